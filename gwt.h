@@ -1,0 +1,5658 @@
+// gwt.h - lazy chunked rasters in C: open GeoTIFFs, do band math, write GeoTIFFs, on all cores.
+//
+// >>doc ---------------------------------------------------------------------------------------
+//
+// WHAT IT IS
+//
+//   One header that reads GeoTIFF files as lazy arrays [time, band, y, x], combines them pixel by
+//   pixel, and computes, saves or hands out the result chunk by chunk on a work-stealing pool.
+//   It does natively what geowombat does with xarray, rasterio and dask. It needs libtiff (which
+//   runs the codecs), zlib, and C11 threads or pthreads.
+//
+// DO THIS
+//
+//   In one C file of the program, before other headers:
+//
+//       #define GWT_IMPLEMENTATION
+//       #include "gwt.h"
+//
+//   and in all others only the include. Build with
+//
+//       cc -std=c11 -O3 app.c -ltiff -lz -lm -pthread
+//
+//   Before the first include, all optional, and for the implementation only:
+//
+//       GWT_PTHREADS    pthreads instead of C11 threads (always so on macOS and under TSan)
+//       GWT_MALLOC(n), GWT_REALLOC(p, n), GWT_FREE(p)    your allocator; all three or none
+//       GWT_API         what stands before public declarations; default extern
+//
+// EXAMPLE
+//
+//       int main(void)
+//       {
+//           gwt *g = gwt_begin(.sensor = "bgr", .num_workers = 4);
+//           gwt_array *src = gwt_open(g, "scene.tif", .chunks = 256);
+//           gwt_array *ndi = gwt_norm_diff(src, "green", "red", .nodata = gwt_some(0),
+//                                          .scale_factor = gwt_some(1e-4));
+//           gwt_save(ndi, "ndi.tif", .compress = "lzw", .progress = true);
+//           return gwt_end(g);      // prints the first error, if any; 0 when all went well
+//       }
+//
+// OVERVIEW
+//
+//   session    gwt_begin .. gwt_end owns workers, cache, arrays, and the first error
+//   array      immutable; gwt_open and all operations are cheap, and read no pixels
+//   action     gwt_save, gwt_compute, gwt_map_blocks: here the work is done
+//
+// ERRORS
+//
+//   The first error of a session stays; after it every call gives NULL and does nothing. So a
+//   program checks once: gwt_end prints it and returns 1. gwt_status and gwt_message tell it
+//   earlier, gwt_clear forgets it. A message names the file, the band, the tile, and what would
+//   be right. A failed save leaves the output as it was.
+//
+// NODATA
+//
+//   Inside, a missing pixel is NaN. Reading turns the nodata value into NaN (compared raw, before
+//   any scaling); storing turns NaN into the nodata value of the output. Arithmetic with a missing
+//   pixel is missing; clipping and scaling touch valid pixels only. A result that is no number
+//   (0/0) is missing too. The nodata value is that of the call, else of the session (gwt_begin),
+//   else of the file. An integer output with missing pixels and no nodata value is an error.
+//
+// TYPES
+//
+//   An array that is only opened, selected, stacked, renamed and saved keeps its type and its
+//   exact bits. Operations compute in double. Stores to integers round to nearest, ties to even,
+//   and saturate. No type is widened behind your back: arithmetic gives float64 and says so, what
+//   picks one of its operands (min, max, where, clip, abs) keeps their type.
+//
+// GRIDS
+//
+//   Arrays meet pixel by pixel only when their grids agree: the same size, CRS, and corners
+//   within 1e-3 of a pixel. Otherwise the error prints both grids.
+//
+// CHUNKS, TILES, WORKERS
+//
+//   A tile is how a file stores pixels, a chunk how large a piece of work may be. They need not
+//   fit each other: a decoded tile is shared by all chunks that need it and decoded once, a chunk
+//   larger than a tile of the output is cut there. Any chunk size works, and none is slow.
+//
+//   Deterministic: pixel values, and the bytes of a saved file, depend on the inputs, the graph
+//   and the options of the save; not on chunk size, number of workers, or timing. Across machines
+//   the values of exp, log, tanh and pow are those of its C library, and the bytes of compressed
+//   tiles those of its libtiff and codecs.
+//
+// FILES
+//
+//   gwt_save writes PATH.part, syncs it, and renames it to PATH: a reader sees the old file or the
+//   whole new one. GeoKeys are carried over untouched. Whether the file is a classic TIFF or a
+//   BigTIFF is decided when its size is known.
+//
+// THREADS
+//
+//   One thread at a time runs an action, with the session's other workers; further threads wait
+//   their turn. Your functions (map_blocks, parallel_for) run on several workers at once and may
+//   call actions themselves: the nested work goes to the same workers.
+//
+// NAMES
+//
+//   gwt_x is public, _gwt_room_x private to a room of this file. Search for a room by its mark:
+//
+//       >>doc      this
+//       >>api      every public type and function
+//       >>base     memory, sizes, sample types
+//       >>thread   C11 threads or pthreads
+//       >>pool     work-stealing workers; then the session and its errors
+//       >>geo      affine grids, GeoKeys
+//       >>read     opening files, decoding tiles
+//       >>cache    decoded tiles, shared
+//       >>array    the lazy graph
+//       >>math     sensors, nodata, indices, expressions
+//       >>plan     from the graph to a program
+//       >>vm       running the program
+//       >>write    encoding, ordered writing, the directory
+//       >>run      the loop behind every action
+//       >>show     arrays as text
+//
+// LICENSE
+//
+//   MIT, see the end of the file.
+
+#if defined(GWT_IMPLEMENTATION) && !defined(GWT_IMPLEMENTED)
+// What the implementation wants of the system's headers: POSIX, and file offsets of 64 bits.
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700
+#endif
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+#if defined(__APPLE__) && !defined(_DARWIN_C_SOURCE)
+#define _DARWIN_C_SOURCE
+#endif
+#endif
+
+// >>api ---------------------------------------------------------------------------------------
+//
+// Three levels, use the first that does the job:
+//
+//   1. Files to a file. gwt_begin, gwt_open, an operation or gwt_calc, gwt_save, gwt_end.
+//   2. Files to memory or to your own code. gwt_compute gives a buffer, gwt_map_blocks calls you
+//      with one block after the other, many at once.
+//   3. The pool alone. gwt_parallel_for runs your loop on the session's workers, nested too.
+//
+// Every call accepts NULL where it takes a session or an array, and then does nothing and gives
+// NULL (or 0, or false): check once, at the end.
+
+#ifndef GWT_H
+#define GWT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define GWT_VERSION "0.1.0"
+
+#ifndef GWT_API
+#define GWT_API extern
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gwt gwt;              // a session: workers, cache, configuration, first error
+typedef struct gwt_array gwt_array;  // an immutable lazy array [time, band, y, x] of a session
+
+// What went wrong, coarsely; the message says it exactly.
+typedef enum gwt_code {
+    GWT_OK = 0,
+    GWT_E_ARGUMENT,     // a value that can't be meant: unknown band, bad chunk size, bad expression
+    GWT_E_IO,           // the operating system refused: missing, unreadable, unwritable, disk full
+    GWT_E_FORMAT,       // the file is broken, or not a TIFF
+    GWT_E_UNSUPPORTED,  // a valid file or request that gwt (or the system's libtiff) does not do
+    GWT_E_GRID,         // arrays that should lie on one grid do not
+    GWT_E_NODATA,       // missing pixels and no nodata value to store them as
+    GWT_E_EXISTS,       // the output exists (and overwrite was not asked for), or is an input
+    GWT_E_MEMORY,       // an allocation failed, or the job can't fit
+    GWT_E_USER          // a user's function said stop
+} gwt_code;
+
+// Sample types. 0 in an option means "not given".
+typedef enum gwt_dtype {
+    GWT_DTYPE_NONE = 0,
+    GWT_UINT8, GWT_INT8, GWT_UINT16, GWT_INT16, GWT_UINT32, GWT_INT32, GWT_UINT64, GWT_INT64,
+    GWT_FLOAT32, GWT_FLOAT64
+} gwt_dtype;
+
+// A number that may be absent; gwt_some(0) is the number 0, {0} is no number.
+typedef struct gwt_optional { bool set; double value; } gwt_optional;
+
+static inline gwt_optional gwt_some(double value)
+{
+    gwt_optional o = { true, value };
+    return o;
+}
+
+// A closed interval; `set` as above. gwt_range(0, 1).
+typedef struct gwt_interval { bool set; double lo, hi; } gwt_interval;
+
+static inline gwt_interval gwt_range(double lo, double hi)
+{
+    gwt_interval i = { true, lo, hi };
+    return i;
+}
+
+typedef enum gwt_dim { GWT_DIM_DEFAULT = 0, GWT_BAND, GWT_TIME } gwt_dim;
+typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
+typedef enum gwt_bigtiff { GWT_BIGTIFF_AUTO = 0, GWT_BIGTIFF_YES, GWT_BIGTIFF_NO } gwt_bigtiff;
+
+// ---- options ---------------------------------------------------------------------------------
+// Each gwt_X(...) below that takes options is a macro over gwt_X_with(..., const gwt_X_options *):
+// write the options as designated initialisers, gwt_open(g, "a.tif", .chunks = 256), or none.
+// From C++ or a binding call the function; NULL means all defaults. `_` is there so that an empty
+// list is legal C11; leave it alone.
+
+typedef struct gwt_begin_options {
+    int _;
+    int num_workers;           // threads that compute, the caller included; 1..256, 0 = all cores
+    const char *sensor;        // names the bands of files that have that many: "bgr", "l8", ..
+    gwt_optional nodata;       // beats the files' nodata; an explicit argument beats this
+    gwt_optional scale_factor; // likewise
+    gwt_optional offset;       // likewise
+    int chunks;                // default chunk edge, pixels; 0 = auto
+    size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
+    bool quiet;                // gwt_end does not print the error
+} gwt_begin_options;
+
+typedef struct gwt_open_options {
+    int _;
+    int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
+    int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
+    const char *const *band_names;      // one a band (of the result), NULL-terminated
+    const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
+    const char *sensor;        // names the bands by a sensor; beats the session's
+    gwt_optional nodata;       // this raw value is missing, whatever the file says
+    bool scale_data;           // give raw * scale + offset as float64 instead of raw values
+    gwt_optional scale_factor; // with scale_data: beats the session's and the file's
+    gwt_optional offset;       // likewise
+    gwt_dim stack;             // open_many: GWT_BAND (default) or GWT_TIME
+} gwt_open_options;
+
+typedef struct gwt_set_nodata_options {
+    int _;
+    gwt_optional src_nodata;   // raw value that is missing; default config's, else the array's
+    gwt_optional dst_nodata;   // value missing pixels are stored as; default NaN
+    gwt_interval out_range;    // valid pixels are clipped to this, after scaling
+    gwt_dtype dtype;           // of the result; default the array's
+    gwt_optional scale_factor; // default config's, else the array's (the file's, or 1)
+    gwt_optional offset;       // default config's, else the array's (the file's, or 0)
+} gwt_set_nodata_options;
+
+typedef struct gwt_norm_diff_options {
+    int _;
+    gwt_optional nodata;       // missing in every band used, compared raw; and of the result
+    gwt_optional scale_factor; // default config's, else the array's
+    const char *sensor;        // resolve the band names by this sensor's order
+} gwt_norm_diff_options;
+
+typedef struct gwt_compute_options {
+    int _;
+    void *buffer;              // where to put the result; NULL: a fresh one, yours to gwt_free
+    size_t size;               // bytes in `buffer`, at least gwt_describe(a)->nbytes in `dtype`
+    gwt_dtype dtype;           // default the array's; integers are rounded and saturate
+    gwt_optional nodata;       // stored where missing; default the array's, else NaN for floats
+    int num_workers;           // at most this many of the session's; 0 = all
+    bool progress;
+} gwt_compute_options;
+
+typedef struct gwt_save_options {
+    int _;
+    const char *compress;      // "none" (default), "lzw", "deflate", "zstd", "packbits", "lzma"
+    int level;                 // of deflate 1..12, zstd 1..22, lzma 1..9; 0 = libtiff's default
+    int predictor;             // 1 none (default), 2 horizontal (any type), 3 floating point
+    int block;                 // tile edge, a multiple of 16, up to 16384; 0 = 256, or less if tiny
+    gwt_dtype dtype;           // default the array's; integers are rounded and saturate
+    gwt_optional nodata;       // stored where missing, and written as GDAL_NODATA
+    gwt_interleave interleave; // of several bands; default GWT_PIXEL
+    gwt_bigtiff bigtiff;       // default: decided at the end, from the size there is
+    bool overwrite;            // replace an existing output (only when the new one is complete)
+    const char *const *band_names;      // written as band descriptions; default the array's
+    const double *scales, *offsets;     // one a band, written as metadata; default the array's
+    const char *const *tags;   // "KEY=VALUE", NULL-terminated, written into GDAL_METADATA
+    int num_workers;           // at most this many of the session's; 0 = all
+    bool progress;             // a bar on stderr when that is a terminal
+} gwt_save_options;
+
+typedef struct gwt_map_blocks_options {
+    int _;
+    int row_chunks, col_chunks;  // block shape, pixels; 0 = the array's chunk shape
+    gwt_dtype dtype;             // of the data handed over; default the array's
+    gwt_optional nodata;         // stored where missing; default the array's, else NaN for floats
+    int num_workers;             // at most this many blocks at once; 0 = all workers
+    bool progress;
+} gwt_map_blocks_options;
+
+// ---- session ---------------------------------------------------------------------------------
+
+// Begin a session. NULL only when there is no memory for it or a thread can't be started; bad
+// options give a session whose error says so. `num_workers` threads compute: the calling thread
+// and num_workers - 1 others, asleep when there is nothing to do. Calls that build arrays may come
+// from any thread; one thread at a time may run an action (compute, save, map_blocks,
+// parallel_for), others wait their turn, and code called from inside an action may run further
+// actions on the same workers.
+GWT_API gwt *gwt_begin_with(const gwt_begin_options *options);
+#define gwt_begin(...) gwt_begin_with(&(gwt_begin_options){ ._ = 0, __VA_ARGS__ })
+
+// End it: frees every array, closes every file. Prints "gwt: message" on stderr when an error is
+// held (unless .quiet). Returns 0 when all went well, else 1; so `return gwt_end(g);` ends a main.
+GWT_API int gwt_end(gwt *g);
+
+// The first error since gwt_begin or gwt_clear; GWT_OK and "" when there is none.
+GWT_API gwt_code gwt_status(const gwt *g);
+GWT_API const char *gwt_message(const gwt *g);
+
+// Forget the error, to go on after one that was expected.
+GWT_API void gwt_clear(gwt *g);
+
+// Fail on purpose, e.g. from a user's function: message as printf. The first error stays.
+GWT_API void gwt_fail(gwt *g, gwt_code code, const char *format, ...);
+
+GWT_API int gwt_num_workers(const gwt *g);
+
+// Release what gwt_compute returned.
+GWT_API void gwt_free(void *p);
+
+// ---- opening ---------------------------------------------------------------------------------
+
+// Open a GeoTIFF or BigTIFF as a lazy array of shape [1, bands, height, width] in the file's own
+// type. Only the directory is read. Missing pixels are the file's GDAL_NODATA (or .nodata).
+// Errors: IO (missing, unreadable), FORMAT (not a TIFF, truncated, inconsistent), UNSUPPORTED
+// (a sample type or a codec), ARGUMENT (chunks, number of band names, unknown sensor).
+GWT_API gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *options);
+#define gwt_open(...) _gwt_open_args(__VA_ARGS__, ._ = 0)
+#define _gwt_open_args(g, path, ...) gwt_open_with((g), (path), &(gwt_open_options){ __VA_ARGS__ })
+
+// Open n files of one grid and stack them: along band (all bands of the first file, then of the
+// second, ..) or along time. GRID when the grids differ by more than 1e-3 of a pixel.
+GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
+                                      const gwt_open_options *options);
+#define gwt_open_many(...) _gwt_open_many_args(__VA_ARGS__, ._ = 0)
+#define _gwt_open_many_args(g, paths, n, ...) \
+    gwt_open_many_with((g), (paths), (n), &(gwt_open_options){ __VA_ARGS__ })
+
+// ---- arrays ----------------------------------------------------------------------------------
+
+// All there is to know of an array. Owned by the array, valid until gwt_end.
+typedef struct gwt_info {
+    gwt_dtype dtype;
+    int64_t shape[4];              // time, band, y, x
+    int64_t chunks[4];             // of one chunk, in the same order
+    uint64_t nbytes;               // of the whole array in its dtype
+    const char *const *band_names; // shape[1] names; "1", "2", .. when nothing better is known
+    bool bands_named;              // false: they are those numbers
+    const char *const *time_names; // shape[0] names
+    double transform[6];           // a b c d e f: x = a col + b row + c, y = d col + e row + f
+    bool has_transform;            // false: the file had none, transform is the identity
+    double bounds[4];              // left, bottom, right, top, of the four corners
+    int epsg;                      // projected CRS's code, else geographic, else 0
+    bool has_crs;                  // there are GeoKeys (perhaps without a code)
+    gwt_optional nodata;           // value stored where missing; unset: none (NaN in floats)
+    const double *scales, *offsets;// shape[1] values, as metadata: not applied to the pixels
+    bool has_scales;               // the file said so (or the caller)
+    const char *sensor;            // short name, or NULL
+    const char *const *filenames;  // base names of the files behind it
+    size_t num_files;
+    const char *const *tags;       // "KEY=VALUE" of the first file, NULL-terminated
+    const char *area_or_point;     // "Area" or "Point"
+    // of the first file, as stored:
+    int64_t block[2];              // height, width of a tile, or rows and width of a strip
+    bool is_tiled;
+    const char *compression;       // "none", "lzw", "deflate", .. or "compression 12345"
+    int predictor;
+    gwt_interleave interleave;
+    int overviews;                 // reduced images in the file
+    bool bigtiff;
+} gwt_info;
+
+// Never NULL; for a NULL array everything is zero and the strings are "".
+GWT_API const gwt_info *gwt_describe(const gwt_array *a);
+
+// Bytes of one sample, and the name: "uint8" .. "float64". 0 and "none" for GWT_DTYPE_NONE.
+GWT_API size_t gwt_dtype_size(gwt_dtype dtype);
+GWT_API const char *gwt_dtype_name(gwt_dtype dtype);
+GWT_API gwt_dtype gwt_dtype_from_name(const char *name);  // GWT_DTYPE_NONE when unknown
+
+// Print an array as a person wants to see it: dims, dtype, chunks, size, coordinates, attributes.
+GWT_API void gwt_print(const gwt_array *a, FILE *to);
+
+// A number as an array without a grid: pairs with any array in the operations below.
+GWT_API gwt_array *gwt_number(gwt *g, double value);
+
+// Bands by name, in the order asked for; `names` ends with NULL. A name that is not there is an
+// error that lists the names there are. gwt_sel(a, "red") is a band, gwt_sel(a, "red", "nir") two.
+GWT_API gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names);
+#define gwt_sel(a, ...) gwt_sel_bands((a), (const char *const[]){ __VA_ARGS__, NULL })
+
+// Stack arrays of one grid along GWT_BAND or GWT_TIME. dtypes must agree (cast first, or not).
+GWT_API gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim);
+
+// The same array with other band names (NULL-terminated), or in chunks of another shape.
+GWT_API gwt_array *gwt_rename(gwt_array *a, const char *const *band_names);
+GWT_API gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols);
+
+// Convert to a type: integers are rounded to nearest (ties to even) and saturate. Missing stays
+// missing; the nodata value is kept when the type can hold it, else there is none afterwards.
+GWT_API gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype);
+
+// Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
+// grids must match. A result is missing where any operand is missing or the result is NaN (0/0,
+// sqrt(-1)). dtype float64, except min, max, abs, neg, where and clip of arrays of one type,
+// which keep it; comparisons and logic give uint8 0/1 with nodata 255.
+GWT_API gwt_array *gwt_add(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_sub(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_mul(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_div(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_pow(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_min(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_max(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_neg(gwt_array *a);
+GWT_API gwt_array *gwt_abs(gwt_array *a);
+GWT_API gwt_array *gwt_sqrt(gwt_array *a);
+GWT_API gwt_array *gwt_exp(gwt_array *a);
+GWT_API gwt_array *gwt_log(gwt_array *a);   // natural
+GWT_API gwt_array *gwt_tanh(gwt_array *a);
+GWT_API gwt_array *gwt_lt(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_le(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_gt(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_ge(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_eq(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_ne(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_and(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_or(gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_not(gwt_array *a);
+GWT_API gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_clip(gwt_array *a, double lo, double hi);
+
+// ---- math ------------------------------------------------------------------------------------
+
+// Missing pixels, scaling, clipping and type in one call: raw == src_nodata is missing; else
+// raw * scale_factor + offset, clipped to out_range, rounded into dtype. Missing is stored as
+// dst_nodata (geowombat's set_nodata, except that missing pixels are not clipped).
+GWT_API gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *options);
+#define gwt_set_nodata(...) _gwt_set_nodata_args(__VA_ARGS__, ._ = 0)
+#define _gwt_set_nodata_args(a, ...) \
+    gwt_set_nodata_with((a), &(gwt_set_nodata_options){ __VA_ARGS__ })
+
+// (b2 - b1) / (b2 + b1) of two bands by name, each times scale_factor first; clipped to [-1, 1];
+// float64, one band "norm-diff". NDVI is gwt_norm_diff(a, "red", "nir"). geowombat's norm_diff,
+// after Tucker (1979), Remote Sensing of Environment 8, 127-150.
+GWT_API gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
+                                      const gwt_norm_diff_options *options);
+#define gwt_norm_diff(...) _gwt_norm_diff_args(__VA_ARGS__, ._ = 0)
+#define _gwt_norm_diff_args(a, b1, b2, ...) \
+    gwt_norm_diff_with((a), (b1), (b2), &(gwt_norm_diff_options){ __VA_ARGS__ })
+
+// An expression over n arrays. Names: b1 b2 .. are the bands of all arrays in order; a, b, .. the
+// arrays themselves; a.b1, a.red a band of one; red, nir, .. a band by name (of the first array
+// that has it). Operators, loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **,
+// parentheses; functions abs sqrt exp log tanh min max pow where(c, a, b) clip(a, lo, hi)
+// norm_diff(b1, b2). A bad expression is an ARGUMENT error of three lines: the message, the
+// expression, and a caret under the column.
+GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
+
+// Names of a sensor's bands in order, NULL-terminated; NULL when the sensor is unknown.
+// gwt_sensor_name(0), (1), .. are the known sensors, NULL after the last.
+GWT_API const char *const *gwt_sensor_bands(const char *sensor);
+GWT_API const char *gwt_sensor_name(size_t index);
+
+// ---- actions: here the work is done ----------------------------------------------------------
+
+// Compute into memory: [time][band][y][x], C order, no padding. NULL on failure (a caller's buffer
+// may then be partly written). NODATA when an integer result has missing pixels and no nodata.
+GWT_API void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options);
+#define gwt_compute(...) _gwt_compute_args(__VA_ARGS__, ._ = 0)
+#define _gwt_compute_args(a, ...) gwt_compute_with((a), &(gwt_compute_options){ __VA_ARGS__ })
+
+// Compute into a tiled GeoTIFF. Time and band become bands, time-major. The bytes of the file
+// depend on the array and these options only: not on chunks, workers or timing. Written as
+// PATH.part, synced, renamed to PATH; on failure PATH is as it was and PATH.part is gone.
+GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options);
+#define gwt_save(...) _gwt_save_args(__VA_ARGS__, ._ = 0)
+#define _gwt_save_args(a, path, ...) \
+    gwt_save_with((a), (path), &(gwt_save_options){ __VA_ARGS__ })
+
+// One block of an array in memory.
+typedef struct gwt_block {
+    gwt *g;
+    int64_t id;                // row-major number of the block, from 0
+    int64_t row, col;          // of its first pixel in the array
+    int64_t rows, cols;        // its size; the last ones of a row or column may be smaller
+    int64_t times, bands;
+    gwt_dtype dtype;
+    gwt_optional nodata;       // what missing pixels hold; unset: NaN in floats, else none are
+    const void *data;          // [times][bands][rows][cols], C order, no padding; read only
+} gwt_block;
+
+// A user's function over one block: called for many blocks at once, from any worker. Put results
+// where `user` and `block->id` say. Return 0 to go on, anything else to stop the run.
+typedef int gwt_block_fn(const gwt_block *block, void *user);
+
+// Call `fn` for every block. Returns the number of blocks, or -1 on failure; a function that
+// returned non-zero is a USER error that names its block.
+GWT_API int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
+                                    const gwt_map_blocks_options *options);
+#define gwt_map_blocks(...) _gwt_map_blocks_args(__VA_ARGS__, ._ = 0)
+#define _gwt_map_blocks_args(a, fn, user, ...) \
+    gwt_map_blocks_with((a), (fn), (user), &(gwt_map_blocks_options){ __VA_ARGS__ })
+
+// One row of one plane (time * bands + band) of a block as doubles, NaN where missing.
+GWT_API void gwt_block_row(const gwt_block *block, int64_t plane, int64_t row, double *to);
+
+// Run fn(0, user) .. fn(n - 1, user) on the session's workers and wait. May be called from inside
+// a function that itself runs on a worker: the nested loop runs on the same workers.
+typedef void gwt_loop_fn(size_t index, void *user);
+GWT_API void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user);
+
+// Whether this build's libtiff can write a compression; the names it can, NULL-terminated order
+// of preference unspecified: index from 0, NULL after the last.
+GWT_API bool gwt_can_compress(const char *name);
+GWT_API const char *gwt_compression_name(size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // GWT_H
+//
+// Stop here if you only need the API.
+
+#ifdef GWT_IMPLEMENTATION
+#ifndef GWT_IMPLEMENTED
+#define GWT_IMPLEMENTED
+
+// >>base --------------------------------------------------------------------------------------
+// Configuration, memory, sizes, strings, errors, sample types.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tiffio.h>
+
+#if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
+#error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
+#endif
+
+#ifdef __FAST_MATH__
+#error "gwt.h marks missing pixels with NaN: compile its implementation without -ffast-math"
+#endif
+
+#ifndef GWT_MALLOC
+#define GWT_MALLOC(size) malloc(size)
+#define GWT_REALLOC(p, size) realloc(p, size)
+#define GWT_FREE(p) free(p)
+#endif
+
+#ifndef O_CLOEXEC
+#define O_CLOEXEC 0
+#endif
+
+#define _GWT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define _GWT_MAX_WORKERS 256
+#define _GWT_MAX_CHUNK (1 << 20)
+#define _GWT_MAX_BANDS 65535    // SamplesPerPixel is 16 bits wide
+#define _GWT_CACHE_LINE 64
+
+#if defined(__GNUC__)
+#define _GWT_PRINTF(string, first) __attribute__((format(printf, string, first)))
+#else
+#define _GWT_PRINTF(string, first)
+#endif
+
+static int64_t _gwt_min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t _gwt_max64(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// For a >= 0, b > 0.
+static int64_t _gwt_ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+static bool _gwt_mul_size(uint64_t a, uint64_t b, uint64_t *product)
+{
+    if (a != 0 && b > UINT64_MAX / a) return false;
+    *product = a * b;
+    return true;
+}
+
+// a * b * c * d, or false when that is more than memory can be addressed with.
+static bool _gwt_mul4(uint64_t a, uint64_t b, uint64_t c, uint64_t d, size_t *product)
+{
+    uint64_t p;
+    if (!_gwt_mul_size(a, b, &p) || !_gwt_mul_size(p, c, &p) || !_gwt_mul_size(p, d, &p))
+        return false;
+    if (p > PTRDIFF_MAX) return false;
+    *product = (size_t)p;
+    return true;
+}
+
+// ---- sample types
+
+static const struct {
+    const char *name;
+    size_t size;
+    bool integer;
+    double lo, hi;
+} _gwt_dtypes[] = {
+    [GWT_DTYPE_NONE] = { "none", 0, false, 0, 0 },
+    [GWT_UINT8] = { "uint8", 1, true, 0, 255 },
+    [GWT_INT8] = { "int8", 1, true, -128, 127 },
+    [GWT_UINT16] = { "uint16", 2, true, 0, 65535 },
+    [GWT_INT16] = { "int16", 2, true, -32768, 32767 },
+    [GWT_UINT32] = { "uint32", 4, true, 0, 4294967295.0 },
+    [GWT_INT32] = { "int32", 4, true, -2147483648.0, 2147483647.0 },
+    // The upper ends are the nearest doubles, one above the largest value; stores saturate there.
+    [GWT_UINT64] = { "uint64", 8, true, 0, 0x1p64 },
+    [GWT_INT64] = { "int64", 8, true, -0x1p63, 0x1p63 },
+    [GWT_FLOAT32] = { "float32", 4, false, 0, 0 },
+    [GWT_FLOAT64] = { "float64", 8, false, 0, 0 },
+};
+
+static bool _gwt_dtype_valid(gwt_dtype t) { return t > GWT_DTYPE_NONE && t <= GWT_FLOAT64; }
+static bool _gwt_dtype_integer(gwt_dtype t) { return _gwt_dtypes[t].integer; }
+
+size_t gwt_dtype_size(gwt_dtype t) { return _gwt_dtype_valid(t) ? _gwt_dtypes[t].size : 0; }
+const char *gwt_dtype_name(gwt_dtype t) { return _gwt_dtypes[_gwt_dtype_valid(t) ? t : 0].name; }
+
+gwt_dtype gwt_dtype_from_name(const char *name)
+{
+    for (int t = GWT_UINT8; name && t <= GWT_FLOAT64; t++)
+        if (!strcmp(name, _gwt_dtypes[t].name)) return (gwt_dtype)t;
+    return GWT_DTYPE_NONE;
+}
+
+// Whether a type can hold a value as it is (floats hold every value, rounded).
+static bool _gwt_dtype_holds(gwt_dtype t, double v)
+{
+    if (!_gwt_dtype_integer(t)) return true;
+    return v >= _gwt_dtypes[t].lo && v <= _gwt_dtypes[t].hi && v == floor(v);
+}
+
+// Whether every value of type `inner` is a value of type `outer`.
+static bool _gwt_dtype_contains(gwt_dtype outer, gwt_dtype inner)
+{
+    if (outer == inner || outer == GWT_FLOAT64) return true;
+    if (!_gwt_dtype_integer(inner)) return false;
+    if (outer == GWT_FLOAT32) return gwt_dtype_size(inner) <= 2;
+    return _gwt_dtypes[inner].lo >= _gwt_dtypes[outer].lo
+        && _gwt_dtypes[inner].hi <= _gwt_dtypes[outer].hi;
+}
+
+// The bytes of a value in a type, in the low addresses of *raw; false (and 0) when the type can't
+// hold it.
+static bool _gwt_raw(gwt_dtype t, double v, uint64_t *raw)
+{
+    *raw = 0;
+    if (!_gwt_dtype_holds(t, v)) return false;
+    if (t == GWT_FLOAT64) return memcpy(raw, &v, sizeof v), true;
+    if (t == GWT_FLOAT32) {
+        float f = (float)v;
+        return memcpy(raw, &f, sizeof f), true;
+    }
+    uint64_t bits = v < 0 ? (uint64_t)(int64_t)v : v < 0x1p64 ? (uint64_t)v : UINT64_MAX;
+    if (t == GWT_INT64 && v >= 0x1p63) bits = INT64_MAX;
+    uint8_t b1 = (uint8_t)bits;
+    uint16_t b2 = (uint16_t)bits;
+    uint32_t b4 = (uint32_t)bits;
+    switch (gwt_dtype_size(t)) {
+    case 1: memcpy(raw, &b1, 1); break;
+    case 2: memcpy(raw, &b2, 2); break;
+    case 4: memcpy(raw, &b4, 4); break;
+    default: *raw = bits;
+    }
+    return true;
+}
+
+// Shortest text that reads back as the same double: "0.1", "30", "nan", "-inf".
+static const char *_gwt_format_double(char *to, size_t size, double v)
+{
+    if (isnan(v)) return snprintf(to, size, "nan"), to;
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(to, size, "%.*g", digits, v);
+        if (strtod(to, NULL) == v) break;
+    }
+    return to;
+}
+
+// >>thread ------------------------------------------------------------------------------------
+// C11 threads by other names, or pthreads: ThreadSanitizer does not know C11 threads, macOS and
+// some others do not have them. GWT_PTHREADS asks for pthreads.
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define _GWT_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define _GWT_TSAN 1
+#endif
+
+#if defined(GWT_PTHREADS) || defined(_GWT_TSAN) || defined(__STDC_NO_THREADS__) \
+    || defined(__APPLE__)
+#include <pthread.h>
+typedef pthread_t _gwt_thread;
+typedef pthread_mutex_t _gwt_mutex;
+typedef pthread_cond_t _gwt_cond;
+typedef void *_gwt_thread_result;
+#define _GWT_THREAD_DONE NULL
+static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
+{
+    return pthread_create(t, NULL, fn, arg) == 0;
+}
+static void _gwt_thread_join(_gwt_thread t) { pthread_join(t, NULL); }
+static bool _gwt_mutex_init(_gwt_mutex *m) { return pthread_mutex_init(m, NULL) == 0; }
+static void _gwt_mutex_destroy(_gwt_mutex *m) { pthread_mutex_destroy(m); }
+static void _gwt_lock(_gwt_mutex *m) { pthread_mutex_lock(m); }
+static bool _gwt_trylock(_gwt_mutex *m) { return pthread_mutex_trylock(m) == 0; }
+static void _gwt_unlock(_gwt_mutex *m) { pthread_mutex_unlock(m); }
+static bool _gwt_cond_init(_gwt_cond *c) { return pthread_cond_init(c, NULL) == 0; }
+static void _gwt_cond_destroy(_gwt_cond *c) { pthread_cond_destroy(c); }
+static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { pthread_cond_wait(c, m); }
+static void _gwt_cond_broadcast(_gwt_cond *c) { pthread_cond_broadcast(c); }
+#else
+#include <threads.h>
+typedef thrd_t _gwt_thread;
+typedef mtx_t _gwt_mutex;
+typedef cnd_t _gwt_cond;
+typedef int _gwt_thread_result;
+#define _GWT_THREAD_DONE 0
+static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
+{
+    return thrd_create(t, fn, arg) == thrd_success;
+}
+static void _gwt_thread_join(_gwt_thread t) { thrd_join(t, NULL); }
+static bool _gwt_mutex_init(_gwt_mutex *m) { return mtx_init(m, mtx_plain) == thrd_success; }
+static void _gwt_mutex_destroy(_gwt_mutex *m) { mtx_destroy(m); }
+static void _gwt_lock(_gwt_mutex *m) { mtx_lock(m); }
+static bool _gwt_trylock(_gwt_mutex *m) { return mtx_trylock(m) == thrd_success; }
+static void _gwt_unlock(_gwt_mutex *m) { mtx_unlock(m); }
+static bool _gwt_cond_init(_gwt_cond *c) { return cnd_init(c) == thrd_success; }
+static void _gwt_cond_destroy(_gwt_cond *c) { cnd_destroy(c); }
+static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { cnd_wait(c, m); }
+static void _gwt_cond_broadcast(_gwt_cond *c) { cnd_broadcast(c); }
+#endif
+
+static int _gwt_cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > _GWT_MAX_WORKERS ? _GWT_MAX_WORKERS : (int)n;
+}
+
+// Seconds on a clock that only goes forward.
+static double _gwt_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// >>pool --------------------------------------------------------------------------------------
+// A fixed set of workers, each with a deque of index ranges. A loop is one range; whoever runs a
+// range of more than one index pushes the upper half and goes on with the lower, so thieves, who
+// take from the other end, get the largest pieces, and a loop of n costs log2(n) deque places.
+//
+//   - Worker 0 is the thread that runs the action; the others are the pool's own threads. With
+//     one worker nothing is ever shared and no thread is started.
+//   - A worker that waits for its loop runs other ranges meanwhile, but only ranges at least as
+//     deep as that loop. So its stack grows with the depth of the program's nesting and not with
+//     luck, and nobody can come to wait for something that lies under it on its own stack.
+//   - With nothing to run, a worker counts itself in `sleepers`, looks once more, and sleeps.
+//     Whoever publishes work or ends a loop looks at `sleepers` afterwards: in the single order of
+//     these sequentially consistent accesses either the sleeper finds the work or the publisher
+//     finds the sleeper.
+//
+// The deque is Chase and Lev's (SPAA 2005) on a ring that never grows: when it is full the range
+// is simply run instead of being offered. Its fields are sequentially consistent atomics rather
+// than fences, which ThreadSanitizer can't follow.
+
+#define _GWT_DEQUE 256
+
+typedef struct _gwt_loop {
+    gwt_loop_fn *fn;
+    void *user;
+    unsigned depth;             // 1 + that of the code that started it
+    atomic_size_t pending;      // indices not yet done; the loop may be gone once this is 0
+} _gwt_loop;
+
+typedef struct _gwt_range { _gwt_loop *loop; size_t from, to; unsigned depth; } _gwt_range;
+
+typedef struct _gwt_worker {
+    struct _gwt_pool *pool;     // set at begin, then read by all
+    int id;
+    unsigned depth;             // of what it runs now; the worker's own
+    unsigned seed;              // for the choice of victims; the worker's own
+    _gwt_thread thread;
+    char apart[_GWT_CACHE_LINE];
+    atomic_size_t top;          // thieves take here
+    char apart_too[_GWT_CACHE_LINE];
+    atomic_size_t bottom;       // the owner pushes and pops here
+    struct {
+        _Atomic(_gwt_loop *) loop;
+        atomic_size_t from, to;
+        atomic_uint depth;
+    } ring[_GWT_DEQUE];         // a thief may read a place that is being reused; its CAS then fails
+} _gwt_worker;
+
+typedef struct _gwt_pool {
+    int num_workers;
+    _gwt_worker *workers;
+    _gwt_mutex turn;            // held by the thread that is worker 0
+    _gwt_mutex lock;            // guards the sleep itself
+    _gwt_cond wake;
+    atomic_uint epoch;          // goes up with every wake-up
+    atomic_int sleepers;
+    atomic_bool stop;
+} _gwt_pool;
+
+// The worker this thread is, if any. Sessions nest on a thread: see _gwt_pool_enter.
+static _Thread_local _gwt_worker *_gwt_self;
+
+static bool _gwt_deque_push(_gwt_worker *w, _gwt_range r)
+{
+    size_t b = atomic_load_explicit(&w->bottom, memory_order_relaxed);
+    if (b - atomic_load(&w->top) >= _GWT_DEQUE) return false;
+    size_t i = b % _GWT_DEQUE;
+    atomic_store_explicit(&w->ring[i].loop, r.loop, memory_order_relaxed);
+    atomic_store_explicit(&w->ring[i].from, r.from, memory_order_relaxed);
+    atomic_store_explicit(&w->ring[i].to, r.to, memory_order_relaxed);
+    atomic_store_explicit(&w->ring[i].depth, r.depth, memory_order_relaxed);
+    atomic_store(&w->bottom, b + 1);
+    return true;
+}
+
+static _gwt_range _gwt_deque_get(_gwt_worker *w, size_t at)
+{
+    size_t i = at % _GWT_DEQUE;
+    return (_gwt_range){ atomic_load_explicit(&w->ring[i].loop, memory_order_relaxed),
+                         atomic_load_explicit(&w->ring[i].from, memory_order_relaxed),
+                         atomic_load_explicit(&w->ring[i].to, memory_order_relaxed),
+                         atomic_load_explicit(&w->ring[i].depth, memory_order_relaxed) };
+}
+
+// Owner only: the newest range, if it is deep enough.
+static bool _gwt_deque_pop(_gwt_worker *w, unsigned depth, _gwt_range *r)
+{
+    size_t b = atomic_load_explicit(&w->bottom, memory_order_relaxed) - 1;
+    atomic_store(&w->bottom, b);
+    size_t t = atomic_load(&w->top);
+    if ((ptrdiff_t)(b - t) < 0) {
+        atomic_store(&w->bottom, b + 1);
+        return false;
+    }
+    *r = _gwt_deque_get(w, b);
+    if (r->depth < depth) {
+        atomic_store(&w->bottom, b + 1);
+        return false;
+    }
+    if (b != t) return true;
+    // The last one: race the thieves for it.
+    bool won = atomic_compare_exchange_strong(&w->top, &t, t + 1);
+    atomic_store(&w->bottom, b + 1);
+    return won;
+}
+
+// Anyone: the oldest range, if it is deep enough.
+static bool _gwt_deque_steal(_gwt_worker *victim, unsigned depth, _gwt_range *r)
+{
+    size_t t = atomic_load(&victim->top);
+    size_t b = atomic_load(&victim->bottom);
+    if ((ptrdiff_t)(b - t) <= 0) return false;
+    *r = _gwt_deque_get(victim, t);
+    if (r->depth < depth) return false;
+    return atomic_compare_exchange_strong(&victim->top, &t, t + 1);
+}
+
+static bool _gwt_pool_take(_gwt_worker *w, unsigned depth, _gwt_range *r)
+{
+    if (_gwt_deque_pop(w, depth, r)) return true;
+    int n = w->pool->num_workers;
+    w->seed = w->seed * 1664525u + 1013904223u;
+    int first = (int)((w->seed >> 16) % (unsigned)n);
+    for (int i = 0; i < n; i++) {
+        _gwt_worker *victim = &w->pool->workers[(first + i) % n];
+        if (victim != w && _gwt_deque_steal(victim, depth, r)) return true;
+    }
+    return false;
+}
+
+// After publishing work, ending a loop, or moving what others may wait for.
+static void _gwt_pool_notify(_gwt_pool *p)
+{
+    if (atomic_load(&p->sleepers) == 0) return;
+    _gwt_lock(&p->lock);
+    atomic_fetch_add(&p->epoch, 1);
+    _gwt_cond_broadcast(&p->wake);
+    _gwt_unlock(&p->lock);
+}
+
+static void _gwt_pool_run(_gwt_worker *w, _gwt_range r)
+{
+    unsigned depth = w->depth;
+    size_t done = 0;
+    _gwt_loop *loop = r.loop;
+    w->depth = r.depth;
+    while (r.from < r.to) {
+        size_t half = r.from + (r.to - r.from + 1) / 2;
+        if (half < r.to && _gwt_deque_push(w, (_gwt_range){ loop, half, r.to, r.depth })) {
+            r.to = half;
+            _gwt_pool_notify(w->pool);
+            continue;
+        }
+        loop->fn(r.from++, loop->user);
+        done++;
+    }
+    w->depth = depth;
+    if (atomic_fetch_sub(&loop->pending, done) == done) _gwt_pool_notify(w->pool);
+}
+
+// Run ranges of at least `depth` until ready(arg), which must become true by other workers' doing.
+static void _gwt_pool_wait(_gwt_worker *w, unsigned depth, bool (*ready)(void *), void *arg)
+{
+    _gwt_pool *p = w->pool;
+    _gwt_range r;
+    while (!ready(arg)) {
+        if (_gwt_pool_take(w, depth, &r)) {
+            _gwt_pool_run(w, r);
+            continue;
+        }
+        unsigned epoch = atomic_load(&p->epoch);
+        atomic_fetch_add(&p->sleepers, 1);
+        bool found = false;
+        if (!ready(arg) && !(found = _gwt_pool_take(w, depth, &r))) {
+            _gwt_lock(&p->lock);
+            while (atomic_load(&p->epoch) == epoch) _gwt_cond_wait(&p->wake, &p->lock);
+            _gwt_unlock(&p->lock);
+        }
+        atomic_fetch_sub(&p->sleepers, 1);
+        if (found) _gwt_pool_run(w, r);
+    }
+}
+
+static bool _gwt_pool_stopped(void *arg) { return atomic_load((atomic_bool *)arg); }
+static bool _gwt_loop_done(void *arg) { return atomic_load(&((_gwt_loop *)arg)->pending) == 0; }
+
+static _gwt_thread_result _gwt_pool_thread(void *arg)
+{
+    _gwt_self = arg;
+    _gwt_pool_wait(_gwt_self, 0, _gwt_pool_stopped, &_gwt_self->pool->stop);
+    return _GWT_THREAD_DONE;
+}
+
+// Run fn over 0..n-1 from a worker, and wait.
+static void _gwt_pool_for(_gwt_worker *w, size_t n, gwt_loop_fn *fn, void *user)
+{
+    _gwt_loop loop = { .fn = fn, .user = user, .depth = w->depth + 1 };
+    if (n == 0) return;
+    atomic_init(&loop.pending, n);
+    _gwt_pool_run(w, (_gwt_range){ &loop, 0, n, loop.depth });
+    _gwt_pool_wait(w, loop.depth, _gwt_loop_done, &loop);
+}
+
+// Become a worker of the pool: the one this thread already is, or worker 0 once that is free.
+// Returns what to hand to _gwt_pool_leave.
+static _gwt_worker *_gwt_pool_enter(_gwt_pool *p)
+{
+    _gwt_worker *before = _gwt_self;
+    if (before && before->pool == p) return before;
+    _gwt_lock(&p->turn);
+    _gwt_self = &p->workers[0];
+    return before;
+}
+
+static void _gwt_pool_leave(_gwt_pool *p, _gwt_worker *before)
+{
+    if (_gwt_self == before) return;
+    _gwt_self = before;
+    _gwt_unlock(&p->turn);
+}
+
+static void _gwt_pool_stop(_gwt_pool *p, int started)
+{
+    atomic_store(&p->stop, true);
+    _gwt_pool_notify(p);
+    for (int i = 1; i < started; i++) _gwt_thread_join(p->workers[i].thread);
+    _gwt_cond_destroy(&p->wake);
+    _gwt_mutex_destroy(&p->lock);
+    _gwt_mutex_destroy(&p->turn);
+    GWT_FREE(p->workers);
+    p->workers = NULL;
+}
+
+static bool _gwt_pool_start(_gwt_pool *p, int num_workers)
+{
+    p->workers = GWT_MALLOC(sizeof(_gwt_worker) * (size_t)num_workers);
+    if (!p->workers) return false;
+    memset(p->workers, 0, sizeof(_gwt_worker) * (size_t)num_workers);
+    if (!_gwt_mutex_init(&p->turn) || !_gwt_mutex_init(&p->lock) || !_gwt_cond_init(&p->wake))
+        return false;
+    p->num_workers = num_workers;
+    for (int i = 0; i < num_workers; i++) {
+        p->workers[i].pool = p;
+        p->workers[i].id = i;
+        p->workers[i].seed = (unsigned)i;
+    }
+    for (int i = 1; i < num_workers; i++) {
+        if (_gwt_thread_start(&p->workers[i].thread, _gwt_pool_thread, &p->workers[i])) continue;
+        _gwt_pool_stop(p, i);
+        return false;
+    }
+    return true;
+}
+
+// ---- session: what every room below shares
+
+typedef struct _gwt_block_of_memory {
+    struct _gwt_block_of_memory *next;
+    size_t used, size;
+} _gwt_block_of_memory;
+
+struct gwt {
+    gwt_begin_options options;  // resolved; read only after begin
+    _gwt_pool pool;
+    struct _gwt_cache *cache;
+    _gwt_mutex lock;            // guards the fields below
+    _gwt_block_of_memory *memory;
+    struct _gwt_source *sources;
+    atomic_int code;            // the first error's; read without the lock by running loops
+    int line;                   // of this file, where it was found
+    char message[2048];
+};
+
+// One place through which every failure passes: put the breakpoint here.
+static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va_list args)
+{
+    if (!g) return;
+    _gwt_lock(&g->lock);
+    if (atomic_load(&g->code) == GWT_OK) {
+        vsnprintf(g->message, sizeof g->message, format, args);
+        g->line = line;
+        atomic_store(&g->code, code);
+    }
+    _gwt_unlock(&g->lock);
+}
+
+_GWT_PRINTF(4, 5) static void _gwt_fail_at(gwt *g, gwt_code code, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _gwt_fail_va(g, code, line, format, args);
+    va_end(args);
+}
+#define _gwt_fail(g, code, ...) _gwt_fail_at((g), (code), __LINE__, __VA_ARGS__)
+
+void gwt_fail(gwt *g, gwt_code code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _gwt_fail_va(g, code == GWT_OK ? GWT_E_USER : code, 0, format, args);
+    va_end(args);
+}
+
+static bool _gwt_failed(gwt *g) { return !g || atomic_load(&g->code) != GWT_OK; }
+
+static void *_gwt_malloc(gwt *g, size_t size)
+{
+    void *p = GWT_MALLOC(size ? size : 1);
+    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes were not to be had", size);
+    return p;
+}
+
+static void *_gwt_calloc(gwt *g, size_t n, size_t size)
+{
+    size_t bytes;
+    if (!_gwt_mul4(n, size, 1, 1, &bytes)) {
+        _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for", n, size);
+        return NULL;
+    }
+    void *p = _gwt_malloc(g, bytes);
+    if (p) memset(p, 0, bytes);
+    return p;
+}
+
+// Memory that lives as long as the session, zeroed: arrays, nodes, names.
+static void *_gwt_keep(gwt *g, size_t n, size_t size)
+{
+    size_t bytes, head = (sizeof(_gwt_block_of_memory) + 15) & ~(size_t)15;
+    if (!_gwt_mul4(n, size, 1, 1, &bytes) || bytes > SIZE_MAX / 2) {
+        _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for", n, size);
+        return NULL;
+    }
+    bytes = (bytes + 15) & ~(size_t)15;
+    _gwt_lock(&g->lock);
+    _gwt_block_of_memory *m = g->memory;
+    if (!m || m->size - m->used < bytes) {
+        size_t room = bytes > 16384 ? bytes : 65536;
+        m = GWT_MALLOC(head + room);
+        if (m) {
+            *m = (_gwt_block_of_memory){ g->memory, 0, room };
+            g->memory = m;
+        }
+    }
+    void *p = NULL;
+    if (m) {
+        p = (char *)m + head + m->used;
+        m->used += bytes;
+    }
+    _gwt_unlock(&g->lock);
+    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes were not to be had", bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+static char *_gwt_keep_bytes(gwt *g, const void *from, size_t n)
+{
+    char *p = _gwt_keep(g, n + 1, 1);
+    if (p && n) memcpy(p, from, n);
+    return p;
+}
+
+static char *_gwt_keep_string(gwt *g, const char *s) { return _gwt_keep_bytes(g, s, strlen(s)); }
+
+_GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return _gwt_keep_string(g, text);
+}
+
+// Names as one text for messages: "blue, green, red", cut when long.
+static const char *_gwt_join_names(char *to, size_t size, const char *const *names, int64_t n)
+{
+    size_t used = 0;
+    to[0] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int more = snprintf(to + used, size - used, "%s%s", i ? ", " : "", names[i]);
+        if (more < 0 || (size_t)more >= size - used) {
+            snprintf(to + size - 4, 4, "...");
+            break;
+        }
+        used += (size_t)more;
+    }
+    return to;
+}
+
+static const char *_gwt_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int64_t _gwt_count_strings(const char *const *list)
+{
+    int64_t n = 0;
+    while (list && list[n]) n++;
+    return n;
+}
+
+// >>geo ---------------------------------------------------------------------------------------
+// Where pixels lie: affine transforms, GeoKeys, and whether two grids are one.
+
+enum {
+    _GWT_TAG_PIXEL_SCALE = 33550, _GWT_TAG_TIEPOINT = 33922, _GWT_TAG_TRANSFORMATION = 34264,
+    _GWT_TAG_GEO_KEYS = 34735, _GWT_TAG_GEO_DOUBLES = 34736, _GWT_TAG_GEO_ASCII = 34737,
+    _GWT_TAG_GDAL_METADATA = 42112, _GWT_TAG_GDAL_NODATA = 42113
+};
+
+enum { _GWT_KEY_RASTER_TYPE = 1025, _GWT_KEY_GEOGRAPHIC = 2048, _GWT_KEY_PROJECTED = 3072 };
+
+typedef struct _gwt_geo {
+    int64_t width, height;
+    double t[6];                // a b c d e f, of pixel corners (GDAL's and rasterio's convention)
+    bool has_transform;
+    bool point;                 // RasterPixelIsPoint: the file's tie points are pixel centres
+    int epsg;
+    const uint16_t *keys;       // the three GeoTIFF tags as read, for the output
+    const double *doubles;
+    const char *ascii;
+    uint32_t num_keys, num_doubles, num_ascii;
+} _gwt_geo;
+
+// The value of a GeoKey that is stored in the directory itself; -1 when it is not there.
+// OGC GeoTIFF 1.1, 7.1.1: four shorts of header, then id, location (0: in place), count, value.
+static int _gwt_geo_key(const _gwt_geo *geo, int id)
+{
+    for (uint32_t i = 4; i + 3 < geo->num_keys && i / 4 <= geo->keys[3]; i += 4)
+        if (geo->keys[i] == id && geo->keys[i + 1] == 0) return geo->keys[i + 3];
+    return -1;
+}
+
+static void _gwt_geo_read_keys(_gwt_geo *geo)
+{
+    int code = _gwt_geo_key(geo, _GWT_KEY_PROJECTED);
+    if (code < 0) code = _gwt_geo_key(geo, _GWT_KEY_GEOGRAPHIC);
+    geo->epsg = code <= 0 || code == 32767 ? 0 : code;   // 32767: user-defined
+    geo->point = _gwt_geo_key(geo, _GWT_KEY_RASTER_TYPE) == 2;
+}
+
+static bool _gwt_geo_same_crs(const _gwt_geo *a, const _gwt_geo *b)
+{
+    if (a->epsg || b->epsg) return a->epsg == b->epsg;
+    if (!a->num_keys || !b->num_keys) return a->num_keys == b->num_keys;
+    // User-defined both: the raster type (area or point) does not count, the rest must be the same.
+    if (a->num_keys != b->num_keys || a->num_doubles != b->num_doubles
+        || a->num_ascii != b->num_ascii)
+        return false;
+    for (uint32_t i = 0; i < a->num_keys; i++)
+        if (a->keys[i] != b->keys[i] && !(i % 4 == 3 && a->keys[i - 3] == _GWT_KEY_RASTER_TYPE))
+            return false;
+    return (a->num_doubles == 0 || !memcmp(a->doubles, b->doubles, a->num_doubles * sizeof(double)))
+        && (a->num_ascii == 0 || !memcmp(a->ascii, b->ascii, a->num_ascii));
+}
+
+// Whether pixel (col, row) of both lies within 1e-3 of a pixel of the same place.
+static bool _gwt_geo_same_place(const _gwt_geo *a, const _gwt_geo *b, double col, double row)
+{
+    double dx = (a->t[0] - b->t[0]) * col + (a->t[1] - b->t[1]) * row + (a->t[2] - b->t[2]);
+    double dy = (a->t[3] - b->t[3]) * col + (a->t[4] - b->t[4]) * row + (a->t[5] - b->t[5]);
+    double cell_x = hypot(a->t[0], a->t[3]), cell_y = hypot(a->t[1], a->t[4]);
+    return fabs(dx) <= 1e-3 * (cell_x > 0 ? cell_x : 1)
+        && fabs(dy) <= 1e-3 * (cell_y > 0 ? cell_y : 1);
+}
+
+static bool _gwt_geo_same_grid(const _gwt_geo *a, const _gwt_geo *b)
+{
+    if (a->width != b->width || a->height != b->height) return false;
+    if (a->has_transform != b->has_transform || !_gwt_geo_same_crs(a, b)) return false;
+    double w = (double)a->width, h = (double)a->height;
+    return _gwt_geo_same_place(a, b, 0, 0) && _gwt_geo_same_place(a, b, w, 0)
+        && _gwt_geo_same_place(a, b, 0, h);
+}
+
+// For messages: "627 x 603 cells of (30, -30) from (452475, 3408645), EPSG:32616".
+static const char *_gwt_geo_text(char *to, size_t size, const _gwt_geo *geo)
+{
+    char crs[24], n[4][24];
+    const int at[4] = { 0, 4, 2, 5 };
+    for (int i = 0; i < 4; i++) _gwt_format_double(n[i], sizeof n[i], geo->t[at[i]]);
+    if (geo->epsg) snprintf(crs, sizeof crs, "EPSG:%d", geo->epsg);
+    else snprintf(crs, sizeof crs, geo->num_keys ? "a user-defined CRS" : "no CRS");
+    snprintf(to, size, "%lld x %lld cells of (%s, %s) from (%s, %s), %s", (long long)geo->width,
+             (long long)geo->height, n[0], n[1], n[2], n[3], crs);
+    return to;
+}
+
+// >>read --------------------------------------------------------------------------------------
+// Opening a file and decoding one of its tiles. libtiff parses the directory and runs the codecs;
+// the bytes are fetched here, by pread, from one descriptor a file.
+//
+// A strip is a tile as wide as the image. A tile of a pixel-interleaved file holds all bands, of
+// a planar one a single band, as in TIFF. Files whose pixels lie in one uncompressed run are cut
+// into strips of our choice, whatever strips they say they have.
+//
+// Decoding needs a libtiff handle (it keeps the codec's state) that only one thread may use: a
+// source keeps those that are idle and opens another when all are busy, so there come to be as
+// many as threads that decode this file at once. Nothing is locked while decoding.
+
+typedef struct _gwt_io {        // what a libtiff handle reads through
+    const struct _gwt_source *source;
+    uint64_t pos;
+    char message[256];          // libtiff's last error
+} _gwt_io;
+
+typedef struct _gwt_decoder {
+    struct _gwt_decoder *next;
+    TIFF *tif;
+    void *packed;               // one tile as stored
+    size_t capacity;
+    _gwt_io io;
+} _gwt_decoder;
+
+typedef struct _gwt_source {
+    // Set while opening, read-only afterwards.
+    gwt *g;
+    struct _gwt_source *next;
+    const char *path;
+    int fd;
+    struct stat stat;
+    uint64_t length;            // of the file, bytes
+    _gwt_geo geo;
+    gwt_dtype dtype;
+    int64_t bands;
+    int64_t tile_w, tile_h;
+    int64_t across, down;       // tiles in a row, rows of tiles
+    int64_t num_tiles;          // across * down, times the bands when planar
+    size_t tile_bytes;
+    size_t step;                // samples from a pixel to the next: bands, or 1 if planar
+    bool planar;
+    bool direct;                // stored as we want them: uncompressed, in our byte order
+    uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
+    gwt_optional nodata;
+    double *scales, *adds;      // one a band
+    bool has_scales;
+    const char **names;         // one a band, NULL where there is no description
+    bool has_names;
+    const char **tags;
+    int64_t num_tags;
+    int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
+    bool tiled, bigtiff;
+    uint16_t compression, predictor;
+    int overviews;
+    // Shared.
+    _gwt_mutex lock;            // guards idle
+    _gwt_decoder *idle;
+    struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
+} _gwt_source;
+
+static const struct {
+    uint16_t tag;
+    const char *name;
+    bool writable;
+    int min_level, max_level;
+    uint32_t level_tag;
+} _gwt_codecs[] = {
+    { COMPRESSION_NONE, "none", true, 0, 0, 0 },
+    { COMPRESSION_LZW, "lzw", true, 0, 0, 0 },
+    { COMPRESSION_ADOBE_DEFLATE, "deflate", true, 1, 12, TIFFTAG_ZIPQUALITY },
+    { COMPRESSION_ZSTD, "zstd", true, 1, 22, TIFFTAG_ZSTD_LEVEL },
+    { COMPRESSION_PACKBITS, "packbits", true, 0, 0, 0 },
+    { COMPRESSION_LZMA, "lzma", true, 1, 9, TIFFTAG_LZMAPRESET },
+    { COMPRESSION_DEFLATE, "deflate", false, 0, 0, 0 },
+    { COMPRESSION_JPEG, "jpeg", false, 0, 0, 0 },
+    { COMPRESSION_OJPEG, "old-style jpeg", false, 0, 0, 0 },
+    { COMPRESSION_WEBP, "webp", false, 0, 0, 0 },
+    { COMPRESSION_LERC, "lerc", false, 0, 0, 0 },
+    { COMPRESSION_JP2000, "jpeg2000", false, 0, 0, 0 },
+    { COMPRESSION_CCITTRLE, "ccitt rle", false, 0, 0, 0 },
+    { COMPRESSION_CCITTFAX3, "ccitt fax 3", false, 0, 0, 0 },
+    { COMPRESSION_CCITTFAX4, "ccitt fax 4", false, 0, 0, 0 },
+    { COMPRESSION_SGILOG, "sgilog", false, 0, 0, 0 },
+    { COMPRESSION_SGILOG24, "sgilog24", false, 0, 0, 0 },
+    { COMPRESSION_PIXARLOG, "pixarlog", false, 0, 0, 0 },
+};
+
+static const char *_gwt_codec_name(uint16_t compression)
+{
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
+        if (_gwt_codecs[i].tag == compression) return _gwt_codecs[i].name;
+    return NULL;
+}
+
+// ---- libtiff on our descriptor
+
+// Whole or nothing, but for the end of the file.
+static int64_t _gwt_pread(int fd, void *to, uint64_t n, uint64_t at)
+{
+    uint64_t got = 0;
+    while (got < n) {
+        size_t want = n - got > (1 << 30) ? (size_t)1 << 30 : (size_t)(n - got);
+        ssize_t r = pread(fd, (char *)to + got, want, (off_t)(at + got));
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return -1;
+        if (r == 0) break;
+        got += (uint64_t)r;
+    }
+    return (int64_t)got;
+}
+
+static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
+{
+    _gwt_io *io = h;
+    int64_t got = n > 0 ? _gwt_pread(io->source->fd, to, (uint64_t)n, io->pos) : 0;
+    if (got > 0) io->pos += (uint64_t)got;
+    return (tmsize_t)got;
+}
+
+static tmsize_t _gwt_io_no_write(thandle_t h, void *from, tmsize_t n)
+{
+    (void)h, (void)from, (void)n;
+    return -1;
+}
+
+static toff_t _gwt_io_seek(thandle_t h, toff_t to, int whence)
+{
+    _gwt_io *io = h;
+    if (whence == SEEK_SET) io->pos = to;
+    else if (whence == SEEK_CUR) io->pos += to;
+    else io->pos = io->source->length + to;
+    return io->pos;
+}
+
+static toff_t _gwt_io_size(thandle_t h) { return ((_gwt_io *)h)->source->length; }
+static int _gwt_io_close(thandle_t h) { (void)h; return 0; }
+
+#if TIFFLIB_VERSION >= 20221213     // 4.5: handlers of one file instead of the whole process
+static int _gwt_tiff_error(TIFF *tif, void *user, const char *module, const char *format,
+                           va_list args)
+{
+    (void)tif, (void)module;
+    vsnprintf(user, 256, format, args);
+    return 1;
+}
+
+static int _gwt_tiff_warning(TIFF *tif, void *user, const char *module, const char *format,
+                             va_list args)
+{
+    (void)tif, (void)user, (void)module, (void)format, (void)args;
+    return 1;
+}
+
+static TIFF *_gwt_tiff_open(const char *name, const char *mode, thandle_t h, char *message,
+                            TIFFReadWriteProc read, TIFFReadWriteProc write, TIFFSeekProc seek,
+                            TIFFCloseProc close, TIFFSizeProc size)
+{
+    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+    if (!options) return NULL;
+    TIFFOpenOptionsSetErrorHandlerExtR(options, _gwt_tiff_error, message);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, _gwt_tiff_warning, message);
+    TIFF *tif =
+        TIFFClientOpenExt(name, mode, h, read, write, seek, close, size, NULL, NULL, options);
+    TIFFOpenOptionsFree(options);
+    return tif;
+}
+#else
+static TIFF *_gwt_tiff_open(const char *name, const char *mode, thandle_t h, char *message,
+                            TIFFReadWriteProc read, TIFFReadWriteProc write, TIFFSeekProc seek,
+                            TIFFCloseProc close, TIFFSizeProc size)
+{
+    (void)message;
+    return TIFFClientOpen(name, mode, h, read, write, seek, close, size, NULL, NULL);
+}
+#endif
+
+// c: no chopping of strips. O: the arrays of offsets are read only where they are asked for.
+static TIFF *_gwt_source_tiff(const _gwt_source *s, _gwt_io *io, const char *mode)
+{
+    *io = (_gwt_io){ .source = s };
+    return _gwt_tiff_open(s->path, mode, io, io->message, _gwt_io_read, _gwt_io_no_write,
+                          _gwt_io_seek, _gwt_io_close, _gwt_io_size);
+}
+
+// ---- metadata
+
+// A tag that libtiff does not know by itself, when it has the type we expect. How the count is
+// handed out depends on who registered the tag: libtiff when it met it, or another library of the
+// process (libgeotiff, GDAL).
+static const void *_gwt_tag(TIFF *tif, uint32_t tag, TIFFDataType type, uint32_t *count)
+{
+    const TIFFField *field = TIFFFindField(tif, tag, TIFF_ANY);
+    const void *data = NULL;
+    *count = 0;
+    if (!field || TIFFFieldDataType(field) != type) return NULL;
+    if (!TIFFFieldPassCount(field)) {
+        if (type != TIFF_ASCII || !TIFFGetField(tif, tag, &data) || !data) return NULL;
+        *count = (uint32_t)strlen(data);
+    } else if (TIFFFieldReadCount(field) == TIFF_VARIABLE2) {
+        if (!TIFFGetField(tif, tag, count, &data)) return NULL;
+    } else {
+        uint16_t n = 0;
+        if (!TIFFGetField(tif, tag, &n, &data)) return NULL;
+        *count = n;
+    }
+    return *count ? data : NULL;
+}
+
+static const char *_gwt_tag_text(gwt *g, TIFF *tif, uint32_t tag)
+{
+    uint32_t n;
+    const char *text = _gwt_tag(tif, tag, TIFF_ASCII, &n);
+    return text ? _gwt_keep_bytes(g, text, n) : NULL;
+}
+
+static void _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
+{
+    uint32_t ns, nt, nm;
+    double *t = s->geo.t;
+    const double *scale = _gwt_tag(tif, _GWT_TAG_PIXEL_SCALE, TIFF_DOUBLE, &ns);
+    const double *tie = _gwt_tag(tif, _GWT_TAG_TIEPOINT, TIFF_DOUBLE, &nt);
+    const double *m = _gwt_tag(tif, _GWT_TAG_TRANSFORMATION, TIFF_DOUBLE, &nm);
+    memcpy(t, (double[6]){ 1, 0, 0, 0, 1, 0 }, 6 * sizeof *t);
+    if (scale && ns >= 2 && scale[0] != 0 && scale[1] != 0 && tie && nt >= 6) {
+        double a = scale[0], e = -fabs(scale[1]);
+        memcpy(t, (double[6]){ a, 0, tie[3] - tie[0] * a, 0, e, tie[4] - tie[1] * e },
+               6 * sizeof *t);
+    } else if (m && nm >= 8) {
+        memcpy(t, (double[6]){ m[0], m[1], m[3], m[4], m[5], m[7] }, 6 * sizeof *t);
+    } else {
+        return;
+    }
+    s->geo.has_transform = true;
+    if (!s->geo.point) return;
+    t[2] -= (t[0] + t[1]) * 0.5;
+    t[5] -= (t[3] + t[4]) * 0.5;
+}
+
+static void _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
+{
+    _gwt_geo *geo = &s->geo;
+    const void *keys = _gwt_tag(tif, _GWT_TAG_GEO_KEYS, TIFF_SHORT, &geo->num_keys);
+    const void *doubles = _gwt_tag(tif, _GWT_TAG_GEO_DOUBLES, TIFF_DOUBLE, &geo->num_doubles);
+    const void *ascii = _gwt_tag(tif, _GWT_TAG_GEO_ASCII, TIFF_ASCII, &geo->num_ascii);
+    if (geo->num_keys < 4) geo->num_keys = 0;
+    geo->keys = (void *)_gwt_keep_bytes(s->g, keys, geo->num_keys * sizeof(uint16_t));
+    geo->doubles = (void *)_gwt_keep_bytes(s->g, doubles, geo->num_doubles * sizeof(double));
+    geo->ascii = _gwt_keep_bytes(s->g, ascii, geo->num_ascii);
+    if (!geo->keys || !geo->doubles || !geo->ascii) {
+        geo->num_keys = geo->num_doubles = geo->num_ascii = 0;
+        return;
+    }
+    if (geo->num_keys) _gwt_geo_read_keys(geo);
+    _gwt_source_read_transform(s, tif);
+}
+
+// "<Item name="SCALE" sample="0" role="scale">": the value of an attribute into `to`.
+static bool _gwt_xml_attribute(const char *from, const char *end, const char *name, char *to,
+                               size_t size)
+{
+    size_t n = strlen(name);
+    for (const char *p = from; p + n + 2 < end; p++) {
+        if ((p[-1] != ' ' && p[-1] != '\t' && p[-1] != '\n') || strncmp(p, name, n) || p[n] != '=')
+            continue;
+        char quote = p[n + 1];
+        const char *value = p + n + 2, *stop = memchr(value, quote, (size_t)(end - value));
+        if ((quote != '"' && quote != '\'') || !stop || (size_t)(stop - value) >= size)
+            return false;
+        memcpy(to, value, (size_t)(stop - value));
+        to[stop - value] = 0;
+        return true;
+    }
+    return false;
+}
+
+// Text of an element with the five entities and numeric references below 128 resolved.
+static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
+{
+    static const struct { const char *entity; char is; } entities[] = {
+        { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' }
+    };
+    char *text = _gwt_keep_bytes(g, from, (size_t)(end - from)), *to = text;
+    for (const char *p = text; p && *p;) {
+        size_t e = 0;
+        while (e < _GWT_COUNT(entities)
+               && strncmp(p, entities[e].entity, strlen(entities[e].entity)))
+            e++;
+        char *stop;
+        if (e < _GWT_COUNT(entities)) {
+            *to++ = entities[e].is;
+            p += strlen(entities[e].entity);
+        } else if (p[0] == '&' && p[1] == '#') {
+            long code = p[2] == 'x' ? strtol(p + 3, &stop, 16) : strtol(p + 2, &stop, 10);
+            if (*stop != ';' || code < 1 || code > 127) { *to++ = *p++; continue; }
+            *to++ = (char)code;
+            p = stop + 1;
+        } else {
+            *to++ = *p++;
+        }
+    }
+    if (to) *to = 0;
+    return text;
+}
+
+static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *head_end, char *text)
+{
+    char name[256], role[64], sample[32], domain[64];
+    bool has_domain =
+        _gwt_xml_attribute(head, head_end, "domain", domain, sizeof domain) && domain[0];
+    if (!_gwt_xml_attribute(head, head_end, "name", name, sizeof name) || !text || has_domain)
+        return;
+    if (!_gwt_xml_attribute(head, head_end, "sample", sample, sizeof sample)) {
+        s->tags[s->num_tags] =
+            _gwt_keep_format(s->g, "%s=%.*s", name, 250 - (int)strlen(name) / 2, text);
+        s->num_tags += s->tags[s->num_tags] != NULL;
+        return;
+    }
+    if (!_gwt_xml_attribute(head, head_end, "role", role, sizeof role)) return;
+    char *stop;
+    long band = strtol(sample, &stop, 10);
+    if (*stop || band < 0 || band >= s->bands) return;
+    double value = strtod(text, &stop);
+    bool number = stop != text;
+    if (!strcmp(role, "description") && *text) s->names[band] = text, s->has_names = true;
+    else if (!strcmp(role, "scale") && number) s->scales[band] = value, s->has_scales = true;
+    else if (!strcmp(role, "offset") && number) s->adds[band] = value, s->has_scales = true;
+}
+
+// GDAL_METADATA: a flat list of <Item ...>text</Item>, of which GDAL defines the roles scale,
+// offset and description of a sample; items of other domains are not ours.
+static void _gwt_source_read_metadata(_gwt_source *s, const char *xml)
+{
+    int64_t items = 0;
+    for (const char *p = xml; (p = strstr(p, "<Item")); p++) items++;
+    s->tags = _gwt_keep(s->g, (size_t)items + 1, sizeof *s->tags);
+    for (const char *p = xml; s->tags && (p = strstr(p, "<Item"));) {
+        const char *head_end = strchr(p, '>');
+        const char *end = head_end ? strstr(head_end, "</Item>") : NULL;
+        if (!end) return;
+        if (head_end[-1] != '/')
+            _gwt_source_add_item(s, p + 5, head_end, _gwt_xml_text(s->g, head_end + 1, end));
+        p = head_end;
+    }
+}
+
+// A number as GDAL writes it: also "nan", "-nan", "inf".
+static bool _gwt_parse_number(const char *text, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    while (*end == ' ' || *end == '\n') end++;
+    return end != text && *end == 0;
+}
+
+static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
+{
+    size_t n = (size_t)s->bands;
+    s->scales = _gwt_keep(s->g, n, sizeof *s->scales);
+    s->adds = _gwt_keep(s->g, n, sizeof *s->adds);
+    s->names = _gwt_keep(s->g, n, sizeof *s->names);
+    if (!s->scales || !s->adds || !s->names) return false;
+    for (size_t i = 0; i < n; i++) s->scales[i] = 1;
+    const char *nodata = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_NODATA);
+    if (nodata) s->nodata.set = _gwt_parse_number(nodata, &s->nodata.value);
+    const char *xml = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_METADATA);
+    if (xml) _gwt_source_read_metadata(s, xml);
+    _gwt_source_read_geo(s, tif);
+    return !_gwt_failed(s->g);
+}
+
+// ---- layout
+
+static gwt_dtype _gwt_source_dtype(uint16_t bits, uint16_t format)
+{
+    static const gwt_dtype unsigned_[] = { GWT_UINT8, GWT_UINT16, GWT_UINT32, GWT_UINT64 };
+    static const gwt_dtype signed_[] = { GWT_INT8, GWT_INT16, GWT_INT32, GWT_INT64 };
+    int i = bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : bits == 64 ? 3 : -1;
+    if (i < 0) return GWT_DTYPE_NONE;
+    if (format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_VOID) return unsigned_[i];
+    if (format == SAMPLEFORMAT_INT) return signed_[i];
+    if (format == SAMPLEFORMAT_IEEEFP && i >= 2) return i == 2 ? GWT_FLOAT32 : GWT_FLOAT64;
+    return GWT_DTYPE_NONE;
+}
+
+static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
+{
+    uint16_t bits = 1, format = SAMPLEFORMAT_UINT, spp = 1, planar = PLANARCONFIG_CONTIG,
+             photometric = 0;
+    TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLEFORMAT, &format);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLESPERPIXEL, &spp);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_PLANARCONFIG, &planar);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_COMPRESSION, &s->compression);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_PHOTOMETRIC, &photometric);
+    s->predictor = 1;
+    if (TIFFGetField(tif, TIFFTAG_PREDICTOR, &s->predictor) != 1) s->predictor = 1;
+    s->dtype = _gwt_source_dtype(bits, format);
+    s->bands = spp;
+    s->planar = planar == PLANARCONFIG_SEPARATE && spp > 1;
+    const char *codec = _gwt_codec_name(s->compression);
+    if (s->dtype == GWT_DTYPE_NONE || spp == 0)
+        _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+                  "%s: samples of %d bits in format %d are not supported (8, 16, 32, 64 bits "
+                  "of unsigned or signed integers, 32 or 64 of floating point are)",
+                  s->path, bits, format);
+    else if (!TIFFIsCODECConfigured(s->compression))
+        _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+                  "%s: compression %d%s%s is not in this machine's libtiff", s->path,
+                  s->compression, codec ? ", " : "", codec ? codec : "");
+    else if (photometric == PHOTOMETRIC_YCBCR && s->compression != COMPRESSION_JPEG)
+        _gwt_fail(s->g, GWT_E_UNSUPPORTED, "%s: YCbCr pixels that are not JPEG are not supported",
+                  s->path);
+    else
+        return true;
+    return false;
+}
+
+// Sizes from the file are believed only after they were held against its length.
+static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
+{
+    uint32_t w = 0, h = 0, tw = 0, th = 0;
+    TIFFGetField(tif, TIFFTAG_IMAGEWIDTH, &w);
+    TIFFGetField(tif, TIFFTAG_IMAGELENGTH, &h);
+    s->geo.width = w, s->geo.height = h;
+    s->tiled = TIFFIsTiled(tif);
+    if (s->tiled) {
+        TIFFGetField(tif, TIFFTAG_TILEWIDTH, &tw);
+        TIFFGetField(tif, TIFFTAG_TILELENGTH, &th);
+    } else {
+        tw = w;
+        TIFFGetFieldDefaulted(tif, TIFFTAG_ROWSPERSTRIP, &th);
+        if (th > h) th = h;
+    }
+    if (w == 0 || h == 0 || tw == 0 || th == 0 || w > INT32_MAX || h > INT32_MAX || tw > INT32_MAX
+        || th > INT32_MAX) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: an image of %u x %u in blocks of %u x %u can't be",
+                  s->path, w, h, tw, th);
+        return false;
+    }
+    s->tile_w = s->block_w = tw, s->tile_h = s->block_h = th;
+    s->across = _gwt_ceil_div(w, tw), s->down = _gwt_ceil_div(h, th);
+    s->step = s->planar ? 1 : (size_t)s->bands;
+    size_t tiles;
+    if (!_gwt_mul4((uint64_t)s->across, (uint64_t)s->down, s->planar ? (uint64_t)s->bands : 1, 1,
+                   &tiles)
+        || tiles > s->length || tiles > UINT32_MAX) {
+        _gwt_fail(s->g, GWT_E_FORMAT,
+                  "%s: %lld x %lld blocks are more than a file of %llu bytes can hold", s->path,
+                  (long long)s->across, (long long)s->down, (unsigned long long)s->length);
+        return false;
+    }
+    if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: blocks of %u x %u do not fit in memory", s->path, tw,
+                  th);
+        return false;
+    }
+    s->num_tiles = (int64_t)tiles;
+    return true;
+}
+
+static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *to, size_t size)
+{
+    int64_t in_plane = i % (s->across * s->down), plane = i / (s->across * s->down);
+    snprintf(to, size, "%s %lld (row %lld, column %lld%s%.0lld)", s->tiled ? "tile" : "strip",
+             (long long)i, (long long)(in_plane / s->across), (long long)(in_plane % s->across),
+             s->planar ? ", band " : "", s->planar ? (long long)plane + 1 : 0LL);
+    return to;
+}
+
+static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
+{
+    char where[96];
+    const uint64_t *offsets = NULL, *counts = NULL;
+    TIFFGetField(tif, s->tiled ? TIFFTAG_TILEOFFSETS : TIFFTAG_STRIPOFFSETS, &offsets);
+    TIFFGetField(tif, s->tiled ? TIFFTAG_TILEBYTECOUNTS : TIFFTAG_STRIPBYTECOUNTS, &counts);
+    int64_t there = s->tiled ? TIFFNumberOfTiles(tif) : TIFFNumberOfStrips(tif);
+    if (!offsets || !counts || there != s->num_tiles) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: the list of where its blocks lie is missing or broken",
+                  s->path);
+        return false;
+    }
+    size_t bytes = (size_t)s->num_tiles * sizeof(uint64_t);
+    s->offsets = (void *)_gwt_keep_bytes(s->g, offsets, bytes);
+    s->counts = (void *)_gwt_keep_bytes(s->g, counts, bytes);
+    if (!s->offsets || !s->counts) return false;
+    for (int64_t i = 0; i < s->num_tiles; i++) {
+        if (s->counts[i] == 0) continue;
+        if (s->offsets[i] < s->length && s->counts[i] <= s->length - s->offsets[i]
+            && s->offsets[i] > 0)
+            continue;
+        _gwt_fail(
+            s->g, GWT_E_FORMAT,
+            "%s: truncated or broken: %s is said to lie at bytes %llu..%llu of a file of %llu",
+            s->path, _gwt_source_tile_text(s, i, where, sizeof where),
+            (unsigned long long)s->offsets[i], (unsigned long long)(s->offsets[i] + s->counts[i]),
+            (unsigned long long)s->length);
+        return false;
+    }
+    return true;
+}
+
+// Bytes that strip `i` of an uncompressed file has to have.
+static uint64_t _gwt_source_strip_bytes(const _gwt_source *s, int64_t i)
+{
+    int64_t row = i % s->down * s->tile_h, rows = _gwt_min64(s->tile_h, s->geo.height - row);
+    return (uint64_t)s->tile_bytes / (uint64_t)s->tile_h * (uint64_t)rows;
+}
+
+// Uncompressed strips that follow one another without a gap are one run of rows for each plane:
+// cut it into strips of about 256 KB, so that neither one strip for a whole scene nor one strip
+// for each row costs anything.
+static bool _gwt_source_cut_run(_gwt_source *s)
+{
+    if (!s->direct || s->tiled) return true;
+    for (int64_t i = 0; i < s->num_tiles; i++) {
+        if (s->counts[i] < _gwt_source_strip_bytes(s, i)) return true;
+        if (i % s->down && s->offsets[i] != s->offsets[i - 1] + _gwt_source_strip_bytes(s, i - 1))
+            return true;
+    }
+    uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
+    int64_t planes = s->num_tiles / s->down, old_down = s->down;
+    s->tile_h = _gwt_max64(1, _gwt_min64(s->geo.height, (int64_t)((256 << 10) / row_bytes)));
+    s->down = _gwt_ceil_div(s->geo.height, s->tile_h);
+    s->num_tiles = s->down * planes;
+    s->tile_bytes = (size_t)row_bytes * (size_t)s->tile_h;
+    uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
+    uint64_t *counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *counts);
+    if (!offsets || !counts) return false;
+    for (int64_t i = 0; i < s->num_tiles; i++) {
+        offsets[i] = s->offsets[i / s->down * old_down] + (uint64_t)(i % s->down) * s->tile_bytes;
+        counts[i] = _gwt_source_strip_bytes(s, i);
+    }
+    s->offsets = offsets, s->counts = counts;
+    return true;
+}
+
+// Reduced images in the file: further directories, and SubIFDs, that say so; masks are none.
+static int _gwt_source_count_overviews(TIFF *tif)
+{
+    int n = 0;
+    while (TIFFReadDirectory(tif)) {
+        uint32_t type = 0;
+        TIFFGetField(tif, TIFFTAG_SUBFILETYPE, &type);
+        n += (type & FILETYPE_REDUCEDIMAGE) && !(type & FILETYPE_MASK);
+    }
+    return n;
+}
+
+static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
+{
+    uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
+    const uint64_t *subifd = NULL;
+    if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)
+        || !_gwt_source_read_attributes(s, tif) || !_gwt_source_read_offsets(s, tif)) return false;
+    TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
+    s->direct = s->compression == COMPRESSION_NONE && fill == FILLORDER_MSB2LSB
+             && (!TIFFIsByteSwapped(tif) || gwt_dtype_size(s->dtype) == 1);
+    s->bigtiff = TIFFIsBigTIFF(tif) != 0;
+    if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
+    s->overviews = _gwt_source_count_overviews(tif) + subifds;
+    return _gwt_source_cut_run(s);
+}
+
+static void _gwt_source_close(_gwt_source *s)
+{
+    while (s->idle) {
+        _gwt_decoder *d = s->idle;
+        s->idle = d->next;
+        TIFFClose(d->tif);
+        GWT_FREE(d->packed);
+        GWT_FREE(d);
+    }
+    if (s->fd >= 0) close(s->fd);
+    _gwt_mutex_destroy(&s->lock);
+    GWT_FREE(s->tiles);
+}
+
+static bool _gwt_source_begin(_gwt_source *s)
+{
+    s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0 || fstat(s->fd, &s->stat)) {
+        _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened: %s", s->path, strerror(errno));
+    } else if (!S_ISREG(s->stat.st_mode)) {
+        _gwt_fail(s->g, GWT_E_IO, "%s: is not a file", s->path);
+    } else {
+        s->length = (uint64_t)s->stat.st_size;
+        return true;
+    }
+    return false;
+}
+
+static bool _gwt_source_read(_gwt_source *s)
+{
+    _gwt_io io;
+    TIFF *tif = _gwt_source_tiff(s, &io, "rc");
+    if (!tif) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF that can be read%s%s", s->path,
+                  io.message[0] ? ": " : "", io.message);
+        return false;
+    }
+    bool good = _gwt_source_read_directory(s, tif);
+    TIFFClose(tif);
+    if (good) s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
+    return good && s->tiles;
+}
+
+static bool _gwt_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+// A file that is open already and has not changed since is shared: its tiles are decoded once.
+static _gwt_source *_gwt_source_find(gwt *g, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st)) return NULL;
+    _gwt_lock(&g->lock);
+    _gwt_source *s = g->sources;
+    while (s
+           && !(_gwt_same_file(&s->stat, &st) && s->stat.st_size == st.st_size
+                && !strcmp(s->path, path) && s->stat.st_mtime == st.st_mtime
+                && s->stat.st_ctime == st.st_ctime))
+        s = s->next;
+    _gwt_unlock(&g->lock);
+    return s;
+}
+
+static _gwt_source *_gwt_source_open(gwt *g, const char *path)
+{
+    _gwt_source *s = _gwt_source_find(g, path);
+    if (s) return s;
+    s = _gwt_keep(g, 1, sizeof *s);
+    if (!s) return NULL;
+    s->g = g;
+    s->fd = -1;
+    s->path = _gwt_keep_string(g, path);
+    if (!s->path || !_gwt_mutex_init(&s->lock)) return NULL;
+    if (!_gwt_source_begin(s) || !_gwt_source_read(s)) {
+        _gwt_source_close(s);
+        return NULL;
+    }
+    _gwt_lock(&g->lock);
+    s->next = g->sources;
+    g->sources = s;
+    _gwt_unlock(&g->lock);
+    return s;
+}
+
+// ---- decoding
+
+static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
+{
+    _gwt_lock(&s->lock);
+    _gwt_decoder *d = s->idle;
+    if (d) s->idle = d->next;
+    _gwt_unlock(&s->lock);
+    if (d) return d;
+    d = _gwt_calloc(s->g, 1, sizeof *d);
+    if (!d) return NULL;
+    d->tif = _gwt_source_tiff(s, &d->io, "rcO");
+    if (!d->tif) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: can't be opened again: %s", s->path, d->io.message);
+        GWT_FREE(d);
+        return NULL;
+    }
+    if (s->compression == COMPRESSION_JPEG)
+        TIFFSetField(d->tif, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+    return d;
+}
+
+static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
+{
+    _gwt_lock(&s->lock);
+    d->next = s->idle;
+    s->idle = d;
+    _gwt_unlock(&s->lock);
+}
+
+static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
+{
+    char where[96];
+    int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
+    if (got == (int64_t)n) return true;
+    _gwt_fail(s->g, GWT_E_IO, "%s: %s can't be read: %s", s->path,
+              _gwt_source_tile_text(s, i, where, sizeof where),
+              got < 0 ? strerror(errno) : "the file has become shorter");
+    return false;
+}
+
+// What a codec can make of its input at the most, as a factor; 0: no useful bound.
+static uint64_t _gwt_codec_expansion(uint16_t compression)
+{
+    switch (compression) {
+    case COMPRESSION_LZW: return 4096;              // one 9-bit code, a string of at most 4096
+    case COMPRESSION_PACKBITS: return 128;
+    case COMPRESSION_DEFLATE:
+    case COMPRESSION_ADOBE_DEFLATE: return 1040;    // zlib's technical notes: 1032
+    default: return 0;
+    }
+}
+
+static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
+{
+    char where[96];
+    uint64_t n = s->counts[i], factor = _gwt_codec_expansion(s->compression);
+    _gwt_source_tile_text(s, i, where, sizeof where);
+    if (n > INT32_MAX || (factor && n < bytes / factor)) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path, where,
+                  (unsigned long long)n, bytes);
+        return false;
+    }
+    if (d->capacity < n) {
+        GWT_FREE(d->packed);
+        d->capacity = 0;
+        d->packed = _gwt_malloc(s->g, (size_t)n + n / 4);
+        if (!d->packed) return false;
+        d->capacity = (size_t)(n + n / 4);
+    }
+    if (!_gwt_source_fetch(s, i, d->packed, n)) return false;
+    d->io.message[0] = 0;
+    memset(to, 0,
+           bytes); // libtiff with libdeflate may leave a part of it as it was, and say all is well
+    if (TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to, (tmsize_t)bytes))
+        return true;
+    _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
+              d->io.message[0] ? ": " : "", d->io.message);
+    return false;
+}
+
+// An absent tile is all nodata, else all 0, as GDAL has it.
+static void _gwt_source_fill_absent(const _gwt_source *s, char *to, size_t bytes)
+{
+    uint64_t raw = 0;
+    size_t size = gwt_dtype_size(s->dtype);
+    if (s->nodata.set) _gwt_raw(s->dtype, s->nodata.value, &raw);
+    for (size_t i = 0; i < bytes; i += size) memcpy(to + i, &raw, size);
+}
+
+// Decode tile i into tile_bytes at `to`. The rows below the image in a last strip are not touched.
+static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
+{
+    size_t bytes = s->tiled ? s->tile_bytes : (size_t)_gwt_source_strip_bytes(s, i);
+    if (s->counts[i] == 0) return _gwt_source_fill_absent(s, to, bytes), true;
+    if (s->direct && s->counts[i] >= bytes) return _gwt_source_fetch(s, i, to, bytes);
+    _gwt_decoder *d = _gwt_decoder_take(s);
+    if (!d) return false;
+    bool good = _gwt_source_unpack(s, i, d, to, bytes);
+    _gwt_decoder_put(s, d);
+    return good;
+}
+
+// >>cache -------------------------------------------------------------------------------------
+// Decoded tiles, shared by all chunks that need them and decoded once however many ask at once.
+//
+// A tile is absent, loading, or ready. Who finds it absent makes it loading and decodes it; who
+// finds it loading does other tiles first and then waits. While `pins` is above 0 it stays. Each
+// asker says how many pieces of its run will use the tile; when that many have, the tile is let
+// go at once and its memory, still warm, takes the next one. So the cache holds the moving front
+// of the run and nothing else; the budget only matters when the front is wider than that, and
+// then a clock hand throws out tiles that are not pinned, those not used lately first.
+//
+// Locks: a tile's fields and its place in source->tiles are guarded by one of 64 stripes, chosen
+// by the tile; the list of resident tiles, the byte count and the spare buffers by `lock`, taken
+// for a few moves of pointers each time a tile comes or goes. A stripe may be taken under `lock`
+// (the clock hand does), never the other way round.
+
+#define _GWT_STRIPES 64
+#define _GWT_SPARES 32
+#define _GWT_ALIGN 64
+
+// Memory on a boundary of 64 bytes; what GWT_MALLOC gave stands just below it.
+static void *_gwt_aligned(gwt *g, size_t size)
+{
+    char *raw = size < SIZE_MAX / 2 ? _gwt_malloc(g, size + _GWT_ALIGN + sizeof(void *)) : NULL;
+    if (!raw) return NULL;
+    uintptr_t at =
+        ((uintptr_t)raw + sizeof(void *) + _GWT_ALIGN - 1) & ~(uintptr_t)(_GWT_ALIGN - 1);
+    memcpy((void *)(at - sizeof(void *)), &raw, sizeof raw);
+    return (void *)at;
+}
+
+static void _gwt_aligned_free(void *p)
+{
+    char *raw;
+    if (!p) return;
+    memcpy(&raw, (char *)p - sizeof(void *), sizeof raw);
+    GWT_FREE(raw);
+}
+
+typedef struct _gwt_tile {
+    _gwt_source *source;
+    int64_t index;
+    void *data;
+    // guarded by the tile's stripe:
+    enum { _GWT_LOADING, _GWT_READY, _GWT_BROKEN } state;
+    int pins;
+    int64_t uses;               // by pieces that are still to come, as the first asker said
+    bool recent;                // since the clock hand came by
+    bool gone;                  // no longer in source->tiles
+    // guarded by the cache's lock:
+    size_t place;               // in the list of resident tiles
+    bool listed;                // unless there was no memory for the list
+} _gwt_tile;
+
+typedef struct _gwt_cache {
+    struct { _gwt_mutex lock; _gwt_cond ready; char apart[_GWT_CACHE_LINE]; } stripes[_GWT_STRIPES];
+    _gwt_mutex lock;            // guards what follows
+    _gwt_tile **resident;
+    size_t num_resident, room, hand;
+    size_t bytes, budget;       // of decoded tiles, spare buffers included
+    struct { void *data; size_t bytes; } spare[_GWT_SPARES];
+    int num_spare;
+} _gwt_cache;
+
+static size_t _gwt_tile_stripe(const _gwt_source *s, int64_t index)
+{
+    return ((size_t)index ^ (size_t)((uintptr_t)s >> 4) * 31u) % _GWT_STRIPES;
+}
+
+static bool _gwt_cache_begin(gwt *g, size_t budget)
+{
+    _gwt_cache *c = g->cache = _gwt_keep(g, 1, sizeof *c);
+    if (!c || !_gwt_mutex_init(&c->lock)) return false;
+    c->budget = budget;
+    for (int i = 0; i < _GWT_STRIPES; i++)
+        if (!_gwt_mutex_init(&c->stripes[i].lock) || !_gwt_cond_init(&c->stripes[i].ready))
+            return false;
+    return true;
+}
+
+static void _gwt_cache_end(_gwt_cache *c)
+{
+    for (size_t i = 0; i < c->num_resident; i++) {
+        _gwt_aligned_free(c->resident[i]->data);
+        GWT_FREE(c->resident[i]);
+    }
+    for (int i = 0; i < c->num_spare; i++) _gwt_aligned_free(c->spare[i].data);
+    GWT_FREE(c->resident);
+    for (int i = 0; i < _GWT_STRIPES; i++) {
+        _gwt_cond_destroy(&c->stripes[i].ready);
+        _gwt_mutex_destroy(&c->stripes[i].lock);
+    }
+    _gwt_mutex_destroy(&c->lock);
+}
+
+// Under `lock`: take a tile off the list and keep its buffer, or give it back.
+static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
+{
+    size_t bytes = t->source->tile_bytes;
+    if (t->listed) {
+        c->resident[t->place] = c->resident[--c->num_resident];
+        c->resident[t->place]->place = t->place;
+    }
+    if (t->data && c->num_spare < _GWT_SPARES && c->bytes <= c->budget) {
+        c->spare[c->num_spare].data = t->data;
+        c->spare[c->num_spare++].bytes = bytes;
+    } else {
+        c->bytes -= bytes;
+        _gwt_aligned_free(t->data);
+    }
+    GWT_FREE(t);
+}
+
+// Under `lock`: the newest spare buffer of that size, or of any.
+static bool _gwt_cache_spare(_gwt_cache *c, size_t bytes, void **data)
+{
+    for (int i = c->num_spare - 1; i >= 0; i--) {
+        if (c->spare[i].bytes != bytes) continue;
+        *data = c->spare[i].data;
+        c->spare[i] = c->spare[--c->num_spare];
+        return true;
+    }
+    return false;
+}
+
+// Under `lock`: the clock hand goes round, at most twice, until `bytes` more fit.
+static void _gwt_cache_shrink(_gwt_cache *c, size_t bytes)
+{
+    while (c->num_spare > 0 && c->bytes + bytes > c->budget) {
+        c->bytes -= c->spare[--c->num_spare].bytes;
+        _gwt_aligned_free(c->spare[c->num_spare].data);
+    }
+    for (size_t looks = 2 * c->num_resident;
+         looks > 0 && c->num_resident > 0 && c->bytes + bytes > c->budget; looks--) {
+        if (c->hand >= c->num_resident) c->hand = 0;
+        _gwt_tile *t = c->resident[c->hand];
+        _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(t->source, t->index)].lock;
+        _gwt_lock(lock);
+        bool out = t->pins == 0 && !t->recent && !t->gone;
+        t->recent = false;
+        if (out) t->source->tiles[t->index] = NULL, t->gone = true;
+        _gwt_unlock(lock);
+        if (!out) c->hand++;
+        else _gwt_cache_forget(c, t);
+    }
+}
+
+// A new tile with a buffer, pinned once, loading; not yet in any list.
+static _gwt_tile *_gwt_cache_make(_gwt_source *s, int64_t index, int64_t uses)
+{
+    _gwt_tile *t = _gwt_calloc(s->g, 1, sizeof *t);
+    if (!t) return NULL;
+    *t = (_gwt_tile){
+        .source = s, .index = index, .state = _GWT_LOADING, .pins = 1, .uses = uses, .recent = true
+    };
+    return t;
+}
+
+static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
+{
+    size_t bytes = t->source->tile_bytes;
+    _gwt_lock(&c->lock);
+    bool spare = _gwt_cache_spare(c, bytes, &t->data);
+    if (!spare) _gwt_cache_shrink(c, bytes), c->bytes += bytes;
+    if (c->num_resident == c->room) {
+        size_t room = c->room ? 2 * c->room : 256;
+        _gwt_tile **list = GWT_REALLOC(c->resident, room * sizeof *list);
+        if (list) c->resident = list, c->room = room;
+    }
+    t->listed = c->num_resident < c->room;
+    if (t->listed) t->place = c->num_resident, c->resident[c->num_resident++] = t;
+    _gwt_unlock(&c->lock);
+    if (!t->listed)
+        _gwt_fail(t->source->g, GWT_E_MEMORY, "out of memory: no room for the list of tiles");
+    if (!spare) t->data = _gwt_aligned(t->source->g, bytes);
+    return t->listed && t->data;
+}
+
+// Ask for a tile: ready and pinned (data), claimed for the asker to load (*mine), or loading by
+// somebody else and pinned.
+static _gwt_tile *_gwt_cache_ask(_gwt_cache *c, _gwt_source *s, int64_t index, int64_t uses,
+                                 bool *mine)
+{
+    _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(s, index)].lock;
+    *mine = false;
+    _gwt_lock(lock);
+    _gwt_tile *t = s->tiles[index];
+    if (t) {
+        t->pins++;
+        t->recent = true;
+    } else if ((t = _gwt_cache_make(s, index, uses)) != NULL) {
+        s->tiles[index] = t;
+        *mine = true;
+    }
+    _gwt_unlock(lock);
+    return t;
+}
+
+static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
+{
+    size_t stripe = _gwt_tile_stripe(t->source, t->index);
+    bool good = _gwt_cache_admit(c, t) && _gwt_source_decode(t->source, t->index, t->data);
+    _gwt_lock(&c->stripes[stripe].lock);
+    t->state = good ? _GWT_READY : _GWT_BROKEN;
+    _gwt_cond_broadcast(&c->stripes[stripe].ready);
+    _gwt_unlock(&c->stripes[stripe].lock);
+}
+
+static bool _gwt_cache_wait(_gwt_cache *c, _gwt_tile *t)
+{
+    size_t stripe = _gwt_tile_stripe(t->source, t->index);
+    _gwt_lock(&c->stripes[stripe].lock);
+    while (t->state == _GWT_LOADING)
+        _gwt_cond_wait(&c->stripes[stripe].ready, &c->stripes[stripe].lock);
+    bool good = t->state == _GWT_READY;
+    _gwt_unlock(&c->stripes[stripe].lock);
+    return good;
+}
+
+// One piece is done with the tile.
+static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
+{
+    _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(t->source, t->index)].lock;
+    _gwt_lock(lock);
+    t->uses--;
+    t->pins--;
+    bool out = t->pins == 0 && !t->gone && (t->uses <= 0 || t->state == _GWT_BROKEN);
+    if (out) t->source->tiles[t->index] = NULL, t->gone = true;
+    _gwt_unlock(lock);
+    if (!out) return;
+    _gwt_lock(&c->lock);
+    _gwt_cache_forget(c, t);
+    _gwt_unlock(&c->lock);
+}
+
+// >>array -------------------------------------------------------------------------------------
+// The lazy graph. An array is a list of planes, one for each time and band, and a plane is a node:
+// a band of a source, a number, or an operation on other nodes, pixel by pixel. So selecting,
+// stacking and renaming only re-arrange a list of pointers and leave nothing to do when pixels
+// flow. Nodes are immutable, live as long as the session, and are merged where equal by the plan.
+
+// Name, operands, and for operations with two kernels' worth of C: the expression of x and y.
+#define _GWT_UNARY_OPS(X) \
+    X(NEG, -x) X(ABS, fabs(x)) X(SQRT, sqrt(x)) X(EXP, exp(x)) X(LOG, log(x)) X(TANH, tanh(x)) \
+    X(NOT, x != x ? x : (double)(x == 0))
+
+#define _GWT_BINARY_OPS(X) \
+    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) X(POW, pow(x, y)) \
+    X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
+    X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
+    X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
+    X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
+    X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
+    X(AND, _GWT_BOTH(x != 0 && y != 0)) X(OR, _GWT_BOTH(x != 0 || y != 0))
+
+// A truth value as 0 or 1, missing where x or y is.
+#define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
+
+typedef enum _gwt_op {
+    _GWT_OP_LOAD,   // band `band` of `source`; raw values equal to imm[0] are missing if `masked`
+    _GWT_OP_CONST,  // imm[0]
+    _GWT_OP_MASK,   // arg 0, missing where equal to imm[0]
+    _GWT_OP_CLIP,   // arg 0 into imm[0]..imm[1]
+    _GWT_OP_CAST,   // arg 0 rounded and saturated to `dtype`
+    _GWT_OP_WHERE,  // arg 0 ? arg 1 : arg 2
+#define X(name, expression) _GWT_OP_##name,
+    _GWT_UNARY_OPS(X)
+    _GWT_BINARY_OPS(X)
+#undef X
+    _GWT_OP_COUNT
+} _gwt_op;
+
+typedef struct _gwt_node {
+    _gwt_op op;
+    gwt_dtype dtype;            // LOAD: the source's; CAST: the target
+    bool masked;
+    int64_t band;
+    _gwt_source *source;
+    const struct _gwt_node *arg[3];
+    double imm[2];
+} _gwt_node;
+
+struct gwt_array {
+    gwt_info info;              // first: what gwt_describe gives out
+    gwt *g;
+    bool number;                // no grid: goes with any array
+    _gwt_geo geo;
+    const _gwt_node **planes;   // shape[0] * shape[1], time-major
+};
+
+static int64_t _gwt_num_planes(const gwt_array *a) { return a->info.shape[0] * a->info.shape[1]; }
+
+static const _gwt_node *_gwt_node_new(gwt *g, _gwt_node from)
+{
+    _gwt_node *n = _gwt_keep(g, 1, sizeof *n);
+    if (n) *n = from;
+    return n;
+}
+
+static const _gwt_node *_gwt_node_number(gwt *g, double value)
+{
+    return _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_CONST, .imm = { value } });
+}
+
+static const _gwt_node *_gwt_node_op(gwt *g, _gwt_op op, const _gwt_node *x, const _gwt_node *y)
+{
+    return x ? _gwt_node_new(g, (_gwt_node){ .op = op, .arg = { x, y } }) : NULL;
+}
+
+// ---- making arrays
+
+static const char *const *_gwt_numbered(gwt *g, int64_t n)
+{
+    const char **names = _gwt_keep(g, (size_t)n + 1, sizeof *names);
+    for (int64_t i = 0; names && i < n; i++)
+        names[i] = _gwt_keep_format(g, "%lld", (long long)i + 1);
+    return names;
+}
+
+static const char *const *_gwt_keep_names(gwt *g, const char *const *from, int64_t n)
+{
+    const char **names = _gwt_keep(g, (size_t)n + 1, sizeof *names);
+    for (int64_t i = 0; names && i < n; i++) names[i] = _gwt_keep_string(g, from[i]);
+    return names;
+}
+
+static const double *_gwt_keep_filled(gwt *g, int64_t n, double value)
+{
+    double *list = _gwt_keep(g, (size_t)n, sizeof *list);
+    for (int64_t i = 0; list && i < n; i++) list[i] = value;
+    return list;
+}
+
+// A new array like `like` (or empty), with room for its planes.
+static gwt_array *_gwt_array_new(gwt *g, const gwt_array *like, int64_t times, int64_t bands)
+{
+    gwt_array *a = _gwt_keep(g, 1, sizeof *a);
+    if (!a) return NULL;
+    if (like) *a = *like;
+    a->g = g;
+    a->info.shape[0] = times, a->info.shape[1] = bands;
+    a->planes = _gwt_keep(g, (size_t)(times * bands), sizeof *a->planes);
+    return a->planes ? a : NULL;
+}
+
+// Fill in what follows from the rest; NULL when a step on the way here failed.
+static gwt_array *_gwt_array_finish(gwt_array *a)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt_info *i = &a->info;
+    const double *t = a->geo.t;
+    i->shape[2] = a->geo.height, i->shape[3] = a->geo.width;
+    for (int d = 0; d < 4; d++) i->chunks[d] = _gwt_max64(1, _gwt_min64(i->chunks[d], i->shape[d]));
+    i->nbytes = (uint64_t)i->shape[2] * (uint64_t)i->shape[3] * gwt_dtype_size(i->dtype);
+    if (!_gwt_mul_size(i->nbytes, (uint64_t)_gwt_num_planes(a), &i->nbytes)) i->nbytes = UINT64_MAX;
+    memcpy(i->transform, t, sizeof i->transform);
+    i->has_transform = a->geo.has_transform;
+    i->epsg = a->geo.epsg;
+    i->has_crs = a->geo.num_keys > 0;
+    i->area_or_point = a->geo.point ? "Point" : "Area";
+    double w = (double)i->shape[3], h = (double)i->shape[2];
+    double x[4] = { t[2], t[2] + t[0] * w, t[2] + t[1] * h, t[2] + t[0] * w + t[1] * h };
+    double y[4] = { t[5], t[5] + t[3] * w, t[5] + t[4] * h, t[5] + t[3] * w + t[4] * h };
+    i->bounds[0] = i->bounds[2] = x[0], i->bounds[1] = i->bounds[3] = y[0];
+    for (int k = 1; k < 4; k++) {
+        i->bounds[0] = fmin(i->bounds[0], x[k]), i->bounds[2] = fmax(i->bounds[2], x[k]);
+        i->bounds[1] = fmin(i->bounds[1], y[k]), i->bounds[3] = fmax(i->bounds[3], y[k]);
+    }
+    return a;
+}
+
+static void _gwt_array_unscaled(gwt_array *a)
+{
+    a->info.scales = _gwt_keep_filled(a->g, a->info.shape[1], 1);
+    a->info.offsets = _gwt_keep_filled(a->g, a->info.shape[1], 0);
+    a->info.has_scales = false;
+}
+
+static void _gwt_array_unnamed(gwt_array *a)
+{
+    a->info.band_names = _gwt_numbered(a->g, a->info.shape[1]);
+    a->info.bands_named = false;
+}
+
+const gwt_info *gwt_describe(const gwt_array *a)
+{
+    static const char *const none[] = { NULL };
+    static const gwt_info nothing = { .band_names = none,
+                                      .time_names = none,
+                                      .filenames = none,
+                                      .tags = none,
+                                      .area_or_point = "",
+                                      .compression = "" };
+    return a ? &a->info : &nothing;
+}
+
+gwt_array *gwt_number(gwt *g, double value)
+{
+    gwt_array *a = _gwt_failed(g) ? NULL : _gwt_array_new(g, NULL, 1, 1);
+    if (!a) return NULL;
+    a->number = true;
+    a->geo = (_gwt_geo){ .width = 1, .height = 1, .t = { 1, 0, 0, 0, 1, 0 } };
+    a->info.dtype = GWT_FLOAT64;
+    a->info.time_names = _gwt_numbered(g, 1);
+    static const char *const none[] = { "a number", NULL };
+    a->info.filenames = none, a->info.tags = none + 1;
+    a->info.compression = "none";
+    a->planes[0] = _gwt_node_number(g, value);
+    _gwt_array_unnamed(a);
+    _gwt_array_unscaled(a);
+    return _gwt_array_finish(a);
+}
+
+// ---- opening
+
+static bool _gwt_check_chunk(gwt *g, const char *what, int64_t chunk)
+{
+    if (chunk >= 0 && chunk <= _GWT_MAX_CHUNK) return true;
+    _gwt_fail(g, GWT_E_ARGUMENT,
+              "%s = %lld: a chunk edge is 1 to %d pixels (0 or none: chosen for you)", what,
+              (long long)chunk, _GWT_MAX_CHUNK);
+    return false;
+}
+
+// The chunk shape when nobody asked for one: the file's tiles where they have a sensible size.
+static int64_t _gwt_auto_chunk(int64_t block, bool tiled)
+{
+    return tiled && block >= 128 && block <= 1024 ? block : 256;
+}
+
+static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
+{
+    gwt *g = a->g;
+    if (!_gwt_check_chunk(g, "chunks", o->chunks)
+        || !_gwt_check_chunk(g, "chunk_rows", o->chunk_rows)
+        || !_gwt_check_chunk(g, "chunk_cols", o->chunk_cols))
+        return false;
+    int edge = o->chunks ? o->chunks : g->options.chunks;
+    int64_t *c = a->info.chunks;
+    c[0] = 1, c[1] = a->info.shape[1];
+    c[2] = o->chunk_rows ? o->chunk_rows
+         : edge          ? edge
+                         : _gwt_auto_chunk(a->info.block[0], a->info.is_tiled);
+    c[3] = o->chunk_cols ? o->chunk_cols
+         : edge          ? edge
+                         : _gwt_auto_chunk(a->info.block[1], a->info.is_tiled);
+    return true;
+}
+
+// Names in the order of preference: the caller's, the call's sensor, the session's sensor when the
+// number of bands fits, the file's own, numbers.
+static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
+{
+    gwt *g = a->g;
+    int64_t n = a->info.shape[1], given = _gwt_count_strings(o->band_names);
+    const char *sensor = o->sensor ? o->sensor : g->options.sensor;
+    const char *const *bands = sensor ? gwt_sensor_bands(sensor) : NULL;
+    if (o->sensor && !bands) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "unknown sensor \"%s\"", o->sensor);
+        return false;
+    }
+    if (o->band_names && given != n) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands of %s", (long long)given,
+                  (long long)n, a->info.filenames[0]);
+        return false;
+    }
+    if (o->sensor && !o->band_names && _gwt_count_strings(bands) != n) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", o->sensor,
+                  (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
+        return false;
+    }
+    bool fits = bands && _gwt_count_strings(bands) == n;
+    if (fits) a->info.sensor = _gwt_keep_string(g, sensor);
+    if (!o->band_names && !fits) return true;
+    a->info.band_names = _gwt_keep_names(g, o->band_names ? o->band_names : bands, n);
+    a->info.bands_named = true;
+    return true;
+}
+
+// The array of a whole file, with the file's names and chunk shape still unset.
+static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional nodata)
+{
+    gwt_array *a = _gwt_array_new(g, NULL, 1, s->bands);
+    if (!a) return NULL;
+    gwt_info *i = &a->info;
+    const char **file = _gwt_keep(g, 2, sizeof *file),
+               **tags = _gwt_keep(g, (size_t)s->num_tags + 1, sizeof *tags);
+    if (!file || !tags) return NULL;
+    if (s->num_tags) memcpy(tags, s->tags, (size_t)s->num_tags * sizeof *tags);
+    file[0] = _gwt_base_name(s->path);
+    a->geo = s->geo;
+    i->dtype = s->dtype;
+    i->nodata = nodata.set ? nodata : s->nodata;
+    if (isnan(i->nodata.value) && _gwt_dtype_integer(s->dtype)) i->nodata.set = false;
+    i->scales = s->scales, i->offsets = s->adds, i->has_scales = s->has_scales;
+    i->filenames = file, i->num_files = 1, i->tags = tags;
+    i->block[0] = s->block_h, i->block[1] = s->block_w;
+    i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->overviews = s->overviews,
+    i->predictor = s->predictor;
+    i->interleave = s->planar ? GWT_PLANAR : s->bands > 1 ? GWT_PIXEL : GWT_PLANAR;
+    const char *codec = _gwt_codec_name(s->compression);
+    i->compression = codec ? codec : _gwt_keep_format(g, "compression %d", s->compression);
+    i->time_names = _gwt_numbered(g, 1);
+    i->band_names = _gwt_numbered(g, s->bands);
+    if (s->has_names && i->band_names) {
+        const char **names = _gwt_keep(g, (size_t)s->bands + 1, sizeof *names);
+        for (int64_t b = 0; names && b < s->bands; b++)
+            names[b] = s->names[b] ? s->names[b] : i->band_names[b];
+        i->band_names = names;
+        i->bands_named = true;
+    }
+    for (int64_t b = 0; b < s->bands; b++)
+        a->planes[b] = _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_LOAD,
+                                                     .source = s,
+                                                     .band = b,
+                                                     .dtype = s->dtype,
+                                                     .masked = i->nodata.set,
+                                                     .imm = { i->nodata.value } });
+    return _gwt_array_finish(a);
+}
+
+static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset);
+
+static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
+{
+    if (_gwt_failed(g)) return NULL;
+    if (!path || !*path) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "no file name given to open");
+        return NULL;
+    }
+    _gwt_source *s = _gwt_source_open(g, path);
+    gwt_array *a =
+        s ? _gwt_array_of_source(g, s, o->nodata.set ? o->nodata : g->options.nodata) : NULL;
+    if (!a || !o->scale_data) return a;
+    return _gwt_array_scaled(a, o->scale_factor, o->offset);
+}
+
+gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *options)
+{
+    gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
+    gwt_array *a = _gwt_open_one(g, path, &o);
+    if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)) return NULL;
+    return _gwt_array_finish(a);
+}
+
+static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
+{
+    int64_t n = a->info.shape[0], given = _gwt_count_strings(names);
+    if (!names) return true;
+    if (given != n) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "%lld time names for %lld time steps", (long long)given,
+                  (long long)n);
+        return false;
+    }
+    a->info.time_names = _gwt_keep_names(a->g, names, n);
+    return true;
+}
+
+gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
+                              const gwt_open_options *options)
+{
+    gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
+    if (_gwt_failed(g)) return NULL;
+    if (n == 0 || !paths) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "no files given to open");
+        return NULL;
+    }
+    gwt_array **list = _gwt_calloc(g, n, sizeof *list), *a = NULL;
+    size_t opened = 0;
+    while (list && opened < n && (list[opened] = _gwt_open_one(g, paths[opened], &o))) opened++;
+    if (list && opened == n) a = gwt_stack(list, n, o.stack == GWT_TIME ? GWT_TIME : GWT_BAND);
+    GWT_FREE(list);
+    if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
+        || !_gwt_array_set_times(a, o.time_names)) return NULL;
+    return _gwt_array_finish(a);
+}
+
+// ---- re-arranging
+
+static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
+{
+    char one[256], two[256];
+    if (a->g != b->g) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions do not go together");
+        return false;
+    }
+    if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
+    _gwt_fail(a->g, GWT_E_GRID, "the grids differ: %s is %s; %s is %s",
+              a->info.num_files ? a->info.filenames[0] : "one",
+              _gwt_geo_text(one, sizeof one, &a->geo),
+              b->info.num_files ? b->info.filenames[0] : "the other",
+              _gwt_geo_text(two, sizeof two, &b->geo));
+    return false;
+}
+
+static int64_t _gwt_find_name(const char *const *names, int64_t n, const char *name)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!strcmp(names[i], name)) return i;
+    return -1;
+}
+
+gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names)
+{
+    char there[512];
+    if (!a || _gwt_failed(a->g)) return NULL;
+    int64_t n = _gwt_count_strings(names), all = a->info.shape[1];
+    if (n == 0) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "no band names given to select");
+        return NULL;
+    }
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], n);
+    double *scales = _gwt_keep(a->g, (size_t)n, sizeof *scales),
+           *adds = _gwt_keep(a->g, (size_t)n, sizeof *adds);
+    for (int64_t i = 0; r && scales && adds && i < n; i++) {
+        int64_t b = _gwt_find_name(a->info.band_names, all, names[i]);
+        if (b < 0) {
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "no band \"%s\": there are %s", names[i],
+                      _gwt_join_names(there, sizeof there, a->info.band_names, all));
+            return NULL;
+        }
+        scales[i] = a->info.scales[b], adds[i] = a->info.offsets[b];
+        for (int64_t t = 0; t < a->info.shape[0]; t++)
+            r->planes[t * n + i] = a->planes[t * all + b];
+    }
+    if (!r || _gwt_failed(a->g)) return NULL;
+    r->info.band_names = _gwt_keep_names(a->g, names, n);
+    r->info.scales = scales, r->info.offsets = adds;
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    if (!r) return NULL;
+    memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
+    gwt_open_options o = { .band_names = band_names };
+    return _gwt_array_set_names(r, &o) ? _gwt_array_finish(r) : NULL;
+}
+
+gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    if (!r) return NULL;
+    memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
+    gwt_open_options o = { .chunk_rows = rows, .chunk_cols = cols };
+    return _gwt_array_set_chunks(r, &o) ? _gwt_array_finish(r) : NULL;
+}
+
+// All arrays of one type, one grid and (but along dim) one shape?
+static bool _gwt_stack_check(gwt_array *const *arrays, size_t n, gwt_dim dim)
+{
+    const gwt_array *first = arrays[0];
+    for (size_t i = 0; i < n; i++) {
+        const gwt_array *a = arrays[i];
+        if (!a || _gwt_failed(first->g) || !_gwt_check_grids(first, a)) return false;
+        if (a->number) {
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "a number can't be stacked: it has no grid");
+            return false;
+        }
+        int other = dim == GWT_TIME ? 1 : 0;
+        if (a->info.shape[other] != first->info.shape[other])
+            _gwt_fail(a->g, GWT_E_GRID, "can't stack along %s: %s has %lld %s, %s has %lld",
+                      dim == GWT_TIME ? "time" : "band", first->info.filenames[0],
+                      (long long)first->info.shape[other], other ? "bands" : "time steps",
+                      a->info.filenames[0], (long long)a->info.shape[other]);
+        else if (a->info.dtype != first->info.dtype)
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "can't stack %s (%s) and %s (%s): cast one first",
+                      first->info.filenames[0], gwt_dtype_name(first->info.dtype),
+                      a->info.filenames[0], gwt_dtype_name(a->info.dtype));
+        if (_gwt_failed(a->g)) return false;
+    }
+    return true;
+}
+
+// Attributes of a stack: those of the first array, and per band or file those of each.
+static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n, gwt_dim dim)
+{
+    gwt *g = r->g;
+    size_t files = 0, bands = (size_t)r->info.shape[1], at = 0, file_at = 0;
+    bool named = true;
+    for (size_t i = 0; i < n; i++)
+        files += arrays[i]->info.num_files, named &= arrays[i]->info.bands_named;
+    const char **file = _gwt_keep(g, files + 1, sizeof *file),
+               **names = _gwt_keep(g, bands + 1, sizeof *names);
+    double *scales = _gwt_keep(g, bands, sizeof *scales), *adds = _gwt_keep(g, bands, sizeof *adds);
+    if (!file || !names || !scales || !adds) return;
+    for (size_t i = 0; i < n; i++) {
+        const gwt_info *info = &arrays[i]->info;
+        for (size_t f = 0; f < info->num_files; f++) file[file_at++] = info->filenames[f];
+        for (int64_t b = 0; b < info->shape[1] && at < bands; b++, at++)
+            names[at] = info->band_names[b], scales[at] = info->scales[b],
+            adds[at] = info->offsets[b];
+        if (!r->info.nodata.set) r->info.nodata = info->nodata;
+        r->info.has_scales |= info->has_scales;
+    }
+    r->info.filenames = file, r->info.num_files = files;
+    r->info.scales = scales, r->info.offsets = adds;
+    r->info.band_names = names, r->info.bands_named = named;
+    if (!named) _gwt_array_unnamed(r);
+    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, r->info.shape[0]);
+}
+
+gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim)
+{
+    if (!arrays || n == 0 || !arrays[0] || !_gwt_stack_check(arrays, n, dim)) return NULL;
+    gwt_array *first = arrays[0];
+    int64_t times = first->info.shape[0], bands = first->info.shape[1], total = 0;
+    for (size_t i = 0; i < n; i++) total += arrays[i]->info.shape[dim == GWT_TIME ? 0 : 1];
+    gwt_array *r = dim == GWT_TIME ? _gwt_array_new(first->g, first, total, bands)
+                                   : _gwt_array_new(first->g, first, times, total);
+    if (!r) return NULL;
+    int64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const gwt_array *a = arrays[i];
+        for (int64_t t = 0; t < a->info.shape[0]; t++)
+            for (int64_t b = 0; b < a->info.shape[1]; b++)
+                r->planes[dim == GWT_TIME ? (before + t) * bands + b : t * total + before + b]
+                    = a->planes[t * a->info.shape[1] + b];
+        before += a->info.shape[dim == GWT_TIME ? 0 : 1];
+    }
+    if (dim != GWT_TIME) r->info.chunks[1] = total;
+    _gwt_stack_describe(r, arrays, n, dim);
+    return _gwt_array_finish(r);
+}
+
+// ---- pixel by pixel
+
+static bool _gwt_same_names(const gwt_info *a, const gwt_info *b)
+{
+    for (int64_t i = 0; i < a->shape[1]; i++)
+        if (strcmp(a->band_names[i], b->band_names[i])) return false;
+    return true;
+}
+
+// What an operation on up to three arrays gives: shape, grid and names, planes still unset. The
+// result has no nodata value: float64 says NaN.
+static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
+{
+    gwt *g = arg[0]->g;
+    gwt_array *base = arg[0];
+    int64_t times = 1, bands = 1;
+    for (int i = 0; i < n; i++) {
+        if (_gwt_failed(g)) return NULL;
+        const int64_t *shape = arg[i]->info.shape;
+        if (base->number) base = arg[i];
+        if (!_gwt_check_grids(base, arg[i])) return NULL;
+        if ((shape[0] != 1 && times != 1 && shape[0] != times)
+            || (shape[1] != 1 && bands != 1 && shape[1] != bands)) {
+            _gwt_fail(
+                g, GWT_E_GRID,
+                "shapes do not go together: %lld times, %lld bands with %lld times, %lld bands",
+                (long long)times, (long long)bands, (long long)shape[0], (long long)shape[1]);
+            return NULL;
+        }
+        times = _gwt_max64(times, shape[0]), bands = _gwt_max64(bands, shape[1]);
+    }
+    gwt_array *r = _gwt_array_new(g, base, times, bands);
+    if (!r) return NULL;
+    bool named = false, clash = false;
+    for (int i = 0; i < n; i++) {
+        const gwt_info *info = &arg[i]->info;
+        if (info->shape[0] == times && times > 1) r->info.time_names = info->time_names;
+        if (arg[i]->number || info->shape[1] != bands) continue;
+        if (named && !_gwt_same_names(&r->info, info)) clash = true;
+        if (!named) r->info.band_names = info->band_names, r->info.bands_named = info->bands_named;
+        named = true;
+    }
+    if (!named || clash) _gwt_array_unnamed(r);
+    r->info.chunks[1] = bands;
+    r->info.dtype = GWT_FLOAT64;
+    r->info.nodata = (gwt_optional){ 0 };
+    _gwt_array_unscaled(r);
+    return r;
+}
+
+static const _gwt_node *_gwt_array_plane(const gwt_array *a, int64_t time, int64_t band)
+{
+    int64_t t = a->info.shape[0] == 1 ? 0 : time, b = a->info.shape[1] == 1 ? 0 : band;
+    return a->planes[t * a->info.shape[1] + b];
+}
+
+static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n, const double *imm)
+{
+    for (int i = 0; i < n; i++)
+        if (!arg[i]) return NULL;
+    gwt_array *r = _gwt_array_combine(arg, n);
+    if (!r) return NULL;
+    for (int64_t t = 0; t < r->info.shape[0]; t++)
+        for (int64_t b = 0; b < r->info.shape[1]; b++) {
+            _gwt_node node = { .op = op };
+            for (int i = 0; i < n; i++) node.arg[i] = _gwt_array_plane(arg[i], t, b);
+            if (imm) node.imm[0] = imm[0], node.imm[1] = imm[1];
+            r->planes[t * r->info.shape[1] + b] = _gwt_node_new(r->g, node);
+        }
+    return r;
+}
+
+// Operations that pick one of their operands keep its type, when all have one type (a number has
+// any type that can hold it), and its nodata value.
+static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int n)
+{
+    gwt_dtype type = GWT_DTYPE_NONE;
+    bool one = true;
+    if (!r) return NULL;
+    for (int i = 0; i < n; i++) {
+        if (arg[i]->number) continue;
+        if (type == GWT_DTYPE_NONE) type = arg[i]->info.dtype;
+        one &= type == arg[i]->info.dtype;
+        if (!r->info.nodata.set) r->info.nodata = arg[i]->info.nodata;
+    }
+    for (int i = 0; i < n && one && type; i++)
+        if (arg[i]->number && (arg[i]->planes[0]->op != _GWT_OP_CONST
+                               || !_gwt_dtype_holds(type, arg[i]->planes[0]->imm[0]))) one = false;
+    if (one && type) r->info.dtype = type;
+    else r->info.nodata = (gwt_optional){ 0 };
+    return r;
+}
+
+static gwt_array *_gwt_array_unary(_gwt_op op, gwt_array *a)
+{
+    return _gwt_array_apply(op, (gwt_array *[]){ a }, 1, NULL);
+}
+
+static gwt_array *_gwt_array_binary(_gwt_op op, gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_apply(op, (gwt_array *[]){ a, b }, 2, NULL);
+}
+
+// Truth values: 0, 1, and 255 where missing.
+static gwt_array *_gwt_array_truth(gwt_array *r)
+{
+    if (r) r->info.dtype = GWT_UINT8, r->info.nodata = gwt_some(255);
+    return _gwt_array_finish(r);
+}
+
+static gwt_array *_gwt_array_pick(_gwt_op op, gwt_array *a, gwt_array *b)
+{
+    gwt_array *arg[] = { a, b };
+    return _gwt_array_finish(_gwt_array_keep_type(_gwt_array_binary(op, a, b), arg, 2));
+}
+
+gwt_array *gwt_add(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_ADD, a, b));
+}
+gwt_array *gwt_sub(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_SUB, a, b));
+}
+gwt_array *gwt_mul(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_MUL, a, b));
+}
+gwt_array *gwt_div(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_DIV, a, b));
+}
+gwt_array *gwt_pow(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_POW, a, b));
+}
+gwt_array *gwt_min(gwt_array *a, gwt_array *b) { return _gwt_array_pick(_GWT_OP_MIN, a, b); }
+gwt_array *gwt_max(gwt_array *a, gwt_array *b) { return _gwt_array_pick(_GWT_OP_MAX, a, b); }
+gwt_array *gwt_sqrt(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_SQRT, a)); }
+gwt_array *gwt_exp(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_EXP, a)); }
+gwt_array *gwt_log(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_LOG, a)); }
+gwt_array *gwt_tanh(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_TANH, a)); }
+gwt_array *gwt_lt(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_LT, a, b));
+}
+gwt_array *gwt_le(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_LE, a, b));
+}
+gwt_array *gwt_gt(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_GT, a, b));
+}
+gwt_array *gwt_ge(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_GE, a, b));
+}
+gwt_array *gwt_eq(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_EQ, a, b));
+}
+gwt_array *gwt_ne(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_NE, a, b));
+}
+gwt_array *gwt_and(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_AND, a, b));
+}
+gwt_array *gwt_or(gwt_array *a, gwt_array *b)
+{
+    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_OR, a, b));
+}
+gwt_array *gwt_not(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_NOT, a)); }
+
+gwt_array *gwt_abs(gwt_array *a)
+{
+    return _gwt_array_finish(_gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &a, 1));
+}
+
+// An unsigned type has no place for the result and gives float64.
+gwt_array *gwt_neg(gwt_array *a)
+{
+    gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, a);
+    bool is_signed = a && (!_gwt_dtype_integer(a->info.dtype) || _gwt_dtypes[a->info.dtype].lo < 0);
+    return _gwt_array_finish(is_signed ? _gwt_array_keep_type(r, &a, 1) : r);
+}
+
+gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
+{
+    gwt_array *arg[] = { condition, a, b };
+    return _gwt_array_finish(
+        _gwt_array_keep_type(_gwt_array_apply(_GWT_OP_WHERE, arg, 3, NULL), arg + 1, 2));
+}
+
+gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    if (!(lo <= hi)) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
+        return NULL;
+    }
+    gwt_array *r = _gwt_array_apply(_GWT_OP_CLIP, &a, 1, (double[]){ lo, hi });
+    bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
+    return _gwt_array_finish(holds ? _gwt_array_keep_type(r, &a, 1) : r);
+}
+
+gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    if (!_gwt_dtype_valid(dtype)) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "no type %d to cast to", (int)dtype);
+        return NULL;
+    }
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    if (!r) return NULL;
+    for (int64_t i = 0; i < _gwt_num_planes(a); i++) {
+        const _gwt_node *node = a->planes[i];
+        bool whole = node->op == _GWT_OP_LOAD || node->op == _GWT_OP_CAST;
+        bool same = _gwt_dtype_contains(dtype, whole ? node->dtype : a->info.dtype);
+        r->planes[i] =
+            same ? node
+                 : _gwt_node_new(
+                     a->g, (_gwt_node){ .op = _GWT_OP_CAST, .dtype = dtype, .arg = { node } });
+    }
+    r->info.dtype = dtype;
+    if (r->info.nodata.set && !_gwt_dtype_holds(dtype, r->info.nodata.value))
+        r->info.nodata = (gwt_optional){ 0 };
+    return _gwt_array_finish(r);
+}
+
+// >>math --------------------------------------------------------------------------------------
+// Sensors, nodata and scaling, indices, and expressions: all built on the operations above.
+
+// Bands of the sensors that geowombat's configuration lists, in the order it gives them. The
+// order within a product is its provider's: USGS for Landsat (l5..l9), ESA for Sentinel-2 (s2*),
+// NASA LP DAAC for MODIS (mcd43a4, mod09a1, myd09a1), Planet (ps), Maxar (qb, ik).
+#define _GWT_MAX_SENSOR_BANDS 13
+
+static const struct {
+    const char *name;
+    const char *bands[_GWT_MAX_SENSOR_BANDS + 1];
+} _gwt_sensors[] = {
+    { "bgr", { "blue", "green", "red" } },
+    { "bgrn", { "blue", "green", "red", "nir" } },
+    { "ik", { "blue", "green", "red", "nir" } },
+    { "l5", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+    { "l5bgrn", { "blue", "green", "red", "nir" } },
+    { "l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+    { "l7bgrn", { "blue", "green", "red", "nir" } },
+    { "l7mspan", { "blue", "green", "red", "nir", "swir1", "swir2", "pan" } },
+    { "l7pan", { "pan" } },
+    { "l7th", { "blue", "green", "red", "nir", "swir1", "thermal", "swir2" } },
+    { "l8", { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus" } },
+    { "l8bgrn", { "blue", "green", "red", "nir" } },
+    { "l8l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+    { "l8l7mspan", { "blue", "green", "red", "nir", "swir1", "swir2", "pan" } },
+    { "l8pan", { "pan" } },
+    { "l8th",
+      { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus", "tirs1", "tirs2" } },
+    { "l9", { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus" } },
+    { "l9l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+    { "l9l7mspan", { "blue", "green", "red", "nir", "swir1", "swir2", "pan" } },
+    { "l9pan", { "pan" } },
+    { "l9th",
+      { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus", "tirs1", "tirs2" } },
+    { "mcd43a4", { "red", "nir", "blue", "green", "nir2", "swir1", "swir2" } },
+    { "mod09a1", { "red", "nir", "blue", "green", "nir2", "swir1", "swir2" } },
+    { "myd09a1", { "red", "nir", "blue", "green", "nir2", "swir1", "swir2" } },
+    { "ps", { "blue", "green", "red", "nir" } },
+    { "qb", { "blue", "green", "red", "nir" } },
+    { "rgb", { "red", "green", "blue" } },
+    { "rgbn", { "red", "green", "blue", "nir" } },
+    { "s2",
+      { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1", "swir2" } },
+    { "s210", { "blue", "green", "red", "nir" } },
+    { "s220", { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2" } },
+    { "s2a",
+      { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1", "swir2" } },
+    { "s2a10", { "blue", "green", "red", "nir" } },
+    { "s2a20", { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2" } },
+    { "s2acloudless",
+      { "coastal", "blue", "red", "nir1", "nir", "rededge", "water", "cirrus", "swir1", "swir2" } },
+    { "s2af",
+      { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "water",
+        "cirrus", "swir1", "swir2" } },
+    { "s2al7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+    { "s2b",
+      { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1", "swir2" } },
+    { "s2b10", { "blue", "green", "red", "nir" } },
+    { "s2b20", { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2" } },
+    { "s2bcloudless",
+      { "coastal", "blue", "red", "nir1", "nir", "rededge", "water", "cirrus", "swir1", "swir2" } },
+    { "s2bf",
+      { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "water",
+        "cirrus", "swir1", "swir2" } },
+    { "s2bl7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+    { "s2cloudless",
+      { "coastal", "blue", "red", "nir1", "nir", "rededge", "water", "cirrus", "swir1", "swir2" } },
+    { "s2f",
+      { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "water",
+        "cirrus", "swir1", "swir2" } },
+    { "s2l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+};
+
+const char *gwt_sensor_name(size_t index)
+{
+    return index < _GWT_COUNT(_gwt_sensors) ? _gwt_sensors[index].name : NULL;
+}
+
+const char *const *gwt_sensor_bands(const char *sensor)
+{
+    for (size_t i = 0; sensor && i < _GWT_COUNT(_gwt_sensors); i++)
+        if (!strcmp(sensor, _gwt_sensors[i].name)) return _gwt_sensors[i].bands;
+    return NULL;
+}
+
+// ---- nodata and scaling
+
+// The same array with `nodata` as its missing value, compared raw: a plane that is a band of a
+// file is loaded with it instead of the file's, any other is compared as it stands.
+static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
+{
+    if (!nodata.set) return a;
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
+        _gwt_node node = { .op = _GWT_OP_MASK, .arg = { a->planes[i] } };
+        if (a->planes[i]->op == _GWT_OP_LOAD) node = *a->planes[i], node.masked = true;
+        node.imm[0] = nodata.value;
+        r->planes[i] = _gwt_node_new(a->g, node);
+    }
+    if (r) r->info.nodata = nodata;
+    return _gwt_array_finish(r);
+}
+
+static gwt_optional _gwt_first_set(gwt_optional a, gwt_optional b) { return a.set ? a : b; }
+
+// raw * scale + offset of each band, as float64; an explicit factor beats the session's, that the
+// array's own of the band. Steps that do nothing are left out.
+static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset)
+{
+    gwt *g = a->g;
+    gwt_array *r = _gwt_array_new(g, a, a->info.shape[0], a->info.shape[1]);
+    scale = _gwt_first_set(scale, g->options.scale_factor);
+    offset = _gwt_first_set(offset, g->options.offset);
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
+        int64_t band = i % a->info.shape[1];
+        double s = scale.set ? scale.value : a->info.scales[band],
+               o = offset.set ? offset.value : a->info.offsets[band];
+        const _gwt_node *node = a->planes[i];
+        if (s != 1) node = _gwt_node_op(g, _GWT_OP_MUL, node, _gwt_node_number(g, s));
+        if (o != 0) node = _gwt_node_op(g, _GWT_OP_ADD, node, _gwt_node_number(g, o));
+        r->planes[i] = node;
+    }
+    if (!r) return NULL;
+    r->info.dtype = GWT_FLOAT64;
+    r->info.nodata = (gwt_optional){ 0 };
+    _gwt_array_unscaled(r);
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *options)
+{
+    gwt_set_nodata_options o = options ? *options : (gwt_set_nodata_options){ 0 };
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
+    gwt_array *r = _gwt_array_masked(a, _gwt_first_set(o.src_nodata, a->g->options.nodata));
+    if (r) r = _gwt_array_scaled(r, o.scale_factor, o.offset);
+    if (o.out_range.set) r = gwt_clip(r, o.out_range.lo, o.out_range.hi);
+    r = gwt_cast(r, dtype);
+    if (!r) return NULL;
+    if (o.dst_nodata.set && !_gwt_dtype_holds(dtype, o.dst_nodata.value)) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "dst_nodata %g is not a value of %s", o.dst_nodata.value,
+                  gwt_dtype_name(dtype));
+        return NULL;
+    }
+    r->info.nodata = o.dst_nodata;
+    r->info.chunks[1] = a->info.chunks[1];
+    r->info.band_names = a->info.band_names, r->info.bands_named = a->info.bands_named;
+    return _gwt_array_finish(r);
+}
+
+// ---- indices
+
+static gwt_array *_gwt_ratio(gwt_array *b1, gwt_array *b2)
+{
+    static const char *const name[] = { "norm-diff", NULL };
+    gwt_array *r = gwt_clip(gwt_div(gwt_sub(b2, b1), gwt_add(b2, b1)), -1, 1);
+    return r && r->info.shape[1] == 1 ? gwt_rename(r, name) : r;
+}
+
+// Names by the array's own bands, or by a sensor's order when one is given.
+static gwt_array *_gwt_index_input(gwt_array *a, const char *sensor)
+{
+    if (!sensor) return a;
+    const char *const *bands = gwt_sensor_bands(sensor);
+    if (!bands) _gwt_fail(a->g, GWT_E_ARGUMENT, "unknown sensor \"%s\"", sensor);
+    return gwt_rename(a, bands);
+}
+
+gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
+                              const gwt_norm_diff_options *options)
+{
+    gwt_norm_diff_options o = options ? *options : (gwt_norm_diff_options){ 0 };
+    if (!a || _gwt_failed(a->g)) return NULL;
+    if (!b1 || !b2) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "norm_diff wants the names of two bands");
+        return NULL;
+    }
+    a = _gwt_index_input(a, o.sensor);
+    gwt_array *pair = gwt_sel(a, b1, b2);
+    if (!pair) return NULL;
+    gwt_optional nodata =
+        _gwt_first_set(_gwt_first_set(o.nodata, pair->g->options.nodata), pair->info.nodata);
+    pair = _gwt_array_masked(pair, _gwt_first_set(o.nodata, pair->g->options.nodata));
+    pair = pair ? _gwt_array_scaled(pair, o.scale_factor, gwt_some(0)) : NULL;
+    // By place and not by name: b1 and b2 may be one band.
+    gwt_array *r = pair ? gwt_rename(pair, (const char *const[]){ "1", "2", NULL }) : NULL;
+    r = _gwt_ratio(gwt_sel(r, "1"), gwt_sel(r, "2"));
+    if (!r) return NULL;
+    r->info.nodata = nodata;
+    return r;
+}
+
+// ---- expressions
+// Recursive descent, building arrays as it goes. The first error stops everything, so functions
+// below just return NULL after one.
+
+#define _GWT_PARSE_DEPTH 200
+
+typedef struct _gwt_parser {
+    gwt *g;
+    gwt_array *const *arrays;
+    size_t n;
+    const char *text, *at;      // `at`: the next character not yet read
+    int depth;
+} _gwt_parser;
+
+// Message, expression, caret under the column of `where`.
+_GWT_PRINTF(3, 4)
+static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
+{
+    char message[512], caret[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    // A long expression is shown from up to 60 columns before the error.
+    const char *from = where - p->text > 60 ? where - 60 : p->text;
+    snprintf(caret, sizeof caret, "%*s^", (int)(where - from), "");
+    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n  %.120s\n  %s", message, from, caret);
+    return NULL;
+}
+
+static void _gwt_parse_space(_gwt_parser *p)
+{
+    while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n') p->at++;
+}
+
+static bool _gwt_parse_eat(_gwt_parser *p, const char *token)
+{
+    _gwt_parse_space(p);
+    size_t n = strlen(token);
+    if (strncmp(p->at, token, n)) return false;
+    p->at += n;
+    return true;
+}
+
+static bool _gwt_is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+static bool _gwt_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A name: letters, digits, underscores; or anything in double quotes. Empty when there is none.
+static const char *_gwt_parse_name(_gwt_parser *p, char *to, size_t size)
+{
+    const char *from = p->at, *end = from;
+    if (*from == '"') {
+        end = strchr(++from, '"');
+        if (!end) end = from;
+        p->at = *end ? end + 1 : end;
+    } else {
+        while (_gwt_is_letter(*end) || (end > from && _gwt_is_digit(*end))) end++;
+        p->at = end;
+    }
+    size_t n = (size_t)(end - from) < size ? (size_t)(end - from) : size - 1;
+    memcpy(to, from, n);
+    to[n] = 0;
+    return to;
+}
+
+static gwt_array *_gwt_parse_or(_gwt_parser *p);
+
+// "b12" gives 12, anything else 0.
+static int64_t _gwt_band_number(const char *name)
+{
+    char *end;
+    if (name[0] != 'b' || !_gwt_is_digit(name[1])) return 0;
+    long long n = strtoll(name + 1, &end, 10);
+    return *end ? 0 : n;
+}
+
+static gwt_array *_gwt_band_at(gwt_array *a, int64_t band)
+{
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], 1);
+    if (!r) return NULL;
+    for (int64_t t = 0; t < a->info.shape[0]; t++)
+        r->planes[t] = a->planes[t * a->info.shape[1] + band];
+    r->info.band_names = _gwt_keep_names(a->g, &a->info.band_names[band], 1);
+    r->info.scales = &a->info.scales[band], r->info.offsets = &a->info.offsets[band];
+    return _gwt_array_finish(r);
+}
+
+static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *name,
+                                     const char *where)
+{
+    char there[256];
+    int64_t number = _gwt_band_number(name), n = a->info.shape[1];
+    int64_t band = _gwt_find_name(a->info.band_names, n, name);
+    if (band >= 0) return _gwt_band_at(a, band);
+    if (number >= 1 && number <= n) return _gwt_band_at(a, number - 1);
+    return _gwt_parse_fail(p, where, "no band %s in %s: there are b1 to b%lld (%s)", name,
+                           a->info.filenames[0], (long long)n,
+                           _gwt_join_names(there, sizeof there, a->info.band_names, n));
+}
+
+static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const char *where)
+{
+    char second[128];
+    bool letter =
+        name[0] >= 'a' && name[0] <= 'z' && name[1] == 0 && (size_t)(name[0] - 'a') < p->n;
+    if (letter && p->at[0] == '.') {
+        p->at++;
+        where = p->at;
+        return _gwt_parse_band_of(p, p->arrays[name[0] - 'a'],
+                                  _gwt_parse_name(p, second, sizeof second), where);
+    }
+    int64_t number = _gwt_band_number(name), all = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        gwt_array *a = p->arrays[i];
+        if (number > all && number <= all + a->info.shape[1])
+            return _gwt_band_at(a, number - all - 1);
+        all += a->info.shape[1];
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        int64_t band =
+            _gwt_find_name(p->arrays[i]->info.band_names, p->arrays[i]->info.shape[1], name);
+        if (band >= 0) return _gwt_band_at(p->arrays[i], band);
+    }
+    if (letter) return p->arrays[name[0] - 'a'];
+    char there[256];
+    _gwt_join_names(there, sizeof there, p->arrays[0]->info.band_names,
+                    p->arrays[0]->info.shape[1]);
+    return _gwt_parse_fail(p, where, "unknown name %s: there are b1 to b%lld, a to %c, %s", name,
+                           (long long)all, (char)('a' + (p->n < 26 ? p->n - 1 : 25)), there);
+}
+
+static gwt_array *_gwt_parse_clip(_gwt_parser *p, gwt_array *const *x, const char *where)
+{
+    if (!x[1]->number || !x[2]->number || x[1]->planes[0]->op != _GWT_OP_CONST
+        || x[2]->planes[0]->op != _GWT_OP_CONST)
+        return _gwt_parse_fail(p, where, "clip(x, lo, hi) wants two numbers for lo and hi");
+    return gwt_clip(x[0], x[1]->planes[0]->imm[0], x[2]->planes[0]->imm[0]);
+}
+
+static const struct {
+    const char *name;
+    int arity;
+    gwt_array *(*one)(gwt_array *);
+    gwt_array *(*two)(gwt_array *, gwt_array *);
+    gwt_array *(*three)(gwt_array *, gwt_array *, gwt_array *);
+} _gwt_functions[] = {
+    { "abs", 1, gwt_abs, NULL, NULL },
+    { "sqrt", 1, gwt_sqrt, NULL, NULL },
+    { "exp", 1, gwt_exp, NULL, NULL },
+    { "log", 1, gwt_log, NULL, NULL },
+    { "tanh", 1, gwt_tanh, NULL, NULL },
+    { "min", 2, NULL, gwt_min, NULL },
+    { "max", 2, NULL, gwt_max, NULL },
+    { "pow", 2, NULL, gwt_pow, NULL },
+    { "norm_diff", 2, NULL, _gwt_ratio, NULL },
+    { "where", 3, NULL, NULL, gwt_where },
+    { "clip", 3, NULL, NULL, NULL },
+};
+
+static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *where)
+{
+    gwt_array *x[3] = { NULL };
+    int given = 0;
+    size_t f = 0;
+    while (f < _GWT_COUNT(_gwt_functions) && strcmp(name, _gwt_functions[f].name)) f++;
+    if (f == _GWT_COUNT(_gwt_functions))
+        return _gwt_parse_fail(
+            p, where,
+            "unknown function %s: there are abs sqrt exp log tanh min max pow where clip "
+            "norm_diff",
+            name);
+    if (!_gwt_parse_eat(p, ")")) {
+        do {
+            gwt_array *a = _gwt_parse_or(p);
+            if (!a) return NULL;
+            if (given < 3) x[given] = a;
+            given++;
+        } while (_gwt_parse_eat(p, ","));
+        if (!_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected , or )");
+    }
+    if (given != _gwt_functions[f].arity)
+        return _gwt_parse_fail(p, where, "%s takes %d value%s, not %d", name,
+                               _gwt_functions[f].arity, _gwt_functions[f].arity == 1 ? "" : "s",
+                               given);
+    if (_gwt_functions[f].one) return _gwt_functions[f].one(x[0]);
+    if (_gwt_functions[f].two) return _gwt_functions[f].two(x[0], x[1]);
+    return _gwt_functions[f].three ? _gwt_functions[f].three(x[0], x[1], x[2])
+                                   : _gwt_parse_clip(p, x, where);
+}
+
+static gwt_array *_gwt_parse_primary(_gwt_parser *p)
+{
+    char name[128];
+    _gwt_parse_space(p);
+    const char *where = p->at;
+    if (_gwt_parse_eat(p, "(")) {
+        gwt_array *a = _gwt_parse_or(p);
+        if (a && !_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected )");
+        return a;
+    }
+    if (_gwt_is_digit(*where) || (*where == '.' && _gwt_is_digit(where[1]))) {
+        char *end;
+        double value = strtod(where, &end);
+        p->at = end;
+        if (_gwt_is_letter(*end)) return _gwt_parse_fail(p, end, "a number goes on with a letter");
+        return gwt_number(p->g, value);
+    }
+    bool quoted = *where == '"';
+    if (!_gwt_parse_name(p, name, sizeof name)[0])
+        return _gwt_parse_fail(p, where,
+                               *where ? "expected a number, a band or a function"
+                                      : "the expression ends too soon");
+    return !quoted && _gwt_parse_eat(p, "(") ? _gwt_parse_call(p, name, where)
+                                             : _gwt_parse_variable(p, name, where);
+}
+
+static gwt_array *_gwt_parse_unary(_gwt_parser *p);
+
+static gwt_array *_gwt_parse_power(_gwt_parser *p)
+{
+    gwt_array *a = _gwt_parse_primary(p);
+    return a && _gwt_parse_eat(p, "**") ? gwt_pow(a, _gwt_parse_unary(p)) : a;
+}
+
+static gwt_array *_gwt_negated(gwt_array *a)
+{
+    bool number = a && a->number && a->planes[0]->op == _GWT_OP_CONST;
+    return number ? gwt_number(a->g, -a->planes[0]->imm[0]) : gwt_neg(a);
+}
+
+static gwt_array *_gwt_parse_unary(_gwt_parser *p)
+{
+    _gwt_parse_space(p);
+    if (p->depth >= _GWT_PARSE_DEPTH)
+        return _gwt_parse_fail(p, p->at, "nested more than %d deep", _GWT_PARSE_DEPTH);
+    p->depth++;
+    gwt_array *a;
+    if (_gwt_parse_eat(p, "-")) a = _gwt_negated(_gwt_parse_unary(p));
+    else if (_gwt_parse_eat(p, "+")) a = _gwt_parse_unary(p);
+    else if (*p->at == '!' && p->at[1] != '=') p->at++, a = gwt_not(_gwt_parse_unary(p));
+    else a = _gwt_parse_power(p);
+    p->depth--;
+    return a;
+}
+
+// One level of left-associative operators: `next` parses the operands.
+typedef struct _gwt_operator {
+    const char *token;
+    gwt_array *(*apply)(gwt_array *, gwt_array *);
+} _gwt_operator;
+
+static gwt_array *_gwt_parse_level(_gwt_parser *p, const _gwt_operator *ops,
+                                   gwt_array *(*next)(_gwt_parser *))
+{
+    gwt_array *a = next(p);
+    while (a) {
+        const _gwt_operator *op = ops;
+        while (op->token && !_gwt_parse_eat(p, op->token)) op++;
+        if (!op->token) break;
+        a = op->apply(a, next(p));
+    }
+    return a;
+}
+
+static gwt_array *_gwt_parse_product(_gwt_parser *p)
+{
+    return _gwt_parse_level(p, (const _gwt_operator[]){ { "*", gwt_mul }, { "/", gwt_div }, { 0 } },
+                            _gwt_parse_unary);
+}
+
+static gwt_array *_gwt_parse_sum(_gwt_parser *p)
+{
+    return _gwt_parse_level(p, (const _gwt_operator[]){ { "+", gwt_add }, { "-", gwt_sub }, { 0 } },
+                            _gwt_parse_product);
+}
+
+static gwt_array *_gwt_parse_comparison(_gwt_parser *p)
+{
+    static const _gwt_operator ops[] = { { "==", gwt_eq },
+                                         { "!=", gwt_ne },
+                                         { "<=", gwt_le },
+                                         { ">=", gwt_ge },
+                                         { "<", gwt_lt },
+                                         { ">", gwt_gt },
+                                         { 0 } };
+    return _gwt_parse_level(p, ops, _gwt_parse_sum);
+}
+
+static gwt_array *_gwt_parse_and(_gwt_parser *p)
+{
+    return _gwt_parse_level(p, (const _gwt_operator[]){ { "&&", gwt_and }, { 0 } },
+                            _gwt_parse_comparison);
+}
+
+static gwt_array *_gwt_parse_or(_gwt_parser *p)
+{
+    return _gwt_parse_level(p, (const _gwt_operator[]){ { "||", gwt_or }, { 0 } }, _gwt_parse_and);
+}
+
+gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
+{
+    if (!arrays || n == 0 || !arrays[0] || !expression || _gwt_failed(arrays[0]->g)) return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!arrays[i]) return NULL;
+    _gwt_parser p = {
+        .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression, .at = expression
+    };
+    gwt_array *a = _gwt_parse_or(&p);
+    _gwt_parse_space(&p);
+    if (a && *p.at) return _gwt_parse_fail(&p, p.at, "expected an operator");
+    if (a && a->number) return _gwt_parse_fail(&p, expression, "the expression uses no band");
+    return _gwt_failed(p.g) ? NULL : a;
+}
+
+// >>plan --------------------------------------------------------------------------------------
+// From the graph to a program: equal nodes are merged, each plane's nodes come in the order they
+// are needed, followed by the store of the plane, and values share registers when their lives do
+// not overlap. A plane that is a band of a file, stored in that file's type with that file's
+// nodata value, is copied and never becomes a double.
+//
+// A register is one strip of doubles (see vm). An operand below 0 is the number consts[~operand].
+
+enum { _GWT_OP_STORE = _GWT_OP_COUNT, _GWT_OP_COPY };
+
+typedef struct _gwt_instr {
+    int op;                     // a _gwt_op, or one of the two above
+    gwt_dtype dtype;            // LOAD, COPY: the source's; CAST: the target
+    bool masked;                // LOAD
+    int dst;                    // register; STORE, COPY: output plane
+    int arg[3];                 // registers or numbers
+    int view, slot;             // LOAD, COPY: which source, which of the view's bands
+    double imm[2];
+    uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
+} _gwt_instr;
+
+typedef struct _gwt_view_plan {
+    _gwt_source *source;
+    int64_t *bands;             // used; of a pixel-interleaved source all come with each tile
+    int num_bands;
+} _gwt_view_plan;
+
+typedef struct _gwt_plan {
+    gwt *g;
+    _gwt_instr *instrs;
+    int num_instrs, num_regs;
+    double *consts;
+    int num_consts;
+    _gwt_view_plan *views;
+    int num_views;
+    int64_t width, height;
+    int num_planes;
+    gwt_dtype dtype;            // of the output
+    bool has_nodata;            // else a missing pixel in an integer output is an error
+    double nodata;
+    uint64_t nodata_raw;        // its bytes in the output's type; NaN's when floats have none
+} _gwt_plan;
+
+// While planning: a value is what a merged node computes.
+typedef struct _gwt_value {
+    const _gwt_node *node;      // one of those that were merged
+    int arg[3];                 // values, or numbers (below 0), or 0 where there is none
+    int last_use, reg;          // of instructions
+} _gwt_value;
+
+typedef struct _gwt_seen { const _gwt_node *node; int value; } _gwt_seen;
+
+typedef struct _gwt_planner {
+    gwt *g;
+    _gwt_plan *plan;
+    _gwt_value *values;
+    int num_values, room_values, room_instrs, room_consts;
+    int *by_key;                // hash table of values, -1 where empty
+    _gwt_seen *by_node;         // hash table of nodes, NULL where empty
+    size_t key_slots, node_slots;
+    int num_nodes;
+} _gwt_planner;
+
+static uint64_t _gwt_hash(uint64_t h, uint64_t x)
+{
+    h = (h ^ x) * 0x9E3779B97F4A7C15u;
+    return h ^ (h >> 29);
+}
+
+static bool _gwt_grow(gwt *g, void *list, int used, int *room, size_t size)
+{
+    void *p;
+    memcpy(&p, list, sizeof p);
+    if (used < *room) return true;
+    int more = *room ? 2 * *room : 64;
+    size_t bytes;
+    if (*room > INT_MAX / 4 || !_gwt_mul4((uint64_t)more, size, 1, 1, &bytes)
+        || !(p = GWT_REALLOC(p, bytes))) {
+        _gwt_fail(g, GWT_E_MEMORY, "out of memory: the graph has too many nodes to plan");
+        return false;
+    }
+    memcpy(list, &p, sizeof p);
+    *room = more;
+    return true;
+}
+
+static _gwt_instr *_gwt_plan_emit(_gwt_planner *p, _gwt_instr instr)
+{
+    if (!_gwt_grow(p->g, &p->plan->instrs, p->plan->num_instrs, &p->room_instrs, sizeof instr))
+        return NULL;
+    p->plan->instrs[p->plan->num_instrs] = instr;
+    return &p->plan->instrs[p->plan->num_instrs++];
+}
+
+// ---- merging
+
+static uint64_t _gwt_bits(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static uint64_t _gwt_key_hash(const _gwt_node *n, const int *arg)
+{
+    uint64_t h = _gwt_hash((uint64_t)n->op * 32 + n->dtype * 2 + n->masked, (uint64_t)n->band);
+    h = _gwt_hash(h, (uint64_t)(uintptr_t)n->source);
+    for (int i = 0; i < 3; i++) h = _gwt_hash(h, (uint64_t)(int64_t)arg[i]);
+    for (int i = 0; i < 2; i++) h = _gwt_hash(h, _gwt_bits(n->imm[i]));
+    return h;
+}
+
+static bool _gwt_key_equal(const _gwt_value *v, const _gwt_node *n, const int *arg)
+{
+    const _gwt_node *m = v->node;
+    return m->op == n->op && m->dtype == n->dtype && m->masked == n->masked && m->band == n->band
+        && m->source == n->source && !memcmp(v->arg, arg, sizeof v->arg)
+        && _gwt_bits(m->imm[0]) == _gwt_bits(n->imm[0])
+        && _gwt_bits(m->imm[1]) == _gwt_bits(n->imm[1]);
+}
+
+static size_t _gwt_key_slot(const _gwt_planner *p, const _gwt_node *n, const int *arg)
+{
+    size_t i = _gwt_key_hash(n, arg) & (p->key_slots - 1);
+    while (p->by_key[i] >= 0 && !_gwt_key_equal(&p->values[p->by_key[i]], n, arg))
+        i = (i + 1) & (p->key_slots - 1);
+    return i;
+}
+
+static size_t _gwt_node_slot(const _gwt_planner *p, const _gwt_node *n)
+{
+    size_t i = _gwt_hash(0, (uint64_t)(uintptr_t)n) & (p->node_slots - 1);
+    while (p->by_node[i].node && p->by_node[i].node != n) i = (i + 1) & (p->node_slots - 1);
+    return i;
+}
+
+// Both tables are kept at most half full.
+static bool _gwt_plan_room(_gwt_planner *p)
+{
+    if (2 * (size_t)p->num_values >= p->key_slots) {
+        size_t slots = p->key_slots ? 2 * p->key_slots : 256;
+        GWT_FREE(p->by_key);
+        p->by_key = _gwt_malloc(p->g, slots * sizeof *p->by_key);
+        if (!p->by_key) return false;
+        p->key_slots = slots;
+        for (size_t i = 0; i < slots; i++) p->by_key[i] = -1;
+        for (int v = 0; v < p->num_values; v++)
+            p->by_key[_gwt_key_slot(p, p->values[v].node, p->values[v].arg)] = v;
+    }
+    if (2 * (size_t)p->num_nodes >= p->node_slots) {
+        size_t old = p->node_slots, slots = old ? 2 * old : 256;
+        _gwt_seen *list = p->by_node, *larger = _gwt_calloc(p->g, slots, sizeof *larger);
+        if (!larger) return false;
+        p->by_node = larger, p->node_slots = slots;
+        for (size_t i = 0; i < old; i++)
+            if (list[i].node) larger[_gwt_node_slot(p, list[i].node)] = list[i];
+        GWT_FREE(list);
+    }
+    return true;
+}
+
+static int _gwt_plan_const(_gwt_planner *p, double value)
+{
+    for (int i = 0; i < p->plan->num_consts; i++)
+        if (_gwt_bits(p->plan->consts[i]) == _gwt_bits(value)) return ~i;
+    if (!_gwt_grow(p->g, &p->plan->consts, p->plan->num_consts, &p->room_consts, sizeof(double)))
+        return ~0;
+    p->plan->consts[p->plan->num_consts++] = value;
+    return ~(p->plan->num_consts - 1);
+}
+
+// Operations of two operands take a number as one of them; all others want registers.
+static bool _gwt_takes_number(const _gwt_node *n, int i)
+{
+    if (n->op < _GWT_OP_ADD) return false;
+    return n->arg[i]->op == _GWT_OP_CONST && n->arg[1 - i]->op != _GWT_OP_CONST;
+}
+
+// The value of a node whose operands have theirs.
+static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n)
+{
+    int arg[3] = { 0 };
+    if (!_gwt_plan_room(p)) return;
+    for (int i = 0; i < 3 && n->arg[i]; i++)
+        arg[i] = _gwt_takes_number(n, i) ? _gwt_plan_const(p, n->arg[i]->imm[0])
+                                         : p->by_node[_gwt_node_slot(p, n->arg[i])].value;
+    size_t key = _gwt_key_slot(p, n, arg);
+    int v = p->by_key[key];
+    if (v < 0) {
+        if (!_gwt_grow(p->g, &p->values, p->num_values, &p->room_values, sizeof *p->values)) return;
+        v = p->by_key[key] = p->num_values++;
+        p->values[v] = (_gwt_value){ .node = n };
+        memcpy(p->values[v].arg, arg, sizeof arg);
+        _gwt_instr instr = { .op = n->op, .dtype = n->dtype, .masked = n->masked, .dst = v,
+                             .imm = { n->imm[0], n->imm[1] } };
+        memcpy(instr.arg, arg, sizeof arg);
+        _gwt_plan_emit(p, instr);
+    }
+    size_t at = _gwt_node_slot(p, n);
+    p->by_node[at] = (_gwt_seen){ n, v };
+    p->num_nodes++;
+}
+
+// All nodes under `root` and itself, operands first, without recursion: graphs may be deep.
+static void _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root)
+{
+    const _gwt_node **stack = NULL;
+    int depth = 0, room = 0;
+    if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) return;
+    stack[depth++] = root;
+    while (depth > 0 && !_gwt_failed(p->g) && _gwt_plan_room(p)) {
+        const _gwt_node *n = stack[depth - 1];
+        int waiting = 0;
+        for (int i = 2; i >= 0 && !p->by_node[_gwt_node_slot(p, n)].node; i--) {
+            if (!n->arg[i] || _gwt_takes_number(n, i)
+                || p->by_node[_gwt_node_slot(p, n->arg[i])].node)
+                continue;
+            if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) break;
+            stack[depth++] = n->arg[i];
+            waiting++;
+        }
+        if (waiting || _gwt_failed(p->g)) continue;
+        depth--;
+        if (!p->by_node[_gwt_node_slot(p, n)].node) _gwt_plan_node(p, n);
+    }
+    GWT_FREE(stack);
+}
+
+// ---- sources
+
+static int _gwt_plan_view(_gwt_planner *p, _gwt_source *s)
+{
+    _gwt_plan *plan = p->plan;
+    for (int i = 0; i < plan->num_views; i++)
+        if (plan->views[i].source == s) return i;
+    _gwt_view_plan *views = GWT_REALLOC(plan->views, ((size_t)plan->num_views + 1) * sizeof *views);
+    if (views) plan->views = views;
+    int64_t *bands = views ? _gwt_calloc(p->g, (size_t)s->bands, sizeof *bands) : NULL;
+    if (!bands)
+        return _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: too many files in one plan"), 0;
+    plan->views[plan->num_views] = (_gwt_view_plan){ .source = s, .bands = bands };
+    return plan->num_views++;
+}
+
+static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load)
+{
+    instr->view = _gwt_plan_view(p, load->source);
+    if (_gwt_failed(p->g)) return;
+    _gwt_view_plan *v = &p->plan->views[instr->view];
+    int slot = 0;
+    while (slot < v->num_bands && v->bands[slot] != load->band) slot++;
+    if (slot == v->num_bands) v->bands[v->num_bands++] = load->band;
+    instr->slot = slot;
+}
+
+// ---- registers
+
+static void _gwt_plan_use(_gwt_planner *p, int operand, int at)
+{
+    if (operand >= 0) p->values[operand].last_use = at;
+}
+
+static int _gwt_instr_operands(const _gwt_instr *instr)
+{
+    if (instr->op == _GWT_OP_STORE) return 1;
+    if (instr->op == _GWT_OP_COPY || instr->op == _GWT_OP_LOAD || instr->op == _GWT_OP_CONST)
+        return 0;
+    if (instr->op == _GWT_OP_WHERE) return 3;
+    return instr->op >= _GWT_OP_ADD ? 2 : 1;
+}
+
+// From values to registers, in one walk. A result never shares a register with its own operands:
+// the kernels may assume that they do not overlap.
+static void _gwt_plan_registers(_gwt_planner *p)
+{
+    _gwt_plan *plan = p->plan;
+    int *spare = _gwt_malloc(p->g, ((size_t)p->num_values + 1) * sizeof *spare), num_spare = 0;
+    for (int i = 0; i < plan->num_instrs; i++)
+        for (int k = 0; k < _gwt_instr_operands(&plan->instrs[i]); k++)
+            _gwt_plan_use(p, plan->instrs[i].arg[k], i);
+    for (int i = 0; spare && i < plan->num_instrs; i++) {
+        _gwt_instr *instr = &plan->instrs[i];
+        if (instr->op < _GWT_OP_STORE) {
+            int reg = num_spare ? spare[--num_spare] : plan->num_regs++;
+            p->values[instr->dst].reg = reg;
+            instr->dst = reg;
+        }
+        for (int k = 0; k < _gwt_instr_operands(instr); k++) {
+            if (instr->arg[k] < 0) continue;
+            _gwt_value *v = &p->values[instr->arg[k]];
+            if (v->last_use == i) spare[num_spare++] = v->reg, v->last_use = -1;
+            instr->arg[k] = v->reg;
+        }
+    }
+    GWT_FREE(spare);
+}
+
+// ---- the whole
+
+// Whether storing this plane is copying it. A missing pixel must come out as the same raw value.
+static bool _gwt_plan_copies(const _gwt_plan *plan, const _gwt_node *n)
+{
+    uint64_t raw = 0;
+    if (n->op != _GWT_OP_LOAD || n->dtype != plan->dtype) return false;
+    if (n->masked && _gwt_raw(n->dtype, n->imm[0], &raw))
+        return plan->has_nodata && raw == plan->nodata_raw;
+    return _gwt_dtype_integer(n->dtype) || !plan->has_nodata || isnan(plan->nodata);
+}
+
+static void _gwt_plan_plane(_gwt_planner *p, const _gwt_node *root, int plane)
+{
+    if (!root) return;
+    if (_gwt_plan_copies(p->plan, root)) {
+        _gwt_instr *copy = _gwt_plan_emit(
+            p, (_gwt_instr){ .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane });
+        if (copy) _gwt_plan_bind(p, copy, root);
+        return;
+    }
+    _gwt_plan_tree(p, root);
+    if (_gwt_failed(p->g)) return;
+    int value = p->by_node[_gwt_node_slot(p, root)].value;
+    _gwt_plan_emit(p, (_gwt_instr){ .op = _GWT_OP_STORE, .dst = plane, .arg = { value } });
+}
+
+static void _gwt_plan_free(_gwt_plan *plan)
+{
+    for (int i = 0; i < plan->num_views; i++) GWT_FREE(plan->views[i].bands);
+    GWT_FREE(plan->views);
+    GWT_FREE(plan->consts);
+    GWT_FREE(plan->instrs);
+}
+
+static bool _gwt_plan_make(_gwt_plan *plan, const gwt_array *a, gwt_dtype dtype,
+                           gwt_optional nodata)
+{
+    gwt *g = a->g;
+    _gwt_planner p = { .g = g, .plan = plan };
+    *plan = (_gwt_plan){ .g = g, .dtype = dtype, .width = a->geo.width, .height = a->geo.height,
+                         .num_planes = (int)_gwt_num_planes(a), .has_nodata = nodata.set,
+                         .nodata = nodata.set ? nodata.value : (double)NAN };
+    _gwt_raw(dtype, plan->nodata, &plan->nodata_raw);
+    for (int i = 0; i < plan->num_planes && !_gwt_failed(g); i++)
+        _gwt_plan_plane(&p, a->planes[i], i);
+    for (int i = 0; i < plan->num_instrs && !_gwt_failed(g); i++) {
+        _gwt_instr *instr = &plan->instrs[i];
+        if (instr->op != _GWT_OP_LOAD) continue;
+        const _gwt_node *load = p.values[instr->dst].node;
+        _gwt_plan_bind(&p, instr, load);
+        instr->masked = load->masked && _gwt_raw(load->dtype, load->imm[0], &instr->raw);
+    }
+    if (!_gwt_failed(g)) _gwt_plan_registers(&p);
+    GWT_FREE(p.values);
+    GWT_FREE(p.by_key);
+    GWT_FREE(p.by_node);
+    if (!_gwt_failed(g)) return true;
+    _gwt_plan_free(plan);
+    return false;
+}
+
+// >>vm ----------------------------------------------------------------------------------------
+// Runs a program over one piece of the image, strip by strip. A strip is as many pixels as keep
+// the registers in the first-level cache; every instruction is one plain loop over it, which the
+// compiler vectorises. Results do not depend on where strips begin: each pixel is computed alone,
+// by the same operations in the same order. Each operation is a loop of its own, so no compiler
+// can contract a multiplication and an addition into one rounding.
+
+#define _GWT_TYPES(X) \
+    X(GWT_UINT8, uint8_t) X(GWT_INT8, int8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t) \
+    X(GWT_UINT32, uint32_t) X(GWT_INT32, int32_t) X(GWT_UINT64, uint64_t) X(GWT_INT64, int64_t) \
+    X(GWT_FLOAT32, float) X(GWT_FLOAT64, double)
+
+#define _GWT_STRIP_BYTES (32 << 10)
+#define _GWT_STRIP_MIN 256
+#define _GWT_STRIP_MAX 4096
+
+// ---- loading: n samples, each `step` after the one before, to doubles; nodata to NaN
+
+#define _GWT_LOAD_LOOP(step)                                                                       \
+    if (!masked)                                                                                   \
+        for (size_t i = 0; i < n; i++) to[i] = (double)s[i * (step)];                              \
+    else                                                                                           \
+        for (size_t i = 0; i < n; i++)                                                             \
+            to[i] = s[i * (step)] == nodata ? (double)NAN : (double)s[i * (step)];
+
+#define X(type, ctype) \
+    static void _gwt_load_##type(double *restrict to, const void *from, size_t n, size_t step, \
+                                 bool masked, uint64_t raw) \
+    { \
+        const ctype *restrict s = from; \
+        ctype nodata; \
+        memcpy(&nodata, &raw, sizeof nodata); \
+        switch (step) { \
+        case 1: _GWT_LOAD_LOOP(1) break; \
+        case 2: _GWT_LOAD_LOOP(2) break; \
+        case 3: _GWT_LOAD_LOOP(3) break; \
+        case 4: _GWT_LOAD_LOOP(4) break; \
+        default: _GWT_LOAD_LOOP(step) break; \
+        } \
+    }
+_GWT_TYPES(X)
+#undef X
+
+static void (*const _gwt_loads[])(double *restrict, const void *, size_t, size_t, bool,
+                                  uint64_t) = {
+#define X(type, ctype) [type] = _gwt_load_##type,
+    _GWT_TYPES(X)
+#undef X
+};
+
+// ---- storing: NaN as the nodata value, integers rounded to nearest, ties to even, saturated
+
+// Adding and taking away 1.5 * 2^52 rounds any |v| < 2^51 as the processor does, ties to even; it
+// needs doubles to be computed as doubles.
+static inline double _gwt_round(double v)
+{
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+    return (v + 6755399441055744.0) - 6755399441055744.0;
+#else
+    return nearbyint(v);
+#endif
+}
+
+#define _GWT_TO_SMALL(v, ctype, lo, hi) \
+    ((ctype)(int64_t)_gwt_round((v) < (lo) ? (lo) : (v) > (hi) ? (hi) : (v)))
+#define _GWT_TO_LARGE(v, ctype, lo, hi, max) \
+    ((v) >= (hi) ? (max) : (v) <= (lo) ? (ctype)(lo) : (ctype)nearbyint(v))
+
+#define _GWT_TO_GWT_UINT8(v) _GWT_TO_SMALL(v, uint8_t, 0.0, 255.0)
+#define _GWT_TO_GWT_INT8(v) _GWT_TO_SMALL(v, int8_t, -128.0, 127.0)
+#define _GWT_TO_GWT_UINT16(v) _GWT_TO_SMALL(v, uint16_t, 0.0, 65535.0)
+#define _GWT_TO_GWT_INT16(v) _GWT_TO_SMALL(v, int16_t, -32768.0, 32767.0)
+#define _GWT_TO_GWT_UINT32(v) _GWT_TO_SMALL(v, uint32_t, 0.0, 4294967295.0)
+#define _GWT_TO_GWT_INT32(v) _GWT_TO_SMALL(v, int32_t, -2147483648.0, 2147483647.0)
+#define _GWT_TO_GWT_UINT64(v) _GWT_TO_LARGE(v, uint64_t, 0.0, 0x1p64, UINT64_MAX)
+#define _GWT_TO_GWT_INT64(v) _GWT_TO_LARGE(v, int64_t, -0x1p63, 0x1p63, INT64_MAX)
+#define _GWT_TO_GWT_FLOAT32(v) ((float)(v))
+#define _GWT_TO_GWT_FLOAT64(v) (v)
+
+// Returns whether any was missing.
+#define _GWT_STORE_LOOP(type, ctype, step) \
+    for (size_t i = 0; i < n; i++) { \
+        double v = from[i]; \
+        bool absent = v != v; \
+        missing |= absent; \
+        v = absent ? 0 : v; \
+        ctype stored = (ctype)_GWT_TO_##type(v); \
+        d[i * (step)] = absent ? nodata : stored; \
+    }
+
+#define X(type, ctype) \
+    static bool _gwt_store_##type(void *to, const double *restrict from, size_t n, size_t step, \
+                                  uint64_t raw) \
+    { \
+        ctype *restrict d = to; \
+        ctype nodata; \
+        int missing = 0; \
+        memcpy(&nodata, &raw, sizeof nodata); \
+        if (step == 1) { _GWT_STORE_LOOP(type, ctype, 1) } \
+        else { _GWT_STORE_LOOP(type, ctype, step) } \
+        return missing != 0; \
+    }
+_GWT_TYPES(X)
+#undef X
+
+static bool (*const _gwt_stores[])(void *, const double *restrict, size_t, size_t, uint64_t) = {
+#define X(type, ctype) [type] = _gwt_store_##type,
+    _GWT_TYPES(X)
+#undef X
+};
+
+// ---- operations
+
+#define X(name, expression) \
+    static void _gwt_vm_##name(double *restrict d, const double *restrict a, size_t n) \
+    { \
+        for (size_t i = 0; i < n; i++) { double x = a[i]; d[i] = (expression); } \
+    }
+_GWT_UNARY_OPS(X)
+#undef X
+
+// Two strips; a strip and a number; a number and a strip.
+#define X(name, expression) \
+    static void _gwt_vm_##name(double *restrict d, const double *restrict a, \
+                               const double *restrict b, bool number_a, bool number_b, size_t n) \
+    { \
+        if (number_b) { \
+            double y = *b; \
+            for (size_t i = 0; i < n; i++) { double x = a[i]; d[i] = (expression); } \
+        } else if (number_a) { \
+            double x = *a; \
+            for (size_t i = 0; i < n; i++) { double y = b[i]; d[i] = (expression); } \
+        } else { \
+            for (size_t i = 0; i < n; i++) { double x = a[i], y = b[i]; d[i] = (expression); } \
+        } \
+    }
+_GWT_BINARY_OPS(X)
+#undef X
+
+typedef void _gwt_unary_fn(double *restrict, const double *restrict, size_t);
+typedef void _gwt_binary_fn(double *restrict, const double *restrict, const double *restrict, bool,
+                            bool, size_t);
+
+static _gwt_unary_fn *const _gwt_unary_fns[_GWT_OP_COUNT] = {
+#define X(name, expression) [_GWT_OP_##name] = _gwt_vm_##name,
+    _GWT_UNARY_OPS(X)
+#undef X
+};
+
+static _gwt_binary_fn *const _gwt_binary_fns[_GWT_OP_COUNT] = {
+#define X(name, expression) [_GWT_OP_##name] = _gwt_vm_##name,
+    _GWT_BINARY_OPS(X)
+#undef X
+};
+
+static void _gwt_vm_fill(double *d, double v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) d[i] = v;
+}
+
+static void _gwt_vm_mask(double *restrict d, const double *restrict a, double nodata, size_t n)
+{
+    for (size_t i = 0; i < n; i++) d[i] = a[i] == nodata ? (double)NAN : a[i];
+}
+
+static void _gwt_vm_clip(double *restrict d, const double *restrict a, double lo, double hi,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double x = a[i];
+        x = x < lo ? lo : x;        // NaN stays
+        d[i] = x > hi ? hi : x;
+    }
+}
+
+static void _gwt_vm_where(double *restrict d, const double *c, const double *a, const double *b,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++) d[i] = c[i] != c[i] ? c[i] : c[i] != 0 ? a[i] : b[i];
+}
+
+static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype dtype, size_t n)
+{
+    double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
+    if (dtype == GWT_FLOAT32) {
+        for (size_t i = 0; i < n; i++) d[i] = (float)a[i];
+    } else if (dtype == GWT_FLOAT64) {
+        memcpy(d, a, n * sizeof *d);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            double x = a[i];
+            x = x < lo ? lo : x;
+            d[i] = nearbyint(x > hi ? hi : x);
+        }
+    }
+}
+
+// ---- one piece
+
+typedef struct _gwt_rect { int64_t row, col, rows, cols; } _gwt_rect;
+
+// Where output samples go: sample (plane, row, col) of the piece at
+// base + plane * plane_bytes + row * row_bytes + col * step * (bytes of a sample).
+typedef struct _gwt_target { char *base; size_t plane_bytes, row_bytes, step; } _gwt_target;
+
+// The tiles of one source that a piece touches, pinned: [slot][down][across].
+typedef struct _gwt_view {
+    _gwt_tile **tiles;
+    int64_t first_row, first_col, down, across;
+} _gwt_view;
+
+// One worker's memory for running pieces of one plan.
+typedef struct _gwt_scratch {
+    double *regs;
+    size_t strip;               // doubles in a register
+    _gwt_view *views;
+    _gwt_tile **tiles;
+    size_t room;
+    int64_t num_tiles;          // pinned now
+    bool missing;               // an integer output had missing pixels and no nodata
+} _gwt_scratch;
+
+static size_t _gwt_vm_strip(const _gwt_plan *plan)
+{
+    size_t regs = (size_t)(plan->num_regs > 0 ? plan->num_regs : 1);
+    size_t n = _GWT_STRIP_BYTES / (regs * sizeof(double)) & ~(size_t)63;
+    return n < _GWT_STRIP_MIN ? _GWT_STRIP_MIN : n > _GWT_STRIP_MAX ? _GWT_STRIP_MAX : n;
+}
+
+static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
+{
+    x->strip = _gwt_vm_strip(plan);
+    x->regs = _gwt_aligned(plan->g, x->strip * (size_t)plan->num_regs * sizeof(double));
+    x->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->views);
+    return x->regs && x->views;
+}
+
+static void _gwt_scratch_end(_gwt_scratch *x)
+{
+    _gwt_aligned_free(x->regs);
+    GWT_FREE(x->views);
+    GWT_FREE(x->tiles);
+}
+
+// Samples of `slot` in row `row`, from column `col` on: as many as lie in one tile, at most n.
+static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, int slot,
+                                 int64_t row, int64_t col, size_t n, size_t *run)
+{
+    const _gwt_source *s = vp->source;
+    int64_t tr = row / s->tile_h, tc = col / s->tile_w, r = row - tr * s->tile_h,
+            c = col - tc * s->tile_w;
+    int64_t plane = s->planar ? slot : 0;
+    const _gwt_tile *t =
+        v->tiles[(plane * v->down + tr - v->first_row) * v->across + tc - v->first_col];
+    size_t left = (size_t)(s->tile_w - c), first = s->planar ? 0 : (size_t)vp->bands[slot];
+    *run = n < left ? n : left;
+    return (const char *)t->data
+         + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
+}
+
+static void _gwt_vm_load(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
+                         const _gwt_rect *r)
+{
+    double *to = x->regs + (size_t)in->dst * x->strip;
+    const _gwt_view_plan *vp = &plan->views[in->view];
+    for (int64_t row = 0; row < r->rows; row++)
+        for (size_t run, done = 0; done < (size_t)r->cols; done += run, to += run) {
+            const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, r->row + row,
+                                             r->col + (int64_t)done, (size_t)r->cols - done, &run);
+            _gwt_loads[in->dtype](to, from, run, vp->source->step, in->masked, in->raw);
+        }
+}
+
+#define X(name, ctype) \
+    static void _gwt_copy_##name(void *to, const void *from, size_t n, size_t to_step, \
+                                 size_t from_step) \
+    { \
+        ctype *restrict d = to; \
+        const ctype *restrict s = from; \
+        if (to_step == 1 && from_step == 1) memcpy(d, s, n * sizeof *d); \
+        else for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
+    }
+X(1, uint8_t)
+X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
+#undef X
+
+    static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
+                             const _gwt_rect *r, char *to, const _gwt_target *target)
+{
+    size_t size = gwt_dtype_size(in->dtype);
+    const _gwt_view_plan *vp = &plan->views[in->view];
+    for (int64_t row = 0; row < r->rows; row++)
+        for (size_t run, done = 0; done < (size_t)r->cols; done += run) {
+            const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, r->row + row,
+                                             r->col + (int64_t)done, (size_t)r->cols - done, &run);
+            char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
+            (size == 1   ? _gwt_copy_1
+             : size == 2 ? _gwt_copy_2
+             : size == 4 ? _gwt_copy_4
+                         : _gwt_copy_8)(d, from, run, target->step, vp->source->step);
+        }
+}
+
+static void _gwt_vm_store(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_instr *in,
+                          const _gwt_rect *r, char *to, const _gwt_target *target)
+{
+    const double *from = x->regs + (size_t)in->arg[0] * x->strip;
+    bool missing = false;
+    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
+        missing |=
+            _gwt_stores[plan->dtype](to, from, (size_t)r->cols, target->step, plan->nodata_raw);
+    if (missing && !plan->has_nodata && _gwt_dtype_integer(plan->dtype)) x->missing = true;
+}
+
+static void _gwt_vm_step(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
+                         size_t n)
+{
+    double *d = x->regs + (size_t)in->dst * x->strip;
+    const double *a[3];
+    for (int i = 0; i < 3; i++)
+        a[i] =
+            in->arg[i] < 0 ? &plan->consts[~in->arg[i]] : x->regs + (size_t)in->arg[i] * x->strip;
+    switch (in->op) {
+    case _GWT_OP_CONST: _gwt_vm_fill(d, in->imm[0], n); break;
+    case _GWT_OP_MASK: _gwt_vm_mask(d, a[0], in->imm[0], n); break;
+    case _GWT_OP_CLIP: _gwt_vm_clip(d, a[0], in->imm[0], in->imm[1], n); break;
+    case _GWT_OP_CAST: _gwt_vm_cast(d, a[0], in->dtype, n); break;
+    case _GWT_OP_WHERE: _gwt_vm_where(d, a[0], a[1], a[2], n); break;
+    default:
+        if (_gwt_unary_fns[in->op]) _gwt_unary_fns[in->op](d, a[0], n);
+        else _gwt_binary_fns[in->op](d, a[0], a[1], in->arg[0] < 0, in->arg[1] < 0, n);
+    }
+}
+
+// The program over one strip: r->rows * r->cols is at most scratch->strip. (row, col) is where the
+// strip begins within the target.
+static void _gwt_vm_run_strip(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *r,
+                              const _gwt_target *target, int64_t row, int64_t col)
+{
+    size_t at =
+        (size_t)row * target->row_bytes + (size_t)col * target->step * gwt_dtype_size(plan->dtype);
+    for (int i = 0; i < plan->num_instrs; i++) {
+        const _gwt_instr *in = &plan->instrs[i];
+        char *to = in->op >= _GWT_OP_STORE
+                     ? target->base + at + (size_t)in->dst * target->plane_bytes
+                     : NULL;
+        if (in->op == _GWT_OP_LOAD) _gwt_vm_load(plan, x, in, r);
+        else if (in->op == _GWT_OP_STORE) _gwt_vm_store(plan, x, in, r, to, target);
+        else if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, x, in, r, to, target);
+        else _gwt_vm_step(plan, x, in, (size_t)(r->rows * r->cols));
+    }
+}
+
+static void _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *r,
+                        const _gwt_target *target)
+{
+    int64_t cols = _gwt_min64(r->cols, (int64_t)x->strip),
+            rows = _gwt_max64(1, (int64_t)x->strip / r->cols);
+    for (int64_t row = 0; row < r->rows; row += rows)
+        for (int64_t col = 0; col < r->cols; col += cols) {
+            _gwt_rect strip = { r->row + row, r->col + col, _gwt_min64(rows, r->rows - row),
+                                _gwt_min64(cols, r->cols - col) };
+            _gwt_vm_run_strip(plan, x, &strip, target, row, col);
+        }
+}
+
+// >>write -------------------------------------------------------------------------------------
+// A tiled TIFF, from first byte to last:
+//
+//   0      header, 16 bytes: room for BigTIFF's, written last
+//   16     tiles, in the order of the image: rows of tiles from the top, each from the left, and
+//          for planar files all bands of one place after one another
+//   then   one directory and its values, on a boundary of 8
+//
+// Tiles are encoded by whoever computed them, many at once, and handed in with their number. The
+// tile whose turn it is, and those waiting right after it, are written by the worker that brought
+// it, while the others go on: there is no writer thread, and no lock is held while writing. The
+// ring bounds how far anyone may be ahead. Since tiles only ever are appended in that order, the
+// bytes of the file do not depend on who was first, and the choice between classic TIFF and
+// BigTIFF can wait until all sizes are known.
+
+// ---- encoder: one libtiff handle a worker, on memory; tile 0 of it is written over and over
+
+typedef struct _gwt_sink { char *data; size_t used, room; bool full; char message[256]; } _gwt_sink;
+
+typedef struct _gwt_encoder { TIFF *tif; _gwt_sink sink; } _gwt_encoder;
+
+typedef struct _gwt_format {    // how samples are stored, resolved
+    gwt_dtype dtype;
+    uint16_t compression, predictor;
+    int level;
+    uint32_t level_tag;         // of libtiff, 0: none
+    int64_t block;
+    int64_t planes;
+    bool planar;
+    size_t tile_bytes;
+} _gwt_format;
+
+static tmsize_t _gwt_sink_read(thandle_t h, void *to, tmsize_t n)
+{
+    (void)h, (void)to, (void)n;
+    return -1;
+}
+static toff_t _gwt_sink_seek(thandle_t h, toff_t to, int whence)
+{
+    (void)h;
+    return whence == SEEK_END ? 16 + to : to;
+}
+static toff_t _gwt_sink_size(thandle_t h) { (void)h; return 0; }
+static int _gwt_sink_close(thandle_t h) { (void)h; return 0; }
+
+// Whatever libtiff writes, wherever it thinks it writes it, comes here in the order of the codec.
+static tmsize_t _gwt_sink_write(thandle_t h, void *from, tmsize_t n)
+{
+    _gwt_sink *s = h;
+    if (n < 0) return -1;
+    if (s->room - s->used < (size_t)n) {
+        size_t room = s->used + (size_t)n + (s->used + (size_t)n) / 4 + 4096;
+        char *data = GWT_REALLOC(s->data, room);
+        if (!data) return s->full = true, -1;
+        s->data = data;
+        s->room = room;
+    }
+    memcpy(s->data + s->used, from, (size_t)n);
+    s->used += (size_t)n;
+    return n;
+}
+
+static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
+{
+    static const uint16_t formats[] = {
+        [GWT_UINT8] = SAMPLEFORMAT_UINT,     [GWT_INT8] = SAMPLEFORMAT_INT,
+        [GWT_UINT16] = SAMPLEFORMAT_UINT,    [GWT_INT16] = SAMPLEFORMAT_INT,
+        [GWT_UINT32] = SAMPLEFORMAT_UINT,    [GWT_INT32] = SAMPLEFORMAT_INT,
+        [GWT_UINT64] = SAMPLEFORMAT_UINT,    [GWT_INT64] = SAMPLEFORMAT_INT,
+        [GWT_FLOAT32] = SAMPLEFORMAT_IEEEFP, [GWT_FLOAT64] = SAMPLEFORMAT_IEEEFP
+    };
+    uint32_t block = (uint32_t)f->block;
+    e->tif = _gwt_tiff_open("tile", "wl", &e->sink, e->sink.message, _gwt_sink_read,
+                            _gwt_sink_write, _gwt_sink_seek, _gwt_sink_close, _gwt_sink_size);
+    if (!e->tif) goto refused;
+    bool good = TIFFSetField(e->tif, TIFFTAG_IMAGEWIDTH, block)
+             && TIFFSetField(e->tif, TIFFTAG_IMAGELENGTH, block)
+             && TIFFSetField(e->tif, TIFFTAG_TILEWIDTH, block)
+             && TIFFSetField(e->tif, TIFFTAG_TILELENGTH, block)
+             && TIFFSetField(e->tif, TIFFTAG_BITSPERSAMPLE, 8 * (int)gwt_dtype_size(f->dtype))
+             && TIFFSetField(e->tif, TIFFTAG_SAMPLEFORMAT, formats[f->dtype])
+             && TIFFSetField(e->tif, TIFFTAG_SAMPLESPERPIXEL, f->planar ? 1 : (int)f->planes)
+             && TIFFSetField(e->tif, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG)
+             && TIFFSetField(e->tif, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK)
+             && TIFFSetField(e->tif, TIFFTAG_COMPRESSION, f->compression);
+    if (good && f->predictor != 1)
+        good = TIFFSetField(e->tif, TIFFTAG_PREDICTOR, f->predictor) != 0;
+    if (good && f->level) good = TIFFSetField(e->tif, f->level_tag, f->level) != 0;
+    // One flush a tile, so that libtiff never wants to read back what it wrote: no codec here makes
+    // more than twice its input.
+    if (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
+        return true;
+refused:
+    _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s", e->sink.message);
+    return false;
+}
+
+static void _gwt_encoder_end(_gwt_encoder *e)
+{
+    if (e->tif) TIFFClose(e->tif);      // its directory goes into the sink and with it
+    GWT_FREE(e->sink.data);
+}
+
+// Encode a tile; `data` is scribbled on by some codecs. The result is in e->sink until the next.
+static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
+{
+    e->sink.used = 0;
+    e->sink.message[0] = 0;
+    if (TIFFWriteEncodedTile(e->tif, 0, data, (tmsize_t)bytes) == (tmsize_t)bytes
+        && e->sink.used > 0)
+        return true;
+    if (e->sink.full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
+    else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->sink.message);
+    return false;
+}
+
+// ---- ordered writer
+
+typedef struct _gwt_blob { char *data; size_t bytes, room; bool there; } _gwt_blob;
+
+typedef struct _gwt_writer {
+    gwt *g;
+    const char *path;           // of the output
+    char *part;                 // PATH.part
+    int fd;
+    uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
+    int64_t num_tiles;
+    uint64_t *offsets, *counts; // of each tile in writing order; by the worker that is writing
+    uint64_t end;               // of the file; likewise
+    _gwt_mutex lock;            // guards what follows
+    bool writing;               // somebody is
+    _gwt_blob *ring;            // tile k waits in ring[k % window]
+    int64_t window;
+    _gwt_blob *spare;           // buffers whose tiles are written
+    int num_spare;
+    _Atomic int64_t head;       // tiles written; moved under the lock, read without
+} _gwt_writer;
+
+static bool _gwt_pwrite(_gwt_writer *w, const void *from, size_t n, uint64_t at)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t r = pwrite(w->fd, (const char *)from + done, n - done, (off_t)(at + done));
+        if (r < 0 && errno == EINTR) continue;
+        if (r <= 0) {
+            _gwt_fail(w->g, GWT_E_IO, "%s: can't be written: %s", w->part,
+                      r < 0 ? strerror(errno) : "no bytes taken");
+            return false;
+        }
+        done += (size_t)r;
+    }
+    return true;
+}
+
+static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
+{
+    if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit)) {
+        _gwt_fail(w->g, GWT_E_UNSUPPORTED,
+                  "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF",
+                  w->path);
+        return false;
+    }
+    w->offsets[tile] = w->end;
+    w->counts[tile] = blob->bytes;
+    w->end += blob->bytes;
+    return _gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile]);
+}
+
+static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
+{
+    size_t n = (size_t)num_tiles, ring = (size_t)window;
+    w->num_tiles = num_tiles;
+    w->window = window;
+    w->end = 16;
+    atomic_init(&w->head, 0);
+    w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
+    w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
+    w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
+    w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
+    w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
+    if (!w->offsets || !w->counts || !w->ring || !w->spare || !w->part) return false;
+    sprintf(w->part, "%s.part", w->path);
+    w->fd = open(w->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (w->fd < 0) _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
+    return w->fd >= 0;
+}
+
+static void _gwt_writer_end(_gwt_writer *w)
+{
+    if (w->fd >= 0) {               // not finished
+        close(w->fd);
+        unlink(w->part);
+    }
+    for (int64_t i = 0; w->ring && i < w->window; i++) GWT_FREE(w->ring[i].data);
+    for (int i = 0; i < w->num_spare; i++) GWT_FREE(w->spare[i].data);
+    GWT_FREE(w->ring);
+    GWT_FREE(w->spare);
+    GWT_FREE(w->offsets);
+    GWT_FREE(w->counts);
+    GWT_FREE(w->part);
+    _gwt_mutex_destroy(&w->lock);
+}
+
+// Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
+static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
+{
+    _gwt_lock(&w->lock);
+    w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, true };
+    _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
+    sink->data = back.data, sink->room = back.room, sink->used = 0;
+    if (w->writing) {
+        _gwt_unlock(&w->lock);
+        return;
+    }
+    w->writing = true;
+    int64_t head = atomic_load(&w->head);
+    while (head < w->num_tiles && w->ring[head % w->window].there) {
+        _gwt_blob blob = w->ring[head % w->window];
+        _gwt_unlock(&w->lock);
+        bool good = !_gwt_failed(w->g) && _gwt_writer_append(w, head, &blob);
+        _gwt_lock(&w->lock);
+        w->ring[head % w->window] = (_gwt_blob){ 0 };
+        w->spare[w->num_spare++] = blob;
+        if (good) atomic_store(&w->head, ++head);
+        else break;
+    }
+    w->writing = false;
+    _gwt_unlock(&w->lock);
+    _gwt_pool_notify(&w->g->pool);
+}
+
+// ---- directory
+
+typedef struct _gwt_entry { uint16_t tag, type; uint64_t count; const void *data; } _gwt_entry;
+
+typedef struct _gwt_directory { _gwt_entry entries[40]; int n; } _gwt_directory;
+
+static size_t _gwt_type_size(uint16_t type)
+{
+    return type == TIFF_SHORT                        ? 2
+         : type == TIFF_LONG                         ? 4
+         : type == TIFF_DOUBLE || type == TIFF_LONG8 ? 8
+                                                     : 1;
+}
+
+static void _gwt_directory_add(_gwt_directory *d, uint16_t tag, uint16_t type, uint64_t count,
+                               const void *data)
+{
+    int at = d->n++;
+    while (at > 0 && d->entries[at - 1].tag > tag) d->entries[at] = d->entries[at - 1], at--;
+    d->entries[at] = (_gwt_entry){ tag, type, count, data };
+}
+
+static void _gwt_put(char *to, uint64_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) to[i] = (char)(value >> (8 * i) & 0xff);
+}
+
+// Values in the machine's order to little-endian.
+static void _gwt_put_values(char *to, const _gwt_entry *e, uint16_t as)
+{
+    size_t size = _gwt_type_size(as);
+    for (uint64_t i = 0; i < e->count; i++) {
+        const char *from = (const char *)e->data + i * _gwt_type_size(e->type);
+        uint64_t v = 0;
+        if (e->type == TIFF_SHORT) { uint16_t x; memcpy(&x, from, sizeof x); v = x; }
+        else if (e->type == TIFF_LONG) { uint32_t x; memcpy(&x, from, sizeof x); v = x; }
+        else if (_gwt_type_size(e->type) == 8) memcpy(&v, from, sizeof v);
+        else v = (unsigned char)*from;
+        _gwt_put(to + i * size, v, size);
+    }
+}
+
+// 64-bit values are LONG in a classic file.
+static uint16_t _gwt_entry_type(const _gwt_entry *e, bool big)
+{
+    return e->type == TIFF_LONG8 && !big ? (uint16_t)TIFF_LONG : e->type;
+}
+
+static uint64_t _gwt_entry_bytes(const _gwt_entry *e, bool big)
+{
+    return e->count * _gwt_type_size(_gwt_entry_type(e, big));
+}
+
+// Bytes of a directory with its values, values on boundaries of 8.
+static uint64_t _gwt_directory_bytes(const _gwt_directory *d, bool big)
+{
+    uint64_t n = big ? 8 + 20 * (uint64_t)d->n + 8 : 2 + 12 * (uint64_t)d->n + 4;
+    for (int i = 0; i < d->n; i++) {
+        uint64_t bytes = _gwt_entry_bytes(&d->entries[i], big);
+        if (bytes > (big ? 8u : 4u)) n = ((n + 7) & ~(uint64_t)7) + bytes;
+    }
+    return (n + 7) & ~(uint64_t)7;
+}
+
+// TIFF 6.0, section 2; BigTIFF: counts and offsets of 8 bytes.
+static void _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t at, char *to)
+{
+    size_t word = big ? 8 : 4;
+    char *entry = to + (big ? 8 : 2);
+    uint64_t used = big ? 8 + 20 * (uint64_t)d->n + 8 : 2 + 12 * (uint64_t)d->n + 4;
+    _gwt_put(to, (uint64_t)d->n, big ? 8 : 2);
+    for (int i = 0; i < d->n; i++, entry += 4 + 2 * word) {
+        const _gwt_entry *e = &d->entries[i];
+        uint16_t type = _gwt_entry_type(e, big);
+        uint64_t bytes = _gwt_entry_bytes(e, big);
+        _gwt_put(entry, e->tag, 2);
+        _gwt_put(entry + 2, type, 2);
+        _gwt_put(entry + 4, e->count, word);
+        if (bytes <= word) {
+            _gwt_put_values(entry + 4 + word, e, type);
+            continue;
+        }
+        used = (used + 7) & ~(uint64_t)7;
+        _gwt_put(entry + 4 + word, at + used, word);
+        _gwt_put_values(to + used, e, type);
+        used += bytes;
+    }
+}
+
+// ---- metadata as text
+
+typedef struct _gwt_text { gwt *g; char *data; size_t used, room; } _gwt_text;
+
+static void _gwt_text_add(_gwt_text *t, const char *s, size_t n)
+{
+    if (t->used + n + 1 > t->room) {
+        size_t room = 2 * (t->used + n) + 256;
+        char *data = GWT_REALLOC(t->data, room);
+        if (!data) {
+            _gwt_fail(t->g, GWT_E_MEMORY, "out of memory: no room for the metadata");
+            return;
+        }
+        t->data = data;
+        t->room = room;
+    }
+    memcpy(t->data + t->used, s, n);
+    t->used += n;
+    t->data[t->used] = 0;
+}
+
+static void _gwt_text_string(_gwt_text *t, const char *s) { _gwt_text_add(t, s, strlen(s)); }
+
+static void _gwt_text_escaped(_gwt_text *t, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '&') _gwt_text_string(t, "&amp;");
+        else if (s[i] == '<') _gwt_text_string(t, "&lt;");
+        else if (s[i] == '>') _gwt_text_string(t, "&gt;");
+        else if (s[i] == '"') _gwt_text_string(t, "&quot;");
+        else _gwt_text_add(t, &s[i], 1);
+    }
+}
+
+static void _gwt_text_band_item(_gwt_text *t, const char *name, int64_t band, const char *role,
+                                const char *value)
+{
+    char head[128];
+    snprintf(head, sizeof head, "  <Item name=\"%s\" sample=\"%lld\" role=\"%s\">", name,
+             (long long)band, role);
+    _gwt_text_string(t, head);
+    _gwt_text_escaped(t, value, strlen(value));
+    _gwt_text_string(t, "</Item>\n");
+}
+
+// GDAL_METADATA of what the options and the array say; empty when that is nothing.
+static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o)
+{
+    char number[40];
+    int64_t bands = a->info.shape[1], planes = _gwt_num_planes(a);
+    const char *const *names = o->band_names       ? o->band_names
+                             : a->info.bands_named ? a->info.band_names
+                                                   : NULL;
+    const double *scales = o->scales ? o->scales : a->info.has_scales ? a->info.scales : NULL;
+    const double *offsets = o->offsets ? o->offsets : a->info.has_scales ? a->info.offsets : NULL;
+    if (!names && !scales && !offsets && !(o->tags && o->tags[0])) return;
+    _gwt_text_string(t, "<GDALMetadata>\n");
+    for (int64_t i = 0; o->tags && o->tags[i]; i++) {
+        const char *equals = strchr(o->tags[i], '=');
+        _gwt_text_string(t, "  <Item name=\"");
+        _gwt_text_escaped(t, o->tags[i], (size_t)(equals - o->tags[i]));
+        _gwt_text_string(t, "\">");
+        _gwt_text_escaped(t, equals + 1, strlen(equals + 1));
+        _gwt_text_string(t, "</Item>\n");
+    }
+    for (int64_t i = 0; i < planes; i++) {
+        if (names) _gwt_text_band_item(t, "DESCRIPTION", i, "description", names[i % bands]);
+        if (offsets)
+            _gwt_text_band_item(t, "OFFSET", i, "offset",
+                                _gwt_format_double(number, sizeof number, offsets[i % bands]));
+        if (scales)
+            _gwt_text_band_item(t, "SCALE", i, "scale",
+                                _gwt_format_double(number, sizeof number, scales[i % bands]));
+    }
+    _gwt_text_string(t, "</GDALMetadata>\n");
+}
+
+// ---- finishing
+
+typedef struct _gwt_save {      // one save, its options resolved
+    gwt_save_options o;
+    const gwt_array *a;
+    _gwt_format format;
+    int64_t across, down;       // tiles
+    gwt_optional nodata;
+    _gwt_writer writer;
+} _gwt_save;
+
+static void _gwt_directory_add_geo(_gwt_directory *d, const _gwt_geo *geo, double *values)
+{
+    // values: 0..2 scale, 3..8 tie point, 9..24 matrix; of pixel centres when the keys say so.
+    const double *t = geo->t;
+    double shift = geo->point ? 0.5 : 0;
+    double x = t[2] + (t[0] + t[1]) * shift, y = t[5] + (t[3] + t[4]) * shift;
+    if (geo->has_transform && t[1] == 0 && t[3] == 0 && t[0] > 0 && t[4] < 0) {
+        memcpy(values, (double[9]){ t[0], -t[4], 0, 0, 0, 0, x, y, 0 }, 9 * sizeof *values);
+        _gwt_directory_add(d, _GWT_TAG_PIXEL_SCALE, TIFF_DOUBLE, 3, values);
+        _gwt_directory_add(d, _GWT_TAG_TIEPOINT, TIFF_DOUBLE, 6, values + 3);
+    } else if (geo->has_transform) {
+        memcpy(values + 9, (double[16]){ t[0], t[1], 0, x, t[3], t[4], 0, y, [15] = 1 },
+               16 * sizeof *values);
+        _gwt_directory_add(d, _GWT_TAG_TRANSFORMATION, TIFF_DOUBLE, 16, values + 9);
+    }
+    if (geo->num_keys)
+        _gwt_directory_add(d, _GWT_TAG_GEO_KEYS, TIFF_SHORT, geo->num_keys, geo->keys);
+    if (geo->num_doubles)
+        _gwt_directory_add(d, _GWT_TAG_GEO_DOUBLES, TIFF_DOUBLE, geo->num_doubles, geo->doubles);
+    if (geo->num_ascii)
+        _gwt_directory_add(d, _GWT_TAG_GEO_ASCII, TIFF_ASCII, geo->num_ascii, geo->ascii);
+}
+
+// Offsets or byte counts as the directory lists them: planar files list band after band, tiles
+// were written place after place.
+static uint64_t *_gwt_save_listed(const _gwt_save *s, const uint64_t *written)
+{
+    const _gwt_writer *w = &s->writer;
+    int64_t places = s->across * s->down, planes = s->format.planar ? s->format.planes : 1;
+    uint64_t *list = _gwt_malloc(w->g, (size_t)w->num_tiles * sizeof *list);
+    for (int64_t i = 0; list && i < w->num_tiles; i++)
+        list[i % planes * places + i / planes] = written[i];
+    return list;
+}
+
+// Directory at the end, header last. Everything the entries point to must live until they are
+// written, hence one function with its values around it.
+static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const uint64_t *offsets,
+                                const uint64_t *counts)
+{
+    const _gwt_format *f = &s->format;
+    _gwt_writer *w = &s->writer;
+    _gwt_directory d = { .n = 0 };
+    bool is_signed = _gwt_dtypes[f->dtype].lo < 0, is_float = !_gwt_dtype_integer(f->dtype);
+    uint32_t width = (uint32_t)s->a->geo.width, height = (uint32_t)s->a->geo.height,
+             block = (uint32_t)f->block;
+    uint16_t planes = (uint16_t)f->planes, photometric = PHOTOMETRIC_MINISBLACK,
+             compression = f->compression;
+    uint16_t planar = f->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG,
+             predictor = f->predictor;
+    uint16_t format = is_float  ? SAMPLEFORMAT_IEEEFP
+                    : is_signed ? SAMPLEFORMAT_INT
+                                : SAMPLEFORMAT_UINT;
+    double geo[25];
+    char nodata[40];
+    uint16_t *lists = _gwt_malloc(w->g, 3 * (size_t)planes * sizeof *lists);
+    if (!lists) return false;
+    for (int i = 0; i < planes; i++) {
+        lists[i] = (uint16_t)(8 * gwt_dtype_size(f->dtype));
+        lists[planes + i] = format;
+        lists[2 * planes + i] = EXTRASAMPLE_UNSPECIFIED;
+    }
+    _gwt_directory_add(&d, TIFFTAG_IMAGEWIDTH, TIFF_LONG, 1, &width);
+    _gwt_directory_add(&d, TIFFTAG_IMAGELENGTH, TIFF_LONG, 1, &height);
+    _gwt_directory_add(&d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, planes, lists);
+    _gwt_directory_add(&d, TIFFTAG_COMPRESSION, TIFF_SHORT, 1, &compression);
+    _gwt_directory_add(&d, TIFFTAG_PHOTOMETRIC, TIFF_SHORT, 1, &photometric);
+    _gwt_directory_add(&d, TIFFTAG_SAMPLESPERPIXEL, TIFF_SHORT, 1, &planes);
+    _gwt_directory_add(&d, TIFFTAG_PLANARCONFIG, TIFF_SHORT, 1, &planar);
+    if (predictor != 1) _gwt_directory_add(&d, TIFFTAG_PREDICTOR, TIFF_SHORT, 1, &predictor);
+    _gwt_directory_add(&d, TIFFTAG_TILEWIDTH, TIFF_LONG, 1, &block);
+    _gwt_directory_add(&d, TIFFTAG_TILELENGTH, TIFF_LONG, 1, &block);
+    _gwt_directory_add(&d, TIFFTAG_TILEOFFSETS, TIFF_LONG8, (uint64_t)w->num_tiles, offsets);
+    _gwt_directory_add(&d, TIFFTAG_TILEBYTECOUNTS, TIFF_LONG8, (uint64_t)w->num_tiles, counts);
+    if (planes > 1)
+        _gwt_directory_add(&d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, planes - 1u, lists + 2 * planes);
+    _gwt_directory_add(&d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, planes, lists + planes);
+    _gwt_directory_add_geo(&d, &s->a->geo, geo);
+    if (metadata->used)
+        _gwt_directory_add(&d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata->used + 1,
+                           metadata->data);
+    if (s->nodata.set) {
+        _gwt_format_double(nodata, sizeof nodata, s->nodata.value);
+        _gwt_directory_add(&d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
+    }
+
+    uint64_t at = (w->end + 7) & ~(uint64_t)7;
+    bool big = s->o.bigtiff == GWT_BIGTIFF_YES || at + _gwt_directory_bytes(&d, false) > UINT32_MAX;
+    uint64_t bytes = _gwt_directory_bytes(&d, big);
+    char header[16] = { 'I', 'I' };
+    _gwt_put(header + 2, big ? 43 : 42, 2);
+    if (big) _gwt_put(header + 4, 8, 2), _gwt_put(header + 8, at, 8);
+    else _gwt_put(header + 4, at, 4);
+    char *directory =
+        big && s->o.bigtiff == GWT_BIGTIFF_NO ? NULL : _gwt_calloc(w->g, (size_t)bytes, 1);
+    if (big && s->o.bigtiff == GWT_BIGTIFF_NO)
+        _gwt_fail(w->g, GWT_E_UNSUPPORTED,
+                  "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF",
+                  w->path);
+    if (directory) _gwt_directory_write(&d, big, at, directory);
+    bool good = directory && _gwt_pwrite(w, directory, (size_t)bytes, at)
+             && _gwt_pwrite(w, header, sizeof header, 0);
+    GWT_FREE(directory);
+    GWT_FREE(lists);
+    return good;
+}
+
+// The new name must survive a power cut too; a directory that can't be synced is no error.
+static void _gwt_sync_directory(const char *path)
+{
+    char dir[4096];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) + (slash == path) : 0;
+    if (n >= sizeof dir) return;
+    memcpy(dir, path, n);
+    dir[n] = 0;
+    int fd = open(n ? dir : ".", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
+}
+
+static bool _gwt_save_rename(_gwt_writer *w)
+{
+    const char *failed = NULL;
+    if (fsync(w->fd)) failed = "synced";
+    else if (rename(w->part, w->path)) failed = "renamed";
+    if (failed) {
+        _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed, strerror(errno));
+        return false;
+    }
+    close(w->fd);
+    w->fd = -1;
+    _gwt_sync_directory(w->path);
+    return true;
+}
+
+static bool _gwt_save_finish(_gwt_save *s)
+{
+    _gwt_text metadata = { .g = s->writer.g };
+    _gwt_metadata_text(&metadata, s->a, &s->o);
+    uint64_t *offsets = _gwt_save_listed(s, s->writer.offsets),
+             *counts = _gwt_save_listed(s, s->writer.counts);
+    bool good = offsets && counts && !_gwt_failed(s->writer.g)
+             && _gwt_save_directory(s, &metadata, offsets, counts) && _gwt_save_rename(&s->writer);
+    GWT_FREE(metadata.data);
+    GWT_FREE(offsets);
+    GWT_FREE(counts);
+    return good;
+}
+
+// ---- options
+
+bool gwt_can_compress(const char *name)
+{
+    for (size_t i = 0; name && i < _GWT_COUNT(_gwt_codecs); i++)
+        if (_gwt_codecs[i].writable && !strcmp(name, _gwt_codecs[i].name))
+            return TIFFIsCODECConfigured(_gwt_codecs[i].tag) != 0;
+    return false;
+}
+
+const char *gwt_compression_name(size_t index)
+{
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
+        if (_gwt_codecs[i].writable && TIFFIsCODECConfigured(_gwt_codecs[i].tag) && index-- == 0)
+            return _gwt_codecs[i].name;
+    return NULL;
+}
+
+static bool _gwt_format_codec(gwt *g, _gwt_format *f, const char *name, int level)
+{
+    char there[128];
+    const char *names[_GWT_COUNT(_gwt_codecs)];
+    int64_t n = 0;
+    size_t i = 0;
+    if (!gwt_can_compress(name)) {
+        while ((names[n] = gwt_compression_name((size_t)n)) != NULL) n++;
+        _gwt_fail(g, GWT_E_UNSUPPORTED, "no compression \"%s\": this machine's libtiff offers %s",
+                  name, _gwt_join_names(there, sizeof there, names, n));
+        return false;
+    }
+    while (strcmp(name, _gwt_codecs[i].name)) i++;
+    f->compression = _gwt_codecs[i].tag;
+    f->level = level;
+    f->level_tag = _gwt_codecs[i].level_tag;
+    if (level == 0 || (level >= _gwt_codecs[i].min_level && level <= _gwt_codecs[i].max_level))
+        return true;
+    if (_gwt_codecs[i].max_level == 0)
+        _gwt_fail(g, GWT_E_ARGUMENT, "compression %s has no levels, %d was asked for", name, level);
+    else
+        _gwt_fail(g, GWT_E_ARGUMENT, "compression %s has levels %d to %d, not %d", name,
+                  _gwt_codecs[i].min_level, _gwt_codecs[i].max_level, level);
+    return false;
+}
+
+static bool _gwt_format_predictor(gwt *g, _gwt_format *f, int predictor)
+{
+    bool can = f->compression == COMPRESSION_LZW || f->compression == COMPRESSION_ADOBE_DEFLATE
+            || f->compression == COMPRESSION_ZSTD || f->compression == COMPRESSION_LZMA;
+    f->predictor = predictor ? (uint16_t)predictor : 1;
+    if (predictor < 0 || predictor > 3)
+        _gwt_fail(g, GWT_E_ARGUMENT, "no predictor %d: 1 is none, 2 horizontal, 3 floating point",
+                  predictor);
+    else if (predictor > 1 && !can)
+        _gwt_fail(g, GWT_E_ARGUMENT, "a predictor needs compression lzw, deflate, zstd or lzma");
+    else if (predictor == 3 && _gwt_dtype_integer(f->dtype))
+        _gwt_fail(g, GWT_E_ARGUMENT, "predictor 3 is for floating point, not %s",
+                  gwt_dtype_name(f->dtype));
+    return !_gwt_failed(g);
+}
+
+// Tiles of 256, or the smallest multiple of 16 that holds an image smaller than that.
+static int64_t _gwt_default_block(const gwt_array *a)
+{
+    int64_t longest = _gwt_max64(a->geo.width, a->geo.height);
+    return _gwt_min64(256, (longest + 15) / 16 * 16);
+}
+
+static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int block)
+{
+    if (block < 0 || block > 16384 || block % 16) {
+        _gwt_fail(g, GWT_E_ARGUMENT,
+                  "block = %d: the edge of a tile is a multiple of 16, 16 to 16384", block);
+        return false;
+    }
+    f->block = block ? block : _gwt_default_block(a);
+    if (f->planes > _GWT_MAX_BANDS) {
+        _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d bands, not %lld", _GWT_MAX_BANDS,
+                  (long long)f->planes);
+        return false;
+    }
+    uint64_t samples = f->planar ? 1 : (uint64_t)f->planes;
+    if (_gwt_mul4((uint64_t)f->block, (uint64_t)f->block, samples, gwt_dtype_size(f->dtype),
+                  &f->tile_bytes)
+        && f->tile_bytes <= INT32_MAX / 4)
+        return true;
+    _gwt_fail(g, GWT_E_ARGUMENT,
+              "tiles of %lld x %lld x %lld %s are too large: take a smaller block, or planar",
+              (long long)f->block, (long long)f->block, (long long)samples,
+              gwt_dtype_name(f->dtype));
+    return false;
+}
+
+// What missing pixels are stored as: the caller's value, which must fit; the array's, when it fits.
+static bool _gwt_resolve_nodata(const gwt_array *a, gwt_dtype dtype, gwt_optional given,
+                                gwt_optional *nodata)
+{
+    *nodata = given.set ? given : a->info.nodata;
+    if (!nodata->set || _gwt_dtype_holds(dtype, nodata->value)) return true;
+    *nodata = (gwt_optional){ 0 };
+    if (!given.set) return true;
+    _gwt_fail(a->g, GWT_E_ARGUMENT, "nodata %g is not a value of %s", given.value,
+              gwt_dtype_name(dtype));
+    return false;
+}
+
+static bool _gwt_check_dtype(gwt *g, gwt_dtype dtype)
+{
+    if (dtype == GWT_DTYPE_NONE || _gwt_dtype_valid(dtype)) return true;
+    _gwt_fail(g, GWT_E_ARGUMENT, "no type %d", (int)dtype);
+    return false;
+}
+
+static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_options *o)
+{
+    int64_t names = _gwt_count_strings(o->band_names), bands = a->info.shape[1];
+    if (o->band_names && names != bands)
+        _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands", (long long)names,
+                  (long long)bands);
+    for (int64_t i = 0; o->tags && o->tags[i]; i++)
+        if (!strchr(o->tags[i], '='))
+            _gwt_fail(g, GWT_E_ARGUMENT, "the tag \"%s\" is not of the form KEY=VALUE", o->tags[i]);
+    if (a->geo.width > INT32_MAX || a->geo.height > INT32_MAX)
+        _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d x %d pixels", INT32_MAX,
+                  INT32_MAX);
+    return !_gwt_failed(g);
+}
+
+static bool _gwt_save_resolve(_gwt_save *s)
+{
+    gwt *g = s->a->g;
+    _gwt_format *f = &s->format;
+    if (!_gwt_check_dtype(g, s->o.dtype) || !_gwt_save_check_lists(g, s->a, &s->o)) return false;
+    f->dtype = s->o.dtype ? s->o.dtype : s->a->info.dtype;
+    f->planes = _gwt_num_planes(s->a);
+    f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
+    if (!_gwt_format_codec(g, f, s->o.compress ? s->o.compress : "none", s->o.level)
+        || !_gwt_format_predictor(g, f, s->o.predictor)
+        || !_gwt_format_block(g, f, s->a, s->o.block)
+        || !_gwt_resolve_nodata(s->a, f->dtype, s->o.nodata, &s->nodata))
+        return false;
+    s->across = _gwt_ceil_div(s->a->geo.width, f->block);
+    s->down = _gwt_ceil_div(s->a->geo.height, f->block);
+    s->writer.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
+    return true;
+}
+
+// The output must not exist (or may be replaced), and must not be one of the inputs.
+static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
+{
+    struct stat st;
+    const char *path = s->writer.path;
+    if (stat(path, &st)) return true;
+    for (int i = 0; i < plan->num_views; i++) {
+        if (!_gwt_same_file(&st, &plan->views[i].source->stat)) continue;
+        _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
+                  plan->views[i].source->path);
+        return false;
+    }
+    if (!S_ISREG(st.st_mode))
+        _gwt_fail(s->a->g, GWT_E_IO, "%s: is not a file that can be replaced", path);
+    else if (!s->o.overwrite)
+        _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it", path);
+    return !_gwt_failed(s->a->g);
+}
+
+// >>run ---------------------------------------------------------------------------------------
+// One loop for every action. The image is cut into tiles, whose size the sink chooses: the tiles
+// of the output file, the caller's blocks, or 256 x 256 for a plain buffer. Each worker takes the
+// next few neighbours in canonical order (one atomic addition: the serial part), computes them,
+// and gives them to the sink (the parallel part). A tile larger than the array's chunks is cut into
+// pieces of about that size, a loop of its own that idle workers steal from. So:
+//
+//   - the work in flight is a narrow front that moves down the image, which bounds memory;
+//   - nothing is ever shared between two tiles of the output, and no tile waits for a chunk of
+//     another: a chunk is an upper bound on a piece, never a commitment;
+//   - results can't depend on the chunk size or on who did what.
+//
+// Neighbours are taken together when an input tile is wider than a tile here: one worker decodes
+// it and uses it, instead of all waiting for one decode.
+
+typedef struct _gwt_run _gwt_run;
+
+struct _gwt_run {
+    // Set before, read by all.
+    gwt *g;
+    const _gwt_plan *plan;
+    int64_t tile_h, tile_w;     // of a tile
+    int64_t piece_h, piece_w;   // of a piece
+    int64_t across, down;       // tiles
+    int64_t group;              // neighbours taken together
+    bool whole;                 // pieces run on the worker that has the tile
+    bool progress;
+    double start;
+    // Where the pixels of tile t, at r, go; and what to do when they are there. By worker `id`.
+    bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *target);
+    bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
+    void *sink;
+    _Atomic int64_t *head;      // parts written; NULL: the sink has no order
+    int64_t window, parts;      // tiles that may be begun ahead of the writer; parts in a tile
+    _gwt_scratch *scratch;      // one a worker, that worker's own
+    // Shared.
+    _Atomic int64_t next;       // group to take
+    _Atomic int64_t done;       // pixels
+    _gwt_mutex drawing;         // the progress bar; never waited for
+    double drawn;               // guarded by it
+};
+
+// ---- what a piece reads
+
+// Pieces of this run that overlap first..last along one dimension.
+static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int64_t piece)
+{
+    int64_t per_tile = _gwt_ceil_div(tile, piece);
+    return last / tile * per_tile + last % tile / piece
+         - (first / tile * per_tile + first % tile / piece) + 1;
+}
+
+static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t tile_row,
+                             int64_t tile_col)
+{
+    int64_t y = tile_row * s->tile_h, x = tile_col * s->tile_w;
+    int64_t y_end = _gwt_min64(y + s->tile_h, s->geo.height) - 1,
+            x_end = _gwt_min64(x + s->tile_w, s->geo.width) - 1;
+    return _gwt_run_overlaps(y, y_end, run->tile_h, run->piece_h)
+         * _gwt_run_overlaps(x, x_end, run->tile_w, run->piece_w);
+}
+
+static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
+{
+    while (x->num_tiles > 0) _gwt_cache_release(run->g->cache, x->tiles[--x->num_tiles]);
+}
+
+// Lay out the views of a piece in x->tiles, still empty.
+static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x, const _gwt_rect *r, int64_t *total)
+{
+    const _gwt_plan *plan = run->plan;
+    *total = 0;
+    for (int i = 0; i < plan->num_views; i++) {
+        const _gwt_source *s = plan->views[i].source;
+        _gwt_view *v = &x->views[i];
+        v->first_row = r->row / s->tile_h, v->first_col = r->col / s->tile_w;
+        v->down = (r->row + r->rows - 1) / s->tile_h - v->first_row + 1;
+        v->across = (r->col + r->cols - 1) / s->tile_w - v->first_col + 1;
+        *total += v->down * v->across * (s->planar ? plan->views[i].num_bands : 1);
+    }
+    if ((size_t)*total > x->room) {
+        GWT_FREE(x->tiles);
+        x->room = 0;
+        x->tiles = _gwt_calloc(run->g, (size_t)*total, sizeof *x->tiles);
+        if (!x->tiles) return false;
+        x->room = (size_t)*total;
+    }
+    int64_t at = 0;
+    for (int i = 0; i < plan->num_views; i++) {
+        _gwt_view *v = &x->views[i];
+        v->tiles = x->tiles + at;
+        at += v->down * v->across * (plan->views[i].source->planar ? plan->views[i].num_bands : 1);
+    }
+    return true;
+}
+
+static bool _gwt_run_pin_view(_gwt_run *run, _gwt_scratch *x, int i)
+{
+    const _gwt_view_plan *vp = &run->plan->views[i];
+    _gwt_source *s = vp->source;
+    _gwt_view *v = &x->views[i];
+    for (int64_t slot = 0; slot < (s->planar ? vp->num_bands : 1); slot++)
+        for (int64_t k = 0; k < v->down * v->across; k++) {
+            int64_t row = v->first_row + k / v->across, col = v->first_col + k % v->across;
+            int64_t plane = s->planar ? vp->bands[slot] : 0;
+            bool mine;
+            _gwt_tile *t =
+                _gwt_cache_ask(run->g->cache, s, (plane * s->down + row) * s->across + col,
+                               _gwt_run_uses(run, s, row, col), &mine);
+            if (!t) return false;
+            x->tiles[x->num_tiles++] = t;
+            if (mine) _gwt_cache_load(run->g->cache, t);
+        }
+    return true;
+}
+
+// Pin every tile the piece needs. Those that others are loading come last, so that workers that
+// need the same row of strips share the decoding instead of queueing behind one another.
+static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, const _gwt_rect *r)
+{
+    int64_t total;
+    if (!_gwt_run_views(run, x, r, &total)) return false;
+    bool good = true;
+    for (int i = 0; good && i < run->plan->num_views; i++) good = _gwt_run_pin_view(run, x, i);
+    for (int64_t i = 0; i < x->num_tiles; i++) good &= _gwt_cache_wait(run->g->cache, x->tiles[i]);
+    return good;
+}
+
+// ---- one piece, one tile, one worker
+
+static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *target)
+{
+    _gwt_scratch *x = &run->scratch[id];
+    if (_gwt_failed(run->g) || (!x->regs && !_gwt_scratch_begin(x, run->plan))) return;
+    if (_gwt_run_pin(run, x, r)) _gwt_vm_run(run->plan, x, r, target);
+    _gwt_run_release(run, x);
+    if (x->missing)
+        _gwt_fail(run->g, GWT_E_NODATA,
+                  "there are missing pixels, and %s without a nodata value can't say so: give one, "
+                  "or a floating-point type",
+                  gwt_dtype_name(run->plan->dtype));
+}
+
+typedef struct _gwt_pieces {
+    _gwt_run *run;
+    _gwt_rect r;
+    _gwt_target target;
+    int64_t across;
+} _gwt_pieces;
+
+static void _gwt_run_piece_at(size_t index, void *user)
+{
+    const _gwt_pieces *p = user;
+    const _gwt_run *run = p->run;
+    int64_t row = (int64_t)index / p->across * run->piece_h,
+            col = (int64_t)index % p->across * run->piece_w;
+    _gwt_rect r = { p->r.row + row, p->r.col + col, _gwt_min64(run->piece_h, p->r.rows - row),
+                    _gwt_min64(run->piece_w, p->r.cols - col) };
+    _gwt_target target = p->target;
+    target.base += (size_t)row * target.row_bytes
+                 + (size_t)col * target.step * gwt_dtype_size(run->plan->dtype);
+    _gwt_run_piece(p->run, _gwt_self->id, &r, &target);
+}
+
+static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target *target)
+{
+    int64_t across = _gwt_ceil_div(r->cols, run->piece_w),
+            n = across * _gwt_ceil_div(r->rows, run->piece_h);
+    _gwt_pieces p = { run, *r, *target, across };
+    if (!run->whole) _gwt_pool_for(_gwt_self, (size_t)n, _gwt_run_piece_at, &p);
+    else for (int64_t i = 0; i < n; i++) _gwt_run_piece_at((size_t)i, &p);
+}
+
+// The bar: at most ten times a second, by whichever worker comes by.
+static void _gwt_run_draw(_gwt_run *run, bool last)
+{
+    static const char bar[] = "##############################",
+                      room[] = "..............................";
+    double now = _gwt_now(), total = (double)run->plan->width * (double)run->plan->height;
+    if (!_gwt_trylock(&run->drawing)) return;
+    if (last || now - run->drawn > 0.1) {
+        double part = (double)atomic_load(&run->done) / total, took = now - run->start;
+        int marks = (int)(part * 30);
+        run->drawn = now;
+        fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.1f Mpx/s  %5.1f s %s", marks, bar, 30 - marks,
+                room, part * 100, part * total / 1e6 / (took > 0 ? took : 1),
+                last       ? took
+                : part > 0 ? took / part - took
+                           : 0.0,
+                last ? "    \n" : "left");
+    }
+    _gwt_unlock(&run->drawing);
+}
+
+typedef struct _gwt_turn { _gwt_run *run; int64_t tile; } _gwt_turn;
+
+// Whether a tile is not too far ahead of the writer. After a failure nobody waits.
+static bool _gwt_run_may_begin(void *arg)
+{
+    const _gwt_turn *t = arg;
+    return _gwt_failed(t->run->g)
+        || t->tile < atomic_load(t->run->head) / t->run->parts + t->run->window;
+}
+
+static bool _gwt_run_tile(_gwt_run *run, int64_t t)
+{
+    _gwt_worker *w = _gwt_self;
+    _gwt_turn turn = { run, t };
+    if (run->head) _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
+    int64_t row = t / run->across * run->tile_h, col = t % run->across * run->tile_w;
+    _gwt_rect r = { row, col, _gwt_min64(run->tile_h, run->plan->height - row),
+                    _gwt_min64(run->tile_w, run->plan->width - col) };
+    _gwt_target target;
+    if (_gwt_failed(run->g) || !run->open(run, w->id, t, &r, &target)) return false;
+    _gwt_run_pieces(run, &r, &target);
+    if (_gwt_failed(run->g) || !run->close(run, w->id, t, &r)) return false;
+    atomic_fetch_add(&run->done, r.rows * r.cols);
+    if (run->progress) _gwt_run_draw(run, false);
+    return true;
+}
+
+// What each worker does: the next group of a row of tiles, until there is none.
+static void _gwt_run_loop(size_t index, void *user)
+{
+    _gwt_run *run = user;
+    int64_t groups = _gwt_ceil_div(run->across, run->group), all = groups * run->down;
+    (void)index;
+    for (;;) {
+        int64_t k = atomic_fetch_add(&run->next, 1);
+        if (k >= all) break;
+        int64_t col = k % groups * run->group, end = _gwt_min64(col + run->group, run->across);
+        for (; col < end; col++)
+            if (!_gwt_run_tile(run, k / groups * run->across + col)) goto failed;
+    }
+    return;
+failed:
+    atomic_store(&run->next, all);
+    _gwt_pool_notify(&run->g->pool);    // others may be waiting for a tile that will not come
+}
+
+// ---- the whole
+
+// How many neighbours share one input tile, but never so many that workers go without.
+static int64_t _gwt_run_group(const _gwt_run *run, int workers)
+{
+    int64_t group = 1;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_source *s = run->plan->views[i].source;
+        if (s->tiled) group = _gwt_max64(group, _gwt_ceil_div(s->tile_w, run->tile_w));
+    }
+    return _gwt_max64(1, _gwt_min64(group, run->across * run->down / (4 * workers)));
+}
+
+static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
+{
+    run->tile_h = _gwt_min64(tile_h, run->plan->height),
+    run->tile_w = _gwt_min64(tile_w, run->plan->width);
+    run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
+    run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
+    // As many pieces as chunks would fit, all about as large.
+    run->piece_h = _gwt_ceil_div(run->tile_h, _gwt_ceil_div(run->tile_h, a->info.chunks[2]));
+    run->piece_w = _gwt_ceil_div(run->tile_w, _gwt_ceil_div(run->tile_w, a->info.chunks[3]));
+}
+
+static int _gwt_run_workers(const gwt *g, int asked)
+{
+    return asked > 0 && asked < g->pool.num_workers ? asked : g->pool.num_workers;
+}
+
+static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
+{
+    gwt *g = run->g;
+    int workers = _gwt_run_workers(g, num_workers);
+    if (num_workers < 0)
+        _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)", num_workers);
+    run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
+    if (!run->scratch || !_gwt_mutex_init(&run->drawing)) return false;
+    run->group = _gwt_run_group(run, workers);
+    run->whole = workers < g->pool.num_workers;
+    run->progress = progress && isatty(STDERR_FILENO);
+    run->start = _gwt_now();
+    _gwt_worker *before = _gwt_pool_enter(&g->pool);
+    if (!_gwt_failed(g)) _gwt_pool_for(_gwt_self, (size_t)workers, _gwt_run_loop, run);
+    _gwt_pool_leave(&g->pool, before);
+    if (run->progress) _gwt_run_draw(run, true);
+    for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i]);
+    GWT_FREE(run->scratch);
+    _gwt_mutex_destroy(&run->drawing);
+    return !_gwt_failed(g);
+}
+
+// ---- sink: memory
+
+typedef struct _gwt_buffer { char *data; size_t row_bytes, plane_bytes; } _gwt_buffer;
+
+static bool _gwt_buffer_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+                             _gwt_target *target)
+{
+    const _gwt_buffer *b = run->sink;
+    size_t size = gwt_dtype_size(run->plan->dtype);
+    (void)id, (void)t;
+    *target = (_gwt_target){ b->data + (size_t)r->row * b->row_bytes + (size_t)r->col * size,
+                             b->plane_bytes, b->row_bytes, 1 };
+    return true;
+}
+
+static bool _gwt_buffer_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
+{
+    (void)run, (void)id, (void)t, (void)r;
+    return true;
+}
+
+void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
+{
+    gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
+    gwt_optional nodata;
+    size_t bytes, size;
+    if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)) return NULL;
+    gwt *g = a->g;
+    gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
+    size = gwt_dtype_size(dtype);
+    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata)) return NULL;
+    if (!_gwt_mul4((uint64_t)_gwt_num_planes(a), (uint64_t)a->geo.height, (uint64_t)a->geo.width,
+                   size, &bytes)) {
+        _gwt_fail(g, GWT_E_MEMORY, "the array is larger than memory can be: save it instead");
+        return NULL;
+    }
+    if (o.buffer && o.size < bytes) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu", o.size,
+                  bytes);
+        return NULL;
+    }
+    _gwt_plan plan;
+    if (!_gwt_plan_make(&plan, a, dtype, nodata)) return NULL;
+    _gwt_buffer b = { o.buffer ? o.buffer : _gwt_malloc(g, bytes), (size_t)a->geo.width * size,
+                      (size_t)a->geo.width * (size_t)a->geo.height * size };
+    _gwt_run run = {
+        .g = g, .plan = &plan, .open = _gwt_buffer_open, .close = _gwt_buffer_close, .sink = &b
+    };
+    _gwt_run_shape(&run, a, 256, 256);
+    bool good = b.data && _gwt_run_all(&run, o.num_workers, o.progress);
+    _gwt_plan_free(&plan);
+    if (good) return b.data;
+    if (!o.buffer) GWT_FREE(b.data);
+    return NULL;
+}
+
+void gwt_free(void *p) { GWT_FREE(p); }
+
+// ---- sink: file
+
+typedef struct _gwt_save_worker { char *tile; _gwt_encoder encoder; } _gwt_save_worker;
+
+typedef struct _gwt_save_sink {
+    _gwt_save *save;
+    _gwt_save_worker *workers;
+    size_t place_bytes;         // of all planes of a tile
+    bool plain;                 // what is computed is what is stored: nothing to encode
+} _gwt_save_sink;
+
+static bool _gwt_little_endian(void)
+{
+    uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+                           _gwt_target *target)
+{
+    _gwt_save_sink *k = run->sink;
+    _gwt_save_worker *w = &k->workers[id];
+    const _gwt_format *f = &k->save->format;
+    size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
+    (void)t;
+    if (!w->tile && !(w->tile = _gwt_malloc(run->g, k->place_bytes))) return false;
+    if (!k->plain && !w->encoder.tif && !_gwt_encoder_begin(run->g, &w->encoder, f)) return false;
+    if (r->rows < f->block || r->cols < f->block) memset(w->tile, 0, k->place_bytes);
+    *target = (_gwt_target){ w->tile, f->planar ? f->tile_bytes : size,
+                             (size_t)f->block * step * size, step };
+    return true;
+}
+
+static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
+{
+    _gwt_save_sink *k = run->sink;
+    _gwt_save_worker *w = &k->workers[id];
+    const _gwt_format *f = &k->save->format;
+    int64_t parts = f->planar ? f->planes : 1;
+    (void)r;
+    for (int64_t i = 0; i < parts; i++) {
+        _gwt_sink *sink = &w->encoder.sink,
+                  plain = { .data = w->tile, .used = k->place_bytes, .room = k->place_bytes };
+        if (k->plain) sink = &plain;
+        else if (!_gwt_encode(run->g, &w->encoder, w->tile + (size_t)i * f->tile_bytes,
+                              f->tile_bytes))
+            return false;
+        _gwt_writer_submit(&k->save->writer, t * parts + i, sink);
+        if (k->plain) w->tile = plain.data;
+    }
+    return !_gwt_failed(run->g);
+}
+
+static bool _gwt_save_run(_gwt_save *s, const _gwt_plan *plan)
+{
+    gwt *g = s->a->g;
+    const _gwt_format *f = &s->format;
+    int64_t parts = f->planar ? f->planes : 1;
+    _gwt_save_sink k = {
+        .save = s, .plain = f->compression == COMPRESSION_NONE && parts == 1 && _gwt_little_endian()
+    };
+    _gwt_run run = {
+        .g = g, .plan = plan, .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k
+    };
+    _gwt_run_shape(&run, s->a, f->block, f->block);
+    run.tile_h = run.tile_w = f->block;     // also where the image is smaller
+    run.window =
+        2 * g->pool.num_workers * _gwt_run_group(&run, _gwt_run_workers(g, s->o.num_workers)) + 8;
+    k.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *k.workers);
+    bool good = k.workers && _gwt_mul4(f->tile_bytes, (uint64_t)parts, 1, 1, &k.place_bytes)
+             && _gwt_writer_begin(&s->writer, s->across * s->down * parts, run.window * parts);
+    run.head = &s->writer.head;
+    run.parts = parts;
+    good = good && _gwt_run_all(&run, s->o.num_workers, s->o.progress) && _gwt_save_finish(s);
+    for (int i = 0; k.workers && i < g->pool.num_workers; i++) {
+        _gwt_encoder_end(&k.workers[i].encoder);
+        GWT_FREE(k.workers[i].tile);
+    }
+    GWT_FREE(k.workers);
+    return good;
+}
+
+bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options)
+{
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!path || !*path) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
+        return false;
+    }
+    _gwt_save s = { .a = a, .o = options ? *options : (gwt_save_options){ 0 } };
+    s.writer = (_gwt_writer){ .g = a->g, .path = path, .fd = -1 };
+    _gwt_plan plan;
+    if (!_gwt_save_resolve(&s) || !_gwt_plan_make(&plan, a, s.format.dtype, s.nodata)) return false;
+    bool good = _gwt_mutex_init(&s.writer.lock) && _gwt_save_check_path(&s, &plan)
+             && _gwt_save_run(&s, &plan);
+    _gwt_writer_end(&s.writer);
+    _gwt_plan_free(&plan);
+    return good;
+}
+
+// ---- sink: a user's function
+
+typedef struct _gwt_block_worker { char *data; size_t room; } _gwt_block_worker;
+
+typedef struct _gwt_blocks {
+    const gwt_array *a;
+    gwt_block_fn *fn;
+    void *user;
+    gwt_optional nodata;
+    _gwt_block_worker *workers;
+} _gwt_blocks;
+
+static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+                             _gwt_target *target)
+{
+    _gwt_blocks *b = run->sink;
+    _gwt_block_worker *w = &b->workers[id];
+    size_t bytes, size = gwt_dtype_size(run->plan->dtype), row = (size_t)r->cols * size;
+    if (!_gwt_mul4((uint64_t)r->rows, (uint64_t)r->cols, (uint64_t)run->plan->num_planes, size,
+                   &bytes))
+        bytes = SIZE_MAX / 4;
+    if (w->room < bytes) {
+        GWT_FREE(w->data);
+        w->room = 0;
+        w->data = _gwt_malloc(run->g, bytes);
+        if (!w->data) return false;
+        w->room = bytes;
+    }
+    (void)t;
+    *target = (_gwt_target){ w->data, row * (size_t)r->rows, row, 1 };
+    return true;
+}
+
+static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
+{
+    _gwt_blocks *b = run->sink;
+    gwt_block block = { .g = run->g,
+                        .id = t,
+                        .row = r->row,
+                        .col = r->col,
+                        .rows = r->rows,
+                        .cols = r->cols,
+                        .times = b->a->info.shape[0],
+                        .bands = b->a->info.shape[1],
+                        .dtype = run->plan->dtype,
+                        .nodata = b->nodata,
+                        .data = b->workers[id].data };
+    int code = b->fn(&block, b->user);
+    if (code == 0) return true;
+    _gwt_fail(run->g, GWT_E_USER,
+              "the function called for block %lld (rows %lld.., columns %lld..) returned %d",
+              (long long)t, (long long)r->row, (long long)r->col, code);
+    return false;
+}
+
+int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
+                            const gwt_map_blocks_options *options)
+{
+    gwt_map_blocks_options o = options ? *options : (gwt_map_blocks_options){ 0 };
+    if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)
+        || !_gwt_check_chunk(a->g, "row_chunks", o.row_chunks)
+        || !_gwt_check_chunk(a->g, "col_chunks", o.col_chunks))
+        return -1;
+    gwt *g = a->g;
+    gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
+    _gwt_plan plan;
+    _gwt_blocks b = { .a = a, .fn = fn, .user = user };
+    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)
+        || !_gwt_plan_make(&plan, a, dtype, b.nodata))
+        return -1;
+    _gwt_run run = {
+        .g = g, .plan = &plan, .open = _gwt_blocks_open, .close = _gwt_blocks_close, .sink = &b
+    };
+    _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
+                   o.col_chunks ? o.col_chunks : a->info.chunks[3]);
+    b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
+    bool good = b.workers && _gwt_run_all(&run, o.num_workers, o.progress);
+    for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
+    GWT_FREE(b.workers);
+    _gwt_plan_free(&plan);
+    return good ? run.across * run.down : -1;
+}
+
+void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
+{
+    uint64_t raw = 0;
+    size_t at = (size_t)((plane * b->rows + row) * b->cols) * gwt_dtype_size(b->dtype);
+    bool masked = b->nodata.set && _gwt_raw(b->dtype, b->nodata.value, &raw);
+    _gwt_loads[b->dtype](to, (const char *)b->data + at, (size_t)b->cols, 1, masked, raw);
+}
+
+void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
+{
+    if (_gwt_failed(g)) return;
+    _gwt_worker *before = _gwt_pool_enter(&g->pool);
+    _gwt_pool_for(_gwt_self, n, fn, user);
+    _gwt_pool_leave(&g->pool, before);
+}
+
+// ---- session
+
+static void _gwt_check_options(gwt *g)
+{
+    gwt_begin_options *o = &g->options;
+    if (o->num_workers < 0 || o->num_workers > _GWT_MAX_WORKERS)
+        _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: 1 to %d, or 0 for one a core",
+                  o->num_workers, _GWT_MAX_WORKERS);
+    if (o->sensor && !gwt_sensor_bands(o->sensor))
+        _gwt_fail(g, GWT_E_ARGUMENT, "unknown sensor \"%s\"", o->sensor);
+    _gwt_check_chunk(g, "chunks", o->chunks);
+    if (_gwt_failed(g)) o->num_workers = 1, o->chunks = 0, o->sensor = NULL;
+    if (o->num_workers == 0) o->num_workers = _gwt_cores();
+    if (o->cache_bytes == 0) o->cache_bytes = (size_t)64 << 20;
+    if (o->sensor) o->sensor = _gwt_keep_string(g, o->sensor);
+}
+
+static void _gwt_release_all(gwt *g)
+{
+    if (g->cache) _gwt_cache_end(g->cache);
+    for (_gwt_source *s = g->sources; s; s = s->next) _gwt_source_close(s);
+    while (g->memory) {
+        _gwt_block_of_memory *m = g->memory;
+        g->memory = m->next;
+        GWT_FREE(m);
+    }
+    _gwt_mutex_destroy(&g->lock);
+    GWT_FREE(g);
+}
+
+gwt *gwt_begin_with(const gwt_begin_options *options)
+{
+    gwt *g = GWT_MALLOC(sizeof *g);
+    if (!g) return NULL;
+    memset(g, 0, sizeof *g);
+    if (!_gwt_mutex_init(&g->lock)) return GWT_FREE(g), NULL;
+    if (options) g->options = *options;
+    _gwt_check_options(g);
+    if (_gwt_cache_begin(g, g->options.cache_bytes)
+        && _gwt_pool_start(&g->pool, g->options.num_workers))
+        return g;
+    _gwt_release_all(g);
+    return NULL;
+}
+
+int gwt_end(gwt *g)
+{
+    if (!g) return 1;
+    bool failed = _gwt_failed(g);
+    _gwt_pool_stop(&g->pool, g->pool.num_workers);
+    if (failed && !g->options.quiet) fprintf(stderr, "gwt: %s\n", g->message);
+    _gwt_release_all(g);
+    return failed;
+}
+
+gwt_code gwt_status(const gwt *g) { return g ? (gwt_code)atomic_load(&g->code) : GWT_E_ARGUMENT; }
+const char *gwt_message(const gwt *g) { return g ? g->message : "no session"; }
+int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
+
+void gwt_clear(gwt *g)
+{
+    if (!g) return;
+    _gwt_lock(&g->lock);
+    g->message[0] = 0;
+    atomic_store(&g->code, GWT_OK);
+    _gwt_unlock(&g->lock);
+}
+
+// >>show --------------------------------------------------------------------------------------
+// Arrays as text.
+
+static void _gwt_print_dims(const gwt_info *i, const int64_t *of, const char *format, FILE *to)
+{
+    static const char *const names[] = { "time", "band", "y", "x" };
+    for (int d = i->shape[0] > 1 ? 0 : 1, first = d; d < 4; d++) {
+        fputs(d > first ? ", " : "", to);
+        fprintf(to, format, names[d], (long long)of[d]);
+    }
+}
+
+static void _gwt_print_names(const char *dim, const char *const *names, int64_t n, FILE *to)
+{
+    fprintf(to, "  * %-8s (%s)", dim, dim);
+    for (int64_t k = 0; k < n; k++) {
+        if (k == 8 && n > 12) {
+            fputs(" ...", to);
+            k = n - 3;
+        }
+        fprintf(to, " '%s'", names[k]);
+    }
+    fputc('\n', to);
+}
+
+// Centres of the first, second and last pixel, without rotation.
+static void _gwt_print_axis(const char *dim, double origin, double step, int64_t n, FILE *to)
+{
+    char a[32], b[32], c[32];
+    _gwt_format_double(a, sizeof a, origin + step * 0.5);
+    _gwt_format_double(b, sizeof b, origin + step * 1.5);
+    _gwt_format_double(c, sizeof c, origin + step * ((double)n - 0.5));
+    if (n == 1) fprintf(to, "  * %-8s (%s) %s\n", dim, dim, a);
+    else if (n == 2) fprintf(to, "  * %-8s (%s) %s %s\n", dim, dim, a, c);
+    else fprintf(to, "  * %-8s (%s) %s %s ... %s\n", dim, dim, a, b, c);
+}
+
+static void _gwt_print_list(const char *name, const double *list, int64_t n, FILE *to)
+{
+    char number[32];
+    fprintf(to, "    %-14s (", name);
+    for (int64_t k = 0; k < n; k++)
+        fprintf(to, "%s%s", k ? ", " : "", _gwt_format_double(number, sizeof number, list[k]));
+    fputs(")\n", to);
+}
+
+static void _gwt_print_attributes(const gwt_info *i, FILE *to)
+{
+    char number[32];
+    fputs("Attributes:\n", to);
+    _gwt_print_list("transform:", i->transform, 6, to);
+    if (i->epsg) fprintf(to, "    %-14s EPSG:%d\n", "crs:", i->epsg);
+    else fprintf(to, "    %-14s %s\n", "crs:", i->has_crs ? "user-defined" : "none");
+    _gwt_print_list("res:", (double[]){ fabs(i->transform[0]), fabs(i->transform[4]) }, 2, to);
+    fprintf(to, "    %-14s %d\n", "is_tiled:", i->is_tiled);
+    fprintf(to, "    %-14s %s\n", "nodata:",
+            i->nodata.set ? _gwt_format_double(number, sizeof number, i->nodata.value) : "none");
+    if (i->has_scales) {
+        _gwt_print_list("scales:", i->scales, i->shape[1], to);
+        _gwt_print_list("offsets:", i->offsets, i->shape[1], to);
+    }
+    if (i->sensor) fprintf(to, "    %-14s %s\n", "sensor:", i->sensor);
+    fprintf(to, "    %-14s", "filename:");
+    for (size_t k = 0; k < i->num_files && k < 6; k++) fprintf(to, " %s", i->filenames[k]);
+    fprintf(to, "%s\n    %-14s %s\n", i->num_files > 6 ? " ..." : "",
+            "AREA_OR_POINT:", i->area_or_point);
+}
+
+void gwt_print(const gwt_array *a, FILE *to)
+{
+    if (!a) {
+        fputs("<gwt_array: none>\n", to);
+        return;
+    }
+    const gwt_info *i = &a->info;
+    int64_t chunks = 1;
+    for (int d = 0; d < 4; d++) chunks *= _gwt_ceil_div(i->shape[d], i->chunks[d]);
+    fputs("<gwt_array (", to);
+    _gwt_print_dims(i, i->shape, "%s: %lld", to);
+    fprintf(to, ")>\n%s, %.1f MB, %lld chunks of (", gwt_dtype_name(i->dtype),
+            (double)i->nbytes / 1e6, (long long)chunks);
+    _gwt_print_dims(i, i->chunks, "%.0s%lld", to);
+    fputs(")\nCoordinates:\n", to);
+    if (i->shape[0] > 1) _gwt_print_names("time", i->time_names, i->shape[0], to);
+    _gwt_print_names("band", i->band_names, i->shape[1], to);
+    if (i->transform[1] == 0 && i->transform[3] == 0) {
+        _gwt_print_axis("y", i->transform[5], i->transform[4], i->shape[2], to);
+        _gwt_print_axis("x", i->transform[2], i->transform[0], i->shape[3], to);
+    }
+    _gwt_print_attributes(i, to);
+}
+
+#endif  // GWT_IMPLEMENTED
+#endif  // GWT_IMPLEMENTATION
+
+/*
+MIT License
+
+Copyright (c) 2026 the gwt authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files (the "Software"), to deal in the Software without restriction,
+including without limitation the rights to use, copy, modify, merge, publish, distribute,
+sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or
+substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT
+NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT
+OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/
