@@ -389,8 +389,8 @@ GWT_API void gwt_print(const gwt_array *a, FILE *to);
 // A number as an array without a grid: pairs with any array in the operations below.
 GWT_API gwt_array *gwt_number(gwt *g, double value);
 
-// Bands by name, in the order asked for; `names` ends with NULL. A name that is not there is an
-// error that lists the names there are. gwt_sel(a, "red") is a band, gwt_sel(a, "red", "nir") two.
+// Bands by name, or by number from 1, in the order asked for; `names` ends with NULL. A name that
+// is not there is an error that lists the names there are. gwt_sel(a, "red") is a band, gwt_sel(a, "red", "nir") two.
 GWT_API gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names);
 #define gwt_sel(a, ...) gwt_sel_bands((a), (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -1724,7 +1724,7 @@ static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *
 
 static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
 {
-    char where[96];
+    char where[128];
     const uint64_t *offsets = NULL, *counts = NULL;
     TIFFGetField(tif, s->tiled ? TIFFTAG_TILEOFFSETS : TIFFTAG_STRIPOFFSETS, &offsets);
     TIFFGetField(tif, s->tiled ? TIFFTAG_TILEBYTECOUNTS : TIFFTAG_STRIPBYTECOUNTS, &counts);
@@ -1933,7 +1933,7 @@ static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
 
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
-    char where[96];
+    char where[128];
     int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
     if (got == (int64_t)n) return true;
     _gwt_fail(s->g, GWT_E_IO, "%s: %s can't be read: %s", s->path,
@@ -1956,7 +1956,7 @@ static uint64_t _gwt_codec_expansion(uint16_t compression)
 
 static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
 {
-    char where[96];
+    char where[128];
     uint64_t n = s->counts[i], factor = _gwt_codec_expansion(s->compression);
     _gwt_source_tile_text(s, i, where, sizeof where);
     if (n > INT32_MAX || (factor && n < bytes / factor)) {
@@ -2605,33 +2605,50 @@ static int64_t _gwt_find_name(const char *const *names, int64_t n, const char *n
     return -1;
 }
 
+// A band by its name, or by its number from 1 where no band has that for a name.
+static int64_t _gwt_find_band(const gwt_info *info, const char *name)
+{
+    int64_t band = _gwt_find_name(info->band_names, info->shape[1], name);
+    if (band >= 0 || name[0] < '1' || name[0] > '9') return band;
+    char *end;
+    long long number = strtoll(name, &end, 10);
+    return *end == 0 && number <= info->shape[1] ? number - 1 : -1;
+}
+
+// The array of n bands, by index.
+static gwt_array *_gwt_array_bands(gwt_array *a, const int64_t *bands, int64_t n)
+{
+    gwt *g = a->g;
+    gwt_array *r = _gwt_array_new(g, a, a->info.shape[0], n);
+    const char **names = _gwt_keep(g, (size_t)n + 1, sizeof *names);
+    double *scales = _gwt_keep(g, (size_t)n, sizeof *scales);
+    double *adds = _gwt_keep(g, (size_t)n, sizeof *adds);
+    if (!r || !names || !scales || !adds) return NULL;
+    for (int64_t i = 0; i < n; i++) {
+        names[i] = a->info.band_names[bands[i]];
+        scales[i] = a->info.scales[bands[i]], adds[i] = a->info.offsets[bands[i]];
+        for (int64_t t = 0; t < a->info.shape[0]; t++)
+            r->planes[t * n + i] = a->planes[t * a->info.shape[1] + bands[i]];
+    }
+    r->info.band_names = names;
+    r->info.scales = scales, r->info.offsets = adds;
+    return _gwt_array_finish(r);
+}
+
 gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names)
 {
     char there[512];
     if (!a || _gwt_failed(a->g)) return NULL;
-    int64_t n = _gwt_count_strings(names), all = a->info.shape[1];
-    if (n == 0) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "no band names given to select");
-        return NULL;
-    }
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], n);
-    double *scales = _gwt_keep(a->g, (size_t)n, sizeof *scales),
-           *adds = _gwt_keep(a->g, (size_t)n, sizeof *adds);
-    for (int64_t i = 0; r && scales && adds && i < n; i++) {
-        int64_t b = _gwt_find_name(a->info.band_names, all, names[i]);
-        if (b < 0) {
+    int64_t n = _gwt_count_strings(names);
+    int64_t *bands = _gwt_calloc(a->g, (size_t)n, sizeof *bands);
+    if (n == 0) _gwt_fail(a->g, GWT_E_ARGUMENT, "no band names given to select");
+    for (int64_t i = 0; bands && i < n; i++)
+        if ((bands[i] = _gwt_find_band(&a->info, names[i])) < 0)
             _gwt_fail(a->g, GWT_E_ARGUMENT, "no band \"%s\": there are %s", names[i],
-                      _gwt_join_names(there, sizeof there, a->info.band_names, all));
-            return NULL;
-        }
-        scales[i] = a->info.scales[b], adds[i] = a->info.offsets[b];
-        for (int64_t t = 0; t < a->info.shape[0]; t++)
-            r->planes[t * n + i] = a->planes[t * all + b];
-    }
-    if (!r || _gwt_failed(a->g)) return NULL;
-    r->info.band_names = _gwt_keep_names(a->g, names, n);
-    r->info.scales = scales, r->info.offsets = adds;
-    return _gwt_array_finish(r);
+                      _gwt_join_names(there, sizeof there, a->info.band_names, a->info.shape[1]));
+    gwt_array *r = _gwt_failed(a->g) ? NULL : _gwt_array_bands(a, bands, n);
+    GWT_FREE(bands);
+    return r;
 }
 
 gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
@@ -3149,9 +3166,9 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
         _gwt_first_set(_gwt_first_set(o.nodata, pair->g->options.nodata), pair->info.nodata);
     pair = _gwt_array_masked(pair, _gwt_first_set(o.nodata, pair->g->options.nodata));
     pair = pair ? _gwt_array_scaled(pair, o.scale_factor, gwt_some(0)) : NULL;
-    // By place and not by name: b1 and b2 may be one band.
-    gwt_array *r = pair ? gwt_rename(pair, (const char *const[]){ "1", "2", NULL }) : NULL;
-    r = _gwt_ratio(gwt_sel(r, "1"), gwt_sel(r, "2"));
+    if (!pair) return NULL;
+    gwt_array *r = _gwt_ratio(_gwt_array_bands(pair, &(int64_t){ 0 }, 1),
+                              _gwt_array_bands(pair, &(int64_t){ 1 }, 1));
     if (!r) return NULL;
     r->info.nodata = nodata;
     return r;
@@ -3236,25 +3253,14 @@ static int64_t _gwt_band_number(const char *name)
     return *end ? 0 : n;
 }
 
-static gwt_array *_gwt_band_at(gwt_array *a, int64_t band)
-{
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], 1);
-    if (!r) return NULL;
-    for (int64_t t = 0; t < a->info.shape[0]; t++)
-        r->planes[t] = a->planes[t * a->info.shape[1] + band];
-    r->info.band_names = _gwt_keep_names(a->g, &a->info.band_names[band], 1);
-    r->info.scales = &a->info.scales[band], r->info.offsets = &a->info.offsets[band];
-    return _gwt_array_finish(r);
-}
-
 static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *name,
                                      const char *where)
 {
     char there[256];
     int64_t number = _gwt_band_number(name), n = a->info.shape[1];
     int64_t band = _gwt_find_name(a->info.band_names, n, name);
-    if (band >= 0) return _gwt_band_at(a, band);
-    if (number >= 1 && number <= n) return _gwt_band_at(a, number - 1);
+    if (band >= 0) return _gwt_array_bands(a, &(int64_t){ band }, 1);
+    if (number >= 1 && number <= n) return _gwt_array_bands(a, &(int64_t){ number - 1 }, 1);
     return _gwt_parse_fail(p, where, "no band %s in %s: there are b1 to b%lld (%s)", name,
                            a->info.filenames[0], (long long)n,
                            _gwt_join_names(there, sizeof there, a->info.band_names, n));
@@ -3275,13 +3281,13 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
     for (size_t i = 0; i < p->n; i++) {
         gwt_array *a = p->arrays[i];
         if (number > all && number <= all + a->info.shape[1])
-            return _gwt_band_at(a, number - all - 1);
+            return _gwt_array_bands(a, &(int64_t){ number - all - 1 }, 1);
         all += a->info.shape[1];
     }
     for (size_t i = 0; i < p->n; i++) {
         int64_t band =
             _gwt_find_name(p->arrays[i]->info.band_names, p->arrays[i]->info.shape[1], name);
-        if (band >= 0) return _gwt_band_at(p->arrays[i], band);
+        if (band >= 0) return _gwt_array_bands(p->arrays[i], &(int64_t){ band }, 1);
     }
     if (letter) return p->arrays[name[0] - 'a'];
     char there[256];
