@@ -2452,6 +2452,16 @@ static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
     return true;
 }
 
+static void _gwt_fail_sensor(gwt *g, const char *sensor)
+{
+    char there[400];
+    const char *names[64];
+    int64_t n = 0;
+    while (n < 64 && (names[n] = gwt_sensor_name((size_t)n)) != NULL) n++;
+    _gwt_fail(g, GWT_E_ARGUMENT, "unknown sensor \"%s\": there are %s", sensor,
+              _gwt_join_names(there, sizeof there, names, n));
+}
+
 // Names in the order of preference: the caller's, the call's sensor, the session's sensor when the
 // number of bands fits, the file's own, numbers.
 static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
@@ -2461,7 +2471,7 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
     const char *sensor = o->sensor ? o->sensor : g->options.sensor;
     const char *const *bands = sensor ? gwt_sensor_bands(sensor) : NULL;
     if (o->sensor && !bands) {
-        _gwt_fail(g, GWT_E_ARGUMENT, "unknown sensor \"%s\"", o->sensor);
+        _gwt_fail_sensor(g, o->sensor);
         return false;
     }
     if (o->band_names && given != n) {
@@ -3146,7 +3156,7 @@ static gwt_array *_gwt_index_input(gwt_array *a, const char *sensor)
 {
     if (!sensor) return a;
     const char *const *bands = gwt_sensor_bands(sensor);
-    if (!bands) _gwt_fail(a->g, GWT_E_ARGUMENT, "unknown sensor \"%s\"", sensor);
+    if (!bands) _gwt_fail_sensor(a->g, sensor);
     return gwt_rename(a, bands);
 }
 
@@ -3291,10 +3301,11 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
     }
     if (letter) return p->arrays[name[0] - 'a'];
     char there[256];
-    _gwt_join_names(there, sizeof there, p->arrays[0]->info.band_names,
-                    p->arrays[0]->info.shape[1]);
-    return _gwt_parse_fail(p, where, "unknown name %s: there are b1 to b%lld, a to %c, %s", name,
-                           (long long)all, (char)('a' + (p->n < 26 ? p->n - 1 : 25)), there);
+    const gwt_info *first = &p->arrays[0]->info;
+    bool named = first->bands_named;
+    _gwt_join_names(there, sizeof there, first->band_names, named ? first->shape[1] : 0);
+    return _gwt_parse_fail(p, where, "unknown name %s: there are b1 to b%lld%s%s", name,
+                           (long long)all, named ? ", " : "", there);
 }
 
 static gwt_array *_gwt_parse_clip(_gwt_parser *p, gwt_array *const *x, const char *where)
@@ -5487,8 +5498,7 @@ static void _gwt_check_options(gwt *g)
     if (o->num_workers < 0 || o->num_workers > _GWT_MAX_WORKERS)
         _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: 1 to %d, or 0 for one a core",
                   o->num_workers, _GWT_MAX_WORKERS);
-    if (o->sensor && !gwt_sensor_bands(o->sensor))
-        _gwt_fail(g, GWT_E_ARGUMENT, "unknown sensor \"%s\"", o->sensor);
+    if (o->sensor && !gwt_sensor_bands(o->sensor)) _gwt_fail_sensor(g, o->sensor);
     _gwt_check_chunk(g, "chunks", o->chunks);
     if (_gwt_failed(g)) o->num_workers = 1, o->chunks = 0, o->sensor = NULL;
     if (o->num_workers == 0) o->num_workers = _gwt_cores();
