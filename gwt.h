@@ -407,7 +407,7 @@ GWT_API gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype);
 
 // Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
 // grids must match. A result is missing where any operand is missing or the result is NaN (0/0,
-// sqrt(-1)). dtype float64, except min, max, abs, neg, where and clip of arrays of one type,
+// sqrt(-1)); of where(c, a, b), where c is, or the one of a and b that it picks. dtype float64, except min, max, abs, neg, where and clip of arrays of one type,
 // which keep it; comparisons and logic give uint8 0/1 with nodata 255.
 GWT_API gwt_array *gwt_add(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_sub(gwt_array *a, gwt_array *b);
@@ -1528,31 +1528,59 @@ static bool _gwt_xml_attribute(const char *from, const char *end, const char *na
     return false;
 }
 
-// Text of an element with the five entities and numeric references below 128 resolved.
-static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
+// A character as UTF-8; nothing for what is none.
+static char *_gwt_put_utf8(char *to, unsigned long c)
+{
+    if (c < 0x80) {
+        *to++ = (char)c;
+    } else if (c < 0x800) {
+        *to++ = (char)(0xC0 | c >> 6);
+        *to++ = (char)(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+        *to++ = (char)(0xE0 | c >> 12);
+        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
+        *to++ = (char)(0x80 | (c & 0x3F));
+    } else {
+        *to++ = (char)(0xF0 | c >> 18);
+        *to++ = (char)(0x80 | (c >> 12 & 0x3F));
+        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
+        *to++ = (char)(0x80 | (c & 0x3F));
+    }
+    return to;
+}
+
+// One entity or character reference, or one plain character: written to *to, its end returned.
+// What is neither is left as it stands. No reference is shorter than the UTF-8 it stands for.
+static const char *_gwt_xml_character(const char *p, char **to)
 {
     static const struct { const char *entity; char is; } entities[] = {
         { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' }
     };
-    char *text = _gwt_keep_bytes(g, from, (size_t)(end - from)), *to = text;
-    for (const char *p = text; p && *p;) {
-        size_t e = 0;
-        while (e < _GWT_COUNT(entities)
-               && strncmp(p, entities[e].entity, strlen(entities[e].entity)))
-            e++;
+    for (size_t e = 0; *p == '&' && e < _GWT_COUNT(entities); e++) {
+        size_t n = strlen(entities[e].entity);
+        if (strncmp(p, entities[e].entity, n)) continue;
+        *(*to)++ = entities[e].is;
+        return p + n;
+    }
+    if (p[0] == '&' && p[1] == '#') {
+        const char *digits = p + 2 + (p[2] == 'x');
         char *stop;
-        if (e < _GWT_COUNT(entities)) {
-            *to++ = entities[e].is;
-            p += strlen(entities[e].entity);
-        } else if (p[0] == '&' && p[1] == '#') {
-            long code = p[2] == 'x' ? strtol(p + 3, &stop, 16) : strtol(p + 2, &stop, 10);
-            if (*stop != ';' || code < 1 || code > 127) { *to++ = *p++; continue; }
-            *to++ = (char)code;
-            p = stop + 1;
-        } else {
-            *to++ = *p++;
+        unsigned long c = strtoul(digits, &stop, p[2] == 'x' ? 16 : 10);
+        bool is_hex = *digits >= '0' && *digits <= 'f';
+        if (is_hex && *stop == ';' && c > 0 && c <= 0x10FFFF && !(c >= 0xD800 && c <= 0xDFFF)) {
+            *to = _gwt_put_utf8(*to, c);
+            return stop + 1;
         }
     }
+    *(*to)++ = *p;
+    return p + 1;
+}
+
+// Text of an element, as UTF-8.
+static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
+{
+    char *text = _gwt_keep_bytes(g, from, (size_t)(end - from)), *to = text;
+    for (const char *p = text; p && *p;) p = _gwt_xml_character(p, &to);
     if (to) *to = 0;
     return text;
 }
