@@ -407,8 +407,9 @@ GWT_API gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype);
 
 // Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
 // grids must match. A result is missing where any operand is missing or the result is NaN (0/0,
-// sqrt(-1)); of where(c, a, b), where c is, or the one of a and b that it picks. dtype float64, except min, max, abs, neg, where and clip of arrays of one type,
-// which keep it; comparisons and logic give uint8 0/1 with nodata 255.
+// sqrt(-1)); of where(c, a, b), where c is, or the one of a and b that it picks. dtype float64,
+// except min, max, abs, neg, where and clip of arrays of one type, which keep it; comparisons and
+// logic give uint8 0/1 with nodata 255.
 GWT_API gwt_array *gwt_add(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_sub(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_mul(gwt_array *a, gwt_array *b);
