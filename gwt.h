@@ -141,7 +141,8 @@
 //   3. The pool alone. gwt_parallel_for runs your loop on the session's workers, nested too.
 //
 // Every call accepts NULL where it takes a session or an array, and then does nothing and gives
-// NULL (or 0, or false): check once, at the end.
+// NULL (or 0, or false): check once, at the end. gwt_status and gwt_end take no session for a
+// failure: it could not be begun.
 
 #ifndef GWT_H
 #define GWT_H
@@ -408,8 +409,8 @@ GWT_API gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype);
 // Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
 // grids must match. A result is missing where any operand is missing or the result is NaN (0/0,
 // sqrt(-1)); of where(c, a, b), where c is, or the one of a and b that it picks. dtype float64,
-// except min, max, abs, neg, where and clip of arrays of one type, which keep it; comparisons and
-// logic give uint8 0/1 with nodata 255.
+// except min, max, abs, where and clip of arrays of one type, and neg of a signed one, which keep
+// it; comparisons and logic give uint8 0/1 with nodata 255.
 GWT_API gwt_array *gwt_add(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_sub(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_mul(gwt_array *a, gwt_array *b);
@@ -2279,7 +2280,7 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     X(NOT, x != x ? x : (double)(x == 0))
 
 #define _GWT_BINARY_OPS(X) \
-    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) X(POW, pow(x, y)) \
+    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) X(POW, x != x || y != y ? (double)NAN : pow(x, y)) \
     X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
     X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
