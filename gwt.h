@@ -391,7 +391,8 @@ GWT_API void gwt_print(const gwt_array *a, FILE *to);
 GWT_API gwt_array *gwt_number(gwt *g, double value);
 
 // Bands by name, or by number from 1, in the order asked for; `names` ends with NULL. A name that
-// is not there is an error that lists the names there are. gwt_sel(a, "red") is a band, gwt_sel(a, "red", "nir") two.
+// is not there is an error that lists those there are. gwt_sel(a, "red") is a band,
+// gwt_sel(a, "red", "nir") two.
 GWT_API gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names);
 #define gwt_sel(a, ...) gwt_sel_bands((a), (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -1831,12 +1832,71 @@ static int _gwt_source_count_overviews(TIFF *tif)
     return n;
 }
 
+// libtiff passes over a tag whose values lie beyond the end of the file, and over a list of blocks
+// that is too short, with a warning: pixels would lose their place, their nodata value, or
+// themselves, and nobody would know. So the first directory is looked at here as well.
+
+static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endian)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < bytes; i++) v = v << 8 | from[big_endian ? i : bytes - 1 - i];
+    return v;
+}
+
+static bool _gwt_source_check_entry(const _gwt_source *s, uint64_t tag, uint64_t type,
+                                    uint64_t count, uint64_t value, size_t word)
+{
+    static const unsigned char sizes[] = {
+        0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8
+    };
+    uint64_t bytes;
+    bool lists_blocks = tag == TIFFTAG_STRIPOFFSETS || tag == TIFFTAG_STRIPBYTECOUNTS
+                     || tag == TIFFTAG_TILEOFFSETS || tag == TIFFTAG_TILEBYTECOUNTS;
+    size_t size = type < sizeof sizes ? sizes[type] : 0;
+    if (!_gwt_mul_size(count, size, &bytes)) bytes = UINT64_MAX;
+    if (bytes > word && (value > s->length || bytes > s->length - value))
+        _gwt_fail(s->g, GWT_E_FORMAT,
+                  "%s: truncated or broken: the values of tag %llu are said to lie at byte %llu of "
+                  "a file of %llu",
+                  s->path, (unsigned long long)tag, (unsigned long long)value,
+                  (unsigned long long)s->length);
+    else if (lists_blocks && count < (uint64_t)s->num_tiles)
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld blocks",
+                  s->path, (unsigned long long)count, (long long)s->num_tiles);
+    else
+        return true;
+    return false;
+}
+
+// TIFF 6.0, section 2, and BigTIFF's larger fields.
+static bool _gwt_source_check_tags(const _gwt_source *s)
+{
+    unsigned char head[16] = { 0 }, entry[20];
+    _gwt_pread(s->fd, head, sizeof head, 0);
+    bool be = head[0] == 'M', big = _gwt_get(head + 2, 2, be) == 43;
+    size_t word = big ? 8 : 4, n_bytes = big ? 8 : 2;
+    uint64_t at = _gwt_get(head + word, word, be);
+    if (_gwt_pread(s->fd, entry, n_bytes, at) != (int64_t)n_bytes) return true;
+    uint64_t n = _gwt_get(entry, n_bytes, be);
+    at += n_bytes;
+    for (uint64_t i = 0; i < n && i < 65536; i++, at += 4 + 2 * word) {
+        if (_gwt_pread(s->fd, entry, 4 + 2 * word, at) != (int64_t)(4 + 2 * word)) break;
+        if (!_gwt_source_check_entry(s, _gwt_get(entry, 2, be), _gwt_get(entry + 2, 2, be),
+                                     _gwt_get(entry + 4, word, be),
+                                     _gwt_get(entry + 4 + word, word, be), word))
+            return false;
+    }
+    return true;
+}
+
 static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
 {
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
     const uint64_t *subifd = NULL;
     if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)
-        || !_gwt_source_read_attributes(s, tif) || !_gwt_source_read_offsets(s, tif)) return false;
+        || !_gwt_source_check_tags(s) || !_gwt_source_read_attributes(s, tif)
+        || !_gwt_source_read_offsets(s, tif))
+        return false;
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     s->direct = s->compression == COMPRESSION_NONE && fill == FILLORDER_MSB2LSB
              && (!TIFFIsByteSwapped(tif) || gwt_dtype_size(s->dtype) == 1);
@@ -1894,6 +1954,20 @@ static bool _gwt_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+// The same file with the same content, as far as the system's clock can tell.
+static bool _gwt_unchanged(const struct stat *a, const struct stat *b)
+{
+#ifdef __APPLE__
+    const struct timespec *m = &a->st_mtimespec, *n = &b->st_mtimespec;
+    const struct timespec *c = &a->st_ctimespec, *d = &b->st_ctimespec;
+#else
+    const struct timespec *m = &a->st_mtim, *n = &b->st_mtim;
+    const struct timespec *c = &a->st_ctim, *d = &b->st_ctim;
+#endif
+    return _gwt_same_file(a, b) && a->st_size == b->st_size && m->tv_sec == n->tv_sec
+        && m->tv_nsec == n->tv_nsec && c->tv_sec == d->tv_sec && c->tv_nsec == d->tv_nsec;
+}
+
 // A file that is open already and has not changed since is shared: its tiles are decoded once.
 static _gwt_source *_gwt_source_find(gwt *g, const char *path)
 {
@@ -1901,11 +1975,7 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path)
     if (stat(path, &st)) return NULL;
     _gwt_lock(&g->lock);
     _gwt_source *s = g->sources;
-    while (s
-           && !(_gwt_same_file(&s->stat, &st) && s->stat.st_size == st.st_size
-                && !strcmp(s->path, path) && s->stat.st_mtime == st.st_mtime
-                && s->stat.st_ctime == st.st_ctime))
-        s = s->next;
+    while (s && !(_gwt_unchanged(&s->stat, &st) && !strcmp(s->path, path))) s = s->next;
     _gwt_unlock(&g->lock);
     return s;
 }
@@ -2280,7 +2350,8 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     X(NOT, x != x ? x : (double)(x == 0))
 
 #define _GWT_BINARY_OPS(X) \
-    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) X(POW, x != x || y != y ? (double)NAN : pow(x, y)) \
+    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) \
+    X(POW, x != x || y != y ? (double)NAN : pow(x, y)) \
     X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
     X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
@@ -4414,6 +4485,7 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
     return _gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile]);
 }
 
+// `part` is set already.
 static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
 {
     size_t n = (size_t)num_tiles, ring = (size_t)window;
@@ -4425,9 +4497,7 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
     w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
     w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
-    w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
-    if (!w->offsets || !w->counts || !w->ring || !w->spare || !w->part) return false;
-    sprintf(w->part, "%s.part", w->path);
+    if (!w->offsets || !w->counts || !w->ring || !w->spare) return false;
     w->fd = open(w->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->fd < 0) _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
     return w->fd >= 0;
@@ -4917,6 +4987,16 @@ static bool _gwt_check_dtype(gwt *g, gwt_dtype dtype)
     return false;
 }
 
+static bool _gwt_save_check_choices(gwt *g, const gwt_save_options *o)
+{
+    if (o->interleave < GWT_INTERLEAVE_DEFAULT || o->interleave > GWT_PLANAR)
+        _gwt_fail(g, GWT_E_ARGUMENT, "no interleave %d: there are pixel and planar",
+                  (int)o->interleave);
+    else if (o->bigtiff < GWT_BIGTIFF_AUTO || o->bigtiff > GWT_BIGTIFF_NO)
+        _gwt_fail(g, GWT_E_ARGUMENT, "no bigtiff %d: there are auto, yes and no", (int)o->bigtiff);
+    return !_gwt_failed(g);
+}
+
 static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_options *o)
 {
     int64_t names = _gwt_count_strings(o->band_names), bands = a->info.shape[1];
@@ -4936,7 +5016,9 @@ static bool _gwt_save_resolve(_gwt_save *s)
 {
     gwt *g = s->a->g;
     _gwt_format *f = &s->format;
-    if (!_gwt_check_dtype(g, s->o.dtype) || !_gwt_save_check_lists(g, s->a, &s->o)) return false;
+    if (!_gwt_check_dtype(g, s->o.dtype) || !_gwt_save_check_choices(g, &s->o)
+        || !_gwt_save_check_lists(g, s->a, &s->o))
+        return false;
     f->dtype = s->o.dtype ? s->o.dtype : s->a->info.dtype;
     f->planes = _gwt_num_planes(s->a);
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
@@ -4951,23 +5033,35 @@ static bool _gwt_save_resolve(_gwt_save *s)
     return true;
 }
 
-// The output must not exist (or may be replaced), and must not be one of the inputs.
-static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
+// Whether a file is one of the inputs, and then an error.
+static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const char *path,
+                                  const struct stat *st)
 {
-    struct stat st;
-    const char *path = s->writer.path;
-    if (stat(path, &st)) return true;
     for (int i = 0; i < plan->num_views; i++) {
-        if (!_gwt_same_file(&st, &plan->views[i].source->stat)) continue;
+        if (!_gwt_same_file(st, &plan->views[i].source->stat)) continue;
         _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
                   plan->views[i].source->path);
         return false;
     }
+    return true;
+}
+
+// The output must not exist (or may be replaced), and neither it nor its .part be an input.
+static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
+{
+    struct stat st;
+    _gwt_writer *w = &s->writer;
+    w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
+    if (!w->part) return false;
+    sprintf(w->part, "%s.part", w->path);
+    if (!stat(w->part, &st) && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
+    if (stat(w->path, &st)) return true;
+    if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
     if (!S_ISREG(st.st_mode))
-        _gwt_fail(s->a->g, GWT_E_IO, "%s: is not a file that can be replaced", path);
+        _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
     else if (!s->o.overwrite)
-        _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it", path);
-    return !_gwt_failed(s->a->g);
+        _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it", w->path);
+    return !_gwt_failed(w->g);
 }
 
 // >>run ---------------------------------------------------------------------------------------
