@@ -108,8 +108,9 @@
 //       >>cache    decoded tiles, shared
 //       >>array    the lazy graph
 //       >>math     sensors, nodata, indices, expressions
-//       >>plan     from the graph to a program
-//       >>vm       running the program
+//       >>plan     from the graph to programs
+//       >>step     windows, resampling, users' kernels
+//       >>vm       running the programs
 //       >>write    encoding, ordered writing, the directory
 //       >>run      the loop behind every action
 //       >>show     arrays as text
@@ -205,6 +206,18 @@ static inline gwt_interval gwt_range(double lo, double hi)
 }
 
 typedef enum gwt_dim { GWT_DIM_DEFAULT = 0, GWT_BAND, GWT_TIME } gwt_dim;
+// Statistics, of times, bands, windows or whole images; missing pixels are left out.
+typedef enum gwt_stat {
+    GWT_MEAN = 0, GWT_SUM, GWT_MIN, GWT_MAX, GWT_STD, GWT_VAR,  // std and var divide by n
+    GWT_MEDIAN, GWT_PERCENTILE,         // linear interpolation, numpy's default
+    GWT_COUNT,                          // of valid pixels
+    GWT_FIRST, GWT_LAST, GWT_ARGMAX     // in order of time or band; argmax counts from 0
+} gwt_stat;
+
+typedef enum gwt_resampling {
+    GWT_NEAREST = 0, GWT_BILINEAR, GWT_CUBIC, GWT_AVERAGE
+} gwt_resampling;
+
 typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
 typedef enum gwt_bigtiff { GWT_BIGTIFF_AUTO = 0, GWT_BIGTIFF_YES, GWT_BIGTIFF_NO } gwt_bigtiff;
 
@@ -256,6 +269,33 @@ typedef struct gwt_norm_diff_options {
     gwt_optional scale_factor; // default config's, else the array's
     const char *sensor;        // resolve the band names by this sensor's order
 } gwt_norm_diff_options;
+
+typedef struct gwt_moving_options {
+    int _;
+    gwt_stat stat;             // mean, sum, min, max, std, var, median, percentile, count
+    int window;                // edge in pixels, odd, 1..1023; default 3
+    double percentile;         // 0..100, of GWT_PERCENTILE
+} gwt_moving_options;
+
+typedef struct gwt_reduce_options {
+    int _;
+    double percentile;         // 0..100, of GWT_PERCENTILE
+} gwt_reduce_options;
+
+typedef struct gwt_index_options {
+    int _;
+    gwt_optional nodata;       // missing in every band used, compared raw; and of the result
+    gwt_optional scale_factor; // default config's, else the array's
+    const char *sensor;        // resolve the band names by this sensor's order
+} gwt_index_options;
+
+typedef struct gwt_apply_options {
+    int _;
+    int halo;                  // pixels around the block that the kernel wants to see, 0..1024
+    int bands;                 // that it makes, for each time; default as many as it gets
+    gwt_dtype dtype;           // of the result; default float64
+    gwt_optional nodata;       // of the result
+} gwt_apply_options;
 
 typedef struct gwt_compute_options {
     int _;
@@ -437,6 +477,52 @@ GWT_API gwt_array *gwt_not(gwt_array *a);
 GWT_API gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_clip(gwt_array *a, double lo, double hi);
 
+// A statistic over all times or all bands, pixel by pixel, missing ones left out; missing where
+// none is valid. A lazy array with one time or one band. float64; min, max, first and last keep
+// the type; count is int32, argmax int32 with nodata -1. Sums run from the first to the last.
+GWT_API gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
+                                   const gwt_reduce_options *options);
+#define gwt_reduce(...) _gwt_reduce_args(__VA_ARGS__, ._ = 0)
+#define _gwt_reduce_args(a, dim, stat, ...) \
+    gwt_reduce_with((a), (dim), (stat), &(gwt_reduce_options){ __VA_ARGS__ })
+
+// A statistic of the w x w window around every pixel, missing pixels left out; missing where none
+// is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
+// var, min, max and count does not depend on the window. float64; min and max keep the type.
+// var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53.
+GWT_API gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options);
+#define gwt_moving(...) _gwt_moving_args(__VA_ARGS__, ._ = 0)
+#define _gwt_moving_args(a, ...) gwt_moving_with((a), &(gwt_moving_options){ __VA_ARGS__ })
+
+// One piece of an image with its surroundings, for a user's kernel: as doubles, NaN where missing
+// and beyond the image. Every plane of `out` is to be filled.
+typedef struct gwt_kernel {
+    gwt *g;
+    int64_t row, col, rows, cols;      // of the piece in the image
+    int halo;
+    int planes_in, planes_out;
+    const double *in;                  // [planes_in][rows + 2 halo][cols + 2 halo]
+    double *out;                       // [planes_out][rows][cols]
+} gwt_kernel;
+
+// Called for many pieces at once; 0 to go on, anything else stops the run, naming the piece. The
+// result at a pixel may depend on the pixels within the halo only, not on where pieces begin.
+typedef int gwt_kernel_fn(const gwt_kernel *kernel, void *user);
+
+// A user's kernel in the graph: lazy, run chunk by chunk, fused with what surrounds it.
+GWT_API gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
+                                  const gwt_apply_options *options);
+#define gwt_apply(...) _gwt_apply_args(__VA_ARGS__, ._ = 0)
+#define _gwt_apply_args(a, fn, user, ...) \
+    gwt_apply_with((a), (fn), (user), &(gwt_apply_options){ __VA_ARGS__ })
+
+// The window of rows x cols pixels from (row, col) on; ARGUMENT when it leaves the image.
+GWT_API gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols);
+
+// On the grid of another array: by whole cells when the grids fit, else resampled. Missing
+// outside. GRID when the CRS differ.
+GWT_API gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling resampling);
+
 // ---- math ------------------------------------------------------------------------------------
 
 // Missing pixels, scaling, clipping and type in one call: raw == src_nodata is missing; else
@@ -455,6 +541,29 @@ GWT_API gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *
 #define gwt_norm_diff(...) _gwt_norm_diff_args(__VA_ARGS__, ._ = 0)
 #define _gwt_norm_diff_args(a, b1, b2, ...) \
     gwt_norm_diff_with((a), (b1), (b2), &(gwt_norm_diff_options){ __VA_ARGS__ })
+
+// A spectral index by name, from bands by name, each times scale_factor first; missing where any
+// band used is. float64, one band named after the index. geowombat's formulas:
+//   ndvi   norm_diff(red, nir), nbr norm_diff(swir2, nir): -1..1. Key and Benson (2006) for nbr
+//   kndvi  tanh(ndvi^2), -1..1. Camps-Valls et al. (2021), Science Advances 7, eabc7447
+//   avi    ((nir (1 - red)) (nir - red))^0.3334, 0..1. Rikimaru et al. (2002)
+//   evi    2.5 (nir - red) / (nir + 6 red - 7.5 blue + 1), 0..1. Huete et al. (2002)
+//   evi2   2.5 ((nir - red) / (nir + 1 + 2.4 red)), 0..1. Jiang et al. (2008)
+//   gcvi   nir / green - 1, clipped to 0..10 and divided by 10. Gitelson et al. (2003)
+//   wi     0 where swir1 + red > 0.5, else 1 - (swir1 + red) / 0.5, 0..1. Lehmann et al. (2015)
+GWT_API gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_options *options);
+#define gwt_index(...) _gwt_index_args(__VA_ARGS__, ._ = 0)
+#define _gwt_index_args(a, name, ...) \
+    gwt_index_with((a), (name), &(gwt_index_options){ __VA_ARGS__ })
+
+// Tasseled cap: bands brightness, greenness and wetness as weighted sums of all bands, band after
+// band, each times scale_factor first; missing where any band is. Sensors l5 (Crist 1985), l7
+// (Huang et al. 2002), l8l7 (Baig et al. 2014), qb (Yarbrough et al. 2005), ik (Pereira 2006); the
+// sensor is the array's unless given.
+GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options);
+#define gwt_tasseled_cap(...) _gwt_tasseled_cap_args(__VA_ARGS__, ._ = 0)
+#define _gwt_tasseled_cap_args(a, ...) \
+    gwt_tasseled_cap_with((a), &(gwt_index_options){ __VA_ARGS__ })
 
 // An expression over n arrays. Names: b1 b2 .. are the bands of all arrays in order; a, b, .. the
 // arrays themselves; a.b1, a.red a band of one; red, nir, .. a band by name (of the first array
@@ -2344,10 +2453,12 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
 // stacking and renaming only re-arrange a list of pointers and leave nothing to do when pixels
 // flow. Nodes are immutable, live as long as the session, and are merged where equal by the plan.
 
-// Name, operands, and for operations with two kernels' worth of C: the expression of x and y.
+// Operations of one and of two operands: name, and result in C. The last five of two serve
+// reductions, which leave missing values out: FIRST PLUS LEAST MOST take what there is, BEATS asks
+// whether x is there and larger than y, or y is not there.
 #define _GWT_UNARY_OPS(X) \
     X(NEG, -x) X(ABS, fabs(x)) X(SQRT, sqrt(x)) X(EXP, exp(x)) X(LOG, log(x)) X(TANH, tanh(x)) \
-    X(NOT, x != x ? x : (double)(x == 0))
+    X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x))
 
 #define _GWT_BINARY_OPS(X) \
     X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) \
@@ -2357,18 +2468,24 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
     X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
-    X(AND, _GWT_BOTH(x != 0 && y != 0)) X(OR, _GWT_BOTH(x != 0 || y != 0))
+    X(AND, _GWT_BOTH(x != 0 && y != 0)) X(OR, _GWT_BOTH(x != 0 || y != 0)) \
+    X(FIRST, x != x ? y : x) X(PLUS, x != x ? y : y != y ? x : x + y) \
+    X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
+    X(BEATS, (double)(x == x && (y != y || x > y)))
 
 // A truth value as 0 or 1, missing where x or y is.
 #define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
 
 typedef enum _gwt_op {
     _GWT_OP_LOAD,   // band `band` of `source`; raw values equal to imm[0] are missing if `masked`
+    _GWT_OP_CROP,   // arg 0 from (row, col) on; missing outside its height x width
+    _GWT_OP_STEP,   // plane `band` of `step`, which looks at more than its own pixel
     _GWT_OP_CONST,  // imm[0]
     _GWT_OP_MASK,   // arg 0, missing where equal to imm[0]
     _GWT_OP_CLIP,   // arg 0 into imm[0]..imm[1]
     _GWT_OP_CAST,   // arg 0 rounded and saturated to `dtype`
     _GWT_OP_WHERE,  // arg 0 ? arg 1 : arg 2
+    _GWT_OP_PERCENTILE, // imm[0] of all args that are there
 #define X(name, expression) _GWT_OP_##name,
     _GWT_UNARY_OPS(X)
     _GWT_BINARY_OPS(X)
@@ -2382,9 +2499,37 @@ typedef struct _gwt_node {
     bool masked;
     int64_t band;
     _gwt_source *source;
-    const struct _gwt_node *arg[3];
+    const struct _gwt_step *step;
+    int num_args;
+    const struct _gwt_node *const *args;
     double imm[2];
+    int64_t row, col;           // CROP: where its first pixel lies in its operand
+    int64_t width, height;      // CROP: of its operand
 } _gwt_node;
+
+typedef enum _gwt_step_kind {
+    _GWT_STEP_WINDOW,
+    _GWT_STEP_RESAMPLE,
+    _GWT_STEP_APPLY
+} _gwt_step_kind;
+
+// An operation on whole rectangles. Axes: 0 is y, 1 is x.
+typedef struct _gwt_step {
+    _gwt_step_kind kind;
+    int num_args;
+    const _gwt_node *const *args;       // planes on a grid of in_height x in_width
+    int64_t in_width, in_height;
+    int num_planes;                     // that it makes, on a grid of height x width
+    int64_t width, height;
+    // The centre of cell i lies at (i + 0.5) * scale + origin of the operand's cells, and cells up
+    // to `reach` from there are read.
+    double scale[2], origin[2];
+    int64_t reach[2];
+    int method;                         // WINDOW: a statistic; RESAMPLE: gwt_resampling
+    double parameter;                   // a percentile
+    gwt_kernel_fn *fn;
+    void *user;
+} _gwt_step;
 
 struct gwt_array {
     gwt_info info;              // first: what gwt_describe gives out
@@ -2408,9 +2553,20 @@ static const _gwt_node *_gwt_node_number(gwt *g, double value)
     return _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_CONST, .imm = { value } });
 }
 
+// `from` with operands; NULL when one of them is.
+static const _gwt_node *_gwt_node_with(gwt *g, _gwt_node from, const _gwt_node *const *args, int n)
+{
+    const _gwt_node **kept = _gwt_keep(g, (size_t)n, sizeof *kept);
+    for (int i = 0; kept && i < n; i++)
+        if (!(kept[i] = args[i])) return NULL;
+    from.args = kept;
+    from.num_args = n;
+    return kept ? _gwt_node_new(g, from) : NULL;
+}
+
 static const _gwt_node *_gwt_node_op(gwt *g, _gwt_op op, const _gwt_node *x, const _gwt_node *y)
 {
-    return x ? _gwt_node_new(g, (_gwt_node){ .op = op, .arg = { x, y } }) : NULL;
+    return _gwt_node_with(g, (_gwt_node){ .op = op }, (const _gwt_node *[]){ x, y }, y ? 2 : 1);
 }
 
 // ---- making arrays
@@ -2923,10 +3079,11 @@ static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n, con
     if (!r) return NULL;
     for (int64_t t = 0; t < r->info.shape[0]; t++)
         for (int64_t b = 0; b < r->info.shape[1]; b++) {
+            const _gwt_node *args[3];
             _gwt_node node = { .op = op };
-            for (int i = 0; i < n; i++) node.arg[i] = _gwt_array_plane(arg[i], t, b);
+            for (int i = 0; i < n; i++) args[i] = _gwt_array_plane(arg[i], t, b);
             if (imm) node.imm[0] = imm[0], node.imm[1] = imm[1];
-            r->planes[t * r->info.shape[1] + b] = _gwt_node_new(r->g, node);
+            r->planes[t * r->info.shape[1] + b] = _gwt_node_with(r->g, node, args, n);
         }
     return r;
 }
@@ -3081,15 +3238,326 @@ gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
         const _gwt_node *node = a->planes[i];
         bool whole = node->op == _GWT_OP_LOAD || node->op == _GWT_OP_CAST;
         bool same = _gwt_dtype_contains(dtype, whole ? node->dtype : a->info.dtype);
-        r->planes[i] =
-            same ? node
-                 : _gwt_node_new(
-                     a->g, (_gwt_node){ .op = _GWT_OP_CAST, .dtype = dtype, .arg = { node } });
+        _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
+        r->planes[i] = same ? node : _gwt_node_with(a->g, cast, &node, 1);
     }
     r->info.dtype = dtype;
     if (r->info.nodata.set && !_gwt_dtype_holds(dtype, r->info.nodata.value))
         r->info.nodata = (gwt_optional){ 0 };
     return _gwt_array_finish(r);
+}
+
+// ---- over time or band
+
+typedef const _gwt_node *_gwt_plane;
+
+static _gwt_plane _gwt_fold(gwt *g, _gwt_op op, const _gwt_plane *x, int64_t n)
+{
+    _gwt_plane all = x[0];
+    for (int64_t i = 1; i < n; i++) all = _gwt_node_op(g, op, all, x[i]);
+    return all;
+}
+
+static _gwt_plane _gwt_fold_count(gwt *g, const _gwt_plane *x, int64_t n)
+{
+    _gwt_plane count = _gwt_node_op(g, _GWT_OP_VALID, x[0], NULL);
+    for (int64_t i = 1; i < n; i++)
+        count = _gwt_node_op(g, _GWT_OP_ADD, count, _gwt_node_op(g, _GWT_OP_VALID, x[i], NULL));
+    return count;
+}
+
+// Mean of the squares of the distances to the mean.
+static _gwt_plane _gwt_fold_variance(gwt *g, const _gwt_plane *x, int64_t n, _gwt_plane mean,
+                                     _gwt_plane count)
+{
+    _gwt_plane sum = NULL;
+    for (int64_t i = 0; i < n; i++) {
+        _gwt_plane d = _gwt_node_op(g, _GWT_OP_SUB, x[i], mean),
+                   square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
+        sum = i ? _gwt_node_op(g, _GWT_OP_PLUS, sum, square) : square;
+    }
+    return _gwt_node_op(g, _GWT_OP_DIV, sum, count);
+}
+
+static _gwt_plane _gwt_fold_argmax(gwt *g, const _gwt_plane *x, int64_t n)
+{
+    _gwt_node where = { .op = _GWT_OP_WHERE };
+    _gwt_plane best = x[0], at = _gwt_node_number(g, (double)NAN), none = at;
+    for (int64_t i = 0; i < n; i++) {
+        _gwt_plane better = _gwt_node_op(g, _GWT_OP_BEATS, x[i], i ? best : none);
+        at = _gwt_node_with(g, where, (_gwt_plane[]){ better, _gwt_node_number(g, (double)i), at },
+                            3);
+        best = _gwt_node_op(g, _GWT_OP_MOST, best, x[i]);
+    }
+    return at;
+}
+
+static _gwt_plane _gwt_fold_stat(gwt *g, gwt_stat stat, double percentile, _gwt_plane *x, int64_t n)
+{
+    _gwt_node rank = { .op = _GWT_OP_PERCENTILE, .imm = { percentile } };
+    _gwt_plane sum, count, mean, variance;
+    switch (stat) {
+    case GWT_SUM: return _gwt_fold(g, _GWT_OP_PLUS, x, n);
+    case GWT_MIN: return _gwt_fold(g, _GWT_OP_LEAST, x, n);
+    case GWT_MAX: return _gwt_fold(g, _GWT_OP_MOST, x, n);
+    case GWT_FIRST: return _gwt_fold(g, _GWT_OP_FIRST, x, n);
+    case GWT_COUNT: return _gwt_fold_count(g, x, n);
+    case GWT_ARGMAX: return _gwt_fold_argmax(g, x, n);
+    case GWT_MEDIAN:
+    case GWT_PERCENTILE: return _gwt_node_with(g, rank, x, (int)n);
+    case GWT_LAST:
+        for (int64_t i = 0; i < n / 2; i++) {
+            _gwt_plane swap = x[i];
+            x[i] = x[n - 1 - i], x[n - 1 - i] = swap;
+        }
+        return _gwt_fold(g, _GWT_OP_FIRST, x, n);
+    default: break;
+    }
+    sum = _gwt_fold(g, _GWT_OP_PLUS, x, n), count = _gwt_fold_count(g, x, n);
+    mean = _gwt_node_op(g, _GWT_OP_DIV, sum, count);
+    if (stat == GWT_MEAN) return mean;
+    variance = _gwt_fold_variance(g, x, n, mean, count);
+    return stat == GWT_VAR ? variance : _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
+}
+
+static void _gwt_reduce_describe(gwt_array *r, const gwt_array *a, gwt_dim dim, gwt_stat stat)
+{
+    bool picks = stat == GWT_MIN || stat == GWT_MAX || stat == GWT_FIRST || stat == GWT_LAST;
+    bool counts = stat == GWT_COUNT || stat == GWT_ARGMAX;
+    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(r->g, 1);
+    else _gwt_array_unnamed(r);
+    if (picks && dim == GWT_TIME) return;
+    _gwt_array_unscaled(r);
+    if (picks) return;
+    r->info.dtype = counts ? GWT_INT32 : GWT_FLOAT64;
+    r->info.nodata = stat == GWT_ARGMAX ? gwt_some(-1) : (gwt_optional){ 0 };
+    (void)a;
+}
+
+gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
+                           const gwt_reduce_options *options)
+{
+    double percentile = stat == GWT_MEDIAN ? 50 : options ? options->percentile : 0;
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt *g = a->g;
+    int64_t times = a->info.shape[0], bands = a->info.shape[1], n = dim == GWT_TIME ? times : bands;
+    if ((dim != GWT_TIME && dim != GWT_BAND) || stat < GWT_MEAN || stat > GWT_ARGMAX
+        || !(percentile >= 0 && percentile <= 100)) {
+        _gwt_fail(g, GWT_E_ARGUMENT,
+                  "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
+                  "a percentile is 0 to 100 (%g)",
+                  (int)dim, (int)stat, percentile);
+        return NULL;
+    }
+    gwt_array *r =
+        dim == GWT_TIME ? _gwt_array_new(g, a, 1, bands) : _gwt_array_new(g, a, times, 1);
+    _gwt_plane *x = _gwt_calloc(g, (size_t)n, sizeof *x);
+    for (int64_t i = 0; r && x && i < (dim == GWT_TIME ? bands : times); i++) {
+        for (int64_t k = 0; k < n; k++)
+            x[k] = dim == GWT_TIME ? a->planes[k * bands + i] : a->planes[i * bands + k];
+        r->planes[i] = _gwt_fold_stat(g, stat, percentile, x, n);
+    }
+    GWT_FREE(x);
+    if (r) _gwt_reduce_describe(r, a, dim, stat);
+    return _gwt_array_finish(r);
+}
+
+// ---- looking at other pixels
+
+static const _gwt_node **_gwt_keep_nodes(gwt *g, const _gwt_node *const *from, int n)
+{
+    const _gwt_node **kept = _gwt_keep(g, (size_t)n, sizeof *kept);
+    if (kept) memcpy(kept, from, (size_t)n * sizeof *kept);
+    return kept;
+}
+
+// A step over n planes of `a`, on its own grid with a halo unless said otherwise afterwards.
+static _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step_kind kind,
+                                const _gwt_node *const *planes, int n, int num_planes,
+                                int64_t reach)
+{
+    _gwt_step *s = _gwt_keep(a->g, 1, sizeof *s);
+    if (!s) return NULL;
+    *s = (_gwt_step){ .kind = kind,
+                      .num_args = n,
+                      .args = _gwt_keep_nodes(a->g, planes, n),
+                      .num_planes = num_planes,
+                      .in_width = a->geo.width,
+                      .in_height = a->geo.height,
+                      .width = a->geo.width,
+                      .height = a->geo.height,
+                      .scale = { 1, 1 },
+                      .reach = { reach, reach } };
+    return s->args ? s : NULL;
+}
+
+static const _gwt_node *_gwt_step_plane(gwt *g, const _gwt_step *s, int plane)
+{
+    return s ? _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_STEP, .step = s, .band = plane }) : NULL;
+}
+
+static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
+{
+    if (o->window == 0) o->window = 3;
+    if (o->stat == GWT_MEDIAN) o->stat = GWT_PERCENTILE, o->percentile = 50;
+    if (o->window < 1 || o->window > 1023 || o->window % 2 == 0)
+        _gwt_fail(g, GWT_E_ARGUMENT, "window = %d: a moving window is odd, 1 to 1023 pixels",
+                  o->window);
+    else if (o->stat < GWT_MEAN || o->stat > GWT_COUNT)
+        _gwt_fail(g, GWT_E_ARGUMENT,
+                  "no moving statistic %d: there are mean, sum, min, max, std, var, "
+                  "median, percentile, count",
+                  (int)o->stat);
+    else if (o->stat == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
+        _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
+    return !_gwt_failed(g);
+}
+
+gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
+{
+    gwt_moving_options o = options ? *options : (gwt_moving_options){ 0 };
+    if (!a || _gwt_failed(a->g) || !_gwt_moving_check(a->g, &o)) return NULL;
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
+        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_WINDOW, &a->planes[i], 1, 1, o.window / 2);
+        if (!s) return NULL;
+        s->method = o.stat, s->parameter = o.percentile;
+        r->planes[i] = _gwt_step_plane(a->g, s, 0);
+    }
+    if (!r || o.stat == GWT_MIN || o.stat == GWT_MAX) return _gwt_array_finish(r);
+    r->info.dtype = GWT_FLOAT64;
+    r->info.nodata = (gwt_optional){ 0 };
+    _gwt_array_unscaled(r);
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
+                          const gwt_apply_options *options)
+{
+    gwt_apply_options o = options ? *options : (gwt_apply_options){ 0 };
+    if (!a || _gwt_failed(a->g)) return NULL;
+    int in = (int)a->info.shape[1], out = o.bands ? o.bands : in;
+    gwt_dtype dtype = o.dtype ? o.dtype : GWT_FLOAT64;
+    if (!fn || o.halo < 0 || o.halo > 1024 || out < 1 || out > _GWT_MAX_BANDS
+        || !_gwt_dtype_valid(dtype) || (o.nodata.set && !_gwt_dtype_holds(dtype, o.nodata.value))) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "a kernel wants a function, a halo of 0 to 1024, 1 to %d bands, a type, "
+                  "and a nodata value of that type",
+                  _GWT_MAX_BANDS);
+        return NULL;
+    }
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], out);
+    for (int64_t t = 0; r && t < a->info.shape[0]; t++) {
+        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_APPLY, a->planes + t * in, in, out, o.halo);
+        if (s) s->fn = fn, s->user = user;
+        for (int b = 0; b < out; b++) r->planes[t * out + b] = _gwt_step_plane(a->g, s, b);
+    }
+    if (!r) return NULL;
+    r->info.dtype = dtype;
+    r->info.nodata = o.nodata;
+    r->info.chunks[1] = out;
+    if (out != in) _gwt_array_unnamed(r);
+    _gwt_array_unscaled(r);
+    return _gwt_array_finish(r);
+}
+
+// The same planes on another grid of whole cells: pixel (0, 0) of the result is (row, col) of `a`.
+static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, const _gwt_geo *geo)
+{
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    _gwt_node crop = { .op = _GWT_OP_CROP, .row = row, .col = col, .width = a->geo.width,
+                       .height = a->geo.height };
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
+        r->planes[i] = _gwt_node_with(a->g, crop, &a->planes[i], 1);
+    if (r) r->geo = *geo;
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    _gwt_geo geo = a->geo;
+    if (row < 0 || col < 0 || rows < 1 || cols < 1 || row > geo.height - rows
+        || col > geo.width - cols) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "no window of %lld x %lld pixels at row %lld, column %lld: the array has "
+                  "%lld rows, %lld columns",
+                  (long long)rows, (long long)cols, (long long)row, (long long)col,
+                  (long long)geo.height, (long long)geo.width);
+        return NULL;
+    }
+    geo.height = rows, geo.width = cols;
+    geo.t[2] += geo.t[0] * (double)col + geo.t[1] * (double)row;
+    geo.t[5] += geo.t[3] * (double)col + geo.t[4] * (double)row;
+    return _gwt_array_cropped(a, row, col, &geo);
+}
+
+// Where the corner of geo's cell (0, 0) lies in `of`, in cells, and how many of those a cell spans.
+static bool _gwt_geo_relation(const _gwt_geo *geo, const _gwt_geo *of, double *scale,
+                              double *origin)
+{
+    if (geo->t[1] != 0 || geo->t[3] != 0 || of->t[1] != 0 || of->t[3] != 0) return false;
+    scale[0] = geo->t[4] / of->t[4], scale[1] = geo->t[0] / of->t[0];
+    origin[0] = (geo->t[5] - of->t[5]) / of->t[4], origin[1] = (geo->t[2] - of->t[2]) / of->t[0];
+    return scale[0] > 0 && scale[1] > 0;
+}
+
+// Whether two grids have the same cells, 1e-3 of a cell apart at most, over the whole of geo.
+static bool _gwt_geo_whole_cells(const _gwt_geo *geo, const double *scale, const double *origin)
+{
+    double rows = (double)geo->height, cols = (double)geo->width;
+    return fabs(scale[0] - 1) * rows <= 1e-3 && fabs(scale[1] - 1) * cols <= 1e-3
+        && fabs(origin[0] - rint(origin[0])) <= 1e-3 && fabs(origin[1] - rint(origin[1])) <= 1e-3;
+}
+
+static int64_t _gwt_resampling_reach(gwt_resampling method, double scale)
+{
+    double stretch = scale > 1 ? scale : 1;
+    if (method == GWT_NEAREST) return 1;
+    return (int64_t)ceil(method == GWT_CUBIC ? 2 * stretch : stretch) + 1;
+}
+
+static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_resampling method,
+                                       const double *scale, const double *origin)
+{
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
+        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_RESAMPLE, &a->planes[i], 1, 1, 0);
+        if (!s) return NULL;
+        s->method = method;
+        s->height = geo->height, s->width = geo->width;
+        for (int axis = 0; axis < 2; axis++) {
+            s->scale[axis] = scale[axis], s->origin[axis] = origin[axis];
+            s->reach[axis] = _gwt_resampling_reach(method, scale[axis]);
+        }
+        r->planes[i] = _gwt_step_plane(a->g, s, 0);
+    }
+    if (r) r->geo = *geo;
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
+{
+    char one[256], two[256];
+    double scale[2], origin[2];
+    if (!a || !like || _gwt_failed(a->g)) return NULL;
+    _gwt_geo geo = like->geo;
+    if (method < GWT_NEAREST || method > GWT_AVERAGE) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "no resampling %d: there are nearest, bilinear, cubic, average", (int)method);
+        return NULL;
+    }
+    if (!_gwt_geo_same_crs(&a->geo, &geo) || a->number || like->number
+        || !_gwt_geo_relation(&geo, &a->geo, scale, origin)) {
+        _gwt_fail(a->g, GWT_E_GRID,
+                  "can't be aligned: one CRS and no rotation are needed; %s is %s; %s is %s",
+                  a->info.filenames[0], _gwt_geo_text(one, sizeof one, &a->geo),
+                  like->info.filenames[0], _gwt_geo_text(two, sizeof two, &geo));
+        return NULL;
+    }
+    if (_gwt_geo_whole_cells(&geo, scale, origin))
+        return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), &geo);
+    return _gwt_array_resampled(a, &geo, method, scale, origin);
 }
 
 // >>math --------------------------------------------------------------------------------------
@@ -3187,10 +3655,12 @@ static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
     if (!nodata.set) return a;
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        _gwt_node node = { .op = _GWT_OP_MASK, .arg = { a->planes[i] } };
-        if (a->planes[i]->op == _GWT_OP_LOAD) node = *a->planes[i], node.masked = true;
+        bool raw = a->planes[i]->op == _GWT_OP_LOAD;
+        _gwt_node node = raw ? *a->planes[i] : (_gwt_node){ .op = _GWT_OP_MASK };
+        node.masked = raw;
         node.imm[0] = nodata.value;
-        r->planes[i] = _gwt_node_new(a->g, node);
+        r->planes[i] =
+            raw ? _gwt_node_new(a->g, node) : _gwt_node_with(a->g, node, &a->planes[i], 1);
     }
     if (r) r->info.nodata = nodata;
     return _gwt_array_finish(r);
@@ -3282,6 +3752,153 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
                               _gwt_array_bands(pair, &(int64_t){ 1 }, 1));
     if (!r) return NULL;
     r->info.nodata = nodata;
+    return r;
+}
+
+// The bands an index uses, by name, scaled; one array each. NULL names end the list.
+static bool _gwt_index_bands(gwt_array *a, const char *const *names, const gwt_index_options *o,
+                             gwt_array **bands, gwt_optional *nodata)
+{
+    a = _gwt_index_input(a, o->sensor);
+    a = gwt_sel_bands(a, names);
+    if (!a) return false;
+    gwt_optional given = _gwt_first_set(o->nodata, a->g->options.nodata);
+    *nodata = _gwt_first_set(given, a->info.nodata);
+    a = _gwt_array_masked(a, given);
+    a = a ? _gwt_array_scaled(a, o->scale_factor, gwt_some(0)) : NULL;
+    for (int64_t i = 0; a && names[i]; i++) bands[i] = _gwt_array_bands(a, &i, 1);
+    return a != NULL;
+}
+
+static gwt_array *_gwt_index_avi(gwt_array *const *b)
+{
+    gwt *g = b[0]->g;
+    gwt_array *red = b[0], *nir = b[1];
+    gwt_array *x = gwt_mul(gwt_mul(nir, gwt_sub(gwt_number(g, 1), red)), gwt_sub(nir, red));
+    return gwt_pow(x, gwt_number(g, 0.3334));
+}
+
+static gwt_array *_gwt_index_evi(gwt_array *const *b)
+{
+    gwt *g = b[0]->g;
+    gwt_array *blue = b[0], *red = b[1], *nir = b[2];
+    gwt_array *below =
+        gwt_sub(gwt_add(nir, gwt_mul(gwt_number(g, 6), red)), gwt_mul(gwt_number(g, 7.5), blue));
+    return gwt_div(gwt_mul(gwt_number(g, 2.5), gwt_sub(nir, red)),
+                   gwt_add(below, gwt_number(g, 1)));
+}
+
+static gwt_array *_gwt_index_evi2(gwt_array *const *b)
+{
+    gwt *g = b[0]->g;
+    gwt_array *red = b[0], *nir = b[1];
+    gwt_array *below = gwt_add(gwt_add(nir, gwt_number(g, 1)), gwt_mul(gwt_number(g, 2.4), red));
+    return gwt_mul(gwt_number(g, 2.5), gwt_div(gwt_sub(nir, red), below));
+}
+
+static gwt_array *_gwt_index_gcvi(gwt_array *const *b)
+{
+    gwt *g = b[0]->g;
+    return gwt_sub(gwt_div(b[1], b[0]), gwt_number(g, 1));
+}
+
+static gwt_array *_gwt_index_norm(gwt_array *const *b) { return _gwt_ratio(b[0], b[1]); }
+
+static gwt_array *_gwt_index_kndvi(gwt_array *const *b)
+{
+    gwt_array *n = _gwt_ratio(b[0], b[1]);
+    return gwt_tanh(gwt_mul(n, n));
+}
+
+static gwt_array *_gwt_index_wi(gwt_array *const *b)
+{
+    gwt *g = b[0]->g;
+    gwt_array *sum = gwt_add(b[1], b[0]), *half = gwt_number(g, 0.5);
+    return gwt_where(gwt_gt(sum, half), gwt_number(g, 0),
+                     gwt_sub(gwt_number(g, 1), gwt_div(sum, half)));
+}
+
+static const struct {
+    const char *name;
+    const char *bands[4];
+    double lo, hi, divisor;
+    gwt_array *(*formula)(gwt_array *const *bands);
+} _gwt_indices[] = {
+    { "avi", { "red", "nir" }, 0, 1, 1, _gwt_index_avi },
+    { "evi", { "blue", "red", "nir" }, 0, 1, 1, _gwt_index_evi },
+    { "evi2", { "red", "nir" }, 0, 1, 1, _gwt_index_evi2 },
+    { "gcvi", { "green", "nir" }, 0, 10, 10, _gwt_index_gcvi },
+    { "nbr", { "swir2", "nir" }, -1, 1, 1, _gwt_index_norm },
+    { "ndvi", { "red", "nir" }, -1, 1, 1, _gwt_index_norm },
+    { "kndvi", { "red", "nir" }, -1, 1, 1, _gwt_index_kndvi },
+    { "wi", { "red", "swir1" }, 0, 1, 1, _gwt_index_wi },
+};
+
+gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_options *options)
+{
+    gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
+    gwt_array *bands[4];
+    gwt_optional nodata;
+    size_t i = 0;
+    if (!a || _gwt_failed(a->g)) return NULL;
+    while (i < _GWT_COUNT(_gwt_indices) && strcmp(name ? name : "", _gwt_indices[i].name)) i++;
+    if (i == _GWT_COUNT(_gwt_indices)) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "no index \"%s\": there are avi, evi, evi2, gcvi, nbr, ndvi, kndvi, wi",
+                  name ? name : "");
+        return NULL;
+    }
+    if (!_gwt_index_bands(a, _gwt_indices[i].bands, &o, bands, &nodata)) return NULL;
+    gwt_array *r = gwt_clip(_gwt_indices[i].formula(bands), _gwt_indices[i].lo, _gwt_indices[i].hi);
+    if (_gwt_indices[i].divisor != 1) r = gwt_div(r, gwt_number(a->g, _gwt_indices[i].divisor));
+    r = gwt_rename(r, (const char *const[]){ name, NULL });
+    if (r) r->info.nodata = nodata;
+    return r;
+}
+
+// Brightness, greenness and wetness of each band in order.
+static const struct { const char *sensor; int bands; double c[6][3]; } _gwt_tasseled_caps[] = {
+    { "l5", 6, { { 0.3037, -0.2848, 0.1509 }, { 0.2793, -0.2435, 0.1793 },
+                 { 0.4343, -0.5436, 0.3299 }, { 0.5585, 0.7243, 0.3406 },
+                 { 0.5082, 0.0840, -0.7112 }, { 0.1863, -0.1800, -0.4572 } } },
+    { "l7", 6, { { 0.3561, -0.3344, 0.2626 }, { 0.3972, -0.3544, 0.2141 },
+                 { 0.3904, -0.4556, 0.0926 }, { 0.6966, 0.6966, 0.0656 },
+                 { 0.2286, -0.0242, -0.7629 }, { 0.1596, -0.2630, -0.5388 } } },
+    { "l8l7", 6, { { 0.3029, -0.2941, 0.1511 }, { 0.2786, -0.2430, 0.1973 },
+                   { 0.4733, -0.5424, 0.3283 }, { 0.5599, 0.7276, 0.3407 },
+                   { 0.5080, 0.0713, -0.7117 }, { 0.1872, -0.1608, -0.4559 } } },
+    { "qb", 4, { { 0.319, -0.121, 0.652 }, { 0.542, -0.331, 0.375 },
+                 { 0.490, -0.517, -0.639 }, { 0.604, 0.780, -0.163 } } },
+    { "ik", 4, { { 0.326, -0.311, -0.612 }, { 0.509, -0.256, -0.312 },
+                 { 0.560, -0.325, 0.722 }, { 0.567, 0.819, -0.081 } } },
+};
+
+gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
+{
+    static const char *const names[] = { "brightness", "greenness", "wetness", NULL };
+    gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
+    gwt_array *rows[3] = { NULL }, *bands[6];
+    gwt_optional nodata;
+    size_t k = 0;
+    if (!a || _gwt_failed(a->g)) return NULL;
+    const char *sensor = o.sensor ? o.sensor : a->info.sensor;
+    while (k < _GWT_COUNT(_gwt_tasseled_caps)
+           && strcmp(sensor ? sensor : "", _gwt_tasseled_caps[k].sensor))
+        k++;
+    if (k == _GWT_COUNT(_gwt_tasseled_caps)) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "no tasseled cap for sensor \"%s\": there are l5, l7, l8l7, qb, ik",
+                  sensor ? sensor : "none");
+        return NULL;
+    }
+    if (!_gwt_index_bands(a, gwt_sensor_bands(sensor), &o, bands, &nodata)) return NULL;
+    for (int row = 0; row < 3; row++)
+        for (int b = 0; b < _gwt_tasseled_caps[k].bands; b++) {
+            gwt_array *term = gwt_mul(bands[b], gwt_number(a->g, _gwt_tasseled_caps[k].c[b][row]));
+            rows[row] = b ? gwt_add(rows[row], term) : term;
+        }
+    gwt_array *r = gwt_rename(gwt_stack(rows, 3, GWT_BAND), names);
+    if (r) r->info.nodata = nodata;
     return r;
 }
 
@@ -3593,66 +4210,124 @@ gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
 }
 
 // >>plan --------------------------------------------------------------------------------------
-// From the graph to a program: equal nodes are merged, each plane's nodes come in the order they
+// From the graph to programs. Equal nodes are merged, each plane's nodes come in the order they
 // are needed, followed by the store of the plane, and values share registers when their lives do
 // not overlap. A plane that is a band of a file, stored in that file's type with that file's
 // nodata value, is copied and never becomes a double.
 //
+// Most graphs are one program. An operation that looks at other pixels than its own (a moving
+// window, resampling, a user's function with a halo) needs its operand over a larger rectangle
+// first: that operand becomes a program of its own, whose planes go to buffers, and the operation
+// a step from buffers to buffers. So a plan is a list of stages, each reading only from sources
+// and earlier stages; the last one stores into the output.
+//
+// For a piece of the output, the rectangle every stage has to fill follows from the last stage
+// backwards: what reads it, moved by the frame of the reader, and grown by the reach of the step.
+//
+// A frame says where a program's pixels lie in what it reads: cropping and aligning to other
+// bounds is nothing but another frame. Outside its limits everything is missing.
+
+enum { _GWT_OP_FETCH = _GWT_OP_COUNT, _GWT_OP_STORE, _GWT_OP_COPY };
+
+typedef struct _gwt_frame {
+    int64_t row, col;                   // added to a pixel's place, give that in what is read
+    int64_t top, left, bottom, right;   // of the reading program, where there is something to read
+} _gwt_frame;
+
 // A register is one strip of doubles (see vm). An operand below 0 is the number consts[~operand].
-
-enum { _GWT_OP_STORE = _GWT_OP_COUNT, _GWT_OP_COPY };
-
 typedef struct _gwt_instr {
-    int op;                     // a _gwt_op, or one of the two above
+    int op;                     // a _gwt_op, or one of the three above
     gwt_dtype dtype;            // LOAD, COPY: the source's; CAST: the target
     bool masked;                // LOAD
     int dst;                    // register; STORE, COPY: output plane
-    int arg[3];                 // registers or numbers
-    int view, slot;             // LOAD, COPY: which source, which of the view's bands
+    int first, num_args;        // operands: program->operands[first ..]
+    int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: stage, plane
+    int frame;                  // LOAD, COPY, FETCH
     double imm[2];
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
 } _gwt_instr;
 
+// Something a program reads: a view, or the planes of an earlier stage.
+typedef struct _gwt_read { bool fetch; int from, frame; } _gwt_read;
+
+typedef struct _gwt_program {
+    _gwt_instr *instrs;
+    int num_instrs, num_regs;
+    int *operands;              // registers and numbers
+    int num_operands;
+    double *consts;
+    int num_consts;
+    _gwt_frame *frames;         // the first is that of the program itself
+    int num_frames;
+    _gwt_read *reads;           // all there are, each once
+    int num_reads;
+    gwt_dtype dtype;            // of what it stores
+    bool has_nodata;            // else a missing pixel in an integer output is an error
+    uint64_t nodata_raw;        // its bytes in that type; NaN's when floats have none
+} _gwt_program;
+
+// How far a stage or view reaches for output rows a..b: scale * a + before .. scale * b + after.
+typedef struct _gwt_reach { double scale, before, after; } _gwt_reach;
+
+typedef struct _gwt_stage {
+    const _gwt_step *step;      // NULL: the program
+    _gwt_program program;
+    int input;                  // of a step: the program that stores its operands
+    int num_planes;
+    int64_t width, height;      // of its grid
+    bool reached;
+    _gwt_reach y, x;            // from the output's pixels to its own
+} _gwt_stage;
+
+// The tiles of a source that a stage reads.
 typedef struct _gwt_view_plan {
     _gwt_source *source;
+    int stage;
     int64_t *bands;             // used; of a pixel-interleaved source all come with each tile
     int num_bands;
+    _gwt_reach y, x;            // from the output's pixels to the source's
+    bool reached;
 } _gwt_view_plan;
 
 typedef struct _gwt_plan {
     gwt *g;
-    _gwt_instr *instrs;
-    int num_instrs, num_regs;
-    double *consts;
-    int num_consts;
+    _gwt_stage *stages;         // the last one is the output's
+    int num_stages, room_stages;
     _gwt_view_plan *views;
-    int num_views;
+    int num_views, room_views;
     int64_t width, height;
     int num_planes;
     gwt_dtype dtype;            // of the output
-    bool has_nodata;            // else a missing pixel in an integer output is an error
-    double nodata;
-    uint64_t nodata_raw;        // its bytes in the output's type; NaN's when floats have none
+    int depth;                  // while planning: steps within steps
 } _gwt_plan;
 
-// While planning: a value is what a merged node computes.
+#define _GWT_PLAN_DEPTH 100
+
+// While planning: a value is what a merged node computes, seen through a frame.
 typedef struct _gwt_value {
     const _gwt_node *node;      // one of those that were merged
-    int arg[3];                 // values, or numbers (below 0), or 0 where there is none
+    int frame;                  // of loads and fetches; else 0
+    int first, num_args;        // in planner->operands: values, or numbers (below 0)
     int last_use, reg;          // of instructions
 } _gwt_value;
 
-typedef struct _gwt_seen { const _gwt_node *node; int value; } _gwt_seen;
+typedef struct _gwt_seen { const _gwt_node *node; int frame, value; } _gwt_seen;
 
 typedef struct _gwt_planner {
     gwt *g;
     _gwt_plan *plan;
+    int stage;                  // the number the program will have as a stage; -1: not yet known
+    _gwt_program program;
+    int64_t width, height;
     _gwt_value *values;
-    int num_values, room_values, room_instrs, room_consts;
+    int num_values, room_values, room_instrs, room_consts, room_operands, room_frames,
+        room_reads;
+    int *operands;              // as program.operands, but values where that gets registers
+    int room_values_of_operands;
     int *by_key;                // hash table of values, -1 where empty
-    _gwt_seen *by_node;         // hash table of nodes, NULL where empty
-    size_t key_slots, node_slots;
-    int num_nodes;
+    _gwt_seen *seen;            // hash table of nodes through frames
+    size_t key_slots, seen_slots;
+    int num_seen;
 } _gwt_planner;
 
 static uint64_t _gwt_hash(uint64_t h, uint64_t x)
@@ -3680,10 +4355,53 @@ static bool _gwt_grow(gwt *g, void *list, int used, int *room, size_t size)
 
 static _gwt_instr *_gwt_plan_emit(_gwt_planner *p, _gwt_instr instr)
 {
-    if (!_gwt_grow(p->g, &p->plan->instrs, p->plan->num_instrs, &p->room_instrs, sizeof instr))
+    _gwt_program *program = &p->program;
+    if (!_gwt_grow(p->g, &program->instrs, program->num_instrs, &p->room_instrs, sizeof instr))
         return NULL;
-    p->plan->instrs[p->plan->num_instrs] = instr;
-    return &p->plan->instrs[p->plan->num_instrs++];
+    program->instrs[program->num_instrs] = instr;
+    return &program->instrs[program->num_instrs++];
+}
+
+// Another operand, in both lists.
+static void _gwt_plan_operand(_gwt_planner *p, int operand)
+{
+    int *n = &p->program.num_operands;
+    if (!_gwt_grow(p->g, &p->operands, *n, &p->room_values_of_operands, sizeof(int))
+        || !_gwt_grow(p->g, &p->program.operands, *n, &p->room_operands, sizeof(int)))
+        return;
+    p->operands[*n] = p->program.operands[*n] = operand;
+    ++*n;
+}
+
+// ---- frames
+
+static int _gwt_plan_frame(_gwt_planner *p, _gwt_frame f)
+{
+    for (int i = 0; i < p->program.num_frames; i++)
+        if (!memcmp(&p->program.frames[i], &f, sizeof f)) return i;
+    if (!_gwt_grow(p->g, &p->program.frames, p->program.num_frames, &p->room_frames, sizeof f))
+        return 0;
+    p->program.frames[p->program.num_frames] = f;
+    return p->program.num_frames++;
+}
+
+// Through a crop: further on by its place, and only where its operand has pixels.
+static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
+{
+    _gwt_frame f = p->program.frames[frame];
+    f.row += crop->row, f.col += crop->col;
+    f.top = _gwt_max64(f.top, -f.row), f.left = _gwt_max64(f.left, -f.col);
+    f.bottom = _gwt_min64(f.bottom, crop->height - f.row);
+    f.right = _gwt_min64(f.right, crop->width - f.col);
+    f.bottom = _gwt_max64(f.bottom, f.top), f.right = _gwt_max64(f.right, f.left);
+    return _gwt_plan_frame(p, f);
+}
+
+// The node behind crops, and the frame it is seen through.
+static const _gwt_node *_gwt_plan_resolve(_gwt_planner *p, const _gwt_node *n, int *frame)
+{
+    for (; n->op == _GWT_OP_CROP; n = n->args[0]) *frame = _gwt_plan_crop(p, *frame, n);
+    return n;
 }
 
 // ---- merging
@@ -3695,37 +4413,45 @@ static uint64_t _gwt_bits(double v)
     return bits;
 }
 
-static uint64_t _gwt_key_hash(const _gwt_node *n, const int *arg)
+static uint64_t _gwt_key_hash(const _gwt_value *v, const int *args)
 {
+    const _gwt_node *n = v->node;
     uint64_t h = _gwt_hash((uint64_t)n->op * 32 + n->dtype * 2 + n->masked, (uint64_t)n->band);
-    h = _gwt_hash(h, (uint64_t)(uintptr_t)n->source);
-    for (int i = 0; i < 3; i++) h = _gwt_hash(h, (uint64_t)(int64_t)arg[i]);
+    h = _gwt_hash(h, (uint64_t)(uintptr_t)n->source + (uint64_t)v->frame);
+    for (int i = 0; i < v->num_args; i++) h = _gwt_hash(h, (uint64_t)(int64_t)args[i]);
     for (int i = 0; i < 2; i++) h = _gwt_hash(h, _gwt_bits(n->imm[i]));
-    return h;
+    return _gwt_hash(h, (uint64_t)(uintptr_t)n->step);
 }
 
-static bool _gwt_key_equal(const _gwt_value *v, const _gwt_node *n, const int *arg)
+static bool _gwt_key_equal(const _gwt_value *v, const _gwt_value *w, const int *args,
+                           const int *args_w)
 {
-    const _gwt_node *m = v->node;
-    return m->op == n->op && m->dtype == n->dtype && m->masked == n->masked && m->band == n->band
-        && m->source == n->source && !memcmp(v->arg, arg, sizeof v->arg)
+    const _gwt_node *m = v->node, *n = w->node;
+    return m->op == n->op && m->step == n->step && m->dtype == n->dtype && m->masked == n->masked
+        && m->band == n->band && m->source == n->source && v->frame == w->frame
+        && v->num_args == w->num_args
+        && (v->num_args == 0 || !memcmp(args, args_w, (size_t)v->num_args * sizeof *args))
         && _gwt_bits(m->imm[0]) == _gwt_bits(n->imm[0])
         && _gwt_bits(m->imm[1]) == _gwt_bits(n->imm[1]);
 }
 
-static size_t _gwt_key_slot(const _gwt_planner *p, const _gwt_node *n, const int *arg)
+static size_t _gwt_key_slot(const _gwt_planner *p, const _gwt_value *v)
 {
-    size_t i = _gwt_key_hash(n, arg) & (p->key_slots - 1);
-    while (p->by_key[i] >= 0 && !_gwt_key_equal(&p->values[p->by_key[i]], n, arg))
-        i = (i + 1) & (p->key_slots - 1);
+    const int *args = p->operands + v->first;
+    size_t i = _gwt_key_hash(v, args) & (p->key_slots - 1);
+    for (; p->by_key[i] >= 0; i = (i + 1) & (p->key_slots - 1)) {
+        const _gwt_value *w = &p->values[p->by_key[i]];
+        if (_gwt_key_equal(w, v, p->operands + w->first, args)) break;
+    }
     return i;
 }
 
-static size_t _gwt_node_slot(const _gwt_planner *p, const _gwt_node *n)
+static _gwt_seen *_gwt_plan_seen(const _gwt_planner *p, const _gwt_node *n, int frame)
 {
-    size_t i = _gwt_hash(0, (uint64_t)(uintptr_t)n) & (p->node_slots - 1);
-    while (p->by_node[i].node && p->by_node[i].node != n) i = (i + 1) & (p->node_slots - 1);
-    return i;
+    size_t i = _gwt_hash((uint64_t)frame, (uint64_t)(uintptr_t)n) & (p->seen_slots - 1);
+    while (p->seen[i].node && (p->seen[i].node != n || p->seen[i].frame != frame))
+        i = (i + 1) & (p->seen_slots - 1);
+    return &p->seen[i];
 }
 
 // Both tables are kept at most half full.
@@ -3738,16 +4464,15 @@ static bool _gwt_plan_room(_gwt_planner *p)
         if (!p->by_key) return false;
         p->key_slots = slots;
         for (size_t i = 0; i < slots; i++) p->by_key[i] = -1;
-        for (int v = 0; v < p->num_values; v++)
-            p->by_key[_gwt_key_slot(p, p->values[v].node, p->values[v].arg)] = v;
+        for (int v = 0; v < p->num_values; v++) p->by_key[_gwt_key_slot(p, &p->values[v])] = v;
     }
-    if (2 * (size_t)p->num_nodes >= p->node_slots) {
-        size_t old = p->node_slots, slots = old ? 2 * old : 256;
-        _gwt_seen *list = p->by_node, *larger = _gwt_calloc(p->g, slots, sizeof *larger);
+    if (2 * (size_t)p->num_seen >= p->seen_slots) {
+        size_t old = p->seen_slots, slots = old ? 2 * old : 256;
+        _gwt_seen *list = p->seen, *larger = _gwt_calloc(p->g, slots, sizeof *larger);
         if (!larger) return false;
-        p->by_node = larger, p->node_slots = slots;
+        p->seen = larger, p->seen_slots = slots;
         for (size_t i = 0; i < old; i++)
-            if (list[i].node) larger[_gwt_node_slot(p, list[i].node)] = list[i];
+            if (list[i].node) *_gwt_plan_seen(p, list[i].node, list[i].frame) = list[i];
         GWT_FREE(list);
     }
     return true;
@@ -3755,200 +4480,779 @@ static bool _gwt_plan_room(_gwt_planner *p)
 
 static int _gwt_plan_const(_gwt_planner *p, double value)
 {
-    for (int i = 0; i < p->plan->num_consts; i++)
-        if (_gwt_bits(p->plan->consts[i]) == _gwt_bits(value)) return ~i;
-    if (!_gwt_grow(p->g, &p->plan->consts, p->plan->num_consts, &p->room_consts, sizeof(double)))
+    _gwt_program *program = &p->program;
+    for (int i = 0; i < program->num_consts; i++)
+        if (_gwt_bits(program->consts[i]) == _gwt_bits(value)) return ~i;
+    if (!_gwt_grow(p->g, &program->consts, program->num_consts, &p->room_consts, sizeof(double)))
         return ~0;
-    p->plan->consts[p->plan->num_consts++] = value;
-    return ~(p->plan->num_consts - 1);
+    program->consts[program->num_consts++] = value;
+    return ~(program->num_consts - 1);
 }
 
 // Operations of two operands take a number as one of them; all others want registers.
 static bool _gwt_takes_number(const _gwt_node *n, int i)
 {
     if (n->op < _GWT_OP_ADD) return false;
-    return n->arg[i]->op == _GWT_OP_CONST && n->arg[1 - i]->op != _GWT_OP_CONST;
+    return n->args[i]->op == _GWT_OP_CONST && n->args[1 - i]->op != _GWT_OP_CONST;
+}
+
+static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stage, int *plane);
+static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load);
+static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame);
+
+// The instruction of a new value.
+static void _gwt_plan_compute(_gwt_planner *p, int value)
+{
+    const _gwt_value *v = &p->values[value];
+    const _gwt_node *n = v->node;
+    _gwt_instr instr = { .op = n->op,
+                         .dtype = n->dtype,
+                         .dst = value,
+                         .first = v->first,
+                         .num_args = v->num_args,
+                         .frame = v->frame,
+                         .imm = { n->imm[0], n->imm[1] } };
+    if (n->op == _GWT_OP_STEP) {
+        instr.op = _GWT_OP_FETCH;
+        if (!_gwt_plan_stage_of(p->plan, n, &instr.view, &instr.slot)) return;
+        _gwt_plan_read(p, true, instr.view, instr.frame);
+    }
+    _gwt_instr *emitted = _gwt_plan_emit(p, instr);
+    if (!emitted || n->op != _GWT_OP_LOAD) return;
+    emitted->masked = n->masked && _gwt_raw(n->dtype, n->imm[0], &emitted->raw);
+    _gwt_plan_bind(p, emitted, n);
 }
 
 // The value of a node whose operands have theirs.
-static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n)
+static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n, int frame)
 {
-    int arg[3] = { 0 };
     if (!_gwt_plan_room(p)) return;
-    for (int i = 0; i < 3 && n->arg[i]; i++)
-        arg[i] = _gwt_takes_number(n, i) ? _gwt_plan_const(p, n->arg[i]->imm[0])
-                                         : p->by_node[_gwt_node_slot(p, n->arg[i])].value;
-    size_t key = _gwt_key_slot(p, n, arg);
-    int v = p->by_key[key];
-    if (v < 0) {
-        if (!_gwt_grow(p->g, &p->values, p->num_values, &p->room_values, sizeof *p->values)) return;
-        v = p->by_key[key] = p->num_values++;
-        p->values[v] = (_gwt_value){ .node = n };
-        memcpy(p->values[v].arg, arg, sizeof arg);
-        _gwt_instr instr = { .op = n->op, .dtype = n->dtype, .masked = n->masked, .dst = v,
-                             .imm = { n->imm[0], n->imm[1] } };
-        memcpy(instr.arg, arg, sizeof arg);
-        _gwt_plan_emit(p, instr);
+    bool reads = n->op == _GWT_OP_LOAD || n->op == _GWT_OP_STEP;
+    _gwt_value v = { .node = n, .frame = reads ? frame : 0, .first = p->program.num_operands,
+                     .num_args = reads ? 0 : n->num_args };
+    for (int i = 0; i < v.num_args; i++) {
+        int f = frame;
+        const _gwt_node *arg = _gwt_plan_resolve(p, n->args[i], &f);
+        _gwt_plan_operand(p, _gwt_takes_number(n, i) ? _gwt_plan_const(p, arg->imm[0])
+                                                     : _gwt_plan_seen(p, arg, f)->value);
     }
-    size_t at = _gwt_node_slot(p, n);
-    p->by_node[at] = (_gwt_seen){ n, v };
-    p->num_nodes++;
+    if (_gwt_failed(p->g)) return;
+    size_t key = _gwt_key_slot(p, &v);
+    int value = p->by_key[key];
+    if (value >= 0) {
+        p->program.num_operands = v.first;      // it is there already
+    } else {
+        if (!_gwt_grow(p->g, &p->values, p->num_values, &p->room_values, sizeof v)) return;
+        value = p->by_key[key] = p->num_values++;
+        p->values[value] = v;
+        _gwt_plan_compute(p, value);
+    }
+    *_gwt_plan_seen(p, n, frame) = (_gwt_seen){ n, frame, value };
+    p->num_seen++;
+}
+
+typedef struct _gwt_visit { const _gwt_node *node; int frame; } _gwt_visit;
+
+// Put off n until its operands have values; false when none is missing.
+static bool _gwt_plan_push(_gwt_planner *p, const _gwt_visit *v, _gwt_visit **stack, int *depth,
+                           int *room)
+{
+    _gwt_visit now = *v;
+    int before = *depth;
+    if (now.node->op == _GWT_OP_LOAD || now.node->op == _GWT_OP_STEP) return false;
+    for (int i = now.node->num_args - 1; i >= 0; i--) {
+        int frame = now.frame;
+        const _gwt_node *arg = _gwt_plan_resolve(p, now.node->args[i], &frame);
+        if (_gwt_takes_number(now.node, i) || _gwt_plan_seen(p, arg, frame)->node) continue;
+        if (!_gwt_grow(p->g, stack, *depth, room, sizeof **stack)) return false;
+        (*stack)[(*depth)++] = (_gwt_visit){ arg, frame };
+    }
+    return *depth > before;
 }
 
 // All nodes under `root` and itself, operands first, without recursion: graphs may be deep.
-static void _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root)
+static int _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root, int frame)
 {
-    const _gwt_node **stack = NULL;
+    _gwt_visit *stack = NULL;
     int depth = 0, room = 0;
-    if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) return;
-    stack[depth++] = root;
+    if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) return 0;
+    stack[depth++] = (_gwt_visit){ root, frame };
     while (depth > 0 && !_gwt_failed(p->g) && _gwt_plan_room(p)) {
-        const _gwt_node *n = stack[depth - 1];
-        int waiting = 0;
-        for (int i = 2; i >= 0 && !p->by_node[_gwt_node_slot(p, n)].node; i--) {
-            if (!n->arg[i] || _gwt_takes_number(n, i)
-                || p->by_node[_gwt_node_slot(p, n->arg[i])].node)
-                continue;
-            if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) break;
-            stack[depth++] = n->arg[i];
-            waiting++;
-        }
-        if (waiting || _gwt_failed(p->g)) continue;
+        _gwt_visit v = stack[depth - 1];
+        bool seen = _gwt_plan_seen(p, v.node, v.frame)->node != NULL;
+        if (!seen && _gwt_plan_push(p, &v, &stack, &depth, &room)) continue;
         depth--;
-        if (!p->by_node[_gwt_node_slot(p, n)].node) _gwt_plan_node(p, n);
+        if (!seen && !_gwt_failed(p->g)) _gwt_plan_node(p, v.node, v.frame);
     }
     GWT_FREE(stack);
+    return _gwt_failed(p->g) ? 0 : _gwt_plan_seen(p, root, frame)->value;
 }
 
 // ---- sources
 
+// The view of a source in the program being planned: those of earlier stages are not shared.
 static int _gwt_plan_view(_gwt_planner *p, _gwt_source *s)
 {
     _gwt_plan *plan = p->plan;
     for (int i = 0; i < plan->num_views; i++)
-        if (plan->views[i].source == s) return i;
-    _gwt_view_plan *views = GWT_REALLOC(plan->views, ((size_t)plan->num_views + 1) * sizeof *views);
-    if (views) plan->views = views;
-    int64_t *bands = views ? _gwt_calloc(p->g, (size_t)s->bands, sizeof *bands) : NULL;
-    if (!bands)
-        return _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: too many files in one plan"), 0;
-    plan->views[plan->num_views] = (_gwt_view_plan){ .source = s, .bands = bands };
+        if (plan->views[i].source == s && plan->views[i].stage == p->stage) return i;
+    if (!_gwt_grow(p->g, &plan->views, plan->num_views, &plan->room_views, sizeof *plan->views))
+        return -1;
+    int64_t *bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *bands);
+    if (!bands) return -1;
+    plan->views[plan->num_views] =
+        (_gwt_view_plan){ .source = s, .stage = p->stage, .bands = bands };
     return plan->num_views++;
 }
 
 static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load)
 {
     instr->view = _gwt_plan_view(p, load->source);
-    if (_gwt_failed(p->g)) return;
+    if (instr->view < 0) return;
     _gwt_view_plan *v = &p->plan->views[instr->view];
     int slot = 0;
     while (slot < v->num_bands && v->bands[slot] != load->band) slot++;
     if (slot == v->num_bands) v->bands[v->num_bands++] = load->band;
     instr->slot = slot;
+    _gwt_plan_read(p, false, instr->view, instr->frame);
+}
+
+static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame)
+{
+    _gwt_program *program = &p->program;
+    for (int i = 0; i < program->num_reads; i++) {
+        const _gwt_read *r = &program->reads[i];
+        if (r->fetch == fetch && r->from == from && r->frame == frame) return;
+    }
+    if (!_gwt_grow(p->g, &program->reads, program->num_reads, &p->room_reads,
+                   sizeof *program->reads))
+        return;
+    program->reads[program->num_reads++] = (_gwt_read){ fetch, from, frame };
 }
 
 // ---- registers
-
-static void _gwt_plan_use(_gwt_planner *p, int operand, int at)
-{
-    if (operand >= 0) p->values[operand].last_use = at;
-}
-
-static int _gwt_instr_operands(const _gwt_instr *instr)
-{
-    if (instr->op == _GWT_OP_STORE) return 1;
-    if (instr->op == _GWT_OP_COPY || instr->op == _GWT_OP_LOAD || instr->op == _GWT_OP_CONST)
-        return 0;
-    if (instr->op == _GWT_OP_WHERE) return 3;
-    return instr->op >= _GWT_OP_ADD ? 2 : 1;
-}
 
 // From values to registers, in one walk. A result never shares a register with its own operands:
 // the kernels may assume that they do not overlap.
 static void _gwt_plan_registers(_gwt_planner *p)
 {
-    _gwt_plan *plan = p->plan;
+    _gwt_program *program = &p->program;
     int *spare = _gwt_malloc(p->g, ((size_t)p->num_values + 1) * sizeof *spare), num_spare = 0;
-    for (int i = 0; i < plan->num_instrs; i++)
-        for (int k = 0; k < _gwt_instr_operands(&plan->instrs[i]); k++)
-            _gwt_plan_use(p, plan->instrs[i].arg[k], i);
-    for (int i = 0; spare && i < plan->num_instrs; i++) {
-        _gwt_instr *instr = &plan->instrs[i];
+    for (int i = 0; i < program->num_instrs; i++)
+        for (int k = 0; k < program->instrs[i].num_args; k++) {
+            int operand = program->operands[program->instrs[i].first + k];
+            if (operand >= 0) p->values[operand].last_use = i;
+        }
+    for (int i = 0; spare && i < program->num_instrs; i++) {
+        _gwt_instr *instr = &program->instrs[i];
         if (instr->op < _GWT_OP_STORE) {
-            int reg = num_spare ? spare[--num_spare] : plan->num_regs++;
+            int reg = num_spare ? spare[--num_spare] : program->num_regs++;
             p->values[instr->dst].reg = reg;
             instr->dst = reg;
         }
-        for (int k = 0; k < _gwt_instr_operands(instr); k++) {
-            if (instr->arg[k] < 0) continue;
-            _gwt_value *v = &p->values[instr->arg[k]];
+        for (int k = 0; k < instr->num_args; k++) {
+            int *operand = &program->operands[instr->first + k];
+            if (*operand < 0) continue;
+            _gwt_value *v = &p->values[*operand];
             if (v->last_use == i) spare[num_spare++] = v->reg, v->last_use = -1;
-            instr->arg[k] = v->reg;
+            *operand = v->reg;
         }
     }
     GWT_FREE(spare);
 }
 
-// ---- the whole
+// ---- programs
 
-// Whether storing this plane is copying it. A missing pixel must come out as the same raw value.
-static bool _gwt_plan_copies(const _gwt_plan *plan, const _gwt_node *n)
+// Whether storing this plane is copying it. A missing pixel must come out as the same raw value,
+// and there must be pixels everywhere.
+static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_node *n, int frame)
 {
-    uint64_t raw = 0;
-    if (n->op != _GWT_OP_LOAD || n->dtype != plan->dtype) return false;
+    const _gwt_program *to = &p->program;
+    const _gwt_frame *f = &to->frames[frame];
+    uint64_t raw = 0, nan = 0;
+    if (n->op != _GWT_OP_LOAD || n->dtype != to->dtype) return false;
+    if (f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width) return false;
     if (n->masked && _gwt_raw(n->dtype, n->imm[0], &raw))
-        return plan->has_nodata && raw == plan->nodata_raw;
-    return _gwt_dtype_integer(n->dtype) || !plan->has_nodata || isnan(plan->nodata);
+        return to->has_nodata && raw == to->nodata_raw;
+    _gwt_raw(n->dtype, (double)NAN, &nan);
+    return _gwt_dtype_integer(n->dtype) || to->nodata_raw == nan;
 }
 
 static void _gwt_plan_plane(_gwt_planner *p, const _gwt_node *root, int plane)
 {
-    if (!root) return;
-    if (_gwt_plan_copies(p->plan, root)) {
-        _gwt_instr *copy = _gwt_plan_emit(
-            p, (_gwt_instr){ .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane });
+    int frame = 0;
+    if (!root || _gwt_failed(p->g)) return;
+    root = _gwt_plan_resolve(p, root, &frame);
+    if (_gwt_plan_copies(p, root, frame)) {
+        _gwt_instr *copy = _gwt_plan_emit(p, (_gwt_instr){ .op = _GWT_OP_COPY, .dtype = root->dtype,
+                                                           .dst = plane, .frame = frame });
         if (copy) _gwt_plan_bind(p, copy, root);
         return;
     }
-    _gwt_plan_tree(p, root);
-    if (_gwt_failed(p->g)) return;
-    int value = p->by_node[_gwt_node_slot(p, root)].value;
-    _gwt_plan_emit(p, (_gwt_instr){ .op = _GWT_OP_STORE, .dst = plane, .arg = { value } });
+    int value = _gwt_plan_tree(p, root, frame), first = p->program.num_operands;
+    _gwt_plan_operand(p, value);
+    _gwt_plan_emit(
+        p, (_gwt_instr){ .op = _GWT_OP_STORE, .dst = plane, .first = first, .num_args = 1 });
 }
+
+static void _gwt_program_free(_gwt_program *program)
+{
+    GWT_FREE(program->instrs);
+    GWT_FREE(program->operands);
+    GWT_FREE(program->consts);
+    GWT_FREE(program->frames);
+    GWT_FREE(program->reads);
+}
+
+static int _gwt_plan_add_stage(_gwt_plan *plan, _gwt_stage stage)
+{
+    if (!_gwt_grow(plan->g, &plan->stages, plan->num_stages, &plan->room_stages, sizeof stage)) {
+        _gwt_program_free(&stage.program);
+        return -1;
+    }
+    plan->stages[plan->num_stages] = stage;
+    return plan->num_stages++;
+}
+
+// Plan the program that stores these planes, after the stages it needs. Returns its stage.
+// While it is planned its views carry the number -1 - depth, so that those of stages planned in
+// between stay apart.
+static int _gwt_plan_program(_gwt_plan *plan, const _gwt_node *const *planes, int n, int64_t width,
+                             int64_t height, gwt_dtype dtype, gwt_optional nodata)
+{
+    _gwt_planner p = { .g = plan->g, .plan = plan, .stage = -1 - plan->depth, .width = width,
+                       .height = height };
+    p.program.dtype = dtype;
+    p.program.has_nodata = nodata.set;
+    _gwt_raw(dtype, nodata.set ? nodata.value : (double)NAN, &p.program.nodata_raw);
+    _gwt_plan_frame(&p, (_gwt_frame){ .bottom = height, .right = width });
+    if (plan->depth++ > _GWT_PLAN_DEPTH)
+        _gwt_fail(plan->g, GWT_E_UNSUPPORTED, "more than %d windows within windows",
+                  _GWT_PLAN_DEPTH);
+    for (int i = 0; i < n; i++) _gwt_plan_plane(&p, planes[i], i);
+    if (!_gwt_failed(p.g)) _gwt_plan_registers(&p);
+    plan->depth--;
+    GWT_FREE(p.values);
+    GWT_FREE(p.operands);
+    GWT_FREE(p.by_key);
+    GWT_FREE(p.seen);
+    int stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .program = p.program, .num_planes = n,
+                                                        .width = width, .height = height });
+    for (int i = 0; i < plan->num_views; i++)
+        if (plan->views[i].stage == p.stage) plan->views[i].stage = stage;
+    return stage;
+}
+
+// ---- steps
+
+// The rows or columns of its input that a step needs for first..last of its own, along one axis.
+// RESAMPLE maps the centre of a cell by scale and origin and takes `reach` cells around it.
+static void _gwt_step_needs(const _gwt_step *s, int axis, double *first, double *last)
+{
+    double scale = s->scale[axis], origin = s->origin[axis];
+    *first = floor((*first + 0.5) * scale + origin) - (double)s->reach[axis];
+    *last = floor((*last + 0.5) * scale + origin) + (double)s->reach[axis];
+}
+
+// Where a step's planes can be fetched from: its stage, planned when first asked for, after the
+// program that stores its operands. Steps on the same operands share that.
+static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stage, int *plane)
+{
+    const _gwt_step *step = node->step;
+    int input = -1;
+    *plane = (int)node->band;
+    for (int i = 0; i < plan->num_stages; i++) {
+        const _gwt_step *other = plan->stages[i].step;
+        if (other == step) return *stage = i, true;
+        if (other && other->num_args == step->num_args
+            && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
+            input = plan->stages[i].input;
+    }
+    if (input < 0)
+        input = _gwt_plan_program(plan, step->args, step->num_args, step->in_width, step->in_height,
+                                  GWT_FLOAT64, (gwt_optional){ 0 });
+    if (_gwt_failed(plan->g)) return false;
+    *stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step,
+                                                     .input = input,
+                                                     .num_planes = step->num_planes,
+                                                     .width = step->width,
+                                                     .height = step->height });
+    return *stage >= 0;
+}
+
+// ---- how far things reach, for the cache: an upper bound on the pieces that will read a tile
+
+static void _gwt_reach_add(_gwt_reach *to, bool *reached, _gwt_reach r)
+{
+    if (!*reached) {
+        *to = r;
+    } else if (to->scale == r.scale) {
+        to->before = fmin(to->before, r.before), to->after = fmax(to->after, r.after);
+    } else {
+        to->scale = 0;      // read in two scales at once: no bound is kept
+    }
+    *reached = true;
+}
+
+static _gwt_reach _gwt_reach_moved(_gwt_reach r, int64_t by)
+{
+    return (_gwt_reach){ r.scale, r.before + (double)by, r.after + (double)by };
+}
+
+static _gwt_reach _gwt_reach_step(_gwt_reach r, const _gwt_step *s, int axis)
+{
+    double scale = s->scale[axis], reach = (double)s->reach[axis] + 1;
+    return (_gwt_reach){ r.scale * scale, r.before * scale + s->origin[axis] - reach,
+                         r.after * scale + s->origin[axis] + scale + reach };
+}
+
+static void _gwt_plan_reach_program(_gwt_plan *plan, const _gwt_stage *s)
+{
+    const _gwt_program *program = &s->program;
+    for (int i = 0; i < program->num_reads; i++) {
+        const _gwt_read *r = &program->reads[i];
+        const _gwt_frame *f = &program->frames[r->frame];
+        _gwt_stage *stage = r->fetch ? &plan->stages[r->from] : NULL;
+        _gwt_view_plan *view = r->fetch ? NULL : &plan->views[r->from];
+        bool *reached = r->fetch ? &stage->reached : &view->reached, first = *reached;
+        _gwt_reach_add(r->fetch ? &stage->y : &view->y, &first, _gwt_reach_moved(s->y, f->row));
+        _gwt_reach_add(r->fetch ? &stage->x : &view->x, reached, _gwt_reach_moved(s->x, f->col));
+    }
+}
+
+static void _gwt_plan_reach(_gwt_plan *plan)
+{
+    _gwt_stage *last = &plan->stages[plan->num_stages - 1];
+    last->y = last->x = (_gwt_reach){ 1, 0, 0 };
+    for (int i = plan->num_stages - 1; i >= 0; i--) {
+        _gwt_stage *s = &plan->stages[i];
+        if (!s->step) {
+            _gwt_plan_reach_program(plan, s);
+            continue;
+        }
+        _gwt_stage *in = &plan->stages[s->input];
+        bool first = in->reached;
+        _gwt_reach_add(&in->y, &first, _gwt_reach_step(s->y, s->step, 0));
+        _gwt_reach_add(&in->x, &in->reached, _gwt_reach_step(s->x, s->step, 1));
+    }
+}
+
+// ---- the whole
 
 static void _gwt_plan_free(_gwt_plan *plan)
 {
     for (int i = 0; i < plan->num_views; i++) GWT_FREE(plan->views[i].bands);
+    for (int i = 0; i < plan->num_stages; i++) _gwt_program_free(&plan->stages[i].program);
     GWT_FREE(plan->views);
-    GWT_FREE(plan->consts);
-    GWT_FREE(plan->instrs);
+    GWT_FREE(plan->stages);
 }
 
 static bool _gwt_plan_make(_gwt_plan *plan, const gwt_array *a, gwt_dtype dtype,
                            gwt_optional nodata)
 {
-    gwt *g = a->g;
-    _gwt_planner p = { .g = g, .plan = plan };
-    *plan = (_gwt_plan){ .g = g, .dtype = dtype, .width = a->geo.width, .height = a->geo.height,
-                         .num_planes = (int)_gwt_num_planes(a), .has_nodata = nodata.set,
-                         .nodata = nodata.set ? nodata.value : (double)NAN };
-    _gwt_raw(dtype, plan->nodata, &plan->nodata_raw);
-    for (int i = 0; i < plan->num_planes && !_gwt_failed(g); i++)
-        _gwt_plan_plane(&p, a->planes[i], i);
-    for (int i = 0; i < plan->num_instrs && !_gwt_failed(g); i++) {
-        _gwt_instr *instr = &plan->instrs[i];
-        if (instr->op != _GWT_OP_LOAD) continue;
-        const _gwt_node *load = p.values[instr->dst].node;
-        _gwt_plan_bind(&p, instr, load);
-        instr->masked = load->masked && _gwt_raw(load->dtype, load->imm[0], &instr->raw);
+    *plan = (_gwt_plan){ .g = a->g, .dtype = dtype, .width = a->geo.width, .height = a->geo.height,
+                         .num_planes = (int)_gwt_num_planes(a) };
+    _gwt_plan_program(plan, a->planes, plan->num_planes, plan->width, plan->height, dtype, nodata);
+    if (!_gwt_failed(a->g)) {
+        _gwt_plan_reach(plan);
+        return true;
     }
-    if (!_gwt_failed(g)) _gwt_plan_registers(&p);
-    GWT_FREE(p.values);
-    GWT_FREE(p.by_key);
-    GWT_FREE(p.by_node);
-    if (!_gwt_failed(g)) return true;
     _gwt_plan_free(plan);
     return false;
+}
+
+// >>step --------------------------------------------------------------------------------------
+// Operations that look at more than one pixel: from the planes of one stage to those of the next,
+// over rectangles. Every result depends on the pixels it is made of and on their places in the
+// image only, so that pieces may be cut anywhere.
+
+typedef struct _gwt_rect { int64_t row, col, rows, cols; } _gwt_rect;
+
+// What a stage filled for this piece: [plane][row][col] of rect.
+typedef struct _gwt_planes { double *data; size_t room; _gwt_rect rect; } _gwt_planes;
+
+// Memory that a step needs while it runs; grows to what is asked for and stays.
+typedef struct _gwt_work { double *data; size_t room; } _gwt_work;
+
+static double *_gwt_work_room(gwt *g, _gwt_work *w, size_t doubles)
+{
+    if (doubles <= w->room) return w->data;
+    _gwt_aligned_free(w->data);
+    w->room = 0;
+    w->data = doubles < SIZE_MAX / 16 ? _gwt_aligned(g, doubles * sizeof *w->data) : NULL;
+    if (w->data) w->room = doubles;
+    return w->data;
+}
+
+static const double *_gwt_planes_row(const _gwt_planes *p, int plane, int64_t row)
+{
+    return p->data + (plane * p->rect.rows + row - p->rect.row) * p->rect.cols;
+}
+
+// Mirrored at the edges with the edge repeated: .. 1 0 | 0 1 .. n-1 | n-1 n-2 ..
+static int64_t _gwt_reflect(int64_t i, int64_t n)
+{
+    i %= 2 * n;
+    if (i < 0) i += 2 * n;
+    return i < n ? i : 2 * n - 1 - i;
+}
+
+static int64_t _gwt_floor_mod(int64_t a, int64_t b)
+{
+    int64_t r = a % b;
+    return r < 0 ? r + b : r;
+}
+
+// ---- moving windows
+// Sums, minima and maxima over w x w cells in a time per pixel that does not depend on w: first
+// along rows, then along columns, each with the blocks of van Herk (1992) and Gil and Werman
+// (1993): with running results backwards (S) and forwards (P) within blocks of w, the window that
+// begins at i is S[i] joined with P[i + w - 1]. The blocks lie at multiples of w in the image, not
+// in the piece: the same additions in the same order wherever a piece begins.
+
+typedef enum _gwt_join { _GWT_JOIN_SUM, _GWT_JOIN_MIN, _GWT_JOIN_MAX } _gwt_join;
+
+static void _gwt_join_rows(_gwt_join join, double *restrict to, const double *restrict a,
+                           const double *restrict b, size_t n)
+{
+    if (join == _GWT_JOIN_SUM) for (size_t i = 0; i < n; i++) to[i] = a[i] + b[i];
+    else if (join == _GWT_JOIN_MIN)
+        for (size_t i = 0; i < n; i++) to[i] = b[i] < a[i] ? b[i] : a[i];
+    else for (size_t i = 0; i < n; i++) to[i] = b[i] > a[i] ? b[i] : a[i];
+}
+
+static double _gwt_join_two(_gwt_join join, double a, double b)
+{
+    if (join == _GWT_JOIN_SUM) return a + b;
+    return (join == _GWT_JOIN_MIN) == (b < a) ? b : a;
+}
+
+// Windows of w along a line of n + w - 1 values, of which the first has index `first` in the image.
+static void _gwt_window_line(_gwt_join join, const double *v, int64_t first, int64_t n, int64_t w,
+                             double *back, double *to)
+{
+    int64_t all = n + w - 1;
+    double ahead = 0;
+    for (int64_t i = all - 1; i >= 0; i--) {
+        bool ends = i == all - 1 || _gwt_floor_mod(first + i + 1, w) == 0;
+        back[i] = ends ? v[i] : _gwt_join_two(join, v[i], back[i + 1]);
+    }
+    for (int64_t j = 0; j < all; j++) {
+        bool begins = j == 0 || _gwt_floor_mod(first + j, w) == 0;
+        ahead = begins ? v[j] : _gwt_join_two(join, ahead, v[j]);
+        int64_t i = j - w + 1;
+        if (i < 0) continue;
+        to[i] = _gwt_floor_mod(first + i, w) == 0 ? back[i] : _gwt_join_two(join, back[i], ahead);
+    }
+}
+
+// The same down the columns of n + w - 1 rows of `cols` values; `back` has as much room as `v`,
+// `ahead` one row more than one.
+static void _gwt_window_columns(_gwt_join join, const double *v, int64_t first, int64_t n,
+                                int64_t w, size_t cols, double *back, double *ahead, double *to)
+{
+    int64_t all = n + w - 1;
+    double *now = ahead, *next = ahead + cols;
+    for (int64_t i = all - 1; i >= 0; i--) {
+        const double *row = v + (size_t)i * cols;
+        bool ends = i == all - 1 || _gwt_floor_mod(first + i + 1, w) == 0;
+        if (ends) memcpy(back + (size_t)i * cols, row, cols * sizeof *row);
+        else
+            _gwt_join_rows(join, back + (size_t)i * cols, row, back + (size_t)(i + 1) * cols, cols);
+    }
+    for (int64_t j = 0; j < all; j++) {
+        const double *row = v + (size_t)j * cols;
+        bool begins = j == 0 || _gwt_floor_mod(first + j, w) == 0;
+        if (begins) memcpy(next, row, cols * sizeof *row);
+        else _gwt_join_rows(join, next, now, row, cols);
+        double *swap = now;
+        now = next, next = swap;
+        int64_t i = j - w + 1;
+        if (i < 0) continue;
+        double *d = to + (size_t)i * cols;
+        if (_gwt_floor_mod(first + i, w) == 0) memcpy(d, back + (size_t)i * cols, cols * sizeof *d);
+        else _gwt_join_rows(join, d, back + (size_t)i * cols, now, cols);
+    }
+}
+
+// What is summed of a cell; missing cells count nothing.
+typedef enum _gwt_term { _GWT_TERM_VALUE, _GWT_TERM_SQUARE, _GWT_TERM_VALID } _gwt_term;
+
+static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join join)
+{
+    double none = join == _GWT_JOIN_SUM ? 0 : join == _GWT_JOIN_MIN ? INFINITY : -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        double x = v[i], used = term == _GWT_TERM_VALUE ? x : term == _GWT_TERM_SQUARE ? x * x : 1;
+        v[i] = x != x ? none : used;
+    }
+}
+
+// One row of the image with the window's margin on both sides, mirrored.
+static void _gwt_window_mirror(const _gwt_planes *in, const _gwt_step *s, int64_t row,
+                               const _gwt_rect *q, double *to)
+{
+    int64_t h = s->reach[1];
+    const double *from = _gwt_planes_row(in, 0, _gwt_reflect(row, s->in_height)) - in->rect.col;
+    for (int64_t i = 0; i < q->cols + 2 * h; i++)
+        to[i] = from[_gwt_reflect(q->col - h + i, s->in_width)];
+}
+
+// One quantity over all windows of the rectangle. `work` has room for 2 * (rows + w) rows of
+// q->cols, 2 more, and 2 lines.
+static void _gwt_window_joined(const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
+                               _gwt_term term, _gwt_join join, double *work, double *to)
+{
+    int64_t h = s->reach[0], w = 2 * h + 1, rows = q->rows + w - 1;
+    size_t cols = (size_t)q->cols, line = cols + (size_t)w - 1;
+    double *across = work, *back = across + (size_t)rows * cols,
+           *ahead = back + (size_t)rows * cols;
+    double *mirrored = ahead + 2 * cols, *back_line = mirrored + line;
+    for (int64_t i = 0; i < rows; i++) {
+        _gwt_window_mirror(in, s, q->row - h + i, q, mirrored);
+        _gwt_window_terms(mirrored, (int64_t)line, term, join);
+        _gwt_window_line(join, mirrored, q->col - h, q->cols, w, back_line,
+                         across + (size_t)i * cols);
+    }
+    _gwt_window_columns(join, across, q->row - h, q->rows, w, cols, back, ahead, to);
+}
+
+static bool _gwt_any_missing(const _gwt_planes *p)
+{
+    size_t n = (size_t)(p->rect.rows * p->rect.cols);
+    int missing = 0;
+    for (size_t i = 0; i < n; i++) missing |= p->data[i] != p->data[i];
+    return missing != 0;
+}
+
+// mean = S1 / n; var = (n S2 - S1 S1) / (n n), with sums of values and of squares.
+static void _gwt_window_moments(int stat, double *out, const double *squares, const double *counts,
+                                double count, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double c = counts ? counts[i] : count, mean = out[i] / c;
+        if (stat == GWT_SUM) {
+            out[i] = c > 0 ? out[i] : (double)NAN;
+        } else if (stat == GWT_MEAN) {
+            out[i] = mean;
+        } else {
+            double var = (c * squares[i] - out[i] * out[i]) / (c * c);
+            var = var < 0 ? 0 : var;
+            out[i] = stat == GWT_STD ? sqrt(var) : var;
+        }
+    }
+}
+
+static int _gwt_compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Percentile p of n sorted values by linear interpolation, numpy's default.
+static double _gwt_percentile_sorted(const double *v, size_t n, double p)
+{
+    if (n == 0) return (double)NAN;
+    double at = (double)(n - 1) * (p / 100), part = at - floor(at);
+    size_t lo = (size_t)at, hi = lo + 1 < n ? lo + 1 : lo;
+    return part < 0.5 ? v[lo] + (v[hi] - v[lo]) * part : v[hi] - (v[hi] - v[lo]) * (1 - part);
+}
+
+static void _gwt_window_percentiles(const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
+                                    double *work, double *to)
+{
+    int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
+    double *rows = work, *values = rows + w * line;
+    for (int64_t i = 0; i < q->rows; i++) {
+        for (int64_t k = 0; k < w; k++)
+            if (i == 0 || k == w - 1)
+                _gwt_window_mirror(in, s, q->row - h + i + k, q, rows + (i + k) % w * line);
+        for (int64_t c = 0; c < q->cols; c++) {
+            size_t n = 0;
+            for (int64_t k = 0; k < w; k++)
+                for (int64_t j = c; j < c + w; j++)
+                    if (!isnan(rows[k * line + j])) values[n++] = rows[k * line + j];
+            qsort(values, n, sizeof *values, _gwt_compare_doubles);
+            to[i * q->cols + c] = _gwt_percentile_sorted(values, n, s->parameter);
+        }
+    }
+}
+
+static bool _gwt_step_window(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
+                             _gwt_work *work)
+{
+    const _gwt_rect *q = &out->rect;
+    int64_t w = 2 * s->reach[0] + 1;
+    size_t cols = (size_t)q->cols, n = (size_t)q->rows * cols, line = cols + (size_t)w;
+    size_t rows = 2 * ((size_t)q->rows + (size_t)w) * cols,
+           sort = (size_t)(w * w) + (size_t)w * line;
+    double *to = _gwt_work_room(g, work, 2 * n + rows + 2 * cols + 2 * line + sort);
+    if (!to) return false;
+    double *squares = to, *counts = squares + n, *room = counts + n;
+    if (s->method == GWT_PERCENTILE) {
+        _gwt_window_percentiles(s, in, q, room, out->data);
+        return true;
+    }
+    bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN;
+    if (missing) _gwt_window_joined(s, in, q, _GWT_TERM_VALID, _GWT_JOIN_SUM, room, counts);
+    if (least || s->method == GWT_MAX) {
+        _gwt_window_joined(s, in, q, _GWT_TERM_VALUE, least ? _GWT_JOIN_MIN : _GWT_JOIN_MAX, room,
+                           out->data);
+        for (size_t i = 0; missing && i < n; i++) if (counts[i] == 0) out->data[i] = (double)NAN;
+        return true;
+    }
+    if (s->method == GWT_COUNT) {
+        _gwt_window_joined(s, in, q, _GWT_TERM_VALID, _GWT_JOIN_SUM, room, out->data);
+        return true;
+    }
+    _gwt_window_joined(s, in, q, _GWT_TERM_VALUE, _GWT_JOIN_SUM, room, out->data);
+    if (s->method == GWT_STD || s->method == GWT_VAR)
+        _gwt_window_joined(s, in, q, _GWT_TERM_SQUARE, _GWT_JOIN_SUM, room, squares);
+    _gwt_window_moments(s->method, out->data, squares, missing ? counts : NULL, (double)(w * w), n);
+    return true;
+}
+
+// ---- resampling
+// GDAL's rules (warper): the kernel is centred on the centre of the new cell and stretched by the
+// ratio of the cells when the new one is larger; weights of missing cells are left out and the
+// rest made to sum to one.
+
+// The cells of one axis that make up one new cell: n from `first` on, with weights.
+typedef struct _gwt_taps { int64_t first; int n; const double *weight; bool inside; } _gwt_taps;
+
+static double _gwt_kernel_weight(int method, double d)
+{
+    d = fabs(d);
+    if (method == GWT_BILINEAR) return d < 1 ? 1 - d : 0;
+    // Keys (1981), a = -0.5
+    if (d < 1) return (1.5 * d - 2.5) * d * d + 1;
+    return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
+}
+
+static int _gwt_taps_max(const _gwt_step *s, int axis)
+{
+    return 2 * (int)s->reach[axis] + 2;
+}
+
+// Weights of the cells for new cell i along an axis into `weight`.
+static _gwt_taps _gwt_taps_of(const _gwt_step *s, int method, int axis, int64_t i, double *weight)
+{
+    double scale = s->scale[axis], at = ((double)i + 0.5) * scale + s->origin[axis];
+    double stretch = scale > 1 ? scale : 1, radius = method == GWT_CUBIC ? 2 * stretch : stretch;
+    double from = method == GWT_AVERAGE ? at - scale / 2 : at - radius;
+    double to = method == GWT_AVERAGE ? at + scale / 2 : at + radius;
+    int64_t size = axis == 0 ? s->in_height : s->in_width, first, last;
+    if (method == GWT_NEAREST) {
+        first = last = (int64_t)floor(at + 1e-10);
+    } else if (method == GWT_AVERAGE) {
+        first = (int64_t)floor(from + 1e-8), last = (int64_t)ceil(to - 1e-8) - 1;
+    } else {
+        first = (int64_t)ceil(from - 0.5), last = (int64_t)floor(to - 0.5);
+    }
+    bool inside = first >= 0 && last < size;
+    first = _gwt_max64(first, 0), last = _gwt_min64(last, size - 1);
+    for (int64_t k = first; k <= last; k++) {
+        double w = 1;
+        if (method == GWT_AVERAGE) w = fmin(to, (double)k + 1) - fmax(from, (double)k);
+        else if (method != GWT_NEAREST)
+            w = _gwt_kernel_weight(method, ((double)k + 0.5 - at) / stretch);
+        weight[k - first] = w;
+    }
+    return (_gwt_taps){ first, last < first ? 0 : (int)(last - first + 1), weight, inside };
+}
+
+static double _gwt_resample_cell(const _gwt_planes *in, int plane, const _gwt_taps *y,
+                                 const _gwt_taps *x)
+{
+    double sum = 0, weights = 0;
+    for (int i = 0; i < y->n; i++) {
+        const double *row = _gwt_planes_row(in, plane, y->first + i) + x->first - in->rect.col;
+        for (int j = 0; j < x->n; j++) {
+            double w = y->weight[i] * x->weight[j];
+            if (row[j] != row[j] || w == 0) continue;
+            sum += w * row[j];
+            weights += w;
+        }
+    }
+    return fabs(weights) > 1e-12 ? sum / weights : (double)NAN;
+}
+
+// Bilinear and cubic say missing where the cell under the centre is.
+static bool _gwt_resample_hole(const _gwt_step *s, const _gwt_planes *in, int plane, int64_t row,
+                               int64_t col)
+{
+    int64_t y = (int64_t)floor(((double)row + 0.5) * s->scale[0] + s->origin[0] + 1e-10);
+    int64_t x = (int64_t)floor(((double)col + 0.5) * s->scale[1] + s->origin[1] + 1e-10);
+    if (y < 0 || y >= s->in_height || x < 0 || x >= s->in_width) return true;
+    return isnan(_gwt_planes_row(in, plane, y)[x - in->rect.col]);
+}
+
+static bool _gwt_step_resample(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
+                               _gwt_work *work)
+{
+    const _gwt_rect *q = &out->rect;
+    int method = s->method, most_y = _gwt_taps_max(s, 0), most_x = _gwt_taps_max(s, 1);
+    size_t weights = (size_t)q->cols * (size_t)most_x,
+           taps = ((size_t)q->cols * sizeof(_gwt_taps) + 7) / 8;
+    double *room = _gwt_work_room(g, work, 2 * (weights + taps) + 2 * (size_t)most_y);
+    if (!room) return false;
+    double *wx = room, *wx2 = wx + weights, *wy = wx2 + weights, *wy2 = wy + most_y;
+    _gwt_taps *x = (_gwt_taps *)(void *)(wy2 + most_y),
+              *x2 = (_gwt_taps *)(void *)(wy2 + most_y + taps);
+    // A cubic kernel that is not stretched falls back to bilinear where it leaves the image.
+    bool falls_back = method == GWT_CUBIC && s->scale[0] <= 1 && s->scale[1] <= 1;
+    for (int64_t c = 0; c < q->cols; c++) {
+        x[c] = _gwt_taps_of(s, method, 1, q->col + c, wx + c * most_x);
+        if (falls_back) x2[c] = _gwt_taps_of(s, GWT_BILINEAR, 1, q->col + c, wx2 + c * most_x);
+    }
+    for (int64_t r = 0; r < q->rows; r++) {
+        _gwt_taps y = _gwt_taps_of(s, method, 0, q->row + r, wy), y2 = { 0 };
+        if (falls_back) y2 = _gwt_taps_of(s, GWT_BILINEAR, 0, q->row + r, wy2);
+        for (int64_t c = 0; c < q->cols; c++) {
+            bool back = falls_back && !(y.inside && x[c].inside);
+            double v = _gwt_resample_cell(in, 0, back ? &y2 : &y, back ? &x2[c] : &x[c]);
+            if ((method == GWT_BILINEAR || method == GWT_CUBIC)
+                && _gwt_resample_hole(s, in, 0, q->row + r, q->col + c))
+                v = (double)NAN;
+            out->data[r * q->cols + c] = v;
+        }
+    }
+    return true;
+}
+
+// ---- a user's function
+
+static bool _gwt_step_apply(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
+                            _gwt_work *work)
+{
+    const _gwt_rect *q = &out->rect;
+    int64_t h = s->reach[0], rows = q->rows + 2 * h, cols = q->cols + 2 * h;
+    double *halo = _gwt_work_room(g, work, (size_t)(rows * cols) * (size_t)s->num_args);
+    if (!halo) return false;
+    for (int p = 0; p < s->num_args; p++)
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t c = 0; c < cols; c++) {
+                int64_t y = q->row - h + r, x = q->col - h + c;
+                bool in_image = y >= 0 && y < s->in_height && x >= 0 && x < s->in_width;
+                halo[(p * rows + r) * cols + c] =
+                    in_image ? _gwt_planes_row(in, p, y)[x - in->rect.col] : (double)NAN;
+            }
+    gwt_kernel k = { .g = g, .row = q->row, .col = q->col, .rows = q->rows, .cols = q->cols,
+                     .halo = (int)h, .planes_in = s->num_args, .planes_out = s->num_planes,
+                     .in = halo, .out = out->data };
+    int code = s->fn(&k, s->user);
+    if (code == 0) return true;
+    _gwt_fail(g, GWT_E_USER, "the kernel for rows %lld..%lld, columns %lld..%lld returned %d",
+              (long long)q->row, (long long)(q->row + q->rows - 1), (long long)q->col,
+              (long long)(q->col + q->cols - 1), code);
+    return false;
+}
+
+static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
+                          _gwt_work *work)
+{
+    if (s->kind == _GWT_STEP_WINDOW) return _gwt_step_window(g, s, in, out, work);
+    if (s->kind == _GWT_STEP_RESAMPLE) return _gwt_step_resample(g, s, in, out, work);
+    return _gwt_step_apply(g, s, in, out, work);
 }
 
 // >>vm ----------------------------------------------------------------------------------------
@@ -4150,8 +5454,6 @@ static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype
 
 // ---- one piece
 
-typedef struct _gwt_rect { int64_t row, col, rows, cols; } _gwt_rect;
-
 // Where output samples go: sample (plane, row, col) of the piece at
 // base + plane * plane_bytes + row * row_bytes + col * step * (bytes of a sample).
 typedef struct _gwt_target { char *base; size_t plane_bytes, row_bytes, step; } _gwt_target;
@@ -4165,43 +5467,118 @@ typedef struct _gwt_view {
 // One worker's memory for running pieces of one plan.
 typedef struct _gwt_scratch {
     double *regs;
-    size_t strip;               // doubles in a register
     _gwt_view *views;
+    _gwt_rect *needs;           // of each view, what this piece reads of the source
+    _gwt_planes *stages;
     _gwt_tile **tiles;
     size_t room;
     int64_t num_tiles;          // pinned now
+    _gwt_work work;
     bool missing;               // an integer output had missing pixels and no nodata
 } _gwt_scratch;
 
-static size_t _gwt_vm_strip(const _gwt_plan *plan)
+// Doubles in a register, so that all of a program's stay in the first-level cache.
+static size_t _gwt_vm_strip(const _gwt_program *program)
 {
-    size_t regs = (size_t)(plan->num_regs > 0 ? plan->num_regs : 1);
+    size_t regs = (size_t)(program->num_regs > 0 ? program->num_regs : 1);
     size_t n = _GWT_STRIP_BYTES / (regs * sizeof(double)) & ~(size_t)63;
     return n < _GWT_STRIP_MIN ? _GWT_STRIP_MIN : n > _GWT_STRIP_MAX ? _GWT_STRIP_MAX : n;
 }
 
 static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
 {
-    x->strip = _gwt_vm_strip(plan);
-    x->regs = _gwt_aligned(plan->g, x->strip * (size_t)plan->num_regs * sizeof(double));
+    size_t regs = 0;
+    for (int i = 0; i < plan->num_stages; i++) {
+        const _gwt_program *program = &plan->stages[i].program;
+        size_t n = _gwt_vm_strip(program) * (size_t)program->num_regs;
+        regs = n > regs ? n : regs;
+    }
+    x->regs = _gwt_aligned(plan->g, regs * sizeof(double));
     x->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->views);
-    return x->regs && x->views;
+    x->needs = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->needs);
+    x->stages = _gwt_calloc(plan->g, (size_t)plan->num_stages, sizeof *x->stages);
+    return x->regs && x->views && x->needs && x->stages;
 }
 
-static void _gwt_scratch_end(_gwt_scratch *x)
+static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
 {
+    for (int i = 0; x->stages && i < plan->num_stages; i++) _gwt_aligned_free(x->stages[i].data);
     _gwt_aligned_free(x->regs);
+    _gwt_aligned_free(x->work.data);
     GWT_FREE(x->views);
+    GWT_FREE(x->needs);
+    GWT_FREE(x->stages);
     GWT_FREE(x->tiles);
 }
+
+// ---- what each stage must fill
+
+static bool _gwt_rect_empty(const _gwt_rect *r) { return r->rows <= 0 || r->cols <= 0; }
+
+static void _gwt_rect_join(_gwt_rect *to, const _gwt_rect *r)
+{
+    if (_gwt_rect_empty(r)) return;
+    if (_gwt_rect_empty(to)) {
+        *to = *r;
+        return;
+    }
+    int64_t bottom = _gwt_max64(to->row + to->rows, r->row + r->rows);
+    int64_t right = _gwt_max64(to->col + to->cols, r->col + r->cols);
+    to->row = _gwt_min64(to->row, r->row), to->col = _gwt_min64(to->col, r->col);
+    to->rows = bottom - to->row, to->cols = right - to->col;
+}
+
+// The part of r that a frame shows, in the place it is read from.
+static _gwt_rect _gwt_frame_rect(const _gwt_frame *f, const _gwt_rect *r)
+{
+    int64_t top = _gwt_max64(r->row, f->top), left = _gwt_max64(r->col, f->left);
+    int64_t bottom = _gwt_min64(r->row + r->rows, f->bottom);
+    int64_t right = _gwt_min64(r->col + r->cols, f->right);
+    return (_gwt_rect){ top + f->row, left + f->col, bottom - top, right - left };
+}
+
+static void _gwt_needs_of_step(const _gwt_step *s, const _gwt_rect *r, _gwt_rect *in)
+{
+    double y0 = (double)r->row, y1 = (double)(r->row + r->rows - 1);
+    double x0 = (double)r->col, x1 = (double)(r->col + r->cols - 1);
+    if (_gwt_rect_empty(r)) return;
+    _gwt_step_needs(s, 0, &y0, &y1);
+    _gwt_step_needs(s, 1, &x0, &x1);
+    y0 = fmax(y0, 0), x0 = fmax(x0, 0);
+    y1 = fmin(y1, (double)(s->in_height - 1)), x1 = fmin(x1, (double)(s->in_width - 1));
+    if (y1 < y0 || x1 < x0) return;
+    _gwt_rect need = { (int64_t)y0, (int64_t)x0, (int64_t)(y1 - y0) + 1, (int64_t)(x1 - x0) + 1 };
+    _gwt_rect_join(in, &need);
+}
+
+// From the piece of the output backwards to the rectangles of all stages and views.
+static void _gwt_vm_needs(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *piece)
+{
+    for (int i = 0; i < plan->num_stages; i++) x->stages[i].rect = (_gwt_rect){ 0 };
+    for (int i = 0; i < plan->num_views; i++) x->needs[i] = (_gwt_rect){ 0 };
+    x->stages[plan->num_stages - 1].rect = *piece;
+    for (int i = plan->num_stages - 1; i >= 0; i--) {
+        const _gwt_stage *s = &plan->stages[i];
+        const _gwt_rect *r = &x->stages[i].rect;
+        if (s->step) _gwt_needs_of_step(s->step, r, &x->stages[s->input].rect);
+        for (int k = 0; k < s->program.num_reads; k++) {
+            const _gwt_read *read = &s->program.reads[k];
+            _gwt_rect need = _gwt_frame_rect(&s->program.frames[read->frame], r);
+            _gwt_rect_join(read->fetch ? &x->stages[read->from].rect : &x->needs[read->from],
+                           &need);
+        }
+    }
+}
+
+// ---- reading
 
 // Samples of `slot` in row `row`, from column `col` on: as many as lie in one tile, at most n.
 static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, int slot,
                                  int64_t row, int64_t col, size_t n, size_t *run)
 {
     const _gwt_source *s = vp->source;
-    int64_t tr = row / s->tile_h, tc = col / s->tile_w, r = row - tr * s->tile_h,
-            c = col - tc * s->tile_w;
+    int64_t tr = row / s->tile_h, tc = col / s->tile_w;
+    int64_t r = row - tr * s->tile_h, c = col - tc * s->tile_w;
     int64_t plane = s->planar ? slot : 0;
     const _gwt_tile *t =
         v->tiles[(plane * v->down + tr - v->first_row) * v->across + tc - v->first_col];
@@ -4211,17 +5588,46 @@ static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, i
          + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
 }
 
-static void _gwt_vm_load(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
-                         const _gwt_rect *r)
+// Load n samples of one row of a view, wherever tiles end.
+static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
+                             int64_t row, int64_t col, size_t n, double *to)
 {
-    double *to = x->regs + (size_t)in->dst * x->strip;
     const _gwt_view_plan *vp = &plan->views[in->view];
-    for (int64_t row = 0; row < r->rows; row++)
-        for (size_t run, done = 0; done < (size_t)r->cols; done += run, to += run) {
-            const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, r->row + row,
-                                             r->col + (int64_t)done, (size_t)r->cols - done, &run);
-            _gwt_loads[in->dtype](to, from, run, vp->source->step, in->masked, in->raw);
-        }
+    for (size_t run, done = 0; done < n; done += run, to += run) {
+        const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, row,
+                                         col + (int64_t)done, n - done, &run);
+        _gwt_loads[in->dtype](to, from, run, vp->source->step, in->masked, in->raw);
+    }
+}
+
+// Fetch n samples of one row of a plane that an earlier stage filled.
+static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64_t row, int64_t col,
+                              size_t n, double *to)
+{
+    const _gwt_planes *p = &x->stages[in->view];
+    int64_t at = (in->slot * p->rect.rows + row - p->rect.row) * p->rect.cols + col - p->rect.col;
+    memcpy(to, p->data + at, n * sizeof *to);
+}
+
+// LOAD and FETCH: what the frame shows of the strip; missing around it.
+static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, const _gwt_scratch *x,
+                         const _gwt_instr *in, const _gwt_rect *r, double *to)
+{
+    const _gwt_frame *f = &program->frames[in->frame];
+    for (int64_t row = r->row; row < r->row + r->rows; row++, to += r->cols) {
+        bool shown = row >= f->top && row < f->bottom;
+        int64_t left = shown ? _gwt_max64(r->col, f->left) : r->col + r->cols;
+        int64_t right = _gwt_min64(r->col + r->cols, f->right);
+        left = _gwt_min64(left, r->col + r->cols);
+        if (right < left) right = left;
+        size_t before = (size_t)(left - r->col), n = (size_t)(right - left);
+        _gwt_vm_fill(to, (double)NAN, before);
+        if (n > 0 && in->op == _GWT_OP_LOAD)
+            _gwt_vm_load_row(plan, x, in, row + f->row, left + f->col, n, to + before);
+        else if (n > 0)
+            _gwt_vm_fetch_row(x, in, row + f->row, left + f->col, n, to + before);
+        _gwt_vm_fill(to + before + n, (double)NAN, (size_t)r->cols - before - n);
+    }
 }
 
 #define X(name, ctype) \
@@ -4234,87 +5640,161 @@ static void _gwt_vm_load(const _gwt_plan *plan, const _gwt_scratch *x, const _gw
         else for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
     }
 X(1, uint8_t)
-X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
+X(2, uint16_t)
+X(4, uint32_t) X(8, uint64_t)
 #undef X
 
-    static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
-                             const _gwt_rect *r, char *to, const _gwt_target *target)
+    static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program,
+                             const _gwt_scratch *x, const _gwt_instr *in, const _gwt_rect *r,
+                             char *to, const _gwt_target *target)
 {
     size_t size = gwt_dtype_size(in->dtype);
+    const _gwt_frame *f = &program->frames[in->frame];
     const _gwt_view_plan *vp = &plan->views[in->view];
     for (int64_t row = 0; row < r->rows; row++)
         for (size_t run, done = 0; done < (size_t)r->cols; done += run) {
-            const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, r->row + row,
-                                             r->col + (int64_t)done, (size_t)r->cols - done, &run);
+            const char *from =
+                _gwt_view_run(&x->views[in->view], vp, in->slot, r->row + row + f->row,
+                              r->col + (int64_t)done + f->col, (size_t)r->cols - done, &run);
             char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
-            (size == 1   ? _gwt_copy_1
-             : size == 2 ? _gwt_copy_2
-             : size == 4 ? _gwt_copy_4
-                         : _gwt_copy_8)(d, from, run, target->step, vp->source->step);
+            size_t step = vp->source->step;
+            if (size == 1) _gwt_copy_1(d, from, run, target->step, step);
+            else if (size == 2) _gwt_copy_2(d, from, run, target->step, step);
+            else if (size == 4) _gwt_copy_4(d, from, run, target->step, step);
+            else _gwt_copy_8(d, from, run, target->step, step);
         }
 }
 
-static void _gwt_vm_store(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_instr *in,
+static void _gwt_vm_store(const _gwt_program *program, _gwt_scratch *x, const double *from,
                           const _gwt_rect *r, char *to, const _gwt_target *target)
 {
-    const double *from = x->regs + (size_t)in->arg[0] * x->strip;
     bool missing = false;
     for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
-        missing |=
-            _gwt_stores[plan->dtype](to, from, (size_t)r->cols, target->step, plan->nodata_raw);
-    if (missing && !plan->has_nodata && _gwt_dtype_integer(plan->dtype)) x->missing = true;
+        missing |= _gwt_stores[program->dtype](to, from, (size_t)r->cols, target->step,
+                                               program->nodata_raw);
+    if (missing && !program->has_nodata && _gwt_dtype_integer(program->dtype)) x->missing = true;
 }
 
-static void _gwt_vm_step(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
-                         size_t n)
+static const double *_gwt_vm_operand(const _gwt_program *program, const double *regs, size_t strip,
+                                     const _gwt_instr *in, int i)
 {
-    double *d = x->regs + (size_t)in->dst * x->strip;
-    const double *a[3];
-    for (int i = 0; i < 3; i++)
-        a[i] =
-            in->arg[i] < 0 ? &plan->consts[~in->arg[i]] : x->regs + (size_t)in->arg[i] * x->strip;
+    int operand = program->operands[in->first + i];
+    return operand < 0 ? &program->consts[~operand] : regs + (size_t)operand * strip;
+}
+
+// The values of a pixel lie one register apart. They are put in order by insertion as they come,
+// in the register of the first operand's copy: a time series is short.
+static void _gwt_vm_percentile(const _gwt_program *program, const double *regs, size_t strip,
+                               const _gwt_instr *in, double *d, size_t n)
+{
+    double few[64],
+        *values = in->num_args <= 64 ? few : GWT_MALLOC((size_t)in->num_args * sizeof *values);
+    for (size_t i = 0; i < n; i++) {
+        size_t count = 0;
+        for (int k = 0; values && k < in->num_args; k++) {
+            double v = _gwt_vm_operand(program, regs, strip, in, k)[i];
+            size_t at = count;
+            if (v != v) continue;
+            for (; at > 0 && values[at - 1] > v; at--) values[at] = values[at - 1];
+            values[at] = v;
+            count++;
+        }
+        d[i] = _gwt_percentile_sorted(values, count, in->imm[0]);
+    }
+    if (values != few) GWT_FREE(values);
+}
+
+static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip,
+                         const _gwt_instr *in, size_t n)
+{
+    const int *operand = program->operands + in->first;
+    const double *a[3] = { NULL };
+    double *d = regs + (size_t)in->dst * strip;
+    for (int i = 0; i < in->num_args && i < 3; i++)
+        a[i] = _gwt_vm_operand(program, regs, strip, in, i);
     switch (in->op) {
     case _GWT_OP_CONST: _gwt_vm_fill(d, in->imm[0], n); break;
     case _GWT_OP_MASK: _gwt_vm_mask(d, a[0], in->imm[0], n); break;
     case _GWT_OP_CLIP: _gwt_vm_clip(d, a[0], in->imm[0], in->imm[1], n); break;
     case _GWT_OP_CAST: _gwt_vm_cast(d, a[0], in->dtype, n); break;
     case _GWT_OP_WHERE: _gwt_vm_where(d, a[0], a[1], a[2], n); break;
+    case _GWT_OP_PERCENTILE: _gwt_vm_percentile(program, regs, strip, in, d, n); break;
     default:
         if (_gwt_unary_fns[in->op]) _gwt_unary_fns[in->op](d, a[0], n);
-        else _gwt_binary_fns[in->op](d, a[0], a[1], in->arg[0] < 0, in->arg[1] < 0, n);
+        else _gwt_binary_fns[in->op](d, a[0], a[1], operand[0] < 0, operand[1] < 0, n);
     }
 }
 
-// The program over one strip: r->rows * r->cols is at most scratch->strip. (row, col) is where the
-// strip begins within the target.
-static void _gwt_vm_run_strip(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *r,
-                              const _gwt_target *target, int64_t row, int64_t col)
+// The program over one strip: r->rows * r->cols is at most `strip`. (row, col) is where the strip
+// begins within the target.
+static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
+                              const _gwt_rect *r, const _gwt_target *target, int64_t row,
+                              int64_t col, size_t strip)
 {
-    size_t at =
-        (size_t)row * target->row_bytes + (size_t)col * target->step * gwt_dtype_size(plan->dtype);
-    for (int i = 0; i < plan->num_instrs; i++) {
-        const _gwt_instr *in = &plan->instrs[i];
+    size_t size = gwt_dtype_size(program->dtype), pixels = (size_t)(r->rows * r->cols);
+    size_t at = (size_t)row * target->row_bytes + (size_t)col * target->step * size;
+    for (int i = 0; i < program->num_instrs; i++) {
+        const _gwt_instr *in = &program->instrs[i];
         char *to = in->op >= _GWT_OP_STORE
                      ? target->base + at + (size_t)in->dst * target->plane_bytes
                      : NULL;
-        if (in->op == _GWT_OP_LOAD) _gwt_vm_load(plan, x, in, r);
-        else if (in->op == _GWT_OP_STORE) _gwt_vm_store(plan, x, in, r, to, target);
-        else if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, x, in, r, to, target);
-        else _gwt_vm_step(plan, x, in, (size_t)(r->rows * r->cols));
+        if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH)
+            _gwt_vm_read(plan, program, x, in, r, x->regs + (size_t)in->dst * strip);
+        else if (in->op == _GWT_OP_COPY)
+            _gwt_vm_copy(plan, program, x, in, r, to, target);
+        else if (in->op == _GWT_OP_STORE)
+            _gwt_vm_store(program, x, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to,
+                          target);
+        else
+            _gwt_vm_step(program, x->regs, strip, in, pixels);
     }
 }
 
-static void _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *r,
-                        const _gwt_target *target)
+static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
+                                const _gwt_rect *r, const _gwt_target *target)
 {
-    int64_t cols = _gwt_min64(r->cols, (int64_t)x->strip),
-            rows = _gwt_max64(1, (int64_t)x->strip / r->cols);
+    size_t strip = _gwt_vm_strip(program);
+    int64_t cols = _gwt_min64(r->cols, (int64_t)strip);
+    int64_t rows = _gwt_max64(1, (int64_t)strip / r->cols);
     for (int64_t row = 0; row < r->rows; row += rows)
         for (int64_t col = 0; col < r->cols; col += cols) {
-            _gwt_rect strip = { r->row + row, r->col + col, _gwt_min64(rows, r->rows - row),
-                                _gwt_min64(cols, r->cols - col) };
-            _gwt_vm_run_strip(plan, x, &strip, target, row, col);
+            _gwt_rect part = { r->row + row, r->col + col, _gwt_min64(rows, r->rows - row),
+                               _gwt_min64(cols, r->cols - col) };
+            _gwt_vm_run_strip(plan, program, x, &part, target, row, col, strip);
         }
+}
+
+// Memory for the planes of a stage over its rectangle.
+static bool _gwt_vm_room(gwt *g, _gwt_planes *p, int planes)
+{
+    size_t n;
+    if (!_gwt_mul4((uint64_t)p->rect.rows, (uint64_t)p->rect.cols, (uint64_t)planes, sizeof(double),
+                   &n))
+        n = SIZE_MAX;
+    if (n <= p->room) return true;
+    _gwt_aligned_free(p->data);
+    p->room = 0;
+    p->data = _gwt_aligned(g, n);
+    if (p->data) p->room = n;
+    return p->data != NULL;
+}
+
+// All stages over the rectangles _gwt_vm_needs found, the last one into the target.
+static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_target *target)
+{
+    int last = plan->num_stages - 1;
+    for (int i = 0; i < last; i++) {
+        const _gwt_stage *s = &plan->stages[i];
+        _gwt_planes *p = &x->stages[i];
+        size_t row = (size_t)p->rect.cols * sizeof(double);
+        if (_gwt_rect_empty(&p->rect)) continue;
+        if (!_gwt_vm_room(plan->g, p, s->num_planes)) return false;
+        _gwt_target to = { (char *)p->data, (size_t)p->rect.rows * row, row, 1 };
+        if (!s->step) _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
+        else if (!_gwt_step_run(plan->g, s->step, &x->stages[s->input], p, &x->work)) return false;
+    }
+    _gwt_vm_run_program(plan, &plan->stages[last].program, x, &x->stages[last].rect, target);
+    return true;
 }
 
 // >>write -------------------------------------------------------------------------------------
@@ -5108,7 +6588,7 @@ struct _gwt_run {
 
 // ---- what a piece reads
 
-// Pieces of this run that overlap first..last along one dimension.
+// Pieces that overlap first..last along one dimension of the output.
 static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int64_t piece)
 {
     int64_t per_tile = _gwt_ceil_div(tile, piece);
@@ -5116,14 +6596,32 @@ static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int6
          - (first / tile * per_tile + first % tile / piece) + 1;
 }
 
+// Pieces whose reading reaches rows (or columns) first..last of a source; at most all n there are.
+static int64_t _gwt_run_reaches(_gwt_reach r, int64_t first, int64_t last, int64_t size,
+                                int64_t tile, int64_t piece)
+{
+    if (r.scale == 0) return INT32_MAX;
+    double from = floor(((double)first - r.after) / r.scale),
+           to = ceil(((double)last - r.before) / r.scale);
+    from = fmax(from, 0), to = fmin(to, (double)(size - 1));
+    return from > to ? 0 : _gwt_run_overlaps((int64_t)from, (int64_t)to, tile, piece);
+}
+
+// How many pieces will ask for a tile: an estimate from above where frames or steps cut some off,
+// exact where there are none. Too many only keeps it until the clock hand comes by.
 static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t tile_row,
                              int64_t tile_col)
 {
-    int64_t y = tile_row * s->tile_h, x = tile_col * s->tile_w;
-    int64_t y_end = _gwt_min64(y + s->tile_h, s->geo.height) - 1,
-            x_end = _gwt_min64(x + s->tile_w, s->geo.width) - 1;
-    return _gwt_run_overlaps(y, y_end, run->tile_h, run->piece_h)
-         * _gwt_run_overlaps(x, x_end, run->tile_w, run->piece_w);
+    int64_t y = tile_row * s->tile_h, x = tile_col * s->tile_w, uses = 0;
+    int64_t y_end = _gwt_min64(y + s->tile_h, s->geo.height) - 1;
+    int64_t x_end = _gwt_min64(x + s->tile_w, s->geo.width) - 1;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        if (v->source != s) continue;
+        uses += _gwt_run_reaches(v->y, y, y_end, run->plan->height, run->tile_h, run->piece_h)
+              * _gwt_run_reaches(v->x, x, x_end, run->plan->width, run->tile_w, run->piece_w);
+    }
+    return uses;
 }
 
 static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
@@ -5131,31 +6629,38 @@ static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
     while (x->num_tiles > 0) _gwt_cache_release(run->g->cache, x->tiles[--x->num_tiles]);
 }
 
+static int64_t _gwt_view_tiles(const _gwt_view *v, const _gwt_view_plan *vp)
+{
+    return v->down * v->across * (vp->source->planar ? vp->num_bands : 1);
+}
+
 // Lay out the views of a piece in x->tiles, still empty.
-static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x, const _gwt_rect *r, int64_t *total)
+static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x)
 {
     const _gwt_plan *plan = run->plan;
-    *total = 0;
+    int64_t total = 0;
     for (int i = 0; i < plan->num_views; i++) {
         const _gwt_source *s = plan->views[i].source;
+        const _gwt_rect *r = &x->needs[i];
         _gwt_view *v = &x->views[i];
+        *v = (_gwt_view){ 0 };
+        if (_gwt_rect_empty(r)) continue;
         v->first_row = r->row / s->tile_h, v->first_col = r->col / s->tile_w;
         v->down = (r->row + r->rows - 1) / s->tile_h - v->first_row + 1;
         v->across = (r->col + r->cols - 1) / s->tile_w - v->first_col + 1;
-        *total += v->down * v->across * (s->planar ? plan->views[i].num_bands : 1);
+        total += _gwt_view_tiles(v, &plan->views[i]);
     }
-    if ((size_t)*total > x->room) {
+    if ((size_t)total > x->room) {
         GWT_FREE(x->tiles);
         x->room = 0;
-        x->tiles = _gwt_calloc(run->g, (size_t)*total, sizeof *x->tiles);
+        x->tiles = _gwt_calloc(run->g, (size_t)total, sizeof *x->tiles);
         if (!x->tiles) return false;
-        x->room = (size_t)*total;
+        x->room = (size_t)total;
     }
     int64_t at = 0;
     for (int i = 0; i < plan->num_views; i++) {
-        _gwt_view *v = &x->views[i];
-        v->tiles = x->tiles + at;
-        at += v->down * v->across * (plan->views[i].source->planar ? plan->views[i].num_bands : 1);
+        x->views[i].tiles = x->tiles + at;
+        at += _gwt_view_tiles(&x->views[i], &plan->views[i]);
     }
     return true;
 }
@@ -5164,28 +6669,27 @@ static bool _gwt_run_pin_view(_gwt_run *run, _gwt_scratch *x, int i)
 {
     const _gwt_view_plan *vp = &run->plan->views[i];
     _gwt_source *s = vp->source;
-    _gwt_view *v = &x->views[i];
-    for (int64_t slot = 0; slot < (s->planar ? vp->num_bands : 1); slot++)
-        for (int64_t k = 0; k < v->down * v->across; k++) {
-            int64_t row = v->first_row + k / v->across, col = v->first_col + k % v->across;
-            int64_t plane = s->planar ? vp->bands[slot] : 0;
-            bool mine;
-            _gwt_tile *t =
-                _gwt_cache_ask(run->g->cache, s, (plane * s->down + row) * s->across + col,
-                               _gwt_run_uses(run, s, row, col), &mine);
-            if (!t) return false;
-            x->tiles[x->num_tiles++] = t;
-            if (mine) _gwt_cache_load(run->g->cache, t);
-        }
+    const _gwt_view *v = &x->views[i];
+    int64_t in_plane = v->down * v->across, all = _gwt_view_tiles(v, vp);
+    for (int64_t k = 0; k < all; k++) {
+        int64_t plane = s->planar ? vp->bands[k / in_plane] : 0;
+        int64_t row = v->first_row + k % in_plane / v->across, col = v->first_col + k % v->across;
+        bool mine;
+        _gwt_tile *t =
+            _gwt_cache_ask(run->g->cache, s, (plane * s->down + row) * s->across + col,
+                           _gwt_run_uses(run, s, row, col), &mine);
+        if (!t) return false;
+        x->tiles[x->num_tiles++] = t;
+        if (mine) _gwt_cache_load(run->g->cache, t);
+    }
     return true;
 }
 
 // Pin every tile the piece needs. Those that others are loading come last, so that workers that
 // need the same row of strips share the decoding instead of queueing behind one another.
-static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, const _gwt_rect *r)
+static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
 {
-    int64_t total;
-    if (!_gwt_run_views(run, x, r, &total)) return false;
+    if (!_gwt_run_views(run, x)) return false;
     bool good = true;
     for (int i = 0; good && i < run->plan->num_views; i++) good = _gwt_run_pin_view(run, x, i);
     for (int64_t i = 0; i < x->num_tiles; i++) good &= _gwt_cache_wait(run->g->cache, x->tiles[i]);
@@ -5197,8 +6701,9 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, const _gwt_rect *r)
 static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *target)
 {
     _gwt_scratch *x = &run->scratch[id];
-    if (_gwt_failed(run->g) || (!x->regs && !_gwt_scratch_begin(x, run->plan))) return;
-    if (_gwt_run_pin(run, x, r)) _gwt_vm_run(run->plan, x, r, target);
+    if (_gwt_failed(run->g) || (!x->stages && !_gwt_scratch_begin(x, run->plan))) return;
+    _gwt_vm_needs(run->plan, x, r);
+    if (_gwt_run_pin(run, x)) _gwt_vm_run(run->plan, x, target);
     _gwt_run_release(run, x);
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
@@ -5349,7 +6854,7 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     if (!_gwt_failed(g)) _gwt_pool_for(_gwt_self, (size_t)workers, _gwt_run_loop, run);
     _gwt_pool_leave(&g->pool, before);
     if (run->progress) _gwt_run_draw(run, true);
-    for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i]);
+    for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
     GWT_FREE(run->scratch);
     _gwt_mutex_destroy(&run->drawing);
     return !_gwt_failed(g);
