@@ -218,6 +218,15 @@ typedef enum gwt_resampling {
     GWT_NEAREST = 0, GWT_BILINEAR, GWT_CUBIC, GWT_AVERAGE
 } gwt_resampling;
 
+// Which area files of several grids are brought to: that of the first, of all, or what all share;
+// always whole cells of the first file's grid.
+typedef enum gwt_bounds_by {
+    GWT_SAME_GRID = 0,
+    GWT_REFERENCE,
+    GWT_UNION,
+    GWT_INTERSECTION
+} gwt_bounds_by;
+
 typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
 typedef enum gwt_bigtiff { GWT_BIGTIFF_AUTO = 0, GWT_BIGTIFF_YES, GWT_BIGTIFF_NO } gwt_bigtiff;
 
@@ -251,6 +260,12 @@ typedef struct gwt_open_options {
     gwt_optional scale_factor; // with scale_data: beats the session's and the file's
     gwt_optional offset;       // likewise
     gwt_dim stack;             // open_many: GWT_BAND (default) or GWT_TIME
+    // open_many of files whose grids differ; without bounds_by or reference that is an error.
+    gwt_bounds_by bounds_by;
+    const gwt_array *reference;         // bring all to the grid of this array; beats bounds_by
+    gwt_resampling resampling;          // where cells do not fall on cells; default nearest
+    bool mosaic;                        // put the files into one image instead of stacking them
+    gwt_stat overlap;                   // of a mosaic: mean (default), min, max, first, last
 } gwt_open_options;
 
 typedef struct gwt_set_nodata_options {
@@ -374,8 +389,10 @@ GWT_API gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_option
 #define gwt_open(...) _gwt_open_args(__VA_ARGS__, ._ = 0)
 #define _gwt_open_args(g, path, ...) gwt_open_with((g), (path), &(gwt_open_options){ __VA_ARGS__ })
 
-// Open n files of one grid and stack them: along band (all bands of the first file, then of the
-// second, ..) or along time. GRID when the grids differ by more than 1e-3 of a pixel.
+// Open n files and stack them: along band (all bands of the first file, then of the second, ..) or
+// along time; or make one mosaic of them, in which a missing pixel never wins over a valid one.
+// GRID when the grids differ by more than 1e-3 of a pixel and neither bounds_by nor reference says
+// what to do; when the CRS differ (the message names both); when an intersection is empty.
 GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
                                       const gwt_open_options *options);
 #define gwt_open_many(...) _gwt_open_many_args(__VA_ARGS__, ._ = 0)
@@ -435,6 +452,9 @@ GWT_API gwt_array *gwt_number(gwt *g, double value);
 // gwt_sel(a, "red", "nir") two.
 GWT_API gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names);
 #define gwt_sel(a, ...) gwt_sel_bands((a), (const char *const[]){ __VA_ARGS__, NULL })
+
+// Times by name, or by number from 1, in the order asked for; `names` ends with NULL.
+GWT_API gwt_array *gwt_sel_times(gwt_array *a, const char *const *names);
 
 // Stack arrays of one grid along GWT_BAND or GWT_TIME. dtypes must agree (cast first, or not).
 GWT_API gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim);
@@ -519,6 +539,19 @@ GWT_API gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
 // The window of rows x cols pixels from (row, col) on; ARGUMENT when it leaves the image.
 GWT_API gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols);
 
+// The pixels whose centres lie within bounds (in the CRS's units), cut off at the image's edge.
+// ARGUMENT when that is none, or the array is rotated.
+GWT_API gwt_array *gwt_subset(gwt_array *a, double left, double bottom, double right, double top);
+
+// Every step-th row and column, from the first on: the pixels themselves, on a coarser grid.
+GWT_API gwt_array *gwt_every(gwt_array *a, int step);
+
+// Arrays of one shape in [time, band] as one image on the grid of the first, or on what bounds_by
+// says: where several are valid, their mean, min, max, the first or the last (float64 for mean,
+// else the type they share).
+GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by bounds_by,
+                              gwt_stat overlap, gwt_resampling resampling);
+
 // On the grid of another array: by whole cells when the grids fit, else resampled. Missing
 // outside. GRID when the CRS differ.
 GWT_API gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling resampling);
@@ -532,6 +565,13 @@ GWT_API gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_option
 #define gwt_set_nodata(...) _gwt_set_nodata_args(__VA_ARGS__, ._ = 0)
 #define _gwt_set_nodata_args(a, ...) \
     gwt_set_nodata_with((a), &(gwt_set_nodata_options){ __VA_ARGS__ })
+
+// Missing pixels as NaN: float64 (float32 stays), without a nodata value.
+GWT_API gwt_array *gwt_mask_nodata(gwt_array *a);
+
+// Each value from[i] by to[i], all at once: nothing chains. Keeps the type; a `to` that the type
+// can't hold is an ARGUMENT error.
+GWT_API gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_t n);
 
 // (b2 - b1) / (b2 + b1) of two bands by name, each times scale_factor first; clipped to [-1, 1];
 // float64, one band "norm-diff". NDVI is gwt_norm_diff(a, "red", "nir"). geowombat's norm_diff,
@@ -2828,6 +2868,19 @@ static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
     return true;
 }
 
+static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
+                           const gwt_array *reference, gwt_resampling resampling);
+static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat overlap);
+
+// Opened files on one grid, stacked or merged.
+static gwt_array *_gwt_open_joined(gwt_array **list, size_t n, const gwt_open_options *o)
+{
+    if ((o->bounds_by || o->reference)
+        && !_gwt_align_all(list, n, o->bounds_by, o->reference, o->resampling)) return NULL;
+    if (o->mosaic) return _gwt_mosaic_of(list, n, o->overlap);
+    return gwt_stack(list, n, o->stack == GWT_TIME ? GWT_TIME : GWT_BAND);
+}
+
 gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
                               const gwt_open_options *options)
 {
@@ -2840,7 +2893,7 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     gwt_array **list = _gwt_calloc(g, n, sizeof *list), *a = NULL;
     size_t opened = 0;
     while (list && opened < n && (list[opened] = _gwt_open_one(g, paths[opened], &o))) opened++;
-    if (list && opened == n) a = gwt_stack(list, n, o.stack == GWT_TIME ? GWT_TIME : GWT_BAND);
+    if (list && opened == n) a = _gwt_open_joined(list, n, &o);
     GWT_FREE(list);
     if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
         || !_gwt_array_set_times(a, o.time_names)) return NULL;
@@ -2872,14 +2925,14 @@ static int64_t _gwt_find_name(const char *const *names, int64_t n, const char *n
     return -1;
 }
 
-// A band by its name, or by its number from 1 where no band has that for a name.
-static int64_t _gwt_find_band(const gwt_info *info, const char *name)
+// By name, or by number from 1 where nothing has that for a name.
+static int64_t _gwt_find_label(const char *const *names, int64_t n, const char *name)
 {
-    int64_t band = _gwt_find_name(info->band_names, info->shape[1], name);
-    if (band >= 0 || name[0] < '1' || name[0] > '9') return band;
+    int64_t at = _gwt_find_name(names, n, name);
+    if (at >= 0 || name[0] < '1' || name[0] > '9') return at;
     char *end;
     long long number = strtoll(name, &end, 10);
-    return *end == 0 && number <= info->shape[1] ? number - 1 : -1;
+    return *end == 0 && number <= n ? number - 1 : -1;
 }
 
 // The array of n bands, by index.
@@ -2910,12 +2963,34 @@ gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names)
     int64_t *bands = _gwt_calloc(a->g, (size_t)n, sizeof *bands);
     if (n == 0) _gwt_fail(a->g, GWT_E_ARGUMENT, "no band names given to select");
     for (int64_t i = 0; bands && i < n; i++)
-        if ((bands[i] = _gwt_find_band(&a->info, names[i])) < 0)
+        if ((bands[i] = _gwt_find_label(a->info.band_names, a->info.shape[1], names[i])) < 0)
             _gwt_fail(a->g, GWT_E_ARGUMENT, "no band \"%s\": there are %s", names[i],
                       _gwt_join_names(there, sizeof there, a->info.band_names, a->info.shape[1]));
     gwt_array *r = _gwt_failed(a->g) ? NULL : _gwt_array_bands(a, bands, n);
     GWT_FREE(bands);
     return r;
+}
+
+gwt_array *gwt_sel_times(gwt_array *a, const char *const *names)
+{
+    char there[512];
+    if (!a || _gwt_failed(a->g)) return NULL;
+    int64_t n = _gwt_count_strings(names), all = a->info.shape[0], bands = a->info.shape[1];
+    if (n == 0) _gwt_fail(a->g, GWT_E_ARGUMENT, "no time names given to select");
+    gwt_array *r = _gwt_array_new(a->g, a, n, bands);
+    const char **kept = _gwt_keep(a->g, (size_t)n + 1, sizeof *kept);
+    for (int64_t i = 0; r && kept && i < n; i++) {
+        int64_t t = _gwt_find_label(a->info.time_names, all, names[i]);
+        if (t < 0) {
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "no time \"%s\": there are %s", names[i],
+                      _gwt_join_names(there, sizeof there, a->info.time_names, all));
+            return NULL;
+        }
+        kept[i] = a->info.time_names[t];
+        memcpy(r->planes + i * bands, a->planes + t * bands, (size_t)bands * sizeof *r->planes);
+    }
+    if (r) r->info.time_names = kept;
+    return _gwt_array_finish(r);
 }
 
 gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
@@ -3536,9 +3611,18 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
     return _gwt_array_finish(r);
 }
 
-gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
+static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
+    _gwt_fail(a->g, GWT_E_GRID,
+              "can't be aligned: one CRS and no rotation are needed; %s is %s; %s is %s",
+              a->info.filenames[0], _gwt_geo_text(one, sizeof one, &a->geo), b->info.filenames[0],
+              _gwt_geo_text(two, sizeof two, &b->geo));
+    return NULL;
+}
+
+gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
+{
     double scale[2], origin[2];
     if (!a || !like || _gwt_failed(a->g)) return NULL;
     _gwt_geo geo = like->geo;
@@ -3548,16 +3632,158 @@ gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
         return NULL;
     }
     if (!_gwt_geo_same_crs(&a->geo, &geo) || a->number || like->number
-        || !_gwt_geo_relation(&geo, &a->geo, scale, origin)) {
-        _gwt_fail(a->g, GWT_E_GRID,
-                  "can't be aligned: one CRS and no rotation are needed; %s is %s; %s is %s",
-                  a->info.filenames[0], _gwt_geo_text(one, sizeof one, &a->geo),
-                  like->info.filenames[0], _gwt_geo_text(two, sizeof two, &geo));
-        return NULL;
-    }
+        || !_gwt_geo_relation(&geo, &a->geo, scale, origin))
+        return _gwt_fail_align(a, like);
     if (_gwt_geo_whole_cells(&geo, scale, origin))
         return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), &geo);
     return _gwt_array_resampled(a, &geo, method, scale, origin);
+}
+
+gwt_array *gwt_subset(gwt_array *a, double left, double bottom, double right, double top)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    const double *t = a->geo.t;
+    // Centres: t[2] + (col + 0.5) t[0] >= left, and so on; rows run down when t[4] < 0.
+    double x0 = (left - t[2]) / t[0] - 0.5, x1 = (right - t[2]) / t[0] - 0.5;
+    double y0 = (top - t[5]) / t[4] - 0.5, y1 = (bottom - t[5]) / t[4] - 0.5;
+    double c0 = fmax(ceil(fmin(x0, x1) - 1e-6), 0),
+           c1 = fmin(floor(fmax(x0, x1) + 1e-6), (double)a->geo.width - 1);
+    double r0 = fmax(ceil(fmin(y0, y1) - 1e-6), 0),
+           r1 = fmin(floor(fmax(y0, y1) + 1e-6), (double)a->geo.height - 1);
+    if (t[1] != 0 || t[3] != 0 || !(left <= right) || !(bottom <= top) || !(c0 <= c1)
+        || !(r0 <= r1)) {
+        const double *b = a->info.bounds;
+        _gwt_fail(a->g, GWT_E_ARGUMENT,
+                  "no pixels within %.10g, %.10g, %.10g, %.10g: the array lies within %.10g, "
+                  "%.10g, %.10g, %.10g (left, bottom, right, top)",
+                  left, bottom, right, top, b[0], b[1], b[2], b[3]);
+        return NULL;
+    }
+    return gwt_window(a, (int64_t)r0, (int64_t)c0, (int64_t)(r1 - r0) + 1, (int64_t)(c1 - c0) + 1);
+}
+
+gwt_array *gwt_every(gwt_array *a, int step)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    if (step < 1) {
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "step = %d: must be 1 or more", step);
+        return NULL;
+    }
+    _gwt_geo geo = a->geo;
+    double k = step, at = 0.5 - 0.5 * k;    // the centre of its cell 0 is that of our cell 0
+    if (step == 1) return a;
+    geo.height = _gwt_ceil_div(geo.height, step), geo.width = _gwt_ceil_div(geo.width, step);
+    geo.t[2] += (geo.t[0] + geo.t[1]) * at, geo.t[5] += (geo.t[3] + geo.t[4]) * at;
+    geo.t[0] *= k, geo.t[1] *= k, geo.t[3] *= k, geo.t[4] *= k;
+    return _gwt_array_resampled(a, &geo, GWT_NEAREST, (double[]){ k, k }, (double[]){ at, at });
+}
+
+// ---- several grids to one
+
+// first..last whole cells of the first array's grid that another one covers, by axis.
+static bool _gwt_cells_of(const gwt_array *first, const gwt_array *a, gwt_bounds_by by,
+                          double *from, double *to)
+{
+    double scale[2], origin[2], size[2] = { (double)a->geo.height, (double)a->geo.width };
+    if (!_gwt_geo_same_crs(&first->geo, &a->geo)
+        || !_gwt_geo_relation(&a->geo, &first->geo, scale, origin))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        double end = origin[i] + size[i] * scale[i];
+        from[i] = by == GWT_UNION ? floor(origin[i] + 1e-3) : ceil(origin[i] - 1e-3);
+        to[i] = by == GWT_UNION ? ceil(end - 1e-3) : floor(end + 1e-3);
+    }
+    return true;
+}
+
+// The grid of the union or intersection: the first array's, moved by whole cells.
+static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, gwt_bounds_by by, _gwt_geo *geo)
+{
+    const gwt_array *first = arrays[0];
+    double from[2] = { 0, 0 }, to[2] = { (double)first->geo.height, (double)first->geo.width };
+    for (size_t k = 1; k < n; k++) {
+        double a[2], b[2];
+        if (!_gwt_cells_of(first, arrays[k], by, a, b))
+            return _gwt_fail_align(first, arrays[k]) != NULL;
+        for (int i = 0; i < 2; i++) {
+            from[i] = by == GWT_UNION ? fmin(from[i], a[i]) : fmax(from[i], a[i]);
+            to[i] = by == GWT_UNION ? fmax(to[i], b[i]) : fmin(to[i], b[i]);
+        }
+    }
+    if (from[0] >= to[0] || from[1] >= to[1] || to[0] - from[0] > INT32_MAX
+        || to[1] - from[1] > INT32_MAX) {
+        _gwt_fail(first->g, GWT_E_GRID,
+                  to[0] > from[0] && to[1] > from[1] ? "the union of the files is too large"
+                                                     : "the intersection of the files is empty");
+        return false;
+    }
+    *geo = first->geo;
+    geo->height = (int64_t)(to[0] - from[0]), geo->width = (int64_t)(to[1] - from[1]);
+    geo->t[2] += geo->t[0] * from[1] + geo->t[1] * from[0];
+    geo->t[5] += geo->t[3] * from[1] + geo->t[4] * from[0];
+    return true;
+}
+
+static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
+                           const gwt_array *reference, gwt_resampling resampling)
+{
+    gwt_array target;
+    for (size_t i = 0; i < n; i++)
+        if (!arrays[i] || _gwt_failed(arrays[i]->g)) return false;
+    target = reference ? *reference : *arrays[0];
+    if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
+        && !_gwt_common_grid(arrays, n, by, &target.geo)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!(arrays[i] = gwt_align(arrays[i], &target, resampling))) return false;
+    return true;
+}
+
+static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat overlap)
+{
+    const gwt_array *first = arrays[0];
+    if (overlap != GWT_MEAN && overlap != GWT_MIN && overlap != GWT_MAX && overlap != GWT_FIRST
+        && overlap != GWT_LAST) {
+        _gwt_fail(first->g, GWT_E_ARGUMENT, "no overlap %d: there are mean, min, max, first, last",
+                  (int)overlap);
+        return NULL;
+    }
+    // Stacked along time and reduced, for each time of the arrays.
+    int64_t times = first->info.shape[0];
+    gwt_array **steps = _gwt_calloc(first->g, n, sizeof *steps),
+              **done = _gwt_calloc(first->g, (size_t)times, sizeof *done);
+    for (int64_t t = 0; steps && done && t < times; t++) {
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)t + 1);
+        for (size_t i = 0; i < n; i++)
+            steps[i] =
+                times == 1
+                    ? arrays[i]
+                    : gwt_sel_times(arrays[i],
+                                    (const char *const[]){ arrays[i] && t < arrays[i]->info.shape[0]
+                                                               ? arrays[i]->info.time_names[t]
+                                                               : number,
+                                                           NULL });
+        done[t] = gwt_reduce(gwt_stack(steps, n, GWT_TIME), GWT_TIME, overlap);
+    }
+    gwt_array *r = done && !_gwt_failed(first->g)
+                     ? times == 1 ? done[0] : gwt_stack(done, (size_t)times, GWT_TIME)
+                     : NULL;
+    GWT_FREE(steps);
+    GWT_FREE(done);
+    if (r) r->info.time_names = first->info.time_names;
+    return r;
+}
+
+gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by by, gwt_stat overlap,
+                      gwt_resampling resampling)
+{
+    if (!arrays || n == 0 || !arrays[0] || _gwt_failed(arrays[0]->g)) return NULL;
+    gwt_array **list = _gwt_calloc(arrays[0]->g, n, sizeof *list), *r = NULL;
+    if (list) memcpy(list, arrays, n * sizeof *list);
+    if (list && _gwt_align_all(list, n, by ? by : GWT_REFERENCE, NULL, resampling))
+        r = _gwt_mosaic_of(list, n, overlap);
+    GWT_FREE(list);
+    return r;
 }
 
 // >>math --------------------------------------------------------------------------------------
@@ -3710,6 +3936,29 @@ gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *optio
     r->info.nodata = o.dst_nodata;
     r->info.chunks[1] = a->info.chunks[1];
     r->info.band_names = a->info.band_names, r->info.bands_named = a->info.bands_named;
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_mask_nodata(gwt_array *a)
+{
+    gwt_array *r = gwt_cast(a, a && a->info.dtype == GWT_FLOAT32 ? GWT_FLOAT32 : GWT_FLOAT64);
+    if (r) r->info.nodata = (gwt_optional){ 0 };
+    return r;
+}
+
+gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_t n)
+{
+    gwt_array *r = a;
+    for (size_t i = 0; a && i < n && !_gwt_failed(a->g); i++) {
+        if (!_gwt_dtype_holds(a->info.dtype, to[i]))
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "can't replace %g by %g: not a value of %s", from[i],
+                      to[i], gwt_dtype_name(a->info.dtype));
+        // Compared with what was there, so that nothing chains.
+        r = gwt_where(gwt_eq(a, gwt_number(a->g, from[i])), gwt_number(a->g, to[i]), r);
+    }
+    if (!r || r == a) return r;
+    r->info.dtype = a->info.dtype;
+    r->info.nodata = a->info.nodata;
     return _gwt_array_finish(r);
 }
 
