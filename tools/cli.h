@@ -1,0 +1,92 @@
+// cli.h - what the subcommands of `gwt` share: options, usage, errors, and files that appear whole.
+//
+// A subcommand is a table of options, each with the place its value goes to, and three texts.
+// cli_parse() does the rest, in the manner of getopt_long: options may stand before, between or
+// after the arguments, `--opt value` and `--opt=value` (`-o value`, `-ovalue`) are the same, `--`
+// ends the options. A value is checked when it is read, so a command never sees a bad one.
+//
+// Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.
+
+#ifndef GWT_TOOLS_CLI_H
+#define GWT_TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../gwt.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_GO_ON = -1 };
+
+typedef enum cli_kind {
+    CLI_FLAG,    // bool: true when given, takes no value
+    CLI_INT,     // int, from lo to hi
+    CLI_NUMBER,  // gwt_optional: any double, "nan" and "inf" too
+    CLI_TEXT,    // const char *
+    CLI_CHOICE,  // int: the value of one of `choices`
+    CLI_LIST     // cli_list: a text each time it is given
+} cli_kind;
+
+typedef struct cli_choice { const char *name; int value; } cli_choice;
+
+enum { CLI_LIST_MAX = 256 };
+typedef struct cli_list { const char *items[CLI_LIST_MAX + 1]; size_t count; } cli_list;
+
+typedef struct cli_option {
+    char letter;               // -j, or 0
+    const char *name;          // --workers
+    cli_kind kind;
+    void *to;                  // where the value goes; its type is the kind's
+    const char *value;         // what the help calls the value; NULL for a flag
+    const char *help;          // one line
+    int lo, hi;                // CLI_INT: what is allowed, both included
+    const cli_choice *choices; // CLI_CHOICE: ends with a NULL name
+} cli_option;
+
+typedef struct cli_command {
+    const char *name;          // "gwt calc"
+    const char *synopsis;      // what follows the name: "EXPR FILE... -o OUT [options]"
+    const char *summary;       // one line
+    const char *details;       // lines after the options, or NULL
+    const cli_option *options; // ends with a NULL name
+    int min_arguments, max_arguments;
+    const char *wanted;        // the arguments in words: "an expression and at least one file"
+} cli_command;
+
+// Read the command line (argv[0] is the subcommand). Arguments that are not options are moved to
+// the front of argv and counted in *count. Gives CLI_GO_ON, or the status to exit with: CLI_OK
+// after --help, CLI_USAGE after an error, which has been printed.
+int cli_parse(const cli_command *command, int argc, char **argv, int *count);
+
+// The whole of `text` as a number; false when it is none, has a tail, or is out of range.
+bool cli_read_int(const char *text, long long lo, long long hi, long long *value);
+bool cli_read_number(const char *text, double *value);
+
+// One line on stderr, "gwt: " first; gives the status to exit with. cli_usage_error adds where to
+// find help, in the same line.
+int cli_error(const char *format, ...);
+int cli_usage_error(const cli_command *command, const char *format, ...);
+
+// gwt_begin, with a line on stderr when it gives NULL.
+gwt *cli_begin(int workers, const char *sensor);
+
+// Seconds since some fixed moment, for differences.
+double cli_seconds(void);
+
+// "15.2 MB" into a buffer of at least 32 bytes; gives the buffer.
+char *cli_bytes(double bytes, char *buffer);
+
+// An output that appears whole or not at all: cli_output_open gives a stream to PATH.part,
+// cli_output_close renames it to PATH when all was written, and removes it when not `keep`.
+// `input` is a file the output must not be; NULL when there is none.
+typedef struct cli_output { FILE *stream; const char *path; char *part; } cli_output;
+
+bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite);
+bool cli_output_close(cli_output *out, bool keep);
+
+// The subcommands, each with its own options: argv[0] is its name; gives the exit status.
+int cmd_info(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
+int cmd_calc(int argc, char **argv);
+int cmd_quicklook(int argc, char **argv);
+
+#endif

@@ -1,0 +1,79 @@
+// gwt.c - the command `gwt`: which subcommands there are, and the one place that holds the
+// implementation of gwt.h.
+//
+//     cd tools && cc -std=c11 -O2 -o gwt
+//         gwt.c cli.c json.c png.c info.c stats.c calc.c quicklook.c -ltiff -lz -lm -pthread
+
+#define GWT_IMPLEMENTATION
+#include "../gwt.h"
+
+#include "cli.h"
+
+#include <string.h>
+
+typedef struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} subcommand;
+
+static const subcommand subcommands[] = {
+    { "info", cmd_info, "what a file says about itself" },
+    { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band" },
+    { "calc", cmd_calc, "an expression over files, into a file" },
+    { "quicklook", cmd_quicklook, "a small picture" },
+    { NULL, NULL, NULL }
+};
+
+static void print_overview(FILE *to)
+{
+    fputs("usage: gwt COMMAND [options]\n\nSatellite and aerial rasters, in parallel.\n\n", to);
+    for (const subcommand *s = subcommands; s->name; s++)
+        fprintf(to, "  gwt %-11s %s\n", s->name, s->summary);
+    fputs("\n  gwt COMMAND --help   the options of a command\n"
+          "  gwt --version        the version\n\n"
+          "Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.\n", to);
+}
+
+static const subcommand *find_subcommand(const char *name)
+{
+    for (const subcommand *s = subcommands; s->name; s++)
+        if (strcmp(s->name, name) == 0) return s;
+    return NULL;
+}
+
+// `gwt help calc` is `gwt calc --help`.
+static int help(int argc, char **argv)
+{
+    const subcommand *s = argc > 1 ? find_subcommand(argv[1]) : NULL;
+    char *asked[] = { argv[argc > 1], "--help", NULL };
+    if (s) return s->run(2, asked);
+    print_overview(stdout);
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 1) {
+        cli_error("no command; see gwt --help");
+        return CLI_USAGE;
+    }
+    const subcommand *s = find_subcommand(argv[0]);
+    if (s) return s->run(argc, argv);
+    if (strcmp(argv[0], "--version") == 0) return printf("gwt %s\n", GWT_VERSION), CLI_OK;
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 ||
+        strcmp(argv[0], "help") == 0)
+        return help(argc, argv);
+    cli_error("unknown %s '%s'; see gwt --help", argv[0][0] == '-' ? "option" : "command",
+              argv[0]);
+    return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc - 1, argv + 1);
+    // What was printed may still be in the buffer, and the disk behind stdout full.
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK)
+        status = cli_error("stdout can't be written");
+    return status;
+}

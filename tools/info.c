@@ -1,0 +1,159 @@
+// info.c - gwt info: what a file says about itself, for people and for programs.
+
+#include "cli.h"
+#include "json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *interleave_name(const gwt_info *info)
+{
+    return info->interleave == GWT_PLANAR ? "band" : "pixel";
+}
+
+// ---- JSON -------------------------------------------------------------------------------------
+
+static void json_descriptions(const gwt_info *info)
+{
+    putchar('[');
+    for (int64_t b = 0; b < info->shape[1]; b++) {
+        if (b) fputs(", ", stdout);
+        json_string(stdout, info->bands_named ? info->band_names[b] : NULL);
+    }
+    putchar(']');
+}
+
+static void json_nodata(const gwt_info *info)
+{
+    if (info->nodata.set) json_number(stdout, info->nodata.value);
+    else fputs("null", stdout);
+}
+
+static void print_json(const gwt_info *info)
+{
+    size_t bands = (size_t)info->shape[1];
+    printf("{\n  \"width\": %" PRId64 ",\n  \"height\": %" PRId64 ",\n  \"bands\": %" PRId64,
+           info->shape[3], info->shape[2], info->shape[1]);
+    printf(",\n  \"dtype\": \"%s\",\n  \"transform\": ", gwt_dtype_name(info->dtype));
+    json_numbers(stdout, info->transform, 6);
+    fputs(",\n  \"bounds\": ", stdout);
+    json_numbers(stdout, info->bounds, 4);
+    if (info->epsg) printf(",\n  \"epsg\": %d,\n  \"nodata\": ", info->epsg);
+    else fputs(",\n  \"epsg\": null,\n  \"nodata\": ", stdout);
+    json_nodata(info);
+    printf(",\n  \"block\": [%" PRId64 ", %" PRId64 "],\n  \"compression\": ",
+           info->block[0], info->block[1]);
+    json_string(stdout, info->compression);
+    printf(",\n  \"interleave\": \"%s\",\n  \"overviews\": %d,\n  \"bigtiff\": %s",
+           interleave_name(info), info->overviews, info->bigtiff ? "true" : "false");
+    fputs(",\n  \"area_or_point\": ", stdout);
+    json_string(stdout, info->area_or_point);
+    fputs(",\n  \"scales\": ", stdout);
+    json_numbers(stdout, info->scales, bands);
+    fputs(",\n  \"offsets\": ", stdout);
+    json_numbers(stdout, info->offsets, bands);
+    fputs(",\n  \"descriptions\": ", stdout);
+    json_descriptions(info);
+    fputs("\n}\n", stdout);
+}
+
+// ---- text -------------------------------------------------------------------------------------
+
+// Names come from the file: a control character in one must not reach the terminal.
+static void print_text(const char *text)
+{
+    for (const char *c = text; *c; c++) putchar((unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c);
+}
+
+static void print_numbers(const double *values, size_t count, const char *between)
+{
+    char digits[32];
+    for (size_t i = 0; i < count; i++)
+        printf("%s%s", i ? between : "", json_digits(values[i], digits));
+}
+
+static void print_place(const gwt_info *info)
+{
+    const double *t = info->transform;
+    if (info->epsg) printf("  crs          EPSG:%d", info->epsg);
+    else printf("  crs          %s", info->has_crs ? "without an EPSG code" : "none");
+    printf(", pixel is %s\n", strcmp(info->area_or_point, "Point") == 0 ? "point" : "area");
+    if (!info->has_transform) {
+        puts("  transform    none");
+        return;
+    }
+    fputs("  origin       ", stdout);
+    print_numbers((double[]){ t[2], t[5] }, 2, ", ");
+    fputs("\n  pixel size   ", stdout);
+    print_numbers((double[]){ t[0], t[4] }, 2, ", ");
+    if (t[1] != 0 || t[3] != 0) {
+        fputs("   rotated: ", stdout);
+        print_numbers(t, 6, ", ");
+    }
+    fputs("\n  bounds       ", stdout);
+    print_numbers(info->bounds, 4, ", ");
+    putchar('\n');
+}
+
+static void print_storage(const gwt_info *info)
+{
+    printf("  %s %" PRId64 " x %" PRId64 ", %s", info->is_tiled ? "tiles       " : "strips      ",
+           info->block[1], info->block[0], info->compression);
+    if (info->predictor > 1) printf(", predictor %d", info->predictor);
+    if (info->shape[1] > 1) printf(", %s-interleaved", interleave_name(info));
+    printf(", %sTIFF\n", info->bigtiff ? "Big" : "classic ");
+    printf("  overviews    ");
+    if (info->overviews) printf("%d\n", info->overviews);
+    else puts("none");
+}
+
+static void print_bands(const gwt_info *info)
+{
+    for (int64_t b = 0; b < info->shape[1]; b++) {
+        printf("  band %-7" PRId64 " ", b + 1);
+        if (info->bands_named) print_text(info->band_names[b]);
+        else putchar('-');
+        if (info->scales[b] != 1 || info->offsets[b] != 0) {
+            fputs("   value = raw * ", stdout);
+            print_numbers((double[]){ info->scales[b], info->offsets[b] }, 2, " + ");
+        }
+        putchar('\n');
+    }
+}
+
+static void print_human(const char *path, const gwt_info *info)
+{
+    char size[32], nodata[32] = "none";
+    if (info->nodata.set) json_digits(info->nodata.value, nodata);
+    print_text(path);
+    printf("\n  size         %" PRId64 " x %" PRId64 ", %" PRId64 " band%s of %s, %s in memory\n",
+           info->shape[3], info->shape[2], info->shape[1], info->shape[1] == 1 ? "" : "s",
+           gwt_dtype_name(info->dtype), cli_bytes((double)info->nbytes, size));
+    printf("  nodata       %s\n", nodata);
+    print_place(info);
+    print_storage(info);
+    print_bands(info);
+}
+
+int cmd_info(int argc, char **argv)
+{
+    bool json = false;
+    const cli_option options[] = {
+        { .name = "json", .kind = CLI_FLAG, .to = &json, .help = "one JSON object" },
+        { .name = NULL }
+    };
+    const cli_command command = {
+        .name = "gwt info", .synopsis = "FILE [--json]",
+        .summary = "Print what a GeoTIFF says about itself: size, type, place, layout, bands.",
+        .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+    };
+    int status = cli_parse(&command, argc, argv, &argc);
+    if (status != CLI_GO_ON) return status;
+
+    gwt *g = cli_begin(1, NULL);
+    if (!g) return CLI_FAILED;
+    gwt_array *image = gwt_open(g, argv[0]);
+    if (image && json) print_json(gwt_describe(image));
+    else if (image) print_human(argv[0], gwt_describe(image));
+    return gwt_end(g);
+}

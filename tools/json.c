@@ -1,0 +1,68 @@
+// json.c - see json.h.
+
+#include "json.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+char *json_digits(double value, char *buffer)
+{
+    if (isnan(value)) return snprintf(buffer, 32, "nan"), buffer;
+    if (isinf(value)) return snprintf(buffer, 32, value > 0 ? "inf" : "-inf"), buffer;
+    // 15 digits are always right when decimal goes to double and back, 17 when the double must
+    // survive; between them the first that survives is the shortest of the three.
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(buffer, 32, "%.*g", digits, value);
+        if (strtod(buffer, NULL) == value) break;
+    }
+    return buffer;
+}
+
+void json_number(FILE *to, double value)
+{
+    char digits[32];
+    fprintf(to, isfinite(value) ? "%s" : "\"%s\"", json_digits(value, digits));
+}
+
+void json_numbers(FILE *to, const double *values, size_t count)
+{
+    fputc('[', to);
+    for (size_t i = 0; i < count; i++) {
+        if (i) fputs(", ", to);
+        json_number(to, values[i]);
+    }
+    fputc(']', to);
+}
+
+// Length of the well-formed UTF-8 sequence at `s`, 0 when there is none. The second byte's range
+// is what excludes overlong forms, surrogates and code points past U+10FFFF (Unicode, table 3-7).
+static size_t utf8_length(const unsigned char *s)
+{
+    if (s[0] < 0x80) return 1;
+    if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
+    size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    unsigned lo = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned hi = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+    if (s[1] < lo || s[1] > hi) return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;  // the final NUL stops here too
+    return length;
+}
+
+void json_string(FILE *to, const char *text)
+{
+    if (!text) {
+        fputs("null", to);
+        return;
+    }
+    fputc('"', to);
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        size_t length = utf8_length(s);
+        if (length == 0) fputs("\\ufffd", to);
+        else if (*s == '"' || *s == '\\') fprintf(to, "\\%c", *s);
+        else if (*s < 0x20 || *s == 0x7F) fprintf(to, "\\u%04x", *s);
+        else fwrite(s, 1, length, to);
+        s += length ? length : 1;
+    }
+    fputc('"', to);
+}

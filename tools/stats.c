@@ -1,0 +1,283 @@
+// stats.c - gwt stats: the figures of each band, and a checksum of its raw values.
+//
+// The image is cut into blocks whose shape follows from the file alone. Each block, on whatever
+// worker, leaves its figures in its own place; they are then put together in the order of the
+// blocks. So every bit printed is the same for any number of workers.
+
+#include "cli.h"
+#include "json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+// ---- moments ----------------------------------------------------------------------------------
+
+// Count, extremes, mean and sum of squared differences from the mean (m2) of some valid pixels.
+// 64-bit integers pass through double: beyond 2^53 their extremes are rounded.
+typedef struct moments {
+    int64_t valid;
+    double min, max, mean, m2;
+} moments;
+
+// Two passes over values that are in the L1 cache: the sum of squares never meets the mean's own
+// square, so nothing cancels.
+static moments moments_of_row(const double *values, int64_t count)
+{
+    moments m = { .min = INFINITY, .max = -INFINITY };
+    double sum = 0, m2 = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double v = values[i];
+        if (isnan(v)) continue;
+        m.valid++;
+        sum += v;
+        if (v < m.min) m.min = v;
+        if (v > m.max) m.max = v;
+    }
+    if (m.valid == 0) return m;
+    m.mean = sum / (double)m.valid;
+    for (int64_t i = 0; i < count; i++) {
+        double d = values[i] - m.mean;
+        if (!isnan(d)) m2 += d * d;
+    }
+    // Infinite pixels: inf - inf above was skipped as if it were missing.
+    m.m2 = isfinite(m.mean) ? m2 : NAN;
+    return m;
+}
+
+// Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
+// variances", Stanford STAN-CS-79-773, formulae 2.1.
+static void merge_moments(moments *to, const moments *from)
+{
+    if (from->valid == 0) return;
+    if (to->valid == 0) {
+        *to = *from;
+        return;
+    }
+    double n = (double)(to->valid + from->valid), delta = from->mean - to->mean;
+    to->m2 += from->m2 + delta * delta * ((double)to->valid * (double)from->valid / n);
+    to->mean += delta * ((double)from->valid / n);
+    to->valid += from->valid;
+    if (from->min < to->min) to->min = from->min;
+    if (from->max > to->max) to->max = from->max;
+}
+
+// ---- checksums --------------------------------------------------------------------------------
+
+// crc32 of `count` samples as they lie in a little-endian file.
+static uint32_t crc_of_row(const unsigned char *samples, int64_t count, size_t size)
+{
+    const union { uint16_t word; unsigned char low; } probe = { 1 };
+    uLong crc = crc32(0, NULL, 0);
+    if (probe.low) return (uint32_t)crc32_z(crc, samples, (size_t)count * size);
+    for (int64_t i = 0; i < count; i++, samples += size) {
+        unsigned char reversed[8];
+        for (size_t k = 0; k < size; k++) reversed[k] = samples[size - 1 - k];
+        crc = crc32(crc, reversed, (uInt)size);
+    }
+    return (uint32_t)crc;
+}
+
+// Appending checksums of pieces of one length, over and over. zlib 1.2.12 splits the part that
+// depends on the length from the rest, which makes an append about twenty times cheaper.
+typedef struct crc_joiner { size_t length; uLong operator; } crc_joiner;
+
+static crc_joiner crc_join_pieces_of(size_t length)
+{
+    crc_joiner j = { length, 0 };
+#if ZLIB_VERNUM >= 0x12c0
+    j.operator = crc32_combine_gen((z_off_t)length);
+#endif
+    return j;
+}
+
+static uLong crc_append(uLong crc, uint32_t piece, const crc_joiner *j)
+{
+#if ZLIB_VERNUM >= 0x12c0
+    return crc32_combine_op(crc, piece, j->operator);
+#else
+    return crc32_combine(crc, piece, (z_off_t)j->length);
+#endif
+}
+
+// ---- the run ----------------------------------------------------------------------------------
+
+typedef struct stats_job {
+    const gwt_info *info;
+    int64_t width, height, bands;
+    int64_t rows, cols;        // shape of a block
+    int64_t down, across;      // blocks
+    // Written by workers, each its own elements:
+    moments *moments;          // [block][band]
+    uint32_t *crcs;            // [band][row][block across]
+} stats_job;
+
+static int64_t round_up(int64_t value, int64_t step)
+{
+    return (value + step - 1) / step * step;
+}
+
+static int64_t at_most(int64_t value, int64_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+// Blocks of whole tiles or strips, so that none is decoded for two blocks: about 1 MiB, but never
+// more than 16 across, which bounds the checksums kept. A file that is one huge strip is cut all
+// the same; its strip is then shared through the cache.
+static void choose_blocks(stats_job *job)
+{
+    const int64_t target = 1 << 20, max_edge = 1 << 20, max_across = 16;
+    const gwt_info *info = job->info;
+    int64_t pixel = job->bands * (int64_t)gwt_dtype_size(info->dtype);
+    int64_t tile_rows = at_most(info->block[0] > 0 ? info->block[0] : 1, 1024);
+    int64_t tile_cols = at_most(info->block[1] > 0 ? info->block[1] : 1, job->width);
+    int64_t cols = round_up((job->width + max_across - 1) / max_across, tile_cols);
+    int64_t wanted = target / (pixel * tile_rows);
+    if (cols < wanted) cols = round_up(wanted, tile_cols);
+    job->cols = at_most(at_most(cols, job->width), max_edge);
+    int64_t fit = target / (pixel * job->cols) / tile_rows;
+    job->rows = at_most(at_most(tile_rows * (fit > 1 ? fit : 1), job->height), max_edge);
+    job->down = (job->height + job->rows - 1) / job->rows;
+    job->across = (job->width + job->cols - 1) / job->cols;
+}
+
+// A gwt_block_fn.
+static int stats_of_block(const gwt_block *block, void *user)
+{
+    stats_job *job = user;
+    size_t size = gwt_dtype_size(block->dtype);
+    double *values = malloc((size_t)block->cols * sizeof *values);
+    if (!values) {
+        gwt_fail(block->g, GWT_E_MEMORY, "out of memory");
+        return 1;
+    }
+    const unsigned char *samples = block->data;
+    for (int64_t band = 0; band < block->bands; band++) {
+        moments *m = &job->moments[block->id * job->bands + band];
+        uint32_t *crc = &job->crcs[(band * job->height + block->row) * job->across +
+                                   block->col / job->cols];
+        for (int64_t row = 0; row < block->rows; row++, crc += job->across) {
+            gwt_block_row(block, band, row, values);
+            moments of_row = moments_of_row(values, block->cols);
+            merge_moments(m, &of_row);
+            *crc = crc_of_row(samples, block->cols, size);
+            samples += (size_t)block->cols * size;
+        }
+    }
+    free(values);
+    return 0;
+}
+
+static moments band_moments(const stats_job *job, int64_t band)
+{
+    moments all = { 0 };
+    for (int64_t block = 0; block < job->down * job->across; block++)
+        merge_moments(&all, &job->moments[block * job->bands + band]);
+    return all;
+}
+
+static uint32_t band_crc(const stats_job *job, int64_t band)
+{
+    size_t size = gwt_dtype_size(job->info->dtype);
+    int64_t last_cols = job->width - (job->across - 1) * job->cols;
+    crc_joiner whole = crc_join_pieces_of((size_t)job->cols * size);
+    crc_joiner last = crc_join_pieces_of((size_t)last_cols * size);
+    const uint32_t *piece = &job->crcs[band * job->height * job->across];
+    uLong crc = crc32(0, NULL, 0);
+    for (int64_t row = 0; row < job->height; row++)
+        for (int64_t i = 0; i < job->across; i++)
+            crc = crc_append(crc, *piece++, i + 1 < job->across ? &whole : &last);
+    return (uint32_t)crc;
+}
+
+// ---- printing ---------------------------------------------------------------------------------
+
+static double deviation(const moments *m)
+{
+    return sqrt(m->m2 / (double)m->valid);
+}
+
+static void print_json_band(int64_t band, const moments *m, uint32_t crc)
+{
+    printf("%s\n  {\"band\": %" PRId64, band ? "," : "", band + 1);
+    const char *const names[] = { "min", "max", "mean", "std" };
+    const double values[] = { m->min, m->max, m->mean, m->valid ? deviation(m) : 0 };
+    for (int i = 0; i < 4; i++) {
+        printf(", \"%s\": ", names[i]);
+        if (m->valid) json_number(stdout, values[i]);
+        else fputs("null", stdout);
+    }
+    printf(", \"valid\": %" PRId64 ", \"crc32\": %" PRIu32 "}", m->valid, crc);
+}
+
+static void print_text_band(int64_t band, const moments *m, uint32_t crc)
+{
+    printf("%4" PRId64, band + 1);
+    if (m->valid)
+        printf(" %13.7g %13.7g %13.7g %13.7g", m->min, m->max, m->mean, deviation(m));
+    else
+        printf(" %13s %13s %13s %13s", "-", "-", "-", "-");
+    printf(" %13" PRId64 "  %08" PRIx32 "\n", m->valid, crc);
+}
+
+static void print_stats(const stats_job *job, bool json)
+{
+    if (json) fputs("{\"bands\": [", stdout);
+    else printf("%4s %13s %13s %13s %13s %13s  %s\n",
+                "band", "min", "max", "mean", "std", "valid", "crc32");
+    for (int64_t band = 0; band < job->bands; band++) {
+        moments m = band_moments(job, band);
+        uint32_t crc = band_crc(job, band);
+        if (json) print_json_band(band, &m, crc);
+        else print_text_band(band, &m, crc);
+    }
+    if (json) fputs("\n]}\n", stdout);
+}
+
+static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
+{
+    const gwt_info *info = gwt_describe(image);
+    stats_job job = { .info = info, .width = info->shape[3], .height = info->shape[2],
+                      .bands = info->shape[1] };
+    choose_blocks(&job);
+    job.moments = calloc((size_t)(job.down * job.across * job.bands), sizeof *job.moments);
+    job.crcs = calloc((size_t)(job.bands * job.height * job.across), sizeof *job.crcs);
+    if (!job.moments || !job.crcs) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    else if (gwt_map_blocks(image, stats_of_block, &job, .row_chunks = (int)job.rows,
+                            .col_chunks = (int)job.cols, .progress = progress) >= 0)
+        print_stats(&job, json);
+    free(job.moments);
+    free(job.crcs);
+}
+
+int cmd_stats(int argc, char **argv)
+{
+    bool json = false, quiet = false;
+    int workers = 0;
+    const cli_option options[] = {
+        { 'j', "workers", CLI_INT, &workers, "N", "threads, all cores when not given", 1, 256, 0 },
+        { .name = "json", .kind = CLI_FLAG, .to = &json, .help = "one JSON object" },
+        { 'q', "quiet", CLI_FLAG, &quiet, NULL, "no progress bar", 0, 0, NULL },
+        { .name = NULL }
+    };
+    const cli_command command = {
+        .name = "gwt stats", .synopsis = "FILE [--json] [-j N]",
+        .summary = "Print minimum, maximum, mean and standard deviation of each band over its "
+                   "valid\npixels, how many those are, and the CRC-32 of the band's raw values.",
+        .details = "Valid is what is neither nodata nor NaN; std is of the population. The "
+                   "checksum is\nof the values row by row, little-endian, in the file's own type: "
+                   "it does not\nchange with compression or layout.\n",
+        .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+    };
+    int status = cli_parse(&command, argc, argv, &argc);
+    if (status != CLI_GO_ON) return status;
+
+    gwt *g = cli_begin(workers, NULL);
+    if (!g) return CLI_FAILED;
+    gwt_array *image = gwt_open(g, argv[0]);
+    if (image) run_stats(g, image, json, !quiet);
+    return gwt_end(g);
+}
