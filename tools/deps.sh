@@ -1,0 +1,113 @@
+#!/bin/sh
+# deps.sh [ci] - install what gwt is built and tested with, through apt-get, dnf or brew.
+#
+#     libtiff, zlib     gwt.h itself
+#     gcc, g++          a C11 compiler; C++ only to check that the header's declarations compile
+#     make, pkg-config  the build (pkg-config is optional)
+#     cmocka            the tests
+#     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare
+#
+# Asks nothing, and does nothing when everything is there. Uses sudo when not root.
+
+set -eu
+
+what=${1:-build}
+say() { echo "deps: $*"; }
+die() { echo "deps: $*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# ---- is there anything to do? -----------------------------------------------------------------
+
+# A program that uses all three libraries compiles and links.
+build_is_there() {
+    have "${CC:-cc}" && have "${CXX:-c++}" && have pkg-config || return 1
+    dir=$(mktemp -d)
+    cat >"$dir/probe.c" <<'EOF'
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <tiffio.h>
+#include <zlib.h>
+int main(void) { return !(TIFFGetVersion() && zlibVersion()); }
+EOF
+    flags=$(pkg-config --cflags --libs libtiff-4 zlib cmocka 2>/dev/null) ||
+        flags="-ltiff -lz -lcmocka"
+    status=0
+    # shellcheck disable=SC2086  # flags are words
+    "${CC:-cc}" -o "$dir/probe" "$dir/probe.c" $flags >/dev/null 2>&1 || status=1
+    rm -rf "$dir"
+    return $status
+}
+
+# The system's python3 may not be the first one of PATH.
+have_rasterio() {
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import numpy, rasterio' >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+}
+
+# clang's sanitizers are in a package of their own: see that a program links with them.
+ci_is_there() {
+    have clang && have clang++ && have gdalinfo && have_rasterio || return 1
+    echo 'int main(void) { return 0; }' |
+        clang -fsanitize=address -x c -o /dev/null - >/dev/null 2>&1
+}
+
+case $what in
+build) if build_is_there; then say "libtiff, zlib, a compiler and cmocka are there"; exit 0; fi ;;
+ci) if ci_is_there; then say "clang, rasterio and gdalinfo are there"; exit 0; fi ;;
+*) die "usage: deps.sh [ci]" ;;
+esac
+
+# ---- install ----------------------------------------------------------------------------------
+
+sudo=
+if [ "$(id -u)" != 0 ] && have sudo; then sudo=sudo; fi
+
+run() {
+    say "$*"
+    "$@" </dev/null
+}
+
+if have apt-get; then
+    case $what in
+    build) packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev" ;;
+    ci) packages="clang python3 python3-numpy python3-rasterio gdal-bin" ;;
+    esac
+    run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    # Older releases have the sanitizers inside clang's own packages.
+    if [ "$what" = ci ] && apt-cache show libclang-rt-dev >/dev/null 2>&1; then
+        packages="$packages libclang-rt-dev"
+    fi
+    # shellcheck disable=SC2086  # packages are words
+    run $sudo env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends $packages
+elif have dnf; then
+    case $what in
+    build) packages="gcc gcc-c++ make pkgconf-pkg-config libtiff-devel zlib-devel libcmocka-devel" ;;
+    ci) packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal" ;;
+    esac
+    # shellcheck disable=SC2086
+    run $sudo dnf install -y -q $packages
+elif have brew; then
+    # The compilers, zlib and make come with Apple's command line tools.
+    have cc || die "no compiler: run xcode-select --install first"
+    case $what in
+    build) run brew install -q libtiff cmocka pkg-config ;;
+    ci) run brew install -q gdal && run python3 -m pip install -q numpy rasterio ;;
+    esac
+else
+    die "none of apt-get, dnf and brew is here; install by hand: a C11 and a C++ compiler," \
+        "make, pkg-config, and libtiff, zlib and cmocka with their headers"
+fi
+
+if [ "$what" = build ]; then
+    build_is_there || die "installed, but a program with libtiff, zlib and cmocka does not build"
+    say "libtiff, zlib, a compiler and cmocka are there"
+else
+    ci_is_there || die "installed, but one of clang's sanitizers, rasterio and gdalinfo is missing"
+    say "clang, rasterio and gdalinfo are there"
+fi
