@@ -1,0 +1,4 @@
+// impl.c - the implementation, once for all test programs.
+
+#define GWT_IMPLEMENTATION
+#include "../gwt.h"

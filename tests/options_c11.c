@@ -1,0 +1,82 @@
+// options_c11.c - every macro that takes options, with none, one and all kinds of them, as C11
+// without a warning. Compiled with -Wall -Wextra -pedantic -Werror, not run.
+
+#include "../gwt.h"
+
+int options_c11(void);
+
+static int on_block(const gwt_block *block, void *user)
+{
+    (void)user;
+    return block->id < 0;
+}
+
+static void beginning(void)
+{
+    gwt_end(gwt_begin());
+    gwt_end(gwt_begin(.num_workers = 4));
+    gwt_end(gwt_begin(.num_workers = 4, .sensor = "bgr", .nodata = gwt_some(0),
+                      .scale_factor = gwt_some(1e-4), .offset = { 0 }, .chunks = 256,
+                      .cache_bytes = (size_t)1 << 20, .quiet = true));
+}
+
+static gwt_array *opening(gwt *g)
+{
+    const char *const paths[] = { "a.tif", "b.tif" };
+    gwt_array *a = gwt_open(g, "a.tif");
+    a = gwt_open(g, "a.tif", .chunks = 256);
+    a = gwt_open(g, "a.tif", .chunk_rows = 64, .chunk_cols = 128, .sensor = "l8",
+                 .band_names = (const char *const[]){ "x", "y", NULL }, .scale_data = true,
+                 .nodata = gwt_some(-9999), .scale_factor = gwt_some(2), .offset = gwt_some(0));
+    a = gwt_open_many(g, paths, 2);
+    a = gwt_open_many(g, paths, 2, .stack = GWT_TIME,
+                      .time_names = (const char *const[]){ "d1", "d2", NULL });
+    return a;
+}
+
+static gwt_array *computing(gwt_array *a)
+{
+    gwt_array *b = gwt_sel(a, "red");
+    b = gwt_sel(a, "red", "nir");
+    b = gwt_set_nodata(b);
+    b = gwt_set_nodata(b, .dst_nodata = gwt_some(65535));
+    b = gwt_set_nodata(b, .src_nodata = gwt_some(0), .dst_nodata = gwt_some(0), .offset = { 0 },
+                       .out_range = gwt_range(0, 1), .dtype = GWT_UINT16,
+                       .scale_factor = gwt_some(1));
+    b = gwt_norm_diff(b, "red", "nir");
+    b = gwt_norm_diff(b, "red", "nir", .nodata = gwt_some(0));
+    b = gwt_norm_diff(b, "red", "nir", .nodata = gwt_some(0), .scale_factor = gwt_some(1e-4),
+                      .sensor = "l8");
+    return b;
+}
+
+static int64_t acting(gwt_array *a)
+{
+    static double buffer[16];
+    static const double ones[] = { 1 };
+    gwt_free(gwt_compute(a));
+    gwt_free(gwt_compute(a, .dtype = GWT_FLOAT32));
+    void *mine = gwt_compute(a, .buffer = buffer, .size = sizeof buffer, .nodata = gwt_some(0),
+                             .num_workers = 1, .progress = false);
+    bool saved = gwt_save(a, "out.tif");
+    saved |= gwt_save(a, "out.tif", .compress = "lzw");
+    saved |= gwt_save(a, "out.tif", .compress = "deflate", .level = 9, .predictor = 2,
+                      .block = 512, .dtype = GWT_INT16, .nodata = gwt_some(-1),
+                      .interleave = GWT_PIXEL, .bigtiff = GWT_BIGTIFF_YES, .overwrite = true,
+                      .band_names = (const char *const[]){ "ndvi", NULL }, .scales = ones,
+                      .offsets = ones, .tags = (const char *const[]){ "A=b", NULL },
+                      .num_workers = 2, .progress = true);
+    int64_t blocks = gwt_map_blocks(a, on_block, NULL);
+    blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64);
+    blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64, .col_chunks = 64,
+                             .dtype = GWT_FLOAT64, .nodata = gwt_some(0), .num_workers = 3,
+                             .progress = true);
+    return blocks + saved;
+}
+
+int options_c11(void)
+{
+    gwt *g = gwt_begin(.quiet = true);
+    beginning();
+    return (int)acting(computing(opening(g))) + gwt_end(g);
+}
