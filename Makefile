@@ -1,0 +1,149 @@
+# gwt - the header needs no build; this makes the command `gwt`, the examples and the tests.
+# `make help` lists what there is. Needs GNU make.
+
+config ?= release
+configs := release debug sanitize tsan
+
+ifeq ($(filter $(config),$(configs)),)
+$(error config=$(config) is unknown: one of $(configs))
+endif
+
+ifeq ($(origin CC),default)
+CC := cc
+endif
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),clang++,c++)
+endif
+
+# Builds do not mix: one folder for each config, and for each compiler but the default one.
+compiler := $(notdir $(firstword $(CC)))
+B := build/$(config)$(if $(filter-out cc,$(compiler)),-$(compiler))
+
+# ---- flags ---------------------------------------------------------------------------------------
+
+flags_release  := -O3
+flags_debug    := -O0 -g
+flags_sanitize := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+                  -fno-sanitize-recover=all
+flags_tsan     := -O1 -g -fsanitize=thread -DGWT_PTHREADS
+
+warnings := -Wall -Wextra -pedantic $(if $(filter 1,$(WERROR)),-Werror)
+
+# Asked for when a recipe runs, not before: `make deps test` installs the libraries first.
+tiff_cflags   = $(shell pkg-config --cflags libtiff-4 zlib 2>/dev/null)
+tiff_libs     = $(shell pkg-config --libs libtiff-4 2>/dev/null || echo -ltiff) \
+                $(shell pkg-config --libs zlib 2>/dev/null || echo -lz)
+cmocka_cflags = $(shell pkg-config --cflags cmocka 2>/dev/null)
+cmocka_libs   = $(shell pkg-config --libs cmocka 2>/dev/null || echo -lcmocka)
+
+compile_flags = -std=c11 $(warnings) $(flags_$(config)) -pthread $(tiff_cflags) $(cmocka_cflags) \
+                $(CPPFLAGS) $(CFLAGS)
+libs          = $(LDFLAGS) $(tiff_libs) -lm -pthread $(LDLIBS)
+
+# The first finding of a sanitizer ends the program, and so the test.
+export ASAN_OPTIONS  ?= halt_on_error=1:detect_leaks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
+
+# ThreadSanitizer can't map its shadow where the kernel randomises many address bits: run without
+# randomisation, where that is allowed. What the runner starts inherits that.
+ifeq ($(config),tsan)
+runner := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo "setarch $$(uname -m) -R")
+endif
+
+# ---- what there is to build ----------------------------------------------------------------------
+
+gwt_parts  := $(addprefix $(B)/tools/,gwt.o cli.o json.o png.o info.o stats.o calc.o quicklook.o)
+alone      := make_scene floor bench
+tools      := $(addprefix $(B)/,$(alone))
+examples   := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
+tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c))
+headers    := gwt.h $(wildcard tools/*.h tests/*.h)
+scripts    := $(wildcard tests/test_*.sh)
+first      := $(filter deps deps-ci,$(MAKECMDGOALS))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: help all deps deps-ci demo test interop bench clean FORCE
+
+all: $(checks) $(B)/gwt $(tools) $(examples) ## build the command gwt, tools and examples; check the header
+
+# Holds the flags of the last build; everything is made again when they change. Installing comes
+# before anything is compiled, with -j too.
+$(B)/flags: FORCE | $(first)
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CXX) $(compile_flags) $(libs)' | cmp -s - $@ || \
+	    echo '$(CC) $(CXX) $(compile_flags) $(libs)' > $@
+
+$(B)/%.o: %.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -c -o $@ $<
+
+# These know nothing of gwt.h.
+$(alone:%=$(B)/tools/%.o): $(B)/tools/%.o: tools/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -c -o $@ $<
+
+$(B)/gwt: $(gwt_parts)
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+$(tools): $(B)/%: $(B)/tools/%.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+$(examples): %: %.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+$(tests): %: %.o $(B)/tests/impl.o $(B)/tests/support.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(cmocka_libs) $(libs)
+
+# The header as others see it: no warning is allowed, in C11 or in C++17.
+$(B)/%.c.o: %.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -Werror -c -o $@ $<
+
+$(B)/%.cc.o: %.cc $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror $(flags_$(config)) $(CPPFLAGS) -c -o $@ $<
+
+$(B)/tests/header_two: $(B)/tests/header_two_a.c.o $(B)/tests/header_two_b.c.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+# ---- what there is to do -------------------------------------------------------------------------
+
+help: ## this list
+	@echo 'make [TARGET..] [config=$(config)] [CC=$(CC)] [WERROR=1]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    awk -F'|' '{ printf "  %-9s %s\n", $$1, $$2 }'
+	@echo
+	@echo '  config    release (-O3), debug, sanitize (address, undefined) or tsan (threads);'
+	@echo '            each in a folder of its own, build/CONFIG'
+	@echo '  CC        another compiler, e.g. clang: build/CONFIG-clang'
+
+deps: ## install libtiff, zlib, a C compiler and cmocka through apt-get, dnf or brew
+	@sh tools/deps.sh
+
+deps-ci: deps ## install clang, rasterio and GDAL too, for the checks that compare
+	@sh tools/deps.sh ci
+
+demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute an index, show what came out
+	@sh tools/demo.sh $(B) build/demo
+
+test: all $(tests) $(B)/tests/header_two ## run all tests
+	@$(runner) $(B)/tests/header_two
+	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(runner) sh tests/run.sh $(tests) $(scripts)
+
+interop: $(B)/gwt $(B)/make_scene ## compare with rasterio and GDAL (make deps-ci)
+	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(python) tests/interop.py
+
+bench: $(B)/gwt $(tools) ## measure against a hand-written program (about 4 minutes; BENCH=options)
+	@$(B)/bench --programs $(B) $(BENCH)
+
+clean: ## remove build/
+	rm -rf build
+
+# The python3 that has rasterio; the system's may not be the first one of PATH.
+python = $(shell for p in python3 /usr/bin/python3; do \
+    $$p -c 'import rasterio' 2>/dev/null && echo $$p && exit; done; echo python3)
