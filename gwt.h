@@ -1728,12 +1728,19 @@ static const char *_gwt_xml_character(const char *p, char **to)
     return p + 1;
 }
 
-// Text of an element, as UTF-8.
+static void _gwt_xml_decode(char *text)
+{
+    char *to = text;
+    for (const char *p = text; *p;) p = _gwt_xml_character(p, &to);
+    *to = 0;
+}
+
+// Text of an element. GDAL escapes values once by itself and once more as XML; text that somebody
+// else escaped once comes out right all the same, as a lone & is left alone.
 static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
 {
-    char *text = _gwt_keep_bytes(g, from, (size_t)(end - from)), *to = text;
-    for (const char *p = text; p && *p;) p = _gwt_xml_character(p, &to);
-    if (to) *to = 0;
+    char *text = _gwt_keep_bytes(g, from, (size_t)(end - from));
+    for (int i = 0; text && i < 2; i++) _gwt_xml_decode(text);
     return text;
 }
 
@@ -1744,6 +1751,7 @@ static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *h
         _gwt_xml_attribute(head, head_end, "domain", domain, sizeof domain) && domain[0];
     if (!_gwt_xml_attribute(head, head_end, "name", name, sizeof name) || !text || has_domain)
         return;
+    _gwt_xml_decode(name);
     if (!_gwt_xml_attribute(head, head_end, "sample", sample, sizeof sample)) {
         s->tags[s->num_tags] =
             _gwt_keep_format(s->g, "%s=%.*s", name, 250 - (int)strlen(name) / 2, text);
@@ -2071,7 +2079,8 @@ static void _gwt_source_close(_gwt_source *s)
 
 static bool _gwt_source_begin(_gwt_source *s)
 {
-    s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    // O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever.
+    s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &s->stat)) {
         _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened: %s", s->path, strerror(errno));
     } else if (!S_ISREG(s->stat.st_mode)) {
@@ -6227,7 +6236,9 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
     w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
     if (!w->offsets || !w->counts || !w->ring || !w->spare) return false;
-    w->fd = open(w->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    // A stale .part goes; were it a link, what it points at stays.
+    unlink(w->part);
+    w->fd = open(w->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (w->fd < 0) _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
     return w->fd >= 0;
 }
@@ -6388,13 +6399,17 @@ static void _gwt_text_add(_gwt_text *t, const char *s, size_t n)
 
 static void _gwt_text_string(_gwt_text *t, const char *s) { _gwt_text_add(t, s, strlen(s)); }
 
-static void _gwt_text_escaped(_gwt_text *t, const char *s, size_t n)
+// As the value of a GDAL item, which is escaped `times` 2, or of an attribute, 1.
+static void _gwt_text_escaped(_gwt_text *t, const char *s, size_t n, int times)
 {
+    static const char *const entities[][2] = {
+        { "&amp;", "&amp;amp;" }, { "&lt;", "&amp;lt;" }, { "&gt;", "&amp;gt;" },
+        { "&quot;", "&amp;quot;" }
+    };
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '&') _gwt_text_string(t, "&amp;");
-        else if (s[i] == '<') _gwt_text_string(t, "&lt;");
-        else if (s[i] == '>') _gwt_text_string(t, "&gt;");
-        else if (s[i] == '"') _gwt_text_string(t, "&quot;");
+        static const char special[] = "&<>\"";
+        const char *at = s[i] ? strchr(special, s[i]) : NULL;
+        if (at) _gwt_text_string(t, entities[at - special][times - 1]);
         else _gwt_text_add(t, &s[i], 1);
     }
 }
@@ -6406,7 +6421,7 @@ static void _gwt_text_band_item(_gwt_text *t, const char *name, int64_t band, co
     snprintf(head, sizeof head, "  <Item name=\"%s\" sample=\"%lld\" role=\"%s\">", name,
              (long long)band, role);
     _gwt_text_string(t, head);
-    _gwt_text_escaped(t, value, strlen(value));
+    _gwt_text_escaped(t, value, strlen(value), 2);
     _gwt_text_string(t, "</Item>\n");
 }
 
@@ -6425,9 +6440,9 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
     for (int64_t i = 0; o->tags && o->tags[i]; i++) {
         const char *equals = strchr(o->tags[i], '=');
         _gwt_text_string(t, "  <Item name=\"");
-        _gwt_text_escaped(t, o->tags[i], (size_t)(equals - o->tags[i]));
+        _gwt_text_escaped(t, o->tags[i], (size_t)(equals - o->tags[i]), 1);
         _gwt_text_string(t, "\">");
-        _gwt_text_escaped(t, equals + 1, strlen(equals + 1));
+        _gwt_text_escaped(t, equals + 1, strlen(equals + 1), 2);
         _gwt_text_string(t, "</Item>\n");
     }
     for (int64_t i = 0; i < planes; i++) {
@@ -6783,7 +6798,7 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
     if (!w->part) return false;
     sprintf(w->part, "%s.part", w->path);
-    if (!stat(w->part, &st) && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
+    if (!lstat(w->part, &st) && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
     if (stat(w->path, &st)) return true;
     if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
     if (!S_ISREG(st.st_mode))

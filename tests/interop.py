@@ -124,8 +124,10 @@ def compare(name, path, want, nodata, like, dtype):
     check(f"{name}: CRS", crs == like.crs, f"{crs}")
     check(f"{name}: transform", transform.almost_equals(like.transform, 1e-9), f"{transform}")
     check(f"{name}: nodata", same_number(has_nodata, nodata), f"{has_nodata}")
-    if dtype == "int8" and pixels.dtype == "uint8":
-        pixels = pixels.view("int8")  # GDAL before 3.7 has no int8
+    # GDAL before 3.7 has no int8, and rasterio 1.3 takes the 64-bit types for one another: the
+    # bits are right.
+    if dtype in ("int8", "int64", "uint64") and pixels.dtype.itemsize == np.dtype(dtype).itemsize:
+        pixels = pixels.view(dtype)
     check(f"{name}: type", pixels.dtype == dtype, f"{pixels.dtype}")
     check(f"{name}: pixels", same(pixels, want),
           f"{int(np.sum(pixels != want))} of {want.size} differ")
@@ -163,7 +165,7 @@ def variants():
 def check_indices(scene):
     """One band, and three at once: norm_diff times 1000, as every type."""
     bands = scene.read()
-    one = norm_diff(bands[1], bands[2], scene.nodata) * 1000
+    one = norm_diff(bands[1], bands[2], scene.nodata)[np.newaxis] * 1000
     many = np.stack([norm_diff(bands[1], b, scene.nodata) * 1000 for b in bands])
     for name, options, dtype, nodata in variants():
         if dtype in ("int64", "uint64") and dtype not in rasterio.dtypes.dtype_rev:
@@ -173,14 +175,12 @@ def check_indices(scene):
         for shape, expression, want in [("one band", "norm_diff(b2, b3) * 1000", one),
                                         ("three bands", "norm_diff(b2, a) * 1000", many)]:
             path = f"{name} {shape}.tif".replace(" ", "_")
-            # The input's own nodata is 0: a copy with none would need another expression, so the
-            # zeros are made missing by the division that they are in.
+            # --nodata is for the inputs too, so the scene's 0 is a number here: made missing by 0 / 0.
             masked = f"where(b2 == 0 || {'b3' if shape == 'one band' else 'a'} == 0, 0 / 0 + b2, " \
                      f"{expression})"
             if calc(masked, ["scene.tif"], path, *arguments):
-                want_here = np.atleast_3d(want) if want.ndim == 3 else want[np.newaxis]
-                compare(path, path, stored(want_here, dtype, nodata), nodata, scene, dtype)
-            os.path.exists(path) and os.remove(path)
+                compare(path, path, stored(want, dtype, nodata), nodata, scene, dtype)
+                os.remove(path)
 
 
 def check_carried(scene):
@@ -214,7 +214,7 @@ def check_other_inputs():
         "rotated": {"crs": "EPSG:32721", "transform": Affine(10, 3, 500000, 2, -12, 7500000)},
         "big_endian": {"crs": "EPSG:32616", "transform": Affine(30, 0, 452475, 0, -30, 3408645),
                        "ENDIANNESS": "BIG", "compress": "lzw", "predictor": 2},
-        "tiled": {"crs": "EPSG:3857", "transform": Affine(1, 0, 0, 0, -1, 0), "tiled": True,
+        "tiled": {"crs": "EPSG:3857", "transform": Affine(2, 0, 7, 0, -2, 9), "tiled": True,
                   "blockxsize": 32, "blockysize": 16, "interleave": "band", "compress": "deflate"},
         "custom": {"crs": "+proj=laea +lat_0=10 +lon_0=-20 +datum=WGS84 +units=m",
                    "transform": Affine(100, 0, -5000, 0, -100, 5000)},

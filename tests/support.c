@@ -709,6 +709,7 @@ static bool attribute(const char *tag, const char *end, const char *name, char *
     return true;
 }
 
+// As GDAL does it: an & that begins no entity ends the text.
 static char *undo_xml(const char *text, size_t length)
 {
     static const struct { const char *entity; char c; } entities[] = {
@@ -720,6 +721,7 @@ static char *undo_xml(const char *text, size_t length)
         size_t e = 0;
         while (e < COUNT_OF(entities) &&
                strncmp(text + i, entities[e].entity, strlen(entities[e].entity))) e++;
+        if (text[i] == '&' && e == COUNT_OF(entities)) break;
         *to++ = e < COUNT_OF(entities) ? entities[e].c : text[i];
         i += e < COUNT_OF(entities) ? strlen(entities[e].entity) : 1;
     }
@@ -737,7 +739,10 @@ char *metadata_item(const char *xml, const char *name, int sample, const char *r
         if (has_sample != (sample >= 0) || (has_sample && atoi(value) != sample)) continue;
         if (role && (!attribute(at, end, "role", value, sizeof value) || strcmp(value, role)))
             continue;
-        return undo_xml(end + 1, (size_t)(close - end - 1));
+        char *once = undo_xml(end + 1, (size_t)(close - end - 1));
+        char *twice = undo_xml(once, strlen(once));
+        free(once);
+        return twice;
     }
     return NULL;
 }

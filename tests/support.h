@@ -153,8 +153,8 @@ size_t image_count(const image *im);  // samples
 double image_get(const image *im, int band, int row, int col);
 // Affine a b c d e f from the tags, by the rules of GeoTIFF 1.1, annex C; false without.
 bool image_transform(const image *im, double t[6]);
-// Text of a GDAL_METADATA item, XML undone; sample < 0: one without a sample; role NULL: any.
-// malloc'd, NULL when there is no such item.
+// Text of a GDAL_METADATA item, as GDAL reads it: escaped as XML twice. sample < 0: one without a
+// sample; role NULL: any. malloc'd, NULL when there is no such item.
 char *metadata_item(const char *xml, const char *name, int sample, const char *role);
 
 // ---- arrays -----------------------------------------------------------------------------------

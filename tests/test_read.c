@@ -596,7 +596,10 @@ static const char metadata[] =
     "  <Item name=\"TIFFTAG_ARTIST\">Ren&#233;e &amp; &quot;sons&quot; &lt;x@y&gt; &apos;q&apos;"
     "</Item>\n"
     "  <Item name=\"EMPTY\"></Item>\n"
-    "  <Item name=\"DESCRIPTION\" sample=\"0\" role=\"description\">blue &amp; low</Item>\n"
+    // As GDAL writes it, escaped twice; by others, once.
+    "  <Item name=\"GDAL\">here &amp;amp; &amp;lt;there&amp;gt; &amp;quot;q&amp;quot;</Item>\n"
+    "  <Item name=\"DESCRIPTION\" sample=\"0\" role=\"description\">blue &amp;amp; low"
+    "</Item>\n"
     "  <Item role=\"description\" sample=\"2\" name=\"DESCRIPTION\">red &lt;3&gt;</Item>\n"
     "  <Item name=\"SCALE\" sample=\"0\" role=\"scale\">0.0001</Item>\n"
     "  <Item name=\"OFFSET\" sample=\"0\" role=\"offset\">-0.1</Item>\n"
@@ -628,6 +631,7 @@ static void gdal_metadata(void **state)
     assert_true(info->offsets[0] == -0.1 && info->offsets[1] == 0 && info->offsets[2] == 0);
     assert_true(has_tag(info, "TIFFTAG_ARTIST=Ren\xC3\xA9""e & \"sons\" <x@y> 'q'"));
     assert_true(has_tag(info, "EMPTY="));
+    assert_true(has_tag(info, "GDAL=here & <there> \"q\""));
     assert_false(has_tag(info, "STATISTICS_MEAN=17"));  // of a band, not of the file
     assert_false(has_tag(info, "SECRET=hidden"));
     assert_false(has_tag(info, "SCALE=0.0001"));

@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -297,9 +298,17 @@ bool cli_output_open(cli_output *out, const char *path, const char *input, bool 
         return false;
     }
     snprintf(out->part, size, "%s.part", path);
-    out->stream = fopen(out->part, "wb");
-    if (out->stream) return true;
-    cli_error("%s: can't be written: %s", path, strerror(errno));
+    struct stat part;
+    if (lstat(out->part, &part) == 0 && same_file(&part, input)) {
+        cli_error("%s: the output would be written over the input (%s)", out->part, input);
+    } else {
+        // A stale .part goes; were it a link, what it points at stays.
+        unlink(out->part);
+        int fd = open(out->part, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        out->stream = fd < 0 ? NULL : fdopen(fd, "wb");
+        if (out->stream) return true;
+        cli_error("%s: can't be written: %s", path, strerror(errno));
+    }
     free(out->part);
     return false;
 }

@@ -109,8 +109,8 @@ typedef enum surface {
 
 static const int32_t colours[SURFACES][MAX_BANDS] = {
     //             blue   green  red    nir    swir1  swir2
-    [FOREST]     = { 9300,  8700,  7500, 18500, 11500,  7900 },
-    [SAVANNA]    = { 10300, 10300, 10500, 16800, 18500, 13500 },
+    [FOREST]     = { 9100,  9200,  7700, 18500, 11500,  7900 },
+    [SAVANNA]    = { 10150, 10550, 10450, 16800, 18500, 13500 },
     [SOIL]       = { 10900, 11900, 15200, 18800, 23000, 19000 },
     [CROP]       = { 9500,  10000, 7900, 26500, 14200,  9200 },
     [YOUNG_CROP] = { 9900,  10700, 9300, 22500, 16500, 11500 },
@@ -153,7 +153,8 @@ static int32_t off_middle(int32_t noise)
     return noise < 16384 ? 16384 - noise : noise - 16384;
 }
 
-// Hills where it is not plain, and valleys down to the rivers.
+// Hills where it is not plain, and valleys down to the rivers. Heights are in 1/256 of the noise's
+// unit: in whole ones gentle slopes would be terraces.
 static void height_row(fields *f, int32_t *to, int64_t x, int64_t y, int64_t count)
 {
     noise_row(1, 8, 6, x, y, count, to);
@@ -161,10 +162,10 @@ static void height_row(fields *f, int32_t *to, int64_t x, int64_t y, int64_t cou
     noise_row(3, 9, 7, x, y, count, f->river);
     noise_row(4, 8, 5, x, y, count, f->brook);
     for (int64_t i = 0; i < count; i++) {
-        int32_t hilly = 24 + ramp(24000 - f->plain[i], 4500, 12500);
+        int32_t hilly = 800 + clamp(19500 - f->plain[i], 0, 8000);  // of 8192
         int32_t valley = clamp(off_middle(f->river[i]), 0, 2600);
         int32_t gully = clamp(off_middle(f->brook[i]), 0, 1500);
-        to[i] = to[i] * hilly / 256 + valley + gully * hilly / 256;
+        to[i] = (to[i] - 16384 + gully) * hilly / 32 + valley * 100;
     }
 }
 
@@ -179,8 +180,8 @@ static void fields_row(fields *f, int64_t y, int64_t width)
     f->height = swap;
     height_row(f, f->height, x, y, count);
     noise_row(5, 7, 5, x, y, count, f->wet);
-    noise_row(6, 9, 6, x, y, count, f->cloud);
-    noise_row(6, 9, 6, x + 17, y - 21, count, f->shadow);
+    noise_row(6, 7, 6, x, y, count, f->cloud);
+    noise_row(6, 7, 6, x + 13, y - 17, count, f->shadow);
 }
 
 static bool make_fields(fields *f, int64_t width)
@@ -243,9 +244,9 @@ static cover cover_at(const fields *f, int64_t i, int64_t x, int64_t y)
     c.water = ramp(300 - river, 0, 90);
     c.forest = clamp(ramp(f->wet[i], 14000, 19500) + ramp(900 - river, 0, 500) +
                      ramp(420 - brook, 0, 250), 0, 256);
-    c.light = clamp(256 + (f->height[i] - f->above[i + 1]) / 2, 130, 370);
-    c.cloud = ramp(f->cloud[i], 21800, 23600);
-    c.shadow = ramp(f->shadow[i], 21800, 23600);
+    c.light = clamp(256 + (f->height[i] - f->above[i + 1]) / 600, 130, 370);
+    c.cloud = ramp(f->cloud[i], 22800, 26000);
+    c.shadow = ramp(f->shadow[i], 22800, 26000);
     if (f->plain[i] > 15500 && river > 1000 && brook > 350) {
         plot p = plot_at(x, y);
         c.farmed = f->plain[i] > 15500 + (int32_t)(p.id >> 4 & 2047);
