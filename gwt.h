@@ -626,6 +626,11 @@ GWT_API void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
 #define gwt_compute(...) _gwt_compute_args(__VA_ARGS__, ._ = 0)
 #define _gwt_compute_args(a, ...) gwt_compute_with((a), &(gwt_compute_options){ __VA_ARGS__ })
 
+// Several arrays of one grid in one pass: what they share is read, decoded and computed once. At
+// most 16. buffers[i] has gwt_describe(arrays[i])->nbytes bytes, or is NULL and then is set to a
+// fresh one, yours to gwt_free. False on failure: fresh buffers are gone then, and NULL again.
+GWT_API bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers);
+
 // Compute into a tiled GeoTIFF. Time and band become bands, time-major. The bytes of the file
 // depend on the array and these options only: not on chunks, workers or timing. Written as
 // PATH.part, synced, renamed to PATH; on failure PATH is as it was and PATH.part is gone.
@@ -633,6 +638,15 @@ GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_option
 #define gwt_save(...) _gwt_save_args(__VA_ARGS__, ._ = 0)
 #define _gwt_save_args(a, path, ...) \
     gwt_save_with((a), (path), &(gwt_save_options){ __VA_ARGS__ })
+
+// Several arrays of one grid to as many files in one pass, as gwt_save with these options, which
+// hold for all; band_names, scales and offsets are those of each array. All files are there in the
+// end, or, on failure while computing, none.
+GWT_API bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size_t n,
+                                const gwt_save_options *options);
+#define gwt_save_many(...) _gwt_save_many_args(__VA_ARGS__, ._ = 0)
+#define _gwt_save_many_args(arrays, paths, n, ...) \
+    gwt_save_many_with((arrays), (paths), (n), &(gwt_save_options){ __VA_ARGS__ })
 
 // One block of an array in memory.
 typedef struct gwt_block {
@@ -1188,6 +1202,14 @@ struct gwt {
     char message[2048];
 };
 
+// Names out of files and arguments come into messages: control characters do not, so that an error
+// stays one line and nothing speaks to the terminal.
+static void _gwt_plain_text(char *text, char but)
+{
+    for (; *text; text++)
+        if (((unsigned char)*text < 0x20 || *text == 0x7F) && *text != but) *text = '?';
+}
+
 // One place through which every failure passes: put the breakpoint here.
 static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va_list args)
 {
@@ -1195,6 +1217,7 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
     _gwt_lock(&g->lock);
     if (atomic_load(&g->code) == GWT_OK) {
         vsnprintf(g->message, sizeof g->message, format, args);
+        _gwt_plain_text(g->message, strchr(format, '\n') ? '\n' : 0);
         g->line = line;
         atomic_store(&g->code, code);
     }
@@ -4178,15 +4201,21 @@ typedef struct _gwt_parser {
 _GWT_PRINTF(3, 4)
 static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
 {
-    char message[512], caret[512];
+    char message[512], shown[128];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    // A long expression is shown from up to 60 columns before the error.
+    _gwt_plain_text(message, 0);
+    // A long expression is shown from up to 60 characters before the error, blanks as blanks.
     const char *from = where - p->text > 60 ? where - 60 : p->text;
-    snprintf(caret, sizeof caret, "%*s^", (int)(where - from), "");
-    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n  %.120s\n  %s", message, from, caret);
+    while (((unsigned char)*from & 0xC0) == 0x80) from++;
+    snprintf(shown, sizeof shown, "%s", from);
+    for (char *c = shown; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
+    int column = 0;         // in characters, of UTF-8
+    for (const char *c = from; c < where; c++) column += ((unsigned char)*c & 0xC0) != 0x80;
+    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n  %s\n  %*s^", message, shown, column, "");
     return NULL;
 }
 
@@ -4239,17 +4268,26 @@ static int64_t _gwt_band_number(const char *name)
     return *end ? 0 : n;
 }
 
+// "b1", or "b1 to b7", and their names where they have some.
+static const char *_gwt_parse_there(const gwt_info *info, int64_t n, char *to, size_t size)
+{
+    char names[256] = "";
+    if (info->bands_named) _gwt_join_names(names, sizeof names, info->band_names, info->shape[1]);
+    if (n == 1) snprintf(to, size, "there is b1%s%s", names[0] ? ", " : "", names);
+    else snprintf(to, size, "there are b1 to b%lld%s%s", (long long)n, names[0] ? ", " : "", names);
+    return to;
+}
+
 static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *name,
                                      const char *where)
 {
-    char there[256];
+    char there[320];
     int64_t number = _gwt_band_number(name), n = a->info.shape[1];
     int64_t band = _gwt_find_name(a->info.band_names, n, name);
     if (band >= 0) return _gwt_array_bands(a, &(int64_t){ band }, 1);
     if (number >= 1 && number <= n) return _gwt_array_bands(a, &(int64_t){ number - 1 }, 1);
-    return _gwt_parse_fail(p, where, "no band %s in %s: there are b1 to b%lld (%s)", name,
-                           a->info.filenames[0], (long long)n,
-                           _gwt_join_names(there, sizeof there, a->info.band_names, n));
+    return _gwt_parse_fail(p, where, "no band %s in %s: %s", name, a->info.filenames[0],
+                           _gwt_parse_there(&a->info, n, there, sizeof there));
 }
 
 static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const char *where)
@@ -4276,12 +4314,9 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
         if (band >= 0) return _gwt_array_bands(p->arrays[i], &(int64_t){ band }, 1);
     }
     if (letter) return p->arrays[name[0] - 'a'];
-    char there[256];
-    const gwt_info *first = &p->arrays[0]->info;
-    bool named = first->bands_named;
-    _gwt_join_names(there, sizeof there, first->band_names, named ? first->shape[1] : 0);
-    return _gwt_parse_fail(p, where, "unknown name %s: there are b1 to b%lld%s%s", name,
-                           (long long)all, named ? ", " : "", there);
+    char there[320];
+    return _gwt_parse_fail(p, where, "unknown name %s: %s", name,
+                           _gwt_parse_there(&p->arrays[0]->info, all, there, sizeof there));
 }
 
 static gwt_array *_gwt_parse_clip(_gwt_parser *p, gwt_array *const *x, const char *where)
@@ -4497,13 +4532,33 @@ typedef struct _gwt_instr {
     int op;                     // a _gwt_op, or one of the three above
     gwt_dtype dtype;            // LOAD, COPY: the source's; CAST: the target
     bool masked;                // LOAD
-    int dst;                    // register; STORE, COPY: output plane
+    int dst;                    // register; STORE, COPY: plane of the output
+    int output;                 // STORE, COPY
     int first, num_args;        // operands: program->operands[first ..]
     int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: stage, plane
     int frame;                  // LOAD, COPY, FETCH
     double imm[2];
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
 } _gwt_instr;
+
+#define _GWT_MAX_OUTPUTS 16
+
+// Planes that a program stores together.
+typedef struct _gwt_output {
+    const _gwt_node *const *planes;
+    int num_planes;
+    gwt_dtype dtype;
+    bool has_nodata;            // else a missing pixel in an integer output is an error
+    uint64_t nodata_raw;        // its bytes in that type; NaN's when floats have none
+} _gwt_output;
+
+static _gwt_output _gwt_output_of(const _gwt_node *const *planes, int num_planes, gwt_dtype dtype,
+                                  gwt_optional nodata)
+{
+    _gwt_output o = { planes, num_planes, dtype, nodata.set, 0 };
+    _gwt_raw(dtype, nodata.set ? nodata.value : (double)NAN, &o.nodata_raw);
+    return o;
+}
 
 // Something a program reads: a view, or the planes of an earlier stage.
 typedef struct _gwt_read { bool fetch; int from, frame; } _gwt_read;
@@ -4519,9 +4574,8 @@ typedef struct _gwt_program {
     int num_frames;
     _gwt_read *reads;           // all there are, each once
     int num_reads;
-    gwt_dtype dtype;            // of what it stores
-    bool has_nodata;            // else a missing pixel in an integer output is an error
-    uint64_t nodata_raw;        // its bytes in that type; NaN's when floats have none
+    _gwt_output outputs[_GWT_MAX_OUTPUTS];
+    int num_outputs;
 } _gwt_program;
 
 // How far a stage or view reaches for output rows a..b: scale * a + before .. scale * b + after.
@@ -4554,8 +4608,6 @@ typedef struct _gwt_plan {
     _gwt_view_plan *views;
     int num_views, room_views;
     int64_t width, height;
-    int num_planes;
-    gwt_dtype dtype;            // of the output
     int depth;                  // while planning: steps within steps
 } _gwt_plan;
 
@@ -4923,10 +4975,10 @@ static void _gwt_plan_registers(_gwt_planner *p)
 
 // Whether storing this plane is copying it. A missing pixel must come out as the same raw value,
 // and there must be pixels everywhere.
-static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_node *n, int frame)
+static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_output *to, const _gwt_node *n,
+                             int frame)
 {
-    const _gwt_program *to = &p->program;
-    const _gwt_frame *f = &to->frames[frame];
+    const _gwt_frame *f = &p->program.frames[frame];
     uint64_t raw = 0, nan = 0;
     if (n->op != _GWT_OP_LOAD || n->dtype != to->dtype) return false;
     if (f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width) return false;
@@ -4936,21 +4988,25 @@ static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_node *n, int fram
     return _gwt_dtype_integer(n->dtype) || to->nodata_raw == nan;
 }
 
-static void _gwt_plan_plane(_gwt_planner *p, const _gwt_node *root, int plane)
+static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
 {
+    const _gwt_output *to = &p->program.outputs[output];
+    const _gwt_node *root = to->planes[plane];
     int frame = 0;
     if (!root || _gwt_failed(p->g)) return;
     root = _gwt_plan_resolve(p, root, &frame);
-    if (_gwt_plan_copies(p, root, frame)) {
-        _gwt_instr *copy = _gwt_plan_emit(p, (_gwt_instr){ .op = _GWT_OP_COPY, .dtype = root->dtype,
-                                                           .dst = plane, .frame = frame });
+    if (_gwt_plan_copies(p, to, root, frame)) {
+        _gwt_instr load = { .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane,
+                            .output = output, .frame = frame };
+        _gwt_instr *copy = _gwt_plan_emit(p, load);
         if (copy) _gwt_plan_bind(p, copy, root);
         return;
     }
     int value = _gwt_plan_tree(p, root, frame), first = p->program.num_operands;
     _gwt_plan_operand(p, value);
-    _gwt_plan_emit(
-        p, (_gwt_instr){ .op = _GWT_OP_STORE, .dst = plane, .first = first, .num_args = 1 });
+    _gwt_instr store = { .op = _GWT_OP_STORE, .dst = plane, .output = output, .first = first,
+                         .num_args = 1 };
+    _gwt_plan_emit(p, store);
 }
 
 static void _gwt_program_free(_gwt_program *program)
@@ -4975,26 +5031,27 @@ static int _gwt_plan_add_stage(_gwt_plan *plan, _gwt_stage stage)
 // Plan the program that stores these planes, after the stages it needs. Returns its stage.
 // While it is planned its views carry the number -1 - depth, so that those of stages planned in
 // between stay apart.
-static int _gwt_plan_program(_gwt_plan *plan, const _gwt_node *const *planes, int n, int64_t width,
-                             int64_t height, gwt_dtype dtype, gwt_optional nodata)
+static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n, int64_t width,
+                             int64_t height)
 {
     _gwt_planner p = { .g = plan->g, .plan = plan, .stage = -1 - plan->depth, .width = width,
                        .height = height };
-    p.program.dtype = dtype;
-    p.program.has_nodata = nodata.set;
-    _gwt_raw(dtype, nodata.set ? nodata.value : (double)NAN, &p.program.nodata_raw);
+    int planes = 0;
+    memcpy(p.program.outputs, outputs, (size_t)n * sizeof *outputs);
+    p.program.num_outputs = n;
     _gwt_plan_frame(&p, (_gwt_frame){ .bottom = height, .right = width });
     if (plan->depth++ > _GWT_PLAN_DEPTH)
         _gwt_fail(plan->g, GWT_E_UNSUPPORTED, "more than %d windows within windows",
                   _GWT_PLAN_DEPTH);
-    for (int i = 0; i < n; i++) _gwt_plan_plane(&p, planes[i], i);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < outputs[i].num_planes; k++, planes++) _gwt_plan_plane(&p, i, k);
     if (!_gwt_failed(p.g)) _gwt_plan_registers(&p);
     plan->depth--;
     GWT_FREE(p.values);
     GWT_FREE(p.operands);
     GWT_FREE(p.by_key);
     GWT_FREE(p.seen);
-    int stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .program = p.program, .num_planes = n,
+    int stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .program = p.program, .num_planes = planes,
                                                         .width = width, .height = height });
     for (int i = 0; i < plan->num_views; i++)
         if (plan->views[i].stage == p.stage) plan->views[i].stage = stage;
@@ -5026,9 +5083,11 @@ static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stag
             && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
             input = plan->stages[i].input;
     }
-    if (input < 0)
-        input = _gwt_plan_program(plan, step->args, step->num_args, step->in_width, step->in_height,
-                                  GWT_FLOAT64, (gwt_optional){ 0 });
+    if (input < 0) {
+        _gwt_output o =
+            _gwt_output_of(step->args, step->num_args, GWT_FLOAT64, (gwt_optional){ 0 });
+        input = _gwt_plan_program(plan, &o, 1, step->in_width, step->in_height);
+    }
     if (_gwt_failed(plan->g)) return false;
     *stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step,
                                                      .input = input,
@@ -5097,6 +5156,11 @@ static void _gwt_plan_reach(_gwt_plan *plan)
 
 // ---- the whole
 
+static const _gwt_output *_gwt_plan_output(const _gwt_plan *plan, int k)
+{
+    return &plan->stages[plan->num_stages - 1].program.outputs[k];
+}
+
 static void _gwt_plan_free(_gwt_plan *plan)
 {
     for (int i = 0; i < plan->num_views; i++) GWT_FREE(plan->views[i].bands);
@@ -5105,12 +5169,11 @@ static void _gwt_plan_free(_gwt_plan *plan)
     GWT_FREE(plan->stages);
 }
 
-static bool _gwt_plan_make(_gwt_plan *plan, const gwt_array *a, gwt_dtype dtype,
-                           gwt_optional nodata)
+// For n outputs on the grid of `a`.
+static bool _gwt_plan_make(_gwt_plan *plan, const gwt_array *a, const _gwt_output *outputs, int n)
 {
-    *plan = (_gwt_plan){ .g = a->g, .dtype = dtype, .width = a->geo.width, .height = a->geo.height,
-                         .num_planes = (int)_gwt_num_planes(a) };
-    _gwt_plan_program(plan, a->planes, plan->num_planes, plan->width, plan->height, dtype, nodata);
+    *plan = (_gwt_plan){ .g = a->g, .width = a->geo.width, .height = a->geo.height };
+    _gwt_plan_program(plan, outputs, n, plan->width, plan->height);
     if (!_gwt_failed(a->g)) {
         _gwt_plan_reach(plan);
         return true;
@@ -5732,7 +5795,7 @@ typedef struct _gwt_scratch {
     size_t room;
     int64_t num_tiles;          // pinned now
     _gwt_work work;
-    bool missing;               // an integer output had missing pixels and no nodata
+    gwt_dtype missing;          // of an integer output with missing pixels and no nodata, or none
 } _gwt_scratch;
 
 // Doubles in a register, so that all of a program's stay in the first-level cache.
@@ -5923,14 +5986,13 @@ X(4, uint32_t) X(8, uint64_t)
         }
 }
 
-static void _gwt_vm_store(const _gwt_program *program, _gwt_scratch *x, const double *from,
+static void _gwt_vm_store(const _gwt_output *o, _gwt_scratch *x, const double *from,
                           const _gwt_rect *r, char *to, const _gwt_target *target)
 {
     bool missing = false;
     for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
-        missing |= _gwt_stores[program->dtype](to, from, (size_t)r->cols, target->step,
-                                               program->nodata_raw);
-    if (missing && !program->has_nodata && _gwt_dtype_integer(program->dtype)) x->missing = true;
+        missing |= _gwt_stores[o->dtype](to, from, (size_t)r->cols, target->step, o->nodata_raw);
+    if (missing && !o->has_nodata && _gwt_dtype_integer(o->dtype)) x->missing = o->dtype;
 }
 
 static const double *_gwt_vm_operand(const _gwt_program *program, const double *regs, size_t strip,
@@ -5986,30 +6048,30 @@ static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip
 // The program over one strip: r->rows * r->cols is at most `strip`. (row, col) is where the strip
 // begins within the target.
 static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
-                              const _gwt_rect *r, const _gwt_target *target, int64_t row,
+                              const _gwt_rect *r, const _gwt_target *targets, int64_t row,
                               int64_t col, size_t strip)
 {
-    size_t size = gwt_dtype_size(program->dtype), pixels = (size_t)(r->rows * r->cols);
-    size_t at = (size_t)row * target->row_bytes + (size_t)col * target->step * size;
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
-        char *to = in->op >= _GWT_OP_STORE
-                     ? target->base + at + (size_t)in->dst * target->plane_bytes
-                     : NULL;
-        if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH)
+        if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH) {
             _gwt_vm_read(plan, program, x, in, r, x->regs + (size_t)in->dst * strip);
-        else if (in->op == _GWT_OP_COPY)
-            _gwt_vm_copy(plan, program, x, in, r, to, target);
-        else if (in->op == _GWT_OP_STORE)
-            _gwt_vm_store(program, x, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to,
-                          target);
-        else
-            _gwt_vm_step(program, x->regs, strip, in, pixels);
+            continue;
+        }
+        if (in->op < _GWT_OP_STORE) {
+            _gwt_vm_step(program, x->regs, strip, in, (size_t)(r->rows * r->cols));
+            continue;
+        }
+        const _gwt_output *o = &program->outputs[in->output];
+        const _gwt_target *t = &targets[in->output];
+        char *to = t->base + (size_t)row * t->row_bytes + (size_t)in->dst * t->plane_bytes
+                 + (size_t)col * t->step * gwt_dtype_size(o->dtype);
+        if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, program, x, in, r, to, t);
+        else _gwt_vm_store(o, x, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to, t);
     }
 }
 
 static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
-                                const _gwt_rect *r, const _gwt_target *target)
+                                const _gwt_rect *r, const _gwt_target *targets)
 {
     size_t strip = _gwt_vm_strip(program);
     int64_t cols = _gwt_min64(r->cols, (int64_t)strip);
@@ -6018,7 +6080,7 @@ static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *progr
         for (int64_t col = 0; col < r->cols; col += cols) {
             _gwt_rect part = { r->row + row, r->col + col, _gwt_min64(rows, r->rows - row),
                                _gwt_min64(cols, r->cols - col) };
-            _gwt_vm_run_strip(plan, program, x, &part, target, row, col, strip);
+            _gwt_vm_run_strip(plan, program, x, &part, targets, row, col, strip);
         }
 }
 
@@ -6037,8 +6099,8 @@ static bool _gwt_vm_room(gwt *g, _gwt_planes *p, int planes)
     return p->data != NULL;
 }
 
-// All stages over the rectangles _gwt_vm_needs found, the last one into the target.
-static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_target *target)
+// All stages over the rectangles _gwt_vm_needs found, the last one into the targets.
+static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_target *targets)
 {
     int last = plan->num_stages - 1;
     for (int i = 0; i < last; i++) {
@@ -6051,7 +6113,7 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_targe
         if (!s->step) _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
         else if (!_gwt_step_run(plan->g, s->step, &x->stages[s->input], p, &x->work)) return false;
     }
-    _gwt_vm_run_program(plan, &plan->stages[last].program, x, &x->stages[last].rect, target);
+    _gwt_vm_run_program(plan, &plan->stages[last].program, x, &x->stages[last].rect, targets);
     return true;
 }
 
@@ -6829,6 +6891,7 @@ struct _gwt_run {
     // Set before, read by all.
     gwt *g;
     const _gwt_plan *plan;
+    int num_outputs;
     int64_t tile_h, tile_w;     // of a tile
     int64_t piece_h, piece_w;   // of a piece
     int64_t across, down;       // tiles
@@ -6836,12 +6899,13 @@ struct _gwt_run {
     bool whole;                 // pieces run on the worker that has the tile
     bool progress;
     double start;
-    // Where the pixels of tile t, at r, go; and what to do when they are there. By worker `id`.
-    bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *target);
+    // Where the pixels of tile t, at r, go, for each output; and what to do when they are there. By
+    // worker `id`.
+    bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets);
     bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     void *sink;
-    _Atomic int64_t *head;      // parts written; NULL: the sink has no order
-    int64_t window, parts;      // tiles that may be begun ahead of the writer; parts in a tile
+    int64_t (*written)(const _gwt_run *run);    // tiles written; NULL: the sink has no order
+    int64_t window;             // tiles that may be begun ahead of that
     _gwt_scratch *scratch;      // one a worker, that worker's own
     // Shared.
     _Atomic int64_t next;       // group to take
@@ -6962,24 +7026,24 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
 
 // ---- one piece, one tile, one worker
 
-static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *target)
+static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *targets)
 {
     _gwt_scratch *x = &run->scratch[id];
     if (_gwt_failed(run->g) || (!x->stages && !_gwt_scratch_begin(x, run->plan))) return;
     _gwt_vm_needs(run->plan, x, r);
-    if (_gwt_run_pin(run, x)) _gwt_vm_run(run->plan, x, target);
+    if (_gwt_run_pin(run, x)) _gwt_vm_run(run->plan, x, targets);
     _gwt_run_release(run, x);
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
                   "there are missing pixels, and %s without a nodata value can't say so: give one, "
                   "or a floating-point type",
-                  gwt_dtype_name(run->plan->dtype));
+                  gwt_dtype_name(x->missing));
 }
 
 typedef struct _gwt_pieces {
     _gwt_run *run;
     _gwt_rect r;
-    _gwt_target target;
+    const _gwt_target *targets;
     int64_t across;
 } _gwt_pieces;
 
@@ -6987,21 +7051,25 @@ static void _gwt_run_piece_at(size_t index, void *user)
 {
     const _gwt_pieces *p = user;
     const _gwt_run *run = p->run;
-    int64_t row = (int64_t)index / p->across * run->piece_h,
-            col = (int64_t)index % p->across * run->piece_w;
+    int64_t row = (int64_t)index / p->across * run->piece_h;
+    int64_t col = (int64_t)index % p->across * run->piece_w;
     _gwt_rect r = { p->r.row + row, p->r.col + col, _gwt_min64(run->piece_h, p->r.rows - row),
                     _gwt_min64(run->piece_w, p->r.cols - col) };
-    _gwt_target target = p->target;
-    target.base += (size_t)row * target.row_bytes
-                 + (size_t)col * target.step * gwt_dtype_size(run->plan->dtype);
-    _gwt_run_piece(p->run, _gwt_self->id, &r, &target);
+    _gwt_target targets[_GWT_MAX_OUTPUTS];
+    for (int i = 0; i < run->num_outputs; i++) {
+        targets[i] = p->targets[i];
+        targets[i].base += (size_t)row * targets[i].row_bytes
+                         + (size_t)col * targets[i].step
+                               * gwt_dtype_size(_gwt_plan_output(run->plan, i)->dtype);
+    }
+    _gwt_run_piece(p->run, _gwt_self->id, &r, targets);
 }
 
-static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target *target)
+static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target *targets)
 {
-    int64_t across = _gwt_ceil_div(r->cols, run->piece_w),
-            n = across * _gwt_ceil_div(r->rows, run->piece_h);
-    _gwt_pieces p = { run, *r, *target, across };
+    int64_t across = _gwt_ceil_div(r->cols, run->piece_w);
+    int64_t n = across * _gwt_ceil_div(r->rows, run->piece_h);
+    _gwt_pieces p = { run, *r, targets, across };
     if (!run->whole) _gwt_pool_for(_gwt_self, (size_t)n, _gwt_run_piece_at, &p);
     else for (int64_t i = 0; i < n; i++) _gwt_run_piece_at((size_t)i, &p);
 }
@@ -7034,20 +7102,20 @@ static bool _gwt_run_may_begin(void *arg)
 {
     const _gwt_turn *t = arg;
     return _gwt_failed(t->run->g)
-        || t->tile < atomic_load(t->run->head) / t->run->parts + t->run->window;
+        || t->tile < t->run->written(t->run) + t->run->window;
 }
 
 static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
     _gwt_worker *w = _gwt_self;
     _gwt_turn turn = { run, t };
-    if (run->head) _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
+    if (run->written) _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
     int64_t row = t / run->across * run->tile_h, col = t % run->across * run->tile_w;
     _gwt_rect r = { row, col, _gwt_min64(run->tile_h, run->plan->height - row),
                     _gwt_min64(run->tile_w, run->plan->width - col) };
-    _gwt_target target;
-    if (_gwt_failed(run->g) || !run->open(run, w->id, t, &r, &target)) return false;
-    _gwt_run_pieces(run, &r, &target);
+    _gwt_target targets[_GWT_MAX_OUTPUTS];
+    if (_gwt_failed(run->g) || !run->open(run, w->id, t, &r, targets)) return false;
+    _gwt_run_pieces(run, &r, targets);
     if (_gwt_failed(run->g) || !run->close(run, w->id, t, &r)) return false;
     atomic_fetch_add(&run->done, r.rows * r.cols);
     if (run->progress) _gwt_run_draw(run, false);
@@ -7092,6 +7160,7 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->tile_w = _gwt_min64(tile_w, run->plan->width);
     run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
     run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
+    run->num_outputs = run->plan->stages[run->plan->num_stages - 1].program.num_outputs;
     // As many pieces as chunks would fit, all about as large.
     run->piece_h = _gwt_ceil_div(run->tile_h, _gwt_ceil_div(run->tile_h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(run->tile_w, _gwt_ceil_div(run->tile_w, a->info.chunks[3]));
@@ -7124,18 +7193,32 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     return !_gwt_failed(g);
 }
 
+// Several outputs need one grid, and there is an upper bound on them.
+static bool _gwt_check_many(gwt_array *const *arrays, size_t n)
+{
+    if (!arrays || n == 0) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_grids(arrays[0], arrays[i]))
+            return false;
+    if (n > _GWT_MAX_OUTPUTS)
+        _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT, "%zu outputs in one pass: there may be %d", n,
+                  _GWT_MAX_OUTPUTS);
+    return n <= _GWT_MAX_OUTPUTS;
+}
+
 // ---- sink: memory
 
-typedef struct _gwt_buffer { char *data; size_t row_bytes, plane_bytes; } _gwt_buffer;
+typedef struct _gwt_buffer { char *data; size_t row_bytes, plane_bytes, size; } _gwt_buffer;
 
 static bool _gwt_buffer_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
-                             _gwt_target *target)
+                             _gwt_target *targets)
 {
-    const _gwt_buffer *b = run->sink;
-    size_t size = gwt_dtype_size(run->plan->dtype);
     (void)id, (void)t;
-    *target = (_gwt_target){ b->data + (size_t)r->row * b->row_bytes + (size_t)r->col * size,
-                             b->plane_bytes, b->row_bytes, 1 };
+    for (int i = 0; i < run->num_outputs; i++) {
+        const _gwt_buffer *b = (const _gwt_buffer *)run->sink + i;
+        char *at = b->data + (size_t)r->row * b->row_bytes + (size_t)r->col * b->size;
+        targets[i] = (_gwt_target){ at, b->plane_bytes, b->row_bytes, 1 };
+    }
     return true;
 }
 
@@ -7145,52 +7228,89 @@ static bool _gwt_buffer_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
     return true;
 }
 
+// Bytes of the whole array in a type.
+static bool _gwt_compute_bytes(const gwt_array *a, gwt_dtype dtype, size_t *bytes)
+{
+    if (_gwt_mul4((uint64_t)_gwt_num_planes(a), (uint64_t)a->geo.height, (uint64_t)a->geo.width,
+                  gwt_dtype_size(dtype), bytes))
+        return true;
+    _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than memory can be: save it instead");
+    return false;
+}
+
+static _gwt_buffer _gwt_buffer_of(const gwt_array *a, gwt_dtype dtype, void *data)
+{
+    size_t size = gwt_dtype_size(dtype), row = (size_t)a->geo.width * size;
+    return (_gwt_buffer){ data, row, row * (size_t)a->geo.height, size };
+}
+
+static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buffer *buffers, int n,
+                             int num_workers, bool progress)
+{
+    _gwt_plan plan;
+    if (!_gwt_plan_make(&plan, a, outputs, n)) return false;
+    _gwt_run run = { .g = a->g, .plan = &plan, .open = _gwt_buffer_open,
+                     .close = _gwt_buffer_close, .sink = buffers };
+    _gwt_run_shape(&run, a, 256, 256);
+    bool good = _gwt_run_all(&run, num_workers, progress);
+    _gwt_plan_free(&plan);
+    return good;
+}
+
 void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
 {
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     gwt_optional nodata;
-    size_t bytes, size;
+    size_t bytes;
     if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)) return NULL;
-    gwt *g = a->g;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
-    size = gwt_dtype_size(dtype);
-    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata)) return NULL;
-    if (!_gwt_mul4((uint64_t)_gwt_num_planes(a), (uint64_t)a->geo.height, (uint64_t)a->geo.width,
-                   size, &bytes)) {
-        _gwt_fail(g, GWT_E_MEMORY, "the array is larger than memory can be: save it instead");
+    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata) || !_gwt_compute_bytes(a, dtype, &bytes))
         return NULL;
-    }
     if (o.buffer && o.size < bytes) {
-        _gwt_fail(g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu", o.size,
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu", o.size,
                   bytes);
         return NULL;
     }
-    _gwt_plan plan;
-    if (!_gwt_plan_make(&plan, a, dtype, nodata)) return NULL;
-    _gwt_buffer b = { o.buffer ? o.buffer : _gwt_malloc(g, bytes), (size_t)a->geo.width * size,
-                      (size_t)a->geo.width * (size_t)a->geo.height * size };
-    _gwt_run run = {
-        .g = g, .plan = &plan, .open = _gwt_buffer_open, .close = _gwt_buffer_close, .sink = &b
-    };
-    _gwt_run_shape(&run, a, 256, 256);
-    bool good = b.data && _gwt_run_all(&run, o.num_workers, o.progress);
-    _gwt_plan_free(&plan);
-    if (good) return b.data;
+    _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
+    _gwt_buffer b = _gwt_buffer_of(a, dtype, o.buffer ? o.buffer : _gwt_malloc(a->g, bytes));
+    if (b.data && _gwt_compute_run(a, &output, &b, 1, o.num_workers, o.progress)) return b.data;
     if (!o.buffer) GWT_FREE(b.data);
     return NULL;
 }
 
+bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers)
+{
+    _gwt_output outputs[_GWT_MAX_OUTPUTS];
+    _gwt_buffer b[_GWT_MAX_OUTPUTS];
+    bool fresh[_GWT_MAX_OUTPUTS] = { false };
+    size_t bytes, made = 0;
+    if (!buffers || !_gwt_check_many(arrays, n)) return false;
+    for (; made < n; made++) {
+        gwt_array *a = arrays[made];
+        outputs[made] =
+            _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
+        if (!_gwt_compute_bytes(a, a->info.dtype, &bytes)) break;
+        fresh[made] = buffers[made] == NULL;
+        if (fresh[made] && !(buffers[made] = _gwt_malloc(a->g, bytes))) break;
+        b[made] = _gwt_buffer_of(a, a->info.dtype, buffers[made]);
+    }
+    bool good = made == n && _gwt_compute_run(arrays[0], outputs, b, (int)n, 0, false);
+    for (size_t i = 0; !good && i < n; i++)
+        if (fresh[i]) GWT_FREE(buffers[i]), buffers[i] = NULL;
+    return good;
+}
+
 void gwt_free(void *p) { GWT_FREE(p); }
 
-// ---- sink: file
+// ---- sink: files
 
+// One output of one worker.
 typedef struct _gwt_save_worker { char *tile; _gwt_encoder encoder; } _gwt_save_worker;
 
 typedef struct _gwt_save_sink {
-    _gwt_save *save;
-    _gwt_save_worker *workers;
-    size_t place_bytes;         // of all planes of a tile
-    bool plain;                 // what is computed is what is stored: nothing to encode
+    _gwt_save *saves;           // one an output
+    int n;
+    _gwt_save_worker *workers;  // n a worker
 } _gwt_save_sink;
 
 static bool _gwt_little_endian(void)
@@ -7201,64 +7321,105 @@ static bool _gwt_little_endian(void)
     return first == 1;
 }
 
-static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
-                           _gwt_target *target)
+// Parts of a tile, each encoded and written by itself: bands of a planar file.
+static int64_t _gwt_format_parts(const _gwt_format *f) { return f->planar ? f->planes : 1; }
+
+// Whether what is computed is what is stored, with nothing to encode.
+static bool _gwt_format_plain(const _gwt_format *f)
 {
-    _gwt_save_sink *k = run->sink;
-    _gwt_save_worker *w = &k->workers[id];
-    const _gwt_format *f = &k->save->format;
-    size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
-    (void)t;
-    if (!w->tile && !(w->tile = _gwt_malloc(run->g, k->place_bytes))) return false;
-    if (!k->plain && !w->encoder.tif && !_gwt_encoder_begin(run->g, &w->encoder, f)) return false;
-    if (r->rows < f->block || r->cols < f->block) memset(w->tile, 0, k->place_bytes);
+    return f->compression == COMPRESSION_NONE && !f->planar && _gwt_little_endian();
+}
+
+static bool _gwt_save_open_one(gwt *g, const _gwt_format *f, _gwt_save_worker *w,
+                               const _gwt_rect *r, _gwt_target *target)
+{
+    size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes, bytes;
+    if (!_gwt_mul4(f->tile_bytes, (uint64_t)_gwt_format_parts(f), 1, 1, &bytes))
+        bytes = SIZE_MAX / 4;
+    if (!w->tile && !(w->tile = _gwt_malloc(g, bytes))) return false;
+    if (!_gwt_format_plain(f) && !w->encoder.tif && !_gwt_encoder_begin(g, &w->encoder, f))
+        return false;
+    if (r->rows < f->block || r->cols < f->block) memset(w->tile, 0, bytes);
     *target = (_gwt_target){ w->tile, f->planar ? f->tile_bytes : size,
                              (size_t)f->block * step * size, step };
+    return true;
+}
+
+static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+                           _gwt_target *targets)
+{
+    _gwt_save_sink *k = run->sink;
+    (void)t;
+    for (int i = 0; i < k->n; i++)
+        if (!_gwt_save_open_one(run->g, &k->saves[i].format, &k->workers[id * k->n + i], r,
+                                &targets[i]))
+            return false;
+    return true;
+}
+
+static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t)
+{
+    const _gwt_format *f = &s->format;
+    int64_t parts = _gwt_format_parts(f);
+    for (int64_t i = 0; i < parts; i++) {
+        size_t bytes = f->tile_bytes;
+        _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes };
+        if (_gwt_format_plain(f)) {
+            _gwt_writer_submit(&s->writer, t, &plain);
+            w->tile = plain.data;
+        } else if (_gwt_encode(s->a->g, &w->encoder, w->tile + (size_t)i * bytes, bytes)) {
+            _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
+        } else {
+            return false;
+        }
+    }
     return true;
 }
 
 static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
 {
     _gwt_save_sink *k = run->sink;
-    _gwt_save_worker *w = &k->workers[id];
-    const _gwt_format *f = &k->save->format;
-    int64_t parts = f->planar ? f->planes : 1;
     (void)r;
-    for (int64_t i = 0; i < parts; i++) {
-        _gwt_sink *sink = &w->encoder.sink,
-                  plain = { .data = w->tile, .used = k->place_bytes, .room = k->place_bytes };
-        if (k->plain) sink = &plain;
-        else if (!_gwt_encode(run->g, &w->encoder, w->tile + (size_t)i * f->tile_bytes,
-                              f->tile_bytes))
-            return false;
-        _gwt_writer_submit(&k->save->writer, t * parts + i, sink);
-        if (k->plain) w->tile = plain.data;
-    }
+    for (int i = 0; i < k->n; i++)
+        if (!_gwt_save_close_one(&k->saves[i], &k->workers[id * k->n + i], t)) return false;
     return !_gwt_failed(run->g);
 }
 
-static bool _gwt_save_run(_gwt_save *s, const _gwt_plan *plan)
+// Tiles that all outputs have written.
+static int64_t _gwt_save_written(const _gwt_run *run)
 {
-    gwt *g = s->a->g;
-    const _gwt_format *f = &s->format;
-    int64_t parts = f->planar ? f->planes : 1;
-    _gwt_save_sink k = {
-        .save = s, .plain = f->compression == COMPRESSION_NONE && parts == 1 && _gwt_little_endian()
-    };
-    _gwt_run run = {
-        .g = g, .plan = plan, .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k
-    };
-    _gwt_run_shape(&run, s->a, f->block, f->block);
-    run.tile_h = run.tile_w = f->block;     // also where the image is smaller
+    const _gwt_save_sink *k = run->sink;
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < k->n; i++)
+        least = _gwt_min64(least, atomic_load(&k->saves[i].writer.head)
+                                      / _gwt_format_parts(&k->saves[i].format));
+    return least;
+}
+
+static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
+{
+    gwt *g = plan->g;
+    const gwt_save_options *o = &saves[0].o;
+    int64_t block = saves[0].format.block;
+    size_t workers = (size_t)g->pool.num_workers * (size_t)n;
+    _gwt_save_sink k = { .saves = saves,
+                         .n = n,
+                         .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
+    _gwt_run run = { .g = g, .plan = plan, .open = _gwt_save_open, .close = _gwt_save_close,
+                     .sink = &k, .written = _gwt_save_written };
+    _gwt_run_shape(&run, saves[0].a, block, block);
+    run.tile_h = run.tile_w = block;    // also where the image is smaller
     run.window =
-        2 * g->pool.num_workers * _gwt_run_group(&run, _gwt_run_workers(g, s->o.num_workers)) + 8;
-    k.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *k.workers);
-    bool good = k.workers && _gwt_mul4(f->tile_bytes, (uint64_t)parts, 1, 1, &k.place_bytes)
-             && _gwt_writer_begin(&s->writer, s->across * s->down * parts, run.window * parts);
-    run.head = &s->writer.head;
-    run.parts = parts;
-    good = good && _gwt_run_all(&run, s->o.num_workers, s->o.progress) && _gwt_save_finish(s);
-    for (int i = 0; k.workers && i < g->pool.num_workers; i++) {
+        2 * g->pool.num_workers * _gwt_run_group(&run, _gwt_run_workers(g, o->num_workers)) + 8;
+    bool good = k.workers != NULL;
+    for (int i = 0; good && i < n; i++) {
+        int64_t parts = _gwt_format_parts(&saves[i].format);
+        good = _gwt_writer_begin(&saves[i].writer, saves[i].across * saves[i].down * parts,
+                                 run.window * parts);
+    }
+    good = good && _gwt_run_all(&run, o->num_workers, o->progress);
+    for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
+    for (size_t i = 0; k.workers && i < workers; i++) {
         _gwt_encoder_end(&k.workers[i].encoder);
         GWT_FREE(k.workers[i].tile);
     }
@@ -7266,21 +7427,67 @@ static bool _gwt_save_run(_gwt_save *s, const _gwt_plan *plan)
     return good;
 }
 
-bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options)
+// Options resolved, and what the plan has to store.
+static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
+                              const gwt_save_options *o, _gwt_output *output)
 {
-    if (!a || _gwt_failed(a->g)) return false;
+    *s = (_gwt_save){ .a = a, .o = *o, .writer = { .g = a->g, .path = path, .fd = -1 } };
     if (!path || !*path) {
         _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
         return false;
     }
-    _gwt_save s = { .a = a, .o = options ? *options : (gwt_save_options){ 0 } };
-    s.writer = (_gwt_writer){ .g = a->g, .path = path, .fd = -1 };
+    if (!_gwt_save_resolve(s)) return false;
+    *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
+    return _gwt_mutex_init(&s->writer.lock);
+}
+
+static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
+{
     _gwt_plan plan;
-    if (!_gwt_save_resolve(&s) || !_gwt_plan_make(&plan, a, s.format.dtype, s.nodata)) return false;
-    bool good = _gwt_mutex_init(&s.writer.lock) && _gwt_save_check_path(&s, &plan)
-             && _gwt_save_run(&s, &plan);
-    _gwt_writer_end(&s.writer);
+    if (!_gwt_plan_make(&plan, saves[0].a, outputs, n)) return false;
+    bool good = true;
+    for (int i = 0; good && i < n; i++) good = _gwt_save_check_path(&saves[i], &plan);
+    good = good && _gwt_save_run(saves, n, &plan);
     _gwt_plan_free(&plan);
+    return good;
+}
+
+bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options)
+{
+    gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
+    _gwt_save s;
+    _gwt_output output;
+    if (!a || _gwt_failed(a->g) || !_gwt_save_prepare(&s, a, path, &o, &output)) return false;
+    bool good = _gwt_save_all(&s, 1, &output);
+    _gwt_writer_end(&s.writer);
+    return good;
+}
+
+bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size_t n,
+                        const gwt_save_options *options)
+{
+    gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
+    _gwt_output outputs[_GWT_MAX_OUTPUTS];
+    if (!paths || !_gwt_check_many(arrays, n)) return false;
+    gwt *g = arrays[0]->g;
+    if (n > 1 && (o.band_names || o.scales || o.offsets)) {
+        _gwt_fail(
+            g, GWT_E_ARGUMENT,
+            "band_names, scales and offsets are those of each array: none can be given for all");
+        return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (paths[i] && paths[k] && !strcmp(paths[i], paths[k]))
+                _gwt_fail(g, GWT_E_ARGUMENT, "%s: two outputs of one name", paths[i]);
+    _gwt_save *saves = _gwt_calloc(g, n, sizeof *saves);
+    size_t ready = 0;
+    while (saves && ready < n && !_gwt_failed(g)
+           && _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, &outputs[ready]))
+        ready++;
+    bool good = ready == n && _gwt_save_all(saves, (int)n, outputs);
+    for (size_t i = 0; i < ready; i++) _gwt_writer_end(&saves[i].writer);
+    GWT_FREE(saves);
     return good;
 }
 
@@ -7297,12 +7504,13 @@ typedef struct _gwt_blocks {
 } _gwt_blocks;
 
 static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
-                             _gwt_target *target)
+                             _gwt_target *targets)
 {
     _gwt_blocks *b = run->sink;
     _gwt_block_worker *w = &b->workers[id];
-    size_t bytes, size = gwt_dtype_size(run->plan->dtype), row = (size_t)r->cols * size;
-    if (!_gwt_mul4((uint64_t)r->rows, (uint64_t)r->cols, (uint64_t)run->plan->num_planes, size,
+    size_t bytes, size = gwt_dtype_size(_gwt_plan_output(run->plan, 0)->dtype),
+                  row = (size_t)r->cols * size;
+    if (!_gwt_mul4((uint64_t)r->rows, (uint64_t)r->cols, (uint64_t)_gwt_num_planes(b->a), size,
                    &bytes))
         bytes = SIZE_MAX / 4;
     if (w->room < bytes) {
@@ -7313,7 +7521,7 @@ static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *
         w->room = bytes;
     }
     (void)t;
-    *target = (_gwt_target){ w->data, row * (size_t)r->rows, row, 1 };
+    *targets = (_gwt_target){ w->data, row * (size_t)r->rows, row, 1 };
     return true;
 }
 
@@ -7328,7 +7536,7 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
                         .cols = r->cols,
                         .times = b->a->info.shape[0],
                         .bands = b->a->info.shape[1],
-                        .dtype = run->plan->dtype,
+                        .dtype = _gwt_plan_output(run->plan, 0)->dtype,
                         .nodata = b->nodata,
                         .data = b->workers[id].data };
     int code = b->fn(&block, b->user);
@@ -7351,9 +7559,9 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     _gwt_plan plan;
     _gwt_blocks b = { .a = a, .fn = fn, .user = user };
-    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)
-        || !_gwt_plan_make(&plan, a, dtype, b.nodata))
-        return -1;
+    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
+    _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
+    if (!_gwt_plan_make(&plan, a, &output, 1)) return -1;
     _gwt_run run = {
         .g = g, .plan = &plan, .open = _gwt_blocks_open, .close = _gwt_blocks_close, .sink = &b
     };
