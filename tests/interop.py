@@ -175,7 +175,8 @@ def check_indices(scene):
         for shape, expression, want in [("one band", "norm_diff(b2, b3) * 1000", one),
                                         ("three bands", "norm_diff(b2, a) * 1000", many)]:
             path = f"{name} {shape}.tif".replace(" ", "_")
-            # --nodata is for the inputs too, so the scene's 0 is a number here: made missing by 0 / 0.
+            # --nodata is for the inputs too, so the scene's 0 is a number here: 0 / 0 makes it
+            # missing.
             masked = f"where(b2 == 0 || {'b3' if shape == 'one band' else 'a'} == 0, 0 / 0 + b2, " \
                      f"{expression})"
             if calc(masked, ["scene.tif"], path, *arguments):

@@ -1,352 +1,1031 @@
 #!/bin/sh
-# test_cli.sh - the command gwt as a shell sees it: what it prints, where, and how it exits.
+# test_cli.sh - the command `gwt` from outside: what it prints and where, its exit status, and what
+# it leaves in the directory.
 #
 #     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_cli.sh
 #
-# Prints a line "ok" or "not ok" a check, and in the end "N passed, N failed, N skipped". What JSON
-# says is checked with python3 where there is one. $RUNNER, if set, stands before each program.
+# One line a check ("ok 12 - ..", "not ok 12 - .. (what is wrong)" or "SKIPPED: 12 - .. (why)"), and
+# a last line that counts them. Figures and pixels are compared with files written byte by byte here,
+# and with what python3 makes of the pixels it reads by itself, with its standard library alone.
 
-: "${GWT:?is not set: the path of gwt}" "${MAKE_SCENE:?is not set: the path of make_scene}"
+set -u
+LC_ALL=C
+export LC_ALL
 
-absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
-GWT=$(absolute "$GWT")
-MAKE_SCENE=$(absolute "$MAKE_SCENE")
-for program in "$GWT" "$MAKE_SCENE"; do
-    [ -x "$program" ] || { echo "$program is no program"; exit 1; }
-done
-
-dir=$(mktemp -d "${TMPDIR:-/tmp}/gwt_cli_XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT
+here=$(cd "$(dirname "$0")" && pwd) || exit 2
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/gwt_cli_XXXXXX") || exit 2
+trap 'chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-mkdir "$dir/work" && cd "$dir/work" || exit 1
-out=$dir/stdout err=$dir/stderr
 
-passed=0 failed=0 skipped=0
+box=$tmp/box out=$tmp/out err=$tmp/err   # box: where the command works; all else stays outside it
+python=$(command -v python3) && "$python" -c '' 2>/dev/null || python=
+limit=
+timeout --foreground 9 true 2>/dev/null && limit='timeout --foreground 60'
 
-# check NAME STATUS: the last step of each check.
+# ---- checks --------------------------------------------------------------------------------------
+
+number=0 passed=0 failed=0 skipped=0
+
+# check NAME WRONG - good when nothing is WRONG.
 check() {
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-        echo "ok $((passed + failed + skipped)) - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $((passed + failed + skipped)) - $1"
-        sed 's/^/#   stdout: /' "$out" | head -5
-        sed 's/^/#   stderr: /' "$err" | head -5
+    number=$((number + 1))
+    if [ -z "$2" ]; then passed=$((passed + 1)); echo "ok $number - $1"
+    else failed=$((failed + 1)); echo "not ok $number - $1 ($(printf %.400s "$2" | tr '\n' '|'))"
     fi
 }
 
-skip() {
-    skipped=$((skipped + 1))
-    echo "ok $((passed + failed + skipped)) - $1 # SKIP $2"
-    echo "SKIPPED: $1: $2"
+skip() {  # NAME WHY
+    number=$((number + 1)) skipped=$((skipped + 1))
+    echo "SKIPPED: $number - $1 ($2)"
 }
 
-# run EXIT ARGUMENTS..: gwt, its output kept; fails when it exits otherwise.
-run() {
-    wanted=$1
+is() {    # NAME GOT EXPECTED
+    if [ "$2" = "$3" ]; then check "$1" ''; else check "$1" "got '$2', expected '$3'"; fi
+}
+
+same() {  # NAME FILE FILE
+    if cmp "$2" "$3" >"$tmp/cmp" 2>&1; then check "$1" ''; else check "$1" "$(cat "$tmp/cmp")"; fi
+}
+
+# check_python NAME COMMAND.. - by oracle.py, which prints what is wrong.
+check_python() {
+    name=$1
     shift
-    $RUNNER "$GWT" "$@" > "$out" 2> "$err" < /dev/null
-    status=$?
-    [ "$status" -eq "$wanted" ] && return 0
-    echo "# exit status $status, not $wanted: gwt $*"
-    return 1
+    if [ -z "$python" ]; then skip "$name" "no python3"; return; fi
+    if "$python" "$tmp/oracle.py" "$@" >"$out.py" 2>&1; then check "$name" "$(cat "$out.py")"
+    else check "$name" "oracle.py: $(tail -n 3 "$out.py")"
+    fi
 }
 
-lines() { wc -l < "$1" | tr -d ' '; }
-quiet_err() { [ ! -s "$err" ]; }
-one_line() { [ "$(lines "$err")" -eq 1 ] && [ ! -s "$out" ]; }
-# refused EXIT WORD ARGUMENTS..: one line on stderr with WORD in it, nothing on stdout, and the
-# directory as it was.
+run() { $limit "$gwt" "$@" >"$out" 2>"$err" </dev/null; status=$?; }
+
+# Everything in the box: names, kinds, and what is in the files.
+snapshot() { (cd "$box" && ls -AlR | awk '{ print $1, $NF }' && find . -type f -exec cksum {} +); }
+
+# What was wrong with the last run as a success: status 0, nothing on stderr (a pipe gets no bar).
+not_done() {
+    [ "$status" = 0 ] || printf 'exit status %s: ' "$status"
+    cat "$err"
+}
+
+works() {   # NAME ARGUMENT..
+    name=$1
+    shift
+    run "$@"
+    check "$name" "$(not_done)"
+}
+
+# What was wrong with the last run as a refusal with STATUS and so many LINES that hold TEXT.
+not_refused() {
+    [ "$status" = "$1" ] || printf 'exit status %s, expected %s; ' "$status" "$1"
+    [ "$(wc -l <"$err")" -eq "$2" ] || printf '%s lines on stderr: ' "$(($(wc -l <"$err")))"
+    [ "$(wc -l <"$err")" -eq "$2" ] || cat "$err"
+    case $(cat "$err") in "gwt: "*) ;; *) printf 'stderr begins "%.40s"; ' "$(cat "$err")" ;; esac
+    grep -qF -e "$3" "$err" || printf 'no "%s" in: %s; ' "$3" "$(cat "$err")"
+    [ ! -s "$out" ] || printf 'on stdout: %s; ' "$(head -n 1 "$out")"
+}
+
+# refused NAME STATUS TEXT ARGUMENT.. - one line on stderr, and the box as it was before.
 refused() {
-    wanted=$1 word=$2
-    shift 2
-    ls -la . > "$dir/before"
-    run "$wanted" "$@" && one_line && grep -q -e "$word" "$err" || return 1
-    ls -la . > "$dir/after"
-    cmp -s "$dir/before" "$dir/after"
+    name=$1 expected=$2 text=$3
+    shift 3
+    before=$(snapshot)
+    run "$@"
+    after=$(snapshot)
+    wrong=$(not_refused "$expected" 1 "$text")
+    [ "$before" = "$after" ] || wrong="$wrong the directory is not as it was: $(ls -A "$box")"
+    check "$name" "$wrong"
 }
 
-scene() { $RUNNER "$MAKE_SCENE" "$@"; }
-scene scene.tif 301 203 3 lzw 64 && scene striped.tif 301 203 3 none 0 &&
-    scene deflated.tif 301 203 3 deflate 128 && scene other.tif 300 203 1 none 64 &&
-    scene six.tif 97 61 6 lzw 32 || { echo "make_scene failed"; exit 1; }
-echo "no picture" > text.tif
-head -c 5000 scene.tif > cut.tif
-cp scene.tif kept.tif
-ls > "$dir/made"
+# As a person sees it: tabs expanded, and of each UTF-8 sequence one byte.
+columns() { expand | sed "s/[$(printf '\200')-$(printf '\277')]//g"; }
 
-# ---- the command line ----------------------------------------------------------------------------
+# caret EXPR REST FILE - a bad expression: message, expression, and a caret under where REST begins.
+caret() {
+    before=$(snapshot)
+    run calc -o no.tif -- "$1" "$3"
+    after=$(snapshot)
+    wrong=$(not_refused 1 3 '')
+    [ "$before" = "$after" ] || wrong="$wrong left behind: $(ls -A "$box")"
+    shown=$(sed -n 2p "$err" | columns) pointer=$(sed -n 3p "$err" | columns)
+    blank=${pointer%^}
+    if [ "$blank^" != "$pointer" ] || [ -n "$(printf %s "$blank" | tr -d ' ')" ]; then
+        wrong="$wrong no caret: $(cat "$err")"
+    else
+        rest=$(printf %s "$shown" | cut -c "$((${#blank} + 1))-")
+        [ "$rest" = "$2" ] || wrong="$wrong caret at '$rest': $(cat "$err")"
+    fi
+    check "caret: $1" "$wrong"
+}
 
-run 0 --version && [ "$(lines "$out")" -eq 1 ] && grep -q '^gwt [0-9]' "$out" && quiet_err
-check "--version" $?
-run 0 --help && grep -q info "$out" && grep -q stats "$out" && grep -q calc "$out" &&
-    grep -q quicklook "$out" && quiet_err
-check "--help names the commands" $?
-for command in info stats calc quicklook; do
-    run 0 $command --help && grep -q "gwt $command" "$out" && grep -q -e --help "$out" && quiet_err
-    check "$command --help" $?
-    refused 2 "$command" $command
-    check "$command without arguments is a usage error" $?
-    refused 2 nonsense $command --nonsense scene.tif
-    check "$command with an unknown option is a usage error" $?
+# ---- files to work on ----------------------------------------------------------------------------
+
+bytes() { for b do printf "\\$(printf %03o "$((b & 255))")"; done; }
+le16() { bytes "$1" $(($1 >> 8)); }
+le32() { bytes "$1" $(($1 >> 8)) $(($1 >> 16)) $(($1 >> 24)); }
+entry() { le16 "$1"; le16 "$2"; le32 "$3"; le32 "$4"; }    # TAG TYPE COUNT VALUE
+
+# tiny [GDAL_METADATA] - 4 x 3 pixels of uint8, the last row nodata (255); pixels come last, so that
+# every piece of the file is too short. Mean 5 and deviation 2 are exact.
+tiny() {
+    metadata=${1:-} entries=11
+    [ -z "$metadata" ] || entries=12
+    after=$((8 + 2 + 12 * entries + 4))
+    printf 'II*\000'; le32 8
+    le16 $entries
+    entry 256 3 1 4; entry 257 3 1 3       # width, height
+    entry 258 3 1 8; entry 259 3 1 1; entry 262 3 1 1
+    entry 273 4 1 $((after + ${#metadata} + (${#metadata} > 0)))
+    entry 277 3 1 1; entry 278 3 1 3; entry 279 4 1 12; entry 339 3 1 1
+    [ -z "$metadata" ] || entry 42112 2 $((${#metadata} + 1)) $after
+    entry 42113 2 4 $((0x353532))          # "255"
+    le32 0
+    [ -z "$metadata" ] || printf '%s\000' "$metadata"
+    bytes 2 4 4 4 5 5 7 9 255 255 255 255
+}
+
+description() {
+    printf '<GDALMetadata><Item name="DESCRIPTION" sample="0" role="description">%s</Item>%s' \
+        "$1" '</GDALMetadata>'
+}
+
+absolute() {
+    case $1 in
+    /*) echo "$1" ;;
+    */*) echo "$PWD/$1" ;;
+    *) command -v "$1" ;;
+    esac
+}
+
+gwt=$(absolute "${GWT:?is the command to test}") || exit 2
+make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
+mkdir "$box" "$tmp/bin"
+chmod 755 "$tmp" "$tmp/bin" "$box"
+cp "$gwt" "$tmp/bin/gwt" && gwt=$tmp/bin/gwt
+cd "$box" || exit 2
+
+"$make_scene" strips.tif 120 80 3 none 0 && "$make_scene" tiles.tif 120 80 3 lzw 32 &&
+"$make_scene" deflate.tif 120 80 3 deflate 32 && "$make_scene" wide.tif 121 80 3 lzw 32 &&
+"$make_scene" six.tif 120 80 6 none 0 &&
+"$make_scene" large.tif 300 200 3 lzw 64 && "$make_scene" large_strips.tif 300 200 3 none 0 ||
+    { echo "make_scene does not work"; exit 1; }
+tiny >tiny.tif
+tiny "$(description 'a &quot;b&quot; \ &lt;c&gt; é')" >named.tif
+tiny "$(description 'é')" >accent.tif
+
+# ---- what python3 makes of it --------------------------------------------------------------------
+
+cat >"$tmp/oracle.py" <<'PYTHON'
+"""Reads uncompressed little-endian TIFFs and PNGs by itself; prints what is wrong, or nothing."""
+import array, json, math, struct, sys, zlib
+
+TYPES = {(8, 1): "B", (8, 2): "b", (16, 1): "H", (16, 2): "h", (32, 1): "I", (32, 2): "i",
+         (64, 1): "Q", (64, 2): "q", (32, 3): "f", (64, 3): "d"}
+NAMES = {"B": "uint8", "b": "int8", "H": "uint16", "h": "int16", "I": "uint32", "i": "int32",
+         "Q": "uint64", "q": "int64", "f": "float32", "d": "float64"}
+
+
+class Tiff:
+    """width, height, bands, type (as of array), nodata (or None), planes (one array a band)."""
+
+    def __init__(self, path):
+        self.data = open(path, "rb").read()
+        assert self.data[:4] == b"II*\0", path
+        tags = self.directory()
+        assert tags.get(259, [1])[0] == 1, "compressed: " + path
+        self.width, self.height, self.bands = tags[256][0], tags[257][0], tags.get(277, [1])[0]
+        self.type = TYPES[tags[258][0], tags.get(339, [1])[0]]
+        text = bytes(tags[42113]).split(b"\0")[0].decode() if 42113 in tags else None
+        self.nodata = None if text is None else float(text)
+        chunky = tags.get(284, [1])[0] == 1 or self.bands == 1
+        assert chunky, "planar: " + path
+        cols, rows = (tags[322][0], tags[323][0]) if 322 in tags else (self.width, tags[278][0])
+        self.planes = [array.array(self.type, bytes(self.size() * self.width * self.height))
+                       for _ in range(self.bands)]
+        across = -(-self.width // cols)
+        for i, (at, count) in enumerate(zip(tags.get(324) or tags[273], tags.get(325) or tags[279])):
+            block = array.array(self.type, self.data[at:at + count])
+            if sys.byteorder == "big":
+                block.byteswap()
+            self.place(block, i // across * rows, i % across * cols, cols)
+
+    def size(self):
+        return array.array(self.type).itemsize
+
+    def directory(self):
+        codes = {1: "B", 2: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
+        at = struct.unpack_from("<I", self.data, 4)[0]
+        tags = {}
+        for i in range(struct.unpack_from("<H", self.data, at)[0]):
+            tag, kind, count = struct.unpack_from("<HHI", self.data, at + 2 + 12 * i)
+            form = "<%d%s" % (count, codes[kind])
+            where = at + 10 + 12 * i
+            if struct.calcsize(form) > 4:
+                where = struct.unpack_from("<I", self.data, where)[0]
+            tags[tag] = struct.unpack_from(form, self.data, where)
+        return tags
+
+    def place(self, block, top, left, cols):
+        across = min(cols, self.width - left)
+        for r in range(min(len(block) // (cols * self.bands), self.height - top)):
+            row = block[r * cols * self.bands:(r * cols + across) * self.bands]
+            to = (top + r) * self.width + left
+            for b in range(self.bands):
+                self.planes[b][to:to + across] = row[b::self.bands]
+
+
+def close(a, b, relative):
+    return a == b or abs(a - b) <= relative * max(abs(a), abs(b))
+
+
+def figures(tiff):
+    """What `gwt stats` is to say of each band."""
+    bands = []
+    for number, plane in enumerate(tiff.planes, 1):
+        valid = [v for v in plane if v != tiff.nodata and v == v]
+        mean = math.fsum(valid) / len(valid)
+        std = math.sqrt(math.fsum((v - mean) ** 2 for v in valid) / len(valid))
+        raw = array.array(plane.typecode, plane)
+        if sys.byteorder == "big":
+            raw.byteswap()
+        bands.append({"band": number, "min": min(valid), "max": max(valid), "mean": mean,
+                      "std": std, "valid": len(valid), "crc32": zlib.crc32(raw.tobytes())})
+    return bands
+
+
+def stats_json(path, answer):
+    said = json.load(open(answer))
+    if list(said) != ["bands"]:
+        print("keys", list(said))
+    expected = figures(Tiff(path))
+    if len(said["bands"]) != len(expected):
+        print(len(said["bands"]), "bands")
+    for want, got in zip(expected, said["bands"]):
+        if sorted(want) != sorted(got):
+            print("keys", sorted(got))
+        for key in want:
+            if not close(want[key], got[key], 1e-12 if key in ("mean", "std") else 0):
+                print("band", want["band"], key, "is", got[key], "expected", want[key])
+
+
+def stats_text(path, answer):
+    lines = open(answer).read().split("\n")
+    for want, line in zip(figures(Tiff(path)), lines[1:]):
+        numbers = ["%.7g" % want[k] for k in ("min", "max", "mean", "std")]
+        expected = ["%d" % want["band"]] + numbers + ["%d" % want["valid"], "%08x" % want["crc32"]]
+        if line.split() != expected:
+            print("got", line.split(), "expected", expected)
+
+
+def info_keys(answer):
+    expected = ("width height bands dtype transform bounds epsg nodata block compression interleave "
+                "overviews bigtiff area_or_point scales offsets descriptions").split()
+    got = list(json.load(open(answer)))
+    if sorted(got) != sorted(expected):
+        print("keys", got)
+
+
+def info_descriptions(answer, *expected):
+    got = json.load(open(answer, encoding="utf-8"))["descriptions"]
+    if got != list(expected):
+        print("got", got, "expected", list(expected))
+
+
+def as_stored(value, code):
+    """Rounded to nearest, ties to even, and saturated."""
+    if code == "d":
+        return value
+    if code == "f":
+        return struct.unpack("f", struct.pack("f", value))[0]
+    bits, signed = 8 * array.array(code).itemsize, code.islower()
+    lo, hi = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    return min(max(round(value), lo), hi)
+
+
+FUNCTIONS = {"where": lambda c, a, b: a if c else b, "clip": lambda x, lo, hi: min(max(x, lo), hi),
+             "norm_diff": lambda x, y: (y - x) / (y + x), "exp": math.exp, "log": math.log,
+             "tanh": math.tanh, "sqrt": math.sqrt, "abs": abs, "min": min, "max": max, "pow": pow}
+
+
+def values(scene, result, expression, dtype, nodata, missing, relative):
+    """RESULT holds EXPRESSION of SCENE's bands, where none is NODATA ("none": any); else MISSING."""
+    scene, result, code = Tiff(scene), Tiff(result), compile(expression, "expression", "eval")
+    nodata = None if nodata == "none" else float(nodata)
+    stored = None if missing == "none" else float(missing)
+    if NAMES[result.type] != dtype:
+        print("type", NAMES[result.type])
+    if (result.width, result.height) != (scene.width, scene.height):
+        print("size", result.width, result.height)
+    if not (result.nodata == stored or (stored != stored and result.nodata != result.nodata)):
+        print("nodata", result.nodata, "expected", stored)
+    different = seen = 0
+    for i, got in enumerate(result.planes[0]):
+        bands = {"b%d" % (b + 1): float(plane[i]) for b, plane in enumerate(scene.planes)}
+        if any(bands[name] == nodata for name in bands if name in code.co_names):
+            want = math.nan if stored is None else stored
+            seen += 1
+        else:
+            want = as_stored(float(eval(code, FUNCTIONS, bands)), result.type)
+        if not (close(got, want, float(relative)) or (got != got and want != want)):
+            different += 1
+            if different == 1:
+                print("at pixel", i, "got", got, "expected", want)
+    if different:
+        print(different, "pixels differ")
+    if not 0 < seen < len(result.planes[0]) and nodata is not None:
+        print("this tests nothing:", seen, "missing pixels")
+
+
+def read_png(path):
+    """width, height, rows of R G B A."""
+    data, at, parts = open(path, "rb").read(), 8, {}
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8:at + 8 + length]
+        if zlib.crc32(kind + body) != struct.unpack_from(">I", data, at + 8 + length)[0]:
+            print("bad CRC in", kind)
+        parts[kind] = parts.get(kind, b"") + body
+        at += 12 + length
+    if kind != b"IEND" or at != len(data):
+        print("does not end in IEND")
+    width, height, depth, colour, packed, filtering, interlaced = struct.unpack(
+        ">IIBBBBB", parts[b"IHDR"])
+    assert (depth, colour, packed, filtering, interlaced) == (8, 6, 0, 0, 0)
+    raw, rows, above = zlib.decompress(parts[b"IDAT"]), [], bytes(4 * width)
+    if len(raw) != height * (4 * width + 1):
+        print("holds", len(raw), "bytes of pixels")
+    for y in range(height):
+        line = raw[y * (4 * width + 1):(y + 1) * (4 * width + 1)]
+        above = unfilter(line[0], line[1:], above)
+        rows.append(above)
+    return width, height, rows
+
+
+def unfilter(kind, line, above):
+    row = bytearray()
+    for i, byte in enumerate(line):
+        left, corner = (row[i - 4], above[i - 4]) if i >= 4 else (0, 0)
+        up = above[i]
+        guess = left + up - corner
+        paeth = min((abs(guess - left), 0, left), (abs(guess - up), 1, up),
+                    (abs(guess - corner), 2, corner))[2]
+        row.append((byte + (0, left, up, (left + up) // 2, paeth)[kind]) & 255)
+    return bytes(row)
+
+
+def picture(scene, png, *bands):
+    """Each channel stretched from its 2nd to its 98th percentile; transparent where one is missing."""
+    scene = Tiff(scene)
+    width, height, rows = read_png(png)
+    if (width, height) != (scene.width, scene.height):
+        print("size", width, height)
+        return
+    pixels = b"".join(rows)
+    planes = [scene.planes[int(b) - 1] for b in bands]
+    clear = [any(p[i] == scene.nodata for p in planes) for i in range(width * height)]
+    if not 0 < sum(clear) < len(clear):
+        print("this tests nothing:", sum(clear), "missing pixels")
+    wrong = sum(pixels[4 * i + 3] != (0 if clear[i] else 255) for i in range(len(clear)))
+    if wrong:
+        print(wrong, "pixels of the wrong transparency")
+    if len(planes) == 1:
+        greys = sum(len(set(pixels[4 * i:4 * i + 3])) == 1 for i in range(len(clear)) if not clear[i])
+        if greys:
+            print(greys, "grey pixels where pseudo-colour was to be")
+        return
+    for c, plane in enumerate(planes):
+        valid = sorted(v for v in plane if v != scene.nodata)
+        lo, hi = (percentile(valid, f) for f in (0.02, 0.98))
+        wrong = sum(abs(pixels[4 * i + c] - 255 * min(max((v - lo) / (hi - lo), 0), 1)) > 1.01
+                    for i, v in enumerate(plane) if not clear[i])
+        if wrong:
+            print("channel", c, "is wrong at", wrong, "pixels")
+
+
+def percentile(ordered, fraction):
+    place = fraction * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def on_terminal(bar, *command):
+    """Run on a terminal of its own; BAR: whether it is to draw one."""
+    import os, pty, re
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)
+    shown = b""
+    while True:
+        try:
+            more = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        shown += more
+    status = os.waitpid(child, 0)[1]
+    if status:
+        print("status", status)
+    drawn = re.findall(rb"\r\[[^\]]*\] +(\d+) %[^\r\n]*/s[^\r\n]* s left", shown)
+    done = re.search(rb"100 %[^\r\n]*\r?\n", shown)
+    if bar == "bar" and not (drawn and done):
+        print("no bar with rate and time left, or no end of it:", shown)
+    if bar == "none" and shown:
+        print("shown:", shown)
+
+
+arguments = sys.argv[1:]
+globals()[arguments[0]](*arguments[1:])
+PYTHON
+
+# ---- help, version, usage ------------------------------------------------------------------------
+
+# helps TEXT.. -- ARGUMENT.. - status 0, all on stdout, which holds every TEXT.
+helps() {
+    texts=
+    while [ "$1" != -- ]; do texts="$texts $1"; shift; done
+    shift
+    run "$@"
+    wrong=$(not_done)
+    case $(cat "$out") in "usage: gwt "*) ;; *) wrong="$wrong begins '$(head -n 1 "$out")'" ;; esac
+    for text in $texts; do
+        grep -qwF -e "$text" "$out" || wrong="$wrong no $text"
+    done
+    check "gwt $*" "$wrong"
+}
+
+before=$(snapshot)
+common='--help'
+calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale -j
+      --overwrite --quiet $common"
+for words in --help -h help; do helps info stats calc quicklook --version -- $words; done
+for words in --help -h; do
+    helps --json $common -- info $words
+    helps --json -j $common -- stats $words
+    helps $calc -- calc $words
+    helps --output -o -j --overwrite --quiet $common -- quicklook $words
 done
-refused 2 gwt
-check "no command" $?
-refused 2 frobnicate frobnicate scene.tif
-check "an unknown command" $?
-for j in 0 -1 257 x 1e3 ''; do
-    refused 2 workers stats scene.tif -j "$j"
-    check "-j '$j' is a usage error" $?
+for command in info stats calc quicklook; do helps "$common" -- help $command; done
+helps $calc -- calc b1 strips.tif -o no.tif --help
+helps --json -- info no.tif --json --help
+is "help does nothing else" "$(snapshot)" "$before"
+
+works "gwt --version" --version
+version=$(sed -n 's/^#define GWT_VERSION "\(.*\)"$/\1/p' "$here/../gwt.h")
+is "the version is the header's" "$(cat "$out")" "gwt $version"
+
+refused "no command" 2 "--help"
+refused "an empty command" 2 "--help" ''
+refused "an unknown command" 2 "'inf'" inf tiny.tif
+refused "an unknown option first" 2 "'--nosuch'" --nosuch
+refused "help for an unknown command" 2 "'inf'" help inf
+refused "info without a file" 2 "gwt info --help" info
+refused "info of two files" 2 "'tiny.tif'" info strips.tif tiny.tif
+refused "info: an unknown option" 2 "'--nosuch'" info --nosuch tiny.tif
+refused "info: an unknown letter" 2 "'-z'" info -z tiny.tif
+refused "info: half an option" 2 "'--js'" info --js tiny.tif
+refused "stats without a file" 2 "gwt stats --help" stats --json
+refused "stats of two files" 2 "'tiny.tif'" stats strips.tif tiny.tif
+refused "a flag with a value" 2 "--json" stats tiny.tif --json=yes
+refused "calc without anything" 2 "gwt calc --help" calc
+refused "calc without a file" 2 "gwt calc --help" calc b1 -o no.tif
+refused "calc without -o" 2 "-o" calc b1 strips.tif
+refused "-o without a name" 2 "--output" calc b1 strips.tif -o
+refused "-o with an option for a name" 2 "--output" calc b1 strips.tif -o --quiet
+refused "an expression that begins with -" 2 "--" calc -b1 strips.tif -o no.tif
+refused "quicklook without a file" 2 "gwt quicklook --help" quicklook -o no.png
+refused "quicklook without -o" 2 "-o" quicklook strips.tif
+
+for value in 0 257 x -1 '' ' 1' 1.5 2x 99999999999999999999; do
+    refused "calc -j '$value'" 2 "256" calc b1 strips.tif -o no.tif -j "$value"
 done
-refused 2 output calc b1 scene.tif
-check "calc without -o is a usage error" $?
-for chunks in 0 -1 -300 1048577 99999999999999999999 ten; do
-    refused 2 chunks calc b1 scene.tif -o new.tif --chunks "$chunks"
-    check "--chunks $chunks is a usage error" $?
+for value in 0 257 x; do
+    refused "stats -j $value" 2 "256" stats strips.tif -j "$value"
+    refused "quicklook -j $value" 2 "256" quicklook strips.tif -o no.png -j "$value"
 done
-refused 2 dtype calc b1 scene.tif -o new.tif --dtype uint7
-check "--dtype uint7 is a usage error" $?
-refused 2 nodata calc b1 scene.tif -o new.tif --nodata much
-check "--nodata much is a usage error" $?
-refused 2 one info scene.tif six.tif
-check "info of two files is a usage error" $?
+for value in 0 -1 99999999999 x '' 0x20 1e3; do
+    refused "calc --chunks '$value'" 2 "--chunks" calc b1 strips.tif -o no.tif --chunks "$value"
+done
+usage_of_calc() {  # OPTION VALUE..
+    option=$1
+    shift
+    for value do
+        refused "calc $option '$value'" 2 "$option" calc b1 strips.tif -o no.tif "$option" "$value"
+    done
+}
+usage_of_calc --dtype uint12 float '' 8
+usage_of_calc --level 0 -3 x
+usage_of_calc --predictor 0 4 two
+usage_of_calc --block 0 -16 x 99999
+usage_of_calc --nodata '' no 1x 1e999 "- 1"
+usage_of_calc --scale x ''
+usage_of_calc --interleave line
+usage_of_calc --bigtiff perhaps
+usage_of_calc --tag KEY =VALUE ''
+for value in 0 -5 8193 x; do
+    refused "quicklook --size $value" 2 "--size" quicklook strips.tif -o no.png --size "$value"
+done
+for value in 1,2 1,2,3,4 0 x '' 1,,3 -1 red; do
+    refused "quicklook --bands '$value'" 2 "--bands" quicklook strips.tif -o no.png --bands "$value"
+done
+
+# ---- refused: inputs -----------------------------------------------------------------------------
+
+# refused_by_all NAME STATUS TEXT FILE [COMMAND..] - by each COMMAND, else by all of them.
+refused_by_all() {
+    what=$1 with=$2 why=$3 file=$4
+    shift 4
+    [ $# -gt 0 ] || set -- info stats calc quicklook
+    for command do
+        case $command in
+        info) refused "info: $what" "$with" "$why" info "$file" ;;
+        stats) refused "stats: $what" "$with" "$why" stats --json "$file" ;;
+        calc) refused "calc: $what" "$with" "$why" calc b1 "$file" -o no.tif ;;
+        quicklook) refused "quicklook: $what" "$with" "$why" quicklook "$file" -o no.png ;;
+        esac
+    done
+}
+
+echo "this is not a TIFF, but long enough to be looked at as if it were one" >text.tif
+: >empty.tif
+mkdir folder.tif
+refused_by_all "missing file" 1 nosuch.tif nosuch.tif
+refused_by_all "not a TIFF" 1 text.tif text.tif
+refused_by_all "an empty file" 1 empty.tif empty.tif
+refused_by_all "a directory" 1 folder.tif folder.tif
+refused "info: a missing file, as JSON" 1 nosuch.tif info nosuch.tif --json
+refused "calc: the second of two is missing" 1 nosuch.tif calc b1 strips.tif nosuch.tif -o no.tif
+refused "a name in two lines makes one line" 1 "such.tif" info "$(printf 'no\nsuch.tif')"
+refused "a value in two lines makes one line" 2 "--dtype" \
+    calc b1 strips.tif -o no.tif --dtype "$(printf 'a\nb')"
+if [ -z "$limit" ]; then skip "a FIFO is no file" "no timeout, without which it may hang"
+else
+    mkfifo fifo.tif
+    usual_limit=$limit limit='timeout --foreground 5'
+    refused_by_all "a FIFO" 1 fifo.tif fifo.tif
+    limit=$usual_limit
+    rm -f fifo.tif no.*
+fi
+
+size_of() { wc -c <"$1" | tr -d ' '; }
+
+whole=$(size_of tiny.tif) at=1 wrong=
+while [ $at -lt "$whole" ]; do
+    head -c $at tiny.tif >cut.tif
+    run stats cut.tif
+    [ -z "$(not_refused 1 1 cut.tif)" ] || wrong="$wrong $at: $(not_refused 1 1 cut.tif)"
+    at=$((at + 5))
+done
+check "stats: truncated after 1, 6, 11, .. of $whole bytes" "$wrong"
+for at in 3 8 9 60 $((whole - 12)) $((whole - 1)); do
+    head -c "$at" tiny.tif >cut.tif
+    refused_by_all "truncated after $at of $whole bytes" 1 cut.tif cut.tif
+done
+for scene in strips tiles deflate; do
+    whole=$(size_of $scene.tif)
+    for at in 8 1000 $((whole / 2)) $((whole - 600)) $((whole - 1)); do
+        head -c "$at" $scene.tif >cut.tif
+        refused_by_all "$scene.tif truncated after $at of $whole bytes" 1 cut.tif cut.tif info calc
+    done
+done
+rm cut.tif
+
+# A tile that can't be decoded: no zlib stream begins with 0xFF. Only the directory is good.
+cp deflate.tif broken.tif
+bytes 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 |
+    dd of=broken.tif bs=1 seek=8 conv=notrunc 2>/dev/null
+works "info of a file with a broken tile" info broken.tif
+refused_by_all "a broken tile" 1 broken.tif broken.tif stats calc quicklook
+rm broken.tif
+
+refused "mismatched grids" 1 "121 x 80" calc a.b1+b.b1 strips.tif wide.tif -o no.tif
+is "the message has the other grid too" "$(grep -c '120 x 80' "$err")" 1
+refused "a grid and none" 1 "grids" calc a.b1+b.b1 strips.tif tiny.tif -o no.tif
+refused "unknown sensor" 1 "nosuch" calc b1 strips.tif -o no.tif --sensor nosuch
+refused "quicklook: unknown sensor" 1 "nosuch" quicklook strips.tif -o no.png --sensor nosuch
+refused "quicklook: a band that is not there" 1 "7" quicklook strips.tif -o no.png --bands 7
+
+# ---- refused: expressions ------------------------------------------------------------------------
+
+caret 'b1 +' '' strips.tif
+caret '' '' strips.tif
+caret 'b1 + foo' 'foo' strips.tif
+caret 'b1 + b4 * 2' 'b4 * 2' strips.tif
+caret 'purple' 'purple' strips.tif
+caret 'b2 - a.purple' 'purple' strips.tif
+caret 'b.b1' 'b.b1' strips.tif
+caret 'b1 + (b2' '' strips.tif
+caret '(b1 + b2)) * 2' ') * 2' strips.tif
+caret 'b1 b2' 'b2' strips.tif
+caret 'b1 $ b2' '$ b2' strips.tif
+caret 'b1 * / b2' '/ b2' strips.tif
+caret 'b1 + foo(b2)' 'foo(b2)' strips.tif
+caret '1 + min(b1)' 'min(b1)' strips.tif
+caret 'min(b1, b2, b3)' 'min(b1, b2, b3)' strips.tif
+caret 'clip(b1, b2, 3)' 'clip(b1, b2, 3)' strips.tif
+caret '1 + 2' '1 + 2' strips.tif
+caret 'b1 + 2x' 'x' strips.tif
+caret 'b1 = 2' '= 2' strips.tif
+caret '-b1 +' '' strips.tif
+caret "$(printf 'b1 +\tfoo')" 'foo' strips.tif
+caret "$(printf 'b1 +\nfoo')" 'foo' strips.tif
+caret '"é" + foo' 'foo' accent.tif
+long='b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1 + b1'
+caret "$long + foo" 'foo' strips.tif
+caret "foo + $long" "$(printf %.120s "foo + $long")" strips.tif
+
+run calc purple strips.tif -o no.tif
+is "an unknown name: the others are named" "$(grep -c 'blue, green, red' "$err")" 1
+
+# ---- refused: outputs ----------------------------------------------------------------------------
+
+cp large.tif precious.tif
+refused "output exists" 1 "precious.tif" calc b1 strips.tif -o precious.tif
+refused "quicklook: output exists" 1 "precious.tif" quicklook strips.tif -o precious.tif
+ln -s strips.tif symlink.tif
+ln strips.tif hard.tif
+for way in strips.tif ./strips.tif folder.tif/../strips.tif symlink.tif hard.tif "$box/strips.tif"; do
+    shown=${way#"$box"}
+    refused "output is the input: $shown" 1 "input" calc b1 strips.tif -o "$way" --overwrite
+    refused "quicklook: output is the input: $shown" 1 "input" \
+        quicklook strips.tif -o "$way" --overwrite
+done
+refused "output is what a symlink given as input points at" 1 "input" \
+    calc b1 symlink.tif -o strips.tif --overwrite
+refused "output is the second input" 1 "input" calc b1+b4 tiles.tif strips.tif -o strips.tif --overwrite
+refused "output is the input, without --overwrite" 1 "strips.tif" calc b1 strips.tif -o strips.tif
+cp strips.tif other.tif.part
+cp strips.tif other.png.part
+refused "the .part of the output is the input" 1 "input" calc b1 other.tif.part -o other.tif
+refused "quicklook: the .part of the output is the input" 1 "input" \
+    quicklook other.png.part -o other.png
+rm -f other.tif.part other.png.part
+
+# A .part that someone put there as a link: replaced, never followed.
+for kind in symbolic hard; do
+    flag=-s
+    [ $kind = symbolic ] || flag=
+    for command in calc quicklook; do
+        ln $flag precious.tif linked.out.part
+        case $command in
+        calc) run calc b1 strips.tif -o linked.out ;;
+        quicklook) run quicklook strips.tif -o linked.out ;;
+        esac
+        wrong=
+        cmp -s precious.tif large.tif || wrong="the file it pointed at was written to"
+        [ ! -h linked.out ] || wrong="$wrong; the output is a link"
+        check "$command: a $kind link at the place of the .part" "$wrong"
+        rm -f linked.out linked.out.part
+        cp large.tif precious.tif
+    done
+done
+
+refused "output in a directory that is missing" 1 "nosuch/no.tif" calc b1 strips.tif -o nosuch/no.tif
+refused "output under a file" 1 "tiny.tif/no.tif" calc b1 strips.tif -o tiny.tif/no.tif
+refused "output is a directory" 1 "folder.tif" calc b1 strips.tif -o folder.tif --overwrite
+refused "quicklook: output in a directory that is missing" 1 "nosuch/no.png" \
+    quicklook strips.tif -o nosuch/no.png
+refused "quicklook: output is a directory" 1 "folder.tif" \
+    quicklook strips.tif -o folder.tif --overwrite
+
+# Root may write anywhere: then try as nobody.
+mkdir closed
+chmod 555 closed
+plain_gwt=$gwt
+if touch closed/probe 2>/dev/null; then
+    rm closed/probe
+    printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups "%s" "$@"\n' "$gwt" \
+        >"$tmp/bin/as_nobody"
+    chmod 755 "$tmp/bin/as_nobody"
+    gwt=$tmp/bin/as_nobody
+fi
+if "$gwt" --version >"$out" 2>&1; then
+    refused "unwritable directory" 1 "closed/no.tif" calc b1 strips.tif -o closed/no.tif
+    refused "quicklook: unwritable directory" 1 "closed/no.png" quicklook strips.tif -o closed/no.png
+    chmod 000 wide.tif
+    refused "unreadable file" 1 "wide.tif" stats wide.tif
+    chmod 644 wide.tif
+else
+    skip "unwritable directory" "root may write anywhere, and setpriv can't make it nobody"
+fi
+gwt=$plain_gwt
+rmdir closed
+
+for codec in none lzw deflate; do
+    refused "unknown compression: there is $codec" 1 "$codec" calc b1 strips.tif -o no.tif --compress zip
+done
+offered=$(sed -n 's/.* offers //p' "$err" | tr -d ',')
+refused "a block that is no multiple of 16" 1 "16" calc b1 strips.tif -o no.tif --block 100
+refused "a level for what has none" 1 "lzw" calc b1 strips.tif -o no.tif --compress lzw --level 5
+refused "a level too high" 1 "deflate" calc b1 strips.tif -o no.tif --compress deflate --level 22
+refused "a predictor without compression" 1 "predictor" calc b1 strips.tif -o no.tif --predictor 2
+refused "floating-point predictor of integers" 1 "uint16" \
+    calc b1 strips.tif -o no.tif --compress lzw --predictor 3
+refused "nodata that the type can't hold" 1 "300" \
+    calc b1 strips.tif -o no.tif --dtype uint8 --nodata 300
+refused "missing pixels, an integer output and no nodata" 1 "nodata" \
+    calc b1/128 strips.tif -o no.tif --dtype uint8
+refused "the same over a file that is there" 1 "nodata" \
+    calc b1/128 strips.tif -o precious.tif --overwrite --dtype uint8 -j 3 --chunks 32
+
+# The disk is full after some kilobytes.
+small() { (trap '' XFSZ; ulimit -f 40; run "$@"; exit $status); status=$?; }
+before=$(snapshot)
+small calc b1*1.5 large.tif -o no.tif
+check "calc: no room for the output" "$(not_refused 1 1 no.tif)"
+small calc b1*1.5 large.tif -o precious.tif --overwrite
+check "calc: no room to overwrite" "$(not_refused 1 1 precious.tif)"
+small quicklook large.tif -o no.png
+check "quicklook: no room for the output" "$(not_refused 1 1 no.png)"
+is "no room: nothing is left behind" "$(snapshot)" "$before"
+
+# Killed in the middle of the work.
+(ulimit -c 0; ulimit -f 40; run calc b1*1.5 large.tif -o precious.tif --overwrite; exit $status) 2>"$err"
+is "a signal ends it" "$(($? > 128))" 1
+same "killed: the old output is what it was" precious.tif large.tif
+works "what a killed run left is no hindrance" calc b1*1.5 large.tif -o precious.tif --overwrite
+is "and does not stay" "$(ls precious.tif.part 2>/dev/null)" ''
+rm -f precious.tif
+
+if [ -c /dev/full ]; then
+    for words in --help --version "info tiny.tif" "stats tiny.tif --json"; do
+        # shellcheck disable=SC2086  # several words
+        "$gwt" $words >/dev/full 2>"$err"
+        status=$?
+        : >"$out"
+        check "gwt $words: stdout can't be written" "$(not_refused 1 1 stdout)"
+    done
+else
+    skip "stdout can't be written" "no /dev/full"
+fi
 
 # ---- info ----------------------------------------------------------------------------------------
 
-run 0 info scene.tif && grep -q 301 "$out" && grep -q 203 "$out" && grep -q uint16 "$out" &&
-    grep -q lzw "$out" && quiet_err
-check "info" $?
+compact() { tr -d ' \n' <"$out"; }
 
-if command -v python3 > /dev/null; then have_python=yes; else have_python=; fi
-# json NAME EXPRESSION: stdout is JSON, and the Python expression of it, d, holds.
-json() {
-    if [ -z "$have_python" ]; then
-        skip "$1" "python3 is not here"
-        return
-    fi
-    python3 -m json.tool "$out" > /dev/null 2>> "$err" &&
-        python3 -c 'import json, sys
-d = json.load(open(sys.argv[1]))
-sys.exit(0 if eval("(" + sys.argv[2] + ")") else "%s is false of %s" % (sys.argv[2], d))' "$out" "$2" 2>> "$err"
-    check "$1" $?
-}
+works "info" info strips.tif
+works "info --json" info strips.tif --json
+is "info --json of strips" "$(compact)" '{"width":120,"height":80,"bands":3,"dtype":"uint16",'\
+'"transform":[30,0,583785,0,-30,7512315],"bounds":[583785,7509915,587385,7512315],"epsg":32721,'\
+'"nodata":0,"block":[16,120],"compression":"none","interleave":"pixel","overviews":0,'\
+'"bigtiff":false,"area_or_point":"Area","scales":[1,1,1],"offsets":[0,0,0],'\
+'"descriptions":["blue","green","red"]}'
+check_python "info --json has the keys" info_keys "$out"
+cp "$out" "$tmp/info.json"
 
-run 0 info scene.tif --json && quiet_err
-check "info --json exits 0" $?
-json "info --json: size and type" \
-    "[d['width'], d['height'], d['bands'], d['dtype']] == [301, 203, 3, 'uint16']"
-json "info --json: place" "len(d['transform']) == 6 and d['transform'][0] == 30 and
-    d['transform'][4] == -30 and d['epsg'] == 32721 and d['area_or_point'] == 'Area' and
-    d['bounds'] == [d['transform'][2], d['transform'][5] - 203 * 30,
-                    d['transform'][2] + 301 * 30, d['transform'][5]]"
-json "info --json: storage" "d['block'] == [64, 64] and d['compression'] == 'lzw' and
-    d['interleave'] == 'pixel' and d['overviews'] == 0 and d['bigtiff'] is False"
-json "info --json: values" "d['nodata'] == 0 and len(d['scales']) == len(d['offsets']) == 3 and
-    len(d['descriptions']) == 3"
-run 0 info --json striped.tif
-json "info --json of strips" "d['block'][1] == 301 and d['compression'] == 'none'"
+works "info --json before the file" info --json tiny.tif
+is "info --json of a TIFF without a place" "$(compact)" '{"width":4,"height":3,"bands":1,'\
+'"dtype":"uint8","transform":[1,0,0,0,1,0],"bounds":[0,0,4,3],"epsg":null,"nodata":255,'\
+'"block":[3,4],"compression":"none","interleave":"band","overviews":0,"bigtiff":false,'\
+'"area_or_point":"Area","scales":[1],"offsets":[0],"descriptions":[null]}'
 
-refused 1 nowhere.tif info nowhere.tif
-check "info of a missing file" $?
-refused 1 text.tif info text.tif
-check "info of what is no TIFF" $?
-refused 1 cut.tif info cut.tif --json
-check "info of a truncated file" $?
-if [ -w /dev/full ]; then
-    $RUNNER "$GWT" info scene.tif > /dev/full 2> "$err"
-    status=$?
-    : > "$out"
-    [ $status -eq 1 ] && one_line
-    check "a full disk behind stdout is an error" $?
-else
-    skip "a full disk behind stdout is an error" "/dev/full is not here"
-fi
+works "info --json of tiles" info --json tiles.tif
+case $(compact) in
+*'"block":[32,32],"compression":"lzw"'*) check "tiles, lzw" '' ;;
+*) check "tiles, lzw" "$(compact)" ;;
+esac
+works "info --json of odd names" info --json named.tif
+check_python "odd names are escaped" info_descriptions "$out" 'a "b" \ <c> é'
 
 # ---- stats ---------------------------------------------------------------------------------------
 
-run 0 stats scene.tif && quiet_err && [ "$(lines "$out")" -eq 4 ]
-check "stats: a line a band" $?
-run 0 stats scene.tif --json -j 1 && quiet_err && cp "$out" "$dir/stats1"
-check "stats --json -j 1" $?
-json "stats --json: fields" "len(d['bands']) == 3 and all(set(b) == {'band', 'min', 'max', 'mean',
-    'std', 'valid', 'crc32'} and b['min'] <= b['mean'] <= b['max'] and
-    0 < b['std'] < b['max'] - b['min'] and 0 < b['valid'] < 301 * 203 for b in d['bands'])"
-for j in 2 3 8 64; do
-    run 0 stats scene.tif --json -j $j && cmp -s "$out" "$dir/stats1"
-    check "stats -j $j: the same figures" $?
-done
-run 0 stats striped.tif --json && cmp -s "$out" "$dir/stats1"
-check "stats of the same pixels in strips" $?
-run 0 stats deflated.tif --json && cmp -s "$out" "$dir/stats1"
-check "stats of the same pixels in other tiles" $?
-run 0 stats six.tif --json
-check "stats of six bands" $?
-json "stats --json of six bands" "[b['band'] for b in d['bands']] == [1, 2, 3, 4, 5, 6]"
+works "stats of twelve pixels" stats --json tiny.tif
+is "their figures" "$(compact)" '{"bands":[{"band":1,"min":2,"max":9,"mean":5,'\
+'"std":2,"valid":8,"crc32":2806417901}]}'
 
-# 301 * 203 bytes of 7: min, max and mean are known, and gzip says the checksum.
-crc=$(dd if=/dev/zero bs=301 count=203 2> /dev/null | tr '\000' '\007' | gzip -c | tail -c 8 |
-    od -A n -t u4 -N 4 | tr -d ' ')
-run 0 calc 'b1 * 0 + 7' scene.tif -o seven.tif --dtype uint8 --nodata 1 -q &&
-    run 0 stats seven.tif --json &&
-    grep -q '"min": 7, "max": 7, "mean": 7, "std": 0, "valid": 61103,' "$out" &&
-    grep -q "\"crc32\": ${crc}[ }]" "$out"
-check "stats of a constant, crc32 as gzip has it" $?
-# 0 is missing in the scene; with a nodata value that nothing has, all is valid.
-run 0 calc 'where(b1 > 0, 1, 1)' scene.tif -o valid.tif --dtype uint8 --nodata 255 -q &&
-    run 0 stats valid.tif --json
-check "stats where nothing is missing" $?
-json "stats: valid counts every pixel" "d['bands'][0]['valid'] == 61103"
-run 0 calc 'b1 / 0 * 0' scene.tif -o none.tif --nodata nan --dtype float32 -q &&
-    run 0 stats none.tif --json && quiet_err
-check "stats where everything is missing" $?
-json "stats: no figures of nothing" "d['bands'][0]['valid'] == 0 and d['bands'][0]['min'] is None"
-rm -f seven.tif valid.tif none.tif
-refused 1 nowhere.tif stats nowhere.tif
-check "stats of a missing file" $?
-refused 1 cut.tif stats cut.tif --json
-check "stats of a truncated file prints nothing else" $?
+works "stats --json" stats --json large_strips.tif
+cp "$out" "$tmp/stats.json"
+check_python "stats --json is what python3 finds" stats_json large_strips.tif "$tmp/stats.json"
+works "stats" stats large_strips.tif
+cp "$out" "$tmp/stats.txt"
+check_python "stats is what python3 finds" stats_text large_strips.tif "$tmp/stats.txt"
+if [ -z "$python" ]; then skip "info --json and stats --json are JSON" "no python3"
+else
+    wrong=
+    for file in info stats; do
+        "$python" -m json.tool "$tmp/$file.json" >"$out" 2>&1 || wrong="$wrong $file: $(cat "$out")"
+    done
+    check "info --json and stats --json are JSON" "$wrong"
+fi
+for j in 1 2 3 8; do
+    run stats --json large_strips.tif -j $j
+    same "stats --json -j $j prints the same" "$out" "$tmp/stats.json"
+    run stats large.tif -j $j
+    cp "$out" "$tmp/stats.$j"
+    same "stats -j $j of tiles is like -j 1" "$tmp/stats.$j" "$tmp/stats.1"
+done
+same "stats of tiles are those of strips" "$tmp/stats.1" "$tmp/stats.txt"
+works "stats of six bands" stats six.tif
+is "a line for each" "$(sed 1d "$out" | awk '{ printf "%s ", $1 }')" '1 2 3 4 5 6 '
+works "a file of missing pixels alone" calc 'b1 / 0 * 0' strips.tif -o no.tif --dtype float32
+works "its stats" stats --json no.tif
+is "there are none" "$(compact | sed 's/,"crc32.*//')" \
+    '{"bands":[{"band":1,"min":null,"max":null,"mean":null,"std":null,"valid":0'
+rm no.tif
 
 # ---- calc ----------------------------------------------------------------------------------------
 
-run 0 calc 'norm_diff(b2, b3)' scene.tif -o ndi.tif --dtype float32 --compress deflate -j 1 &&
-    quiet_err && [ -s ndi.tif ]
-check "calc" $?
-[ ! -e ndi.tif.part ]
-check "calc leaves no .part" $?
-for how in "-j 8" "--chunks 32" "-j 3 --chunks 100" "-j 64 --chunks 1000"; do
-    # shellcheck disable=SC2086
-    run 0 calc 'norm_diff(b2, b3)' scene.tif -o again.tif --dtype float32 --compress deflate \
-        --quiet --overwrite $how && quiet_err && [ ! -s "$out" ] && cmp -s again.tif ndi.tif
-    check "calc $how: the same bytes, quietly" $?
+expression='norm_diff(b2, b3)'
+works "calc" calc "$expression" large.tif -o first.tif --compress deflate --block 64 -j 1
+is "calc says what it wrote" "$(cut -d : -f 1 "$out")" first.tif
+is "no .part is left" "$(ls ./*.part 2>/dev/null)" ''
+for j in 1 2 3 8; do
+    for chunks in 32 100 256 1000; do
+        run calc "$expression" large.tif -o again.tif --overwrite --compress deflate --block 64 \
+            -j $j --chunks $chunks
+        same "the same bytes with -j $j --chunks $chunks" again.tif first.tif
+    done
 done
-run 0 calc 'norm_diff(b2, b3)' deflated.tif -o again.tif --dtype float32 --compress deflate -q \
-    --overwrite && cmp -s again.tif ndi.tif
-check "calc of the same pixels in other tiles: the same bytes" $?
-run 0 calc 'norm_diff(green, red)' --sensor bgr scene.tif -o again.tif --dtype float32 \
-    --compress deflate -q --overwrite && cmp -s again.tif ndi.tif
-check "calc by the names of a sensor" $?
-run 0 calc '(a.b3 - b.b2) / (b6 + b2)' striped.tif scene.tif -o again.tif --dtype float32 \
-    --compress deflate -q --overwrite &&
-    run 0 stats again.tif --json && cp "$out" "$dir/two" && run 0 stats ndi.tif --json &&
-    cmp -s "$out" "$dir/two"
-check "calc over two files" $?
-run 0 info ndi.tif --json && cp "$out" "$dir/ndi.json"
-check "info of the result" $?
-json "the result has type, place and compression" "[d['width'], d['height'], d['bands'],
-    d['dtype'], d['compression'], d['epsg'], d['block']] ==
-    [301, 203, 1, 'float32', 'deflate', 32721, [256, 256]] and d['transform'][0] == 30"
-run 0 calc b1 scene.tif -o options.tif --dtype int16 --compress lzw --predictor 2 --block 48 \
-    --nodata -1 -q && run 0 info options.tif --json
-check "calc with options" $?
-json "they are in the file" "[d['dtype'], d['compression'], d['block'], d['nodata']] ==
-    ['int16', 'lzw', [48, 48], -1]"
-run 0 calc 'b1 * 2' scene.tif -o scaled.tif --scale 0.5 --dtype uint16 --nodata 0 -q &&
-    run 0 stats scaled.tif --json && cp "$out" "$dir/scaled" &&
-    run 0 calc b1 scene.tif -o plain.tif -q && run 0 stats plain.tif --json &&
-    cmp -s "$out" "$dir/scaled"
-check "calc --scale" $?
-rm -f again.tif options.tif scaled.tif plain.tif
 
-# A bad expression: three lines, the caret under the column.
-caret() {
-    ls -la . > "$dir/before"
-    run 1 calc "$1" scene.tif -o new.tif && [ "$(lines "$err")" -eq 3 ] && [ ! -s "$out" ] ||
-        return 1
-    ls -la . > "$dir/after"
-    cmp -s "$dir/before" "$dir/after" || return 1
-    shown=$(sed -n 2p "$err") mark=$(sed -n 3p "$err")
-    before=${shown%%"$1"*} spaces=${mark%%^*}
-    [ "$shown" = "$before$1" ] && [ "$mark" = "$spaces^" ] &&
-        [ ${#spaces} -eq $((${#before} + $2)) ]
+# spelled NAME ARGUMENT.. - gives the bytes of first.tif, in again.tif.
+spelled() {
+    name=$1
+    shift
+    rm -f again.tif
+    run "$@"
+    wrong=$(not_done)
+    cmp -s again.tif first.tif || wrong="$wrong the output is another"
+    check "$name" "$wrong"
 }
-caret 'b1 + * b2' 5
-check "a caret under an operator" $?
-caret 'b1 + nosuch' 5
-check "a caret under an unknown name" $?
-caret '(b1 + b2' 8
-check "a caret at the end" $?
-caret 'b1 + b4' 5
-check "a caret under a band that is not there" $?
+spelled "options before the arguments" \
+    calc -o again.tif --compress deflate --block 64 -j 2 "$expression" large.tif
+spelled "options between the arguments" \
+    calc "$expression" -o again.tif --compress deflate large.tif --block 64
+spelled "--option=value" \
+    calc --output=again.tif --compress=deflate --block=64 --workers=2 "$expression" large.tif
+spelled "-oVALUE -jN" calc "$expression" -oagain.tif large.tif -j2 --compress deflate --block 64
+spelled "letters in one word" \
+    calc "$expression" large.tif -qj 2 -o again.tif --compress deflate --block 64
+spelled "arguments after --" \
+    calc -o again.tif --compress deflate --block 64 -- "$expression" large.tif
+spelled "an option given twice: the last counts" \
+    calc -o no.tif --compress lzw "$expression" large.tif -o again.tif --compress deflate --block 64
+spelled "bands by the names in the file" \
+    calc 'norm_diff(green, red)' large.tif -o again.tif --compress deflate --block 64
+spelled "bands by the names of a sensor" \
+    calc 'norm_diff(green, blue)' large.tif -o again.tif --compress deflate --block 64 --sensor rgb
+spelled "bands of a file" \
+    calc 'norm_diff(a.b2, a.red)' large.tif -o again.tif --compress deflate --block 64
+spelled "bands of two files" \
+    calc 'norm_diff(a.green, b.red)' large.tif large_strips.tif -o again.tif --compress deflate --block 64
+spelled "bands of two files by number" \
+    calc 'norm_diff(b5, b3)' large.tif large_strips.tif -o again.tif --compress deflate --block 64
+spelled "--quiet" calc "$expression" large.tif -o again.tif --compress deflate --block 64 --quiet
+is "--quiet prints nothing" "$(cat "$out")" ''
 
-refused 1 ndi.tif calc b1 scene.tif -o ndi.tif
-check "an output that exists" $?
-run 0 calc b1 scene.tif -o ndi.tif --overwrite && [ ! -e ndi.tif.part ]
-check "--overwrite" $?
-refused 1 scene.tif calc b1 scene.tif -o scene.tif --overwrite && cmp -s scene.tif kept.tif
-check "an output that is an input" $?
-ln -s scene.tif link.tif
-refused 1 link.tif calc b1 scene.tif -o link.tif --overwrite && cmp -s scene.tif kept.tif
-check "an output that is an input by another name" $?
-rm -f link.tif ndi.tif
-refused 1 nowhere.tif calc b1 nowhere.tif -o new.tif
-check "a missing input" $?
-refused 1 text.tif calc b1 text.tif -o new.tif
-check "an input that is no TIFF" $?
-refused 1 cut.tif calc b1 cut.tif -o new.tif
-check "a truncated input" $?
-refused 1 zip calc b1 scene.tif -o new.tif --compress zip && grep -q deflate "$err" &&
-    grep -q lzw "$err"
-check "an unknown compression: the message lists what there is" $?
-refused 1 l99 calc b1 scene.tif -o new.tif --sensor l99
-check "an unknown sensor" $?
-refused 1 301 calc 'a.b1 + b.b1' scene.tif other.tif -o new.tif && grep -q 300 "$err"
-check "grids that differ: the message has both" $?
-refused 1 nodir calc b1 scene.tif -o nodir/new.tif
-check "a directory that is not there" $?
-refused 1 new.tif calc b1 scene.tif -o text.tif/new.tif
-check "a directory that is a file" $?
-! run 0 calc b1 scene.tif -o new.tif --block 17 > /dev/null && [ ! -e new.tif ] && one_line
-check "a block that is no multiple of 16" $?
-refused 1 nodata calc 'b1 / b1' scene.tif -o new.tif --dtype uint8
-check "missing pixels in an integer without nodata" $?
+cp tiny.tif again.tif
+works "--overwrite" calc "$expression" large.tif -o again.tif --compress deflate --block 64 --overwrite
+same "--overwrite replaces" again.tif first.tif
+echo "left by a run that was killed" >stale.tif.part
+works "a stale .part is no hindrance" calc b1 large.tif -o stale.tif
+is "and does not stay" "$(ls stale.tif.part 2>/dev/null)" ''
+rm -f stale.tif again.tif
+
+# pixels DTYPE NODATA MISSING RELATIVE EXPR PYTHON [OPTION..] - of strips.tif, EXPR gives what PYTHON
+# says; NODATA is the input's, MISSING what is stored where it is missing.
+pixels() {
+    dtype=$1 nodata=$2 missing=$3 relative=$4 expr=$5 wanted=$6
+    shift 6
+    run calc -o pixels.tif --overwrite "$@" -- "$expr" strips.tif
+    if [ -n "$(not_done)" ]; then check "calc $expr $*" "$(not_done)"; return; fi
+    check_python "calc $expr $*" \
+        values strips.tif pixels.tif "$wanted" "$dtype" "$nodata" "$missing" "$relative"
+}
+both() { pixels float64 0 none 0 "$1" "${2:-$1}"; }    # exact to the last bit
+near() { pixels float64 0 none 1e-15 "$1" "${2:-$1}"; }  # as the C library has it
+both 'b1 + b2 * 2 - b3 / 4'
+both 'b1 - b2 - b3'
+both 'b1 / b2 / 3'
+both '(b1 - b2) * (b3 - b1)'
+both '-b1 ** 2'
+both '-1 * -b1'
+both '2 ** 3 ** 2 + b1'
+both '1.5e-3 * b1 + .5'
+both 'sqrt(b1)'
+both 'norm_diff(b2, b3)'
+both 'where(b1 > b2, b1 / 2, b3)'
+near 'exp(b1 / 10000)'
+near 'log(b1)'
+near 'tanh(b1 / 20000)'
+near 'pow(b1, 0.5) + b2 ** 1.5'
+pixels uint16 0 0 0 'b1' b1
+pixels uint16 0 0 0 'min(b1, b2)' 'min(b1, b2)'
+pixels uint16 0 0 0 'max(b2, b3)' 'max(b2, b3)'
+pixels uint16 0 0 0 'abs(b3)' 'b3'
+pixels uint16 0 0 0 'clip(b1, 9000, 10000)' 'clip(b1, 9000, 10000)'
+pixels uint16 0 0 0 'where(b1 >= 10000, b1, b2)' 'where(b1 >= 10000, b1, b2)'
+pixels uint8 0 255 0 'b1 < b2' 'b1 < b2'
+pixels uint8 0 255 0 'b1 > 10000 && b2 <= 12000 || !(b3 != b1)' \
+    'b1 > 10000 and b2 <= 12000 or not b3 != b1'
+pixels uint8 0 255 0 'b1 > 9000 == (b2 >= 9000)' '(b1 > 9000) == (b2 >= 9000)'
+pixels float64 0 none 0 'b1 + b2' 'b1 * 1e-4 + b2 * 1e-4' --scale 1e-4
+pixels float32 0 none 0 'b1 / 3' 'b1 / 3' --dtype float32
+pixels float32 0 0 0 'b1 / 3' 'b1 / 3' --dtype float32 --nodata 0
+pixels float64 none -9999 0 'b1 / 3' 'b1 / 3' --nodata -9999
+pixels float64 none -9999 0 'b1 / 3' 'b1 / 3' --nodata=-9999
+pixels float64 none -.5 0 'b1 / 3' 'b1 / 3' --nodata -.5
+pixels float64 none nan 0 'b1 / 3' 'b1 / 3' --nodata nan
+pixels float64 none -inf 0 'b1 / 3' 'b1 / 3' --nodata -inf
+pixels uint8 0 0 0 'b1 / 128' 'b1 / 128' --dtype uint8 --nodata 0
+pixels uint8 0 0 0 'b1 / 2' 'b1 / 2' --dtype uint8 --nodata 0
+pixels int16 none -32768 0 'b1 / 2 - 5000' 'b1 / 2 - 5000' --dtype int16 --nodata -32768
+pixels int8 0 0 0 'b1 - 9000' 'b1 - 9000' --dtype int8 --nodata 0
+pixels uint32 0 0 0 'b1 * 100003' 'b1 * 100003' --dtype uint32 --nodata 0
+rm -f pixels.tif
+
+told() {  # NODATA JSON
+    run calc b1/3 strips.tif -o told.tif --overwrite --nodata "$1"
+    run info --json told.tif
+    case $(compact) in
+    *"\"nodata\":$2,"*) check "info --json: nodata $2" '' ;;
+    *) check "info --json: nodata $2" "$(compact)" ;;
+    esac
+}
+told nan '"nan"'
+told inf '"inf"'
+told -inf '"-inf"'
+told -9999 -9999
+told -3.4028234663852886e38 -3.4028234663852886e+38
+rm -f told.tif
+
+# Whatever the layout, the pixels are those of the first band.
+run stats strips.tif
+band=$(sed -n 2p "$out")
+layout() {  # JSON OPTION..
+    json=$1
+    shift
+    run calc b1 strips.tif -o layout.tif --overwrite "$@"
+    wrong=$(not_done)
+    run info --json layout.tif
+    case $(compact) in *"$json"*) ;; *) wrong="$wrong info says $(compact)" ;; esac
+    run stats layout.tif
+    [ "$(sed -n 2p "$out")" = "$band" ] || wrong="$wrong stats are $(sed -n 2p "$out")"
+    check "calc $*" "$wrong"
+}
+[ -n "$offered" ] || check "the compressions there are" "none is offered"
+for codec in $offered; do layout "\"compression\":\"$codec\"" --compress "$codec"; done
+layout '"compression":"deflate"' --compress deflate --level 1
+layout '"compression":"deflate"' --compress deflate --level 9 --predictor 2
+layout '"compression":"lzw"' --compress lzw --predictor 2
+layout '"block":[16,16]' --block 16
+layout '"block":[48,48]' --block 48
+layout '"block":[512,512]' --block 512
+layout '"bigtiff":true' --bigtiff yes
+layout '"bigtiff":false' --bigtiff no
+layout '"descriptions":["blue"]' --tag A=1 --tag 'B=two words'
+works "calc a: all bands" calc a strips.tif -o layout.tif --overwrite --interleave band
+run info --json layout.tif
+case $(compact) in
+*'"interleave":"band"'*'"descriptions":["blue","green","red"]'*) check "--interleave band" '' ;;
+*) check "--interleave band" "$(compact)" ;;
+esac
+run stats layout.tif
+cp "$out" "$tmp/layout.txt"
+run stats strips.tif
+same "and their pixels" "$out" "$tmp/layout.txt"
+rm -f layout.tif
+
+# ---- progress ------------------------------------------------------------------------------------
+
+check_python "calc draws a bar on a terminal" \
+    on_terminal bar "$gwt" calc b1*2 large.tif -o bar.tif --overwrite -j 1
+check_python "stats draws a bar on a terminal" on_terminal bar "$gwt" stats large.tif -j 1
+check_python "--quiet: none" \
+    on_terminal none "$gwt" calc b1*2 large.tif -o bar.tif --overwrite --quiet
+rm -f bar.tif
+# In a pipe there is none: `works` allows nothing on stderr.
 
 # ---- quicklook -----------------------------------------------------------------------------------
 
-# png FILE: width and height of a PNG, by its first bytes.
-png() {
-    [ "$(od -A n -t x1 -N 16 "$1" | tr -d ' \n')" = 89504e470d0a1a0a0000000d49484452 ] &&
-        od -A n -t u1 -j 16 -N 8 "$1" | tr -s ' \n' ' ' | (
-            read -r _ _ a b _ _ c d
-            echo "$((a * 256 + b)) $((c * 256 + d))")
-}
+works "quicklook" quicklook strips.tif -o look.png
+is "quicklook says what it wrote" "$(cat "$out")" look.png
+png_head() { od -An -v -tu1 -N 24 "$1" | tr -s ' \n' ' '; }
+signature=' 137 80 78 71 13 10 26 10 0 0 0 13 73 72 68 82'
+is "a PNG of 120 x 80" "$(png_head look.png)" "$signature 0 0 0 120 0 0 0 80 "
+check_python "red, green, blue, and transparent where missing" picture strips.tif look.png 3 2 1
+refused "quicklook: exists" 1 "look.png" quicklook strips.tif -o look.png
+works "quicklook --overwrite" quicklook strips.tif -o look.png --overwrite --size 50 --quiet
+is "quicklook --quiet prints nothing" "$(cat "$out")" ''
+is "a PNG of 50 x 33" "$(png_head look.png)" "$signature 0 0 0 50 0 0 0 33 "
+works "quicklook --bands 1,2,3" quicklook --bands 1,2,3 strips.tif -o look.png --overwrite
+check_python "the bands asked for" picture strips.tif look.png 1 2 3
+works "quicklook --bands 2" quicklook --bands=2 strips.tif -o look.png --overwrite
+check_python "pseudo-colour of one band" picture strips.tif look.png 2
+works "quicklook --sensor rgb" quicklook strips.tif -o look.png --overwrite --sensor rgb
+check_python "the sensor's red, green, blue" picture strips.tif look.png 1 2 3
+works "quicklook --bands 4,3,6" quicklook --bands 4,3,6 six.tif -o look.png --overwrite
+check_python "three of six bands" picture six.tif look.png 4 3 6
+works "quicklook of twelve pixels" quicklook tiny.tif -o look.png --overwrite
+is "a PNG of 4 x 3" "$(png_head look.png)" "$signature 0 0 0 4 0 0 0 3 "
+works "quicklook -j 1" quicklook large.tif -o one.png -j 1 --size 100
+for j in 2 3 8; do
+    run quicklook large.tif -o more.png --overwrite -j $j --size 100
+    same "quicklook -j $j: the same bytes" more.png one.png
+done
 
-run 0 quicklook scene.tif -o look.png && quiet_err && [ "$(png look.png)" = "301 203" ]
-check "quicklook" $?
-run 0 quicklook scene.tif -o small.png --size 100 -j 2 -q && [ ! -s "$out" ] &&
-    [ "$(png small.png)" = "100 67" ]
-check "quicklook --size" $?
-run 0 quicklook scene.tif -o small2.png --size 100 -j 8 -q && cmp -s small.png small2.png
-check "quicklook: the same picture from other workers" $?
-run 0 quicklook other.tif -o one.png && [ "$(png one.png)" = "300 203" ]
-check "quicklook of one band" $?
-refused 1 look.png quicklook scene.tif -o look.png
-check "a picture that exists" $?
-run 0 quicklook six.tif -o look.png --overwrite --bands 4,3,2 && [ "$(png look.png)" = "97 61" ]
-check "quicklook --overwrite --bands" $?
-rm -f look.png small.png small2.png one.png
-refused 2 bands quicklook scene.tif -o new.png --bands 1,x
-check "--bands 1,x is a usage error" $?
-refused 1 7 quicklook six.tif -o new.png --bands 7
-check "a band that is not there" $?
-refused 1 nowhere.tif quicklook nowhere.tif -o new.png
-check "a picture of a missing file" $?
-refused 1 cut.tif quicklook cut.tif -o new.png
-check "a picture of a truncated file" $?
-refused 1 nodir quicklook scene.tif -o nodir/new.png
-check "a picture into a directory that is not there" $?
-refused 1 scene.tif quicklook scene.tif -o scene.tif --overwrite && cmp -s scene.tif kept.tif
-check "a picture over its input" $?
-
-# ---- in the end ----------------------------------------------------------------------------------
-
-ls > "$dir/left"
-: > "$out"
-diff "$dir/made" "$dir/left" > "$err"
-check "nothing is left behind" $?
-cmp -s scene.tif kept.tif
-check "the input is as it was" $?
+is "no .part is left anywhere" "$(find . -name '*.part')" ''
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -783,6 +783,16 @@ static void norm_diff_with_a_session(void **state)
         assert_true(same_double(got[i], norm_diff_definition(values[3 + i], values[6 + i], 5,
                                                              1e-4)));
     gwt_free(got);
+    // The argument beats the session, in what is missing and in how it is stored.
+    r = gwt_norm_diff(gwt_open(g, path), "green", "red", .nodata = gwt_some(4));
+    assert_true(gwt_describe(r)->nodata.set && gwt_describe(r)->nodata.value == 4);
+    got = gwt_compute(r);
+    EXPECT_OK(g);
+    for (int i = 0; i < 3; i++) {
+        double want = norm_diff_definition(values[3 + i], values[6 + i], 4, 1e-4);
+        assert_true(got[i] == (isnan(want) ? 4 : want));
+    }
+    gwt_free(got);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -912,7 +922,8 @@ static void carets(void **state)
     }
     // An error all the same; where it points is a matter of taste.
     static const char *const wrong[] = { "", " ", "sqrt()", "sqrt(b1, b2)", "min(b1)",
-                                         "where(b1, b2)", "clip(b1)", "norm_diff(b1)", "1..2 + b1", "b1 + 1e",
+                                         "where(b1, b2)", "clip(b1)", "norm_diff(b1)", "1..2 + b1",
+                                         "b1 + 1e",
                                          "sqrt b1", "b1,b2", "()", "b1.b1", "b1 2", "0x + b1" };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         REQUIRE(!gwt_calc(&a, 1, wrong[i]), "'%s' was taken", wrong[i]);

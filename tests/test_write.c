@@ -5,9 +5,11 @@
 #include "support.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { W = 300, H = 200, N = W * H };
@@ -531,6 +533,50 @@ static void failure_leaves_the_old(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// A file may not grow beyond so many bytes: what a full disk looks like to the writer.
+static bool save_within(gwt_array *a, const char *path, const gwt_save_options *options,
+                        rlim_t bytes)
+{
+    struct rlimit before, now;
+    getrlimit(RLIMIT_FSIZE, &before);
+    now = before;
+    now.rlim_cur = bytes;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &now);
+    bool saved = gwt_save_with(a, path, options);
+    setrlimit(RLIMIT_FSIZE, &before);
+    return saved;
+}
+
+// Whenever the disk is full, be it at the last byte: an error, the old file, no .part.
+static void disk_full(void **state)
+{
+    (void)state;
+    const char *out = temp_path("full.tif"), *copy = temp_path("full_copy.tif");
+    const gwt_save_options options = { .block = 16, .compress = "lzw", .overwrite = true };
+    for (int workers = 1; workers <= 8; workers += 7) {
+        gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+        gwt_array *a = scene(g, 2, &geo_utm, "3", NULL), *old = gwt_sqrt(a);
+        assert_true(gwt_save_with(a, copy, &options));
+        size_t size;
+        free(file_read(copy, &size));
+        assert_true(gwt_save_with(old, out, &options));
+        assert_true(gwt_save_with(old, copy, &options));
+        const rlim_t limits[] = { 0, 1, 100, size / 4, size / 2, size - 1000, size - 10, size - 1 };
+        for (size_t i = 0; i < COUNT_OF(limits); i++) {
+            REQUIRE(!save_within(a, out, &options, limits[i]), "%d workers: saved in %d bytes",
+                    workers, (int)limits[i]);
+            EXPECT_ERROR(g, GWT_E_IO, "full.tif");
+            assert_true(files_equal(out, copy));
+            assert_false(file_exists(temp_path("full.tif.part")));
+        }
+        assert_true(save_within(a, out, &options, size));  // and there it fits
+        EXPECT_OK(g);
+        assert_false(files_equal(out, copy));
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 // What a killed run left behind is in nobody's way.
 static void a_stale_part(void **state)
 {
@@ -594,6 +640,7 @@ int main(void)
         cmocka_unit_test(times_become_bands),
         cmocka_unit_test(replaced_as_a_whole),
         cmocka_unit_test(failure_leaves_the_old),
+        cmocka_unit_test(disk_full),
         cmocka_unit_test(a_stale_part),
         cmocka_unit_test(no_bar_in_a_file),
     };

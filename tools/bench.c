@@ -380,6 +380,7 @@ static void print_chunks(const settings *s, const chunk_sweep *c)
 typedef struct machine {
     char cpu[128], libtiff[64], date[32];
     long cores;
+    double load;               // processes that ran in the last minute, or -1
 } machine;
 
 static void cut_line(char *text)
@@ -390,6 +391,7 @@ static void cut_line(char *text)
 static machine describe_machine(void)
 {
     machine m = { .cpu = "unknown processor", .cores = sysconf(_SC_NPROCESSORS_ONLN) };
+    if (getloadavg(&m.load, 1) != 1) m.load = -1;
     FILE *f = fopen("/proc/cpuinfo", "r");
     char line[256];
     while (f && fgets(line, sizeof line, f)) {
@@ -433,7 +435,7 @@ static void write_json(const settings *s, const machine *m, const workload *w, i
     json_text(to, "date", m->date);
     fprintf(to, ", ");
     json_text(to, "cpu", m->cpu);
-    fprintf(to, ", \"cores\": %ld, ", m->cores);
+    fprintf(to, ", \"cores\": %ld, \"load\": %.2f, ", m->cores, m->load);
     json_text(to, "libtiff", m->libtiff);
     fprintf(to, ", \"workers\": %d, \"size\": %d,\n \"workloads\": [", s->workers, s->size);
     for (int i = 0; i < count; i++) {
@@ -510,6 +512,8 @@ int main(int argc, char **argv)
     machine m = describe_machine();
     if (mkdir(s.dir, 0777) != 0 && errno != EEXIST) die("%s: %s", s.dir, strerror(errno));
     printf("%s, %ld cores; %s; %s\n", m.cpu, m.cores, m.libtiff, m.date);
+    if (m.load > 1.0)
+        printf("bench: the load is %.1f before it begins: wall times will not mean much\n", m.load);
 
     for (int i = 0; i < 3; i++) {
         if (!wanted(&s, workloads[i].name)) continue;

@@ -38,11 +38,11 @@ static const char details[] =
     "a.b1, a.red a band of one; red, nir, .. a band by name (see --sensor). Operators, loosest\n"
     "first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, and parentheses. Functions:\n"
     "abs sqrt exp log tanh min max pow where(c, a, b) clip(a, lo, hi) norm_diff(b1, b2).\n"
-    "A pixel is missing where any pixel it is made of is. An EXPR that begins with - goes\n"
-    "after --.\n"
+    "A pixel is missing where any pixel it is made of is.\n"
     "\n"
     "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
-    "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n";
+    "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n"
+    "  gwt calc -o d.tif -- '-b1' a.tif    (after --, what begins with - is no option)\n";
 
 static int read_command_line(calc_args *args, int argc, char **argv)
 {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,13 +17,23 @@
 
 // ---- errors -----------------------------------------------------------------------------------
 
+// One line, whatever names and values from the command line are in it: a control character would
+// break the line, or drive the terminal.
+static void print_line(const char *format, va_list args, const cli_command *see)
+{
+    char line[4096];
+    vsnprintf(line, sizeof line, format, args);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';
+    if (see) fprintf(stderr, "gwt: %s; see %s --help\n", line, see->name);
+    else fprintf(stderr, "gwt: %s\n", line);
+}
+
 int cli_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("gwt: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    print_line(format, args, NULL);
     va_end(args);
     return CLI_FAILED;
 }
@@ -31,9 +42,7 @@ int cli_usage_error(const cli_command *command, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("gwt: ", stderr);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "; see %s --help\n", command->name);
+    print_line(format, args, command);
     va_end(args);
     return CLI_USAGE;
 }
@@ -117,6 +126,17 @@ static bool looks_like_option(const char *text)
     return text[0] == '-' && text[1] && !strchr("0123456789.", text[1]);
 }
 
+// What an error calls an option: "--workers (-j)".
+typedef struct label { char text[64]; } label;
+
+static label label_of(const cli_option *o)
+{
+    label l;
+    if (o->letter) snprintf(l.text, sizeof l.text, "--%s (-%c)", o->name, o->letter);
+    else snprintf(l.text, sizeof l.text, "--%s", o->name);
+    return l;
+}
+
 static int set_choice(parser *p, const cli_option *o, const char *value)
 {
     char names[256] = "";
@@ -128,15 +148,16 @@ static int set_choice(parser *p, const cli_option *o, const char *value)
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->name);
     }
-    return cli_usage_error(p->command, "--%s is one of %s, not '%s'", o->name, names, value);
+    return cli_usage_error(p->command, "%s is one of %s, not '%s'", label_of(o).text, names,
+                           value);
 }
 
 static int set_int(parser *p, const cli_option *o, const char *value)
 {
     long long number;
     if (!cli_read_int(value, o->lo, o->hi, &number))
-        return cli_usage_error(p->command, "--%s wants a whole number from %d to %d, not '%s'",
-                               o->name, o->lo, o->hi, value);
+        return cli_usage_error(p->command, "%s wants a whole number from %d to %d, not '%s'",
+                               label_of(o).text, o->lo, o->hi, value);
     *(int *)o->to = (int)number;
     return CLI_GO_ON;
 }
@@ -145,7 +166,8 @@ static int set_number(parser *p, const cli_option *o, const char *value)
 {
     double number;
     if (!cli_read_number(value, &number))
-        return cli_usage_error(p->command, "--%s wants a number, not '%s'", o->name, value);
+        return cli_usage_error(p->command, "%s wants a number, not '%s'", label_of(o).text,
+                               value);
     *(gwt_optional *)o->to = gwt_some(number);
     return CLI_GO_ON;
 }
@@ -154,7 +176,7 @@ static int add_to_list(parser *p, const cli_option *o, const char *value)
 {
     cli_list *list = o->to;
     if (list->count == CLI_LIST_MAX)
-        return cli_usage_error(p->command, "--%s is given more than %d times", o->name,
+        return cli_usage_error(p->command, "%s is given more than %d times", label_of(o).text,
                                CLI_LIST_MAX);
     list->items[list->count++] = value;
     return CLI_GO_ON;
@@ -178,16 +200,18 @@ static int set_value(parser *p, const cli_option *o, const char *value)
 static int take_option(parser *p, const cli_option *o, const char *attached)
 {
     if (o->kind == CLI_FLAG) {
-        if (attached) return cli_usage_error(p->command, "--%s takes no value", o->name);
+        if (attached) return cli_usage_error(p->command, "%s takes no value", label_of(o).text);
         return set_value(p, o, NULL);
     }
     if (attached) return set_value(p, o, attached);
-    if (p->next == p->argc || (looks_like_option(p->argv[p->next]) &&
-                               !(o->kind == CLI_NUMBER && cli_read_number(p->argv[p->next],
-                                                                          &(double){ 0 }))))
-        return cli_usage_error(p->command, "--%s wants a value: --%s %s", o->name, o->name,
+    double number;             // -inf and -nan are no options where a number is wanted
+    const char *word = p->next < p->argc ? p->argv[p->next] : NULL;
+    if (!word || (looks_like_option(word) &&
+                  !(o->kind == CLI_NUMBER && cli_read_number(word, &number))))
+        return cli_usage_error(p->command, "%s wants a value: --%s %s", label_of(o).text, o->name,
                                o->value);
-    return set_value(p, o, p->argv[p->next++]);
+    p->next++;
+    return set_value(p, o, word);
 }
 
 static int parse_long(parser *p, const char *word)
@@ -269,43 +293,50 @@ char *cli_bytes(double bytes, char *buffer)
 
 // ---- outputs ----------------------------------------------------------------------------------
 
-static bool same_file(const struct stat *a, const char *path)
+// Whether two paths are one file that is there.
+static bool same_file(const char *a, const char *b)
 {
-    struct stat b;
-    return path && stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+    struct stat one, two;
+    return a && b && stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
 }
 
 // Whether PATH may be written at all; says why not.
-static bool may_write(const char *path, const char *input, bool overwrite)
+static bool may_write(const cli_output *out, const char *input, bool overwrite)
 {
     struct stat there;
-    if (stat(path, &there) != 0) return true;
-    if (same_file(&there, input)) cli_error("%s: the output is the input", path);
-    else if (!overwrite) cli_error("%s: exists (--overwrite replaces it)", path);
-    else if (!S_ISREG(there.st_mode)) cli_error("%s: not a regular file", path);
+    bool exists = stat(out->path, &there) == 0;
+    if (same_file(out->path, input)) cli_error("%s: the output is the input", out->path);
+    else if (same_file(out->part, input))
+        cli_error("%s: the input is where the output is made", out->part);
+    else if (exists && !overwrite) cli_error("%s: exists (--overwrite replaces it)", out->path);
+    else if (exists && !S_ISREG(there.st_mode)) cli_error("%s: not a regular file", out->path);
     else return true;
     return false;
 }
 
+// A file of our own: what a run before this one left there goes, and so does a link, which would
+// have us write into some other file.
+static FILE *create(const char *path)
+{
+    if (unlink(path) != 0 && errno != ENOENT) return NULL;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    FILE *stream = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (fd >= 0 && !stream) close(fd);
+    return stream;
+}
+
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite)
 {
-    *out = (cli_output){ .path = path };
-    if (!may_write(path, input, overwrite)) return false;
     size_t size = strlen(path) + sizeof ".part";
-    out->part = malloc(size);
+    *out = (cli_output){ .path = path, .part = malloc(size) };
     if (!out->part) {
         cli_error("%s: out of memory", path);
         return false;
     }
     snprintf(out->part, size, "%s.part", path);
-    struct stat part;
-    if (lstat(out->part, &part) == 0 && same_file(&part, input)) {
-        cli_error("%s: the output would be written over the input (%s)", out->part, input);
-    } else {
-        // A stale .part goes; were it a link, what it points at stays.
-        unlink(out->part);
-        int fd = open(out->part, O_WRONLY | O_CREAT | O_EXCL, 0666);
-        out->stream = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (may_write(out, input, overwrite)) {
+        out->stream = create(out->part);
         if (out->stream) return true;
         cli_error("%s: can't be written: %s", path, strerror(errno));
     }

@@ -25,14 +25,14 @@ static const subcommand subcommands[] = {
     { NULL, NULL, NULL }
 };
 
-static void print_overview(FILE *to)
+static void print_overview(void)
 {
-    fputs("usage: gwt COMMAND [options]\n\nSatellite and aerial rasters, in parallel.\n\n", to);
+    fputs("usage: gwt COMMAND [options]\n\nSatellite and aerial rasters, in parallel.\n\n", stdout);
     for (const subcommand *s = subcommands; s->name; s++)
-        fprintf(to, "  gwt %-11s %s\n", s->name, s->summary);
+        printf("  gwt %-11s %s\n", s->name, s->summary);
     fputs("\n  gwt COMMAND --help   the options of a command\n"
           "  gwt --version        the version\n\n"
-          "Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.\n", to);
+          "Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.\n", stdout);
 }
 
 static const subcommand *find_subcommand(const char *name)
@@ -42,13 +42,21 @@ static const subcommand *find_subcommand(const char *name)
     return NULL;
 }
 
+static int unknown(const char *name)
+{
+    cli_error("unknown %s '%s'; see gwt --help", name[0] == '-' ? "option" : "command", name);
+    return CLI_USAGE;
+}
+
 // `gwt help calc` is `gwt calc --help`.
 static int help(int argc, char **argv)
 {
-    const subcommand *s = argc > 1 ? find_subcommand(argv[1]) : NULL;
-    char *asked[] = { argv[argc > 1], "--help", NULL };
-    if (s) return s->run(2, asked);
-    print_overview(stdout);
+    if (argc > 1) {
+        const subcommand *s = find_subcommand(argv[1]);
+        char *asked[] = { argv[1], "--help", NULL };
+        return s ? s->run(2, asked) : unknown(argv[1]);
+    }
+    print_overview();
     return CLI_OK;
 }
 
@@ -58,15 +66,14 @@ static int run(int argc, char **argv)
         cli_error("no command; see gwt --help");
         return CLI_USAGE;
     }
-    const subcommand *s = find_subcommand(argv[0]);
+    const char *name = argv[0];
+    const subcommand *s = find_subcommand(name);
     if (s) return s->run(argc, argv);
-    if (strcmp(argv[0], "--version") == 0) return printf("gwt %s\n", GWT_VERSION), CLI_OK;
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 ||
-        strcmp(argv[0], "help") == 0)
-        return help(argc, argv);
-    cli_error("unknown %s '%s'; see gwt --help", argv[0][0] == '-' ? "option" : "command",
-              argv[0]);
-    return CLI_USAGE;
+    if (strcmp(name, "help") == 0) return help(argc, argv);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return help(1, argv);
+    if (strcmp(name, "--version") != 0) return unknown(name);
+    printf("gwt %s\n", GWT_VERSION);
+    return CLI_OK;
 }
 
 int main(int argc, char **argv)

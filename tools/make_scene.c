@@ -470,7 +470,8 @@ int main(int argc, char **argv)
     scene s;
     if (!read_command_line(&s, argc, argv)) {
         fputs("usage: make_scene OUT [WIDTH HEIGHT BANDS COMPRESSION TILE]\n"
-              "BANDS 1..6, COMPRESSION none lzw deflate zstd, TILE a multiple of 16 or 0\n", stderr);
+              "BANDS 1..6, COMPRESSION none lzw deflate zstd, TILE a multiple of 16 or 0\n",
+              stderr);
         return 2;
     }
     fill_fade();

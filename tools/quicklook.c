@@ -342,6 +342,7 @@ static uint8_t *colour(const planes *p)
 
 typedef struct quicklook_args {
     const char *file, *output, *sensor;
+    gwt_optional nodata;
     selection bands;           // count 0: the usual ones
     int size, workers;
     bool overwrite, quiet;
@@ -358,6 +359,8 @@ static int read_command_line(quicklook_args *args, int argc, char **argv)
           NULL },
         { 0, "sensor", CLI_TEXT, &args->sensor, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0,
           NULL },
+        { 0, "nodata", CLI_NUMBER, &args->nodata, "V", "value that is missing, whatever FILE says",
+          0, 0, NULL },
         { 'j', "workers", CLI_INT, &args->workers, "N", "threads, all cores when not given", 1,
           256, NULL },
         { 0, "overwrite", CLI_FLAG, &args->overwrite, NULL, "replace OUT if it exists", 0, 0,
@@ -406,7 +409,7 @@ static uint8_t *render(gwt_array *image, const quicklook_args *args, int64_t *wi
 
 static gwt_array *open_bands(gwt *g, quicklook_args *args)
 {
-    gwt_array *image = gwt_open(g, args->file);
+    gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata);
     if (!image) return NULL;
     const gwt_info *info = gwt_describe(image);
     if (!args->bands.count) args->bands = usual_selection(info);

@@ -1,8 +1,9 @@
 // stats.c - gwt stats: the figures of each band, and a checksum of its raw values.
 //
-// The image is cut into blocks whose shape follows from the file alone. Each block, on whatever
-// worker, leaves its figures in its own place; they are then put together in the order of the
-// blocks. So every bit printed is the same for any number of workers.
+// The image is cut into blocks whose shape follows from its size and type alone. Each block, on
+// whatever worker, leaves its figures in its own place; they are then put together in the order of
+// the blocks. So every bit printed is the same for any number of workers, and for any tiles,
+// strips or compression the same pixels are stored in.
 
 #include "cli.h"
 #include "json.h"
@@ -124,22 +125,18 @@ static int64_t at_most(int64_t value, int64_t limit)
     return value < limit ? value : limit;
 }
 
-// Blocks of whole tiles or strips, so that none is decoded for two blocks: about 1 MiB, but never
-// more than 16 across, which bounds the checksums kept. A file that is one huge strip is cut all
-// the same; its strip is then shared through the cache.
+// Blocks of 512 x 512 pixels, so that tiles of the usual sizes are decoded for one block only;
+// wider where the image is, for at most 16 across bound the checksums kept; and smaller where many
+// bands would make them larger than 4 MiB.
 static void choose_blocks(stats_job *job)
 {
-    const int64_t target = 1 << 20, max_edge = 1 << 20, max_across = 16;
-    const gwt_info *info = job->info;
-    int64_t pixel = job->bands * (int64_t)gwt_dtype_size(info->dtype);
-    int64_t tile_rows = at_most(info->block[0] > 0 ? info->block[0] : 1, 1024);
-    int64_t tile_cols = at_most(info->block[1] > 0 ? info->block[1] : 1, job->width);
-    int64_t cols = round_up((job->width + max_across - 1) / max_across, tile_cols);
-    int64_t wanted = target / (pixel * tile_rows);
-    if (cols < wanted) cols = round_up(wanted, tile_cols);
-    job->cols = at_most(at_most(cols, job->width), max_edge);
-    int64_t fit = target / (pixel * job->cols) / tile_rows;
-    job->rows = at_most(at_most(tile_rows * (fit > 1 ? fit : 1), job->height), max_edge);
+    const int64_t max_bytes = 4 << 20, max_across = 16, min_edge = 64, max_edge = 1 << 20;
+    int64_t pixel = job->bands * (int64_t)gwt_dtype_size(job->info->dtype), edge = 512;
+    while (edge > min_edge && edge * edge * pixel > max_bytes) edge /= 2;
+    int64_t cols = round_up((job->width + max_across - 1) / max_across, edge), rows = edge;
+    job->cols = at_most(cols, max_edge);
+    while (rows > min_edge && rows * job->cols * pixel > max_bytes) rows /= 2;
+    job->rows = rows;
     job->down = (job->height + job->rows - 1) / job->rows;
     job->across = (job->width + job->cols - 1) / job->cols;
 }
@@ -257,14 +254,18 @@ int cmd_stats(int argc, char **argv)
 {
     bool json = false, quiet = false;
     int workers = 0;
+    gwt_optional nodata = { .set = false };
     const cli_option options[] = {
-        { 'j', "workers", CLI_INT, &workers, "N", "threads, all cores when not given", 1, 256, 0 },
+        { 'j', "workers", CLI_INT, &workers, "N", "threads, all cores when not given", 1,
+          256, NULL },
+        { 0, "nodata", CLI_NUMBER, &nodata, "V", "value that is missing, whatever FILE says", 0, 0,
+          NULL },
         { .name = "json", .kind = CLI_FLAG, .to = &json, .help = "one JSON object" },
         { 'q', "quiet", CLI_FLAG, &quiet, NULL, "no progress bar", 0, 0, NULL },
         { .name = NULL }
     };
     const cli_command command = {
-        .name = "gwt stats", .synopsis = "FILE [--json] [-j N]",
+        .name = "gwt stats", .synopsis = "FILE [options]",
         .summary = "Print minimum, maximum, mean and standard deviation of each band over its "
                    "valid\npixels, how many those are, and the CRC-32 of the band's raw values.",
         .details = "Valid is what is neither nodata nor NaN; std is of the population. The "
@@ -277,7 +278,7 @@ int cmd_stats(int argc, char **argv)
 
     gwt *g = cli_begin(workers, NULL);
     if (!g) return CLI_FAILED;
-    gwt_array *image = gwt_open(g, argv[0]);
+    gwt_array *image = gwt_open(g, argv[0], .nodata = nodata);
     if (image) run_stats(g, image, json, !quiet);
     return gwt_end(g);
 }
