@@ -91,8 +91,10 @@
 // THREADS
 //
 //   One thread at a time runs an action, with the session's other workers; further threads wait
-//   their turn. Your functions (map_blocks, parallel_for) run on several workers at once and may
-//   call actions themselves: the nested work goes to the same workers.
+//   their turn. Your functions (map_blocks, parallel_for, apply) run on several workers at once and
+//   may call actions themselves: the nested work goes to the same workers. Actions of several
+//   sessions may nest, in one order: if one thread runs an action of A inside one of B and another
+//   does the reverse, both wait for ever.
 //
 // NAMES
 //
@@ -368,7 +370,8 @@ GWT_API int gwt_end(gwt *g);
 GWT_API gwt_code gwt_status(const gwt *g);
 GWT_API const char *gwt_message(const gwt *g);
 
-// Forget the error, to go on after one that was expected.
+// Forget the error, to go on after one that was expected. Waits for an action that another thread
+// runs. Called from inside an action, that one fails all the same, without a message.
 GWT_API void gwt_clear(gwt *g);
 
 // Fail on purpose, e.g. from a user's function: message as printf. The first error stays.
@@ -709,6 +712,7 @@ GWT_API const char *gwt_compression_name(size_t index);
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -964,6 +968,7 @@ typedef struct _gwt_worker {
     struct _gwt_pool *pool;     // set at begin, then read by all
     int id;
     unsigned depth;             // of what it runs now; the worker's own
+    struct _gwt_worker *outer;  // what its thread is in another pool; the worker's own
     unsigned seed;              // for the choice of victims; the worker's own
     _gwt_thread thread;
     char apart[_GWT_CACHE_LINE];
@@ -1132,22 +1137,30 @@ static void _gwt_pool_for(_gwt_worker *w, size_t n, gwt_loop_fn *fn, void *user)
     _gwt_pool_wait(w, loop.depth, _gwt_loop_done, &loop);
 }
 
-// Become a worker of the pool: the one this thread already is, or worker 0 once that is free.
-// Returns what to hand to _gwt_pool_leave.
-static _gwt_worker *_gwt_pool_enter(_gwt_pool *p)
+// What to undo when leaving a pool.
+typedef struct _gwt_stay { _gwt_worker *before; bool locked; } _gwt_stay;
+
+// Become a worker of the pool: one this thread already is, here or further out in the nest of
+// sessions whose actions it runs, else worker 0 once that is free.
+static _gwt_stay _gwt_pool_enter(_gwt_pool *p)
 {
-    _gwt_worker *before = _gwt_self;
-    if (before && before->pool == p) return before;
-    _gwt_lock(&p->turn);
-    _gwt_self = &p->workers[0];
-    return before;
+    _gwt_stay stay = { _gwt_self, false };
+    _gwt_worker *w = _gwt_self;
+    while (w && w->pool != p) w = w->outer;
+    if (!w) {
+        _gwt_lock(&p->turn);
+        stay.locked = true;
+        w = &p->workers[0];
+        w->outer = stay.before;
+    }
+    _gwt_self = w;
+    return stay;
 }
 
-static void _gwt_pool_leave(_gwt_pool *p, _gwt_worker *before)
+static void _gwt_pool_leave(_gwt_pool *p, _gwt_stay stay)
 {
-    if (_gwt_self == before) return;
-    _gwt_self = before;
-    _gwt_unlock(&p->turn);
+    _gwt_self = stay.before;
+    if (stay.locked) _gwt_unlock(&p->turn);
 }
 
 static void _gwt_pool_stop(_gwt_pool *p, int started)
@@ -1660,10 +1673,16 @@ static void _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
     } else {
         return;
     }
+    if (s->geo.point) {
+        t[2] -= (t[0] + t[1]) * 0.5;
+        t[5] -= (t[3] + t[4]) * 0.5;
+    }
     s->geo.has_transform = true;
-    if (!s->geo.point) return;
-    t[2] -= (t[0] + t[1]) * 0.5;
-    t[5] -= (t[3] + t[4]) * 0.5;
+    for (int i = 0; i < 6; i++) {
+        if (isfinite(t[i]) && fabs(t[i]) < 1e100) continue;
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: its georeference is no place: %g", s->path, t[i]);
+        return;
+    }
 }
 
 static void _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
@@ -1776,8 +1795,10 @@ static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *h
         return;
     _gwt_xml_decode(name);
     if (!_gwt_xml_attribute(head, head_end, "sample", sample, sizeof sample)) {
-        s->tags[s->num_tags] =
-            _gwt_keep_format(s->g, "%s=%.*s", name, 250 - (int)strlen(name) / 2, text);
+        size_t n = strlen(name) + strlen(text) + 2;
+        char *tag = _gwt_keep(s->g, n, 1);
+        if (tag) snprintf(tag, n, "%s=%s", name, text);
+        s->tags[s->num_tags] = tag;
         s->num_tags += s->tags[s->num_tags] != NULL;
         return;
     }
@@ -1801,11 +1822,12 @@ static void _gwt_source_read_metadata(_gwt_source *s, const char *xml)
     s->tags = _gwt_keep(s->g, (size_t)items + 1, sizeof *s->tags);
     for (const char *p = xml; s->tags && (p = strstr(p, "<Item"));) {
         const char *head_end = strchr(p, '>');
-        const char *end = head_end ? strstr(head_end, "</Item>") : NULL;
+        const char *end = head_end ? strchr(head_end, '<') : NULL;
         if (!end) return;
-        if (head_end[-1] != '/')
-            _gwt_source_add_item(s, p + 5, head_end, _gwt_xml_text(s->g, head_end + 1, end));
-        p = head_end;
+        if (head_end[-1] != '/' && !strncmp(end, "</Item>", 7))
+            _gwt_source_add_item(s, p + 5, head_end,
+                                 _gwt_xml_text(s->g, head_end + 1, end));
+        p = end;
     }
 }
 
@@ -1915,9 +1937,13 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
                   (long long)s->across, (long long)s->down, (unsigned long long)s->length);
         return false;
     }
-    if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: blocks of %u x %u do not fit in memory", s->path, tw,
-                  th);
+    // A block may be larger than the image, but not by far; and 2 GiB is as much as GDAL takes.
+    double image = (double)w * h * (double)s->step * (double)gwt_dtype_size(s->dtype);
+    if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)
+        || s->tile_bytes > INT32_MAX
+        || (s->tile_bytes > (64u << 20) && (double)s->tile_bytes > 4 * image)) {
+        _gwt_fail(s->g, GWT_E_FORMAT, "%s: blocks of %u x %u are too large for an image of %u x %u",
+                  s->path, tw, th, w, h);
         return false;
     }
     s->num_tiles = (int64_t)tiles;
@@ -2231,6 +2257,9 @@ static uint64_t _gwt_codec_expansion(uint16_t compression)
     case COMPRESSION_PACKBITS: return 128;
     case COMPRESSION_DEFLATE:
     case COMPRESSION_ADOBE_DEFLATE: return 1040;    // zlib's technical notes: 1032
+    case COMPRESSION_ZSTD: return 65536;            // blocks of 128 KiB in 4 bytes
+    case COMPRESSION_LZMA: return 16384;            // matches of 273 bytes, well under a bit each
+    case COMPRESSION_JPEG: return 4096;             // blocks of 64 in some bits, subsampled bands
     default: return 0;
     }
 }
@@ -3299,9 +3328,25 @@ gwt_array *gwt_or(gwt_array *a, gwt_array *b)
 }
 gwt_array *gwt_not(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_NOT, a)); }
 
+// Rounded and saturated to a type; float64 holds everything.
+static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dtype)
+{
+    _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
+    return dtype == GWT_FLOAT64 ? n : _gwt_node_with(g, cast, &n, 1);
+}
+
+// Results that may leave the type they keep: -128 of int8 has no opposite there.
+static gwt_array *_gwt_array_saturated(gwt_array *r)
+{
+    bool may = r && _gwt_dtype_integer(r->info.dtype) && _gwt_dtypes[r->info.dtype].lo < 0;
+    for (int64_t i = 0; may && i < _gwt_num_planes(r); i++)
+        r->planes[i] = _gwt_node_cast(r->g, r->planes[i], r->info.dtype);
+    return _gwt_array_finish(r);
+}
+
 gwt_array *gwt_abs(gwt_array *a)
 {
-    return _gwt_array_finish(_gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &a, 1));
+    return _gwt_array_saturated(_gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &a, 1));
 }
 
 // An unsigned type has no place for the result and gives float64.
@@ -3309,7 +3354,7 @@ gwt_array *gwt_neg(gwt_array *a)
 {
     gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, a);
     bool is_signed = a && (!_gwt_dtype_integer(a->info.dtype) || _gwt_dtypes[a->info.dtype].lo < 0);
-    return _gwt_array_finish(is_signed ? _gwt_array_keep_type(r, &a, 1) : r);
+    return _gwt_array_saturated(is_signed ? _gwt_array_keep_type(r, &a, 1) : r);
 }
 
 gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
@@ -3557,7 +3602,10 @@ gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
     for (int64_t t = 0; r && t < a->info.shape[0]; t++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_APPLY, a->planes + t * in, in, out, o.halo);
         if (s) s->fn = fn, s->user = user;
-        for (int b = 0; b < out; b++) r->planes[t * out + b] = _gwt_step_plane(a->g, s, b);
+        for (int b = 0; b < out; b++) {
+            const _gwt_node *plane = _gwt_step_plane(a->g, s, b);
+            r->planes[t * out + b] = _gwt_node_cast(a->g, plane, dtype);
+        }
     }
     if (!r) return NULL;
     r->info.dtype = dtype;
@@ -3568,9 +3616,45 @@ gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
     return _gwt_array_finish(r);
 }
 
+// Cells on each side of the centre that may count; never more than there are.
+static int64_t _gwt_resampling_reach(gwt_resampling method, double scale, int64_t size)
+{
+    double stretch = scale > 1 ? scale : 1;
+    double reach = method == GWT_NEAREST ? 1 : method == GWT_CUBIC ? 2 * stretch + 1 : stretch + 1;
+    return (int64_t)ceil(fmin(reach, (double)size + 2));
+}
+
+static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_resampling method,
+                                       const double *scale, const double *origin)
+{
+    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
+        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_RESAMPLE, &a->planes[i], 1, 1, 0);
+        if (!s) return NULL;
+        s->method = method;
+        s->height = geo->height, s->width = geo->width;
+        for (int axis = 0; axis < 2; axis++) {
+            s->scale[axis] = scale[axis], s->origin[axis] = origin[axis];
+            s->reach[axis] = _gwt_resampling_reach(method, scale[axis],
+                                                   axis ? s->in_width : s->in_height);
+        }
+        r->planes[i] = _gwt_step_plane(a->g, s, 0);
+    }
+    if (r) r->geo = *geo;
+    return _gwt_array_finish(r);
+}
+
 // The same planes on another grid of whole cells: pixel (0, 0) of the result is (row, col) of `a`.
+// A frame makes what is loaded missing beyond the edge; what is computed might make a number of
+// that (a count of valid bands), so there a step cuts it off.
 static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, const _gwt_geo *geo)
 {
+    bool leaves = row < 0 || col < 0 || geo->height > a->geo.height - row
+               || geo->width > a->geo.width - col;
+    for (int64_t i = 0; leaves && i < _gwt_num_planes(a); i++)
+        if (a->planes[i] && a->planes[i]->op != _GWT_OP_LOAD)
+            return _gwt_array_resampled(a, geo, GWT_NEAREST, (double[]){ 1, 1 },
+                                        (double[]){ (double)row, (double)col });
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     _gwt_node crop = { .op = _GWT_OP_CROP, .row = row, .col = col, .width = a->geo.width,
                        .height = a->geo.height };
@@ -3617,32 +3701,6 @@ static bool _gwt_geo_whole_cells(const _gwt_geo *geo, const double *scale, const
         && fabs(origin[0] - rint(origin[0])) <= 1e-3 && fabs(origin[1] - rint(origin[1])) <= 1e-3;
 }
 
-static int64_t _gwt_resampling_reach(gwt_resampling method, double scale)
-{
-    double stretch = scale > 1 ? scale : 1;
-    if (method == GWT_NEAREST) return 1;
-    return (int64_t)ceil(method == GWT_CUBIC ? 2 * stretch : stretch) + 1;
-}
-
-static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_resampling method,
-                                       const double *scale, const double *origin)
-{
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_RESAMPLE, &a->planes[i], 1, 1, 0);
-        if (!s) return NULL;
-        s->method = method;
-        s->height = geo->height, s->width = geo->width;
-        for (int axis = 0; axis < 2; axis++) {
-            s->scale[axis] = scale[axis], s->origin[axis] = origin[axis];
-            s->reach[axis] = _gwt_resampling_reach(method, scale[axis]);
-        }
-        r->planes[i] = _gwt_step_plane(a->g, s, 0);
-    }
-    if (r) r->geo = *geo;
-    return _gwt_array_finish(r);
-}
-
 static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
@@ -3666,6 +3724,9 @@ gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
     if (!_gwt_geo_same_crs(&a->geo, &geo) || a->number || like->number
         || !_gwt_geo_relation(&geo, &a->geo, scale, origin))
         return _gwt_fail_align(a, like);
+    for (int i = 0; i < 2; i++)
+        if (!(scale[i] > 1e-6 && scale[i] < 1e6 && fabs(origin[i]) < 1e15))
+            return _gwt_fail_align(a, like);
     if (_gwt_geo_whole_cells(&geo, scale, origin))
         return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), &geo);
     return _gwt_array_resampled(a, &geo, method, scale, origin);
@@ -3906,6 +3967,25 @@ const char *const *gwt_sensor_bands(const char *sensor)
 
 // ---- nodata and scaling
 
+// A plane with another raw value missing: what is a band of a file, cropped or not, is loaded with
+// it instead of the file's; anything else is compared as it stands.
+static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, double nodata, gwt_dtype dtype)
+{
+    _gwt_node node = *n;
+    if (n->op == _GWT_OP_LOAD) {
+        node.masked = true;
+        node.imm[0] = nodata;
+        return _gwt_node_new(g, node);
+    }
+    if (n->op == _GWT_OP_CROP) {
+        const _gwt_node *under = _gwt_node_masked(g, n->args[0], nodata, dtype);
+        return _gwt_node_with(g, node, &under, 1);
+    }
+    node = (_gwt_node){ .op = _GWT_OP_MASK };
+    node.imm[0] = dtype == GWT_FLOAT32 ? (double)(float)nodata : nodata;
+    return _gwt_node_with(g, node, &n, 1);
+}
+
 // The same array with `nodata` as its missing value, compared raw: a plane that is a band of a
 // file is loaded with it instead of the file's, any other is compared as it stands.
 static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
@@ -3913,12 +3993,7 @@ static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
     if (!nodata.set) return a;
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        bool raw = a->planes[i]->op == _GWT_OP_LOAD;
-        _gwt_node node = raw ? *a->planes[i] : (_gwt_node){ .op = _GWT_OP_MASK };
-        node.masked = raw;
-        node.imm[0] = nodata.value;
-        r->planes[i] =
-            raw ? _gwt_node_new(a->g, node) : _gwt_node_with(a->g, node, &a->planes[i], 1);
+        r->planes[i] = _gwt_node_masked(a->g, a->planes[i], nodata.value, a->info.dtype);
     }
     if (r) r->info.nodata = nodata;
     return _gwt_array_finish(r);
@@ -3982,7 +4057,9 @@ gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_
 {
     gwt_array *r = a;
     for (size_t i = 0; a && i < n && !_gwt_failed(a->g); i++) {
-        if (!_gwt_dtype_holds(a->info.dtype, to[i]))
+        if (isnan(from[i]))
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "can't replace NaN: it is what missing pixels are");
+        else if (!_gwt_dtype_holds(a->info.dtype, to[i]))
             _gwt_fail(a->g, GWT_E_ARGUMENT, "can't replace %g by %g: not a value of %s", from[i],
                       to[i], gwt_dtype_name(a->info.dtype));
         // Compared with what was there, so that nothing chains.
@@ -4993,7 +5070,8 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
     const _gwt_output *to = &p->program.outputs[output];
     const _gwt_node *root = to->planes[plane];
     int frame = 0;
-    if (!root || _gwt_failed(p->g)) return;
+    if (!root) _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: the graph is not complete");
+    if (_gwt_failed(p->g)) return;
     root = _gwt_plan_resolve(p, root, &frame);
     if (_gwt_plan_copies(p, to, root, frame)) {
         _gwt_instr load = { .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane,
@@ -6248,6 +6326,7 @@ typedef struct _gwt_writer {
     uint64_t end;               // of the file; likewise
     _gwt_mutex lock;            // guards what follows
     bool writing;               // somebody is
+    bool broken;                // a tile could not be written: none after it is
     _gwt_blob *ring;            // tile k waits in ring[k % window]
     int64_t window;
     _gwt_blob *spare;           // buffers whose tiles are written
@@ -6285,6 +6364,32 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
     return _gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile]);
 }
 
+// A fresh .part, locked for as long as it is open. A stale one, whose writer is gone and with it
+// the lock, is removed; were it a link, what it points at stays. -1 with errno EBUSY when its
+// writer lives.
+static int _gwt_writer_create(const _gwt_writer *w)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        int fd = open(w->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        bool fresh = fd >= 0;
+        if (!fresh && errno != EEXIST) return -1;
+        if (!fresh) fd = open(w->part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (fresh && locked) return fd;
+        if (fd >= 0) close(fd);
+        if (fd >= 0 && !locked) return errno = EBUSY, -1;
+        if (unlink(w->part)) return -1;
+    }
+    return errno = EBUSY, -1;
+}
+
+// Whether the name .part still is that of our file.
+static bool _gwt_writer_owns(const _gwt_writer *w)
+{
+    struct stat ours, there;
+    return !fstat(w->fd, &ours) && !lstat(w->part, &there) && _gwt_same_file(&ours, &there);
+}
+
 // `part` is set already.
 static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
 {
@@ -6298,18 +6403,19 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
     w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
     if (!w->offsets || !w->counts || !w->ring || !w->spare) return false;
-    // A stale .part goes; were it a link, what it points at stays.
-    unlink(w->part);
-    w->fd = open(w->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (w->fd < 0) _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
+    w->fd = _gwt_writer_create(w);
+    if (w->fd < 0 && errno == EBUSY)
+        _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
+    else if (w->fd < 0)
+        _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
     return w->fd >= 0;
 }
 
 static void _gwt_writer_end(_gwt_writer *w)
 {
     if (w->fd >= 0) {               // not finished
+        if (_gwt_writer_owns(w)) unlink(w->part);
         close(w->fd);
-        unlink(w->part);
     }
     for (int64_t i = 0; w->ring && i < w->window; i++) GWT_FREE(w->ring[i].data);
     for (int i = 0; i < w->num_spare; i++) GWT_FREE(w->spare[i].data);
@@ -6321,32 +6427,37 @@ static void _gwt_writer_end(_gwt_writer *w)
     _gwt_mutex_destroy(&w->lock);
 }
 
-// Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
-static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
+// Hand in tile k; the sink's buffer goes with it and a used one comes back in its place. False
+// when the file is broken.
+static bool _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
 {
     _gwt_lock(&w->lock);
     w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, true };
     _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
     sink->data = back.data, sink->room = back.room, sink->used = 0;
-    if (w->writing) {
+    if (w->writing || w->broken) {
+        bool good = !w->broken;
         _gwt_unlock(&w->lock);
-        return;
+        return good;
     }
     w->writing = true;
     int64_t head = atomic_load(&w->head);
-    while (head < w->num_tiles && w->ring[head % w->window].there) {
+    while (!w->broken && head < w->num_tiles && w->ring[head % w->window].there) {
         _gwt_blob blob = w->ring[head % w->window];
         _gwt_unlock(&w->lock);
         bool good = !_gwt_failed(w->g) && _gwt_writer_append(w, head, &blob);
         _gwt_lock(&w->lock);
+        w->broken |= !good;
         w->ring[head % w->window] = (_gwt_blob){ 0 };
         w->spare[w->num_spare++] = blob;
         if (good) atomic_store(&w->head, ++head);
         else break;
     }
     w->writing = false;
+    bool good = !w->broken;
     _gwt_unlock(&w->lock);
     _gwt_pool_notify(&w->g->pool);
+    return good;
 }
 
 // ---- directory
@@ -6530,6 +6641,17 @@ typedef struct _gwt_save {      // one save, its options resolved
     _gwt_writer writer;
 } _gwt_save;
 
+// As a reader of that type parses it: GDAL takes 64-bit integers by strtoll.
+static void _gwt_format_nodata(char *to, size_t size, gwt_dtype dtype, double v)
+{
+    if (!_gwt_dtype_integer(dtype)) _gwt_format_double(to, size, v);
+    else if (v < 0) snprintf(to, size, "%lld", (long long)v);
+    else if (dtype == GWT_INT64 && v >= 0x1p63) snprintf(to, size, "%lld", (long long)INT64_MAX);
+    else
+        snprintf(to, size, "%llu",
+                 v < 0x1p64 ? (unsigned long long)v : (unsigned long long)UINT64_MAX);
+}
+
 static void _gwt_directory_add_geo(_gwt_directory *d, const _gwt_geo *geo, double *values)
 {
     // values: 0..2 scale, 3..8 tie point, 9..24 matrix; of pixel centres when the keys say so.
@@ -6612,7 +6734,7 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
         _gwt_directory_add(&d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata->used + 1,
                            metadata->data);
     if (s->nodata.set) {
-        _gwt_format_double(nodata, sizeof nodata, s->nodata.value);
+        _gwt_format_nodata(nodata, sizeof nodata, f->dtype, s->nodata.value);
         _gwt_directory_add(&d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
     }
 
@@ -6655,7 +6777,8 @@ static void _gwt_sync_directory(const char *path)
 static bool _gwt_save_rename(_gwt_writer *w)
 {
     const char *failed = NULL;
-    if (fsync(w->fd)) failed = "synced";
+    if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
+    else if (fsync(w->fd)) failed = "synced";
     else if (rename(w->part, w->path)) failed = "renamed";
     if (failed) {
         _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed, strerror(errno));
@@ -6908,11 +7031,19 @@ struct _gwt_run {
     int64_t window;             // tiles that may be begun ahead of that
     _gwt_scratch *scratch;      // one a worker, that worker's own
     // Shared.
+    atomic_bool failed;         // stays, even when the session's error is cleared meanwhile
     _Atomic int64_t next;       // group to take
     _Atomic int64_t done;       // pixels
     _gwt_mutex drawing;         // the progress bar; never waited for
     double drawn;               // guarded by it
 };
+
+// Whether this run is over before its end: some part of it failed, or the session has an error.
+static bool _gwt_run_failed(_gwt_run *run)
+{
+    if (_gwt_failed(run->g)) atomic_store(&run->failed, true);
+    return atomic_load(&run->failed);
+}
 
 // ---- what a piece reads
 
@@ -7029,9 +7160,14 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
 static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *targets)
 {
     _gwt_scratch *x = &run->scratch[id];
-    if (_gwt_failed(run->g) || (!x->stages && !_gwt_scratch_begin(x, run->plan))) return;
+    if (_gwt_run_failed(run)) return;
+    if (!x->stages && !_gwt_scratch_begin(x, run->plan)) {
+        atomic_store(&run->failed, true);
+        return;
+    }
     _gwt_vm_needs(run->plan, x, r);
-    if (_gwt_run_pin(run, x)) _gwt_vm_run(run->plan, x, targets);
+    if (!_gwt_run_pin(run, x) || !_gwt_vm_run(run->plan, x, targets) || x->missing)
+        atomic_store(&run->failed, true);
     _gwt_run_release(run, x);
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
@@ -7101,7 +7237,7 @@ typedef struct _gwt_turn { _gwt_run *run; int64_t tile; } _gwt_turn;
 static bool _gwt_run_may_begin(void *arg)
 {
     const _gwt_turn *t = arg;
-    return _gwt_failed(t->run->g)
+    return _gwt_run_failed(t->run)
         || t->tile < t->run->written(t->run) + t->run->window;
 }
 
@@ -7114,9 +7250,9 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
     _gwt_rect r = { row, col, _gwt_min64(run->tile_h, run->plan->height - row),
                     _gwt_min64(run->tile_w, run->plan->width - col) };
     _gwt_target targets[_GWT_MAX_OUTPUTS];
-    if (_gwt_failed(run->g) || !run->open(run, w->id, t, &r, targets)) return false;
+    if (_gwt_run_failed(run) || !run->open(run, w->id, t, &r, targets)) return false;
     _gwt_run_pieces(run, &r, targets);
-    if (_gwt_failed(run->g) || !run->close(run, w->id, t, &r)) return false;
+    if (_gwt_run_failed(run) || !run->close(run, w->id, t, &r)) return false;
     atomic_fetch_add(&run->done, r.rows * r.cols);
     if (run->progress) _gwt_run_draw(run, false);
     return true;
@@ -7137,6 +7273,7 @@ static void _gwt_run_loop(size_t index, void *user)
     }
     return;
 failed:
+    atomic_store(&run->failed, true);
     atomic_store(&run->next, all);
     _gwt_pool_notify(&run->g->pool);    // others may be waiting for a tile that will not come
 }
@@ -7154,6 +7291,22 @@ static int64_t _gwt_run_group(const _gwt_run *run, int workers)
     return _gwt_max64(1, _gwt_min64(group, run->across * run->down / (4 * workers)));
 }
 
+#define _GWT_STAGE_BYTES (16 << 20)
+
+// Memory of the largest stage behind one piece.
+static double _gwt_run_stage_bytes(const _gwt_run *run)
+{
+    double most = 0;
+    for (int i = 0; i < run->plan->num_stages - 1; i++) {
+        const _gwt_stage *s = &run->plan->stages[i];
+        double rows = s->y.scale * (double)run->piece_h + s->y.after - s->y.before + 1;
+        double cols = s->x.scale * (double)run->piece_w + s->x.after - s->x.before + 1;
+        rows = fmin(rows, (double)s->height), cols = fmin(cols, (double)s->width);
+        most = fmax(most, rows * cols * s->num_planes * (double)sizeof(double));
+    }
+    return most;
+}
+
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
     run->tile_h = _gwt_min64(tile_h, run->plan->height),
@@ -7164,6 +7317,11 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     // As many pieces as chunks would fit, all about as large.
     run->piece_h = _gwt_ceil_div(run->tile_h, _gwt_ceil_div(run->tile_h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(run->tile_w, _gwt_ceil_div(run->tile_w, a->info.chunks[3]));
+    // A coarser grid needs many cells for each of its own: smaller pieces then.
+    while (_gwt_run_stage_bytes(run) > _GWT_STAGE_BYTES && run->piece_h * run->piece_w > 256) {
+        if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
+        else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
+    }
 }
 
 static int _gwt_run_workers(const gwt *g, int asked)
@@ -7183,14 +7341,14 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     run->whole = workers < g->pool.num_workers;
     run->progress = progress && isatty(STDERR_FILENO);
     run->start = _gwt_now();
-    _gwt_worker *before = _gwt_pool_enter(&g->pool);
+    _gwt_stay before = _gwt_pool_enter(&g->pool);
     if (!_gwt_failed(g)) _gwt_pool_for(_gwt_self, (size_t)workers, _gwt_run_loop, run);
     _gwt_pool_leave(&g->pool, before);
     if (run->progress) _gwt_run_draw(run, true);
     for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
     GWT_FREE(run->scratch);
     _gwt_mutex_destroy(&run->drawing);
-    return !_gwt_failed(g);
+    return !_gwt_run_failed(run);
 }
 
 // Several outputs need one grid, and there is an upper bound on them.
@@ -7248,12 +7406,15 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
                              int num_workers, bool progress)
 {
     _gwt_plan plan;
-    if (!_gwt_plan_make(&plan, a, outputs, n)) return false;
+    _gwt_stay before = _gwt_pool_enter(&a->g->pool);
+    bool good = _gwt_plan_make(&plan, a, outputs, n);
+    if (!good) return _gwt_pool_leave(&a->g->pool, before), false;
     _gwt_run run = { .g = a->g, .plan = &plan, .open = _gwt_buffer_open,
                      .close = _gwt_buffer_close, .sink = buffers };
     _gwt_run_shape(&run, a, 256, 256);
-    bool good = _gwt_run_all(&run, num_workers, progress);
+    good = _gwt_run_all(&run, num_workers, progress);
     _gwt_plan_free(&plan);
+    _gwt_pool_leave(&a->g->pool, before);
     return good;
 }
 
@@ -7364,14 +7525,15 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t)
     for (int64_t i = 0; i < parts; i++) {
         size_t bytes = f->tile_bytes;
         _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes };
+        bool good;
         if (_gwt_format_plain(f)) {
-            _gwt_writer_submit(&s->writer, t, &plain);
+            good = _gwt_writer_submit(&s->writer, t, &plain);
             w->tile = plain.data;
-        } else if (_gwt_encode(s->a->g, &w->encoder, w->tile + (size_t)i * bytes, bytes)) {
-            _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
         } else {
-            return false;
+            good = _gwt_encode(s->a->g, &w->encoder, w->tile + (size_t)i * bytes, bytes)
+                && _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
         }
+        if (!good) return false;
     }
     return true;
 }
@@ -7382,7 +7544,7 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
     (void)r;
     for (int i = 0; i < k->n; i++)
         if (!_gwt_save_close_one(&k->saves[i], &k->workers[id * k->n + i], t)) return false;
-    return !_gwt_failed(run->g);
+    return !_gwt_run_failed(run);
 }
 
 // Tiles that all outputs have written.
@@ -7444,11 +7606,13 @@ static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
 {
     _gwt_plan plan;
-    if (!_gwt_plan_make(&plan, saves[0].a, outputs, n)) return false;
-    bool good = true;
+    _gwt_pool *pool = &saves[0].a->g->pool;
+    _gwt_stay before = _gwt_pool_enter(pool);
+    bool planned = _gwt_plan_make(&plan, saves[0].a, outputs, n), good = planned;
     for (int i = 0; good && i < n; i++) good = _gwt_save_check_path(&saves[i], &plan);
     good = good && _gwt_save_run(saves, n, &plan);
-    _gwt_plan_free(&plan);
+    if (planned) _gwt_plan_free(&plan);
+    _gwt_pool_leave(pool, before);
     return good;
 }
 
@@ -7561,7 +7725,8 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     _gwt_blocks b = { .a = a, .fn = fn, .user = user };
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
-    if (!_gwt_plan_make(&plan, a, &output, 1)) return -1;
+    _gwt_stay before = _gwt_pool_enter(&g->pool);
+    if (!_gwt_plan_make(&plan, a, &output, 1)) return _gwt_pool_leave(&g->pool, before), -1;
     _gwt_run run = {
         .g = g, .plan = &plan, .open = _gwt_blocks_open, .close = _gwt_blocks_close, .sink = &b
     };
@@ -7572,6 +7737,7 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
     _gwt_plan_free(&plan);
+    _gwt_pool_leave(&g->pool, before);
     return good ? run.across * run.down : -1;
 }
 
@@ -7586,7 +7752,7 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
 void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
 {
     if (_gwt_failed(g)) return;
-    _gwt_worker *before = _gwt_pool_enter(&g->pool);
+    _gwt_stay before = _gwt_pool_enter(&g->pool);
     _gwt_pool_for(_gwt_self, n, fn, user);
     _gwt_pool_leave(&g->pool, before);
 }
@@ -7652,10 +7818,12 @@ int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
 void gwt_clear(gwt *g)
 {
     if (!g) return;
+    _gwt_stay before = _gwt_pool_enter(&g->pool);    // not in the middle of another's action
     _gwt_lock(&g->lock);
     g->message[0] = 0;
     atomic_store(&g->code, GWT_OK);
     _gwt_unlock(&g->lock);
+    _gwt_pool_leave(&g->pool, before);
 }
 
 // >>show --------------------------------------------------------------------------------------

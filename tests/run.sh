@@ -5,8 +5,8 @@
 #
 # A program is made of cmocka groups, whose own closing lines are counted; or its last line is
 # "N passed, N failed, N skipped" (FILE.sh is run by sh). One line for each, with what was skipped
-# and why below it; of tests that failed, all they printed. A crash, a program that is not done after
-# 300 seconds (where there is GNU timeout) and one that runs no test at all are failures too.
+# and why below it; of tests that failed, all they printed. A crash, a program that is not done
+# after 300 seconds (where there is GNU timeout) and one that runs no test at all are failures too.
 #
 # Exit status: 0 when nothing failed, 1 when something did, 2 when there is nothing to run.
 
@@ -24,8 +24,8 @@ trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# "passed failed skipped" of a log. cmocka counts a test whose setup failed as run, and nothing else;
-# a group that was not finished has no closing lines, then its tests are counted one by one.
+# "passed failed skipped" of a log. cmocka counts a test whose setup failed as run, and nothing
+# else; a group that was not finished has no closing lines, then its tests are counted one by one.
 count() {
     awk '
         function number() { return substr($0, 13) + 0 }
@@ -33,7 +33,12 @@ count() {
         /^\[==========\] Running [0-9]+ test/     { unfinished(); next }
         /^\[==========\] [0-9]+ test.* run/       { ok = quiet = 0; f += number(); next }
         /^\[  PASSED  \] [0-9]+ test/             { p += number(); f -= number(); next }
-        /^\[  SKIPPED \] [0-9]+ test.*listed/     { s += number(); f -= number(); listing = 1; next }
+        /^\[  SKIPPED \] [0-9]+ test.*listed/ {
+            s += number()
+            f -= number()
+            listing = 1
+            next
+        }
         /^\[  FAILED  \] [0-9]+ test.*listed/     { next }
         /^\[       OK \] /                        { ok++; next }
         /^\[ RUN      \] /                        { listing = 0; next }
@@ -94,7 +99,9 @@ for program do
 
     printf '%-16s %4d passed, %d failed, %d skipped, %d s%s\n' \
         "${program##*/}" "$1" "$2" "$3" $took "$note"
-    grep -a '^SKIPPED: ' "$log" | sort | uniq -c | sed 's/^ */    /; s/^    1 /    /'
+    # "SKIPPED: why", from a script "SKIPPED: 12 - what (why)"; many for one reason are one line.
+    sed -n 's/^SKIPPED: [0-9]* - .*(\(.*\))$/SKIPPED: \1/; /^SKIPPED: /p' "$log" | sort | uniq -c |
+        sed 's/^ */    /; s/^    1 /    /'
     [ "$2" -eq 0 ] || failures "$log" | sed 's/^/    /'
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 done

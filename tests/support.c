@@ -103,9 +103,13 @@ static const char *path_below(const char *parent, const char *format, va_list ar
 
 const char *temp_dir(void) { return temp; }
 
+static char *golden_text;      // cases.csv, cut up
+
 int temp_end(void **state)
 {
     (void)state;
+    free(golden_text);
+    golden_text = NULL;
     for (size_t i = 0; i < num_kept_paths; i++) free(kept_paths[i]);
     free(kept_paths);
     kept_paths = NULL;
@@ -772,4 +776,93 @@ double *values_of_at(const char *file, int line, const gwt *g, gwt_array *a)
     expect_ok_at(file, line, g);
     if (!values) fail_at(file, line, "no result and no error");
     return values;
+}
+
+// ---- golden rows ------------------------------------------------------------------------------
+
+int split_text(char *text, char separator, char **pieces, int most)
+{
+    int count = 0;
+    while (text && count < most) {
+        pieces[count++] = text;
+        text = strchr(text, separator);
+        if (text) *text++ = 0;
+    }
+    return count;
+}
+
+int golden_rows(const char *prefix, void (*run)(golden_row *row))
+{
+    enum { FIELDS = sizeof(golden_row) / sizeof(char *) };
+    char *lines[1000], *f[FIELDS];
+    size_t size;
+    int ran = 0;
+    free(golden_text);
+    golden_text = (char *)file_read(shared_path("golden/cases.csv"), &size);
+    int count = split_text(golden_text, '\n', lines, COUNT_OF(lines));
+    for (int i = 1; i < count; i++) {
+        if (strncmp(lines[i], prefix, strlen(prefix))) continue;
+        REQUIRE(split_text(lines[i], ',', f, FIELDS) == FIELDS, "line %d of cases.csv", i + 1);
+        golden_row row = { f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[11],
+                           f[12], f[13], f[14], f[15], f[16], f[17], f[18] };
+        run(&row);
+        ran++;
+    }
+    REQUIRE(ran > 0, "no row of %s in cases.csv", prefix);
+    return ran;
+}
+
+void golden_window(const golden_row *row, int width, int height, int window[4])
+{
+    memcpy(window, (int[]){ 0, 0, width, height }, 4 * sizeof *window);
+    if (!strcmp(row->window, "full")) return;
+    REQUIRE(sscanf(row->window, "%d %d %d %d", &window[0], &window[1], &window[2],
+                   &window[3]) == 4, "%s: window '%s'", row->name, row->window);
+}
+
+void golden_check_grid(const golden_row *row, const gwt_info *info)
+{
+    double t[6];
+    long sizes[4], planes = 1;
+    int n = 0;
+    assert_int_equal(sscanf(row->transform, "%lf %lf %lf %lf %lf %lf", t, t + 1, t + 2, t + 3,
+                            t + 4, t + 5), 6);
+    for (int i = 0; i < 6; i++)
+        REQUIRE(info->transform[i] == t[i], "%s: transform[%d] is %.17g, not %.17g", row->name, i,
+                info->transform[i], t[i]);
+    for (char *at = row->full_dims; n < 4; at++) {
+        sizes[n++] = strtol(at, &at, 10);
+        if (*at != 'x') break;
+    }
+    for (int i = 0; i < n - 2; i++) planes *= sizes[i];
+    REQUIRE(n >= 2 && info->shape[0] * info->shape[1] == planes &&
+            info->shape[2] == sizes[n - 2] && info->shape[3] == sizes[n - 1],
+            "%s: %dx%dx%dx%d, not %s", row->name, (int)info->shape[0], (int)info->shape[1],
+            (int)info->shape[2], (int)info->shape[3], row->full_dims);
+}
+
+void golden_check_whole(const golden_row *row, gwt_dtype dtype, const void *got, size_t count)
+{
+    long double sum = 0, carry = 0;
+    double lo = INFINITY, hi = -INFINITY;
+    long nans = 0;
+    for (size_t i = 0; i < count; i++) {
+        double v = sample_get(dtype, got, i);
+        if (isnan(v)) {
+            nans++;
+            continue;
+        }
+        if (v < lo) lo = v;
+        if (v > hi) hi = v;
+        long double y = (long double)v - carry, t = sum + y;  // Kahan
+        carry = (t - sum) - y;
+        sum = t;
+    }
+    double want = strtod(row->full_sum, NULL);
+    REQUIRE(nans == atol(row->full_nan), "%s: %ld NaN, not %s", row->name, nans, row->full_nan);
+    REQUIRE(lo == strtod(row->full_min, NULL) && hi == strtod(row->full_max, NULL),
+            "%s: from %.17g to %.17g, not %s to %s", row->name, lo, hi, row->full_min,
+            row->full_max);
+    REQUIRE(fabs((double)sum - want) <= 1e-12 * fabs(want), "%s: sum %.17g, not %s", row->name,
+            (double)sum, row->full_sum);
 }

@@ -166,4 +166,26 @@ gwt_array *array_of(gwt *g, const tiff_spec *spec, const double *values);
 double *values_of_at(const char *file, int line, const gwt *g, gwt_array *a);
 size_t array_count(const gwt_array *a);  // samples
 
+// ---- golden rows ------------------------------------------------------------------------------
+
+// A row of ../shared/golden/cases.csv; the README there says what the columns mean. Whoever runs it
+// may cut up its texts.
+typedef struct golden_row {
+    char *name, *output, *band, *inputs, *operation, *dims, *dtype, *nodata, *window,
+         *result_bands, *full_dims, *full_nan, *full_sum, *full_min, *full_max, *transform,
+         *tolerance, *quirks, *notes;
+} golden_row;
+
+// Calls run for every row whose name begins with the prefix; gives their number, which is not 0.
+int golden_rows(const char *prefix, void (*run)(golden_row *row));
+// Column, row, width and height of what was kept of a result of that size.
+void golden_window(const golden_row *row, int width, int height, int window[4]);
+// Transform, and number of planes, rows and columns of the whole result, are these.
+void golden_check_grid(const golden_row *row, const gwt_info *info);
+// NaN count and extremes of the whole result are these, and the sum to 1e-12.
+void golden_check_whole(const golden_row *row, gwt_dtype dtype, const void *got, size_t count);
+
+// Cut a text in place; gives the number of pieces, at most `most`.
+int split_text(char *text, char separator, char **pieces, int most);
+
 #endif

@@ -5,8 +5,9 @@
 #     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_cli.sh
 #
 # One line a check ("ok 12 - ..", "not ok 12 - .. (what is wrong)" or "SKIPPED: 12 - .. (why)"), and
-# a last line that counts them. Figures and pixels are compared with files written byte by byte here,
-# and with what python3 makes of the pixels it reads by itself, with its standard library alone.
+# a last line that counts them. Figures and pixels are compared with files written here byte by
+# byte, and with what python3 makes of the pixels it reads by itself, with nothing but its standard
+# library.
 
 set -u
 LC_ALL=C
@@ -116,7 +117,7 @@ caret() {
         rest=$(printf %s "$shown" | cut -c "$((${#blank} + 1))-")
         [ "$rest" = "$2" ] || wrong="$wrong caret at '$rest': $(cat "$err")"
     fi
-    check "caret: $1" "$wrong"
+    check "caret: $(printf %s "$1" | tr '\n' ' ')" "$wrong"
 }
 
 # ---- files to work on ----------------------------------------------------------------------------
@@ -162,7 +163,8 @@ gwt=$(absolute "${GWT:?is the command to test}") || exit 2
 make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
 mkdir "$box" "$tmp/bin"
 chmod 755 "$tmp" "$tmp/bin" "$box"
-cp "$gwt" "$tmp/bin/gwt" && gwt=$tmp/bin/gwt
+# A copy, which a user who may not look into the build can run too.
+cp "$gwt" "$tmp/bin/gwt" && "$tmp/bin/gwt" --version >"$out" 2>&1 && gwt=$tmp/bin/gwt
 cd "$box" || exit 2
 
 "$make_scene" strips.tif 120 80 3 none 0 && "$make_scene" tiles.tif 120 80 3 lzw 32 &&
@@ -204,7 +206,8 @@ class Tiff:
         self.planes = [array.array(self.type, bytes(self.size() * self.width * self.height))
                        for _ in range(self.bands)]
         across = -(-self.width // cols)
-        for i, (at, count) in enumerate(zip(tags.get(324) or tags[273], tags.get(325) or tags[279])):
+        offsets, counts = tags.get(324) or tags[273], tags.get(325) or tags[279]
+        for i, (at, count) in enumerate(zip(offsets, counts)):
             block = array.array(self.type, self.data[at:at + count])
             if sys.byteorder == "big":
                 block.byteswap()
@@ -279,8 +282,8 @@ def stats_text(path, answer):
 
 
 def info_keys(answer):
-    expected = ("width height bands dtype transform bounds epsg nodata block compression interleave "
-                "overviews bigtiff area_or_point scales offsets descriptions").split()
+    expected = ("width height bands dtype transform bounds epsg nodata block compression "
+                "interleave overviews bigtiff area_or_point scales offsets descriptions").split()
     got = list(json.load(open(answer)))
     if sorted(got) != sorted(expected):
         print("keys", got)
@@ -309,7 +312,7 @@ FUNCTIONS = {"where": lambda c, a, b: a if c else b, "clip": lambda x, lo, hi: m
 
 
 def values(scene, result, expression, dtype, nodata, missing, relative):
-    """RESULT holds EXPRESSION of SCENE's bands, where none is NODATA ("none": any); else MISSING."""
+    """RESULT is EXPRESSION of SCENE's bands, but MISSING where one is NODATA ("none": no value)."""
     scene, result, code = Tiff(scene), Tiff(result), compile(expression, "expression", "eval")
     nodata = None if nodata == "none" else float(nodata)
     stored = None if missing == "none" else float(missing)
@@ -375,7 +378,7 @@ def unfilter(kind, line, above):
 
 
 def picture(scene, png, *bands):
-    """Each channel stretched from its 2nd to its 98th percentile; transparent where one is missing."""
+    """Channels stretched from the 2nd to the 98th percentile; transparent where one is missing."""
     scene = Tiff(scene)
     width, height, rows = read_png(png)
     if (width, height) != (scene.width, scene.height):
@@ -390,7 +393,8 @@ def picture(scene, png, *bands):
     if wrong:
         print(wrong, "pixels of the wrong transparency")
     if len(planes) == 1:
-        greys = sum(len(set(pixels[4 * i:4 * i + 3])) == 1 for i in range(len(clear)) if not clear[i])
+        greys = sum(not clear[i] and len(set(pixels[4 * i:4 * i + 3])) == 1
+                    for i in range(len(clear)))
         if greys:
             print(greys, "grey pixels where pseudo-colour was to be")
         return
@@ -458,16 +462,18 @@ helps() {
 
 before=$(snapshot)
 common='--help'
-calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale -j
-      --overwrite --quiet $common"
+calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale
+      -j --overwrite --quiet $common"
 for words in --help -h help; do helps info stats calc quicklook --version -- $words; done
 for words in --help -h; do
     helps --json $common -- info $words
     helps --json -j $common -- stats $words
+    # shellcheck disable=SC2086  # several texts
     helps $calc -- calc $words
     helps --output -o -j --overwrite --quiet $common -- quicklook $words
 done
 for command in info stats calc quicklook; do helps "$common" -- help $command; done
+# shellcheck disable=SC2086  # several texts
 helps $calc -- calc b1 strips.tif -o no.tif --help
 helps --json -- info no.tif --json --help
 is "help does nothing else" "$(snapshot)" "$before"
@@ -646,7 +652,8 @@ refused "output exists" 1 "precious.tif" calc b1 strips.tif -o precious.tif
 refused "quicklook: output exists" 1 "precious.tif" quicklook strips.tif -o precious.tif
 ln -s strips.tif symlink.tif
 ln strips.tif hard.tif
-for way in strips.tif ./strips.tif folder.tif/../strips.tif symlink.tif hard.tif "$box/strips.tif"; do
+for way in strips.tif ./strips.tif folder.tif/../strips.tif symlink.tif hard.tif \
+        "$box/strips.tif"; do
     shown=${way#"$box"}
     refused "output is the input: $shown" 1 "input" calc b1 strips.tif -o "$way" --overwrite
     refused "quicklook: output is the input: $shown" 1 "input" \
@@ -654,7 +661,8 @@ for way in strips.tif ./strips.tif folder.tif/../strips.tif symlink.tif hard.tif
 done
 refused "output is what a symlink given as input points at" 1 "input" \
     calc b1 symlink.tif -o strips.tif --overwrite
-refused "output is the second input" 1 "input" calc b1+b4 tiles.tif strips.tif -o strips.tif --overwrite
+refused "output is the second input" 1 "input" \
+    calc b1+b4 tiles.tif strips.tif -o strips.tif --overwrite
 refused "output is the input, without --overwrite" 1 "strips.tif" calc b1 strips.tif -o strips.tif
 cp strips.tif other.tif.part
 cp strips.tif other.png.part
@@ -682,7 +690,8 @@ for kind in symbolic hard; do
     done
 done
 
-refused "output in a directory that is missing" 1 "nosuch/no.tif" calc b1 strips.tif -o nosuch/no.tif
+refused "output in a directory that is missing" 1 "nosuch/no.tif" \
+    calc b1 strips.tif -o nosuch/no.tif
 refused "output under a file" 1 "tiny.tif/no.tif" calc b1 strips.tif -o tiny.tif/no.tif
 refused "output is a directory" 1 "folder.tif" calc b1 strips.tif -o folder.tif --overwrite
 refused "quicklook: output in a directory that is missing" 1 "nosuch/no.png" \
@@ -703,7 +712,8 @@ if touch closed/probe 2>/dev/null; then
 fi
 if "$gwt" --version >"$out" 2>&1; then
     refused "unwritable directory" 1 "closed/no.tif" calc b1 strips.tif -o closed/no.tif
-    refused "quicklook: unwritable directory" 1 "closed/no.png" quicklook strips.tif -o closed/no.png
+    refused "quicklook: unwritable directory" 1 "closed/no.png" \
+        quicklook strips.tif -o closed/no.png
     chmod 000 wide.tif
     refused "unreadable file" 1 "wide.tif" stats wide.tif
     chmod 644 wide.tif
@@ -714,7 +724,8 @@ gwt=$plain_gwt
 rmdir closed
 
 for codec in none lzw deflate; do
-    refused "unknown compression: there is $codec" 1 "$codec" calc b1 strips.tif -o no.tif --compress zip
+    refused "unknown compression: there is $codec" 1 "$codec" \
+        calc b1 strips.tif -o no.tif --compress zip
 done
 offered=$(sed -n 's/.* offers //p' "$err" | tr -d ',')
 refused "a block that is no multiple of 16" 1 "16" calc b1 strips.tif -o no.tif --block 100
@@ -742,7 +753,13 @@ check "quicklook: no room for the output" "$(not_refused 1 1 no.png)"
 is "no room: nothing is left behind" "$(snapshot)" "$before"
 
 # Killed in the middle of the work.
-(ulimit -c 0; ulimit -f 40; run calc b1*1.5 large.tif -o precious.tif --overwrite; exit $status) 2>"$err"
+(
+    # shellcheck disable=SC3045  # no core file, where that can be said
+    ulimit -c 0 2>/dev/null
+    ulimit -f 40
+    run calc b1*1.5 large.tif -o precious.tif --overwrite
+    exit $status
+) 2>"$err"
 is "a signal ends it" "$(($? > 128))" 1
 same "killed: the old output is what it was" precious.tif large.tif
 works "what a killed run left is no hindrance" calc b1*1.5 large.tif -o precious.tif --overwrite
@@ -794,6 +811,9 @@ check_python "odd names are escaped" info_descriptions "$out" 'a "b" \ <c> é'
 works "stats of twelve pixels" stats --json tiny.tif
 is "their figures" "$(compact)" '{"bands":[{"band":1,"min":2,"max":9,"mean":5,'\
 '"std":2,"valid":8,"crc32":2806417901}]}'
+
+works "stats --nodata" stats --nodata 4 --json tiny.tif
+is "the value given is what is missing" "$(compact | sed 's/.*"valid":\([0-9]*\).*/\1/')" 9
 
 works "stats --json" stats --json large_strips.tif
 cp "$out" "$tmp/stats.json"
@@ -869,22 +889,24 @@ spelled "bands by the names of a sensor" \
 spelled "bands of a file" \
     calc 'norm_diff(a.b2, a.red)' large.tif -o again.tif --compress deflate --block 64
 spelled "bands of two files" \
-    calc 'norm_diff(a.green, b.red)' large.tif large_strips.tif -o again.tif --compress deflate --block 64
+    calc 'norm_diff(a.green, b.red)' large.tif large_strips.tif -o again.tif --compress deflate \
+    --block 64
 spelled "bands of two files by number" \
     calc 'norm_diff(b5, b3)' large.tif large_strips.tif -o again.tif --compress deflate --block 64
 spelled "--quiet" calc "$expression" large.tif -o again.tif --compress deflate --block 64 --quiet
 is "--quiet prints nothing" "$(cat "$out")" ''
 
 cp tiny.tif again.tif
-works "--overwrite" calc "$expression" large.tif -o again.tif --compress deflate --block 64 --overwrite
+works "--overwrite" \
+    calc "$expression" large.tif -o again.tif --compress deflate --block 64 --overwrite
 same "--overwrite replaces" again.tif first.tif
 echo "left by a run that was killed" >stale.tif.part
 works "a stale .part is no hindrance" calc b1 large.tif -o stale.tif
 is "and does not stay" "$(ls stale.tif.part 2>/dev/null)" ''
 rm -f stale.tif again.tif
 
-# pixels DTYPE NODATA MISSING RELATIVE EXPR PYTHON [OPTION..] - of strips.tif, EXPR gives what PYTHON
-# says; NODATA is the input's, MISSING what is stored where it is missing.
+# pixels DTYPE NODATA MISSING RELATIVE EXPR PYTHON [OPTION..] - of strips.tif, EXPR gives what
+# PYTHON says to within RELATIVE; NODATA is the input's, MISSING what is stored where that is.
 pixels() {
     dtype=$1 nodata=$2 missing=$3 relative=$4 expr=$5 wanted=$6
     shift 6

@@ -57,29 +57,6 @@ static int find_quirk(const char *name)
 
 // ---- rows -------------------------------------------------------------------------------------
 
-enum { CASE, OUTPUT, BAND, INPUTS, OPERATION, DIMS, DTYPE, NODATA, WINDOW, RESULT_BANDS, FULL_DIMS,
-       FULL_NAN, FULL_SUM, FULL_MIN, FULL_MAX, TRANSFORM, TOLERANCE, QUIRKS, NOTES, FIELDS };
-
-static char *table;            // the text of cases.csv, cut up
-
-static int end_table(void **state)
-{
-    free(table);
-    return temp_end(state);
-}
-
-// Cut a text in place; gives the number of pieces.
-static int split(char *text, char separator, char **pieces, int most)
-{
-    int count = 0;
-    while (text && count < most) {
-        pieces[count++] = text;
-        text = strchr(text, separator);
-        if (text) *text++ = 0;
-    }
-    return count;
-}
-
 enum { MAX_INPUTS = 8, MAX_NAMES = 8 };
 
 typedef struct operation {
@@ -109,7 +86,7 @@ static bool parse_key(operation *op, const char *key, char *value)
     else if (!strcmp(key, "sensor")) op->sensor = strcmp(value, "none") ? value : NULL;
     else if (!strcmp(key, "chunks")) op->chunks = atoi(value);
     else if (!strcmp(key, "stack_dim")) op->stack = !strcmp(value, "band");
-    else if (!strcmp(key, "band_names")) op->num_names = split(value, ':', op->names, MAX_NAMES);
+    else if (!strcmp(key, "band_names")) op->num_names = split_text(value, ':', op->names, MAX_NAMES);
     else if (!strcmp(key, "scale_data")) op->open.scale_data = !strcmp(value, "True");
     else if (!strcmp(key, "nodata")) *nodata = number(value);
     else if (!strcmp(key, "scale_factor")) *scale = number(value);
@@ -130,7 +107,7 @@ static bool parse_key(operation *op, const char *key, char *value)
 static bool parse_operation(operation *op, char *text)
 {
     char *words[32];
-    int count = split(text, ' ', words, 32);
+    int count = split_text(text, ' ', words, 32);
     bool known = true;
     for (int i = 0; i < count && known; i++) {
         char *equals = strchr(words[i], '=');
@@ -311,14 +288,12 @@ static bool may_differ(where w, double golden, double ours, double plain_value)
 }
 
 // The part of the result that was kept. `quirk` is the index in the table, or -1.
-static void check_window(char **row, const plain *p, gwt_dtype dtype, const void *got, int quirk)
+static void check_window(golden_row *row, const plain *p, gwt_dtype dtype, const void *got, int quirk)
 {
-    int window[4] = { 0, 0, p->width, p->height };
-    if (strcmp(row[WINDOW], "full"))
-        REQUIRE(sscanf(row[WINDOW], "%d %d %d %d", &window[0], &window[1], &window[2],
-                       &window[3]) == 4, "%s: window '%s'", row[CASE], row[WINDOW]);
-    assert_string_equal(row[RESULT_BANDS], "all");
-    image *im = image_read(shared_path("golden/%s", row[OUTPUT]));
+    int window[4];
+    golden_window(row, p->width, p->height, window);
+    assert_string_equal(row->result_bands, "all");
+    image *im = image_read(shared_path("golden/%s", row->output));
     assert_true(im->width == window[2] && im->height == window[3] && im->bands == p->out_bands);
     assert_int_equal(im->dtype, dtype);
     int differing = 0;
@@ -332,55 +307,20 @@ static void check_window(char **row, const plain *p, gwt_dtype dtype, const void
                           : may_differ(quirks[quirk].where, golden, ours, p->values[at]);
                 differing += !same_double(golden, ours);
                 REQUIRE(fine, "%s: band %d, row %d, column %d of the window is %.17g, geowombat "
-                        "has %.17g", row[CASE], b, r, c, ours, golden);
+                        "has %.17g", row->name, b, r, c, ours, golden);
             }
     image_free(im);
     if (quirk >= 0) assert_true(differing > 0 || quirks[quirk].where == MISSING);
 }
 
-static void check_whole(char **row, gwt_dtype dtype, const void *got, size_t count)
+static void check_info(golden_row *row, const operation *op, const gwt_info *info)
 {
-    long double sum = 0, carry = 0;
-    double lo = INFINITY, hi = -INFINITY;
-    long nans = 0;
-    for (size_t i = 0; i < count; i++) {
-        double v = sample_get(dtype, got, i);
-        if (isnan(v)) {
-            nans++;
-            continue;
-        }
-        if (v < lo) lo = v;
-        if (v > hi) hi = v;
-        long double y = (long double)v - carry, t = sum + y;  // Kahan
-        carry = (t - sum) - y;
-        sum = t;
-    }
-    double want = strtod(row[FULL_SUM], NULL);
-    REQUIRE(nans == atol(row[FULL_NAN]), "%s: %ld NaN, not %s", row[CASE], nans, row[FULL_NAN]);
-    REQUIRE(lo == strtod(row[FULL_MIN], NULL) && hi == strtod(row[FULL_MAX], NULL),
-            "%s: from %.17g to %.17g, not %s to %s", row[CASE], lo, hi, row[FULL_MIN],
-            row[FULL_MAX]);
-    REQUIRE(fabs((double)sum - want) <= 1e-12 * fabs(want), "%s: sum %.17g, not %s", row[CASE],
-            (double)sum, row[FULL_SUM]);
-}
-
-static void check_info(char **row, const operation *op, const gwt_info *info)
-{
-    double t[6];
-    char dims[64];
-    assert_int_equal(sscanf(row[TRANSFORM], "%lf %lf %lf %lf %lf %lf", t, t + 1, t + 2, t + 3,
-                            t + 4, t + 5), 6);
-    for (int i = 0; i < 6; i++)
-        REQUIRE(info->transform[i] == t[i], "%s: transform[%d] is %.17g, not %.17g", row[CASE], i,
-                info->transform[i], t[i]);
-    REQUIRE(strcmp(gwt_dtype_name(info->dtype), row[DTYPE]) == 0, "%s: %s, not %s", row[CASE],
-            gwt_dtype_name(info->dtype), row[DTYPE]);
-    snprintf(dims, sizeof dims, "%dx%dx%d", (int)info->shape[1], (int)info->shape[2],
-             (int)info->shape[3]);
-    REQUIRE(strcmp(dims, row[FULL_DIMS]) == 0, "%s: %s, not %s", row[CASE], dims, row[FULL_DIMS]);
+    golden_check_grid(row, info);
+    REQUIRE(strcmp(gwt_dtype_name(info->dtype), row->dtype) == 0, "%s: %s, not %s", row->name,
+            gwt_dtype_name(info->dtype), row->dtype);
     double nodata = info->nodata.set ? info->nodata.value : NAN;
-    REQUIRE(same_double(nodata, strtod(row[NODATA], NULL)), "%s: nodata %g, not %s", row[CASE],
-            nodata, row[NODATA]);
+    REQUIRE(same_double(nodata, strtod(row->nodata, NULL)), "%s: nodata %g, not %s", row->name,
+            nodata, row->nodata);
     for (int i = 0; i < op->num_names; i++)
         assert_string_equal(info->band_names[i], op->names[i]);
     if (op->stack && !op->num_names && !op->sensor)
@@ -390,19 +330,19 @@ static void check_info(char **row, const operation *op, const gwt_info *info)
 
 // ---- running a row ----------------------------------------------------------------------------
 
-static void run_row(char **row, int quirk)
+static void run_row(golden_row *row, int quirk)
 {
     operation op = { .chunks = 0 };
-    REQUIRE(parse_operation(&op, row[OPERATION]), "%s: a word of its operation is unknown, and it "
-            "is not in the table of quirks", row[CASE]);
-    REQUIRE(!strcmp(row[TOLERANCE], "exact"), "%s: tolerance '%s'", row[CASE], row[TOLERANCE]);
-    assert_string_equal(row[BAND], "all");
+    REQUIRE(parse_operation(&op, row->operation), "%s: a word of its operation is unknown, and it "
+            "is not in the table of quirks", row->name);
+    REQUIRE(!strcmp(row->tolerance, "exact"), "%s: tolerance '%s'", row->name, row->tolerance);
+    assert_string_equal(row->band, "all");
 
     char *files[MAX_INPUTS];
     const char *paths[MAX_INPUTS];
     image *images[MAX_INPUTS];
     plain p = { .num_bands = 0 };
-    int count = split(row[INPUTS], ';', files, MAX_INPUTS);
+    int count = split_text(row->inputs, ';', files, MAX_INPUTS);
     for (int i = 0; i < count; i++) {
         paths[i] = shared_path("data/%s", files[i]);
         images[i] = image_read(paths[i]);
@@ -415,46 +355,46 @@ static void run_row(char **row, int quirk)
     gwt *g = gwt_begin(.num_workers = 3, .nodata = op.config_nodata,
                        .scale_factor = op.config_scale, .offset = op.config_offset);
     gwt_array *a = build(g, &op, paths, count);
-    REQUIRE(gwt_status(g) == GWT_OK, "%s: %s", row[CASE], gwt_message(g));
+    REQUIRE(gwt_status(g) == GWT_OK, "%s: %s", row->name, gwt_message(g));
     const gwt_info *info = gwt_describe(a);
     check_info(row, &op, info);
     void *got = gwt_compute(a);
-    REQUIRE(gwt_status(g) == GWT_OK, "%s: %s", row[CASE], gwt_message(g));
-    check_plain(row[CASE], &p, info->dtype, got);
+    REQUIRE(gwt_status(g) == GWT_OK, "%s: %s", row->name, gwt_message(g));
+    check_plain(row->name, &p, info->dtype, got);
     check_window(row, &p, info->dtype, got, quirk);
-    if (quirk < 0) check_whole(row, info->dtype, got, array_count(a));
+    if (quirk < 0) golden_check_whole(row, info->dtype, got, array_count(a));
     gwt_free(got);
     assert_int_equal(gwt_end(g), 0);
     free(p.values);
     for (int i = 0; i < count; i++) image_free(images[i]);
 }
 
+static const char *wanted;     // the word in the operations of this group's rows
+static int ran, by_rule;
+
+static void run_wanted(golden_row *row)
+{
+    if (!strstr(row->operation, wanted)) return;
+    int quirk = find_quirk(row->name);
+    REQUIRE(quirk >= 0 || !*row->quirks, "%s has the quirk '%s' and is not in the table",
+            row->name, row->quirks);
+    if (quirk >= 0) {
+        assert_string_equal(quirks[quirk].quirks, row->quirks);
+        quirk_seen[quirk] = true;
+    }
+    run_row(row, quirk);
+    ran++, by_rule += quirk >= 0;
+}
+
 // All rows of a group whose operation holds a word.
 static void run_group(const char *prefix, const char *word)
 {
     if (!shared_dir()) skip_loudly("../shared absent");
-    char *lines[1000], *row[FIELDS];
-    size_t size;
-    int run = 0, by_rule = 0;
-    free(table);
-    table = (char *)file_read(shared_path("golden/cases.csv"), &size);
-    int count = split(table, '\n', lines, 1000);
-    for (int i = 1; i < count; i++) {
-        if (strncmp(lines[i], prefix, strlen(prefix)) || !strstr(lines[i], word)) continue;
-        REQUIRE(split(lines[i], ',', row, FIELDS) == FIELDS, "line %d of cases.csv", i + 1);
-        int quirk = find_quirk(row[CASE]);
-        REQUIRE(quirk >= 0 || !*row[QUIRKS], "%s has the quirk '%s' and is not in the table",
-                row[CASE], row[QUIRKS]);
-        if (quirk >= 0) {
-            assert_string_equal(quirks[quirk].quirks, row[QUIRKS]);
-            quirk_seen[quirk] = true;
-        }
-        run_row(row, quirk);
-        run++, by_rule += quirk >= 0;
-    }
-    REQUIRE(run > 0, "no row of %s in cases.csv", prefix);
+    wanted = word, ran = by_rule = 0;
+    golden_rows(prefix, run_wanted);
+    REQUIRE(ran > 0, "no row of %s with '%s' in cases.csv", prefix, word);
     print_message("%s: %d rows equal geowombat's, %d our rule instead of a quirk\n", prefix,
-                  run - by_rule, by_rule);
+                  ran - by_rule, by_rule);
 }
 
 static void norm_diff_rows(void **state)
@@ -492,5 +432,5 @@ int main(void)
         cmocka_unit_test(band_stack_rows),
         cmocka_unit_test(all_quirks_seen),
     };
-    return cmocka_run_group_tests_name("golden", tests, temp_begin, end_table);
+    return cmocka_run_group_tests_name("golden", tests, temp_begin, temp_end);
 }

@@ -1,0 +1,193 @@
+// oracle.h - what some operations mean, a second time: plain loops, one pixel at a time, as slow as
+// they like, written from ../shared/golden/README.md and the books it names. No line of gwt.
+
+#ifndef GWT_TESTS_ORACLE_H
+#define GWT_TESTS_ORACLE_H
+
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// One band of one date; NaN where missing.
+typedef struct plane { int rows, cols; double *v; } plane;
+
+static inline double plane_at(const plane *p, int row, int col)
+{
+    bool inside = row >= 0 && row < p->rows && col >= 0 && col < p->cols;
+    return inside ? p->v[(size_t)row * (size_t)p->cols + (size_t)col] : NAN;
+}
+
+// ---- statistics -------------------------------------------------------------------------------
+
+static inline int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Of sorted values: linear interpolation between the two next to (n - 1) p / 100, numpy's default.
+static inline double percentile_of(const double *v, int n, double percentile)
+{
+    double at = (n - 1) * (percentile / 100);
+    int below = (int)at, above = below + 1 < n ? below + 1 : below;
+    return v[below] + (v[above] - v[below]) * (at - below);
+}
+
+// Of n valid values in their order; percentiles sort them. NaN when there are none, but a count.
+static inline double stat_of(double *v, int n, gwt_stat stat, double percentile)
+{
+    double sum = 0, squares = 0, lo = INFINITY, hi = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        sum += v[i];
+        if (v[i] < lo) lo = v[i];
+        if (v[i] > hi) hi = v[i];
+    }
+    if (stat == GWT_COUNT) return n;
+    if (n == 0) return NAN;
+    for (int i = 0; i < n; i++) squares += (v[i] - sum / n) * (v[i] - sum / n);
+    switch (stat) {
+    case GWT_MEAN: return sum / n;
+    case GWT_SUM: return sum;
+    case GWT_MIN: return lo;
+    case GWT_MAX: return hi;
+    case GWT_VAR: return squares / n;
+    case GWT_STD: return sqrt(squares / n);
+    case GWT_FIRST: return v[0];
+    case GWT_LAST: return v[n - 1];
+    default: break;
+    }
+    qsort(v, (size_t)n, sizeof *v, ascending);
+    return percentile_of(v, n, stat == GWT_MEDIAN ? 50 : percentile);
+}
+
+// ---- moving windows ---------------------------------------------------------------------------
+
+// Beyond the edge the image is mirrored, the edge repeated: c b a | a b c.
+static inline int mirrored(int i, int n)
+{
+    while (i < 0 || i >= n) i = i < 0 ? -1 - i : 2 * n - 1 - i;
+    return i;
+}
+
+// The valid values of the w x w cells around a pixel, row by row; gives their number.
+static inline int window_values(const plane *p, int row, int col, int w, double *values)
+{
+    int n = 0;
+    for (int r = row - w / 2; r <= row + w / 2; r++)
+        for (int c = col - w / 2; c <= col + w / 2; c++) {
+            double v = plane_at(p, mirrored(r, p->rows), mirrored(c, p->cols));
+            if (!isnan(v)) values[n++] = v;
+        }
+    return n;
+}
+
+// ---- resampling -------------------------------------------------------------------------------
+
+// How a new grid lies on an old one, by axis (rows, columns): a new cell spans `scale` old ones,
+// the corner of new cell 0 is at `origin`, in old cells.
+typedef struct relation { double scale[2], origin[2]; } relation;
+
+static inline double tent(double d) { return fabs(d) < 1 ? 1 - fabs(d) : 0; }
+
+// Keys (1981), his equation 15.
+static inline double keys(double d, double a)
+{
+    d = fabs(d);
+    if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
+    return d < 2 ? a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a : 0;
+}
+
+// Weight of old cell k for the new cell whose centre is at `at`.
+static inline double cell_weight(gwt_resampling method, double scale, double at, int k)
+{
+    double stretch = scale > 1 ? scale : 1, d = (k + 0.5 - at) / stretch;
+    switch (method) {
+    case GWT_NEAREST: return k == (int)floor(at + 1e-10);
+    case GWT_BILINEAR: return tent(d);
+    case GWT_CUBIC: return keys(d, -0.5);
+    case GWT_AVERAGE: {
+        double covered = fmin(at + scale / 2, k + 1) - fmax(at - scale / 2, k);
+        return covered > 1e-9 ? covered : 0;
+    }
+    }
+    return 0;
+}
+
+static inline double resampled(const plane *p, const relation *q, gwt_resampling method, int row,
+                               int col)
+{
+    double y = (row + 0.5) * q->scale[0] + q->origin[0];
+    double x = (col + 0.5) * q->scale[1] + q->origin[1];
+    double under = plane_at(p, (int)floor(y + 1e-10), (int)floor(x + 1e-10));
+    if ((method == GWT_BILINEAR || method == GWT_CUBIC) && isnan(under)) return NAN;
+    // Cubic needs its 4 x 4 cells, unless they are stretched: else bilinear.
+    int first_row = (int)floor(y - 0.5) - 1, first_col = (int)floor(x - 0.5) - 1;
+    bool all_there = first_row >= 0 && first_row + 3 < p->rows && first_col >= 0 &&
+                     first_col + 3 < p->cols;
+    if (method == GWT_CUBIC && !all_there && q->scale[0] <= 1 && q->scale[1] <= 1)
+        method = GWT_BILINEAR;
+    int far_y = (int)ceil(2 * fmax(q->scale[0], 1)) + 2;
+    int far_x = (int)ceil(2 * fmax(q->scale[1], 1)) + 2;
+    double sum = 0, weights = 0;
+    for (int r = (int)floor(y) - far_y; r <= (int)floor(y) + far_y; r++)
+        for (int c = (int)floor(x) - far_x; c <= (int)floor(x) + far_x; c++) {
+            double v = plane_at(p, r, c);
+            if (isnan(v)) continue;
+            double w = cell_weight(method, q->scale[0], y, r) *
+                       cell_weight(method, q->scale[1], x, c);
+            sum += w * v, weights += w;
+        }
+    return fabs(weights) > 1e-12 ? sum / weights : NAN;
+}
+
+// ---- indices ----------------------------------------------------------------------------------
+
+// Values of the bands, times the scale factor.
+typedef struct reflectance { double blue, green, red, nir, swir1, swir2; } reflectance;
+
+static inline double held(double v, double lo, double hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+static inline double difference(double b1, double b2)
+{
+    return held((b2 - b1) / (b2 + b1), -1, 1);
+}
+
+// geowombat's indices, in its order of operations; NaN where the formula gives none.
+static inline double index_value(const char *name, const reflectance *r)
+{
+    if (!strcmp(name, "ndvi")) return difference(r->red, r->nir);
+    if (!strcmp(name, "nbr")) return difference(r->swir2, r->nir);
+    if (!strcmp(name, "kndvi")) {
+        double n = difference(r->red, r->nir);
+        return held(tanh(n * n), -1, 1);
+    }
+    if (!strcmp(name, "avi"))
+        return held(pow((r->nir * (1 - r->red)) * (r->nir - r->red), 0.3334), 0, 1);
+    if (!strcmp(name, "evi")) {
+        double below = ((r->nir + 6 * r->red) - 7.5 * r->blue) + 1;
+        return held((2.5 * (r->nir - r->red)) / below, 0, 1);
+    }
+    if (!strcmp(name, "evi2")) {
+        double below = (r->nir + 1) + 2.4 * r->red;
+        return held(2.5 * ((r->nir - r->red) / below), 0, 1);
+    }
+    if (!strcmp(name, "gcvi")) return held(r->nir / r->green - 1, 0, 10) / 10;
+    double sum = r->swir1 + r->red;
+    return held(sum > 0.5 ? 0 : 1 - sum / 0.5, 0, 1);
+}
+
+// Which bands an index looks at: letters of "bgrnst" (blue, green, red, nir, swir1, swir2).
+static inline const char *index_bands(const char *name)
+{
+    if (!strcmp(name, "nbr")) return "nt";
+    if (!strcmp(name, "evi")) return "brn";
+    if (!strcmp(name, "gcvi")) return "gn";
+    return !strcmp(name, "wi") ? "rs" : "rn";
+}
+
+#endif
