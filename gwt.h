@@ -71,6 +71,16 @@
 //   Arrays meet pixel by pixel only when their grids agree: the same size, CRS, and corners
 //   within 1e-3 of a pixel. Otherwise the error prints both grids.
 //
+//   gwt_open_many brings files of several grids together where it is told how: on the grid of the
+//   first or of a reference, over the union or the intersection, stacked or as a mosaic. gwt_align
+//   does so for arrays: by whole cells where the grids allow it, exactly; else by resampling.
+//
+// OTHER PIXELS
+//
+//   gwt_moving (statistics of a window) and gwt_apply (your own kernel with a halo) read across the
+//   borders of chunks, so their results know nothing of chunks. Beyond its edges an image is
+//   mirrored for gwt_moving and missing for gwt_apply.
+//
 // CHUNKS, TILES, WORKERS
 //
 //   A tile is how a file stores pixels, a chunk how large a piece of work may be. They need not
