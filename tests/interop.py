@@ -154,7 +154,8 @@ def told_by_gdalinfo(path):
 
 def nodata_of(dataset, dtype):
     if dtype in ("uint64", "int64"):
-        return told_by_gdalinfo(dataset.name).get("noDataValue")
+        value = told_by_gdalinfo(dataset.name).get("noDataValue")   # a large one is text
+        return None if value is None else float(value)
     return dataset.nodata
 
 

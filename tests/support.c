@@ -329,6 +329,17 @@ const geo_tags geo_utm_point = {
     .num_keys = COUNT_OF(utm_keys_point), .ascii = "WGS 84 / UTM zone 16N|"
 };
 
+const geo_tags *geo_at(geo_place *p, int epsg, const double t[6])
+{
+    *p = (geo_place){ .scale = { t[0], -t[4], 0 }, .tiepoint = { 0, 0, 0, t[2], t[5], 0 },
+                      .keys = { 1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1,
+                                (uint16_t)epsg } };
+    p->tags = (geo_tags){ .scale = p->scale, .tiepoint = p->tiepoint, .keys = p->keys,
+                          .num_keys = COUNT_OF(p->keys) };
+    if (!epsg) p->tags.keys = NULL, p->tags.num_keys = 0;
+    return &p->tags;
+}
+
 // Taught to one handle at a time: TIFFSetTagExtender is for the whole process, and would teach
 // gwt's own handles too.
 static void register_tags(TIFF *t)
@@ -801,7 +812,7 @@ int golden_rows(const char *prefix, void (*run)(golden_row *row))
     golden_text = (char *)file_read(shared_path("golden/cases.csv"), &size);
     int count = split_text(golden_text, '\n', lines, COUNT_OF(lines));
     for (int i = 1; i < count; i++) {
-        if (strncmp(lines[i], prefix, strlen(prefix))) continue;
+        if (!*lines[i] || strncmp(lines[i], prefix, strlen(prefix))) continue;
         REQUIRE(split_text(lines[i], ',', f, FIELDS) == FIELDS, "line %d of cases.csv", i + 1);
         golden_row row = { f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[11],
                            f[12], f[13], f[14], f[15], f[16], f[17], f[18] };

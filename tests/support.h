@@ -106,6 +106,14 @@ typedef struct geo_tags {
 // 30 m, UTM 16 north, pixel is area; the same, pixel is point.
 extern const geo_tags geo_utm, geo_utm_point;
 
+// Tags of north-up cells t[0] x -t[4] from the corner (t[2], t[5]) on, in a projected CRS (0: none).
+typedef struct geo_place {
+    double scale[3], tiepoint[6];
+    uint16_t keys[16];
+    geo_tags tags;
+} geo_place;
+const geo_tags *geo_at(geo_place *place, int epsg, const double t[6]);
+
 typedef struct tiff_spec {
     int width, height;
     int bands;                 // 0: 1
