@@ -2564,8 +2564,8 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
 // stacking and renaming only re-arrange a list of pointers and leave nothing to do when pixels
 // flow. Nodes are immutable, live as long as the session, and are merged where equal by the plan.
 
-// Operations of one and of two operands: name, and result in C. The last five of two serve
-// reductions, which leave missing values out: FIRST PLUS LEAST MOST take what there is, BEATS asks
+// Operations of one and of two operands: name, and result in C. The last four of two serve
+// reductions, which leave missing values out: FIRST LEAST MOST take what there is, BEATS asks
 // whether x is there and larger than y, or y is not there.
 #define _GWT_UNARY_OPS(X) \
     X(NEG, -x) X(ABS, fabs(x)) X(SQRT, sqrt(x)) X(EXP, exp(x)) X(LOG, log(x)) X(TANH, tanh(x)) \
@@ -2580,7 +2580,7 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
     X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
     X(AND, _GWT_BOTH(x != 0 && y != 0)) X(OR, _GWT_BOTH(x != 0 || y != 0)) \
-    X(FIRST, x != x ? y : x) X(PLUS, x != x ? y : y != y ? x : x + y) \
+    X(FIRST, x != x ? y : x) \
     X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(BEATS, (double)(x == x && (y != y || x > y)))
 
@@ -3428,15 +3428,30 @@ static _gwt_plane _gwt_fold_count(gwt *g, const _gwt_plane *x, int64_t n)
     return count;
 }
 
+// What is there, added up; missing where nothing is. A sum that is no number (inf - inf) stays so.
+static _gwt_plane _gwt_fold_sum(gwt *g, const _gwt_plane *x, int64_t n, _gwt_plane count)
+{
+    _gwt_plane zero = _gwt_node_number(g, 0), none = _gwt_node_number(g, (double)NAN), sum = NULL;
+    for (int64_t i = 0; i < n; i++) {
+        _gwt_plane term = _gwt_node_op(g, _GWT_OP_FIRST, x[i], zero);
+        sum = i ? _gwt_node_op(g, _GWT_OP_ADD, sum, term) : term;
+    }
+    return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE },
+                          (_gwt_plane[]){ count, sum, none }, 3);
+}
+
 // Mean of the squares of the distances to the mean.
 static _gwt_plane _gwt_fold_variance(gwt *g, const _gwt_plane *x, int64_t n, _gwt_plane mean,
                                      _gwt_plane count)
 {
-    _gwt_plane sum = NULL;
+    _gwt_node where = { .op = _GWT_OP_WHERE };
+    _gwt_plane zero = _gwt_node_number(g, 0), sum = NULL;
     for (int64_t i = 0; i < n; i++) {
-        _gwt_plane d = _gwt_node_op(g, _GWT_OP_SUB, x[i], mean),
-                   square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
-        sum = i ? _gwt_node_op(g, _GWT_OP_PLUS, sum, square) : square;
+        _gwt_plane d = _gwt_node_op(g, _GWT_OP_SUB, x[i], mean);
+        _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
+        _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x[i], NULL);
+        square = _gwt_node_with(g, where, (_gwt_plane[]){ there, square, zero }, 3);
+        sum = i ? _gwt_node_op(g, _GWT_OP_ADD, sum, square) : square;
     }
     return _gwt_node_op(g, _GWT_OP_DIV, sum, count);
 }
@@ -3459,7 +3474,7 @@ static _gwt_plane _gwt_fold_stat(gwt *g, gwt_stat stat, double percentile, _gwt_
     _gwt_node rank = { .op = _GWT_OP_PERCENTILE, .imm = { percentile } };
     _gwt_plane sum, count, mean, variance;
     switch (stat) {
-    case GWT_SUM: return _gwt_fold(g, _GWT_OP_PLUS, x, n);
+    case GWT_SUM: return _gwt_fold_sum(g, x, n, _gwt_fold_count(g, x, n));
     case GWT_MIN: return _gwt_fold(g, _GWT_OP_LEAST, x, n);
     case GWT_MAX: return _gwt_fold(g, _GWT_OP_MOST, x, n);
     case GWT_FIRST: return _gwt_fold(g, _GWT_OP_FIRST, x, n);
@@ -3475,7 +3490,7 @@ static _gwt_plane _gwt_fold_stat(gwt *g, gwt_stat stat, double percentile, _gwt_
         return _gwt_fold(g, _GWT_OP_FIRST, x, n);
     default: break;
     }
-    sum = _gwt_fold(g, _GWT_OP_PLUS, x, n), count = _gwt_fold_count(g, x, n);
+    count = _gwt_fold_count(g, x, n), sum = _gwt_fold_sum(g, x, n, count);
     mean = _gwt_node_op(g, _GWT_OP_DIV, sum, count);
     if (stat == GWT_MEAN) return mean;
     variance = _gwt_fold_variance(g, x, n, mean, count);
@@ -3648,7 +3663,9 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
             s->reach[axis] = _gwt_resampling_reach(method, scale[axis],
                                                    axis ? s->in_width : s->in_height);
         }
-        r->planes[i] = _gwt_step_plane(a->g, s, 0);
+        // Interpolated values are rounded to the type they keep; nearest only picks.
+        const _gwt_node *plane = _gwt_step_plane(a->g, s, 0);
+        r->planes[i] = method == GWT_NEAREST ? plane : _gwt_node_cast(a->g, plane, a->info.dtype);
     }
     if (r) r->geo = *geo;
     return _gwt_array_finish(r);
@@ -3833,6 +3850,11 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
     gwt_array target;
     for (size_t i = 0; i < n; i++)
         if (!arrays[i] || _gwt_failed(arrays[i]->g)) return false;
+    if (by < GWT_SAME_GRID || by > GWT_INTERSECTION) {
+        _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
+                  "no bounds_by %d: there are reference, union and intersection", (int)by);
+        return false;
+    }
     target = reference ? *reference : *arrays[0];
     if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
         && !_gwt_common_grid(arrays, n, by, &target.geo)) return false;
@@ -4065,8 +4087,9 @@ gwt_array *gwt_mask_nodata(gwt_array *a)
 
 gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_t n)
 {
+    if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = a;
-    for (size_t i = 0; a && i < n && !_gwt_failed(a->g); i++) {
+    for (size_t i = 0; i < n && !_gwt_failed(a->g); i++) {
         if (isnan(from[i]))
             _gwt_fail(a->g, GWT_E_ARGUMENT, "can't replace NaN: it is what missing pixels are");
         else if (!_gwt_dtype_holds(a->info.dtype, to[i]))
@@ -4075,7 +4098,8 @@ gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_
         // Compared with what was there, so that nothing chains.
         r = gwt_where(gwt_eq(a, gwt_number(a->g, from[i])), gwt_number(a->g, to[i]), r);
     }
-    if (!r || r == a) return r;
+    if (!r || _gwt_failed(a->g)) return NULL;
+    if (r == a) return a;
     r->info.dtype = a->info.dtype;
     r->info.nodata = a->info.nodata;
     return _gwt_array_finish(r);
@@ -5899,7 +5923,9 @@ static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
     size_t regs = 0;
     for (int i = 0; i < plan->num_stages; i++) {
         const _gwt_program *program = &plan->stages[i].program;
-        size_t n = _gwt_vm_strip(program) * (size_t)program->num_regs;
+        // And room for the operands of a percentile, which no operation has more of than there are.
+        size_t n =
+            _gwt_vm_strip(program) * (size_t)program->num_regs + (size_t)program->num_operands;
         regs = n > regs ? n : regs;
     }
     x->regs = _gwt_aligned(plan->g, regs * sizeof(double));
@@ -6090,16 +6116,15 @@ static const double *_gwt_vm_operand(const _gwt_program *program, const double *
     return operand < 0 ? &program->consts[~operand] : regs + (size_t)operand * strip;
 }
 
-// The values of a pixel lie one register apart. They are put in order by insertion as they come,
-// in the register of the first operand's copy: a time series is short.
-static void _gwt_vm_percentile(const _gwt_program *program, const double *regs, size_t strip,
+// The values of a pixel lie one register apart. They are put in order by insertion as they come, in
+// the room behind the program's registers: a time series is short.
+static void _gwt_vm_percentile(const _gwt_program *program, double *regs, size_t strip,
                                const _gwt_instr *in, double *d, size_t n)
 {
-    double few[64],
-        *values = in->num_args <= 64 ? few : GWT_MALLOC((size_t)in->num_args * sizeof *values);
+    double *values = regs + (size_t)program->num_regs * strip;
     for (size_t i = 0; i < n; i++) {
         size_t count = 0;
-        for (int k = 0; values && k < in->num_args; k++) {
+        for (int k = 0; k < in->num_args; k++) {
             double v = _gwt_vm_operand(program, regs, strip, in, k)[i];
             size_t at = count;
             if (v != v) continue;
@@ -6109,7 +6134,6 @@ static void _gwt_vm_percentile(const _gwt_program *program, const double *regs, 
         }
         d[i] = _gwt_percentile_sorted(values, count, in->imm[0]);
     }
-    if (values != few) GWT_FREE(values);
 }
 
 static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip,
