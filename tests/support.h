@@ -106,7 +106,7 @@ typedef struct geo_tags {
 // 30 m, UTM 16 north, pixel is area; the same, pixel is point.
 extern const geo_tags geo_utm, geo_utm_point;
 
-// Tags of north-up cells t[0] x -t[4] from the corner (t[2], t[5]) on, in a projected CRS (0: none).
+// Tags of cells t[0] x -t[4] from the corner (t[2], t[5]) on, in a projected CRS (0: in none).
 typedef struct geo_place {
     double scale[3], tiepoint[6];
     uint16_t keys[16];

@@ -86,7 +86,8 @@ static bool parse_key(operation *op, const char *key, char *value)
     else if (!strcmp(key, "sensor")) op->sensor = strcmp(value, "none") ? value : NULL;
     else if (!strcmp(key, "chunks")) op->chunks = atoi(value);
     else if (!strcmp(key, "stack_dim")) op->stack = !strcmp(value, "band");
-    else if (!strcmp(key, "band_names")) op->num_names = split_text(value, ':', op->names, MAX_NAMES);
+    else if (!strcmp(key, "band_names"))
+        op->num_names = split_text(value, ':', op->names, MAX_NAMES);
     else if (!strcmp(key, "scale_data")) op->open.scale_data = !strcmp(value, "True");
     else if (!strcmp(key, "nodata")) *nodata = number(value);
     else if (!strcmp(key, "scale_factor")) *scale = number(value);
@@ -288,7 +289,8 @@ static bool may_differ(where w, double golden, double ours, double plain_value)
 }
 
 // The part of the result that was kept. `quirk` is the index in the table, or -1.
-static void check_window(golden_row *row, const plain *p, gwt_dtype dtype, const void *got, int quirk)
+static void check_window(golden_row *row, const plain *p, gwt_dtype dtype, const void *got,
+                         int quirk)
 {
     int window[4];
     golden_window(row, p->width, p->height, window);
