@@ -412,6 +412,14 @@ GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n
 #define _gwt_open_many_args(g, paths, n, ...) \
     gwt_open_many_with((g), (paths), (n), &(gwt_open_options){ __VA_ARGS__ })
 
+// The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
+// is written yyyymmdd, yyyy-mm-dd (or with _ or .), or yyyyddd, a day of the year, as MODIS does.
+GWT_API int gwt_date_of(const char *path);
+
+// Sort paths by that date, those of one date by name, those without a date last. Returns how many
+// have one.
+GWT_API size_t gwt_sort_by_date(const char **paths, size_t n);
+
 // ---- arrays ----------------------------------------------------------------------------------
 
 // All there is to know of an array. Owned by the array, valid until gwt_end.
@@ -508,6 +516,7 @@ GWT_API gwt_array *gwt_and(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_or(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_not(gwt_array *a);
 GWT_API gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b);
+GWT_API gwt_array *gwt_valid(gwt_array *a);  // uint8: 1 where there is a value, 0 where missing
 GWT_API gwt_array *gwt_clip(gwt_array *a, double lo, double hi);
 
 // A statistic over all times or all bands, pixel by pixel, missing ones left out; missing where
@@ -618,12 +627,23 @@ GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *
 #define _gwt_tasseled_cap_args(a, ...) \
     gwt_tasseled_cap_with((a), &(gwt_index_options){ __VA_ARGS__ })
 
-// An expression over n arrays. Names: b1 b2 .. are the bands of all arrays in order; a, b, .. the
-// arrays themselves; a.b1, a.red a band of one; red, nir, .. a band by name (of the first array
-// that has it). Operators, loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **,
-// parentheses; functions abs sqrt exp log tanh min max pow where(c, a, b) clip(a, lo, hi)
-// norm_diff(b1, b2). A bad expression is an ARGUMENT error of three lines: the message, the
-// expression, and a caret under the column.
+// An expression over n arrays.
+//
+//   names        b1 b2 .. the bands of all arrays in order; a, b, .. the arrays themselves; a.b1,
+//                a.red a band of one; red, nir, .. a band by name, of the first array that has it;
+//                x[2], x["2016-05-17"] one time of x; nan, which is missing
+//   operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, parentheses
+//   functions    abs sqrt exp log tanh min(x, y) max(x, y) pow where(c, x, y) clip(x, lo, hi)
+//                mask(x, v) valid(x) replace(x, from, to) norm_diff(b1, b2)
+//   statistics   mean sum min max std var median count first last argmax, percentile(x, p): over
+//                the times of x if it has several, else its bands; mean(x, time), mean(x, band)
+//   windows      moving_mean(x, w), and so on for sum min max std var median count;
+//                moving_percentile(x, w, p)
+//   indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of the first
+//                array; ndvi(x) of another
+//
+// A bad expression is an ARGUMENT error of three lines: the message, the expression, and a caret
+// under the column.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
 
 // Names of a sensor's bands in order, NULL-terminated; NULL when the sensor is unknown.
@@ -2971,6 +2991,76 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     return _gwt_array_finish(a);
 }
 
+// ---- dates in file names
+
+static int _gwt_digits(const char *s)
+{
+    int n = 0;
+    while (s[n] >= '0' && s[n] <= '9') n++;
+    return n;
+}
+
+static int _gwt_digits_value(const char *s, int n)
+{
+    int v = 0;
+    for (int i = 0; i < n; i++) v = 10 * v + (s[i] - '0');
+    return v;
+}
+
+// yyyymmdd, or 0 when there is no such day. Day 45 of month 0 is the 45th of the year.
+static int _gwt_date(int year, int month, int day)
+{
+    const int days[] = { 31, 28 + (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)),
+                         31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    if (year < 1900 || year > 2199 || day < 1) return 0;
+    if (month == 0)
+        for (month = 1; month < 12 && day > days[month - 1]; month++) day -= days[month - 1];
+    if (month < 1 || month > 12 || day > days[month - 1]) return 0;
+    return year * 10000 + month * 100 + day;
+}
+
+// At the first of a run of digits.
+static int _gwt_date_at(const char *s)
+{
+    int n = _gwt_digits(s);
+    char mark = s[n];
+    int year = _gwt_digits_value(s, n < 4 ? n : 4);
+    if (n == 7) return _gwt_date(year, 0, _gwt_digits_value(s + 4, 3));
+    bool packed = n == 8 || n == 14;    // 14: with hours, minutes and seconds
+    bool marked = n == 4 && mark && strchr("-_.", mark) && _gwt_digits(s + 5) == 2 && s[7] == mark
+               && _gwt_digits(s + 8) == 2;
+    if (!packed && !marked) return 0;
+    int month = _gwt_digits_value(s + (packed ? 4 : 5), 2);
+    return month ? _gwt_date(year, month, _gwt_digits_value(s + (packed ? 6 : 8), 2)) : 0;
+}
+
+int gwt_date_of(const char *path)
+{
+    const char *s = path ? _gwt_base_name(path) : "";
+    while (*s) {
+        int n = _gwt_digits(s), date = n ? _gwt_date_at(s) : 0;
+        if (date) return date;
+        s += n ? n : 1;
+    }
+    return 0;
+}
+
+static int _gwt_compare_dates(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    int m = gwt_date_of(*x), n = gwt_date_of(*y);
+    if (!m != !n) return m ? -1 : 1;
+    return m != n ? (m > n) - (m < n) : strcmp(*x, *y);
+}
+
+size_t gwt_sort_by_date(const char **paths, size_t n)
+{
+    size_t dated = 0;
+    if (paths && n > 1) qsort(paths, n, sizeof *paths, _gwt_compare_dates);
+    for (size_t i = 0; paths && i < n; i++) dated += gwt_date_of(paths[i]) != 0;
+    return dated;
+}
+
 // ---- re-arranging
 
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
@@ -3234,6 +3324,12 @@ static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n, con
     return r;
 }
 
+// The value of a plain number; NULL for anything else.
+static const double *_gwt_number_of(const gwt_array *a)
+{
+    return a->number && a->planes[0]->op == _GWT_OP_CONST ? a->planes[0]->imm : NULL;
+}
+
 // Operations that pick one of their operands keep its type, when all have one type (a number has
 // any type that can hold it), and its nodata value.
 static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int n)
@@ -3247,9 +3343,11 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
         one &= type == arg[i]->info.dtype;
         if (!r->info.nodata.set) r->info.nodata = arg[i]->info.nodata;
     }
-    for (int i = 0; i < n && one && type; i++)
-        if (arg[i]->number && (arg[i]->planes[0]->op != _GWT_OP_CONST
-                               || !_gwt_dtype_holds(type, arg[i]->planes[0]->imm[0]))) one = false;
+    for (int i = 0; i < n && one && type; i++) {
+        const double *value = _gwt_number_of(arg[i]);
+        if (!arg[i]->number || (value && isnan(*value) && r->info.nodata.set)) continue;
+        if (!value || !_gwt_dtype_holds(type, *value)) one = false;
+    }
     if (one && type) r->info.dtype = type;
     else r->info.nodata = (gwt_optional){ 0 };
     return r;
@@ -3365,6 +3463,13 @@ gwt_array *gwt_neg(gwt_array *a)
     gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, a);
     bool is_signed = a && (!_gwt_dtype_integer(a->info.dtype) || _gwt_dtypes[a->info.dtype].lo < 0);
     return _gwt_array_saturated(is_signed ? _gwt_array_keep_type(r, &a, 1) : r);
+}
+
+gwt_array *gwt_valid(gwt_array *a)
+{
+    gwt_array *r = _gwt_array_unary(_GWT_OP_VALID, a);
+    if (r) r->info.dtype = GWT_UINT8;
+    return _gwt_array_finish(r);
 }
 
 gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
@@ -3553,7 +3658,8 @@ static _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step_kind kind,
                                 const _gwt_node *const *planes, int n, int num_planes,
                                 int64_t reach)
 {
-    _gwt_step *s = _gwt_keep(a->g, 1, sizeof *s);
+    _gwt_step *s = a->number ? NULL : _gwt_keep(a->g, 1, sizeof *s);
+    if (a->number) _gwt_fail(a->g, GWT_E_ARGUMENT, "a number has no pixels to look at");
     if (!s) return NULL;
     *s = (_gwt_step){ .kind = kind,
                       .num_args = n,
@@ -4425,17 +4531,51 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
         if (band >= 0) return _gwt_array_bands(p->arrays[i], &(int64_t){ band }, 1);
     }
     if (letter) return p->arrays[name[0] - 'a'];
+    if (!strcmp(name, "nan")) return gwt_number(p->g, (double)NAN);
     char there[320];
     return _gwt_parse_fail(p, where, "unknown name %s: %s", name,
                            _gwt_parse_there(&p->arrays[0]->info, all, there, sizeof there));
 }
 
-static gwt_array *_gwt_parse_clip(_gwt_parser *p, gwt_array *const *x, const char *where)
+// ---- calls
+
+// What stands between the parentheses: values, and perhaps the word time or band.
+typedef struct _gwt_call {
+    const char *name, *where;
+    gwt_array *x[3];
+    int given;
+    gwt_dim dim;
+} _gwt_call;
+
+typedef gwt_array *_gwt_call_fn(_gwt_parser *p, const _gwt_call *call);
+
+// Argument i as a plain number.
+static bool _gwt_call_number(_gwt_parser *p, const _gwt_call *c, int i, double *value)
 {
-    if (!x[1]->number || !x[2]->number || x[1]->planes[0]->op != _GWT_OP_CONST
-        || x[2]->planes[0]->op != _GWT_OP_CONST)
-        return _gwt_parse_fail(p, where, "clip(x, lo, hi) wants two numbers for lo and hi");
-    return gwt_clip(x[0], x[1]->planes[0]->imm[0], x[2]->planes[0]->imm[0]);
+    const double *number = i < c->given ? _gwt_number_of(c->x[i]) : NULL;
+    if (number) *value = *number;
+    else _gwt_parse_fail(p, c->where, "%s wants a number as value %d", c->name, i + 1);
+    return number != NULL;
+}
+
+static gwt_array *_gwt_call_clip(_gwt_parser *p, const _gwt_call *c)
+{
+    double lo, hi;
+    if (!_gwt_call_number(p, c, 1, &lo) || !_gwt_call_number(p, c, 2, &hi)) return NULL;
+    return gwt_clip(c->x[0], lo, hi);
+}
+
+static gwt_array *_gwt_call_mask(_gwt_parser *p, const _gwt_call *c)
+{
+    double value;
+    return _gwt_call_number(p, c, 1, &value) ? _gwt_array_masked(c->x[0], gwt_some(value)) : NULL;
+}
+
+static gwt_array *_gwt_call_replace(_gwt_parser *p, const _gwt_call *c)
+{
+    double from, to;
+    if (!_gwt_call_number(p, c, 1, &from) || !_gwt_call_number(p, c, 2, &to)) return NULL;
+    return gwt_replace(c->x[0], &from, &to, 1);
 }
 
 static const struct {
@@ -4444,49 +4584,137 @@ static const struct {
     gwt_array *(*one)(gwt_array *);
     gwt_array *(*two)(gwt_array *, gwt_array *);
     gwt_array *(*three)(gwt_array *, gwt_array *, gwt_array *);
+    _gwt_call_fn *special;
 } _gwt_functions[] = {
-    { "abs", 1, gwt_abs, NULL, NULL },
-    { "sqrt", 1, gwt_sqrt, NULL, NULL },
-    { "exp", 1, gwt_exp, NULL, NULL },
-    { "log", 1, gwt_log, NULL, NULL },
-    { "tanh", 1, gwt_tanh, NULL, NULL },
-    { "min", 2, NULL, gwt_min, NULL },
-    { "max", 2, NULL, gwt_max, NULL },
-    { "pow", 2, NULL, gwt_pow, NULL },
-    { "norm_diff", 2, NULL, _gwt_ratio, NULL },
-    { "where", 3, NULL, NULL, gwt_where },
-    { "clip", 3, NULL, NULL, NULL },
+    { "abs", 1, gwt_abs, NULL, NULL, NULL },
+    { "sqrt", 1, gwt_sqrt, NULL, NULL, NULL },
+    { "exp", 1, gwt_exp, NULL, NULL, NULL },
+    { "log", 1, gwt_log, NULL, NULL, NULL },
+    { "tanh", 1, gwt_tanh, NULL, NULL, NULL },
+    { "valid", 1, gwt_valid, NULL, NULL, NULL },
+    { "min", 2, NULL, gwt_min, NULL, NULL },
+    { "max", 2, NULL, gwt_max, NULL, NULL },
+    { "pow", 2, NULL, gwt_pow, NULL, NULL },
+    { "norm_diff", 2, NULL, _gwt_ratio, NULL, NULL },
+    { "mask", 2, NULL, NULL, NULL, _gwt_call_mask },
+    { "where", 3, NULL, NULL, gwt_where, NULL },
+    { "clip", 3, NULL, NULL, NULL, _gwt_call_clip },
+    { "replace", 3, NULL, NULL, NULL, _gwt_call_replace },
 };
+
+static const char *const _gwt_stat_names[] = {
+    [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
+    [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
+    [GWT_PERCENTILE] = "percentile", [GWT_COUNT] = "count", [GWT_FIRST] = "first",
+    [GWT_LAST] = "last", [GWT_ARGMAX] = "argmax"
+};
+
+static bool _gwt_stat_find(const char *name, gwt_stat *stat)
+{
+    size_t i = 0;
+    while (i < _GWT_COUNT(_gwt_stat_names) && strcmp(name, _gwt_stat_names[i])) i++;
+    *stat = (gwt_stat)i;
+    return i < _GWT_COUNT(_gwt_stat_names);
+}
+
+static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, int wanted)
+{
+    if (c->given == wanted) return true;
+    _gwt_parse_fail(p, c->where, "%s takes %d value%s, not %d", c->name, wanted,
+                    wanted == 1 ? "" : "s", c->given);
+    return false;
+}
+
+// mean(x), percentile(x, time, 90)
+static gwt_array *_gwt_call_reduce(_gwt_parser *p, const _gwt_call *c, gwt_stat stat)
+{
+    double percentile = 0;
+    if (!_gwt_call_arity(p, c, stat == GWT_PERCENTILE ? 2 : 1)) return NULL;
+    if (stat == GWT_PERCENTILE && !_gwt_call_number(p, c, 1, &percentile)) return NULL;
+    gwt_dim dim = c->dim ? c->dim : c->x[0]->info.shape[0] > 1 ? GWT_TIME : GWT_BAND;
+    return gwt_reduce(c->x[0], dim, stat, .percentile = percentile);
+}
+
+// moving_mean(x, 15), moving_percentile(x, 15, 90)
+static gwt_array *_gwt_call_moving(_gwt_parser *p, const _gwt_call *c, gwt_stat stat)
+{
+    double window, percentile = 0;
+    if (!_gwt_call_arity(p, c, stat == GWT_PERCENTILE ? 3 : 2)) return NULL;
+    if (!_gwt_call_number(p, c, 1, &window)) return NULL;
+    if (stat == GWT_PERCENTILE && !_gwt_call_number(p, c, 2, &percentile)) return NULL;
+    if (!(window >= 1 && window <= 1023 && window == floor(window)))
+        return _gwt_parse_fail(p, c->where, "a moving window is odd, 1 to 1023 pixels, not %g",
+                               window);
+    return gwt_moving(c->x[0], .stat = stat, .window = (int)window, .percentile = percentile);
+}
+
+// ndvi(), ndvi(x): missing as NaN, as the rest of an expression has it.
+static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
+{
+    gwt_array *of = c->given ? c->x[0] : p->arrays[0];
+    if (c->given && !_gwt_call_arity(p, c, 1)) return NULL;
+    gwt_array *r =
+        strcmp(c->name, "tasseled_cap") ? gwt_index(of, c->name) : gwt_tasseled_cap(of);
+    if (r) r->info.nodata = (gwt_optional){ 0 };
+    return r;
+}
+
+// The word time or band as an argument.
+static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
+{
+    _gwt_parse_space(p);
+    const char *at = p->at, *end = at + 4;
+    if (strncmp(at, "time", 4) && strncmp(at, "band", 4)) return false;
+    while (*end == ' ') end++;
+    if (*end != ',' && *end != ')') return false;
+    *dim = *at == 't' ? GWT_TIME : GWT_BAND;
+    p->at = end;
+    return true;
+}
+
+static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c)
+{
+    if (_gwt_parse_eat(p, ")")) return true;
+    do {
+        if (c->given == 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
+        gwt_array *a = _gwt_parse_or(p);
+        if (!a) return false;
+        if (c->given < 3) c->x[c->given] = a;
+        c->given++;
+    } while (_gwt_parse_eat(p, ","));
+    if (_gwt_parse_eat(p, ")")) return true;
+    _gwt_parse_fail(p, p->at, "expected , or )");
+    return false;
+}
 
 static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *where)
 {
-    gwt_array *x[3] = { NULL };
-    int given = 0;
-    size_t f = 0;
+    _gwt_call c = { .name = name, .where = where };
+    gwt_stat stat;
+    size_t f = 0, i = 0;
+    if (!_gwt_parse_arguments(p, &c)) return NULL;
     while (f < _GWT_COUNT(_gwt_functions) && strcmp(name, _gwt_functions[f].name)) f++;
-    if (f == _GWT_COUNT(_gwt_functions))
-        return _gwt_parse_fail(
-            p, where,
-            "unknown function %s: there are abs sqrt exp log tanh min max pow where clip "
-            "norm_diff",
-            name);
-    if (!_gwt_parse_eat(p, ")")) {
-        do {
-            gwt_array *a = _gwt_parse_or(p);
-            if (!a) return NULL;
-            if (given < 3) x[given] = a;
-            given++;
-        } while (_gwt_parse_eat(p, ","));
-        if (!_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected , or )");
-    }
-    if (given != _gwt_functions[f].arity)
-        return _gwt_parse_fail(p, where, "%s takes %d value%s, not %d", name,
-                               _gwt_functions[f].arity, _gwt_functions[f].arity == 1 ? "" : "s",
-                               given);
-    if (_gwt_functions[f].one) return _gwt_functions[f].one(x[0]);
-    if (_gwt_functions[f].two) return _gwt_functions[f].two(x[0], x[1]);
-    return _gwt_functions[f].three ? _gwt_functions[f].three(x[0], x[1], x[2])
-                                   : _gwt_parse_clip(p, x, where);
+    bool known = f < _GWT_COUNT(_gwt_functions);
+    if (_gwt_stat_find(name, &stat) && !(known && c.given == 2 && !c.dim))
+        return _gwt_call_reduce(p, &c, stat);
+    if (c.dim)
+        return _gwt_parse_fail(p, where, "time and band go with a statistic, not with %s", name);
+    if (known && !_gwt_call_arity(p, &c, _gwt_functions[f].arity)) return NULL;
+    if (known && _gwt_functions[f].one) return _gwt_functions[f].one(c.x[0]);
+    if (known && _gwt_functions[f].two) return _gwt_functions[f].two(c.x[0], c.x[1]);
+    if (known && _gwt_functions[f].three) return _gwt_functions[f].three(c.x[0], c.x[1], c.x[2]);
+    if (known) return _gwt_functions[f].special(p, &c);
+    if (!strncmp(name, "moving_", 7) && _gwt_stat_find(name + 7, &stat))
+        return _gwt_call_moving(p, &c, stat);
+    while (i < _GWT_COUNT(_gwt_indices) && strcmp(name, _gwt_indices[i].name)) i++;
+    if (i < _GWT_COUNT(_gwt_indices) || !strcmp(name, "tasseled_cap"))
+        return _gwt_call_index(p, &c);
+    return _gwt_parse_fail(
+        p, where,
+        "unknown function %s: there are abs sqrt exp log tanh min max pow where clip mask valid "
+        "replace norm_diff, mean sum std var median percentile count first last argmax, "
+        "moving_mean and so on, ndvi evi evi2 avi gcvi nbr kndvi wi tasseled_cap",
+        name);
 }
 
 static gwt_array *_gwt_parse_primary(_gwt_parser *p)
@@ -4517,16 +4745,40 @@ static gwt_array *_gwt_parse_primary(_gwt_parser *p)
 
 static gwt_array *_gwt_parse_unary(_gwt_parser *p);
 
+// x[name]: one time of a stack, by name or number.
+static gwt_array *_gwt_parse_time(_gwt_parser *p)
+{
+    char name[128];
+    gwt_array *a = _gwt_parse_primary(p);
+    while (a && _gwt_parse_eat(p, "[")) {
+        _gwt_parse_space(p);
+        const char *where = p->at;
+        size_t n = strcspn(where, "]\" ");
+        if (*where == '"') {
+            _gwt_parse_name(p, name, sizeof name);
+        } else {
+            n = n < sizeof name ? n : sizeof name - 1;
+            memcpy(name, where, n);
+            name[n] = 0;
+            p->at += n;
+        }
+        if (!_gwt_parse_eat(p, "]") || !name[0])
+            return _gwt_parse_fail(p, where, "expected a time by name or number, and ]");
+        a = gwt_sel_times(a, (const char *const[]){ name, NULL });
+    }
+    return a;
+}
+
 static gwt_array *_gwt_parse_power(_gwt_parser *p)
 {
-    gwt_array *a = _gwt_parse_primary(p);
+    gwt_array *a = _gwt_parse_time(p);
     return a && _gwt_parse_eat(p, "**") ? gwt_pow(a, _gwt_parse_unary(p)) : a;
 }
 
 static gwt_array *_gwt_negated(gwt_array *a)
 {
-    bool number = a && a->number && a->planes[0]->op == _GWT_OP_CONST;
-    return number ? gwt_number(a->g, -a->planes[0]->imm[0]) : gwt_neg(a);
+    const double *number = a ? _gwt_number_of(a) : NULL;
+    return number ? gwt_number(a->g, -*number) : gwt_neg(a);
 }
 
 static gwt_array *_gwt_parse_unary(_gwt_parser *p)

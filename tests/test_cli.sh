@@ -628,7 +628,7 @@ caret 'b1 b2' 'b2' strips.tif
 caret 'b1 $ b2' '$ b2' strips.tif
 caret 'b1 * / b2' '/ b2' strips.tif
 caret 'b1 + foo(b2)' 'foo(b2)' strips.tif
-caret '1 + min(b1)' 'min(b1)' strips.tif
+caret '1 + pow(b1)' 'pow(b1)' strips.tif
 caret 'min(b1, b2, b3)' 'min(b1, b2, b3)' strips.tif
 caret 'clip(b1, b2, 3)' 'clip(b1, b2, 3)' strips.tif
 caret '1 + 2' '1 + 2' strips.tif

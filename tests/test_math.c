@@ -921,7 +921,7 @@ static void carets(void **state)
         gwt_clear(g);
     }
     // An error all the same; where it points is a matter of taste.
-    static const char *const wrong[] = { "", " ", "sqrt()", "sqrt(b1, b2)", "min(b1)",
+    static const char *const wrong[] = { "", " ", "sqrt()", "sqrt(b1, b2)", "pow(b1)",
                                          "where(b1, b2)", "clip(b1)", "norm_diff(b1)", "1..2 + b1",
                                          "b1 + 1e",
                                          "sqrt b1", "b1,b2", "()", "b1.b1", "b1 2", "0x + b1" };
