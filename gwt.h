@@ -1267,14 +1267,17 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
     _gwt_unlock(&g->lock);
 }
 
-_GWT_PRINTF(4, 5) static void _gwt_fail_at(gwt *g, gwt_code code, int line, const char *format, ...)
+// Always false, so that a check can return it.
+_GWT_PRINTF(4, 5) static bool _gwt_fail_at(gwt *g, gwt_code code, int line, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     _gwt_fail_va(g, code, line, format, args);
     va_end(args);
+    return false;
 }
 #define _gwt_fail(g, code, ...) _gwt_fail_at((g), (code), __LINE__, __VA_ARGS__)
+#define _gwt_fail_null(g, ...) (_gwt_fail(g, __VA_ARGS__), NULL)
 
 void gwt_fail(gwt *g, gwt_code code, const char *format, ...)
 {
@@ -1296,10 +1299,9 @@ static void *_gwt_malloc(gwt *g, size_t size)
 static void *_gwt_calloc(gwt *g, size_t n, size_t size)
 {
     size_t bytes;
-    if (!_gwt_mul4(n, size, 1, 1, &bytes)) {
-        _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for", n, size);
-        return NULL;
-    }
+    if (!_gwt_mul4(n, size, 1, 1, &bytes))
+        return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for",
+                              n, size);
     void *p = _gwt_malloc(g, bytes);
     if (p) memset(p, 0, bytes);
     return p;
@@ -1309,10 +1311,9 @@ static void *_gwt_calloc(gwt *g, size_t n, size_t size)
 static void *_gwt_keep(gwt *g, size_t n, size_t size)
 {
     size_t bytes, head = (sizeof(_gwt_block_of_memory) + 15) & ~(size_t)15;
-    if (!_gwt_mul4(n, size, 1, 1, &bytes) || bytes > SIZE_MAX / 2) {
-        _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for", n, size);
-        return NULL;
-    }
+    if (!_gwt_mul4(n, size, 1, 1, &bytes) || bytes > SIZE_MAX / 2)
+        return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for",
+                              n, size);
     bytes = (bytes + 15) & ~(size_t)15;
     _gwt_lock(&g->lock);
     _gwt_block_of_memory *m = g->memory;
@@ -1950,32 +1951,29 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
         if (th > h) th = h;
     }
     if (w == 0 || h == 0 || tw == 0 || th == 0 || w > INT32_MAX || h > INT32_MAX || tw > INT32_MAX
-        || th > INT32_MAX) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: an image of %u x %u in blocks of %u x %u can't be",
-                  s->path, w, h, tw, th);
-        return false;
-    }
+        || th > INT32_MAX)
+        return _gwt_fail(s->g, GWT_E_FORMAT,
+                         "%s: an image of %u x %u in blocks of %u x %u can't be", s->path, w, h, tw,
+                         th);
     s->tile_w = s->block_w = tw, s->tile_h = s->block_h = th;
     s->across = _gwt_ceil_div(w, tw), s->down = _gwt_ceil_div(h, th);
     s->step = s->planar ? 1 : (size_t)s->bands;
     size_t tiles;
     if (!_gwt_mul4((uint64_t)s->across, (uint64_t)s->down, s->planar ? (uint64_t)s->bands : 1, 1,
                    &tiles)
-        || tiles > s->length || tiles > UINT32_MAX) {
-        _gwt_fail(s->g, GWT_E_FORMAT,
-                  "%s: %lld x %lld blocks are more than a file of %llu bytes can hold", s->path,
-                  (long long)s->across, (long long)s->down, (unsigned long long)s->length);
-        return false;
-    }
+        || tiles > s->length || tiles > UINT32_MAX)
+        return _gwt_fail(s->g, GWT_E_FORMAT,
+                         "%s: %lld x %lld blocks are more than a file of %llu bytes can hold",
+                         s->path, (long long)s->across, (long long)s->down,
+                         (unsigned long long)s->length);
     // A block may be larger than the image, but not by far; and 2 GiB is as much as GDAL takes.
     double image = (double)w * h * (double)s->step * (double)gwt_dtype_size(s->dtype);
     if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)
         || s->tile_bytes > INT32_MAX
-        || (s->tile_bytes > (64u << 20) && (double)s->tile_bytes > 4 * image)) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: blocks of %u x %u are too large for an image of %u x %u",
-                  s->path, tw, th, w, h);
-        return false;
-    }
+        || (s->tile_bytes > (64u << 20) && (double)s->tile_bytes > 4 * image))
+        return _gwt_fail(s->g, GWT_E_FORMAT,
+                         "%s: blocks of %u x %u are too large for an image of %u x %u", s->path, tw,
+                         th, w, h);
     s->num_tiles = (int64_t)tiles;
     return true;
 }
@@ -1996,11 +1994,9 @@ static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
     TIFFGetField(tif, s->tiled ? TIFFTAG_TILEOFFSETS : TIFFTAG_STRIPOFFSETS, &offsets);
     TIFFGetField(tif, s->tiled ? TIFFTAG_TILEBYTECOUNTS : TIFFTAG_STRIPBYTECOUNTS, &counts);
     int64_t there = s->tiled ? TIFFNumberOfTiles(tif) : TIFFNumberOfStrips(tif);
-    if (!offsets || !counts || there != s->num_tiles) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: the list of where its blocks lie is missing or broken",
-                  s->path);
-        return false;
-    }
+    if (!offsets || !counts || there != s->num_tiles)
+        return _gwt_fail(s->g, GWT_E_FORMAT,
+                         "%s: the list of where its blocks lie is missing or broken", s->path);
     size_t bytes = (size_t)s->num_tiles * sizeof(uint64_t);
     s->offsets = (void *)_gwt_keep_bytes(s->g, offsets, bytes);
     s->counts = (void *)_gwt_keep_bytes(s->g, counts, bytes);
@@ -2175,11 +2171,9 @@ static bool _gwt_source_read(_gwt_source *s)
 {
     _gwt_io io;
     TIFF *tif = _gwt_source_tiff(s, &io, "rc");
-    if (!tif) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF that can be read%s%s", s->path,
-                  io.message[0] ? ": " : "", io.message);
-        return false;
-    }
+    if (!tif)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF that can be read%s%s", s->path,
+                         io.message[0] ? ": " : "", io.message);
     bool good = _gwt_source_read_directory(s, tif);
     TIFFClose(tif);
     if (good) s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
@@ -2273,10 +2267,9 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
     char where[128];
     int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
     if (got == (int64_t)n) return true;
-    _gwt_fail(s->g, GWT_E_IO, "%s: %s can't be read: %s", s->path,
-              _gwt_source_tile_text(s, i, where, sizeof where),
-              got < 0 ? strerror(errno) : "the file has become shorter");
-    return false;
+    return _gwt_fail(s->g, GWT_E_IO, "%s: %s can't be read: %s", s->path,
+                     _gwt_source_tile_text(s, i, where, sizeof where),
+                     got < 0 ? strerror(errno) : "the file has become shorter");
 }
 
 // What a codec can make of its input at the most, as a factor; 0: no useful bound.
@@ -2299,11 +2292,9 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     char where[128];
     uint64_t n = s->counts[i], factor = _gwt_codec_expansion(s->compression);
     _gwt_source_tile_text(s, i, where, sizeof where);
-    if (n > INT32_MAX || (factor && n < bytes / factor)) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path, where,
-                  (unsigned long long)n, bytes);
-        return false;
-    }
+    if (n > INT32_MAX || (factor && n < bytes / factor))
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
+                         where, (unsigned long long)n, bytes);
     if (d->capacity < n) {
         GWT_FREE(d->packed);
         d->capacity = 0;
@@ -2317,9 +2308,8 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
            bytes); // libtiff with libdeflate may leave a part of it as it was, and say all is well
     if (TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to, (tmsize_t)bytes))
         return true;
-    _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
-              d->io.message[0] ? ": " : "", d->io.message);
-    return false;
+    return _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
+                     d->io.message[0] ? ": " : "", d->io.message);
 }
 
 // An absent tile is all nodata, else all 0, as GDAL has it.
@@ -2809,10 +2799,9 @@ gwt_array *gwt_number(gwt *g, double value)
 static bool _gwt_check_chunk(gwt *g, const char *what, int64_t chunk)
 {
     if (chunk >= 0 && chunk <= _GWT_MAX_CHUNK) return true;
-    _gwt_fail(g, GWT_E_ARGUMENT,
-              "%s = %lld: a chunk edge is 1 to %d pixels (0 or none: chosen for you)", what,
-              (long long)chunk, _GWT_MAX_CHUNK);
-    return false;
+    return _gwt_fail(g, GWT_E_ARGUMENT,
+                     "%s = %lld: a chunk edge is 1 to %d pixels (0 or none: chosen for you)", what,
+                     (long long)chunk, _GWT_MAX_CHUNK);
 }
 
 // The chunk shape when nobody asked for one: the file's tiles where they have a sensible size.
@@ -2862,16 +2851,12 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
         _gwt_fail_sensor(g, o->sensor);
         return false;
     }
-    if (o->band_names && given != n) {
-        _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands of %s", (long long)given,
-                  (long long)n, a->info.filenames[0]);
-        return false;
-    }
-    if (o->sensor && !o->band_names && _gwt_count_strings(bands) != n) {
-        _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", o->sensor,
-                  (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
-        return false;
-    }
+    if (o->band_names && given != n)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands of %s",
+                         (long long)given, (long long)n, a->info.filenames[0]);
+    if (o->sensor && !o->band_names && _gwt_count_strings(bands) != n)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", o->sensor,
+                         (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
     bool fits = bands && _gwt_count_strings(bands) == n;
     if (fits) a->info.sensor = _gwt_keep_string(g, sensor);
     if (!o->band_names && !fits) return true;
@@ -2927,10 +2912,7 @@ static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_option
 static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
 {
     if (_gwt_failed(g)) return NULL;
-    if (!path || !*path) {
-        _gwt_fail(g, GWT_E_ARGUMENT, "no file name given to open");
-        return NULL;
-    }
+    if (!path || !*path) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no file name given to open");
     _gwt_source *s = _gwt_source_open(g, path);
     gwt_array *a =
         s ? _gwt_array_of_source(g, s, o->nodata.set ? o->nodata : g->options.nodata) : NULL;
@@ -2950,11 +2932,9 @@ static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
 {
     int64_t n = a->info.shape[0], given = _gwt_count_strings(names);
     if (!names) return true;
-    if (given != n) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "%lld time names for %lld time steps", (long long)given,
-                  (long long)n);
-        return false;
-    }
+    if (given != n)
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "%lld time names for %lld time steps",
+                         (long long)given, (long long)n);
     a->info.time_names = _gwt_keep_names(a->g, names, n);
     return true;
 }
@@ -2977,10 +2957,7 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
 {
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
     if (_gwt_failed(g)) return NULL;
-    if (n == 0 || !paths) {
-        _gwt_fail(g, GWT_E_ARGUMENT, "no files given to open");
-        return NULL;
-    }
+    if (n == 0 || !paths) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no files given to open");
     gwt_array **list = _gwt_calloc(g, n, sizeof *list), *a = NULL;
     size_t opened = 0;
     while (list && opened < n && (list[opened] = _gwt_open_one(g, paths[opened], &o))) opened++;
@@ -3066,17 +3043,14 @@ size_t gwt_sort_by_date(const char **paths, size_t n)
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
-    if (a->g != b->g) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions do not go together");
-        return false;
-    }
+    if (a->g != b->g)
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions do not go together");
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
-    _gwt_fail(a->g, GWT_E_GRID, "the grids differ: %s is %s; %s is %s",
-              a->info.num_files ? a->info.filenames[0] : "one",
-              _gwt_geo_text(one, sizeof one, &a->geo),
-              b->info.num_files ? b->info.filenames[0] : "the other",
-              _gwt_geo_text(two, sizeof two, &b->geo));
-    return false;
+    return _gwt_fail(a->g, GWT_E_GRID, "the grids differ: %s is %s; %s is %s",
+                     a->info.num_files ? a->info.filenames[0] : "one",
+                     _gwt_geo_text(one, sizeof one, &a->geo),
+                     b->info.num_files ? b->info.filenames[0] : "the other",
+                     _gwt_geo_text(two, sizeof two, &b->geo));
 }
 
 static int64_t _gwt_find_name(const char *const *names, int64_t n, const char *name)
@@ -3142,11 +3116,9 @@ gwt_array *gwt_sel_times(gwt_array *a, const char *const *names)
     const char **kept = _gwt_keep(a->g, (size_t)n + 1, sizeof *kept);
     for (int64_t i = 0; r && kept && i < n; i++) {
         int64_t t = _gwt_find_label(a->info.time_names, all, names[i]);
-        if (t < 0) {
-            _gwt_fail(a->g, GWT_E_ARGUMENT, "no time \"%s\": there are %s", names[i],
-                      _gwt_join_names(there, sizeof there, a->info.time_names, all));
-            return NULL;
-        }
+        if (t < 0)
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no time \"%s\": there are %s", names[i],
+                                  _gwt_join_names(there, sizeof there, a->info.time_names, all));
         kept[i] = a->info.time_names[t];
         memcpy(r->planes + i * bands, a->planes + t * bands, (size_t)bands * sizeof *r->planes);
     }
@@ -3181,10 +3153,8 @@ static bool _gwt_stack_check(gwt_array *const *arrays, size_t n, gwt_dim dim)
     for (size_t i = 0; i < n; i++) {
         const gwt_array *a = arrays[i];
         if (!a || _gwt_failed(first->g) || !_gwt_check_grids(first, a)) return false;
-        if (a->number) {
-            _gwt_fail(a->g, GWT_E_ARGUMENT, "a number can't be stacked: it has no grid");
-            return false;
-        }
+        if (a->number)
+            return _gwt_fail(a->g, GWT_E_ARGUMENT, "a number can't be stacked: it has no grid");
         int other = dim == GWT_TIME ? 1 : 0;
         if (a->info.shape[other] != first->info.shape[other])
             _gwt_fail(a->g, GWT_E_GRID, "can't stack along %s: %s has %lld %s, %s has %lld",
@@ -3273,13 +3243,11 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         if (base->number) base = arg[i];
         if (!_gwt_check_grids(base, arg[i])) return NULL;
         if ((shape[0] != 1 && times != 1 && shape[0] != times)
-            || (shape[1] != 1 && bands != 1 && shape[1] != bands)) {
-            _gwt_fail(
+            || (shape[1] != 1 && bands != 1 && shape[1] != bands))
+            return _gwt_fail_null(
                 g, GWT_E_GRID,
                 "shapes do not go together: %lld times, %lld bands with %lld times, %lld bands",
                 (long long)times, (long long)bands, (long long)shape[0], (long long)shape[1]);
-            return NULL;
-        }
         times = _gwt_max64(times, shape[0]), bands = _gwt_max64(bands, shape[1]);
     }
     gwt_array *r = _gwt_array_new(g, base, times, bands);
@@ -3482,11 +3450,9 @@ gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
 gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    if (!(lo <= hi)) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
-        return NULL;
-    }
+    if (!(lo <= hi))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                              "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
     gwt_array *r = _gwt_array_apply(_GWT_OP_CLIP, &a, 1, (double[]){ lo, hi });
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
     return _gwt_array_finish(holds ? _gwt_array_keep_type(r, &a, 1) : r);
@@ -3495,10 +3461,8 @@ gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
 gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    if (!_gwt_dtype_valid(dtype)) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "no type %d to cast to", (int)dtype);
-        return NULL;
-    }
+    if (!_gwt_dtype_valid(dtype))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no type %d to cast to", (int)dtype);
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     if (!r) return NULL;
     for (int64_t i = 0; i < _gwt_num_planes(a); i++) {
@@ -3624,13 +3588,12 @@ gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
     gwt *g = a->g;
     int64_t times = a->info.shape[0], bands = a->info.shape[1], n = dim == GWT_TIME ? times : bands;
     if ((dim != GWT_TIME && dim != GWT_BAND) || stat < GWT_MEAN || stat > GWT_ARGMAX
-        || !(percentile >= 0 && percentile <= 100)) {
-        _gwt_fail(g, GWT_E_ARGUMENT,
-                  "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
-                  "a percentile is 0 to 100 (%g)",
-                  (int)dim, (int)stat, percentile);
-        return NULL;
-    }
+        || !(percentile >= 0 && percentile <= 100))
+        return _gwt_fail_null(
+            g, GWT_E_ARGUMENT,
+            "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
+            "a percentile is 0 to 100 (%g)",
+            (int)dim, (int)stat, percentile);
     gwt_array *r =
         dim == GWT_TIME ? _gwt_array_new(g, a, 1, bands) : _gwt_array_new(g, a, times, 1);
     _gwt_plane *x = _gwt_calloc(g, (size_t)n, sizeof *x);
@@ -3722,13 +3685,12 @@ gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
     int in = (int)a->info.shape[1], out = o.bands ? o.bands : in;
     gwt_dtype dtype = o.dtype ? o.dtype : GWT_FLOAT64;
     if (!fn || o.halo < 0 || o.halo > 1024 || out < 1 || out > _GWT_MAX_BANDS
-        || !_gwt_dtype_valid(dtype) || (o.nodata.set && !_gwt_dtype_holds(dtype, o.nodata.value))) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "a kernel wants a function, a halo of 0 to 1024, 1 to %d bands, a type, "
-                  "and a nodata value of that type",
-                  _GWT_MAX_BANDS);
-        return NULL;
-    }
+        || !_gwt_dtype_valid(dtype) || (o.nodata.set && !_gwt_dtype_holds(dtype, o.nodata.value)))
+        return _gwt_fail_null(
+            a->g, GWT_E_ARGUMENT,
+            "a kernel wants a function, a halo of 0 to 1024, 1 to %d bands, a type, "
+            "and a nodata value of that type",
+            _GWT_MAX_BANDS);
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], out);
     for (int64_t t = 0; r && t < a->info.shape[0]; t++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_APPLY, a->planes + t * in, in, out, o.halo);
@@ -3802,14 +3764,13 @@ gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int6
     if (!a || _gwt_failed(a->g)) return NULL;
     _gwt_geo geo = a->geo;
     if (row < 0 || col < 0 || rows < 1 || cols < 1 || row > geo.height - rows
-        || col > geo.width - cols) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "no window of %lld x %lld pixels at row %lld, column %lld: the array has "
-                  "%lld rows, %lld columns",
-                  (long long)rows, (long long)cols, (long long)row, (long long)col,
-                  (long long)geo.height, (long long)geo.width);
-        return NULL;
-    }
+        || col > geo.width - cols)
+        return _gwt_fail_null(
+            a->g, GWT_E_ARGUMENT,
+            "no window of %lld x %lld pixels at row %lld, column %lld: the array has "
+            "%lld rows, %lld columns",
+            (long long)rows, (long long)cols, (long long)row, (long long)col, (long long)geo.height,
+            (long long)geo.width);
     geo.height = rows, geo.width = cols;
     geo.t[2] += geo.t[0] * (double)col + geo.t[1] * (double)row;
     geo.t[5] += geo.t[3] * (double)col + geo.t[4] * (double)row;
@@ -3837,11 +3798,11 @@ static bool _gwt_geo_whole_cells(const _gwt_geo *geo, const double *scale, const
 static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
-    _gwt_fail(a->g, GWT_E_GRID,
-              "can't be aligned: one CRS and no rotation are needed; %s is %s; %s is %s",
-              a->info.filenames[0], _gwt_geo_text(one, sizeof one, &a->geo), b->info.filenames[0],
-              _gwt_geo_text(two, sizeof two, &b->geo));
-    return NULL;
+    return _gwt_fail_null(
+        a->g, GWT_E_GRID,
+        "can't be aligned: one CRS and no rotation are needed; %s is %s; %s is %s",
+        a->info.filenames[0], _gwt_geo_text(one, sizeof one, &a->geo), b->info.filenames[0],
+        _gwt_geo_text(two, sizeof two, &b->geo));
 }
 
 gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
@@ -3849,11 +3810,10 @@ gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
     double scale[2], origin[2];
     if (!a || !like || _gwt_failed(a->g)) return NULL;
     _gwt_geo geo = like->geo;
-    if (method < GWT_NEAREST || method > GWT_AVERAGE) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "no resampling %d: there are nearest, bilinear, cubic, average", (int)method);
-        return NULL;
-    }
+    if (method < GWT_NEAREST || method > GWT_AVERAGE)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                              "no resampling %d: there are nearest, bilinear, cubic, average",
+                              (int)method);
     if (!_gwt_geo_same_crs(&a->geo, &geo) || a->number || like->number
         || !_gwt_geo_relation(&geo, &a->geo, scale, origin))
         return _gwt_fail_align(a, like);
@@ -3891,10 +3851,7 @@ gwt_array *gwt_subset(gwt_array *a, double left, double bottom, double right, do
 gwt_array *gwt_every(gwt_array *a, int step)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    if (step < 1) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "step = %d: must be 1 or more", step);
-        return NULL;
-    }
+    if (step < 1) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "step = %d: must be 1 or more", step);
     _gwt_geo geo = a->geo;
     double k = step, at = 0.5 - 0.5 * k;    // the centre of its cell 0 is that of our cell 0
     if (step == 1) return a;
@@ -3937,12 +3894,11 @@ static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, gwt_bounds_by b
         }
     }
     if (from[0] >= to[0] || from[1] >= to[1] || to[0] - from[0] > INT32_MAX
-        || to[1] - from[1] > INT32_MAX) {
-        _gwt_fail(first->g, GWT_E_GRID,
-                  to[0] > from[0] && to[1] > from[1] ? "the union of the files is too large"
-                                                     : "the intersection of the files is empty");
-        return false;
-    }
+        || to[1] - from[1] > INT32_MAX)
+        return _gwt_fail(first->g, GWT_E_GRID,
+                         to[0] > from[0] && to[1] > from[1]
+                             ? "the union of the files is too large"
+                             : "the intersection of the files is empty");
     *geo = first->geo;
     geo->height = (int64_t)(to[0] - from[0]), geo->width = (int64_t)(to[1] - from[1]);
     geo->t[2] += geo->t[0] * from[1] + geo->t[1] * from[0];
@@ -3956,11 +3912,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
     gwt_array target;
     for (size_t i = 0; i < n; i++)
         if (!arrays[i] || _gwt_failed(arrays[i]->g)) return false;
-    if (by < GWT_SAME_GRID || by > GWT_INTERSECTION) {
-        _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
-                  "no bounds_by %d: there are reference, union and intersection", (int)by);
-        return false;
-    }
+    if (by < GWT_SAME_GRID || by > GWT_INTERSECTION)
+        return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
+                         "no bounds_by %d: there are reference, union and intersection", (int)by);
     target = reference ? *reference : *arrays[0];
     if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
         && !_gwt_common_grid(arrays, n, by, &target.geo)) return false;
@@ -3973,11 +3927,9 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
 {
     const gwt_array *first = arrays[0];
     if (overlap != GWT_MEAN && overlap != GWT_MIN && overlap != GWT_MAX && overlap != GWT_FIRST
-        && overlap != GWT_LAST) {
-        _gwt_fail(first->g, GWT_E_ARGUMENT, "no overlap %d: there are mean, min, max, first, last",
-                  (int)overlap);
-        return NULL;
-    }
+        && overlap != GWT_LAST)
+        return _gwt_fail_null(first->g, GWT_E_ARGUMENT,
+                              "no overlap %d: there are mean, min, max, first, last", (int)overlap);
     // Stacked along time and reduced, for each time of the arrays.
     int64_t times = first->info.shape[0];
     gwt_array **steps = _gwt_calloc(first->g, n, sizeof *steps),
@@ -4173,11 +4125,9 @@ gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *optio
     if (o.out_range.set) r = gwt_clip(r, o.out_range.lo, o.out_range.hi);
     r = gwt_cast(r, dtype);
     if (!r) return NULL;
-    if (o.dst_nodata.set && !_gwt_dtype_holds(dtype, o.dst_nodata.value)) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "dst_nodata %g is not a value of %s", o.dst_nodata.value,
-                  gwt_dtype_name(dtype));
-        return NULL;
-    }
+    if (o.dst_nodata.set && !_gwt_dtype_holds(dtype, o.dst_nodata.value))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "dst_nodata %g is not a value of %s",
+                              o.dst_nodata.value, gwt_dtype_name(dtype));
     r->info.nodata = o.dst_nodata;
     r->info.chunks[1] = a->info.chunks[1];
     r->info.band_names = a->info.band_names, r->info.bands_named = a->info.bands_named;
@@ -4234,10 +4184,8 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
 {
     gwt_norm_diff_options o = options ? *options : (gwt_norm_diff_options){ 0 };
     if (!a || _gwt_failed(a->g)) return NULL;
-    if (!b1 || !b2) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "norm_diff wants the names of two bands");
-        return NULL;
-    }
+    if (!b1 || !b2)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "norm_diff wants the names of two bands");
     a = _gwt_index_input(a, o.sensor);
     gwt_array *pair = gwt_sel(a, b1, b2);
     if (!pair) return NULL;
@@ -4340,12 +4288,11 @@ gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_option
     size_t i = 0;
     if (!a || _gwt_failed(a->g)) return NULL;
     while (i < _GWT_COUNT(_gwt_indices) && strcmp(name ? name : "", _gwt_indices[i].name)) i++;
-    if (i == _GWT_COUNT(_gwt_indices)) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "no index \"%s\": there are avi, evi, evi2, gcvi, nbr, ndvi, kndvi, wi",
-                  name ? name : "");
-        return NULL;
-    }
+    if (i == _GWT_COUNT(_gwt_indices))
+        return _gwt_fail_null(
+            a->g, GWT_E_ARGUMENT,
+            "no index \"%s\": there are avi, evi, evi2, gcvi, nbr, ndvi, kndvi, wi",
+            name ? name : "");
     if (!_gwt_index_bands(a, _gwt_indices[i].bands, &o, bands, &nodata)) return NULL;
     gwt_array *r = gwt_clip(_gwt_indices[i].formula(bands), _gwt_indices[i].lo, _gwt_indices[i].hi);
     if (_gwt_indices[i].divisor != 1) r = gwt_div(r, gwt_number(a->g, _gwt_indices[i].divisor));
@@ -4383,12 +4330,10 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
     while (k < _GWT_COUNT(_gwt_tasseled_caps)
            && strcmp(sensor ? sensor : "", _gwt_tasseled_caps[k].sensor))
         k++;
-    if (k == _GWT_COUNT(_gwt_tasseled_caps)) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "no tasseled cap for sensor \"%s\": there are l5, l7, l8l7, qb, ik",
-                  sensor ? sensor : "none");
-        return NULL;
-    }
+    if (k == _GWT_COUNT(_gwt_tasseled_caps))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                              "no tasseled cap for sensor \"%s\": there are l5, l7, l8l7, qb, ik",
+                              sensor ? sensor : "none");
     if (!_gwt_index_bands(a, gwt_sensor_bands(sensor), &o, bands, &nodata)) return NULL;
     for (int row = 0; row < 3; row++)
         for (int b = 0; b < _gwt_tasseled_caps[k].bands; b++) {
@@ -4432,8 +4377,7 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
         if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
     int column = 0;         // in characters, of UTF-8
     for (const char *c = from; c < where; c++) column += ((unsigned char)*c & 0xC0) != 0x80;
-    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n  %s\n  %*s^", message, shown, column, "");
-    return NULL;
+    return _gwt_fail_null(p->g, GWT_E_ARGUMENT, "%s\n  %s\n  %*s^", message, shown, column, "");
 }
 
 static void _gwt_parse_space(_gwt_parser *p)
@@ -5017,10 +4961,8 @@ static bool _gwt_grow(gwt *g, void *list, int used, int *room, size_t size)
     int more = *room ? 2 * *room : 64;
     size_t bytes;
     if (*room > INT_MAX / 4 || !_gwt_mul4((uint64_t)more, size, 1, 1, &bytes)
-        || !(p = GWT_REALLOC(p, bytes))) {
-        _gwt_fail(g, GWT_E_MEMORY, "out of memory: the graph has too many nodes to plan");
-        return false;
-    }
+        || !(p = GWT_REALLOC(p, bytes)))
+        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: the graph has too many nodes to plan");
     memcpy(list, &p, sizeof p);
     *room = more;
     return true;
@@ -5926,10 +5868,10 @@ static bool _gwt_step_apply(gwt *g, const _gwt_step *s, const _gwt_planes *in, _
                      .in = halo, .out = out->data };
     int code = s->fn(&k, s->user);
     if (code == 0) return true;
-    _gwt_fail(g, GWT_E_USER, "the kernel for rows %lld..%lld, columns %lld..%lld returned %d",
-              (long long)q->row, (long long)(q->row + q->rows - 1), (long long)q->col,
-              (long long)(q->col + q->cols - 1), code);
-    return false;
+    return _gwt_fail(g, GWT_E_USER,
+                     "the kernel for rows %lld..%lld, columns %lld..%lld returned %d",
+                     (long long)q->row, (long long)(q->row + q->rows - 1), (long long)q->col,
+                     (long long)(q->col + q->cols - 1), code);
 }
 
 static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
@@ -6574,8 +6516,8 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
     if (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
         return true;
 refused:
-    _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s", e->sink.message);
-    return false;
+    return _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s",
+                     e->sink.message);
 }
 
 static void _gwt_encoder_end(_gwt_encoder *e)
@@ -6627,11 +6569,9 @@ static bool _gwt_pwrite(_gwt_writer *w, const void *from, size_t n, uint64_t at)
     while (done < n) {
         ssize_t r = pwrite(w->fd, (const char *)from + done, n - done, (off_t)(at + done));
         if (r < 0 && errno == EINTR) continue;
-        if (r <= 0) {
-            _gwt_fail(w->g, GWT_E_IO, "%s: can't be written: %s", w->part,
-                      r < 0 ? strerror(errno) : "no bytes taken");
-            return false;
-        }
+        if (r <= 0)
+            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be written: %s", w->part,
+                             r < 0 ? strerror(errno) : "no bytes taken");
         done += (size_t)r;
     }
     return true;
@@ -6652,12 +6592,10 @@ static void _gwt_writer_push(_gwt_writer *w)
 
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
 {
-    if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit)) {
-        _gwt_fail(w->g, GWT_E_UNSUPPORTED,
-                  "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF",
-                  w->path);
-        return false;
-    }
+    if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit))
+        return _gwt_fail(
+            w->g, GWT_E_UNSUPPORTED,
+            "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF", w->path);
     w->offsets[tile] = w->end;
     w->counts[tile] = blob->bytes;
     w->end += blob->bytes;
@@ -7082,10 +7020,8 @@ static bool _gwt_save_rename(_gwt_writer *w)
     if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
     else if (fsync(w->fd)) failed = "synced";
     else if (rename(w->part, w->path)) failed = "renamed";
-    if (failed) {
-        _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed, strerror(errno));
-        return false;
-    }
+    if (failed)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed, strerror(errno));
     close(w->fd);
     w->fd = -1;
     _gwt_sync_directory(w->path);
@@ -7175,27 +7111,22 @@ static int64_t _gwt_default_block(const gwt_array *a)
 
 static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int block)
 {
-    if (block < 0 || block > 16384 || block % 16) {
-        _gwt_fail(g, GWT_E_ARGUMENT,
-                  "block = %d: the edge of a tile is a multiple of 16, 16 to 16384", block);
-        return false;
-    }
+    if (block < 0 || block > 16384 || block % 16)
+        return _gwt_fail(g, GWT_E_ARGUMENT,
+                         "block = %d: the edge of a tile is a multiple of 16, 16 to 16384", block);
     f->block = block ? block : _gwt_default_block(a);
-    if (f->planes > _GWT_MAX_BANDS) {
-        _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d bands, not %lld", _GWT_MAX_BANDS,
-                  (long long)f->planes);
-        return false;
-    }
+    if (f->planes > _GWT_MAX_BANDS)
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d bands, not %lld",
+                         _GWT_MAX_BANDS, (long long)f->planes);
     uint64_t samples = f->planar ? 1 : (uint64_t)f->planes;
     if (_gwt_mul4((uint64_t)f->block, (uint64_t)f->block, samples, gwt_dtype_size(f->dtype),
                   &f->tile_bytes)
         && f->tile_bytes <= INT32_MAX / 4)
         return true;
-    _gwt_fail(g, GWT_E_ARGUMENT,
-              "tiles of %lld x %lld x %lld %s are too large: take a smaller block, or planar",
-              (long long)f->block, (long long)f->block, (long long)samples,
-              gwt_dtype_name(f->dtype));
-    return false;
+    return _gwt_fail(
+        g, GWT_E_ARGUMENT,
+        "tiles of %lld x %lld x %lld %s are too large: take a smaller block, or planar",
+        (long long)f->block, (long long)f->block, (long long)samples, gwt_dtype_name(f->dtype));
 }
 
 // What missing pixels are stored as: the caller's value, which must fit; the array's, when it fits.
@@ -7206,16 +7137,14 @@ static bool _gwt_resolve_nodata(const gwt_array *a, gwt_dtype dtype, gwt_optiona
     if (!nodata->set || _gwt_dtype_holds(dtype, nodata->value)) return true;
     *nodata = (gwt_optional){ 0 };
     if (!given.set) return true;
-    _gwt_fail(a->g, GWT_E_ARGUMENT, "nodata %g is not a value of %s", given.value,
-              gwt_dtype_name(dtype));
-    return false;
+    return _gwt_fail(a->g, GWT_E_ARGUMENT, "nodata %g is not a value of %s", given.value,
+                     gwt_dtype_name(dtype));
 }
 
 static bool _gwt_check_dtype(gwt *g, gwt_dtype dtype)
 {
     if (dtype == GWT_DTYPE_NONE || _gwt_dtype_valid(dtype)) return true;
-    _gwt_fail(g, GWT_E_ARGUMENT, "no type %d", (int)dtype);
-    return false;
+    return _gwt_fail(g, GWT_E_ARGUMENT, "no type %d", (int)dtype);
 }
 
 static bool _gwt_save_check_choices(gwt *g, const gwt_save_options *o)
@@ -7694,8 +7623,7 @@ static bool _gwt_compute_bytes(const gwt_array *a, gwt_dtype dtype, size_t *byte
     if (_gwt_mul4((uint64_t)_gwt_num_planes(a), (uint64_t)a->geo.height, (uint64_t)a->geo.width,
                   gwt_dtype_size(dtype), bytes))
         return true;
-    _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than memory can be: save it instead");
-    return false;
+    return _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than memory can be: save it instead");
 }
 
 static _gwt_buffer _gwt_buffer_of(const gwt_array *a, gwt_dtype dtype, void *data)
@@ -7729,11 +7657,9 @@ void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata) || !_gwt_compute_bytes(a, dtype, &bytes))
         return NULL;
-    if (o.buffer && o.size < bytes) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu", o.size,
-                  bytes);
-        return NULL;
-    }
+    if (o.buffer && o.size < bytes)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu",
+                              o.size, bytes);
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
     _gwt_buffer b = _gwt_buffer_of(a, dtype, o.buffer ? o.buffer : _gwt_malloc(a->g, bytes));
     if (b.data && _gwt_compute_run(a, &output, &b, 1, o.num_workers, o.progress)) return b.data;
@@ -7896,10 +7822,7 @@ static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
                               const gwt_save_options *o, _gwt_output *output)
 {
     *s = (_gwt_save){ .a = a, .o = *o, .writer = { .g = a->g, .path = path, .fd = -1 } };
-    if (!path || !*path) {
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
-        return false;
-    }
+    if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
     if (!_gwt_save_resolve(s)) return false;
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
     return _gwt_mutex_init(&s->writer.lock);
@@ -7936,12 +7859,10 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     if (!paths || !_gwt_check_many(arrays, n)) return false;
     gwt *g = arrays[0]->g;
-    if (n > 1 && (o.band_names || o.scales || o.offsets)) {
-        _gwt_fail(
+    if (n > 1 && (o.band_names || o.scales || o.offsets))
+        return _gwt_fail(
             g, GWT_E_ARGUMENT,
             "band_names, scales and offsets are those of each array: none can be given for all");
-        return false;
-    }
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < i; k++)
             if (paths[i] && paths[k] && !strcmp(paths[i], paths[k]))
@@ -8007,10 +7928,9 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
                         .data = b->workers[id].data };
     int code = b->fn(&block, b->user);
     if (code == 0) return true;
-    _gwt_fail(run->g, GWT_E_USER,
-              "the function called for block %lld (rows %lld.., columns %lld..) returned %d",
-              (long long)t, (long long)r->row, (long long)r->col, code);
-    return false;
+    return _gwt_fail(run->g, GWT_E_USER,
+                     "the function called for block %lld (rows %lld.., columns %lld..) returned %d",
+                     (long long)t, (long long)r->row, (long long)r->col, code);
 }
 
 int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
