@@ -104,7 +104,8 @@
 //   their turn. Your functions (map_blocks, parallel_for, apply) run on several workers at once and
 //   may call actions themselves: the nested work goes to the same workers. Actions of several
 //   sessions may nest, in one order: if one thread runs an action of A inside one of B and another
-//   does the reverse, both wait for ever.
+//   does the reverse, both wait for ever. And what runs for an action of B that was begun inside
+//   one of A can't go back to A when it is on another thread: that is an ARGUMENT error.
 //
 // NAMES
 //
@@ -737,6 +738,7 @@ GWT_API const char *gwt_compression_name(size_t index);
 #include <fcntl.h>
 #include <float.h>
 #include <limits.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -747,6 +749,9 @@ GWT_API const char *gwt_compression_name(size_t index);
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 #include <tiffio.h>
 
@@ -754,9 +759,11 @@ GWT_API const char *gwt_compression_name(size_t index);
 #error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
 #endif
 
-#ifdef __FAST_MATH__
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "gwt.h marks missing pixels with NaN: compile its implementation without -ffast-math"
 #endif
+
+_Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");
 
 #ifndef GWT_MALLOC
 #define GWT_MALLOC(size) malloc(size)
@@ -881,14 +888,39 @@ static bool _gwt_raw(gwt_dtype t, double v, uint64_t *raw)
     return true;
 }
 
+// ---- numbers as text: with a point, whatever the program's locale says
+
+static locale_t _gwt_locale_begin(locale_t *c)
+{
+    *c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return *c ? uselocale(*c) : (locale_t)0;
+}
+
+static void _gwt_locale_end(locale_t c, locale_t before)
+{
+    if (!c) return;
+    uselocale(before);
+    freelocale(c);
+}
+
+static double _gwt_strtod(const char *text, char **end)
+{
+    locale_t c, before = _gwt_locale_begin(&c);
+    double v = strtod(text, end);
+    _gwt_locale_end(c, before);
+    return v;
+}
+
 // Shortest text that reads back as the same double: "0.1", "30", "nan", "-inf".
 static const char *_gwt_format_double(char *to, size_t size, double v)
 {
     if (isnan(v)) return snprintf(to, size, "nan"), to;
+    locale_t c, before = _gwt_locale_begin(&c);
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(to, size, "%.*g", digits, v);
         if (strtod(to, NULL) == v) break;
     }
+    _gwt_locale_end(c, before);
     return to;
 }
 
@@ -998,7 +1030,6 @@ typedef struct _gwt_worker {
     struct _gwt_pool *pool;     // set at begin, then read by all
     int id;
     unsigned depth;             // of what it runs now; the worker's own
-    struct _gwt_worker *outer;  // what its thread is in another pool; the worker's own
     unsigned seed;              // for the choice of victims; the worker's own
     _gwt_thread thread;
     char apart[_GWT_CACHE_LINE];
@@ -1016,6 +1047,7 @@ typedef struct _gwt_pool {
     int num_workers;
     _gwt_worker *workers;
     _gwt_mutex turn;            // held by the thread that is worker 0
+    struct _gwt_stay *starter;  // that thread's stay; guarded by turn, read by what runs for it
     _gwt_mutex lock;            // guards the sleep itself
     _gwt_cond wake;
     atomic_uint epoch;          // goes up with every wake-up
@@ -1023,8 +1055,18 @@ typedef struct _gwt_pool {
     atomic_bool stop;
 } _gwt_pool;
 
-// The worker this thread is, if any. Sessions nest on a thread: see _gwt_pool_enter.
-static _Thread_local _gwt_worker *_gwt_self;
+// A thread's place in a pool. Sessions nest on a thread, so it may have several: the innermost is
+// what it is now.
+typedef struct _gwt_stay {
+    struct _gwt_stay *outer;
+    _gwt_worker *worker;
+    bool locked;                // it holds the pool's turn, and lets go of it when it leaves
+    bool own;                   // a thread of the pool: it came from nowhere else
+} _gwt_stay;
+
+static _Thread_local _gwt_stay *_gwt_stays;
+
+static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
 
 static bool _gwt_deque_push(_gwt_worker *w, _gwt_range r)
 {
@@ -1052,14 +1094,13 @@ static _gwt_range _gwt_deque_get(_gwt_worker *w, size_t at)
 static bool _gwt_deque_pop(_gwt_worker *w, unsigned depth, _gwt_range *r)
 {
     size_t b = atomic_load_explicit(&w->bottom, memory_order_relaxed) - 1;
+    // Looked at before it is taken away, even for a moment: a thief on its last look must see it.
+    if ((ptrdiff_t)(b - atomic_load(&w->top)) < 0) return false;
+    *r = _gwt_deque_get(w, b);
+    if (r->depth < depth) return false;
     atomic_store(&w->bottom, b);
     size_t t = atomic_load(&w->top);
     if ((ptrdiff_t)(b - t) < 0) {
-        atomic_store(&w->bottom, b + 1);
-        return false;
-    }
-    *r = _gwt_deque_get(w, b);
-    if (r->depth < depth) {
         atomic_store(&w->bottom, b + 1);
         return false;
     }
@@ -1070,15 +1111,18 @@ static bool _gwt_deque_pop(_gwt_worker *w, unsigned depth, _gwt_range *r)
     return won;
 }
 
-// Anyone: the oldest range, if it is deep enough.
+// Anyone: the oldest range, if it is deep enough. Tried again as long as others are quicker.
 static bool _gwt_deque_steal(_gwt_worker *victim, unsigned depth, _gwt_range *r)
 {
-    size_t t = atomic_load(&victim->top);
-    size_t b = atomic_load(&victim->bottom);
-    if ((ptrdiff_t)(b - t) <= 0) return false;
-    *r = _gwt_deque_get(victim, t);
-    if (r->depth < depth) return false;
-    return atomic_compare_exchange_strong(&victim->top, &t, t + 1);
+    for (;;) {
+        size_t t = atomic_load(&victim->top);
+        size_t b = atomic_load(&victim->bottom);
+        if ((ptrdiff_t)(b - t) <= 0) return false;
+        *r = _gwt_deque_get(victim, t);
+        if (r->depth >= depth && atomic_compare_exchange_strong(&victim->top, &t, t + 1))
+            return true;
+        if (r->depth < depth && atomic_load(&victim->top) == t) return false;
+    }
 }
 
 static bool _gwt_pool_take(_gwt_worker *w, unsigned depth, _gwt_range *r)
@@ -1152,8 +1196,10 @@ static bool _gwt_loop_done(void *arg) { return atomic_load(&((_gwt_loop *)arg)->
 
 static _gwt_thread_result _gwt_pool_thread(void *arg)
 {
-    _gwt_self = arg;
-    _gwt_pool_wait(_gwt_self, 0, _gwt_pool_stopped, &_gwt_self->pool->stop);
+    _gwt_worker *w = arg;
+    _gwt_stay stay = { .worker = w, .own = true };
+    _gwt_stays = &stay;
+    _gwt_pool_wait(w, 0, _gwt_pool_stopped, &w->pool->stop);
     return _GWT_THREAD_DONE;
 }
 
@@ -1167,30 +1213,37 @@ static void _gwt_pool_for(_gwt_worker *w, size_t n, gwt_loop_fn *fn, void *user)
     _gwt_pool_wait(w, loop.depth, _gwt_loop_done, &loop);
 }
 
-// What to undo when leaving a pool.
-typedef struct _gwt_stay { _gwt_worker *before; bool locked; } _gwt_stay;
-
-// Become a worker of the pool: one this thread already is, here or further out in the nest of
-// sessions whose actions it runs, else worker 0 once that is free.
-static _gwt_stay _gwt_pool_enter(_gwt_pool *p)
+// Whether an action of the pool waits for what this thread does, on this thread or, where a pool's
+// own thread works for an action of another thread, on that one.
+static bool _gwt_pool_waits(const _gwt_pool *p)
 {
-    _gwt_stay stay = { _gwt_self, false };
-    _gwt_worker *w = _gwt_self;
-    while (w && w->pool != p) w = w->outer;
-    if (!w) {
-        _gwt_lock(&p->turn);
-        stay.locked = true;
-        w = &p->workers[0];
-        w->outer = stay.before;
-    }
-    _gwt_self = w;
-    return stay;
+    const _gwt_stay *s = _gwt_stays;
+    while (s && s->worker->pool != p) s = s->own ? s->worker->pool->starter : s->outer;
+    return s != NULL;
 }
 
-static void _gwt_pool_leave(_gwt_pool *p, _gwt_stay stay)
+// Become a worker of the pool: one this thread already is, here or further out in the nest of
+// sessions whose actions it runs, else worker 0 once that is free. False when that can never be.
+static bool _gwt_pool_enter(_gwt_pool *p, _gwt_stay *stay)
 {
-    _gwt_self = stay.before;
-    if (stay.locked) _gwt_unlock(&p->turn);
+    *stay = (_gwt_stay){ .outer = _gwt_stays };
+    for (const _gwt_stay *s = _gwt_stays; s && !stay->worker; s = s->outer)
+        if (s->worker->pool == p) stay->worker = s->worker;
+    if (!stay->worker) {
+        if (_gwt_pool_waits(p)) return false;
+        _gwt_lock(&p->turn);
+        stay->locked = true;
+        stay->worker = &p->workers[0];
+        p->starter = stay;
+    }
+    _gwt_stays = stay;
+    return true;
+}
+
+static void _gwt_pool_leave(_gwt_stay *stay)
+{
+    _gwt_stays = stay->outer;
+    if (stay->locked) _gwt_unlock(&stay->worker->pool->turn);
 }
 
 static void _gwt_pool_stop(_gwt_pool *p, int started)
@@ -1241,6 +1294,7 @@ struct gwt {
     _gwt_block_of_memory *memory;
     struct _gwt_source *sources;
     atomic_int code;            // the first error's; read without the lock by running loops
+    atomic_uint failures;       // all there ever were, cleared or not; likewise
     int line;                   // of this file, where it was found
     char message[2048];
 };
@@ -1264,6 +1318,7 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
         g->line = line;
         atomic_store(&g->code, code);
     }
+    atomic_fetch_add(&g->failures, 1);
     _gwt_unlock(&g->lock);
 }
 
@@ -1288,6 +1343,31 @@ void gwt_fail(gwt *g, gwt_code code, const char *format, ...)
 }
 
 static bool _gwt_failed(gwt *g) { return !g || atomic_load(&g->code) != GWT_OK; }
+
+// An action under way: planning, running, finishing. It is over before its end as soon as anything
+// in the session fails, and stays over if that error is cleared meanwhile.
+typedef struct _gwt_action {
+    gwt *g;
+    unsigned since;             // failures there had been when it began
+    _gwt_stay stay;
+} _gwt_action;
+
+static bool _gwt_action_begin(_gwt_action *action, gwt *g)
+{
+    *action = (_gwt_action){ .g = g, .since = atomic_load(&g->failures) };
+    if (_gwt_failed(g)) return false;
+    if (_gwt_pool_enter(&g->pool, &action->stay)) return true;
+    return _gwt_fail(g, GWT_E_ARGUMENT,
+                     "an action of this session waits for one of another session that runs on "
+                     "several workers: none can be run inside that");
+}
+
+static void _gwt_action_end(_gwt_action *action) { _gwt_pool_leave(&action->stay); }
+
+static bool _gwt_over(const _gwt_action *action)
+{
+    return atomic_load(&action->g->failures) != action->since;
+}
 
 static void *_gwt_malloc(gwt *g, size_t size)
 {
@@ -1687,7 +1767,7 @@ static const char *_gwt_tag_text(gwt *g, TIFF *tif, uint32_t tag)
     return text ? _gwt_keep_bytes(g, text, n) : NULL;
 }
 
-static void _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
+static bool _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
 {
     uint32_t ns, nt, nm;
     double *t = s->geo.t;
@@ -1702,21 +1782,21 @@ static void _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
     } else if (m && nm >= 8) {
         memcpy(t, (double[6]){ m[0], m[1], m[3], m[4], m[5], m[7] }, 6 * sizeof *t);
     } else {
-        return;
+        return true;
     }
     if (s->geo.point) {
         t[2] -= (t[0] + t[1]) * 0.5;
         t[5] -= (t[3] + t[4]) * 0.5;
     }
     s->geo.has_transform = true;
-    for (int i = 0; i < 6; i++) {
-        if (isfinite(t[i]) && fabs(t[i]) < 1e100) continue;
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: its georeference is no place: %g", s->path, t[i]);
-        return;
-    }
+    for (int i = 0; i < 6; i++)
+        if (!isfinite(t[i]) || fabs(t[i]) > 1e100)
+            return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its georeference is no place: %g", s->path,
+                             t[i]);
+    return true;
 }
 
-static void _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
+static bool _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
 {
     _gwt_geo *geo = &s->geo;
     const void *keys = _gwt_tag(tif, _GWT_TAG_GEO_KEYS, TIFF_SHORT, &geo->num_keys);
@@ -1726,12 +1806,9 @@ static void _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
     geo->keys = (void *)_gwt_keep_bytes(s->g, keys, geo->num_keys * sizeof(uint16_t));
     geo->doubles = (void *)_gwt_keep_bytes(s->g, doubles, geo->num_doubles * sizeof(double));
     geo->ascii = _gwt_keep_bytes(s->g, ascii, geo->num_ascii);
-    if (!geo->keys || !geo->doubles || !geo->ascii) {
-        geo->num_keys = geo->num_doubles = geo->num_ascii = 0;
-        return;
-    }
+    if (!geo->keys || !geo->doubles || !geo->ascii) return false;
     if (geo->num_keys) _gwt_geo_read_keys(geo);
-    _gwt_source_read_transform(s, tif);
+    return _gwt_source_read_transform(s, tif);
 }
 
 // "<Item name="SCALE" sample="0" role="scale">": the value of an attribute into `to`.
@@ -1837,7 +1914,7 @@ static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *h
     char *stop;
     long band = strtol(sample, &stop, 10);
     if (*stop || band < 0 || band >= s->bands) return;
-    double value = strtod(text, &stop);
+    double value = _gwt_strtod(text, &stop);
     bool number = stop != text;
     if (!strcmp(role, "description") && *text) s->names[band] = text, s->has_names = true;
     else if (!strcmp(role, "scale") && number) s->scales[band] = value, s->has_scales = true;
@@ -1846,7 +1923,7 @@ static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *h
 
 // GDAL_METADATA: a flat list of <Item ...>text</Item>, of which GDAL defines the roles scale,
 // offset and description of a sample; items of other domains are not ours.
-static void _gwt_source_read_metadata(_gwt_source *s, const char *xml)
+static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
 {
     int64_t items = 0;
     for (const char *p = xml; (p = strstr(p, "<Item")); p++) items++;
@@ -1854,19 +1931,20 @@ static void _gwt_source_read_metadata(_gwt_source *s, const char *xml)
     for (const char *p = xml; s->tags && (p = strstr(p, "<Item"));) {
         const char *head_end = strchr(p, '>');
         const char *end = head_end ? strchr(head_end, '<') : NULL;
-        if (!end) return;
+        if (!end) break;
         if (head_end[-1] != '/' && !strncmp(end, "</Item>", 7))
             _gwt_source_add_item(s, p + 5, head_end,
                                  _gwt_xml_text(s->g, head_end + 1, end));
         p = end;
     }
+    return s->tags != NULL;
 }
 
 // A number as GDAL writes it: also "nan", "-nan", "inf".
 static bool _gwt_parse_number(const char *text, double *value)
 {
     char *end;
-    *value = strtod(text, &end);
+    *value = _gwt_strtod(text, &end);
     while (*end == ' ' || *end == '\n') end++;
     return end != text && *end == 0;
 }
@@ -1882,9 +1960,8 @@ static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
     const char *nodata = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_NODATA);
     if (nodata) s->nodata.set = _gwt_parse_number(nodata, &s->nodata.value);
     const char *xml = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_METADATA);
-    if (xml) _gwt_source_read_metadata(s, xml);
-    _gwt_source_read_geo(s, tif);
-    return !_gwt_failed(s->g);
+    if (xml && !_gwt_source_read_metadata(s, xml)) return false;
+    return _gwt_source_read_geo(s, tif);
 }
 
 // ---- layout
@@ -1918,20 +1995,18 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
     s->planar = planar == PLANARCONFIG_SEPARATE && spp > 1;
     const char *codec = _gwt_codec_name(s->compression);
     if (s->dtype == GWT_DTYPE_NONE || spp == 0)
-        _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+        return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                   "%s: samples of %d bits in format %d are not supported (8, 16, 32, 64 bits "
                   "of unsigned or signed integers, 32 or 64 of floating point are)",
                   s->path, bits, format);
-    else if (!TIFFIsCODECConfigured(s->compression))
-        _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+    if (!TIFFIsCODECConfigured(s->compression))
+        return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                   "%s: compression %d%s%s is not in this machine's libtiff", s->path,
                   s->compression, codec ? ", " : "", codec ? codec : "");
-    else if (photometric == PHOTOMETRIC_YCBCR && s->compression != COMPRESSION_JPEG)
-        _gwt_fail(s->g, GWT_E_UNSUPPORTED, "%s: YCbCr pixels that are not JPEG are not supported",
-                  s->path);
-    else
-        return true;
-    return false;
+    if (photometric == PHOTOMETRIC_YCBCR && s->compression != COMPRESSION_JPEG)
+        return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+                         "%s: YCbCr pixels that are not JPEG are not supported", s->path);
+    return true;
 }
 
 // Sizes from the file are believed only after they were held against its length.
@@ -1966,10 +2041,9 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
                          "%s: %lld x %lld blocks are more than a file of %llu bytes can hold",
                          s->path, (long long)s->across, (long long)s->down,
                          (unsigned long long)s->length);
-    // A block may be larger than the image, but not by far; and 2 GiB is as much as GDAL takes.
+    // A block may be larger than the image, but not by far.
     double image = (double)w * h * (double)s->step * (double)gwt_dtype_size(s->dtype);
     if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)
-        || s->tile_bytes > INT32_MAX
         || (s->tile_bytes > (64u << 20) && (double)s->tile_bytes > 4 * image))
         return _gwt_fail(s->g, GWT_E_FORMAT,
                          "%s: blocks of %u x %u are too large for an image of %u x %u", s->path, tw,
@@ -2087,17 +2161,15 @@ static bool _gwt_source_check_entry(const _gwt_source *s, uint64_t tag, uint64_t
     size_t size = type < sizeof sizes ? sizes[type] : 0;
     if (!_gwt_mul_size(count, size, &bytes)) bytes = UINT64_MAX;
     if (bytes > word && (value > s->length || bytes > s->length - value))
-        _gwt_fail(s->g, GWT_E_FORMAT,
+        return _gwt_fail(s->g, GWT_E_FORMAT,
                   "%s: truncated or broken: the values of tag %llu are said to lie at byte %llu of "
                   "a file of %llu",
                   s->path, (unsigned long long)tag, (unsigned long long)value,
                   (unsigned long long)s->length);
-    else if (lists_blocks && count < (uint64_t)s->num_tiles)
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld blocks",
+    if (lists_blocks && count < (uint64_t)s->num_tiles)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld blocks",
                   s->path, (unsigned long long)count, (long long)s->num_tiles);
-    else
-        return true;
-    return false;
+    return true;
 }
 
 // TIFF 6.0, section 2, and BigTIFF's larger fields.
@@ -2135,7 +2207,11 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
     s->bigtiff = TIFFIsBigTIFF(tif) != 0;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     s->overviews = _gwt_source_count_overviews(tif) + subifds;
-    return _gwt_source_cut_run(s);
+    if (!_gwt_source_cut_run(s)) return false;
+    if (s->tile_bytes <= INT32_MAX) return true;
+    return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+                     "%s: blocks of %lld x %lld pixels are more than 2 GiB each", s->path,
+                     (long long)s->tile_h, (long long)s->tile_w);
 }
 
 static void _gwt_source_close(_gwt_source *s)
@@ -2541,15 +2617,19 @@ static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
     _gwt_unlock(&c->stripes[stripe].lock);
 }
 
+// False, and an error, when it could not be loaded, by whomever.
 static bool _gwt_cache_wait(_gwt_cache *c, _gwt_tile *t)
 {
-    size_t stripe = _gwt_tile_stripe(t->source, t->index);
+    char where[128];
+    const _gwt_source *s = t->source;
+    size_t stripe = _gwt_tile_stripe(s, t->index);
     _gwt_lock(&c->stripes[stripe].lock);
     while (t->state == _GWT_LOADING)
         _gwt_cond_wait(&c->stripes[stripe].ready, &c->stripes[stripe].lock);
     bool good = t->state == _GWT_READY;
     _gwt_unlock(&c->stripes[stripe].lock);
-    return good;
+    return good || _gwt_fail(s->g, GWT_E_IO, "%s: %s could not be read", s->path,
+                             _gwt_source_tile_text(s, t->index, where, sizeof where));
 }
 
 // One piece is done with the tile.
@@ -3040,11 +3120,16 @@ size_t gwt_sort_by_date(const char **paths, size_t n)
 
 // ---- re-arranging
 
+static bool _gwt_check_session(const gwt_array *a, const gwt_array *b)
+{
+    if (a->g == b->g) return true;
+    return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions do not go together");
+}
+
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
-    if (a->g != b->g)
-        return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions do not go together");
+    if (!_gwt_check_session(a, b)) return false;
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
     return _gwt_fail(a->g, GWT_E_GRID, "the grids differ: %s is %s; %s is %s",
                      a->info.num_files ? a->info.filenames[0] : "one",
@@ -3094,14 +3179,17 @@ gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names)
 {
     char there[512];
     if (!a || _gwt_failed(a->g)) return NULL;
-    int64_t n = _gwt_count_strings(names);
+    int64_t n = _gwt_count_strings(names), found = 0;
+    if (n == 0) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no band names given to select");
     int64_t *bands = _gwt_calloc(a->g, (size_t)n, sizeof *bands);
-    if (n == 0) _gwt_fail(a->g, GWT_E_ARGUMENT, "no band names given to select");
-    for (int64_t i = 0; bands && i < n; i++)
-        if ((bands[i] = _gwt_find_label(a->info.band_names, a->info.shape[1], names[i])) < 0)
-            _gwt_fail(a->g, GWT_E_ARGUMENT, "no band \"%s\": there are %s", names[i],
-                      _gwt_join_names(there, sizeof there, a->info.band_names, a->info.shape[1]));
-    gwt_array *r = _gwt_failed(a->g) ? NULL : _gwt_array_bands(a, bands, n);
+    for (; bands && found < n; found++) {
+        bands[found] = _gwt_find_label(a->info.band_names, a->info.shape[1], names[found]);
+        if (bands[found] < 0) break;
+    }
+    if (bands && found < n)
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "no band \"%s\": there are %s", names[found],
+                  _gwt_join_names(there, sizeof there, a->info.band_names, a->info.shape[1]));
+    gwt_array *r = found == n ? _gwt_array_bands(a, bands, n) : NULL;
     GWT_FREE(bands);
     return r;
 }
@@ -3111,7 +3199,7 @@ gwt_array *gwt_sel_times(gwt_array *a, const char *const *names)
     char there[512];
     if (!a || _gwt_failed(a->g)) return NULL;
     int64_t n = _gwt_count_strings(names), all = a->info.shape[0], bands = a->info.shape[1];
-    if (n == 0) _gwt_fail(a->g, GWT_E_ARGUMENT, "no time names given to select");
+    if (n == 0) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no time names given to select");
     gwt_array *r = _gwt_array_new(a->g, a, n, bands);
     const char **kept = _gwt_keep(a->g, (size_t)n + 1, sizeof *kept);
     for (int64_t i = 0; r && kept && i < n; i++) {
@@ -3157,15 +3245,15 @@ static bool _gwt_stack_check(gwt_array *const *arrays, size_t n, gwt_dim dim)
             return _gwt_fail(a->g, GWT_E_ARGUMENT, "a number can't be stacked: it has no grid");
         int other = dim == GWT_TIME ? 1 : 0;
         if (a->info.shape[other] != first->info.shape[other])
-            _gwt_fail(a->g, GWT_E_GRID, "can't stack along %s: %s has %lld %s, %s has %lld",
+            return _gwt_fail(a->g, GWT_E_GRID, "can't stack along %s: %s has %lld %s, %s has %lld",
                       dim == GWT_TIME ? "time" : "band", first->info.filenames[0],
                       (long long)first->info.shape[other], other ? "bands" : "time steps",
                       a->info.filenames[0], (long long)a->info.shape[other]);
-        else if (a->info.dtype != first->info.dtype)
-            _gwt_fail(a->g, GWT_E_ARGUMENT, "can't stack %s (%s) and %s (%s): cast one first",
-                      first->info.filenames[0], gwt_dtype_name(first->info.dtype),
-                      a->info.filenames[0], gwt_dtype_name(a->info.dtype));
-        if (_gwt_failed(a->g)) return false;
+        if (a->info.dtype != first->info.dtype)
+            return _gwt_fail(a->g, GWT_E_ARGUMENT,
+                             "can't stack %s (%s) and %s (%s): cast one first",
+                             first->info.filenames[0], gwt_dtype_name(first->info.dtype),
+                             a->info.filenames[0], gwt_dtype_name(a->info.dtype));
     }
     return true;
 }
@@ -3292,6 +3380,13 @@ static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n, con
     return r;
 }
 
+// Rounded and saturated to a type; float64 holds everything.
+static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dtype)
+{
+    _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
+    return dtype == GWT_FLOAT64 ? n : _gwt_node_with(g, cast, &n, 1);
+}
+
 // The value of a plain number; NULL for anything else.
 static const double *_gwt_number_of(const gwt_array *a)
 {
@@ -3303,7 +3398,7 @@ static const double *_gwt_number_of(const gwt_array *a)
 static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int n)
 {
     gwt_dtype type = GWT_DTYPE_NONE;
-    bool one = true;
+    bool one = true, exact = true;      // exact: numbers are what float32 makes of them
     if (!r) return NULL;
     for (int i = 0; i < n; i++) {
         if (arg[i]->number) continue;
@@ -3315,9 +3410,12 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
         const double *value = _gwt_number_of(arg[i]);
         if (!arg[i]->number || (value && isnan(*value) && r->info.nodata.set)) continue;
         if (!value || !_gwt_dtype_holds(type, *value)) one = false;
+        else exact &= (double)(float)*value == *value;
     }
     if (one && type) r->info.dtype = type;
     else r->info.nodata = (gwt_optional){ 0 };
+    for (int64_t i = 0; r->info.dtype == GWT_FLOAT32 && !exact && i < _gwt_num_planes(r); i++)
+        r->planes[i] = _gwt_node_cast(r->g, r->planes[i], GWT_FLOAT32);
     return r;
 }
 
@@ -3404,13 +3502,6 @@ gwt_array *gwt_or(gwt_array *a, gwt_array *b)
 }
 gwt_array *gwt_not(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_NOT, a)); }
 
-// Rounded and saturated to a type; float64 holds everything.
-static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dtype)
-{
-    _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
-    return dtype == GWT_FLOAT64 ? n : _gwt_node_with(g, cast, &n, 1);
-}
-
 // Results that may leave the type they keep: -128 of int8 has no opposite there.
 static gwt_array *_gwt_array_saturated(gwt_array *r)
 {
@@ -3453,6 +3544,7 @@ gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
     if (!(lo <= hi))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
+    if (a->info.dtype == GWT_FLOAT32) lo = (float)lo, hi = (float)hi;
     gwt_array *r = _gwt_array_apply(_GWT_OP_CLIP, &a, 1, (double[]){ lo, hi });
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
     return _gwt_array_finish(holds ? _gwt_array_keep_type(r, &a, 1) : r);
@@ -3647,16 +3739,16 @@ static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
     if (o->window == 0) o->window = 3;
     if (o->stat == GWT_MEDIAN) o->stat = GWT_PERCENTILE, o->percentile = 50;
     if (o->window < 1 || o->window > 1023 || o->window % 2 == 0)
-        _gwt_fail(g, GWT_E_ARGUMENT, "window = %d: a moving window is odd, 1 to 1023 pixels",
+        return _gwt_fail(g, GWT_E_ARGUMENT, "window = %d: a moving window is odd, 1 to 1023 pixels",
                   o->window);
-    else if (o->stat < GWT_MEAN || o->stat > GWT_COUNT)
-        _gwt_fail(g, GWT_E_ARGUMENT,
+    if (o->stat < GWT_MEAN || o->stat > GWT_COUNT)
+        return _gwt_fail(g, GWT_E_ARGUMENT,
                   "no moving statistic %d: there are mean, sum, min, max, std, var, "
                   "median, percentile, count",
                   (int)o->stat);
-    else if (o->stat == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
-        _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
-    return !_gwt_failed(g);
+    if (o->stat == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
+        return _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
+    return true;
 }
 
 gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
@@ -3808,7 +3900,7 @@ static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
 gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
     double scale[2], origin[2];
-    if (!a || !like || _gwt_failed(a->g)) return NULL;
+    if (!a || !like || _gwt_failed(a->g) || !_gwt_check_session(a, like)) return NULL;
     _gwt_geo geo = like->geo;
     if (method < GWT_NEAREST || method > GWT_AVERAGE)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
@@ -3948,7 +4040,7 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
                                                            NULL });
         done[t] = gwt_reduce(gwt_stack(steps, n, GWT_TIME), GWT_TIME, overlap);
     }
-    gwt_array *r = done && !_gwt_failed(first->g)
+    gwt_array *r = done
                      ? times == 1 ? done[0] : gwt_stack(done, (size_t)times, GWT_TIME)
                      : NULL;
     GWT_FREE(steps);
@@ -4145,17 +4237,17 @@ gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = a;
-    for (size_t i = 0; i < n && !_gwt_failed(a->g); i++) {
+    for (size_t i = 0; r && i < n; i++) {
         if (isnan(from[i]))
-            _gwt_fail(a->g, GWT_E_ARGUMENT, "can't replace NaN: it is what missing pixels are");
-        else if (!_gwt_dtype_holds(a->info.dtype, to[i]))
-            _gwt_fail(a->g, GWT_E_ARGUMENT, "can't replace %g by %g: not a value of %s", from[i],
-                      to[i], gwt_dtype_name(a->info.dtype));
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                                  "can't replace NaN: it is what missing pixels are");
+        if (!_gwt_dtype_holds(a->info.dtype, to[i]))
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "can't replace %g by %g: not a value of %s",
+                                  from[i], to[i], gwt_dtype_name(a->info.dtype));
         // Compared with what was there, so that nothing chains.
         r = gwt_where(gwt_eq(a, gwt_number(a->g, from[i])), gwt_number(a->g, to[i]), r);
     }
-    if (!r || _gwt_failed(a->g)) return NULL;
-    if (r == a) return a;
+    if (!r || r == a) return r;
     r->info.dtype = a->info.dtype;
     r->info.nodata = a->info.nodata;
     return _gwt_array_finish(r);
@@ -4673,7 +4765,7 @@ static gwt_array *_gwt_parse_primary(_gwt_parser *p)
     }
     if (_gwt_is_digit(*where) || (*where == '.' && _gwt_is_digit(where[1]))) {
         char *end;
-        double value = strtod(where, &end);
+        double value = _gwt_strtod(where, &end);
         p->at = end;
         if (_gwt_is_letter(*end)) return _gwt_parse_fail(p, end, "a number goes on with a letter");
         return gwt_number(p->g, value);
@@ -4910,6 +5002,7 @@ typedef struct _gwt_view_plan {
 
 typedef struct _gwt_plan {
     gwt *g;
+    const _gwt_action *action;
     _gwt_stage *stages;         // the last one is the output's
     int num_stages, room_stages;
     _gwt_view_plan *views;
@@ -5052,11 +5145,12 @@ static bool _gwt_key_equal(const _gwt_value *v, const _gwt_value *w, const int *
 
 static size_t _gwt_key_slot(const _gwt_planner *p, const _gwt_value *v)
 {
-    const int *args = p->operands + v->first;
+    const int *args = v->num_args ? p->operands + v->first : NULL;
     size_t i = _gwt_key_hash(v, args) & (p->key_slots - 1);
     for (; p->by_key[i] >= 0; i = (i + 1) & (p->key_slots - 1)) {
         const _gwt_value *w = &p->values[p->by_key[i]];
-        if (_gwt_key_equal(w, v, p->operands + w->first, args)) break;
+        const int *args_w = w->num_args ? p->operands + w->first : NULL;
+        if (_gwt_key_equal(w, v, args_w, args)) break;
     }
     return i;
 }
@@ -5151,7 +5245,7 @@ static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n, int frame)
         _gwt_plan_operand(p, _gwt_takes_number(n, i) ? _gwt_plan_const(p, arg->imm[0])
                                                      : _gwt_plan_seen(p, arg, f)->value);
     }
-    if (_gwt_failed(p->g)) return;
+    if (_gwt_over(p->plan->action)) return;
     size_t key = _gwt_key_slot(p, &v);
     int value = p->by_key[key];
     if (value >= 0) {
@@ -5192,15 +5286,15 @@ static int _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root, int frame)
     int depth = 0, room = 0;
     if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) return 0;
     stack[depth++] = (_gwt_visit){ root, frame };
-    while (depth > 0 && !_gwt_failed(p->g) && _gwt_plan_room(p)) {
+    while (depth > 0 && !_gwt_over(p->plan->action) && _gwt_plan_room(p)) {
         _gwt_visit v = stack[depth - 1];
         bool seen = _gwt_plan_seen(p, v.node, v.frame)->node != NULL;
         if (!seen && _gwt_plan_push(p, &v, &stack, &depth, &room)) continue;
         depth--;
-        if (!seen && !_gwt_failed(p->g)) _gwt_plan_node(p, v.node, v.frame);
+        if (!seen && !_gwt_over(p->plan->action)) _gwt_plan_node(p, v.node, v.frame);
     }
     GWT_FREE(stack);
-    return _gwt_failed(p->g) ? 0 : _gwt_plan_seen(p, root, frame)->value;
+    return _gwt_over(p->plan->action) ? 0 : _gwt_plan_seen(p, root, frame)->value;
 }
 
 // ---- sources
@@ -5299,7 +5393,7 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
     const _gwt_node *root = to->planes[plane];
     int frame = 0;
     if (!root) _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: the graph is not complete");
-    if (_gwt_failed(p->g)) return;
+    if (_gwt_over(p->plan->action)) return;
     root = _gwt_plan_resolve(p, root, &frame);
     if (_gwt_plan_copies(p, to, root, frame)) {
         _gwt_instr load = { .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane,
@@ -5351,7 +5445,7 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
                   _GWT_PLAN_DEPTH);
     for (int i = 0; i < n; i++)
         for (int k = 0; k < outputs[i].num_planes; k++, planes++) _gwt_plan_plane(&p, i, k);
-    if (!_gwt_failed(p.g)) _gwt_plan_registers(&p);
+    if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
     plan->depth--;
     GWT_FREE(p.values);
     GWT_FREE(p.operands);
@@ -5394,7 +5488,7 @@ static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stag
             _gwt_output_of(step->args, step->num_args, GWT_FLOAT64, (gwt_optional){ 0 });
         input = _gwt_plan_program(plan, &o, 1, step->in_width, step->in_height);
     }
-    if (_gwt_failed(plan->g)) return false;
+    if (_gwt_over(plan->action)) return false;
     *stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step,
                                                      .input = input,
                                                      .num_planes = step->num_planes,
@@ -5476,11 +5570,13 @@ static void _gwt_plan_free(_gwt_plan *plan)
 }
 
 // For n outputs on the grid of `a`.
-static bool _gwt_plan_make(_gwt_plan *plan, const gwt_array *a, const _gwt_output *outputs, int n)
+static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt_array *a,
+                           const _gwt_output *outputs, int n)
 {
-    *plan = (_gwt_plan){ .g = a->g, .width = a->geo.width, .height = a->geo.height };
+    *plan = (_gwt_plan){ .g = a->g, .action = action, .width = a->geo.width,
+                         .height = a->geo.height };
     _gwt_plan_program(plan, outputs, n, plan->width, plan->height);
-    if (!_gwt_failed(a->g)) {
+    if (!_gwt_over(action)) {
         _gwt_plan_reach(plan);
         return true;
     }
@@ -6545,8 +6641,10 @@ typedef struct _gwt_blob { char *data; size_t bytes, room; bool there; } _gwt_bl
 
 typedef struct _gwt_writer {
     gwt *g;
+    const _gwt_action *action;  // once it is over no tile is written any more
     const char *path;           // of the output
     char *part;                 // PATH.part
+    mode_t mode;                // of the file that is replaced; 0: there is none
     int fd;
     uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
     int64_t num_tiles;
@@ -6555,7 +6653,6 @@ typedef struct _gwt_writer {
     uint64_t pushed;            // of what the system was asked to write to the disk; likewise
     _gwt_mutex lock;            // guards what follows
     bool writing;               // somebody is
-    bool broken;                // a tile could not be written: none after it is
     _gwt_blob *ring;            // tile k waits in ring[k % window]
     int64_t window;
     _gwt_blob *spare;           // buffers whose tiles are written
@@ -6614,7 +6711,8 @@ static int _gwt_writer_create(const _gwt_writer *w)
         bool fresh = fd >= 0;
         if (!fresh && errno != EEXIST) return -1;
         if (!fresh) fd = open(w->part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+        // File systems without locks tell nothing; that is not to say that somebody holds one.
+        bool locked = fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
         if (fresh && locked) return fd;
         if (fd >= 0) close(fd);
         if (fd >= 0 && !locked) return errno = EBUSY, -1;
@@ -6667,37 +6765,29 @@ static void _gwt_writer_end(_gwt_writer *w)
     _gwt_mutex_destroy(&w->lock);
 }
 
-// Hand in tile k; the sink's buffer goes with it and a used one comes back in its place. False
-// when the file is broken.
-static bool _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
+// Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
+static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
 {
     _gwt_lock(&w->lock);
     w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, true };
     _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
     sink->data = back.data, sink->room = back.room, sink->used = 0;
-    if (w->writing || w->broken) {
-        bool good = !w->broken;
-        _gwt_unlock(&w->lock);
-        return good;
-    }
-    w->writing = true;
+    bool mine = !w->writing;
+    if (mine) w->writing = true;
     int64_t head = atomic_load(&w->head);
-    while (!w->broken && head < w->num_tiles && w->ring[head % w->window].there) {
+    while (mine && head < w->num_tiles && w->ring[head % w->window].there) {
         _gwt_blob blob = w->ring[head % w->window];
         _gwt_unlock(&w->lock);
-        bool good = !_gwt_failed(w->g) && _gwt_writer_append(w, head, &blob);
+        bool good = !_gwt_over(w->action) && _gwt_writer_append(w, head, &blob);
         _gwt_lock(&w->lock);
-        w->broken |= !good;
+        if (!good) break;
         w->ring[head % w->window] = (_gwt_blob){ 0 };
         w->spare[w->num_spare++] = blob;
-        if (good) atomic_store(&w->head, ++head);
-        else break;
+        atomic_store(&w->head, ++head);
     }
-    w->writing = false;
-    bool good = !w->broken;
+    if (mine) w->writing = false;
     _gwt_unlock(&w->lock);
-    _gwt_pool_notify(&w->g->pool);
-    return good;
+    if (mine) _gwt_pool_notify(&w->g->pool);
 }
 
 // ---- directory
@@ -7017,8 +7107,9 @@ static void _gwt_sync_directory(const char *path)
 static bool _gwt_save_rename(_gwt_writer *w)
 {
     const char *failed = NULL;
-    if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
-    else if (fsync(w->fd)) failed = "synced";
+    if (w->mode) fchmod(w->fd, w->mode);
+    if (fsync(w->fd)) failed = "synced";
+    else if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
     else if (rename(w->part, w->path)) failed = "renamed";
     if (failed)
         return _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed, strerror(errno));
@@ -7034,7 +7125,7 @@ static bool _gwt_save_finish(_gwt_save *s)
     _gwt_metadata_text(&metadata, s->a, &s->o);
     uint64_t *offsets = _gwt_save_listed(s, s->writer.offsets),
              *counts = _gwt_save_listed(s, s->writer.counts);
-    bool good = offsets && counts && !_gwt_failed(s->writer.g)
+    bool good = offsets && counts && !_gwt_over(s->writer.action)
              && _gwt_save_directory(s, &metadata, offsets, counts) && _gwt_save_rename(&s->writer);
     GWT_FREE(metadata.data);
     GWT_FREE(offsets);
@@ -7092,14 +7183,15 @@ static bool _gwt_format_predictor(gwt *g, _gwt_format *f, int predictor)
             || f->compression == COMPRESSION_ZSTD || f->compression == COMPRESSION_LZMA;
     f->predictor = predictor ? (uint16_t)predictor : 1;
     if (predictor < 0 || predictor > 3)
-        _gwt_fail(g, GWT_E_ARGUMENT, "no predictor %d: 1 is none, 2 horizontal, 3 floating point",
-                  predictor);
-    else if (predictor > 1 && !can)
-        _gwt_fail(g, GWT_E_ARGUMENT, "a predictor needs compression lzw, deflate, zstd or lzma");
-    else if (predictor == 3 && _gwt_dtype_integer(f->dtype))
-        _gwt_fail(g, GWT_E_ARGUMENT, "predictor 3 is for floating point, not %s",
+        return _gwt_fail(g, GWT_E_ARGUMENT,
+                         "no predictor %d: 1 is none, 2 horizontal, 3 floating point", predictor);
+    if (predictor > 1 && !can)
+        return _gwt_fail(g, GWT_E_ARGUMENT,
+                         "a predictor needs compression lzw, deflate, zstd or lzma");
+    if (predictor == 3 && _gwt_dtype_integer(f->dtype))
+        return _gwt_fail(g, GWT_E_ARGUMENT, "predictor 3 is for floating point, not %s",
                   gwt_dtype_name(f->dtype));
-    return !_gwt_failed(g);
+    return true;
 }
 
 // Tiles of 256, or the smallest multiple of 16 that holds an image smaller than that.
@@ -7150,26 +7242,28 @@ static bool _gwt_check_dtype(gwt *g, gwt_dtype dtype)
 static bool _gwt_save_check_choices(gwt *g, const gwt_save_options *o)
 {
     if (o->interleave < GWT_INTERLEAVE_DEFAULT || o->interleave > GWT_PLANAR)
-        _gwt_fail(g, GWT_E_ARGUMENT, "no interleave %d: there are pixel and planar",
+        return _gwt_fail(g, GWT_E_ARGUMENT, "no interleave %d: there are pixel and planar",
                   (int)o->interleave);
-    else if (o->bigtiff < GWT_BIGTIFF_AUTO || o->bigtiff > GWT_BIGTIFF_NO)
-        _gwt_fail(g, GWT_E_ARGUMENT, "no bigtiff %d: there are auto, yes and no", (int)o->bigtiff);
-    return !_gwt_failed(g);
+    if (o->bigtiff < GWT_BIGTIFF_AUTO || o->bigtiff > GWT_BIGTIFF_NO)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "no bigtiff %d: there are auto, yes and no",
+                         (int)o->bigtiff);
+    return true;
 }
 
 static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_options *o)
 {
     int64_t names = _gwt_count_strings(o->band_names), bands = a->info.shape[1];
     if (o->band_names && names != bands)
-        _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands", (long long)names,
+        return _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands", (long long)names,
                   (long long)bands);
     for (int64_t i = 0; o->tags && o->tags[i]; i++)
         if (!strchr(o->tags[i], '='))
-            _gwt_fail(g, GWT_E_ARGUMENT, "the tag \"%s\" is not of the form KEY=VALUE", o->tags[i]);
+            return _gwt_fail(g, GWT_E_ARGUMENT, "the tag \"%s\" is not of the form KEY=VALUE",
+                             o->tags[i]);
     if (a->geo.width > INT32_MAX || a->geo.height > INT32_MAX)
-        _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d x %d pixels", INT32_MAX,
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d x %d pixels", INT32_MAX,
                   INT32_MAX);
-    return !_gwt_failed(g);
+    return true;
 }
 
 static bool _gwt_save_resolve(_gwt_save *s)
@@ -7199,9 +7293,8 @@ static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 {
     for (int i = 0; i < plan->num_views; i++) {
         if (!_gwt_same_file(st, &plan->views[i].source->stat)) continue;
-        _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
-                  plan->views[i].source->path);
-        return false;
+        return _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
+                         plan->views[i].source->path);
     }
     return true;
 }
@@ -7218,10 +7311,12 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
     if (stat(w->path, &st)) return true;
     if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
     if (!S_ISREG(st.st_mode))
-        _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
-    else if (!s->o.overwrite)
-        _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it", w->path);
-    return !_gwt_failed(w->g);
+        return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
+    if (!s->o.overwrite)
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it",
+                         w->path);
+    w->mode = st.st_mode & 0777;
+    return true;
 }
 
 // >>run ---------------------------------------------------------------------------------------
@@ -7244,6 +7339,7 @@ typedef struct _gwt_run _gwt_run;
 struct _gwt_run {
     // Set before, read by all.
     gwt *g;
+    const _gwt_action *action;
     const _gwt_plan *plan;
     int num_outputs;
     int64_t tile_h, tile_w;     // of a tile
@@ -7262,19 +7358,11 @@ struct _gwt_run {
     int64_t window;             // tiles that may be begun ahead of that
     _gwt_scratch *scratch;      // one a worker, that worker's own
     // Shared.
-    atomic_bool failed;         // stays, even when the session's error is cleared meanwhile
     _Atomic int64_t next;       // group to take
     _Atomic int64_t done;       // pixels
     _gwt_mutex drawing;         // the progress bar; never waited for
     double drawn;               // guarded by it
 };
-
-// Whether this run is over before its end: some part of it failed, or the session has an error.
-static bool _gwt_run_failed(_gwt_run *run)
-{
-    if (_gwt_failed(run->g)) atomic_store(&run->failed, true);
-    return atomic_load(&run->failed);
-}
 
 // ---- what a piece reads
 
@@ -7308,8 +7396,11 @@ static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t 
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_view_plan *v = &run->plan->views[i];
         if (v->source != s) continue;
-        uses += _gwt_run_reaches(v->y, y, y_end, run->plan->height, run->tile_h, run->piece_h)
-              * _gwt_run_reaches(v->x, x, x_end, run->plan->width, run->tile_w, run->piece_w);
+        int64_t rows = _gwt_run_reaches(v->y, y, y_end, run->plan->height, run->tile_h,
+                                        run->piece_h);
+        int64_t cols = _gwt_run_reaches(v->x, x, x_end, run->plan->width, run->tile_w,
+                                        run->piece_w);
+        uses += _gwt_min64(rows * cols, INT32_MAX);
     }
     return uses;
 }
@@ -7391,14 +7482,10 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
 static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *targets)
 {
     _gwt_scratch *x = &run->scratch[id];
-    if (_gwt_run_failed(run)) return;
-    if (!x->stages && !_gwt_scratch_begin(x, run->plan)) {
-        atomic_store(&run->failed, true);
-        return;
-    }
+    if (_gwt_over(run->action)) return;
+    if (!x->stages && !_gwt_scratch_begin(x, run->plan)) return;
     _gwt_vm_needs(run->plan, x, r);
-    if (!_gwt_run_pin(run, x) || !_gwt_vm_run(run->plan, x, targets) || x->missing)
-        atomic_store(&run->failed, true);
+    if (_gwt_run_pin(run, x)) _gwt_vm_run(run->plan, x, targets);
     _gwt_run_release(run, x);
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
@@ -7429,7 +7516,7 @@ static void _gwt_run_piece_at(size_t index, void *user)
                          + (size_t)col * targets[i].step
                                * gwt_dtype_size(_gwt_plan_output(run->plan, i)->dtype);
     }
-    _gwt_run_piece(p->run, _gwt_self->id, &r, targets);
+    _gwt_run_piece(p->run, _gwt_self()->id, &r, targets);
 }
 
 static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target *targets)
@@ -7437,7 +7524,7 @@ static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target
     int64_t across = _gwt_ceil_div(r->cols, run->piece_w);
     int64_t n = across * _gwt_ceil_div(r->rows, run->piece_h);
     _gwt_pieces p = { run, *r, targets, across };
-    if (!run->whole) _gwt_pool_for(_gwt_self, (size_t)n, _gwt_run_piece_at, &p);
+    if (!run->whole) _gwt_pool_for(_gwt_self(), (size_t)n, _gwt_run_piece_at, &p);
     else for (int64_t i = 0; i < n; i++) _gwt_run_piece_at((size_t)i, &p);
 }
 
@@ -7468,22 +7555,22 @@ typedef struct _gwt_turn { _gwt_run *run; int64_t tile; } _gwt_turn;
 static bool _gwt_run_may_begin(void *arg)
 {
     const _gwt_turn *t = arg;
-    return _gwt_run_failed(t->run)
+    return _gwt_over(t->run->action)
         || t->tile < t->run->written(t->run) + t->run->window;
 }
 
 static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
-    _gwt_worker *w = _gwt_self;
+    _gwt_worker *w = _gwt_self();
     _gwt_turn turn = { run, t };
     if (run->written) _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
     int64_t row = t / run->across * run->tile_h, col = t % run->across * run->tile_w;
     _gwt_rect r = { row, col, _gwt_min64(run->tile_h, run->plan->height - row),
                     _gwt_min64(run->tile_w, run->plan->width - col) };
     _gwt_target targets[_GWT_MAX_OUTPUTS];
-    if (_gwt_run_failed(run) || !run->open(run, w->id, t, &r, targets)) return false;
+    if (_gwt_over(run->action) || !run->open(run, w->id, t, &r, targets)) return false;
     _gwt_run_pieces(run, &r, targets);
-    if (_gwt_run_failed(run) || !run->close(run, w->id, t, &r)) return false;
+    if (_gwt_over(run->action) || !run->close(run, w->id, t, &r)) return false;
     atomic_fetch_add(&run->done, r.rows * r.cols);
     if (run->progress) _gwt_run_draw(run, false);
     return true;
@@ -7504,7 +7591,6 @@ static void _gwt_run_loop(size_t index, void *user)
     }
     return;
 failed:
-    atomic_store(&run->failed, true);
     atomic_store(&run->next, all);
     _gwt_pool_notify(&run->g->pool);    // others may be waiting for a tile that will not come
 }
@@ -7572,14 +7658,13 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     run->whole = workers < g->pool.num_workers;
     run->progress = progress && isatty(STDERR_FILENO);
     run->start = _gwt_now();
-    _gwt_stay before = _gwt_pool_enter(&g->pool);
-    if (!_gwt_failed(g)) _gwt_pool_for(_gwt_self, (size_t)workers, _gwt_run_loop, run);
-    _gwt_pool_leave(&g->pool, before);
+    if (!_gwt_over(run->action))
+        _gwt_pool_for(_gwt_self(), (size_t)workers, _gwt_run_loop, run);
     if (run->progress) _gwt_run_draw(run, true);
     for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
     GWT_FREE(run->scratch);
     _gwt_mutex_destroy(&run->drawing);
-    return !_gwt_run_failed(run);
+    return !_gwt_over(run->action);
 }
 
 // Several outputs need one grid, and there is an upper bound on them.
@@ -7636,15 +7721,17 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
                              int num_workers, bool progress)
 {
     _gwt_plan plan;
-    _gwt_stay before = _gwt_pool_enter(&a->g->pool);
-    bool good = _gwt_plan_make(&plan, a, outputs, n);
-    if (!good) return _gwt_pool_leave(&a->g->pool, before), false;
-    _gwt_run run = { .g = a->g, .plan = &plan, .open = _gwt_buffer_open,
-                     .close = _gwt_buffer_close, .sink = buffers };
-    _gwt_run_shape(&run, a, 256, 256);
-    good = _gwt_run_all(&run, num_workers, progress);
-    _gwt_plan_free(&plan);
-    _gwt_pool_leave(&a->g->pool, before);
+    _gwt_action action;
+    if (!_gwt_action_begin(&action, a->g)) return false;
+    bool planned = _gwt_plan_make(&plan, &action, a, outputs, n), good = planned;
+    if (planned) {
+        _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
+                         .close = _gwt_buffer_close, .sink = buffers };
+        _gwt_run_shape(&run, a, 256, 256);
+        good = _gwt_run_all(&run, num_workers, progress);
+        _gwt_plan_free(&plan);
+    }
+    _gwt_action_end(&action);
     return good;
 }
 
@@ -7652,7 +7739,7 @@ void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
 {
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     gwt_optional nodata;
-    size_t bytes;
+    size_t bytes = 0;
     if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)) return NULL;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata) || !_gwt_compute_bytes(a, dtype, &bytes))
@@ -7672,7 +7759,7 @@ bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers)
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     _gwt_buffer b[_GWT_MAX_OUTPUTS];
     bool fresh[_GWT_MAX_OUTPUTS] = { false };
-    size_t bytes, made = 0;
+    size_t bytes = 0, made = 0;
     if (!buffers || !_gwt_check_many(arrays, n)) return false;
     for (; made < n; made++) {
         gwt_array *a = arrays[made];
@@ -7753,15 +7840,14 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t)
     for (int64_t i = 0; i < parts; i++) {
         size_t bytes = f->tile_bytes;
         _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes };
-        bool good;
         if (_gwt_format_plain(f)) {
-            good = _gwt_writer_submit(&s->writer, t, &plain);
+            _gwt_writer_submit(&s->writer, t, &plain);
             w->tile = plain.data;
         } else {
-            good = _gwt_encode(s->a->g, &w->encoder, w->tile + (size_t)i * bytes, bytes)
-                && _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
+            if (!_gwt_encode(s->a->g, &w->encoder, w->tile + (size_t)i * bytes, bytes))
+                return false;
+            _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
         }
-        if (!good) return false;
     }
     return true;
 }
@@ -7772,7 +7858,7 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
     (void)r;
     for (int i = 0; i < k->n; i++)
         if (!_gwt_save_close_one(&k->saves[i], &k->workers[id * k->n + i], t)) return false;
-    return !_gwt_run_failed(run);
+    return true;
 }
 
 // Tiles that all outputs have written.
@@ -7795,8 +7881,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     _gwt_save_sink k = { .saves = saves,
                          .n = n,
                          .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
-    _gwt_run run = { .g = g, .plan = plan, .open = _gwt_save_open, .close = _gwt_save_close,
-                     .sink = &k, .written = _gwt_save_written };
+    _gwt_run run = { .g = g, .action = plan->action, .plan = plan, .open = _gwt_save_open,
+                     .close = _gwt_save_close, .sink = &k, .written = _gwt_save_written };
     _gwt_run_shape(&run, saves[0].a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
     run.window =
@@ -7831,13 +7917,16 @@ static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
 {
     _gwt_plan plan;
-    _gwt_pool *pool = &saves[0].a->g->pool;
-    _gwt_stay before = _gwt_pool_enter(pool);
-    bool planned = _gwt_plan_make(&plan, saves[0].a, outputs, n), good = planned;
-    for (int i = 0; good && i < n; i++) good = _gwt_save_check_path(&saves[i], &plan);
+    _gwt_action action;
+    if (!_gwt_action_begin(&action, saves[0].a->g)) return false;
+    bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n), good = planned;
+    for (int i = 0; good && i < n; i++) {
+        saves[i].writer.action = &action;
+        good = _gwt_save_check_path(&saves[i], &plan);
+    }
     good = good && _gwt_save_run(saves, n, &plan);
     if (planned) _gwt_plan_free(&plan);
-    _gwt_pool_leave(pool, before);
+    _gwt_action_end(&action);
     return good;
 }
 
@@ -7942,16 +8031,17 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
         || !_gwt_check_chunk(a->g, "col_chunks", o.col_chunks))
         return -1;
     gwt *g = a->g;
+    if (!fn) return _gwt_fail(g, GWT_E_ARGUMENT, "no function given to call for blocks"), -1;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     _gwt_plan plan;
+    _gwt_action action;
     _gwt_blocks b = { .a = a, .fn = fn, .user = user };
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
-    _gwt_stay before = _gwt_pool_enter(&g->pool);
-    if (!_gwt_plan_make(&plan, a, &output, 1)) return _gwt_pool_leave(&g->pool, before), -1;
-    _gwt_run run = {
-        .g = g, .plan = &plan, .open = _gwt_blocks_open, .close = _gwt_blocks_close, .sink = &b
-    };
+    if (!_gwt_action_begin(&action, g)) return -1;
+    if (!_gwt_plan_make(&plan, &action, a, &output, 1)) return _gwt_action_end(&action), -1;
+    _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
+                     .close = _gwt_blocks_close, .sink = &b };
     _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
                    o.col_chunks ? o.col_chunks : a->info.chunks[3]);
     b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
@@ -7959,7 +8049,7 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
     _gwt_plan_free(&plan);
-    _gwt_pool_leave(&g->pool, before);
+    _gwt_action_end(&action);
     return good ? run.across * run.down : -1;
 }
 
@@ -7973,10 +8063,12 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
 
 void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
 {
-    if (_gwt_failed(g)) return;
-    _gwt_stay before = _gwt_pool_enter(&g->pool);
-    _gwt_pool_for(_gwt_self, n, fn, user);
-    _gwt_pool_leave(&g->pool, before);
+    _gwt_action action;
+    if (!g) return;
+    if (!fn) _gwt_fail(g, GWT_E_ARGUMENT, "no function given to run");
+    if (!_gwt_action_begin(&action, g)) return;
+    _gwt_pool_for(_gwt_self(), n, fn, user);
+    _gwt_action_end(&action);
 }
 
 // ---- session
@@ -8039,13 +8131,14 @@ int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
 
 void gwt_clear(gwt *g)
 {
+    _gwt_stay stay;
     if (!g) return;
-    _gwt_stay before = _gwt_pool_enter(&g->pool);    // not in the middle of another's action
+    bool entered = _gwt_pool_enter(&g->pool, &stay);    // not in the middle of another's action
     _gwt_lock(&g->lock);
     g->message[0] = 0;
     atomic_store(&g->code, GWT_OK);
     _gwt_unlock(&g->lock);
-    _gwt_pool_leave(&g->pool, before);
+    if (entered) _gwt_pool_leave(&stay);
 }
 
 // >>show --------------------------------------------------------------------------------------
