@@ -790,8 +790,8 @@ _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE
 static int64_t _gwt_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t _gwt_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// For a >= 0, b > 0.
-static int64_t _gwt_ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+// For b > 0.
+static int64_t _gwt_ceil_div(int64_t a, int64_t b) { return a / b + (a % b > 0); }
 
 static bool _gwt_mul_size(uint64_t a, uint64_t b, uint64_t *product)
 {
@@ -2679,7 +2679,7 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
 
 typedef enum _gwt_op {
     _GWT_OP_LOAD,   // band `band` of `source`; raw values equal to imm[0] are missing if `masked`
-    _GWT_OP_CROP,   // arg 0 from (row, col) on; missing outside its height x width
+    _GWT_OP_CROP,   // every stride-th pixel of arg 0 from (row, col) on; missing outside of it
     _GWT_OP_STEP,   // plane `band` of `step`, which looks at more than its own pixel
     _GWT_OP_CONST,  // imm[0]
     _GWT_OP_MASK,   // arg 0, missing where equal to imm[0]
@@ -2698,13 +2698,14 @@ typedef struct _gwt_node {
     _gwt_op op;
     gwt_dtype dtype;            // LOAD: the source's; CAST: the target
     bool masked;
+    bool strict;                // missing wherever all it reads is
     int64_t band;
     _gwt_source *source;
     const struct _gwt_step *step;
     int num_args;
     const struct _gwt_node *const *args;
     double imm[2];
-    int64_t row, col;           // CROP: where its first pixel lies in its operand
+    int64_t row, col, stride;   // CROP: pixel (r, c) is (row + stride r, col + stride c)
     int64_t width, height;      // CROP: of its operand
 } _gwt_node;
 
@@ -2742,9 +2743,29 @@ struct gwt_array {
 
 static int64_t _gwt_num_planes(const gwt_array *a) { return a->info.shape[0] * a->info.shape[1]; }
 
+static bool _gwt_node_strict(const _gwt_node *n)
+{
+    bool any = false, all = true;
+    for (int i = 0; i < n->num_args; i++) any |= n->args[i]->strict, all &= n->args[i]->strict;
+    switch (n->op) {
+    case _GWT_OP_LOAD:
+    case _GWT_OP_STEP: return true;
+    case _GWT_OP_CONST: return isnan(n->imm[0]);
+    case _GWT_OP_VALID:
+    case _GWT_OP_BEATS: return false;
+    case _GWT_OP_WHERE: return n->args[0]->strict || (n->args[1]->strict && n->args[2]->strict);
+    case _GWT_OP_FIRST:
+    case _GWT_OP_LEAST:
+    case _GWT_OP_MOST:
+    case _GWT_OP_PERCENTILE: return all;
+    default: return any;
+    }
+}
+
 static const _gwt_node *_gwt_node_new(gwt *g, _gwt_node from)
 {
     _gwt_node *n = _gwt_keep(g, 1, sizeof *n);
+    from.strict = _gwt_node_strict(&from);
     if (n) *n = from;
     return n;
 }
@@ -3831,20 +3852,20 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
     return _gwt_array_finish(r);
 }
 
-// The same planes on another grid of whole cells: pixel (0, 0) of the result is (row, col) of `a`.
-// A frame makes what is loaded missing beyond the edge; what is computed might make a number of
-// that (a count of valid bands), so there a step cuts it off.
-static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, const _gwt_geo *geo)
+// Every stride-th pixel of `a` from (row, col) on. Beyond the edge all that is read is missing;
+// what might make a number of that (a count of valid bands) is cut off there by a step.
+static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, int64_t stride,
+                                     const _gwt_geo *geo)
 {
-    bool leaves = row < 0 || col < 0 || geo->height > a->geo.height - row
-               || geo->width > a->geo.width - col;
+    bool leaves = stride == 1 && (row < 0 || col < 0 || geo->height > a->geo.height - row
+                                  || geo->width > a->geo.width - col);
     for (int64_t i = 0; leaves && i < _gwt_num_planes(a); i++)
-        if (a->planes[i] && a->planes[i]->op != _GWT_OP_LOAD)
+        if (a->planes[i] && !a->planes[i]->strict)
             return _gwt_array_resampled(a, geo, GWT_NEAREST, (double[]){ 1, 1 },
                                         (double[]){ (double)row, (double)col });
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    _gwt_node crop = { .op = _GWT_OP_CROP, .row = row, .col = col, .width = a->geo.width,
-                       .height = a->geo.height };
+    _gwt_node crop = { .op = _GWT_OP_CROP, .row = row, .col = col, .stride = stride,
+                       .width = a->geo.width, .height = a->geo.height };
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
         r->planes[i] = _gwt_node_with(a->g, crop, &a->planes[i], 1);
     if (r) r->geo = *geo;
@@ -3866,7 +3887,7 @@ gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int6
     geo.height = rows, geo.width = cols;
     geo.t[2] += geo.t[0] * (double)col + geo.t[1] * (double)row;
     geo.t[5] += geo.t[3] * (double)col + geo.t[4] * (double)row;
-    return _gwt_array_cropped(a, row, col, &geo);
+    return _gwt_array_cropped(a, row, col, 1, &geo);
 }
 
 // Where the corner of geo's cell (0, 0) lies in `of`, in cells, and how many of those a cell spans.
@@ -3913,7 +3934,7 @@ gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
         if (!(scale[i] > 1e-6 && scale[i] < 1e6 && fabs(origin[i]) < 1e15))
             return _gwt_fail_align(a, like);
     if (_gwt_geo_whole_cells(&geo, scale, origin))
-        return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), &geo);
+        return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), 1, &geo);
     return _gwt_array_resampled(a, &geo, method, scale, origin);
 }
 
@@ -3950,7 +3971,7 @@ gwt_array *gwt_every(gwt_array *a, int step)
     geo.height = _gwt_ceil_div(geo.height, step), geo.width = _gwt_ceil_div(geo.width, step);
     geo.t[2] += (geo.t[0] + geo.t[1]) * at, geo.t[5] += (geo.t[3] + geo.t[4]) * at;
     geo.t[0] *= k, geo.t[1] *= k, geo.t[3] *= k, geo.t[4] *= k;
-    return _gwt_array_resampled(a, &geo, GWT_NEAREST, (double[]){ k, k }, (double[]){ at, at });
+    return _gwt_array_cropped(a, 0, 0, step, &geo);
 }
 
 // ---- several grids to one
@@ -4916,13 +4937,13 @@ gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
 // For a piece of the output, the rectangle every stage has to fill follows from the last stage
 // backwards: what reads it, moved by the frame of the reader, and grown by the reach of the step.
 //
-// A frame says where a program's pixels lie in what it reads: cropping and aligning to other
-// bounds is nothing but another frame. Outside its limits everything is missing.
+// A frame says where a program's pixels lie in what it reads: cropping, taking every n-th pixel and
+// aligning to other bounds is nothing but another frame. Outside its limits everything is missing.
 
 enum { _GWT_OP_FETCH = _GWT_OP_COUNT, _GWT_OP_STORE, _GWT_OP_COPY };
 
 typedef struct _gwt_frame {
-    int64_t row, col;                   // added to a pixel's place, give that in what is read
+    int64_t row, col, stride;           // pixel (r, c) is read at (row + stride r, col + stride c)
     int64_t top, left, bottom, right;   // of the reading program, where there is something to read
 } _gwt_frame;
 
@@ -4998,6 +5019,7 @@ typedef struct _gwt_view_plan {
     int num_bands;
     _gwt_reach y, x;            // from the output's pixels to the source's
     bool reached;
+    int64_t stride;             // of every so many rows and columns only one is read
 } _gwt_view_plan;
 
 typedef struct _gwt_plan {
@@ -5093,14 +5115,16 @@ static int _gwt_plan_frame(_gwt_planner *p, _gwt_frame f)
     return p->program.num_frames++;
 }
 
-// Through a crop: further on by its place, and only where its operand has pixels.
+// Through a crop: what it maps to, and only where its operand has pixels.
 static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
 {
     _gwt_frame f = p->program.frames[frame];
-    f.row += crop->row, f.col += crop->col;
-    f.top = _gwt_max64(f.top, -f.row), f.left = _gwt_max64(f.left, -f.col);
-    f.bottom = _gwt_min64(f.bottom, crop->height - f.row);
-    f.right = _gwt_min64(f.right, crop->width - f.col);
+    f.row = crop->row + crop->stride * f.row, f.col = crop->col + crop->stride * f.col;
+    f.stride *= crop->stride;
+    f.top = _gwt_max64(f.top, _gwt_ceil_div(-f.row, f.stride));
+    f.left = _gwt_max64(f.left, _gwt_ceil_div(-f.col, f.stride));
+    f.bottom = _gwt_min64(f.bottom, _gwt_ceil_div(crop->height - f.row, f.stride));
+    f.right = _gwt_min64(f.right, _gwt_ceil_div(crop->width - f.col, f.stride));
     f.bottom = _gwt_max64(f.bottom, f.top), f.right = _gwt_max64(f.right, f.left);
     return _gwt_plan_frame(p, f);
 }
@@ -5439,7 +5463,7 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
     int planes = 0;
     memcpy(p.program.outputs, outputs, (size_t)n * sizeof *outputs);
     p.program.num_outputs = n;
-    _gwt_plan_frame(&p, (_gwt_frame){ .bottom = height, .right = width });
+    _gwt_plan_frame(&p, (_gwt_frame){ .stride = 1, .bottom = height, .right = width });
     if (plan->depth++ > _GWT_PLAN_DEPTH)
         _gwt_fail(plan->g, GWT_E_UNSUPPORTED, "more than %d windows within windows",
                   _GWT_PLAN_DEPTH);
@@ -5511,9 +5535,10 @@ static void _gwt_reach_add(_gwt_reach *to, bool *reached, _gwt_reach r)
     *reached = true;
 }
 
-static _gwt_reach _gwt_reach_moved(_gwt_reach r, int64_t by)
+static _gwt_reach _gwt_reach_framed(_gwt_reach r, int64_t by, int64_t stride)
 {
-    return (_gwt_reach){ r.scale, r.before + (double)by, r.after + (double)by };
+    double k = (double)stride;
+    return (_gwt_reach){ r.scale * k, r.before * k + (double)by, r.after * k + (double)by };
 }
 
 static _gwt_reach _gwt_reach_step(_gwt_reach r, const _gwt_step *s, int axis)
@@ -5532,8 +5557,11 @@ static void _gwt_plan_reach_program(_gwt_plan *plan, const _gwt_stage *s)
         _gwt_stage *stage = r->fetch ? &plan->stages[r->from] : NULL;
         _gwt_view_plan *view = r->fetch ? NULL : &plan->views[r->from];
         bool *reached = r->fetch ? &stage->reached : &view->reached, first = *reached;
-        _gwt_reach_add(r->fetch ? &stage->y : &view->y, &first, _gwt_reach_moved(s->y, f->row));
-        _gwt_reach_add(r->fetch ? &stage->x : &view->x, reached, _gwt_reach_moved(s->x, f->col));
+        if (view) view->stride = first ? 1 : f->stride;
+        _gwt_reach_add(r->fetch ? &stage->y : &view->y, &first,
+                       _gwt_reach_framed(s->y, f->row, f->stride));
+        _gwt_reach_add(r->fetch ? &stage->x : &view->x, reached,
+                       _gwt_reach_framed(s->x, f->col, f->stride));
     }
 }
 
@@ -6259,7 +6287,8 @@ static _gwt_rect _gwt_frame_rect(const _gwt_frame *f, const _gwt_rect *r)
     int64_t top = _gwt_max64(r->row, f->top), left = _gwt_max64(r->col, f->left);
     int64_t bottom = _gwt_min64(r->row + r->rows, f->bottom);
     int64_t right = _gwt_min64(r->col + r->cols, f->right);
-    return (_gwt_rect){ top + f->row, left + f->col, bottom - top, right - left };
+    return (_gwt_rect){ f->row + top * f->stride, f->col + left * f->stride,
+                        (bottom - top - 1) * f->stride + 1, (right - left - 1) * f->stride + 1 };
 }
 
 static void _gwt_needs_of_step(const _gwt_step *s, const _gwt_rect *r, _gwt_rect *in)
@@ -6297,9 +6326,10 @@ static void _gwt_vm_needs(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rec
 
 // ---- reading
 
-// Samples of `slot` in row `row`, from column `col` on: as many as lie in one tile, at most n.
+// Samples of `slot` in row `row`, every stride-th from column `col` on: as many as lie in one tile,
+// at most n.
 static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, int slot,
-                                 int64_t row, int64_t col, size_t n, size_t *run)
+                                 int64_t row, int64_t col, int64_t stride, size_t n, size_t *run)
 {
     const _gwt_source *s = vp->source;
     int64_t tr = row / s->tile_h, tc = col / s->tile_w;
@@ -6307,7 +6337,8 @@ static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, i
     int64_t plane = s->planar ? slot : 0;
     const _gwt_tile *t =
         v->tiles[(plane * v->down + tr - v->first_row) * v->across + tc - v->first_col];
-    size_t left = (size_t)(s->tile_w - c), first = s->planar ? 0 : (size_t)vp->bands[slot];
+    size_t left = (size_t)(stride == 1 ? s->tile_w - c : _gwt_ceil_div(s->tile_w - c, stride));
+    size_t first = s->planar ? 0 : (size_t)vp->bands[slot];
     *run = n < left ? n : left;
     return (const char *)t->data
          + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
@@ -6315,23 +6346,25 @@ static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, i
 
 // Load n samples of one row of a view, wherever tiles end.
 static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
-                             int64_t row, int64_t col, size_t n, double *to)
+                             int64_t row, int64_t col, int64_t stride, size_t n, double *to)
 {
     const _gwt_view_plan *vp = &plan->views[in->view];
     for (size_t run, done = 0; done < n; done += run, to += run) {
         const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, row,
-                                         col + (int64_t)done, n - done, &run);
-        _gwt_loads[in->dtype](to, from, run, vp->source->step, in->masked, in->raw);
+                                         col + (int64_t)done * stride, stride, n - done, &run);
+        _gwt_loads[in->dtype](to, from, run, vp->source->step * (size_t)stride, in->masked,
+                              in->raw);
     }
 }
 
 // Fetch n samples of one row of a plane that an earlier stage filled.
 static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64_t row, int64_t col,
-                              size_t n, double *to)
+                              int64_t stride, size_t n, double *to)
 {
     const _gwt_planes *p = &x->stages[in->view];
-    int64_t at = (in->slot * p->rect.rows + row - p->rect.row) * p->rect.cols + col - p->rect.col;
-    memcpy(to, p->data + at, n * sizeof *to);
+    const double *from = _gwt_planes_row(p, in->slot, row) + col - p->rect.col;
+    if (stride == 1) memcpy(to, from, n * sizeof *to);
+    else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
 }
 
 // LOAD and FETCH: what the frame shows of the strip; missing around it.
@@ -6347,10 +6380,11 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
         if (right < left) right = left;
         size_t before = (size_t)(left - r->col), n = (size_t)(right - left);
         _gwt_vm_fill(to, (double)NAN, before);
+        int64_t y = f->row + row * f->stride, at = f->col + left * f->stride;
         if (n > 0 && in->op == _GWT_OP_LOAD)
-            _gwt_vm_load_row(plan, x, in, row + f->row, left + f->col, n, to + before);
+            _gwt_vm_load_row(plan, x, in, y, at, f->stride, n, to + before);
         else if (n > 0)
-            _gwt_vm_fetch_row(x, in, row + f->row, left + f->col, n, to + before);
+            _gwt_vm_fetch_row(x, in, y, at, f->stride, n, to + before);
         _gwt_vm_fill(to + before + n, (double)NAN, (size_t)r->cols - before - n);
     }
 }
@@ -6378,11 +6412,12 @@ X(4, uint32_t) X(8, uint64_t)
     const _gwt_view_plan *vp = &plan->views[in->view];
     for (int64_t row = 0; row < r->rows; row++)
         for (size_t run, done = 0; done < (size_t)r->cols; done += run) {
-            const char *from =
-                _gwt_view_run(&x->views[in->view], vp, in->slot, r->row + row + f->row,
-                              r->col + (int64_t)done + f->col, (size_t)r->cols - done, &run);
+            int64_t y = f->row + (r->row + row) * f->stride,
+                    at = f->col + (r->col + (int64_t)done) * f->stride;
+            const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, y, at, f->stride,
+                                             (size_t)r->cols - done, &run);
             char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
-            size_t step = vp->source->step;
+            size_t step = vp->source->step * (size_t)f->stride;
             if (size == 1) _gwt_copy_1(d, from, run, target->step, step);
             else if (size == 2) _gwt_copy_2(d, from, run, target->step, step);
             else if (size == 4) _gwt_copy_4(d, from, run, target->step, step);
@@ -7407,7 +7442,8 @@ static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t 
 
 static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
 {
-    while (x->num_tiles > 0) _gwt_cache_release(run->g->cache, x->tiles[--x->num_tiles]);
+    while (x->num_tiles > 0)
+        if (x->tiles[--x->num_tiles]) _gwt_cache_release(run->g->cache, x->tiles[x->num_tiles]);
 }
 
 static int64_t _gwt_view_tiles(const _gwt_view *v, const _gwt_view_plan *vp)
@@ -7446,16 +7482,31 @@ static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x)
     return true;
 }
 
+// Whether one of first, first + stride, .. up to last lies in the size cells of a tile.
+static bool _gwt_run_touches(int64_t first, int64_t last, int64_t stride, int64_t tile,
+                             int64_t size)
+{
+    int64_t from = tile * size, steps = _gwt_max64(0, _gwt_ceil_div(from - first, stride));
+    return first + steps * stride <= _gwt_min64(last, from + size - 1);
+}
+
 static bool _gwt_run_pin_view(_gwt_run *run, _gwt_scratch *x, int i)
 {
     const _gwt_view_plan *vp = &run->plan->views[i];
     _gwt_source *s = vp->source;
     const _gwt_view *v = &x->views[i];
+    const _gwt_rect *r = &x->needs[i];
     int64_t in_plane = v->down * v->across, all = _gwt_view_tiles(v, vp);
     for (int64_t k = 0; k < all; k++) {
         int64_t plane = s->planar ? vp->bands[k / in_plane] : 0;
         int64_t row = v->first_row + k % in_plane / v->across, col = v->first_col + k % v->across;
         bool mine;
+        if (vp->stride > 1
+            && (!_gwt_run_touches(r->row, r->row + r->rows - 1, vp->stride, row, s->tile_h)
+                || !_gwt_run_touches(r->col, r->col + r->cols - 1, vp->stride, col, s->tile_w))) {
+            x->tiles[x->num_tiles++] = NULL;
+            continue;
+        }
         _gwt_tile *t =
             _gwt_cache_ask(run->g->cache, s, (plane * s->down + row) * s->across + col,
                            _gwt_run_uses(run, s, row, col), &mine);
@@ -7473,7 +7524,8 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
     if (!_gwt_run_views(run, x)) return false;
     bool good = true;
     for (int i = 0; good && i < run->plan->num_views; i++) good = _gwt_run_pin_view(run, x, i);
-    for (int64_t i = 0; i < x->num_tiles; i++) good &= _gwt_cache_wait(run->g->cache, x->tiles[i]);
+    for (int64_t i = 0; i < x->num_tiles; i++)
+        if (x->tiles[i]) good &= _gwt_cache_wait(run->g->cache, x->tiles[i]);
     return good;
 }
 
@@ -7624,6 +7676,22 @@ static double _gwt_run_stage_bytes(const _gwt_run *run)
     return most;
 }
 
+// Memory of the tiles that one piece touches here and there.
+static double _gwt_run_sparse_bytes(const _gwt_run *run)
+{
+    double sum = 0;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        const _gwt_source *s = v->source;
+        double rows = v->y.scale * (double)run->piece_h, cols = v->x.scale * (double)run->piece_w;
+        if (v->stride <= 1) continue;
+        rows = fmin(rows / (double)v->stride, rows / (double)s->tile_h + 2);
+        cols = fmin(cols / (double)v->stride, cols / (double)s->tile_w + 2);
+        sum += rows * cols * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
+    }
+    return sum;
+}
+
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
     run->tile_h = _gwt_min64(tile_h, run->plan->height),
@@ -7635,7 +7703,8 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->piece_h = _gwt_ceil_div(run->tile_h, _gwt_ceil_div(run->tile_h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(run->tile_w, _gwt_ceil_div(run->tile_w, a->info.chunks[3]));
     // A coarser grid needs many cells for each of its own: smaller pieces then.
-    while (_gwt_run_stage_bytes(run) > _GWT_STAGE_BYTES && run->piece_h * run->piece_w > 256) {
+    while (_gwt_run_stage_bytes(run) + _gwt_run_sparse_bytes(run) > _GWT_STAGE_BYTES
+           && run->piece_h * run->piece_w > 1) {
         if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
         else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
     }
