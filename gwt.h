@@ -265,6 +265,7 @@ typedef struct gwt_open_options {
     int _;
     int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
+    int chunk_times, chunk_bands;       // likewise, of the first two dims; default 1 and all bands
     const char *const *band_names;      // one a band (of the result), NULL-terminated
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
     const char *sensor;        // names the bands by a sensor; beats the session's
@@ -276,6 +277,8 @@ typedef struct gwt_open_options {
     // open_many of files whose grids differ; without bounds_by or reference that is an error.
     gwt_bounds_by bounds_by;
     const gwt_array *reference;         // bring all to the grid of this array; beats bounds_by
+    const double *bounds;               // left, bottom, right, top: of the result, gwt_open too
+    double res;                         // edge of its cells, in the CRS's units; likewise
     gwt_resampling resampling;          // where cells do not fall on cells; default nearest
     bool mosaic;                        // put the files into one image instead of stacking them
     gwt_stat overlap;                   // of a mosaic: mean (default), min, max, first, last
@@ -303,6 +306,7 @@ typedef struct gwt_moving_options {
     gwt_stat stat;             // mean, sum, min, max, std, var, median, percentile, count
     int window;                // edge in pixels, odd, 1..1023; default 3
     double percentile;         // 0..100, of GWT_PERCENTILE
+    bool weights;              // mean, sum, std, var: a pixel counts 1 - d / D (see gwt_moving)
 } gwt_moving_options;
 
 typedef struct gwt_reduce_options {
@@ -324,6 +328,13 @@ typedef struct gwt_apply_options {
     gwt_dtype dtype;           // of the result; default float64
     gwt_optional nodata;       // of the result
 } gwt_apply_options;
+
+typedef struct gwt_regrid_options {
+    int _;
+    const double *bounds;      // left, bottom, right, top; default the array's
+    double res, res_y;         // cell width and height, in the CRS's units; default the array's
+    gwt_resampling resampling; // default nearest
+} gwt_regrid_options;
 
 typedef struct gwt_compute_options {
     int _;
@@ -356,6 +367,7 @@ typedef struct gwt_save_options {
 typedef struct gwt_map_blocks_options {
     int _;
     int row_chunks, col_chunks;  // block shape, pixels; 0 = the array's chunk shape
+    int padding[4]; // left, bottom, right, top: more pixels around, cut off at the edge
     gwt_dtype dtype;             // of the data handed over; default the array's
     gwt_optional nodata;         // stored where missing; default the array's, else NaN for floats
     int num_workers;             // at most this many blocks at once; 0 = all workers
@@ -433,6 +445,7 @@ typedef struct gwt_info {
     bool bands_named;              // false: they are those numbers
     const char *const *time_names; // shape[0] names
     double transform[6];           // a b c d e f: x = a col + b row + c, y = d col + e row + f
+    double res[2];                 // width and height of a cell
     bool has_transform;            // false: the file had none, transform is the identity
     double bounds[4];              // left, bottom, right, top, of the four corners
     int epsg;                      // projected CRS's code, else geographic, else 0
@@ -444,6 +457,9 @@ typedef struct gwt_info {
     const char *const *filenames;  // base names of the files behind it
     size_t num_files;
     const char *const *tags;       // "KEY=VALUE" of the first file, NULL-terminated
+    gwt_resampling resampling;     // by which it came to its grid; nearest where it was there
+    const char *const *attrs;      // "KEY=VALUE" of how it was made, NULL-terminated: vi, drange,
+                                   // pre-scaling, moving_stat, moving_window_size, moving_perc
     const char *area_or_point;     // "Area" or "Point"
     // of the first file, as stored:
     int64_t block[2];              // height, width of a tile, or rows and width of a strip
@@ -457,6 +473,9 @@ typedef struct gwt_info {
 
 // Never NULL; for a NULL array everything is zero and the strings are "".
 GWT_API const gwt_info *gwt_describe(const gwt_array *a);
+
+// The value of one of its attrs or tags by key; NULL when it has none of that name.
+GWT_API const char *gwt_attr(const gwt_array *a, const char *key);
 
 // Bytes of one sample, and the name: "uint8" .. "float64". 0 and "none" for GWT_DTYPE_NONE.
 GWT_API size_t gwt_dtype_size(gwt_dtype dtype);
@@ -531,8 +550,10 @@ GWT_API gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
 
 // A statistic of the w x w window around every pixel, missing pixels left out; missing where none
 // is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
-// var, min, max and count does not depend on the window. float64; min and max keep the type.
-// var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53.
+// var, min, max and count grows as log2(w). float64; min and max keep the type.
+// var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53. With .weights
+// a pixel at distance d from the centre counts k = 1 - d / D, D being that of the corners:
+// sum(k v), mean = sum(k v) / sum(k), var = sum(k (v - mean)^2) / sum(k), at the cost of w^2.
 GWT_API gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options);
 #define gwt_moving(...) _gwt_moving_args(__VA_ARGS__, ._ = 0)
 #define _gwt_moving_args(a, ...) gwt_moving_with((a), &(gwt_moving_options){ __VA_ARGS__ })
@@ -574,6 +595,13 @@ GWT_API gwt_array *gwt_every(gwt_array *a, int step);
 // else the type they share).
 GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by bounds_by,
                               gwt_stat overlap, gwt_resampling resampling);
+
+// On a grid with the given bounds and cells, counted from its left and top edges; a last column or
+// row that is partly within the bounds is there. By whole cells when those of the array fit, else
+// resampled. Missing outside. ARGUMENT when the bounds or cells make no grid.
+GWT_API gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options);
+#define gwt_regrid(...) _gwt_regrid_args(__VA_ARGS__, ._ = 0)
+#define _gwt_regrid_args(a, ...) gwt_regrid_with((a), &(gwt_regrid_options){ __VA_ARGS__ })
 
 // On the grid of another array: by whole cells when the grids fit, else resampled. Missing
 // outside. GRID when the CRS differ.
@@ -688,6 +716,7 @@ typedef struct gwt_block {
     int64_t id;                // row-major number of the block, from 0
     int64_t row, col;          // of its first pixel in the array
     int64_t rows, cols;        // its size; the last ones of a row or column may be smaller
+    int64_t inner_row, inner_col, inner_rows, inner_cols;   // the same without padding
     int64_t times, bands;
     gwt_dtype dtype;
     gwt_optional nodata;       // what missing pixels hold; unset: NaN in floats, else none are
@@ -708,6 +737,27 @@ GWT_API int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
 
 // One row of one plane (time * bands + band) of a block as doubles, NaN where missing.
 GWT_API void gwt_block_row(const gwt_block *block, int64_t plane, int64_t row, double *to);
+
+// Numbers of one plane, missing pixels left out.
+typedef struct gwt_summary {
+    int64_t count;             // of valid pixels
+    double sum;
+    double mean, min, max;     // NaN when there is no valid pixel
+    double std, var;           // divided by count; likewise
+} gwt_summary;
+
+// What is in an array, as numbers: shape[0] * shape[1] summaries, times bands + band. Sums are
+// added in the order of a tree over the image, whatever the workers and chunks: the same bits.
+GWT_API bool gwt_summarize(gwt_array *a, gwt_summary *summaries);
+
+// How many pixels lie in each of `bins` equal intervals of lo..hi: counts[plane][bin]. An interval
+// has its lower end, the last one both (numpy.histogram). Others are not counted.
+GWT_API bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts);
+
+// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane: values[plane][i], by
+// linear interpolation; NaN where there is no valid pixel. Exact, in memory that does not grow with
+// the image: the array is computed once for 8 and 16 bits, three times for 32, five times for 64.
+GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values);
 
 // Run fn(0, user) .. fn(n - 1, user) on the session's workers and wait. May be called from inside
 // a function that itself runs on a worker: the nested loop runs on the same workers.
@@ -2729,6 +2779,7 @@ typedef struct _gwt_step {
     int64_t reach[2];
     int method;                         // WINDOW: a statistic; RESAMPLE: gwt_resampling
     double parameter;                   // a percentile
+    bool weighted;                      // WINDOW: by the distance from its centre
     gwt_kernel_fn *fn;
     void *user;
 } _gwt_step;
@@ -2833,11 +2884,14 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_info *i = &a->info;
     const double *t = a->geo.t;
+    static const char *const none[] = { NULL };
+    if (!i->attrs) i->attrs = none;
     i->shape[2] = a->geo.height, i->shape[3] = a->geo.width;
     for (int d = 0; d < 4; d++) i->chunks[d] = _gwt_max64(1, _gwt_min64(i->chunks[d], i->shape[d]));
     i->nbytes = (uint64_t)i->shape[2] * (uint64_t)i->shape[3] * gwt_dtype_size(i->dtype);
     if (!_gwt_mul_size(i->nbytes, (uint64_t)_gwt_num_planes(a), &i->nbytes)) i->nbytes = UINT64_MAX;
     memcpy(i->transform, t, sizeof i->transform);
+    i->res[0] = hypot(t[0], t[3]), i->res[1] = hypot(t[1], t[4]);
     i->has_transform = a->geo.has_transform;
     i->epsg = a->geo.epsg;
     i->has_crs = a->geo.num_keys > 0;
@@ -2873,9 +2927,40 @@ const gwt_info *gwt_describe(const gwt_array *a)
                                       .time_names = none,
                                       .filenames = none,
                                       .tags = none,
+                                      .attrs = none,
                                       .area_or_point = "",
                                       .compression = "" };
     return a ? &a->info : &nothing;
+}
+
+const char *gwt_attr(const gwt_array *a, const char *key)
+{
+    const gwt_info *i = gwt_describe(a);
+    const char *const *lists[] = { i->attrs, i->tags };
+    size_t n = key ? strlen(key) : 0;
+    for (int l = 0; l < 2 && n; l++)
+        for (const char *const *item = lists[l]; *item; item++)
+            if (!strncmp(*item, key, n) && (*item)[n] == '=') return *item + n + 1;
+    return NULL;
+}
+
+// One attribute more.
+static void _gwt_array_note(gwt_array *a, const char *key, const char *value)
+{
+    if (!a) return;
+    int64_t n = _gwt_count_strings(a->info.attrs);
+    const char **attrs = _gwt_keep(a->g, (size_t)n + 2, sizeof *attrs);
+    char *text = _gwt_keep_format(a->g, "%s=%s", key, value);
+    if (!attrs || !text) return;
+    if (n) memcpy(attrs, a->info.attrs, (size_t)n * sizeof *attrs);
+    attrs[n] = text;
+    a->info.attrs = attrs;
+}
+
+static void _gwt_array_note_number(gwt_array *a, const char *key, double value)
+{
+    char text[40];
+    _gwt_array_note(a, key, _gwt_format_double(text, sizeof text, value));
 }
 
 gwt_array *gwt_number(gwt *g, double value)
@@ -2916,11 +3001,14 @@ static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
     gwt *g = a->g;
     if (!_gwt_check_chunk(g, "chunks", o->chunks)
         || !_gwt_check_chunk(g, "chunk_rows", o->chunk_rows)
-        || !_gwt_check_chunk(g, "chunk_cols", o->chunk_cols))
+        || !_gwt_check_chunk(g, "chunk_cols", o->chunk_cols)
+        || !_gwt_check_chunk(g, "chunk_times", o->chunk_times)
+        || !_gwt_check_chunk(g, "chunk_bands", o->chunk_bands))
         return false;
     int edge = o->chunks ? o->chunks : g->options.chunks;
     int64_t *c = a->info.chunks;
-    c[0] = 1, c[1] = a->info.shape[1];
+    c[0] = o->chunk_times ? o->chunk_times : 1;
+    c[1] = o->chunk_bands ? o->chunk_bands : a->info.shape[1];
     c[2] = o->chunk_rows ? o->chunk_rows
          : edge          ? edge
                          : _gwt_auto_chunk(a->info.block[0], a->info.is_tiled);
@@ -3009,6 +3097,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
 }
 
 static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset);
+static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options *o);
 
 static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
 {
@@ -3025,6 +3114,7 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
 {
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
     gwt_array *a = _gwt_open_one(g, path, &o);
+    if (a && (o.reference || o.bounds || o.res) && !_gwt_align_all(&a, 1, &o)) return NULL;
     if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)) return NULL;
     return _gwt_array_finish(a);
 }
@@ -3040,15 +3130,13 @@ static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
     return true;
 }
 
-static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
-                           const gwt_array *reference, gwt_resampling resampling);
 static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat overlap);
 
 // Opened files on one grid, stacked or merged.
 static gwt_array *_gwt_open_joined(gwt_array **list, size_t n, const gwt_open_options *o)
 {
-    if ((o->bounds_by || o->reference)
-        && !_gwt_align_all(list, n, o->bounds_by, o->reference, o->resampling)) return NULL;
+    if ((o->bounds_by || o->reference || o->bounds || o->res) && !_gwt_align_all(list, n, o))
+        return NULL;
     if (o->mosaic) return _gwt_mosaic_of(list, n, o->overlap);
     return gwt_stack(list, n, o->stack == GWT_TIME ? GWT_TIME : GWT_BAND);
 }
@@ -3251,7 +3339,9 @@ gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     if (!r) return NULL;
     memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
-    gwt_open_options o = { .chunk_rows = rows, .chunk_cols = cols };
+    gwt_open_options o = { .chunk_times = (int)_gwt_min64(a->info.chunks[0], _GWT_MAX_CHUNK),
+                           .chunk_bands = (int)_gwt_min64(a->info.chunks[1], _GWT_MAX_CHUNK),
+                           .chunk_rows = rows, .chunk_cols = cols };
     return _gwt_array_set_chunks(r, &o) ? _gwt_array_finish(r) : NULL;
 }
 
@@ -3374,6 +3464,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
     r->info.chunks[1] = bands;
     r->info.dtype = GWT_FLOAT64;
     r->info.nodata = (gwt_optional){ 0 };
+    r->info.attrs = NULL;
     _gwt_array_unscaled(r);
     return r;
 }
@@ -3463,64 +3554,28 @@ static gwt_array *_gwt_array_pick(_gwt_op op, gwt_array *a, gwt_array *b)
     return _gwt_array_finish(_gwt_array_keep_type(_gwt_array_binary(op, a, b), arg, 2));
 }
 
-gwt_array *gwt_add(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_ADD, a, b));
-}
-gwt_array *gwt_sub(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_SUB, a, b));
-}
-gwt_array *gwt_mul(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_MUL, a, b));
-}
-gwt_array *gwt_div(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_DIV, a, b));
-}
-gwt_array *gwt_pow(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_finish(_gwt_array_binary(_GWT_OP_POW, a, b));
-}
+#define X(name, op) \
+    gwt_array *gwt_##name(gwt_array *a, gwt_array *b) \
+    { \
+        return _gwt_array_finish(_gwt_array_binary(_GWT_OP_##op, a, b)); \
+    }
+X(add, ADD) X(sub, SUB) X(mul, MUL) X(div, DIV) X(pow, POW)
+#undef X
+
+#define X(name, op) \
+    gwt_array *gwt_##name(gwt_array *a, gwt_array *b) \
+    { \
+        return _gwt_array_truth(_gwt_array_binary(_GWT_OP_##op, a, b)); \
+    }
+X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
+#undef X
+
 gwt_array *gwt_min(gwt_array *a, gwt_array *b) { return _gwt_array_pick(_GWT_OP_MIN, a, b); }
 gwt_array *gwt_max(gwt_array *a, gwt_array *b) { return _gwt_array_pick(_GWT_OP_MAX, a, b); }
 gwt_array *gwt_sqrt(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_SQRT, a)); }
 gwt_array *gwt_exp(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_EXP, a)); }
 gwt_array *gwt_log(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_LOG, a)); }
 gwt_array *gwt_tanh(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_TANH, a)); }
-gwt_array *gwt_lt(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_LT, a, b));
-}
-gwt_array *gwt_le(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_LE, a, b));
-}
-gwt_array *gwt_gt(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_GT, a, b));
-}
-gwt_array *gwt_ge(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_GE, a, b));
-}
-gwt_array *gwt_eq(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_EQ, a, b));
-}
-gwt_array *gwt_ne(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_NE, a, b));
-}
-gwt_array *gwt_and(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_AND, a, b));
-}
-gwt_array *gwt_or(gwt_array *a, gwt_array *b)
-{
-    return _gwt_array_truth(_gwt_array_binary(_GWT_OP_OR, a, b));
-}
 gwt_array *gwt_not(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_NOT, a)); }
 
 // Results that may leave the type they keep: -128 of int8 has no opposite there.
@@ -3755,6 +3810,21 @@ static const _gwt_node *_gwt_step_plane(gwt *g, const _gwt_step *s, int plane)
     return s ? _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_STEP, .step = s, .band = plane }) : NULL;
 }
 
+static const char *const _gwt_stat_names[] = {
+    [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
+    [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
+    [GWT_PERCENTILE] = "percentile", [GWT_COUNT] = "count", [GWT_FIRST] = "first",
+    [GWT_LAST] = "last", [GWT_ARGMAX] = "argmax"
+};
+
+static bool _gwt_stat_find(const char *name, gwt_stat *stat)
+{
+    size_t i = 0;
+    while (i < _GWT_COUNT(_gwt_stat_names) && strcmp(name, _gwt_stat_names[i])) i++;
+    *stat = (gwt_stat)i;
+    return i < _GWT_COUNT(_gwt_stat_names);
+}
+
 static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
 {
     if (o->window == 0) o->window = 3;
@@ -3769,6 +3839,10 @@ static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
                   (int)o->stat);
     if (o->stat == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
         return _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
+    if (o->weights && o->stat != GWT_MEAN && o->stat != GWT_SUM && o->stat != GWT_STD
+        && o->stat != GWT_VAR)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "weights are for mean, sum, std and var, not for %s",
+                         _gwt_stat_names[o->stat]);
     return true;
 }
 
@@ -3780,10 +3854,14 @@ gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_WINDOW, &a->planes[i], 1, 1, o.window / 2);
         if (!s) return NULL;
-        s->method = o.stat, s->parameter = o.percentile;
+        s->method = o.stat, s->parameter = o.percentile, s->weighted = o.weights;
         r->planes[i] = _gwt_step_plane(a->g, s, 0);
     }
-    if (!r || o.stat == GWT_MIN || o.stat == GWT_MAX) return _gwt_array_finish(r);
+    if (!r) return NULL;
+    _gwt_array_note(r, "moving_stat", _gwt_stat_names[o.stat]);
+    _gwt_array_note_number(r, "moving_window_size", o.window);
+    if (o.stat == GWT_PERCENTILE) _gwt_array_note_number(r, "moving_perc", o.percentile);
+    if (o.stat == GWT_MIN || o.stat == GWT_MAX) return _gwt_array_finish(r);
     r->info.dtype = GWT_FLOAT64;
     r->info.nodata = (gwt_optional){ 0 };
     _gwt_array_unscaled(r);
@@ -3848,7 +3926,7 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
         const _gwt_node *plane = _gwt_step_plane(a->g, s, 0);
         r->planes[i] = method == GWT_NEAREST ? plane : _gwt_node_cast(a->g, plane, a->info.dtype);
     }
-    if (r) r->geo = *geo;
+    if (r) r->geo = *geo, r->info.resampling = method;
     return _gwt_array_finish(r);
 }
 
@@ -3918,11 +3996,12 @@ static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
         _gwt_geo_text(two, sizeof two, &b->geo));
 }
 
-gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
+// The array on another grid; `like` is the array that has it, for the message.
+static gwt_array *_gwt_array_on(gwt_array *a, const _gwt_geo *on, const gwt_array *like,
+                                gwt_resampling method)
 {
     double scale[2], origin[2];
-    if (!a || !like || _gwt_failed(a->g) || !_gwt_check_session(a, like)) return NULL;
-    _gwt_geo geo = like->geo;
+    _gwt_geo geo = *on;
     if (method < GWT_NEAREST || method > GWT_AVERAGE)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "no resampling %d: there are nearest, bilinear, cubic, average",
@@ -3936,6 +4015,44 @@ gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
     if (_gwt_geo_whole_cells(&geo, scale, origin))
         return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), 1, &geo);
     return _gwt_array_resampled(a, &geo, method, scale, origin);
+}
+
+gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
+{
+    if (!a || !like || _gwt_failed(a->g) || !_gwt_check_session(a, like)) return NULL;
+    return _gwt_array_on(a, &like->geo, like, method);
+}
+
+// A grid of the same CRS with other bounds or cells: NULL, or 0, leaves them.
+static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, const double *bounds, double res_x, double res_y)
+{
+    double *t = geo->t,
+           cell[2] = { res_x > 0 ? res_x : fabs(t[0]), res_y > 0 ? res_y : fabs(t[4]) };
+    double right = t[2] + t[0] * (double)geo->width, bottom = t[5] + t[4] * (double)geo->height;
+    double own[4] = { fmin(t[2], right), fmin(t[5], bottom), fmax(t[2], right),
+                      fmax(t[5], bottom) };
+    if (!bounds && res_x == 0 && res_y == 0) return true;
+    if (!bounds) bounds = own;
+    double cols = ceil((bounds[2] - bounds[0]) / cell[0] - 1e-3),
+           rows = ceil((bounds[3] - bounds[1]) / cell[1] - 1e-3);
+    if (t[1] != 0 || t[3] != 0 || !(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
+        || cols > INT32_MAX || rows > INT32_MAX)
+        return _gwt_fail(g, GWT_E_ARGUMENT,
+                         "no grid of cells %.10g x %.10g within %.10g, %.10g, %.10g, %.10g (left, "
+                         "bottom, right, top)",
+                         cell[0], cell[1], bounds[0], bounds[1], bounds[2], bounds[3]);
+    memcpy(t, (double[6]){ cell[0], 0, bounds[0], 0, -cell[1], bounds[3] }, 6 * sizeof *t);
+    geo->width = (int64_t)cols, geo->height = (int64_t)rows;
+    return true;
+}
+
+gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options)
+{
+    gwt_regrid_options o = options ? *options : (gwt_regrid_options){ 0 };
+    if (!a || _gwt_failed(a->g)) return NULL;
+    _gwt_geo geo = a->geo;
+    if (!_gwt_geo_regrid(a->g, &geo, o.bounds, o.res, o.res_y ? o.res_y : o.res)) return NULL;
+    return _gwt_array_on(a, &geo, a, o.resampling);
 }
 
 gwt_array *gwt_subset(gwt_array *a, double left, double bottom, double right, double top)
@@ -4019,10 +4136,12 @@ static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, gwt_bounds_by b
     return true;
 }
 
-static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
-                           const gwt_array *reference, gwt_resampling resampling)
+// To the grid that the options ask for: bounds_by, reference, bounds, res.
+static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options *o)
 {
     gwt_array target;
+    gwt_bounds_by by = o->bounds_by;
+    const gwt_array *reference = o->reference;
     for (size_t i = 0; i < n; i++)
         if (!arrays[i] || _gwt_failed(arrays[i]->g)) return false;
     if (by < GWT_SAME_GRID || by > GWT_INTERSECTION)
@@ -4031,8 +4150,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
     target = reference ? *reference : *arrays[0];
     if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
         && !_gwt_common_grid(arrays, n, by, &target.geo)) return false;
+    if (!_gwt_geo_regrid(arrays[0]->g, &target.geo, o->bounds, o->res, o->res)) return false;
     for (size_t i = 0; i < n; i++)
-        if (!(arrays[i] = gwt_align(arrays[i], &target, resampling))) return false;
+        if (!(arrays[i] = gwt_align(arrays[i], &target, o->resampling))) return false;
     return true;
 }
 
@@ -4076,7 +4196,8 @@ gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by by, gwt_
     if (!arrays || n == 0 || !arrays[0] || _gwt_failed(arrays[0]->g)) return NULL;
     gwt_array **list = _gwt_calloc(arrays[0]->g, n, sizeof *list), *r = NULL;
     if (list) memcpy(list, arrays, n * sizeof *list);
-    if (list && _gwt_align_all(list, n, by ? by : GWT_REFERENCE, NULL, resampling))
+    gwt_open_options o = { .bounds_by = by ? by : GWT_REFERENCE, .resampling = resampling };
+    if (list && _gwt_align_all(list, n, &o))
         r = _gwt_mosaic_of(list, n, overlap);
     GWT_FREE(list);
     return r;
@@ -4292,6 +4413,18 @@ static gwt_array *_gwt_index_input(gwt_array *a, const char *sensor)
     return gwt_rename(a, bands);
 }
 
+// What geowombat says of an index: the factor its bands were multiplied by, its name, its range.
+static void _gwt_index_note(gwt_array *r, const char *name, gwt_optional scale, double lo,
+                            double hi)
+{
+    char from[40], to[40], range[96];
+    snprintf(range, sizeof range, "%s,%s", _gwt_format_double(from, sizeof from, lo),
+             _gwt_format_double(to, sizeof to, hi));
+    if (scale.set) _gwt_array_note_number(r, "pre-scaling", scale.value);
+    _gwt_array_note(r, "vi", name);
+    _gwt_array_note(r, "drange", range);
+}
+
 gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
                               const gwt_norm_diff_options *options)
 {
@@ -4311,6 +4444,8 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
                               _gwt_array_bands(pair, &(int64_t){ 1 }, 1));
     if (!r) return NULL;
     r->info.nodata = nodata;
+    _gwt_index_note(r, "norm-diff", _gwt_first_set(o.scale_factor, r->g->options.scale_factor), -1,
+                    1);
     return r;
 }
 
@@ -4410,7 +4545,11 @@ gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_option
     gwt_array *r = gwt_clip(_gwt_indices[i].formula(bands), _gwt_indices[i].lo, _gwt_indices[i].hi);
     if (_gwt_indices[i].divisor != 1) r = gwt_div(r, gwt_number(a->g, _gwt_indices[i].divisor));
     r = gwt_rename(r, (const char *const[]){ name, NULL });
-    if (r) r->info.nodata = nodata;
+    if (!r) return NULL;
+    r->info.nodata = nodata;
+    _gwt_index_note(r, name, _gwt_first_set(o.scale_factor, r->g->options.scale_factor),
+                    _gwt_indices[i].lo / _gwt_indices[i].divisor,
+                    _gwt_indices[i].hi / _gwt_indices[i].divisor);
     return r;
 }
 
@@ -4658,21 +4797,6 @@ static const struct {
     { "clip", 3, NULL, NULL, NULL, _gwt_call_clip },
     { "replace", 3, NULL, NULL, NULL, _gwt_call_replace },
 };
-
-static const char *const _gwt_stat_names[] = {
-    [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
-    [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
-    [GWT_PERCENTILE] = "percentile", [GWT_COUNT] = "count", [GWT_FIRST] = "first",
-    [GWT_LAST] = "last", [GWT_ARGMAX] = "argmax"
-};
-
-static bool _gwt_stat_find(const char *name, gwt_stat *stat)
-{
-    size_t i = 0;
-    while (i < _GWT_COUNT(_gwt_stat_names) && strcmp(name, _gwt_stat_names[i])) i++;
-    *stat = (gwt_stat)i;
-    return i < _GWT_COUNT(_gwt_stat_names);
-}
 
 static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, int wanted)
 {
@@ -5030,6 +5154,7 @@ typedef struct _gwt_plan {
     _gwt_view_plan *views;
     int num_views, room_views;
     int64_t width, height;
+    int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
     int depth;                  // while planning: steps within steps
 } _gwt_plan;
 
@@ -5568,7 +5693,8 @@ static void _gwt_plan_reach_program(_gwt_plan *plan, const _gwt_stage *s)
 static void _gwt_plan_reach(_gwt_plan *plan)
 {
     _gwt_stage *last = &plan->stages[plan->num_stages - 1];
-    last->y = last->x = (_gwt_reach){ 1, 0, 0 };
+    last->y = (_gwt_reach){ 1, -(double)plan->pad[3], (double)plan->pad[1] };
+    last->x = (_gwt_reach){ 1, -(double)plan->pad[0], (double)plan->pad[2] };
     for (int i = plan->num_stages - 1; i >= 0; i--) {
         _gwt_stage *s = &plan->stages[i];
         if (!s->step) {
@@ -5597,12 +5723,13 @@ static void _gwt_plan_free(_gwt_plan *plan)
     GWT_FREE(plan->stages);
 }
 
-// For n outputs on the grid of `a`.
+// For n outputs on the grid of `a`; NULL: nothing is padded.
 static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt_array *a,
-                           const _gwt_output *outputs, int n)
+                           const _gwt_output *outputs, int n, const int *pad)
 {
     *plan = (_gwt_plan){ .g = a->g, .action = action, .width = a->geo.width,
                          .height = a->geo.height };
+    for (int i = 0; pad && i < 4; i++) plan->pad[i] = pad[i];
     _gwt_plan_program(plan, outputs, n, plan->width, plan->height);
     if (!_gwt_over(action)) {
         _gwt_plan_reach(plan);
@@ -5648,23 +5775,16 @@ static int64_t _gwt_reflect(int64_t i, int64_t n)
     return i < n ? i : 2 * n - 1 - i;
 }
 
-static int64_t _gwt_floor_mod(int64_t a, int64_t b)
-{
-    int64_t r = a % b;
-    return r < 0 ? r + b : r;
-}
-
 // ---- moving windows
-// Sums, minima and maxima over w x w cells in a time per pixel that does not depend on w: first
-// along rows, then along columns, each with the blocks of van Herk (1992) and Gil and Werman
-// (1993): with running results backwards (S) and forwards (P) within blocks of w, the window that
-// begins at i is S[i] joined with P[i + w - 1]. The blocks lie at multiples of w in the image, not
-// in the piece: the same additions in the same order wherever a piece begins.
+// Sums, minima and maxima over w x w cells at a cost per pixel that grows with log2(w): first along
+// rows, then along columns. The joins of 2, 4, 8 .. neighbours are made each from two of the one
+// before, and those of w's binary digits joined: plain loops over whole arrays. Which cells are
+// joined in which order depends on their place in the window only, not on where a piece begins.
 
 typedef enum _gwt_join { _GWT_JOIN_SUM, _GWT_JOIN_MIN, _GWT_JOIN_MAX } _gwt_join;
 
-static void _gwt_join_rows(_gwt_join join, double *restrict to, const double *restrict a,
-                           const double *restrict b, size_t n)
+// to may be a, and b lie ahead of it in the same array.
+static void _gwt_join_all(_gwt_join join, double *to, const double *a, const double *b, size_t n)
 {
     if (join == _GWT_JOIN_SUM) for (size_t i = 0; i < n; i++) to[i] = a[i] + b[i];
     else if (join == _GWT_JOIN_MIN)
@@ -5672,57 +5792,21 @@ static void _gwt_join_rows(_gwt_join join, double *restrict to, const double *re
     else for (size_t i = 0; i < n; i++) to[i] = b[i] > a[i] ? b[i] : a[i];
 }
 
-static double _gwt_join_two(_gwt_join join, double a, double b)
+// Windows of w cells, `apart` values from one another, of n + w - 1 times `apart` values. Those are
+// scribbled on.
+static void _gwt_window_joins(_gwt_join join, double *v, size_t n, size_t w, size_t apart,
+                              double *to)
 {
-    if (join == _GWT_JOIN_SUM) return a + b;
-    return (join == _GWT_JOIN_MIN) == (b < a) ? b : a;
-}
-
-// Windows of w along a line of n + w - 1 values, of which the first has index `first` in the image.
-static void _gwt_window_line(_gwt_join join, const double *v, int64_t first, int64_t n, int64_t w,
-                             double *back, double *to)
-{
-    int64_t all = n + w - 1;
-    double ahead = 0;
-    for (int64_t i = all - 1; i >= 0; i--) {
-        bool ends = i == all - 1 || _gwt_floor_mod(first + i + 1, w) == 0;
-        back[i] = ends ? v[i] : _gwt_join_two(join, v[i], back[i + 1]);
-    }
-    for (int64_t j = 0; j < all; j++) {
-        bool begins = j == 0 || _gwt_floor_mod(first + j, w) == 0;
-        ahead = begins ? v[j] : _gwt_join_two(join, ahead, v[j]);
-        int64_t i = j - w + 1;
-        if (i < 0) continue;
-        to[i] = _gwt_floor_mod(first + i, w) == 0 ? back[i] : _gwt_join_two(join, back[i], ahead);
-    }
-}
-
-// The same down the columns of n + w - 1 rows of `cols` values; `back` has as much room as `v`,
-// `ahead` one row more than one.
-static void _gwt_window_columns(_gwt_join join, const double *v, int64_t first, int64_t n,
-                                int64_t w, size_t cols, double *back, double *ahead, double *to)
-{
-    int64_t all = n + w - 1;
-    double *now = ahead, *next = ahead + cols;
-    for (int64_t i = all - 1; i >= 0; i--) {
-        const double *row = v + (size_t)i * cols;
-        bool ends = i == all - 1 || _gwt_floor_mod(first + i + 1, w) == 0;
-        if (ends) memcpy(back + (size_t)i * cols, row, cols * sizeof *row);
-        else
-            _gwt_join_rows(join, back + (size_t)i * cols, row, back + (size_t)(i + 1) * cols, cols);
-    }
-    for (int64_t j = 0; j < all; j++) {
-        const double *row = v + (size_t)j * cols;
-        bool begins = j == 0 || _gwt_floor_mod(first + j, w) == 0;
-        if (begins) memcpy(next, row, cols * sizeof *row);
-        else _gwt_join_rows(join, next, now, row, cols);
-        double *swap = now;
-        now = next, next = swap;
-        int64_t i = j - w + 1;
-        if (i < 0) continue;
-        double *d = to + (size_t)i * cols;
-        if (_gwt_floor_mod(first + i, w) == 0) memcpy(d, back + (size_t)i * cols, cols * sizeof *d);
-        else _gwt_join_rows(join, d, back + (size_t)i * cols, now, cols);
+    size_t have = 0, left = n + w - 1;
+    for (size_t span = 1; span <= w; span *= 2) {
+        if (w & span) {     // v[i] is the join of `span` cells from i on
+            if (have) _gwt_join_all(join, to, to, v + have * apart, n * apart);
+            else memcpy(to, v, n * apart * sizeof *to);
+            have += span;
+        }
+        if (2 * span > w) break;
+        left -= span;
+        _gwt_join_all(join, v, v, v + span * apart, left * apart);
     }
 }
 
@@ -5742,49 +5826,52 @@ static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join jo
 static void _gwt_window_mirror(const _gwt_planes *in, const _gwt_step *s, int64_t row,
                                const _gwt_rect *q, double *to)
 {
-    int64_t h = s->reach[1];
+    int64_t all = q->cols + 2 * s->reach[1], col = q->col - s->reach[1];
     const double *from = _gwt_planes_row(in, 0, _gwt_reflect(row, s->in_height)) - in->rect.col;
-    for (int64_t i = 0; i < q->cols + 2 * h; i++)
-        to[i] = from[_gwt_reflect(q->col - h + i, s->in_width)];
+    int64_t left = _gwt_min64(_gwt_max64(-col, 0), all);
+    int64_t right = _gwt_max64(_gwt_min64(s->in_width - col, all), left);
+    for (int64_t i = 0; i < left; i++) to[i] = from[_gwt_reflect(col + i, s->in_width)];
+    memcpy(to + left, from + col + left, (size_t)(right - left) * sizeof *to);
+    for (int64_t i = right; i < all; i++) to[i] = from[_gwt_reflect(col + i, s->in_width)];
 }
 
-// One quantity over all windows of the rectangle. `work` has room for 2 * (rows + w) rows of
-// q->cols, 2 more, and 2 lines.
+// One quantity over all windows of the rectangle. `work` has room for rows + w rows of q->cols, and
+// a line more.
 static void _gwt_window_joined(const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
                                _gwt_term term, _gwt_join join, double *work, double *to)
 {
-    int64_t h = s->reach[0], w = 2 * h + 1, rows = q->rows + w - 1;
-    size_t cols = (size_t)q->cols, line = cols + (size_t)w - 1;
-    double *across = work, *back = across + (size_t)rows * cols,
-           *ahead = back + (size_t)rows * cols;
-    double *mirrored = ahead + 2 * cols, *back_line = mirrored + line;
+    int64_t h = s->reach[0], rows = q->rows + 2 * h, line = q->cols + 2 * h;
+    size_t cols = (size_t)q->cols, w = (size_t)(2 * h + 1);
+    double *mirrored = work, *across = work + line;
     for (int64_t i = 0; i < rows; i++) {
         _gwt_window_mirror(in, s, q->row - h + i, q, mirrored);
-        _gwt_window_terms(mirrored, (int64_t)line, term, join);
-        _gwt_window_line(join, mirrored, q->col - h, q->cols, w, back_line,
-                         across + (size_t)i * cols);
+        _gwt_window_terms(mirrored, line, term, join);
+        _gwt_window_joins(join, mirrored, cols, w, 1, across + (size_t)i * cols);
     }
-    _gwt_window_columns(join, across, q->row - h, q->rows, w, cols, back, ahead, to);
+    _gwt_window_joins(join, across, (size_t)q->rows, w, cols, to);
 }
 
 static bool _gwt_any_missing(const _gwt_planes *p)
 {
-    size_t n = (size_t)(p->rect.rows * p->rect.cols);
-    int missing = 0;
-    for (size_t i = 0; i < n; i++) missing |= p->data[i] != p->data[i];
-    return missing != 0;
+    size_t n = (size_t)(p->rect.rows * p->rect.cols), i = 0;
+    while (i < n) {
+        int64_t missing = 0;
+        for (size_t end = i + 1024 < n ? i + 1024 : n; i < end; i++)
+            missing |= p->data[i] != p->data[i];
+        if (missing) return true;
+    }
+    return false;
 }
 
 // mean = S1 / n; var = (n S2 - S1 S1) / (n n), with sums of values and of squares.
 static void _gwt_window_moments(int stat, double *out, const double *squares, const double *counts,
                                 double count, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        double c = counts ? counts[i] : count, mean = out[i] / c;
+    for (size_t i = 0; i < n && stat == GWT_MEAN; i++) out[i] /= counts ? counts[i] : count;
+    for (size_t i = 0; i < n && stat != GWT_MEAN; i++) {
+        double c = counts ? counts[i] : count;
         if (stat == GWT_SUM) {
             out[i] = c > 0 ? out[i] : (double)NAN;
-        } else if (stat == GWT_MEAN) {
-            out[i] = mean;
         } else {
             double var = (c * squares[i] - out[i] * out[i]) / (c * c);
             var = var < 0 ? 0 : var;
@@ -5799,31 +5886,83 @@ static int _gwt_compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Percentile p of n sorted values by linear interpolation, numpy's default.
+// A percentile by linear interpolation, numpy's default: at place `at` of the sorted values, which
+// lies between a and b.
+static double _gwt_percentile_between(double a, double b, double at)
+{
+    double part = at - floor(at);
+    return part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
+}
+
 static double _gwt_percentile_sorted(const double *v, size_t n, double p)
 {
     if (n == 0) return (double)NAN;
-    double at = (double)(n - 1) * (p / 100), part = at - floor(at);
+    double at = (double)(n - 1) * (p / 100);
     size_t lo = (size_t)at, hi = lo + 1 < n ? lo + 1 : lo;
-    return part < 0.5 ? v[lo] + (v[hi] - v[lo]) * part : v[hi] - (v[hi] - v[lo]) * (1 - part);
+    return _gwt_percentile_between(v[lo], v[hi], at);
 }
 
-static void _gwt_window_percentiles(const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
-                                    double *work, double *to)
+// The cells of one window: line k of it begins at rows + (first + k) % w * line.
+typedef struct _gwt_cells {
+    const double *rows;
+    int64_t first, w, line;
+    double *room;               // w * w: of a percentile the values, with weights those
+} _gwt_cells;
+
+static double _gwt_window_percentile(const _gwt_step *s, const _gwt_cells *x)
+{
+    size_t n = 0;
+    for (int64_t k = 0; k < x->w; k++)
+        for (int64_t j = 0; j < x->w; j++)
+            if (!isnan(x->rows[k * x->line + j])) x->room[n++] = x->rows[k * x->line + j];
+    qsort(x->room, n, sizeof *x->room, _gwt_compare_doubles);
+    return _gwt_percentile_sorted(x->room, n, s->parameter);
+}
+
+// 1 - d / D: nothing at the corners.
+static void _gwt_window_weights(int64_t w, double *weights)
+{
+    double h = (double)(w / 2), corner = w > 1 ? hypot(h, h) : 1;
+    for (int64_t k = 0; k < w * w; k++)
+        weights[k] = 1 - hypot((double)(k / w) - h, (double)(k % w) - h) / corner;
+}
+
+static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
+{
+    double sum = 0, squares = 0, weights = 0, mean = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t k = 0; k < x->w; k++) {
+            const double *row = x->rows + (x->first + k) % x->w * x->line;
+            const double *weight = x->room + k * x->w;
+            for (int64_t j = 0; j < x->w; j++) {
+                if (isnan(row[j])) continue;
+                if (pass == 0) sum += row[j] * weight[j], weights += weight[j];
+                else squares += weight[j] * (row[j] - mean) * (row[j] - mean);
+            }
+        }
+        if (!(weights > 0)) return (double)NAN;
+        mean = sum / weights;
+        if (s->method == GWT_SUM) return sum;
+        if (s->method == GWT_MEAN) return mean;
+    }
+    return s->method == GWT_STD ? sqrt(squares / weights) : squares / weights;
+}
+
+// Statistics that look at every cell of every window.
+static void _gwt_window_each(const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
+                             double *work, double *to)
 {
     int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
-    double *rows = work, *values = rows + w * line;
+    double *rows = work, *room = rows + w * line;
+    if (s->weighted) _gwt_window_weights(w, room);
     for (int64_t i = 0; i < q->rows; i++) {
         for (int64_t k = 0; k < w; k++)
             if (i == 0 || k == w - 1)
                 _gwt_window_mirror(in, s, q->row - h + i + k, q, rows + (i + k) % w * line);
         for (int64_t c = 0; c < q->cols; c++) {
-            size_t n = 0;
-            for (int64_t k = 0; k < w; k++)
-                for (int64_t j = c; j < c + w; j++)
-                    if (!isnan(rows[k * line + j])) values[n++] = rows[k * line + j];
-            qsort(values, n, sizeof *values, _gwt_compare_doubles);
-            to[i * q->cols + c] = _gwt_percentile_sorted(values, n, s->parameter);
+            _gwt_cells x = { rows + c, i % w, w, line, room };
+            to[i * q->cols + c] =
+                s->weighted ? _gwt_window_weighted(s, &x) : _gwt_window_percentile(s, &x);
         }
     }
 }
@@ -5833,14 +5972,15 @@ static bool _gwt_step_window(gwt *g, const _gwt_step *s, const _gwt_planes *in, 
 {
     const _gwt_rect *q = &out->rect;
     int64_t w = 2 * s->reach[0] + 1;
+    bool each = s->method == GWT_PERCENTILE || s->weighted;
     size_t cols = (size_t)q->cols, n = (size_t)q->rows * cols, line = cols + (size_t)w;
-    size_t rows = 2 * ((size_t)q->rows + (size_t)w) * cols,
-           sort = (size_t)(w * w) + (size_t)w * line;
-    double *to = _gwt_work_room(g, work, 2 * n + rows + 2 * cols + 2 * line + sort);
+    size_t need = each ? (size_t)(w * w) + (size_t)w * line
+                       : ((size_t)q->rows + (size_t)w) * cols + line;
+    double *to = _gwt_work_room(g, work, 2 * n + need);
     if (!to) return false;
     double *squares = to, *counts = squares + n, *room = counts + n;
-    if (s->method == GWT_PERCENTILE) {
-        _gwt_window_percentiles(s, in, q, room, out->data);
+    if (each) {
+        _gwt_window_each(s, in, q, room, out->data);
         return true;
     }
     bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN;
@@ -7611,19 +7751,33 @@ static bool _gwt_run_may_begin(void *arg)
         || t->tile < t->run->written(t->run) + t->run->window;
 }
 
+static _gwt_rect _gwt_run_rect(const _gwt_run *run, int64_t t)
+{
+    int64_t row = t / run->across * run->tile_h, col = t % run->across * run->tile_w;
+    return (_gwt_rect){ row, col, _gwt_min64(run->tile_h, run->plan->height - row),
+                        _gwt_min64(run->tile_w, run->plan->width - col) };
+}
+
+static _gwt_rect _gwt_run_padded(const _gwt_run *run, const _gwt_rect *r)
+{
+    const int64_t *pad = run->plan->pad;
+    int64_t top = _gwt_max64(0, r->row - pad[3]), left = _gwt_max64(0, r->col - pad[0]);
+    return (_gwt_rect){ top, left,
+                        _gwt_min64(r->row + r->rows + pad[1], run->plan->height) - top,
+                        _gwt_min64(r->col + r->cols + pad[2], run->plan->width) - left };
+}
+
 static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
     _gwt_worker *w = _gwt_self();
     _gwt_turn turn = { run, t };
     if (run->written) _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
-    int64_t row = t / run->across * run->tile_h, col = t % run->across * run->tile_w;
-    _gwt_rect r = { row, col, _gwt_min64(run->tile_h, run->plan->height - row),
-                    _gwt_min64(run->tile_w, run->plan->width - col) };
+    _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
     _gwt_target targets[_GWT_MAX_OUTPUTS];
     if (_gwt_over(run->action) || !run->open(run, w->id, t, &r, targets)) return false;
     _gwt_run_pieces(run, &r, targets);
     if (_gwt_over(run->action) || !run->close(run, w->id, t, &r)) return false;
-    atomic_fetch_add(&run->done, r.rows * r.cols);
+    atomic_fetch_add(&run->done, inner.rows * inner.cols);
     if (run->progress) _gwt_run_draw(run, false);
     return true;
 }
@@ -7792,7 +7946,7 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
     _gwt_plan plan;
     _gwt_action action;
     if (!_gwt_action_begin(&action, a->g)) return false;
-    bool planned = _gwt_plan_make(&plan, &action, a, outputs, n), good = planned;
+    bool planned = _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
     if (planned) {
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
                          .close = _gwt_buffer_close, .sink = buffers };
@@ -7988,7 +8142,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     _gwt_plan plan;
     _gwt_action action;
     if (!_gwt_action_begin(&action, saves[0].a->g)) return false;
-    bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n), good = planned;
+    bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n, NULL), good = planned;
     for (int i = 0; good && i < n; i++) {
         saves[i].writer.action = &action;
         good = _gwt_save_check_path(&saves[i], &plan);
@@ -8073,12 +8227,17 @@ static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *
 static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
 {
     _gwt_blocks *b = run->sink;
+    _gwt_rect inner = _gwt_run_rect(run, t);
     gwt_block block = { .g = run->g,
                         .id = t,
                         .row = r->row,
                         .col = r->col,
                         .rows = r->rows,
                         .cols = r->cols,
+                        .inner_row = inner.row,
+                        .inner_col = inner.col,
+                        .inner_rows = inner.rows,
+                        .inner_cols = inner.cols,
                         .times = b->a->info.shape[0],
                         .bands = b->a->info.shape[1],
                         .dtype = _gwt_plan_output(run->plan, 0)->dtype,
@@ -8101,6 +8260,10 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
         return -1;
     gwt *g = a->g;
     if (!fn) return _gwt_fail(g, GWT_E_ARGUMENT, "no function given to call for blocks"), -1;
+    for (int i = 0; i < 4; i++)
+        if (o.padding[i] < 0 || o.padding[i] > _GWT_MAX_CHUNK)
+            return _gwt_fail(g, GWT_E_ARGUMENT, "padding of %d: must be 0 to %d pixels",
+                             o.padding[i], _GWT_MAX_CHUNK), -1;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     _gwt_plan plan;
     _gwt_action action;
@@ -8108,7 +8271,8 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
     if (!_gwt_action_begin(&action, g)) return -1;
-    if (!_gwt_plan_make(&plan, &action, a, &output, 1)) return _gwt_action_end(&action), -1;
+    if (!_gwt_plan_make(&plan, &action, a, &output, 1, o.padding))
+        return _gwt_action_end(&action), -1;
     _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
                      .close = _gwt_blocks_close, .sink = &b };
     _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
@@ -8128,6 +8292,319 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
     size_t at = (size_t)((plane * b->rows + row) * b->cols) * gwt_dtype_size(b->dtype);
     bool masked = b->nodata.set && _gwt_raw(b->dtype, b->nodata.value, &raw);
     _gwt_loads[b->dtype](to, (const char *)b->data + at, (size_t)b->cols, 1, masked, raw);
+}
+
+// ---- numbers: blocks of a size that depends on the image only, each to its own place; then joined
+
+// Edge of the blocks: no more than 65536 of them.
+static int _gwt_numbers_block(const gwt_array *a)
+{
+    int edge = 256;
+    while (_gwt_ceil_div(a->geo.width, edge) * _gwt_ceil_div(a->geo.height, edge) > 65536)
+        edge *= 2;
+    return edge;
+}
+
+// All planes of all blocks as doubles, NaN where missing.
+static bool _gwt_numbers_run(gwt_array *a, gwt_block_fn *fn, void *user)
+{
+    gwt_optional nan = gwt_some((double)NAN);
+    int edge = _gwt_numbers_block(a);
+    return gwt_map_blocks(a, fn, user, .row_chunks = edge, .col_chunks = edge,
+                          .dtype = GWT_FLOAT64, .nodata = nan) >= 0;
+}
+
+typedef struct _gwt_part { int64_t count; double sum, min, max, mean, m2; } _gwt_part;
+
+// Sums of squared distances from the mean are joined by Chan, Golub and LeVeque (1979).
+static void _gwt_part_join(_gwt_part *a, const _gwt_part *b)
+{
+    if (b->count == 0) return;
+    if (a->count == 0) {
+        *a = *b;
+        return;
+    }
+    double m = (double)a->count, n = (double)b->count, d = b->mean - a->mean;
+    a->count += b->count;
+    a->sum += b->sum;
+    a->min = fmin(a->min, b->min), a->max = fmax(a->max, b->max);
+    a->mean += d * (n / (m + n));
+    a->m2 += b->m2 + d * d * (m * (n / (m + n)));
+}
+
+static _gwt_part _gwt_part_of(const double *v, int64_t rows, int64_t cols)
+{
+    _gwt_part p = { .min = INFINITY, .max = -INFINITY };
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (int64_t i = r * cols; i < (r + 1) * cols; i++) {
+            bool there = v[i] == v[i];
+            p.count += there;
+            sum += there ? v[i] : 0;
+            p.min = v[i] < p.min ? v[i] : p.min;
+            p.max = v[i] > p.max ? v[i] : p.max;
+        }
+        p.sum += sum;
+    }
+    p.mean = p.count ? p.sum / (double)p.count : 0;
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (int64_t i = r * cols; i < (r + 1) * cols; i++) {
+            double d = v[i] == v[i] ? v[i] - p.mean : 0;
+            sum += d * d;
+        }
+        p.m2 += sum;
+    }
+    return p;
+}
+
+static int _gwt_summarize_block(const gwt_block *b, void *user)
+{
+    _gwt_part *parts = user;
+    int64_t planes = b->times * b->bands, size = b->rows * b->cols;
+    for (int64_t p = 0; p < planes; p++)
+        parts[b->id * planes + p] =
+            _gwt_part_of((const double *)b->data + p * size, b->rows, b->cols);
+    return 0;
+}
+
+bool gwt_summarize(gwt_array *a, gwt_summary *to)
+{
+    if (!a || !to || _gwt_failed(a->g)) return false;
+    int edge = _gwt_numbers_block(a);
+    int64_t planes = _gwt_num_planes(a);
+    int64_t n = _gwt_ceil_div(a->geo.width, edge) * _gwt_ceil_div(a->geo.height, edge);
+    _gwt_part *parts = _gwt_calloc(a->g, (size_t)n, (size_t)planes * sizeof *parts);
+    bool good = parts && _gwt_numbers_run(a, _gwt_summarize_block, parts);
+    for (int64_t width = 1; good && width < n; width *= 2)
+        for (int64_t i = 0; i + width < n; i += 2 * width)
+            for (int64_t p = 0; p < planes; p++)
+                _gwt_part_join(&parts[i * planes + p], &parts[(i + width) * planes + p]);
+    for (int64_t i = 0; good && i < planes; i++) {
+        const _gwt_part *p = &parts[i];
+        double none = (double)NAN, count = (double)p->count, var = p->count ? p->m2 / count : none;
+        to[i] = (gwt_summary){ .count = p->count, .sum = p->sum,
+                               .mean = p->count ? p->sum / count : none,
+                               .min = p->count ? p->min : none, .max = p->count ? p->max : none,
+                               .std = sqrt(var), .var = var };
+    }
+    GWT_FREE(parts);
+    return good;
+}
+
+// ---- counting: every worker into a table of its own
+
+typedef struct _gwt_counting _gwt_counting;
+
+struct _gwt_counting {
+    int64_t planes;
+    size_t size;                // counters of a plane
+    int64_t **tables;           // one a worker: [plane][counter]
+    // The counter of a value of a plane; SIZE_MAX: none.
+    size_t (*counter)(const _gwt_counting *c, int64_t plane, double v);
+    double lo, hi;              // histogram
+    size_t bins;
+    gwt_dtype dtype;            // percentiles
+    int shift, digit;           // counted are `digit` bits of the keys from bit `shift` on,
+    const uint64_t *prefixes;   // of keys that begin as one of these: [plane][num_prefixes], sorted
+    size_t num_prefixes;
+};
+
+static int _gwt_count_block(const gwt_block *b, void *user)
+{
+    const _gwt_counting *c = user;
+    int64_t *table = c->tables[_gwt_self()->id], size = b->rows * b->cols;
+    for (int64_t p = 0; p < c->planes; p++) {
+        const double *v = (const double *)b->data + p * size;
+        for (int64_t i = 0; i < size; i++) {
+            size_t at = v[i] == v[i] ? c->counter(c, p, v[i]) : SIZE_MAX;
+            if (at != SIZE_MAX) table[(size_t)p * c->size + at]++;
+        }
+    }
+    return 0;
+}
+
+// One pass over the array; the counts come into `to`, [plane][counter].
+static bool _gwt_count_run(gwt_array *a, _gwt_counting *c, int64_t *to)
+{
+    size_t workers = (size_t)a->g->pool.num_workers, all = (size_t)c->planes * c->size;
+    c->tables = _gwt_calloc(a->g, workers, sizeof *c->tables);
+    bool good = c->tables != NULL;
+    for (size_t w = 0; good && w < workers; w++)
+        good = (c->tables[w] = _gwt_calloc(a->g, all, sizeof **c->tables)) != NULL;
+    good = good && _gwt_numbers_run(a, _gwt_count_block, c);
+    if (good) memset(to, 0, all * sizeof *to);
+    for (size_t w = 0; c->tables && w < workers; w++) {
+        for (size_t i = 0; good && i < all; i++) to[i] += c->tables[w][i];
+        GWT_FREE(c->tables[w]);
+    }
+    GWT_FREE(c->tables);
+    return good;
+}
+
+// The bin by division, put right where rounding took it over an edge, as numpy does.
+static size_t _gwt_histogram_counter(const _gwt_counting *c, int64_t plane, double v)
+{
+    double width = (c->hi - c->lo) / (double)c->bins;
+    (void)plane;
+    if (v < c->lo || v > c->hi) return SIZE_MAX;
+    size_t bin = (size_t)((v - c->lo) / (c->hi - c->lo) * (double)c->bins);
+    if (bin >= c->bins) bin = c->bins - 1;
+    if (bin > 0 && v < c->lo + (double)bin * width) bin--;
+    else if (bin + 1 < c->bins && v >= c->lo + (double)(bin + 1) * width) bin++;
+    return bin;
+}
+
+bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts)
+{
+    if (!a || !counts || _gwt_failed(a->g)) return false;
+    if (!(lo < hi) || !isfinite(hi - lo) || bins == 0 || bins > (1u << 24))
+        return _gwt_fail(a->g, GWT_E_ARGUMENT,
+                         "no histogram of %zu bins from %g to %g: 1 to %u bins, lo below hi", bins,
+                         lo, hi, 1u << 24);
+    _gwt_counting c = { .planes = _gwt_num_planes(a), .size = bins, .lo = lo, .hi = hi,
+                        .bins = bins, .counter = _gwt_histogram_counter };
+    return _gwt_count_run(a, &c, counts);
+}
+
+// ---- percentiles: digit by digit, from the highest, of keys that are in the order of the values
+
+static int _gwt_key_bits(gwt_dtype t) { return 8 * (int)gwt_dtype_size(t); }
+static bool _gwt_key_whole(gwt_dtype t) { return _gwt_dtype_integer(t) && gwt_dtype_size(t) <= 4; }
+
+static uint64_t _gwt_key_of(gwt_dtype t, double v)
+{
+    uint64_t bits = _gwt_bits(v), sign = (uint64_t)1 << 63;
+    uint32_t low, low_sign = (uint32_t)1 << 31;
+    if (_gwt_key_whole(t)) return (uint64_t)(v - _gwt_dtypes[t].lo);
+    if (t != GWT_FLOAT32) return bits & sign ? ~bits : bits | sign;
+    float f = (float)v;
+    memcpy(&low, &f, sizeof low);
+    return low & low_sign ? (uint32_t)~low : low | low_sign;
+}
+
+static double _gwt_key_value(gwt_dtype t, uint64_t key)
+{
+    uint64_t sign = (uint64_t)1 << 63, bits = key & sign ? key ^ sign : ~key;
+    uint32_t low_sign = (uint32_t)1 << 31, low = (uint32_t)key;
+    double v;
+    float f;
+    if (_gwt_key_whole(t)) return (double)key + _gwt_dtypes[t].lo;
+    if (t == GWT_FLOAT32) {
+        low = low & low_sign ? low ^ low_sign : ~low;
+        memcpy(&f, &low, sizeof f);
+        return f;
+    }
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static size_t _gwt_digit_counter(const _gwt_counting *c, int64_t plane, double v)
+{
+    uint64_t key = _gwt_key_of(c->dtype, v) >> c->shift, mask = ((uint64_t)1 << c->digit) - 1;
+    const uint64_t *list = c->prefixes + (size_t)plane * c->num_prefixes;
+    size_t lo = 0, hi = c->num_prefixes;
+    while (lo < hi) {
+        size_t middle = lo + (hi - lo) / 2;
+        if (list[middle] < key >> c->digit) lo = middle + 1;
+        else hi = middle;
+    }
+    bool counted = lo < c->num_prefixes && list[lo] == key >> c->digit;
+    return counted ? (lo << c->digit) + (size_t)(key & mask) : SIZE_MAX;
+}
+
+// What is looked for: of each plane, the value of a rank, as far as it is known.
+typedef struct _gwt_rank { uint64_t prefix; int64_t rank; } _gwt_rank;
+
+// The counts of one plane's digits take each rank one digit further.
+static void _gwt_ranks_refine(_gwt_rank *ranks, size_t n, const _gwt_counting *c,
+                              const uint64_t *prefixes, const int64_t *counts)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+        while (at + 1 < c->num_prefixes && prefixes[at] != ranks[i].prefix) at++;
+        const int64_t *digit = counts + (at << c->digit);
+        uint64_t d = 0;
+        while (d + 1 < (uint64_t)1 << c->digit && ranks[i].rank >= digit[d])
+            ranks[i].rank -= digit[d++];
+        ranks[i].prefix = ranks[i].prefix << c->digit | d;
+    }
+}
+
+static int _gwt_compare_keys(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Ranks below and above each percentile of `count` values.
+static void _gwt_ranks_begin(_gwt_rank *ranks, const double *percentiles, size_t n, int64_t count)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t last = _gwt_max64(count - 1, 0);
+        int64_t lo = (int64_t)((double)last * (percentiles[i] / 100));
+        ranks[2 * i] = (_gwt_rank){ 0, lo };
+        ranks[2 * i + 1] = (_gwt_rank){ 0, _gwt_min64(lo + 1, last) };
+    }
+}
+
+// All passes. ranks: [plane][2 n].
+static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t n,
+                                 _gwt_rank *ranks, uint64_t *prefixes, gwt_summary *found)
+{
+    _gwt_counting c = { .planes = _gwt_num_planes(a), .dtype = a->info.dtype, .num_prefixes = 1,
+                        .prefixes = prefixes, .counter = _gwt_digit_counter };
+    bool good = true;
+    for (int left = _gwt_key_bits(a->info.dtype), first = left; good && left > 0; left -= c.digit) {
+        c.digit = left == first ? (left < 16 ? left : 16) : left < 12 ? left : 12;
+        c.shift = left - c.digit;
+        c.size = c.num_prefixes << c.digit;
+        int64_t *counts = _gwt_calloc(a->g, (size_t)c.planes * c.size, sizeof *counts);
+        good = counts && _gwt_count_run(a, &c, counts);
+        for (int64_t p = 0; good && p < c.planes; p++) {
+            const int64_t *own = counts + (size_t)p * c.size;
+            for (size_t i = 0; left == first && i < c.size; i++) found[p].count += own[i];
+            if (left == first)
+                _gwt_ranks_begin(ranks + 2 * n * (size_t)p, percentiles, n, found[p].count);
+            _gwt_ranks_refine(ranks + 2 * n * (size_t)p, 2 * n, &c,
+                              prefixes + (size_t)p * c.num_prefixes, own);
+        }
+        GWT_FREE(counts);
+        c.num_prefixes = 2 * n;
+        for (size_t i = 0; i < 2 * n * (size_t)c.planes; i++) prefixes[i] = ranks[i].prefix;
+        for (int64_t p = 0; p < c.planes; p++)
+            qsort(prefixes + 2 * n * (size_t)p, 2 * n, sizeof *prefixes, _gwt_compare_keys);
+    }
+    return good;
+}
+
+bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values)
+{
+    if (!a || !percentiles || !values || _gwt_failed(a->g)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!(percentiles[i] >= 0 && percentiles[i] <= 100))
+            return _gwt_fail(a->g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100",
+                             percentiles[i]);
+    if (n == 0 || n > 100)
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "%zu percentiles: 1 to 100 at a time", n);
+    size_t planes = (size_t)_gwt_num_planes(a);
+    _gwt_rank *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
+    uint64_t *prefixes = _gwt_calloc(a->g, planes * 2 * n, sizeof *prefixes);
+    gwt_summary *found = _gwt_calloc(a->g, planes, sizeof *found);
+    bool good = ranks && prefixes && found
+             && _gwt_percentiles_run(a, percentiles, n, ranks, prefixes, found);
+    for (size_t i = 0; good && i < planes * n; i++) {
+        double below = _gwt_key_value(a->info.dtype, ranks[2 * i].prefix),
+               above = _gwt_key_value(a->info.dtype, ranks[2 * i + 1].prefix);
+        double last = (double)found[i / n].count - 1;
+        values[i] = last < 0
+                      ? (double)NAN
+                      : _gwt_percentile_between(below, above, last * (percentiles[i % n] / 100));
+    }
+    GWT_FREE(ranks);
+    GWT_FREE(prefixes);
+    GWT_FREE(found);
+    return good;
 }
 
 void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
@@ -8258,6 +8735,7 @@ static void _gwt_print_list(const char *name, const double *list, int64_t n, FIL
 
 static void _gwt_print_attributes(const gwt_info *i, FILE *to)
 {
+    static const char *const methods[] = { "nearest", "bilinear", "cubic", "average" };
     char number[32];
     fputs("Attributes:\n", to);
     _gwt_print_list("transform:", i->transform, 6, to);
@@ -8274,8 +8752,12 @@ static void _gwt_print_attributes(const gwt_info *i, FILE *to)
     if (i->sensor) fprintf(to, "    %-14s %s\n", "sensor:", i->sensor);
     fprintf(to, "    %-14s", "filename:");
     for (size_t k = 0; k < i->num_files && k < 6; k++) fprintf(to, " %s", i->filenames[k]);
-    fprintf(to, "%s\n    %-14s %s\n", i->num_files > 6 ? " ..." : "",
-            "AREA_OR_POINT:", i->area_or_point);
+    fprintf(to, "%s\n    %-14s %s\n    %-14s %s\n", i->num_files > 6 ? " ..." : "",
+            "resampling:", methods[i->resampling], "AREA_OR_POINT:", i->area_or_point);
+    for (const char *const *item = i->attrs; *item; item++) {
+        int n = (int)strcspn(*item, "=");
+        fprintf(to, "    %.*s:%*s %s\n", n, *item, n < 13 ? 13 - n : 0, "", *item + n + 1);
+    }
 }
 
 void gwt_print(const gwt_array *a, FILE *to)
