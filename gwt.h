@@ -837,6 +837,19 @@ _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE
 #define _GWT_PRINTF(string, first)
 #endif
 
+// Loops over pixels are compiled twice, for processors with and without AVX2, and the loader picks:
+// the same operations on four lanes instead of two, none of them fused, so the same bits.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute) && !defined(GWT_PLAIN) \
+    && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__) \
+    && !defined(__AVX2__)
+#if __has_attribute(target_clones)
+#define _GWT_LOOP __attribute__((target_clones("avx2", "default")))
+#endif
+#endif
+#ifndef _GWT_LOOP
+#define _GWT_LOOP
+#endif
+
 static int64_t _gwt_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t _gwt_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -4764,7 +4777,17 @@ static gwt_array *_gwt_call_clip(_gwt_parser *p, const _gwt_call *c)
 static gwt_array *_gwt_call_mask(_gwt_parser *p, const _gwt_call *c)
 {
     double value;
-    return _gwt_call_number(p, c, 1, &value) ? _gwt_array_masked(c->x[0], gwt_some(value)) : NULL;
+    gwt_array *a = c->x[0];
+    if (!_gwt_call_number(p, c, 1, &value)) return NULL;
+    // Besides what is missing already; stored as that is, or as what it was.
+    gwt_array *r = _gwt_array_new(p->g, a, a->info.shape[0], a->info.shape[1]);
+    if (a->info.dtype == GWT_FLOAT32) value = (float)value;
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
+        r->planes[i] = _gwt_node_with(p->g, (_gwt_node){ .op = _GWT_OP_MASK, .imm = { value } },
+                                      &a->planes[i], 1);
+    if (r && !r->info.nodata.set && _gwt_dtype_holds(r->info.dtype, value))
+        r->info.nodata = gwt_some(value);
+    return _gwt_array_finish(r);
 }
 
 static gwt_array *_gwt_call_replace(_gwt_parser *p, const _gwt_call *c)
@@ -5784,7 +5807,8 @@ static int64_t _gwt_reflect(int64_t i, int64_t n)
 typedef enum _gwt_join { _GWT_JOIN_SUM, _GWT_JOIN_MIN, _GWT_JOIN_MAX } _gwt_join;
 
 // to may be a, and b lie ahead of it in the same array.
-static void _gwt_join_all(_gwt_join join, double *to, const double *a, const double *b, size_t n)
+_GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *a, const double *b,
+                                    size_t n)
 {
     if (join == _GWT_JOIN_SUM) for (size_t i = 0; i < n; i++) to[i] = a[i] + b[i];
     else if (join == _GWT_JOIN_MIN)
@@ -5813,7 +5837,7 @@ static void _gwt_window_joins(_gwt_join join, double *v, size_t n, size_t w, siz
 // What is summed of a cell; missing cells count nothing.
 typedef enum _gwt_term { _GWT_TERM_VALUE, _GWT_TERM_SQUARE, _GWT_TERM_VALID } _gwt_term;
 
-static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join join)
+_GWT_LOOP static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join join)
 {
     double none = join == _GWT_JOIN_SUM ? 0 : join == _GWT_JOIN_MIN ? INFINITY : -INFINITY;
     for (int64_t i = 0; i < n; i++) {
@@ -6172,8 +6196,8 @@ static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gw
             to[i] = s[i * (step)] == nodata ? (double)NAN : (double)s[i * (step)];
 
 #define X(type, ctype) \
-    static void _gwt_load_##type(double *restrict to, const void *from, size_t n, size_t step, \
-                                 bool masked, uint64_t raw) \
+    _GWT_LOOP static void _gwt_load_##type(double *restrict to, const void *from, size_t n, \
+                                           size_t step, bool masked, uint64_t raw) \
     { \
         const ctype *restrict s = from; \
         ctype nodata; \
@@ -6237,8 +6261,8 @@ static inline double _gwt_round(double v)
     }
 
 #define X(type, ctype) \
-    static bool _gwt_store_##type(void *to, const double *restrict from, size_t n, size_t step, \
-                                  uint64_t raw) \
+    _GWT_LOOP static bool _gwt_store_##type(void *to, const double *restrict from, size_t n, \
+                                            size_t step, uint64_t raw) \
     { \
         ctype *restrict d = to; \
         ctype nodata; \
@@ -6260,7 +6284,7 @@ static bool (*const _gwt_stores[])(void *, const double *restrict, size_t, size_
 // ---- operations
 
 #define X(name, expression) \
-    static void _gwt_vm_##name(double *restrict d, const double *restrict a, size_t n) \
+    _GWT_LOOP static void _gwt_vm_##name(double *restrict d, const double *restrict a, size_t n) \
     { \
         for (size_t i = 0; i < n; i++) { double x = a[i]; d[i] = (expression); } \
     }
@@ -6269,8 +6293,9 @@ _GWT_UNARY_OPS(X)
 
 // Two strips; a strip and a number; a number and a strip.
 #define X(name, expression) \
-    static void _gwt_vm_##name(double *restrict d, const double *restrict a, \
-                               const double *restrict b, bool number_a, bool number_b, size_t n) \
+    _GWT_LOOP static void _gwt_vm_##name(double *restrict d, const double *restrict a, \
+                                         const double *restrict b, bool number_a, bool number_b, \
+                                         size_t n) \
     { \
         if (number_b) { \
             double y = *b; \
@@ -6301,18 +6326,19 @@ static _gwt_binary_fn *const _gwt_binary_fns[_GWT_OP_COUNT] = {
 #undef X
 };
 
-static void _gwt_vm_fill(double *d, double v, size_t n)
+_GWT_LOOP static void _gwt_vm_fill(double *d, double v, size_t n)
 {
     for (size_t i = 0; i < n; i++) d[i] = v;
 }
 
-static void _gwt_vm_mask(double *restrict d, const double *restrict a, double nodata, size_t n)
+_GWT_LOOP static void _gwt_vm_mask(double *restrict d, const double *restrict a, double nodata,
+                                   size_t n)
 {
     for (size_t i = 0; i < n; i++) d[i] = a[i] == nodata ? (double)NAN : a[i];
 }
 
-static void _gwt_vm_clip(double *restrict d, const double *restrict a, double lo, double hi,
-                         size_t n)
+_GWT_LOOP static void _gwt_vm_clip(double *restrict d, const double *restrict a, double lo,
+                                   double hi, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         double x = a[i];
@@ -6321,13 +6347,14 @@ static void _gwt_vm_clip(double *restrict d, const double *restrict a, double lo
     }
 }
 
-static void _gwt_vm_where(double *restrict d, const double *c, const double *a, const double *b,
-                          size_t n)
+_GWT_LOOP static void _gwt_vm_where(double *restrict d, const double *c, const double *a,
+                                    const double *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) d[i] = c[i] != c[i] ? c[i] : c[i] != 0 ? a[i] : b[i];
 }
 
-static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype dtype, size_t n)
+_GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype dtype,
+                                   size_t n)
 {
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
     if (dtype == GWT_FLOAT32) {
