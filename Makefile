@@ -53,7 +53,7 @@ endif
 
 # ---- what there is to build ----------------------------------------------------------------------
 
-gwt_parts  := $(addprefix $(B)/tools/,gwt.o cli.o json.o png.o info.o stats.o calc.o quicklook.o)
+gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc quicklook)
 alone      := make_scene floor bench
 tools      := $(addprefix $(B)/,$(alone))
 examples   := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))

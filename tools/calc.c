@@ -1,25 +1,58 @@
-// calc.c - gwt calc: an expression over files, into a file.
+// calc.c - gwt calc: expressions over files, into files.
+
+#define _POSIX_C_SOURCE 200809L
 
 #include "cli.h"
+#include "inputs.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+enum { MAX_OUTPUTS = 16 };     // as many as gwt_save_many takes
+
+// What --reduce asks for.
+typedef struct reduction { bool set; gwt_stat stat; gwt_dim dim; double percentile; } reduction;
+
 typedef struct calc_args {
-    const char *expression;
-    const char *const *files;
-    size_t count;              // of files
-    const char *output;
+    input_options inputs;
+    char **names;              // of files, as given
+    size_t num_names;
+    cli_list outputs;          // each -o as given, until they are taken apart into
+    const char *paths[MAX_OUTPUTS], *expressions[MAX_OUTPUTS];
+    const char *reduce;        // as given, and read:
+    reduction reduction;
     const char *sensor;
-    gwt_optional nodata, scale;
-    int workers, chunks;
+    cli_list tags;
+    int workers;
     bool quiet;
     int dtype, interleave, bigtiff;  // gwt_dtype, gwt_interleave, gwt_bigtiff
-    cli_list tags;
-    gwt_save_options save;     // what goes to gwt_save as it is
+    gwt_save_options save;     // what goes to gwt_save_many as it is
 } calc_args;
 
+// ---- the command line -------------------------------------------------------------------------
+
+static const cli_choice dims[] = { { "time", GWT_TIME }, { "band", GWT_BAND }, { NULL, 0 } };
+static const cli_choice orders[] = { { "date", true }, { "given", false }, { NULL, 0 } };
+static const cli_choice overlaps[] = {
+    { "mean", GWT_MEAN }, { "min", GWT_MIN }, { "max", GWT_MAX }, { "first", GWT_FIRST },
+    { "last", GWT_LAST }, { NULL, 0 }
+};
+static const cli_choice bounds_bys[] = {
+    { "same", GWT_SAME_GRID }, { "reference", GWT_REFERENCE }, { "union", GWT_UNION },
+    { "intersection", GWT_INTERSECTION }, { NULL, 0 }
+};
+static const cli_choice resamplings[] = {
+    { "nearest", GWT_NEAREST }, { "bilinear", GWT_BILINEAR }, { "cubic", GWT_CUBIC },
+    { "average", GWT_AVERAGE }, { NULL, 0 }
+};
+static const cli_choice stats[] = {
+    { "mean", GWT_MEAN }, { "sum", GWT_SUM }, { "min", GWT_MIN }, { "max", GWT_MAX },
+    { "std", GWT_STD }, { "var", GWT_VAR }, { "median", GWT_MEDIAN },
+    { "percentile", GWT_PERCENTILE }, { "count", GWT_COUNT }, { "first", GWT_FIRST },
+    { "last", GWT_LAST }, { "argmax", GWT_ARGMAX }, { NULL, 0 }
+};
 static const cli_choice dtypes[] = {
     { "uint8", GWT_UINT8 }, { "int8", GWT_INT8 }, { "uint16", GWT_UINT16 },
     { "int16", GWT_INT16 }, { "uint32", GWT_UINT32 }, { "int32", GWT_INT32 },
@@ -33,115 +66,242 @@ static const cli_choice bigtiffs[] = {
     { "auto", GWT_BIGTIFF_AUTO }, { "yes", GWT_BIGTIFF_YES }, { "no", GWT_BIGTIFF_NO }, { NULL, 0 }
 };
 
-static const char details[] =
-    "In EXPR b1, b2, .. are the bands of all files in order; a, b, .. the files themselves;\n"
-    "a.b1, a.red a band of one; red, nir, .. a band by name (see --sensor). Operators, loosest\n"
-    "first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, and parentheses. Functions:\n"
-    "abs sqrt exp log tanh min max pow where(c, a, b) clip(a, lo, hi) norm_diff(b1, b2).\n"
-    "A pixel is missing where any pixel it is made of is.\n"
-    "\n"
-    "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
-    "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n"
-    "  gwt calc -o d.tif -- '-b1' a.tif    (after --, what begins with - is no option)\n";
+#define HEADING(text) { .name = text, .kind = CLI_HEADING }
+#define TO(field) offsetof(calc_args, field)
+
+static const cli_option options[] = {
+    HEADING("input, several files"),
+    { 0, "stack", CLI_CHOICE, TO(inputs.stack), "DIM",
+      "all files as one array, along time or band", 0, 0, dims },
+    { 0, "mosaic", CLI_CHOICE, TO(inputs.mosaic), "OVERLAP",
+      "all files as one image: mean, min, max, first, last", 0, 0, overlaps },
+    { 0, "sort", CLI_CHOICE, TO(inputs.by_date), "ORDER",
+      "date: by the dates in their names; or as given", 0, 0, orders },
+    { 0, "bounds-by", CLI_CHOICE, TO(inputs.bounds_by), "GRID",
+      "same, reference (the first file's), union, intersection", 0, 0, bounds_bys },
+    { 0, "reference", CLI_TEXT, TO(inputs.reference), "FILE", "bring all to the grid of FILE", 0, 0,
+      NULL },
+    { 0, "res", CLI_NUMBER, TO(inputs.res), "CELL",
+      "cells of that edge, from the left and top on, in units of the CRS", 0, 0, NULL },
+    { 0, "resample", CLI_CHOICE, TO(inputs.resampling), "HOW",
+      "nearest, bilinear, cubic, average, where cells differ", 0, 0, resamplings },
+
+    HEADING("input, values and names"),
+    CLI_NODATA(TO(inputs.nodata), "value that is missing, in the inputs and the output"),
+    { 0, "scale", CLI_NUMBER, TO(inputs.scale), "V", "multiply the inputs by V first", 0, 0, NULL },
+    { 0, "scale-data", CLI_FLAG, TO(inputs.scale_data), NULL,
+      "apply the scales and offsets in the files first", 0, 0, NULL },
+    CLI_SENSOR(TO(sensor)),
+    { 0, "band-names", CLI_WORDS, TO(inputs.band_names), "A,B,..", "name the bands so", 0, 0,
+      NULL },
+
+    HEADING("selection, of each input, in this order"),
+    { 0, "window", CLI_INTS, TO(inputs.window), "ROW,COL,ROWS,COLS",
+      "so many rows and columns from ROW, COL on (from 0)", 0, INT_MAX, NULL },
+    { 0, "bounds", CLI_NUMBERS, TO(inputs.bounds), "LEFT,BOTTOM,RIGHT,TOP",
+      "pixels with centres within, in units of the CRS", 0, 0, NULL },
+    { 0, "every", CLI_INT, TO(inputs.every), "N", "every Nth row and column", 1, 1 << 20, NULL },
+    { 0, "select", CLI_WORDS, TO(inputs.select), "BAND,..", "these bands, by name or number", 0, 0,
+      NULL },
+
+    HEADING("output"),
+    { 'o', "output", CLI_LIST, TO(outputs), "OUT[=EXPR]",
+      "the GeoTIFF to write; several, each OUT=EXPR, in one pass", 0, 0, NULL },
+    { 0, "reduce", CLI_TEXT, TO(reduce), "STAT[:P][,DIM]",
+      "the STAT of the result over time, else band (or DIM)", 0, 0, NULL },
+    { 0, "dtype", CLI_CHOICE, TO(dtype), "T",
+      "type of the output: uint8 .. float64 (default the result's)", 0, 0, dtypes },
+    { 0, "compress", CLI_TEXT, TO(save.compress), "C", "none, lzw, deflate, zstd, packbits, lzma",
+      0, 0, NULL },
+    { 0, "level", CLI_INT, TO(save.level), "N", "how hard to compress", 1, 22, NULL },
+    { 0, "predictor", CLI_INT, TO(save.predictor), "N", "1 none, 2 differences, 3 floating point",
+      1, 3, NULL },
+    { 0, "block", CLI_INT, TO(save.block), "N", "tile edge, a multiple of 16", 16, 16384, NULL },
+    { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "pixel or band", 0, 0, interleaves },
+    { 0, "bigtiff", CLI_CHOICE, TO(bigtiff), "B", "auto, yes or no", 0, 0, bigtiffs },
+    { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE", "metadata to write, many times", 0, 0, NULL },
+    CLI_OVERWRITE(TO(save.overwrite)),
+
+    HEADING("run"),
+    CLI_WORKERS(TO(workers)),
+    { 0, "chunks", CLI_INT, TO(inputs.chunks), "N", "edge of the pieces worked on, pixels", 1,
+      1048576, NULL },
+    CLI_QUIET(TO(quiet), "no progress bar, no summary"),
+    CLI_END
+};
+
+static const cli_command command = {
+    .name = "gwt calc",
+    .synopsis = "EXPR FILE... -o OUT [options]\n"
+                "       gwt calc FILE... -o OUT=EXPR [-o OUT=EXPR]... [options]",
+    .summary = "Compute expressions over the bands of files, each into a file.",
+    .details =
+        "A FILE in quotes may be a pattern, 'scenes/*.tif'. Files that are stacked along time are\n"
+        "called by the dates in their names, 2016-05-17, when all have one, else 1, 2, ..\n"
+        "\n"
+        "EXPR is made of these, x being any EXPR:\n"
+        "  b1 b2 ..     bands of all files in order; red nir .. \"any name\" a band by name\n"
+        "  a b ..       the files, a.b1 a.red a band of one; a stack or mosaic is one array, a\n"
+        "  x[\"2016-05-17\"] x[2]    one time of a stack, by name, or by number from 1\n"
+        "  operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **\n"
+        "  functions    abs sqrt exp log tanh min(x, y) max(x, y) pow(x, y) where(c, x, y)\n"
+        "               clip(x, lo, hi) replace(x, from, to) mask(x, v) valid(x); nan is missing\n"
+        "  statistics   mean(x) sum min max std var median count first last argmax, and\n"
+        "               percentile(x, 90), over time or else bands; mean(x, band) says which\n"
+        "  windows      moving_mean(x, 15), likewise sum min max std var median count; and\n"
+        "               moving_percentile(x, 15, 90)\n"
+        "  indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of\n"
+        "               the first file; ndvi(x) of any; norm_diff(b1, b2)\n"
+        "A pixel is missing where any pixel it is made of is; statistics and windows leave those\n"
+        "out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
+        "\n"
+        "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
+        "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n"
+        "  gwt calc 'ndvi()' 'scenes/*.tif' -o mean.tif --stack time --reduce mean --sensor l8\n"
+        "  gwt calc s.tif -o ndvi.tif='ndvi()' -o water.tif='green > nir' --sensor l8  (one pass)\n"
+        "  gwt calc a 'tiles/*.tif' -o all.tif --mosaic mean --bounds-by union --nodata 0\n"
+        "  gwt calc -o d.tif -- '-b1' a.tif    (after --, what begins with - is no option)\n",
+    .options = options, .min_arguments = 1, .max_arguments = 1 << 20,
+    .wanted = "an expression and at least one file"
+};
+
+// "mean", "percentile:90", "max,band". False when it is none of these.
+static bool read_reduction(const char *text, reduction *r)
+{
+    char word[CLI_WORD];
+    if (!cli_next_word(&text, word)) return false;
+    char *percentile = strchr(word, ':');
+    if (percentile) *percentile++ = '\0';
+    const cli_choice *stat = cli_find_choice(stats, word);
+    const cli_choice *dim = text ? cli_find_choice(dims, text) : NULL;
+    if (!stat || (text && !dim)) return false;
+    *r = (reduction){ .set = true, .stat = (gwt_stat)stat->value,
+                      .dim = dim ? (gwt_dim)dim->value : GWT_DIM_DEFAULT };
+    if (r->stat != GWT_PERCENTILE) return !percentile;
+    return percentile && cli_read_number(percentile, &r->percentile) && r->percentile >= 0 &&
+           r->percentile <= 100;
+}
+
+// OUT=EXPR, each -o.
+static int read_named_outputs(calc_args *args)
+{
+    if (args->outputs.count > MAX_OUTPUTS)
+        return cli_usage_error(&command, "%zu outputs: there may be %d in one pass",
+                               args->outputs.count, MAX_OUTPUTS);
+    for (size_t i = 0; i < args->outputs.count; i++) {
+        char *path = args->outputs.items[i], *equals = strchr(path, '=');
+        if (!equals || equals == path || !equals[1])
+            return cli_usage_error(&command, "each of several -o wants OUT=EXPR, not '%s'", path);
+        *equals = '\0';
+        args->paths[i] = path;
+        args->expressions[i] = equals + 1;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(args->paths[k], path) == 0)
+                return cli_usage_error(&command, "-o %s: two outputs of one name", path);
+    }
+    return CLI_GO_ON;
+}
+
+// One -o is a path, whatever is in it, and the first argument its expression. Where there are
+// several, or the first argument is a file, each -o has an expression of its own.
+static int read_outputs(calc_args *args, int argc, char **argv)
+{
+    size_t count = args->outputs.count;
+    if (count == 0) return cli_usage_error(&command, "no output: -o OUT says where it goes");
+    bool named = count > 1 || (strchr(args->outputs.items[0], '=') && file_list_has(argv[0]));
+    args->names = argv + !named;
+    args->num_names = (size_t)argc - !named;
+    if (named) return read_named_outputs(args);
+    args->paths[0] = args->outputs.items[0];
+    args->expressions[0] = argv[0];
+    if (argc > 1) return CLI_GO_ON;
+    return cli_usage_error(&command, "%s wants %s", command.name, command.wanted);
+}
 
 static int read_command_line(calc_args *args, int argc, char **argv)
 {
-    gwt_save_options *save = &args->save;
-    const cli_option options[] = {
-        { 'o', "output", CLI_TEXT, &args->output, "OUT", "the GeoTIFF to write", 0, 0, NULL },
-        { 0, "dtype", CLI_CHOICE, &args->dtype, "T",
-          "type of the output: uint8 .. float64 (default the result's)", 0, 0, dtypes },
-        { 0, "compress", CLI_TEXT, &save->compress, "C",
-          "none, lzw, deflate, zstd, packbits, lzma", 0, 0, NULL },
-        { 0, "level", CLI_INT, &save->level, "N", "how hard to compress", 1, 22, NULL },
-        { 0, "predictor", CLI_INT, &save->predictor, "N",
-          "1 none, 2 differences, 3 floating point", 1, 3, NULL },
-        { 0, "block", CLI_INT, &save->block, "N", "tile edge, a multiple of 16", 16, 16384, NULL },
-        { 0, "interleave", CLI_CHOICE, &args->interleave, "I", "pixel or band", 0, 0,
-          interleaves },
-        { 0, "bigtiff", CLI_CHOICE, &args->bigtiff, "B", "auto, yes or no", 0, 0, bigtiffs },
-        { 0, "tag", CLI_LIST, &args->tags, "KEY=VALUE", "metadata to write, many times", 0, 0,
-          NULL },
-        { 0, "sensor", CLI_TEXT, &args->sensor, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0,
-          NULL },
-        { 0, "nodata", CLI_NUMBER, &args->nodata, "V",
-          "value that is missing, in the inputs and the output", 0, 0, NULL },
-        { 0, "scale", CLI_NUMBER, &args->scale, "V", "multiply the inputs by V first", 0, 0,
-          NULL },
-        { 0, "chunks", CLI_INT, &args->chunks, "N", "edge of the pieces worked on, pixels", 1,
-          1048576, NULL },
-        { 'j', "workers", CLI_INT, &args->workers, "N", "threads, all cores when not given", 1,
-          256, NULL },
-        { 0, "overwrite", CLI_FLAG, &save->overwrite, NULL, "replace OUT if it exists", 0, 0,
-          NULL },
-        { 'q', "quiet", CLI_FLAG, &args->quiet, NULL, "no progress bar, no summary", 0, 0, NULL },
-        { .name = NULL }
-    };
-    const cli_command command = {
-        .name = "gwt calc", .synopsis = "EXPR FILE... -o OUT [options]",
-        .summary = "Compute an expression over the bands of files of one grid.",
-        .details = details, .options = options, .min_arguments = 2, .max_arguments = 1 << 20,
-        .wanted = "an expression and at least one file"
-    };
-    int status = cli_parse(&command, argc, argv, &argc);
+    int status = cli_parse(&command, args, argc, argv, &argc);
+    if (status == CLI_GO_ON) status = read_outputs(args, argc, argv);
     if (status != CLI_GO_ON) return status;
-    if (!args->output) return cli_usage_error(&command, "no output: -o OUT says where it goes");
+    if (args->inputs.res.set && !(args->inputs.res.value > 0))
+        return cli_usage_error(&command, "--res wants a cell larger than 0, not %g",
+                               args->inputs.res.value);
+    if (args->inputs.stack && args->inputs.mosaic != NO_MOSAIC)
+        return cli_usage_error(&command, "--stack or --mosaic, not both");
+    if (args->reduce && !read_reduction(args->reduce, &args->reduction))
+        return cli_usage_error(&command, "--reduce wants STAT or STAT,DIM, as in mean, "
+                               "percentile:90 or max,band, not '%s'", args->reduce);
     for (size_t i = 0; i < args->tags.count; i++)
         if (!strchr(args->tags.items[i], '=') || args->tags.items[i][0] == '=')
             return cli_usage_error(&command, "--tag wants KEY=VALUE, not '%s'",
                                    args->tags.items[i]);
-    args->expression = argv[0];
-    args->files = (const char *const *)argv + 1;
-    args->count = (size_t)argc - 1;
+    gwt_save_options *save = &args->save;
+    save->dtype = (gwt_dtype)args->dtype;
+    save->interleave = (gwt_interleave)args->interleave;
+    save->bigtiff = (gwt_bigtiff)args->bigtiff;
+    save->nodata = args->inputs.nodata;
+    save->tags = args->tags.count ? (const char *const *)args->tags.items : NULL;
+    save->progress = !args->quiet;
     return CLI_GO_ON;
 }
 
-static gwt_array *build(gwt *g, const calc_args *args)
+// ---- the work ---------------------------------------------------------------------------------
+
+// Before anything is opened: gwt_save_many knows only the files that the results are made of.
+static bool may_write_all(const calc_args *args, const file_list *files)
 {
-    gwt_array **inputs = calloc(args->count, sizeof *inputs);
-    if (!inputs) {
-        gwt_fail(g, GWT_E_MEMORY, "out of memory");
-        return NULL;
-    }
-    bool opened = true;
-    for (size_t i = 0; i < args->count && opened; i++) {
-        inputs[i] = gwt_open(g, args->files[i], .chunks = args->chunks, .nodata = args->nodata,
-                             .scale_data = args->scale.set, .scale_factor = args->scale);
-        opened = inputs[i] != NULL;
-    }
-    gwt_array *result = opened ? gwt_calc(inputs, args->count, args->expression) : NULL;
-    free(inputs);
-    return result;
+    const char *const *reference = &args->inputs.reference;
+    bool overwrite = args->save.overwrite, good = true;
+    for (size_t i = 0; i < args->outputs.count && good; i++)
+        good = cli_may_write(args->paths[i], files->paths, files->count, overwrite) &&
+               cli_may_write(args->paths[i], reference, *reference != NULL, overwrite);
+    return good;
 }
 
-static void print_summary(const calc_args *args, const gwt_info *info, double seconds)
+static gwt_array *reduced(gwt_array *a, const reduction *r)
+{
+    if (!r->set) return a;
+    gwt_dim usual = gwt_describe(a)->shape[0] > 1 ? GWT_TIME : GWT_BAND;
+    return gwt_reduce(a, r->dim ? r->dim : usual, r->stat, .percentile = r->percentile);
+}
+
+static void print_summary(const char *path, const gwt_info *info, double seconds)
 {
     char size[32];
     struct stat written;
     double pixels = (double)info->shape[2] * (double)info->shape[3];
-    if (stat(args->output, &written) != 0) return;
-    printf("%s: %s, %.2f s, %.1f Mpx/s\n", args->output,
-           cli_bytes((double)written.st_size, size), seconds, pixels / 1e6 / seconds);
+    if (stat(path, &written) != 0) return;
+    printf("%s: %s, %.2f s, %.1f Mpx/s\n", path, cli_bytes((double)written.st_size, size), seconds,
+           pixels / 1e6 / seconds);
+}
+
+static int run(const calc_args *args, file_list *files)
+{
+    double start = cli_seconds();
+    size_t count, num_outputs = args->outputs.count;
+    gwt_array *results[MAX_OUTPUTS];
+    if (!may_write_all(args, files)) return CLI_FAILED;
+    gwt *g = cli_begin(args->workers, args->sensor);
+    if (!g) return CLI_FAILED;
+    gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
+    for (size_t i = 0; i < num_outputs; i++)
+        results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);
+    free(arrays);
+    bool saved = gwt_save_many_with(results, args->paths, num_outputs, &args->save);
+    for (size_t i = 0; i < num_outputs && saved && !args->quiet; i++)
+        print_summary(args->paths[i], gwt_describe(results[i]), cli_seconds() - start);
+    return gwt_end(g);
 }
 
 int cmd_calc(int argc, char **argv)
 {
-    calc_args args = { .quiet = false };
+    calc_args args = { .inputs.mosaic = NO_MOSAIC };
     int status = read_command_line(&args, argc, argv);
     if (status != CLI_GO_ON) return status;
 
-    args.save.dtype = (gwt_dtype)args.dtype;
-    args.save.interleave = (gwt_interleave)args.interleave;
-    args.save.bigtiff = (gwt_bigtiff)args.bigtiff;
-    args.save.nodata = args.nodata;
-    args.save.tags = args.tags.count ? args.tags.items : NULL;
-    args.save.progress = !args.quiet;
-
-    double start = cli_seconds();
-    gwt *g = cli_begin(args.workers, args.sensor);
-    if (!g) return CLI_FAILED;
-    gwt_array *result = build(g, &args);
-    if (gwt_save_with(result, args.output, &args.save) && !args.quiet)
-        print_summary(&args, gwt_describe(result), cli_seconds() - start);
-    return gwt_end(g);
+    file_list files;
+    if (!file_list_find(&files, args.names, args.num_names)) return CLI_FAILED;
+    status = run(&args, &files);
+    file_list_free(&files);
+    return status;
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -47,7 +46,7 @@ int cli_usage_error(const cli_command *command, const char *format, ...)
     return CLI_USAGE;
 }
 
-// ---- numbers ----------------------------------------------------------------------------------
+// ---- values -----------------------------------------------------------------------------------
 
 // strtoll and strtod skip leading blanks and take an empty text for 0; here both are errors.
 static bool starts_blank(const char *text)
@@ -75,23 +74,47 @@ bool cli_read_number(const char *text, double *value)
     return true;
 }
 
+bool cli_next_word(const char **text, char word[CLI_WORD])
+{
+    size_t length = strcspn(*text, ",");
+    if (length >= CLI_WORD) return false;
+    memcpy(word, *text, length);
+    word[length] = '\0';
+    *text = (*text)[length] ? *text + length + 1 : NULL;
+    return true;
+}
+
+const cli_choice *cli_find_choice(const cli_choice *choices, const char *name)
+{
+    while (choices->name && strcmp(choices->name, name) != 0) choices++;
+    return choices->name ? choices : NULL;
+}
+
 // ---- help -------------------------------------------------------------------------------------
+
+enum { HELP_COLUMN = 29 };
 
 static void print_option(const cli_option *o)
 {
-    char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    if (o->letter) printf("  -%c, %-22s %s", o->letter, left, o->help);
-    else printf("      %-22s %s", left, o->help);
+    if (o->kind == CLI_HEADING) {
+        printf("\n%s:\n", o->name);
+        return;
+    }
+    int used = o->letter ? printf("  -%c, ", o->letter) : printf("      ");
+    used += printf("--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    if (used >= HELP_COLUMN) used = printf("\n") - 1;
+    printf("%*s%s", HELP_COLUMN - used, "", o->help);
     if (o->kind == CLI_INT) printf(" (%d..%d)", o->lo, o->hi);
     putchar('\n');
 }
 
 static int print_help(const cli_command *command)
 {
-    printf("usage: %s %s\n\n%s\n\noptions:\n", command->name, command->synopsis, command->summary);
+    const cli_option help = { 'h', "help", CLI_FLAG, 0, NULL, "show this", 0, 0, NULL };
+    printf("usage: %s %s\n\n%s\n", command->name, command->synopsis, command->summary);
+    if (command->options->kind != CLI_HEADING) printf("\noptions:\n");
     for (const cli_option *o = command->options; o->name; o++) print_option(o);
-    printf("  -h, %-22s %s\n", "--help", "show this");
+    print_option(&help);
     if (command->details) printf("\n%s", command->details);
     return CLI_OK;
 }
@@ -101,15 +124,16 @@ static int print_help(const cli_command *command)
 // One parse in progress.
 typedef struct parser {
     const cli_command *command;
+    char *args;                // the command's struct
     int argc, next;            // the next of argv to look at
     char **argv;
-    int status;
 } parser;
 
 static const cli_option *find_long(const cli_command *command, const char *name, size_t length)
 {
     for (const cli_option *o = command->options; o->name; o++)
-        if (strlen(o->name) == length && memcmp(o->name, name, length) == 0) return o;
+        if (o->kind != CLI_HEADING && strlen(o->name) == length &&
+            memcmp(o->name, name, length) == 0) return o;
     return NULL;
 }
 
@@ -137,14 +161,18 @@ static label label_of(const cli_option *o)
     return l;
 }
 
+// The field of an option, as what its kind says it is.
+static void *field(const parser *p, const cli_option *o) { return p->args + o->to; }
+
 static int set_choice(parser *p, const cli_option *o, const char *value)
 {
+    const cli_choice *chosen = cli_find_choice(o->choices, value);
+    if (chosen) {
+        *(int *)field(p, o) = chosen->value;
+        return CLI_GO_ON;
+    }
     char names[256] = "";
     for (const cli_choice *c = o->choices; c->name; c++) {
-        if (strcmp(c->name, value) == 0) {
-            *(int *)o->to = c->value;
-            return CLI_GO_ON;
-        }
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->name);
     }
@@ -158,7 +186,7 @@ static int set_int(parser *p, const cli_option *o, const char *value)
     if (!cli_read_int(value, o->lo, o->hi, &number))
         return cli_usage_error(p->command, "%s wants a whole number from %d to %d, not '%s'",
                                label_of(o).text, o->lo, o->hi, value);
-    *(int *)o->to = (int)number;
+    *(int *)field(p, o) = (int)number;
     return CLI_GO_ON;
 }
 
@@ -168,13 +196,41 @@ static int set_number(parser *p, const cli_option *o, const char *value)
     if (!cli_read_number(value, &number))
         return cli_usage_error(p->command, "%s wants a number, not '%s'", label_of(o).text,
                                value);
-    *(gwt_optional *)o->to = gwt_some(number);
+    *(gwt_optional *)field(p, o) = gwt_some(number);
     return CLI_GO_ON;
 }
 
-static int add_to_list(parser *p, const cli_option *o, const char *value)
+// The value does not look as the help says.
+static int refuse_form(parser *p, const cli_option *o, const char *value)
 {
-    cli_list *list = o->to;
+    return cli_usage_error(p->command, "%s wants %s, not '%s'", label_of(o).text, o->value, value);
+}
+
+static bool read_one_of_four(const cli_option *o, const char *word, double *value)
+{
+    long long whole;
+    if (o->kind == CLI_NUMBERS) return cli_read_number(word, value) && isfinite(*value);
+    if (!cli_read_int(word, o->lo, o->hi, &whole)) return false;
+    *value = (double)whole;
+    return true;
+}
+
+static int set_four(parser *p, const cli_option *o, const char *value)
+{
+    cli_four four = { .set = true };
+    const char *rest = value;
+    char word[CLI_WORD];
+    for (int i = 0; i < 4; i++)
+        if (!rest || !cli_next_word(&rest, word) || !read_one_of_four(o, word, &four.values[i]))
+            return refuse_form(p, o, value);
+    if (rest) return refuse_form(p, o, value);
+    *(cli_four *)field(p, o) = four;
+    return CLI_GO_ON;
+}
+
+static int add_to_list(parser *p, const cli_option *o, char *value)
+{
+    cli_list *list = field(p, o);
     if (list->count == CLI_LIST_MAX)
         return cli_usage_error(p->command, "%s is given more than %d times", label_of(o).text,
                                CLI_LIST_MAX);
@@ -182,22 +238,42 @@ static int add_to_list(parser *p, const cli_option *o, const char *value)
     return CLI_GO_ON;
 }
 
-static int set_value(parser *p, const cli_option *o, const char *value)
+static int set_words(parser *p, const cli_option *o, char *value)
+{
+    cli_list *list = field(p, o);
+    size_t length = strlen(value), commas = 0;
+    bool empty = length == 0 || value[0] == ',' || value[length - 1] == ',';
+    for (const char *c = value; *c; c++) commas += *c == ',';
+    if (empty || strstr(value, ",,") || commas >= CLI_LIST_MAX) return refuse_form(p, o, value);
+    *list = (cli_list){ .count = commas + 1 };
+    for (size_t i = 0; i <= commas; i++) {
+        list->items[i] = value;
+        value += strcspn(value, ",");
+        *value++ = '\0';
+    }
+    return CLI_GO_ON;
+}
+
+static int set_value(parser *p, const cli_option *o, char *value)
 {
     switch (o->kind) {
-    case CLI_FLAG: *(bool *)o->to = true; break;
-    case CLI_TEXT: *(const char **)o->to = value; break;
+    case CLI_HEADING: break;
+    case CLI_FLAG: *(bool *)field(p, o) = true; break;
+    case CLI_TEXT: *(const char **)field(p, o) = value; break;
     case CLI_INT: return set_int(p, o, value);
     case CLI_NUMBER: return set_number(p, o, value);
     case CLI_CHOICE: return set_choice(p, o, value);
     case CLI_LIST: return add_to_list(p, o, value);
+    case CLI_WORDS: return set_words(p, o, value);
+    case CLI_INTS:
+    case CLI_NUMBERS: return set_four(p, o, value);
     }
     return CLI_GO_ON;
 }
 
 // `attached` is what stood after = or after the letter; NULL when nothing did. The value is
 // otherwise the next word, except one that looks like an option: `-o --quiet` is a forgotten name.
-static int take_option(parser *p, const cli_option *o, const char *attached)
+static int take_option(parser *p, const cli_option *o, char *attached)
 {
     if (o->kind == CLI_FLAG) {
         if (attached) return cli_usage_error(p->command, "%s takes no value", label_of(o).text);
@@ -205,7 +281,7 @@ static int take_option(parser *p, const cli_option *o, const char *attached)
     }
     if (attached) return set_value(p, o, attached);
     double number;             // -inf and -nan are no options where a number is wanted
-    const char *word = p->next < p->argc ? p->argv[p->next] : NULL;
+    char *word = p->next < p->argc ? p->argv[p->next] : NULL;
     if (!word || (looks_like_option(word) &&
                   !(o->kind == CLI_NUMBER && cli_read_number(word, &number))))
         return cli_usage_error(p->command, "%s wants a value: --%s %s", label_of(o).text, o->name,
@@ -214,9 +290,9 @@ static int take_option(parser *p, const cli_option *o, const char *attached)
     return set_value(p, o, word);
 }
 
-static int parse_long(parser *p, const char *word)
+static int parse_long(parser *p, char *word)
 {
-    const char *name = word + 2, *equals = strchr(name, '=');
+    char *name = word + 2, *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     if (strcmp(name, "help") == 0) return print_help(p->command);
     const cli_option *o = find_long(p->command, name, length);
@@ -225,10 +301,10 @@ static int parse_long(parser *p, const char *word)
 }
 
 // -q, -j4, -j 4, and flags in one word: -qj4.
-static int parse_letters(parser *p, const char *word)
+static int parse_letters(parser *p, char *word)
 {
     int status = CLI_GO_ON;
-    for (const char *c = word + 1; *c && status == CLI_GO_ON; c++) {
+    for (char *c = word + 1; *c && status == CLI_GO_ON; c++) {
         if (*c == 'h') return print_help(p->command);
         const cli_option *o = find_letter(p->command, *c);
         if (!o)
@@ -240,9 +316,9 @@ static int parse_letters(parser *p, const char *word)
     return status;
 }
 
-int cli_parse(const cli_command *command, int argc, char **argv, int *count)
+int cli_parse(const cli_command *command, void *args, int argc, char **argv, int *count)
 {
-    parser p = { .command = command, .argc = argc, .next = 1, .argv = argv };
+    parser p = { .command = command, .args = args, .argc = argc, .next = 1, .argv = argv };
     bool options_over = false;
     int kept = 0;
     while (p.next < argc) {
@@ -301,16 +377,34 @@ static bool same_file(const char *a, const char *b)
            one.st_ino == two.st_ino;
 }
 
-// Whether PATH may be written at all; says why not.
-static bool may_write(const cli_output *out, const char *input, bool overwrite)
+// PATH.part, yours to free; without memory NULL, which has been printed.
+static char *part_name(const char *path)
+{
+    size_t size = strlen(path) + sizeof ".part";
+    char *part = malloc(size);
+    if (part) snprintf(part, size, "%s.part", path);
+    else cli_error("%s: out of memory", path);
+    return part;
+}
+
+static bool is_no_input(const char *path, const char *part, const char *input)
+{
+    if (same_file(path, input)) cli_error("%s: the output is an input", path);
+    else if (same_file(part, input)) cli_error("%s: an input is where the output is made", path);
+    else return true;
+    return false;
+}
+
+bool cli_may_write(const char *path, const char *const *inputs, size_t count, bool overwrite)
 {
     struct stat there;
-    bool exists = stat(out->path, &there) == 0;
-    if (same_file(out->path, input)) cli_error("%s: the output is the input", out->path);
-    else if (same_file(out->part, input))
-        cli_error("%s: the input is where the output is made", out->part);
-    else if (exists && !overwrite) cli_error("%s: exists (--overwrite replaces it)", out->path);
-    else if (exists && !S_ISREG(there.st_mode)) cli_error("%s: not a regular file", out->path);
+    char *part = part_name(path);
+    bool good = part != NULL;
+    for (size_t i = 0; i < count && good; i++) good = is_no_input(path, part, inputs[i]);
+    free(part);
+    if (!good || stat(path, &there) != 0) return good;
+    if (!overwrite) cli_error("%s: exists (--overwrite replaces it)", path);
+    else if (!S_ISREG(there.st_mode)) cli_error("%s: not a regular file", path);
     else return true;
     return false;
 }
@@ -328,18 +422,11 @@ static FILE *create(const char *path)
 
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite)
 {
-    size_t size = strlen(path) + sizeof ".part";
-    *out = (cli_output){ .path = path, .part = malloc(size) };
-    if (!out->part) {
-        cli_error("%s: out of memory", path);
-        return false;
-    }
-    snprintf(out->part, size, "%s.part", path);
-    if (may_write(out, input, overwrite)) {
-        out->stream = create(out->part);
-        if (out->stream) return true;
-        cli_error("%s: can't be written: %s", path, strerror(errno));
-    }
+    *out = (cli_output){ .path = path };
+    if (!cli_may_write(path, &input, 1, overwrite) || !(out->part = part_name(path))) return false;
+    out->stream = create(out->part);
+    if (out->stream) return true;
+    cli_error("%s: can't be written: %s", path, strerror(errno));
     free(out->part);
     return false;
 }

@@ -1,9 +1,10 @@
 // cli.h - what the subcommands of `gwt` share: options, usage, errors, and files that appear whole.
 //
-// A subcommand is a table of options, each with the place its value goes to, and three texts.
-// cli_parse() does the rest, in the manner of getopt_long: options may stand before, between or
-// after the arguments, `--opt value` and `--opt=value` (`-o value`, `-ovalue`) are the same, `--`
-// ends the options. A value is checked when it is read, so a command never sees a bad one.
+// A subcommand has a struct of arguments, a table of options, each with the field its value goes
+// to, and three texts. cli_parse() does the rest, in the manner of getopt_long: options may stand
+// before, between or after the arguments, `--opt value` and `--opt=value` (`-o value`, `-ovalue`)
+// are the same, `--` ends the options. A value is checked when it is read, so a command never sees
+// a bad one.
 //
 // Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.
 
@@ -18,48 +19,73 @@
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_GO_ON = -1 };
 
 typedef enum cli_kind {
+    CLI_HEADING, // no option: its name stands above those that follow in the help
     CLI_FLAG,    // bool: true when given, takes no value
     CLI_INT,     // int, from lo to hi
     CLI_NUMBER,  // gwt_optional: any double, "nan" and "inf" too
     CLI_TEXT,    // const char *
     CLI_CHOICE,  // int: the value of one of `choices`
-    CLI_LIST     // cli_list: a text each time it is given
+    CLI_LIST,    // cli_list: a text each time it is given
+    CLI_WORDS,   // cli_list: the texts between the commas of one value
+    CLI_INTS,    // cli_four: whole numbers from lo to hi, with commas
+    CLI_NUMBERS  // cli_four: finite numbers, with commas
 } cli_kind;
 
 typedef struct cli_choice { const char *name; int value; } cli_choice;
 
 enum { CLI_LIST_MAX = 256 };
-typedef struct cli_list { const char *items[CLI_LIST_MAX + 1]; size_t count; } cli_list;
+typedef struct cli_list { char *items[CLI_LIST_MAX + 1]; size_t count; } cli_list;  // ends in NULL
+typedef struct cli_four { bool set; double values[4]; } cli_four;
 
 typedef struct cli_option {
     char letter;               // -j, or 0
     const char *name;          // --workers
     cli_kind kind;
-    void *to;                  // where the value goes; its type is the kind's
+    size_t to;                 // offsetof the field the value goes to; its type is the kind's
     const char *value;         // what the help calls the value; NULL for a flag
     const char *help;          // one line
-    int lo, hi;                // CLI_INT: what is allowed, both included
+    int lo, hi;                // CLI_INT, CLI_INTS: what is allowed, both included
     const cli_choice *choices; // CLI_CHOICE: ends with a NULL name
 } cli_option;
+
+// What several commands have.
+#define CLI_WORKERS(to) \
+    { 'j', "workers", CLI_INT, to, "N", "threads, all cores when not given", 1, 256, NULL }
+#define CLI_SENSOR(to) \
+    { 0, "sensor", CLI_TEXT, to, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0, NULL }
+#define CLI_NODATA(to, help) { 0, "nodata", CLI_NUMBER, to, "V", help, 0, 0, NULL }
+#define CLI_OVERWRITE(to) \
+    { 0, "overwrite", CLI_FLAG, to, NULL, "replace OUT if it exists", 0, 0, NULL }
+#define CLI_QUIET(to, help) { 'q', "quiet", CLI_FLAG, to, NULL, help, 0, 0, NULL }
+#define CLI_END { .name = NULL }
 
 typedef struct cli_command {
     const char *name;          // "gwt calc"
     const char *synopsis;      // what follows the name: "EXPR FILE... -o OUT [options]"
     const char *summary;       // one line
     const char *details;       // lines after the options, or NULL
-    const cli_option *options; // ends with a NULL name
+    const cli_option *options; // ends with CLI_END
     int min_arguments, max_arguments;
     const char *wanted;        // the arguments in words: "an expression and at least one file"
 } cli_command;
 
-// Read the command line (argv[0] is the subcommand). Arguments that are not options are moved to
-// the front of argv and counted in *count. Gives CLI_GO_ON, or the status to exit with: CLI_OK
-// after --help, CLI_USAGE after an error, which has been printed.
-int cli_parse(const cli_command *command, int argc, char **argv, int *count);
+// Read the command line (argv[0] is the subcommand) into the command's struct, which holds the
+// defaults. Arguments that are not options are moved to the front of argv and counted in *count.
+// Gives CLI_GO_ON, or the status to exit with: CLI_OK after --help, CLI_USAGE after an error, which
+// has been printed. Lists point into argv, whose commas CLI_WORDS turns into ends.
+int cli_parse(const cli_command *command, void *args, int argc, char **argv, int *count);
 
 // The whole of `text` as a number; false when it is none, has a tail, or is out of range.
 bool cli_read_int(const char *text, long long lo, long long hi, long long *value);
 bool cli_read_number(const char *text, double *value);
+
+// The part of *text before a comma or the end; *text goes on behind the comma, and is NULL when
+// there was none. False when the part has no room.
+enum { CLI_WORD = 64 };
+bool cli_next_word(const char **text, char word[CLI_WORD]);
+
+// The choice of that name; NULL when there is none.
+const cli_choice *cli_find_choice(const cli_choice *choices, const char *name);
 
 // One line on stderr, "gwt: " first; gives the status to exit with. cli_usage_error adds where to
 // find help, in the same line.
@@ -75,9 +101,12 @@ double cli_seconds(void);
 // "15.2 MB" into a buffer of at least 32 bytes; gives the buffer.
 char *cli_bytes(double bytes, char *buffer);
 
+// Whether PATH may be written: neither it nor PATH.part, where it is made, is one of the inputs,
+// and if it exists, it is a file that may be replaced. Says why not.
+bool cli_may_write(const char *path, const char *const *inputs, size_t count, bool overwrite);
+
 // An output that appears whole or not at all: cli_output_open gives a stream to PATH.part,
 // cli_output_close renames it to PATH when all was written, and removes it when not `keep`.
-// `input` is a file the output must not be; NULL when there is none.
 typedef struct cli_output { FILE *stream; const char *path; char *part; } cli_output;
 
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite);

@@ -2,7 +2,8 @@
 // implementation of gwt.h.
 //
 //     cd tools && cc -std=c11 -O2 -o gwt
-//         gwt.c cli.c json.c png.c info.c stats.c calc.c quicklook.c -ltiff -lz -lm -pthread
+//         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c quicklook.c
+//         -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"

@@ -135,25 +135,30 @@ static void print_human(const char *path, const gwt_info *info)
     print_bands(info);
 }
 
+typedef struct info_args { bool json; } info_args;
+
+static const cli_option options[] = {
+    { .name = "json", .kind = CLI_FLAG, .to = offsetof(info_args, json),
+      .help = "one JSON object" },
+    CLI_END
+};
+
+static const cli_command command = {
+    .name = "gwt info", .synopsis = "FILE [--json]",
+    .summary = "Print what a GeoTIFF says about itself: size, type, place, layout, bands.",
+    .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+};
+
 int cmd_info(int argc, char **argv)
 {
-    bool json = false;
-    const cli_option options[] = {
-        { .name = "json", .kind = CLI_FLAG, .to = &json, .help = "one JSON object" },
-        { .name = NULL }
-    };
-    const cli_command command = {
-        .name = "gwt info", .synopsis = "FILE [--json]",
-        .summary = "Print what a GeoTIFF says about itself: size, type, place, layout, bands.",
-        .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
-    };
-    int status = cli_parse(&command, argc, argv, &argc);
+    info_args args = { .json = false };
+    int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
 
     gwt *g = cli_begin(1, NULL);
     if (!g) return CLI_FAILED;
     gwt_array *image = gwt_open(g, argv[0]);
-    if (image && json) print_json(gwt_describe(image));
+    if (image && args.json) print_json(gwt_describe(image));
     else if (image) print_human(argv[0], gwt_describe(image));
     return gwt_end(g);
 }

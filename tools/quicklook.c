@@ -61,19 +61,15 @@ static selection usual_selection(const gwt_info *info)
 // "3,2,1" or "4". False when it isn't one or three whole numbers from 1 up.
 static bool read_selection(const char *text, selection *c)
 {
+    char word[CLI_WORD];
+    long long number;
     *c = (selection){ .count = 0 };
-    for (;;) {
-        char word[24];
-        long long number;
-        size_t length = strcspn(text, ",");
-        if (length >= sizeof word || c->count == MAX_CHANNELS) return false;
-        memcpy(word, text, length);
-        word[length] = '\0';
-        if (!cli_read_int(word, 1, 1 << 20, &number)) return false;
+    while (text) {
+        if (c->count == MAX_CHANNELS || !cli_next_word(&text, word) ||
+            !cli_read_int(word, 1, 1 << 20, &number)) return false;
         c->band[c->count++] = number;
-        if (!text[length]) return c->count != 2;
-        text += length + 1;
     }
+    return c->count != 2;
 }
 
 // The chosen bands alone, one for each channel. They are renamed to their numbers first, since
@@ -341,47 +337,48 @@ static uint8_t *colour(const planes *p)
 // ---- the command ------------------------------------------------------------------------------
 
 typedef struct quicklook_args {
-    const char *file, *output, *sensor;
+    const char *file, *output, *sensor, *shown;
     gwt_optional nodata;
-    selection bands;           // count 0: the usual ones
+    selection bands;           // read from `shown`; count 0: the usual ones
     int size, workers;
     bool overwrite, quiet;
 } quicklook_args;
 
+#define TO(field) offsetof(quicklook_args, field)
+
+static const cli_option options[] = {
+    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the PNG to write", 0, 0, NULL },
+    { 0, "size", CLI_INT, TO(size), "N", "longest side, pixels; 1024 when not given", 1, MAX_SIZE,
+      NULL },
+    { 0, "bands", CLI_TEXT, TO(shown), "R,G,B", "bands to show, by number, or one band", 0, 0,
+      NULL },
+    CLI_SENSOR(TO(sensor)),
+    CLI_NODATA(TO(nodata), "value that is missing, whatever FILE says"),
+    CLI_WORKERS(TO(workers)),
+    CLI_OVERWRITE(TO(overwrite)),
+    CLI_QUIET(TO(quiet), "no progress bar, no summary"),
+    CLI_END
+};
+
+#undef TO
+
+static const cli_command command = {
+    .name = "gwt quicklook", .synopsis = "FILE -o OUT.png [options]",
+    .summary = "Write a small picture: each band shown is stretched from its 2nd to its 98th\n"
+               "percentile, missing pixels are transparent.",
+    .details = "Bands named red, green, blue are shown as such, else the first three; one band is\n"
+               "shown in pseudo-colour.\n",
+    .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+};
+
 static int read_command_line(quicklook_args *args, int argc, char **argv)
 {
-    const char *bands = NULL;
-    const cli_option options[] = {
-        { 'o', "output", CLI_TEXT, &args->output, "OUT", "the PNG to write", 0, 0, NULL },
-        { 0, "size", CLI_INT, &args->size, "N", "longest side, pixels; 1024 when not given", 1,
-          MAX_SIZE, NULL },
-        { 0, "bands", CLI_TEXT, &bands, "R,G,B", "bands to show, by number, or one band", 0, 0,
-          NULL },
-        { 0, "sensor", CLI_TEXT, &args->sensor, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0,
-          NULL },
-        { 0, "nodata", CLI_NUMBER, &args->nodata, "V", "value that is missing, whatever FILE says",
-          0, 0, NULL },
-        { 'j', "workers", CLI_INT, &args->workers, "N", "threads, all cores when not given", 1,
-          256, NULL },
-        { 0, "overwrite", CLI_FLAG, &args->overwrite, NULL, "replace OUT if it exists", 0, 0,
-          NULL },
-        { 'q', "quiet", CLI_FLAG, &args->quiet, NULL, "no progress bar, no summary", 0, 0, NULL },
-        { .name = NULL }
-    };
-    const cli_command command = {
-        .name = "gwt quicklook", .synopsis = "FILE -o OUT.png [options]",
-        .summary = "Write a small picture: each band shown is stretched from its 2nd to its 98th\n"
-                   "percentile, missing pixels are transparent.",
-        .details = "Bands named red, green, blue are shown as such, else the first three; one "
-                   "band is\nshown in pseudo-colour.\n",
-        .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
-    };
-    int status = cli_parse(&command, argc, argv, &argc);
+    int status = cli_parse(&command, args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
     if (!args->output) return cli_usage_error(&command, "no output: -o OUT says where it goes");
-    if (bands && !read_selection(bands, &args->bands))
+    if (args->shown && !read_selection(args->shown, &args->bands))
         return cli_usage_error(&command, "--bands wants one or three band numbers, as in 3,2,1, "
-                               "not '%s'", bands);
+                               "not '%s'", args->shown);
     args->file = argv[0];
     return CLI_GO_ON;
 }

@@ -250,35 +250,42 @@ static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
     free(job.crcs);
 }
 
+// ---- the command ------------------------------------------------------------------------------
+
+typedef struct stats_args {
+    gwt_optional nodata;
+    int workers;
+    bool json, quiet;
+} stats_args;
+
+static const cli_option options[] = {
+    CLI_WORKERS(offsetof(stats_args, workers)),
+    CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
+    { .name = "json", .kind = CLI_FLAG, .to = offsetof(stats_args, json),
+      .help = "one JSON object" },
+    CLI_QUIET(offsetof(stats_args, quiet), "no progress bar"),
+    CLI_END
+};
+
+static const cli_command command = {
+    .name = "gwt stats", .synopsis = "FILE [options]",
+    .summary = "Print minimum, maximum, mean and standard deviation of each band over its valid\n"
+               "pixels, how many those are, and the CRC-32 of the band's raw values.",
+    .details = "Valid is what is neither nodata nor NaN; std is of the population. The checksum\n"
+               "is of the values row by row, little-endian, in the file's own type: it does not\n"
+               "change with compression or layout.\n",
+    .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+};
+
 int cmd_stats(int argc, char **argv)
 {
-    bool json = false, quiet = false;
-    int workers = 0;
-    gwt_optional nodata = { .set = false };
-    const cli_option options[] = {
-        { 'j', "workers", CLI_INT, &workers, "N", "threads, all cores when not given", 1,
-          256, NULL },
-        { 0, "nodata", CLI_NUMBER, &nodata, "V", "value that is missing, whatever FILE says", 0, 0,
-          NULL },
-        { .name = "json", .kind = CLI_FLAG, .to = &json, .help = "one JSON object" },
-        { 'q', "quiet", CLI_FLAG, &quiet, NULL, "no progress bar", 0, 0, NULL },
-        { .name = NULL }
-    };
-    const cli_command command = {
-        .name = "gwt stats", .synopsis = "FILE [options]",
-        .summary = "Print minimum, maximum, mean and standard deviation of each band over its "
-                   "valid\npixels, how many those are, and the CRC-32 of the band's raw values.",
-        .details = "Valid is what is neither nodata nor NaN; std is of the population. The "
-                   "checksum is\nof the values row by row, little-endian, in the file's own type: "
-                   "it does not\nchange with compression or layout.\n",
-        .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
-    };
-    int status = cli_parse(&command, argc, argv, &argc);
+    stats_args args = { .workers = 0 };
+    int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
 
-    gwt *g = cli_begin(workers, NULL);
+    gwt *g = cli_begin(args.workers, NULL);
     if (!g) return CLI_FAILED;
-    gwt_array *image = gwt_open(g, argv[0], .nodata = nodata);
-    if (image) run_stats(g, image, json, !quiet);
+    gwt_array *image = gwt_open(g, argv[0], .nodata = args.nodata);
+    if (image) run_stats(g, image, args.json, !args.quiet);
     return gwt_end(g);
 }

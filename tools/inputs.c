@@ -1,0 +1,179 @@
+// inputs.c - see inputs.h.
+//
+//   names --wildcards--> files --dates--> files in order
+//         --stack, mosaic, or each by itself, on one grid--> arrays --crop, thin, select--> arrays
+
+#define _POSIX_C_SOURCE 200809L
+
+#include "inputs.h"
+
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// ---- files ------------------------------------------------------------------------------------
+
+static bool is_there(const char *path) { return access(path, F_OK) == 0; }
+
+static bool is_pattern(const char *name) { return strpbrk(name, "*?[") && !is_there(name); }
+
+static bool add_path(file_list *files, const char *path)
+{
+    size_t n = files->count;
+    if ((n & (n - 1)) == 0) {  // full: 0, 1, 2, 4, ..
+        const char **more = realloc(files->paths, (n ? 2 * n : 1) * sizeof *more);
+        if (!more) return false;
+        files->paths = more;
+    }
+    files->paths[n] = strdup(path);
+    files->count += files->paths[n] != NULL;
+    return files->paths[n] != NULL;
+}
+
+// False when memory gave out. A pattern that stands for nothing adds nothing.
+static bool add_matches(file_list *files, const char *pattern)
+{
+    glob_t found;
+    int status = glob(pattern, 0, NULL, &found);
+    if (status != 0) return status == GLOB_NOMATCH;
+    bool added = true;
+    for (size_t i = 0; i < found.gl_pathc && added; i++)
+        added = add_path(files, found.gl_pathv[i]);
+    globfree(&found);
+    return added;
+}
+
+bool file_list_find(file_list *files, char *const *names, size_t count)
+{
+    *files = (file_list){ .count = 0 };
+    for (size_t i = 0; i < count; i++) {
+        size_t before = files->count;
+        bool added = is_pattern(names[i]) ? add_matches(files, names[i])
+                                          : add_path(files, names[i]);
+        if (added && files->count > before) continue;
+        if (added) cli_error("%s: matches no file", names[i]);
+        else cli_error("out of memory");
+        file_list_free(files);
+        return false;
+    }
+    return true;
+}
+
+void file_list_free(file_list *files)
+{
+    for (size_t i = 0; i < files->count; i++) free((char *)files->paths[i]);
+    free(files->paths);
+    *files = (file_list){ .count = 0 };
+}
+
+bool file_list_has(const char *name)
+{
+    file_list files = { .count = 0 };
+    bool has = is_pattern(name) ? add_matches(&files, name) && files.count : is_there(name);
+    file_list_free(&files);
+    return has;
+}
+
+// ---- all files as one array -------------------------------------------------------------------
+
+// The dates of the files, "2016-05-17", for gwt_open_many; NULL when one has none (or there is no
+// memory: then times are called 1, 2, ..). Yours to free.
+static const char **date_names(const file_list *files)
+{
+    enum { SIZE = 16 };
+    const char **names = calloc(files->count + 1, sizeof *names + SIZE);
+    char *text = names ? (char *)(names + files->count + 1) : NULL;
+    for (size_t i = 0; names && i < files->count; i++, text += SIZE) {
+        int date = gwt_date_of(files->paths[i]);
+        if (!date) {
+            free(names);
+            return NULL;
+        }
+        snprintf(text, SIZE, "%04d-%02d-%02d", date / 10000, date / 100 % 100, date % 100);
+        names[i] = text;
+    }
+    return names;
+}
+
+static gwt_array *open_joined(gwt *g, const file_list *files, const input_options *o,
+                              gwt_open_options how, const gwt_array *reference)
+{
+    const char **dates = o->stack == GWT_TIME ? date_names(files) : NULL;
+    how.stack = (gwt_dim)o->stack;
+    how.mosaic = o->mosaic != NO_MOSAIC;
+    how.overlap = how.mosaic ? (gwt_stat)o->mosaic : GWT_MEAN;
+    how.bounds_by = (gwt_bounds_by)o->bounds_by;
+    how.reference = reference;
+    how.time_names = dates;
+    gwt_array *all = gwt_open_many_with(g, files->paths, files->count, &how);
+    free(dates);
+    return all;
+}
+
+// ---- each file as an array --------------------------------------------------------------------
+
+// An array that lies on the grid that bounds_by makes of all; it is never computed. One band of
+// each is enough, whatever their types.
+static gwt_array *common_grid(gwt *g, gwt_array *const *arrays, size_t n, const input_options *o)
+{
+    gwt_array **bands = calloc(n, sizeof *bands), *grid = NULL;
+    if (!bands) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    for (size_t i = 0; bands && i < n; i++)
+        bands[i] = gwt_cast(gwt_sel(arrays[i], "1"), GWT_FLOAT64);
+    if (bands)
+        grid = gwt_mosaic(bands, n, (gwt_bounds_by)o->bounds_by, GWT_FIRST, GWT_NEAREST);
+    free(bands);
+    return grid;
+}
+
+static void open_each(gwt *g, gwt_array **arrays, const file_list *files, const input_options *o,
+                      gwt_open_options how, const gwt_array *reference)
+{
+    for (size_t i = 0; i < files->count; i++)
+        arrays[i] = gwt_open_with(g, files->paths[i], &how);
+    if (!o->reference && !o->bounds_by) return;
+    if (!o->reference) reference = common_grid(g, arrays, files->count, o);
+    for (size_t i = 0; i < files->count; i++)
+        arrays[i] = gwt_align(arrays[i], reference, (gwt_resampling)o->resampling);
+}
+
+// ---- both -------------------------------------------------------------------------------------
+
+static const char *const *names_of(const cli_list *list)
+{
+    return list->count ? (const char *const *)list->items : NULL;
+}
+
+// What is to be kept of an array.
+static gwt_array *part_of(gwt_array *a, const input_options *o)
+{
+    const double *w = o->window.values, *b = o->bounds.values;
+    if (o->window.set)
+        a = gwt_window(a, (int64_t)w[0], (int64_t)w[1], (int64_t)w[2], (int64_t)w[3]);
+    if (o->bounds.set) a = gwt_subset(a, b[0], b[1], b[2], b[3]);
+    if (o->every) a = gwt_every(a, o->every);
+    if (o->select.count) a = gwt_sel_bands(a, names_of(&o->select));
+    return a;
+}
+
+gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count)
+{
+    bool joined = o->stack || o->mosaic != NO_MOSAIC;
+    *count = joined ? 1 : files->count;
+    gwt_array **arrays = calloc(*count, sizeof *arrays);
+    if (!arrays) {
+        gwt_fail(g, GWT_E_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (o->by_date) gwt_sort_by_date(files->paths, files->count);
+    gwt_open_options how = { .chunks = o->chunks, .band_names = names_of(&o->band_names),
+                             .nodata = o->nodata, .scale_data = o->scale_data || o->scale.set,
+                             .scale_factor = o->scale, .res = o->res.value,
+                             .resampling = (gwt_resampling)o->resampling };
+    gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
+    if (joined) arrays[0] = open_joined(g, files, o, how, reference);
+    else open_each(g, arrays, files, o, how, reference);
+    for (size_t i = 0; i < *count; i++) arrays[i] = part_of(arrays[i], o);
+    return arrays;
+}

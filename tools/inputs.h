@@ -1,0 +1,44 @@
+// inputs.h - the files of a command line, and the arrays an expression is to see of them.
+
+#ifndef GWT_TOOLS_INPUTS_H
+#define GWT_TOOLS_INPUTS_H
+
+#include "cli.h"
+
+// The paths of files; all of it is freed by file_list_free.
+typedef struct file_list { const char **paths; size_t count; } file_list;
+
+// The files that arguments name, in their order. A name with * ? or [ that is no file is a
+// pattern, as a shell has them; the files it stands for come in order of their names. False when
+// it stands for none, or there is no memory; that has been printed.
+bool file_list_find(file_list *files, char *const *names, size_t count);
+void file_list_free(file_list *files);
+
+// Whether there is a file of that name, or one that the pattern stands for.
+bool file_list_has(const char *name);
+
+enum { NO_MOSAIC = -1 };
+
+// How files become arrays. An enum of gwt.h is an int here, as cli_parse wants it.
+typedef struct input_options {
+    int stack;                 // gwt_dim: all as one array; GWT_DIM_DEFAULT: not
+    int mosaic;                // gwt_stat where files overlap: all as one image; NO_MOSAIC: not
+    int by_date;               // put the files into the order of their dates; else as given
+    int bounds_by, resampling; // gwt_bounds_by, gwt_resampling
+    const char *reference;     // a file whose grid all are brought to
+    cli_list band_names;       // of each array
+    gwt_optional res;          // edge of the cells all are brought to
+    gwt_optional nodata, scale;
+    bool scale_data;           // by what the files say; so does a scale given
+    int chunks;
+    // What is kept of each array, in this order:
+    cli_four window, bounds;   // row, col, rows, cols; left, bottom, right, top
+    int every;
+    cli_list select;           // bands
+} input_options;
+
+// One array for each file, or one of all when they are stacked or a mosaic; *count says how many.
+// Some may be NULL, then the session has the error. Yours to free; NULL when there is no memory.
+gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
+
+#endif
