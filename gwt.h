@@ -66,6 +66,14 @@
 //   and saturate. No type is widened behind your back: arithmetic gives float64 and says so, what
 //   picks one of its operands (min, max, where, clip, abs) keeps their type.
 //
+// MEMORY
+//
+//   Before an action runs it adds up what it will take: tiles and buffers of a piece, times the
+//   workers; encoders; encoded tiles that wait for their turn. When that is over .memory_limit it
+//   takes smaller pieces, a shorter queue, fewer workers, and if it still does not fit it is
+//   refused with the number that would do. What is left goes to the cache of decoded tiles. None of
+//   this changes a result, and none of it grows with the height of the image.
+//
 // GRIDS
 //
 //   Arrays meet pixel by pixel only when their grids agree: the same size, CRS, and corners
@@ -189,7 +197,7 @@ typedef enum gwt_code {
     GWT_E_GRID,         // arrays that should lie on one grid do not
     GWT_E_NODATA,       // missing pixels and no nodata value to store them as
     GWT_E_EXISTS,       // the output exists (and overwrite was not asked for), or is an input
-    GWT_E_MEMORY,       // an allocation failed, or the job can't fit
+    GWT_E_MEMORY,       // an allocation failed, or the job can't fit into memory_limit
     GWT_E_USER          // a user's function said stop
 } gwt_code;
 
@@ -258,6 +266,8 @@ typedef struct gwt_begin_options {
     gwt_optional offset;       // likewise
     int chunks;                // default chunk edge, pixels; 0 = auto
     size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
+    size_t memory_limit;       // bytes an action may take for its work, the cache included, what
+                               // gwt_compute returns not; 0 = half of the machine's memory
     bool quiet;                // gwt_end does not print the error
 } gwt_begin_options;
 
@@ -271,7 +281,7 @@ typedef struct gwt_open_options {
     const char *sensor;        // names the bands by a sensor; beats the session's
     gwt_optional nodata;       // this raw value is missing, whatever the file says
     bool scale_data;           // give raw * scale + offset as float64 instead of raw values
-    gwt_optional scale_factor; // with scale_data: beats the session's and the file's
+    gwt_optional scale_factor; // of all bands, instead of the file's; beats the session's
     gwt_optional offset;       // likewise
     gwt_dim stack;             // open_many: GWT_BAND (default) or GWT_TIME
     // open_many of files whose grids differ; without bounds_by or reference that is an error.
@@ -357,6 +367,8 @@ typedef struct gwt_save_options {
     gwt_interleave interleave; // of several bands; default GWT_PIXEL
     gwt_bigtiff bigtiff;       // default: decided at the end, from the size there is
     bool overwrite;            // replace an existing output (only when the new one is complete)
+    bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
+                               // that know absent tiles, as GDAL and gwt do, see the same pixels
     const char *const *band_names;      // written as band descriptions; default the array's
     const double *scales, *offsets;     // one a band, written as metadata; default the array's
     const char *const *tags;   // "KEY=VALUE", NULL-terminated, written into GDAL_METADATA
@@ -1049,6 +1061,12 @@ static int _gwt_cores(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > _GWT_MAX_WORKERS ? _GWT_MAX_WORKERS : (int)n;
+}
+
+static size_t _gwt_half_of_ram(void)
+{
+    double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
+    return (size_t)fmin(fmax(bytes, 64e6), (double)(SIZE_MAX / 4));
 }
 
 // Seconds on a clock that only goes forward.
@@ -3041,6 +3059,17 @@ static void _gwt_fail_sensor(gwt *g, const char *sensor)
               _gwt_join_names(there, sizeof there, names, n));
 }
 
+// Factors that the caller says and that are not applied here are the array's from now on.
+static bool _gwt_array_set_scales(gwt_array *a, const gwt_open_options *o)
+{
+    int64_t n = a->info.shape[1];
+    if (o->scale_data) return true;
+    if (o->scale_factor.set) a->info.scales = _gwt_keep_filled(a->g, n, o->scale_factor.value);
+    if (o->offset.set) a->info.offsets = _gwt_keep_filled(a->g, n, o->offset.value);
+    a->info.has_scales |= o->scale_factor.set || o->offset.set;
+    return a->info.scales && a->info.offsets;
+}
+
 // Names in the order of preference: the caller's, the call's sensor, the session's sensor when the
 // number of bands fits, the file's own, numbers.
 static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
@@ -3128,7 +3157,8 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
     gwt_array *a = _gwt_open_one(g, path, &o);
     if (a && (o.reference || o.bounds || o.res) && !_gwt_align_all(&a, 1, &o)) return NULL;
-    if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)) return NULL;
+    if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
+        || !_gwt_array_set_scales(a, &o)) return NULL;
     return _gwt_array_finish(a);
 }
 
@@ -3166,7 +3196,7 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     if (list && opened == n) a = _gwt_open_joined(list, n, &o);
     GWT_FREE(list);
     if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
-        || !_gwt_array_set_times(a, o.time_names)) return NULL;
+        || !_gwt_array_set_scales(a, &o) || !_gwt_array_set_times(a, o.time_names)) return NULL;
     return _gwt_array_finish(a);
 }
 
@@ -3512,6 +3542,14 @@ static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dty
     return dtype == GWT_FLOAT64 ? n : _gwt_node_with(g, cast, &n, 1);
 }
 
+// An array of type float32 may hold nothing else, though numbers that are none came into it.
+static gwt_array *_gwt_array_as_float32(gwt_array *r)
+{
+    for (int64_t i = 0; r && r->info.dtype == GWT_FLOAT32 && i < _gwt_num_planes(r); i++)
+        r->planes[i] = _gwt_node_cast(r->g, r->planes[i], GWT_FLOAT32);
+    return r;
+}
+
 // The value of a plain number; NULL for anything else.
 static const double *_gwt_number_of(const gwt_array *a)
 {
@@ -3539,9 +3577,7 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
     }
     if (one && type) r->info.dtype = type;
     else r->info.nodata = (gwt_optional){ 0 };
-    for (int64_t i = 0; r->info.dtype == GWT_FLOAT32 && !exact && i < _gwt_num_planes(r); i++)
-        r->planes[i] = _gwt_node_cast(r->g, r->planes[i], GWT_FLOAT32);
-    return r;
+    return exact ? r : _gwt_array_as_float32(r);
 }
 
 static gwt_array *_gwt_array_unary(_gwt_op op, gwt_array *a)
@@ -3633,10 +3669,11 @@ gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
     if (!(lo <= hi))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
-    if (a->info.dtype == GWT_FLOAT32) lo = (float)lo, hi = (float)hi;
     gwt_array *r = _gwt_array_apply(_GWT_OP_CLIP, &a, 1, (double[]){ lo, hi });
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
-    return _gwt_array_finish(holds ? _gwt_array_keep_type(r, &a, 1) : r);
+    bool exact = (double)(float)lo == lo && (double)(float)hi == hi;
+    if (holds) r = _gwt_array_keep_type(r, &a, 1);
+    return _gwt_array_finish(exact ? r : _gwt_array_as_float32(r));
 }
 
 gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
@@ -4426,14 +4463,20 @@ static gwt_array *_gwt_index_input(gwt_array *a, const char *sensor)
     return gwt_rename(a, bands);
 }
 
+// The factor that _gwt_array_scaled multiplies the first of some bands by.
+static double _gwt_array_factor(const gwt_array *a, gwt_optional given)
+{
+    gwt_optional factor = _gwt_first_set(given, a->g->options.scale_factor);
+    return factor.set ? factor.value : a->info.scales[0];
+}
+
 // What geowombat says of an index: the factor its bands were multiplied by, its name, its range.
-static void _gwt_index_note(gwt_array *r, const char *name, gwt_optional scale, double lo,
-                            double hi)
+static void _gwt_index_note(gwt_array *r, const char *name, double scale, double lo, double hi)
 {
     char from[40], to[40], range[96];
     snprintf(range, sizeof range, "%s,%s", _gwt_format_double(from, sizeof from, lo),
              _gwt_format_double(to, sizeof to, hi));
-    if (scale.set) _gwt_array_note_number(r, "pre-scaling", scale.value);
+    _gwt_array_note_number(r, "pre-scaling", scale);
     _gwt_array_note(r, "vi", name);
     _gwt_array_note(r, "drange", range);
 }
@@ -4450,6 +4493,7 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
     if (!pair) return NULL;
     gwt_optional nodata =
         _gwt_first_set(_gwt_first_set(o.nodata, pair->g->options.nodata), pair->info.nodata);
+    double factor = _gwt_array_factor(pair, o.scale_factor);
     pair = _gwt_array_masked(pair, _gwt_first_set(o.nodata, pair->g->options.nodata));
     pair = pair ? _gwt_array_scaled(pair, o.scale_factor, gwt_some(0)) : NULL;
     if (!pair) return NULL;
@@ -4457,20 +4501,20 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
                               _gwt_array_bands(pair, &(int64_t){ 1 }, 1));
     if (!r) return NULL;
     r->info.nodata = nodata;
-    _gwt_index_note(r, "norm-diff", _gwt_first_set(o.scale_factor, r->g->options.scale_factor), -1,
-                    1);
+    _gwt_index_note(r, "norm-diff", factor, -1, 1);
     return r;
 }
 
 // The bands an index uses, by name, scaled; one array each. NULL names end the list.
 static bool _gwt_index_bands(gwt_array *a, const char *const *names, const gwt_index_options *o,
-                             gwt_array **bands, gwt_optional *nodata)
+                             gwt_array **bands, gwt_optional *nodata, double *factor)
 {
     a = _gwt_index_input(a, o->sensor);
     a = gwt_sel_bands(a, names);
     if (!a) return false;
     gwt_optional given = _gwt_first_set(o->nodata, a->g->options.nodata);
     *nodata = _gwt_first_set(given, a->info.nodata);
+    *factor = _gwt_array_factor(a, o->scale_factor);
     a = _gwt_array_masked(a, given);
     a = a ? _gwt_array_scaled(a, o->scale_factor, gwt_some(0)) : NULL;
     for (int64_t i = 0; a && names[i]; i++) bands[i] = _gwt_array_bands(a, &i, 1);
@@ -4546,6 +4590,7 @@ gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_option
     gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
     gwt_array *bands[4];
     gwt_optional nodata;
+    double factor;
     size_t i = 0;
     if (!a || _gwt_failed(a->g)) return NULL;
     while (i < _GWT_COUNT(_gwt_indices) && strcmp(name ? name : "", _gwt_indices[i].name)) i++;
@@ -4554,14 +4599,13 @@ gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_option
             a->g, GWT_E_ARGUMENT,
             "no index \"%s\": there are avi, evi, evi2, gcvi, nbr, ndvi, kndvi, wi",
             name ? name : "");
-    if (!_gwt_index_bands(a, _gwt_indices[i].bands, &o, bands, &nodata)) return NULL;
+    if (!_gwt_index_bands(a, _gwt_indices[i].bands, &o, bands, &nodata, &factor)) return NULL;
     gwt_array *r = gwt_clip(_gwt_indices[i].formula(bands), _gwt_indices[i].lo, _gwt_indices[i].hi);
     if (_gwt_indices[i].divisor != 1) r = gwt_div(r, gwt_number(a->g, _gwt_indices[i].divisor));
     r = gwt_rename(r, (const char *const[]){ name, NULL });
     if (!r) return NULL;
     r->info.nodata = nodata;
-    _gwt_index_note(r, name, _gwt_first_set(o.scale_factor, r->g->options.scale_factor),
-                    _gwt_indices[i].lo / _gwt_indices[i].divisor,
+    _gwt_index_note(r, name, factor, _gwt_indices[i].lo / _gwt_indices[i].divisor,
                     _gwt_indices[i].hi / _gwt_indices[i].divisor);
     return r;
 }
@@ -4589,6 +4633,7 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
     gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
     gwt_array *rows[3] = { NULL }, *bands[6];
     gwt_optional nodata;
+    double factor;
     size_t k = 0;
     if (!a || _gwt_failed(a->g)) return NULL;
     const char *sensor = o.sensor ? o.sensor : a->info.sensor;
@@ -4599,7 +4644,7 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "no tasseled cap for sensor \"%s\": there are l5, l7, l8l7, qb, ik",
                               sensor ? sensor : "none");
-    if (!_gwt_index_bands(a, gwt_sensor_bands(sensor), &o, bands, &nodata)) return NULL;
+    if (!_gwt_index_bands(a, gwt_sensor_bands(sensor), &o, bands, &nodata, &factor)) return NULL;
     for (int row = 0; row < 3; row++)
         for (int b = 0; b < _gwt_tasseled_caps[k].bands; b++) {
             gwt_array *term = gwt_mul(bands[b], gwt_number(a->g, _gwt_tasseled_caps[k].c[b][row]));
@@ -6891,6 +6936,7 @@ static void _gwt_writer_push(_gwt_writer *w)
 
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
 {
+    if (blob->bytes == 0) return true;      // absent: offset and count stay 0
     if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit))
         return _gwt_fail(
             w->g, GWT_E_UNSUPPORTED,
@@ -7558,6 +7604,8 @@ struct _gwt_run {
     void *sink;
     int64_t (*written)(const _gwt_run *run);    // tiles written; NULL: the sink has no order
     int64_t window;             // tiles that may be begun ahead of that
+    int workers;                // that take part
+    double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
     _gwt_scratch *scratch;      // one a worker, that worker's own
     // Shared.
     _Atomic int64_t next;       // group to take
@@ -7841,36 +7889,113 @@ static int64_t _gwt_run_group(const _gwt_run *run, int workers)
     return _gwt_max64(1, _gwt_min64(group, run->across * run->down / (4 * workers)));
 }
 
+// ---- memory: what a piece takes, what all take together, and how to take less
+
 #define _GWT_STAGE_BYTES (16 << 20)
 
-// Memory of the largest stage behind one piece.
-static double _gwt_run_stage_bytes(const _gwt_run *run)
+// Memory of the stages behind one piece; *most of it by the largest.
+static double _gwt_run_stage_bytes(const _gwt_run *run, double *most)
 {
-    double most = 0;
+    double sum = 0;
+    *most = 0;
     for (int i = 0; i < run->plan->num_stages - 1; i++) {
         const _gwt_stage *s = &run->plan->stages[i];
         double rows = s->y.scale * (double)run->piece_h + s->y.after - s->y.before + 1;
         double cols = s->x.scale * (double)run->piece_w + s->x.after - s->x.before + 1;
         rows = fmin(rows, (double)s->height), cols = fmin(cols, (double)s->width);
-        most = fmax(most, rows * cols * s->num_planes * (double)sizeof(double));
+        double bytes = rows * cols * s->num_planes * (double)sizeof(double);
+        *most = fmax(*most, bytes);
+        sum += bytes;
+    }
+    return sum + 4 * *most;     // a step's own room: at most so many planes of its input
+}
+
+// The most tiles that a piece touches along one axis of a source: all pieces are tried.
+static double _gwt_run_touched(_gwt_reach r, int64_t size, int64_t piece, int64_t source,
+                               int64_t tile)
+{
+    double most = 0, last = (double)source - 1;
+    if (r.scale == 0) return (double)_gwt_ceil_div(source, tile);
+    for (int64_t at = 0; at < size; at += piece) {
+        double to = r.scale * (double)(_gwt_min64(at + piece, size) - 1) + r.after;
+        double from = fmax(r.scale * (double)at + r.before, 0);
+        to = fmin(to, last);
+        if (to >= from)
+            most = fmax(most, floor(to / (double)tile) - floor(from / (double)tile) + 1);
     }
     return most;
 }
 
-// Memory of the tiles that one piece touches here and there.
-static double _gwt_run_sparse_bytes(const _gwt_run *run)
+// Memory of the decoded tiles that a piece holds on to.
+static double _gwt_run_pinned_bytes(const _gwt_run *run)
 {
     double sum = 0;
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_view_plan *v = &run->plan->views[i];
         const _gwt_source *s = v->source;
-        double rows = v->y.scale * (double)run->piece_h, cols = v->x.scale * (double)run->piece_w;
-        if (v->stride <= 1) continue;
-        rows = fmin(rows / (double)v->stride, rows / (double)s->tile_h + 2);
-        cols = fmin(cols / (double)v->stride, cols / (double)s->tile_w + 2);
-        sum += rows * cols * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
+        double down =
+            _gwt_run_touched(v->y, run->plan->height, run->piece_h, s->geo.height, s->tile_h);
+        double across =
+            _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width, s->tile_w);
+        if (v->stride > 1) {
+            down = fmin(down, v->y.scale * (double)run->piece_h / (double)v->stride);
+            across = fmin(across, v->x.scale * (double)run->piece_w / (double)v->stride);
+        }
+        sum += down * across * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
     }
     return sum;
+}
+
+// All of it, but for the cache's spare tiles.
+static double _gwt_run_bytes(const _gwt_run *run)
+{
+    double most, stages = _gwt_run_stage_bytes(run, &most);
+    double each = stages + _gwt_run_pinned_bytes(run) + run->tile_bytes + 2 * _GWT_STRIP_BYTES;
+    return run->workers * each + (double)run->window * run->wait_bytes;
+}
+
+static void _gwt_run_halve(_gwt_run *run)
+{
+    if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
+    else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
+}
+
+// Smaller pieces as long as that helps; then a shorter queue; then fewer workers.
+static bool _gwt_run_fit(_gwt_run *run)
+{
+    gwt *g = run->g;
+    double limit = (double)g->options.memory_limit, bytes = _gwt_run_bytes(run);
+    while (bytes > limit && run->piece_h * run->piece_w > 256) {
+        _gwt_run tried = *run;
+        _gwt_run_halve(&tried);
+        double less = _gwt_run_bytes(&tried);
+        if (less > 0.99 * bytes && run->piece_h * run->piece_w < 64 * 64) break;
+        *run = tried;
+        bytes = less;
+    }
+    for (; bytes > limit && run->window > run->workers; bytes = _gwt_run_bytes(run)) run->window--;
+    for (; bytes > limit && run->workers > 1; bytes = _gwt_run_bytes(run))
+        run->workers--, run->window = _gwt_min64(run->window, run->workers);
+    size_t rest = limit > bytes ? (size_t)(limit - bytes) : 0, wanted = g->options.cache_bytes;
+    double pinned = run->workers * _gwt_run_pinned_bytes(run);
+    if (bytes > limit)
+        return _gwt_fail(
+            g, GWT_E_MEMORY,
+            "this takes %.1f MB of memory with one worker, and memory_limit is %.1f MB",
+            bytes / 1e6, limit / 1e6);
+    _gwt_lock(&g->cache->lock);
+    g->cache->budget = (size_t)fmin(pinned + (double)(rest < wanted ? rest : wanted),
+                                       (double)(SIZE_MAX / 4));
+    _gwt_unlock(&g->cache->lock);
+    return true;
+}
+
+// Whether a piece touches tiles here and there only.
+static bool _gwt_run_is_sparse(const _gwt_run *run)
+{
+    bool sparse = false;
+    for (int i = 0; i < run->plan->num_views; i++) sparse |= run->plan->views[i].stride > 1;
+    return sparse;
 }
 
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
@@ -7884,11 +8009,13 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->piece_h = _gwt_ceil_div(run->tile_h, _gwt_ceil_div(run->tile_h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(run->tile_w, _gwt_ceil_div(run->tile_w, a->info.chunks[3]));
     // A coarser grid needs many cells for each of its own: smaller pieces then.
-    while (_gwt_run_stage_bytes(run) + _gwt_run_sparse_bytes(run) > _GWT_STAGE_BYTES
-           && run->piece_h * run->piece_w > 1) {
-        if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
-        else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
-    }
+    double most;
+    while ((_gwt_run_stage_bytes(run, &most), most > _GWT_STAGE_BYTES)
+           && run->piece_h * run->piece_w > 1)
+        _gwt_run_halve(run);
+    while (_gwt_run_is_sparse(run) && _gwt_run_pinned_bytes(run) > _GWT_STAGE_BYTES
+           && run->piece_h * run->piece_w > 1)
+        _gwt_run_halve(run);
 }
 
 static int _gwt_run_workers(const gwt *g, int asked)
@@ -7899,17 +8026,19 @@ static int _gwt_run_workers(const gwt *g, int asked)
 static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
 {
     gwt *g = run->g;
-    int workers = _gwt_run_workers(g, num_workers);
+    run->workers = _gwt_run_workers(g, num_workers);
     if (num_workers < 0)
-        _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)", num_workers);
+        return _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)",
+                         num_workers);
+    if (!_gwt_run_fit(run)) return false;
     run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
     if (!run->scratch || !_gwt_mutex_init(&run->drawing)) return false;
-    run->group = _gwt_run_group(run, workers);
-    run->whole = workers < g->pool.num_workers;
+    run->group = _gwt_run_group(run, run->workers);
+    run->whole = run->workers < g->pool.num_workers;
     run->progress = progress && isatty(STDERR_FILENO);
     run->start = _gwt_now();
     if (!_gwt_over(run->action))
-        _gwt_pool_for(_gwt_self(), (size_t)workers, _gwt_run_loop, run);
+        _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
     if (run->progress) _gwt_run_draw(run, true);
     for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
     GWT_FREE(run->scratch);
@@ -8031,7 +8160,12 @@ void gwt_free(void *p) { GWT_FREE(p); }
 // ---- sink: files
 
 // One output of one worker.
-typedef struct _gwt_save_worker { char *tile; _gwt_encoder encoder; } _gwt_save_worker;
+typedef struct _gwt_save_worker {
+    char *tile;
+    _gwt_encoder encoder;
+    _gwt_sink constant;         // the last tile of one value, encoded
+    uint64_t constant_value;
+} _gwt_save_worker;
 
 typedef struct _gwt_save_sink {
     _gwt_save *saves;           // one an output
@@ -8083,19 +8217,59 @@ static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
     return true;
 }
 
-static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t)
+// Whether all samples of the image in a tile are what an absent tile is read as.
+static bool _gwt_save_absent(const _gwt_save *s, const char *tile, const _gwt_rect *r)
+{
+    const _gwt_format *f = &s->format;
+    size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
+    size_t row = (size_t)f->block * step * size, used = (size_t)r->cols * step * size;
+    uint64_t raw = 0;
+    if (s->nodata.set) _gwt_raw(f->dtype, s->nodata.value, &raw);
+    if (memcmp(tile, &raw, size)) return false;
+    for (int64_t y = 0; y < r->rows; y++, tile += row)      // all as the first, first as raw
+        if (memcmp(tile, tile + size, used - size) || (y > 0 && memcmp(tile, tile - row, size)))
+            return false;
+    return true;
+}
+
+// Encode one part; one of a single value, as seas and the surroundings of a scene are, once only.
+static bool _gwt_save_encode(_gwt_save *s, _gwt_save_worker *w, char *part)
+{
+    const _gwt_format *f = &s->format;
+    size_t size = gwt_dtype_size(f->dtype), bytes = f->tile_bytes;
+    uint64_t value = 0;
+    bool constant = bytes > size && !memcmp(part, part + size, bytes - size);
+    memcpy(&value, part, size);
+    if (constant && w->constant.used > 0 && w->constant_value == value) {
+        w->encoder.sink.used = 0;
+        return _gwt_sink_write(&w->encoder.sink, w->constant.data, (tmsize_t)w->constant.used) > 0
+            || _gwt_fail(s->a->g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
+    }
+    if (!_gwt_encode(s->a->g, &w->encoder, part, bytes)) return false;
+    if (!constant) return true;
+    w->constant.used = 0, w->constant_value = value;
+    if (_gwt_sink_write(&w->constant, w->encoder.sink.data, (tmsize_t)w->encoder.sink.used) < 0)
+        w->constant.used = 0;
+    return true;
+}
+
+static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, const _gwt_rect *r)
 {
     const _gwt_format *f = &s->format;
     int64_t parts = _gwt_format_parts(f);
     for (int64_t i = 0; i < parts; i++) {
         size_t bytes = f->tile_bytes;
-        _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes };
+        _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes }, none = { .used = 0 };
+        if (s->o.sparse && _gwt_save_absent(s, w->tile + (size_t)i * bytes, r)) {
+            _gwt_writer_submit(&s->writer, t * parts + i, &none);
+            GWT_FREE(none.data);
+            continue;
+        }
         if (_gwt_format_plain(f)) {
             _gwt_writer_submit(&s->writer, t, &plain);
             w->tile = plain.data;
         } else {
-            if (!_gwt_encode(s->a->g, &w->encoder, w->tile + (size_t)i * bytes, bytes))
-                return false;
+            if (!_gwt_save_encode(s, w, w->tile + (size_t)i * bytes)) return false;
             _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
         }
     }
@@ -8105,9 +8279,8 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t)
 static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
 {
     _gwt_save_sink *k = run->sink;
-    (void)r;
     for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_close_one(&k->saves[i], &k->workers[id * k->n + i], t)) return false;
+        if (!_gwt_save_close_one(&k->saves[i], &k->workers[id * k->n + i], t, r)) return false;
     return true;
 }
 
@@ -8138,6 +8311,13 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     run.window =
         2 * g->pool.num_workers * _gwt_run_group(&run, _gwt_run_workers(g, o->num_workers)) + 8;
     bool good = k.workers != NULL;
+    for (int i = 0; i < n; i++) {
+        // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
+        const _gwt_format *f = &saves[i].format;
+        double parts = (double)_gwt_format_parts(f), bytes = (double)f->tile_bytes;
+        run.tile_bytes += parts * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
+        run.wait_bytes += parts * bytes;
+    }
     for (int i = 0; good && i < n; i++) {
         int64_t parts = _gwt_format_parts(&saves[i].format);
         good = _gwt_writer_begin(&saves[i].writer, saves[i].across * saves[i].down * parts,
@@ -8147,6 +8327,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
     for (size_t i = 0; k.workers && i < workers; i++) {
         _gwt_encoder_end(&k.workers[i].encoder);
+        GWT_FREE(k.workers[i].constant.data);
         GWT_FREE(k.workers[i].tile);
     }
     GWT_FREE(k.workers);
@@ -8304,6 +8485,9 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
                      .close = _gwt_blocks_close, .sink = &b };
     _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
                    o.col_chunks ? o.col_chunks : a->info.chunks[3]);
+    run.tile_bytes = (double)(run.tile_h + o.padding[1] + o.padding[3])
+                   * (double)(run.tile_w + o.padding[0] + o.padding[2])
+                   * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
     b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
     bool good = b.workers && _gwt_run_all(&run, o.num_workers, o.progress);
     for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
@@ -8657,6 +8841,7 @@ static void _gwt_check_options(gwt *g)
     if (_gwt_failed(g)) o->num_workers = 1, o->chunks = 0, o->sensor = NULL;
     if (o->num_workers == 0) o->num_workers = _gwt_cores();
     if (o->cache_bytes == 0) o->cache_bytes = (size_t)64 << 20;
+    if (o->memory_limit == 0) o->memory_limit = _gwt_half_of_ram();
     if (o->sensor) o->sensor = _gwt_keep_string(g, o->sensor);
 }
 

@@ -26,6 +26,7 @@ typedef struct calc_args {
     const char *sensor;
     cli_list tags;
     int workers;
+    size_t memory;
     bool quiet;
     int dtype, interleave, bigtiff;  // gwt_dtype, gwt_interleave, gwt_bigtiff
     gwt_save_options save;     // what goes to gwt_save_many as it is
@@ -120,10 +121,13 @@ static const cli_option options[] = {
     { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "pixel or band", 0, 0, interleaves },
     { 0, "bigtiff", CLI_CHOICE, TO(bigtiff), "B", "auto, yes or no", 0, 0, bigtiffs },
     { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE", "metadata to write, many times", 0, 0, NULL },
+    { 0, "sparse", CLI_FLAG, TO(save.sparse), NULL, "leave out tiles that are all nodata", 0, 0,
+      NULL },
     CLI_OVERWRITE(TO(save.overwrite)),
 
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
+    CLI_MEMORY(TO(memory)),
     { 0, "chunks", CLI_INT, TO(inputs.chunks), "N", "edge of the pieces worked on, pixels", 1,
       1048576, NULL },
     CLI_QUIET(TO(quiet), "no progress bar, no summary"),
@@ -281,7 +285,7 @@ static int run(const calc_args *args, file_list *files)
     size_t count, num_outputs = args->outputs.count;
     gwt_array *results[MAX_OUTPUTS];
     if (!may_write_all(args, files)) return CLI_FAILED;
-    gwt *g = cli_begin(args->workers, args->sensor);
+    gwt *g = cli_begin(args->workers, args->sensor, args->memory);
     if (!g) return CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     for (size_t i = 0; i < num_outputs; i++)

@@ -215,6 +215,24 @@ static bool read_one_of_four(const cli_option *o, const char *word, double *valu
     return true;
 }
 
+// "65536", "256M", "1.5G": K, M and G are 1024 and its powers.
+static int set_bytes(parser *p, const cli_option *o, const char *value)
+{
+    static const char units[] = "KMG";
+    char text[32];
+    double bytes = 0;
+    size_t n = strlen(value);
+    const char *unit = n > 0 ? strchr(units, value[n - 1]) : NULL;
+    snprintf(text, sizeof text, "%.*s", (int)(unit ? n - 1 : n), value);
+    bool read = n < sizeof text && cli_read_number(text, &bytes);
+    for (const char *u = units; unit && u <= unit; u++) bytes *= 1024;
+    if (!read || !(bytes >= 1 && bytes < 9e18 && bytes < (double)(SIZE_MAX / 2)))
+        return cli_usage_error(p->command, "%s wants a number of bytes, as in 256M or 2G, not '%s'",
+                               label_of(o).text, value);
+    *(size_t *)field(p, o) = (size_t)bytes;
+    return CLI_GO_ON;
+}
+
 static int set_four(parser *p, const cli_option *o, const char *value)
 {
     cli_four four = { .set = true };
@@ -261,6 +279,7 @@ static int set_value(parser *p, const cli_option *o, char *value)
     case CLI_FLAG: *(bool *)field(p, o) = true; break;
     case CLI_TEXT: *(const char **)field(p, o) = value; break;
     case CLI_INT: return set_int(p, o, value);
+    case CLI_BYTES: return set_bytes(p, o, value);
     case CLI_NUMBER: return set_number(p, o, value);
     case CLI_CHOICE: return set_choice(p, o, value);
     case CLI_LIST: return add_to_list(p, o, value);
@@ -341,9 +360,9 @@ int cli_parse(const cli_command *command, void *args, int argc, char **argv, int
 
 // ---- sessions, time, sizes ---------------------------------------------------------------------
 
-gwt *cli_begin(int workers, const char *sensor)
+gwt *cli_begin(int workers, const char *sensor, size_t memory)
 {
-    gwt *g = gwt_begin(.num_workers = workers, .sensor = sensor);
+    gwt *g = gwt_begin(.num_workers = workers, .sensor = sensor, .memory_limit = memory);
     if (!g) cli_error("no memory or no threads to begin with");
     return g;
 }

@@ -22,6 +22,7 @@ typedef enum cli_kind {
     CLI_HEADING, // no option: its name stands above those that follow in the help
     CLI_FLAG,    // bool: true when given, takes no value
     CLI_INT,     // int, from lo to hi
+    CLI_BYTES,   // size_t: 65536, 256M, 1.5G
     CLI_NUMBER,  // gwt_optional: any double, "nan" and "inf" too
     CLI_TEXT,    // const char *
     CLI_CHOICE,  // int: the value of one of `choices`
@@ -51,6 +52,8 @@ typedef struct cli_option {
 // What several commands have.
 #define CLI_WORKERS(to) \
     { 'j', "workers", CLI_INT, to, "N", "threads, all cores when not given", 1, 256, NULL }
+#define CLI_MEMORY(to) \
+    { 0, "memory", CLI_BYTES, to, "SIZE", "to work with, as in 256M or 2G", 0, 0, NULL }
 #define CLI_SENSOR(to) \
     { 0, "sensor", CLI_TEXT, to, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0, NULL }
 #define CLI_NODATA(to, help) { 0, "nodata", CLI_NUMBER, to, "V", help, 0, 0, NULL }
@@ -93,7 +96,7 @@ int cli_error(const char *format, ...);
 int cli_usage_error(const cli_command *command, const char *format, ...);
 
 // gwt_begin, with a line on stderr when it gives NULL.
-gwt *cli_begin(int workers, const char *sensor);
+gwt *cli_begin(int workers, const char *sensor, size_t memory);
 
 // Seconds since some fixed moment, for differences.
 double cli_seconds(void);

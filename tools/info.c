@@ -155,7 +155,7 @@ int cmd_info(int argc, char **argv)
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
 
-    gwt *g = cli_begin(1, NULL);
+    gwt *g = cli_begin(1, NULL, 0);
     if (!g) return CLI_FAILED;
     gwt_array *image = gwt_open(g, argv[0]);
     if (image && args.json) print_json(gwt_describe(image));

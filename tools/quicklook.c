@@ -443,7 +443,7 @@ int cmd_quicklook(int argc, char **argv)
 
     cli_output out;
     if (!cli_output_open(&out, args.output, args.file, args.overwrite)) return CLI_FAILED;
-    gwt *g = cli_begin(args.workers, args.sensor);
+    gwt *g = cli_begin(args.workers, args.sensor, 0);
     bool drawn = g && draw(g, &args, out.stream);
     bool kept = cli_output_close(&out, drawn);
     if (kept && !args.quiet) printf("%s\n", args.output);

@@ -255,11 +255,13 @@ static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
 typedef struct stats_args {
     gwt_optional nodata;
     int workers;
+    size_t memory;
     bool json, quiet;
 } stats_args;
 
 static const cli_option options[] = {
     CLI_WORKERS(offsetof(stats_args, workers)),
+    CLI_MEMORY(offsetof(stats_args, memory)),
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(stats_args, json),
       .help = "one JSON object" },
@@ -283,7 +285,7 @@ int cmd_stats(int argc, char **argv)
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
 
-    gwt *g = cli_begin(args.workers, NULL);
+    gwt *g = cli_begin(args.workers, NULL, args.memory);
     if (!g) return CLI_FAILED;
     gwt_array *image = gwt_open(g, argv[0], .nodata = args.nodata);
     if (image) run_stats(g, image, args.json, !args.quiet);

@@ -1,0 +1,227 @@
+// test_memory.c - memory_limit: what an action takes, what it does with less, and when it refuses;
+// and tiles that need not be encoded or written.
+
+#define _DEFAULT_SOURCE         // wait4
+#define _DARWIN_C_SOURCE
+
+#include "oracle.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define INFLATED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define INFLATED 1
+#endif
+#ifndef INFLATED
+#define INFLATED 0             // memory is what the program takes, not a sanitizer's
+#endif
+
+enum { EDGE = 3000, MEGABYTE = 1 << 20 };
+
+static const struct { const char *name; tiff_spec spec; } scenes[] = {
+    { "tiles", { .width = EDGE, .height = EDGE, .dtype = GWT_UINT16, .tile_width = 256,
+                 .tile_height = 256, .compression = COMPRESSION_LZW } },
+    { "wide", { .width = EDGE, .height = EDGE, .dtype = GWT_UINT16, .rows_per_strip = 100,
+                .compression = COMPRESSION_LZW } },
+    { "plain", { .width = EDGE, .height = EDGE, .dtype = GWT_UINT16 } }
+};
+
+static int write_scenes(void **state)
+{
+    if (temp_begin(state)) return -1;
+    uint16_t *pixels = malloc((size_t)EDGE * EDGE * sizeof *pixels);
+    for (int i = 0; pixels && i < EDGE * EDGE; i++)
+        pixels[i] = (uint16_t)(1 + i % 1000 + i / EDGE % 7);
+    for (size_t i = 0; pixels && i < COUNT_OF(scenes); i++)
+        tiff_write(temp_path("%s.tif", scenes[i].name), &scenes[i].spec, pixels);
+    free(pixels);
+    return pixels ? 0 : -1;
+}
+
+// Something with a halo, in chunks that are large.
+static gwt_array *graph(gwt *g, const char *scene)
+{
+    gwt_array *a = gwt_open(g, temp_path("%s.tif", scene), .chunks = 1024);
+    return gwt_sub(gwt_moving(gwt_mul(a, a), .window = 31), a);
+}
+
+// Save it within a limit in a process of its own. Gives the peak of its memory, bytes.
+static long peak_of(const char *scene, const char *out, size_t limit, int workers)
+{
+    struct rusage use;
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        gwt *g = gwt_begin(.num_workers = workers, .memory_limit = limit);
+        gwt_save(graph(g, scene), out, .compress = "lzw", .block = 512, .overwrite = true);
+        _exit(gwt_end(g));
+    }
+    REQUIRE(child > 0 && wait4(child, &status, 0, &use) == child, "no child");
+    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: %d workers, limit %zu: failed",
+            scene, workers, limit);
+#ifdef __APPLE__
+    return use.ru_maxrss;
+#else
+    return 1024 * use.ru_maxrss;
+#endif
+}
+
+static void stays_within_its_limit(void **state)
+{
+    static const size_t limits[] = { 0, 256u << 20, 64u << 20, 24u << 20 };
+    (void)state;
+    for (size_t s = 0; s < COUNT_OF(scenes); s++)
+        for (size_t i = 0; i < COUNT_OF(limits); i++)
+            for (int workers = 1; workers <= 4; workers += 3) {
+                const char *out = temp_path("%s_%zu_%d.tif", scenes[s].name, i, workers);
+                long peak = peak_of(scenes[s].name, out, limits[i], workers);
+                REQUIRE(INFLATED || limits[i] == 0 || peak <= (long)limits[i] + 32 * MEGABYTE,
+                        "%s: %ld bytes with a limit of %zu, %d workers", scenes[s].name, peak,
+                        limits[i], workers);
+                REQUIRE(files_equal(out, temp_path("tiles_0_1.tif")), "%s: other bytes", out);
+                if (s || i || workers > 1) unlink(out);
+            }
+}
+
+// The number in the refusal is one that does.
+static void refuses_with_the_number_that_would_do(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 3, .memory_limit = 300000, .quiet = true);
+    double needed = 0;
+    REQUIRE(!gwt_save(graph(g, "wide"), temp_path("no.tif"), .block = 256), "it fits into 300 kB");
+    const char *number = strstr(gwt_message(g), "takes ");
+    REQUIRE(number && sscanf(number, "takes %lf MB", &needed) == 1 && needed > 0.3, "%s",
+            gwt_message(g));
+    REQUIRE(!file_exists(temp_path("no.tif")) && !file_exists(temp_path("no.tif.part")), "left");
+    EXPECT_ERROR(g, GWT_E_MEMORY, "memory_limit is 0.3 MB");
+    REQUIRE(gwt_map_blocks(graph(g, "wide"), NULL, NULL) < 0, "no function");
+    gwt_clear(g);
+    assert_int_equal(gwt_end(g), 0);
+
+    size_t enough = (size_t)((needed + 0.1) * 1e6);
+    g = gwt_begin(.num_workers = 3, .memory_limit = enough);
+    REQUIRE(gwt_save(graph(g, "wide"), temp_path("yes.tif"), .block = 256), "%s", gwt_message(g));
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- tiles of one value -----------------------------------------------------------------------
+
+// 200 x 300, blocks of 64: missing in whole tiles, in parts of tiles, and a plain of 7.
+static void draw(double *values, int rows, int cols, double missing)
+{
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < cols; c++)
+            values[r * cols + c] = r < 130 && c < 100 ? missing : c > 190 ? 7 : (r * 31 + c) % 200;
+}
+
+static int count_absent(gwt_array *a, const char *name, bool sparse, const char *compress,
+                        gwt_interleave interleave)
+{
+    const char *path = temp_path("%s", name);
+    REQUIRE(gwt_save(a, path, .block = 64, .sparse = sparse, .compress = compress,
+                     .interleave = interleave, .overwrite = true), "not saved");
+    image *im = image_read(path);
+    int absent = im->absent;
+    image_free(im);
+    return absent;
+}
+
+static void sparse_files(void **state)
+{
+    enum { ROWS = 200, COLS = 300 };
+    static const char *const codecs[] = { "none", "lzw", "deflate" };
+    static double values[2 * ROWS * COLS];
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 3);
+    draw(values, ROWS, COLS, 250);
+    draw(values + ROWS * COLS, ROWS, COLS, 250);
+    values[ROWS * COLS + 3] = 9;       // a pixel of the second band in the first tile
+    tiff_spec spec = { .width = COLS, .height = ROWS, .bands = 2, .dtype = GWT_UINT8,
+                       .nodata = "250" };
+    gwt_array *a = array_of(g, &spec, values);
+    for (size_t i = 0; i < COUNT_OF(codecs); i++) {
+        // Rows 0..127 of columns 0..63 are whole tiles of nodata: two places. Of the first one the
+        // second band has a pixel.
+        assert_int_equal(count_absent(a, "dense.tif", false, codecs[i], GWT_PLANAR), 0);
+        assert_int_equal(count_absent(a, "planar.tif", true, codecs[i], GWT_PLANAR), 3);
+        assert_int_equal(count_absent(a, "pixel.tif", true, codecs[i], GWT_PIXEL), 1);
+        double *dense = VALUES_OF(gwt_open(g, temp_path("dense.tif")));
+        double *planar = VALUES_OF(gwt_open(g, temp_path("planar.tif")));
+        double *pixel = VALUES_OF(gwt_open(g, temp_path("pixel.tif")));
+        for (int k = 0; k < 2 * ROWS * COLS; k++) {
+            double want = values[k] == 250 ? (double)NAN : values[k];
+            REQUIRE(same_double(dense[k], want) && same_double(planar[k], want)
+                        && same_double(pixel[k], want), "%s: pixel %d", codecs[i], k);
+        }
+        gwt_free(dense), gwt_free(planar), gwt_free(pixel);
+    }
+    EXPECT_OK(g);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Without nodata an absent tile is 0; the edge's tiles count by their pixels of the image.
+static void sparse_without_nodata(void **state)
+{
+    enum { ROWS = 100, COLS = 100 };
+    static double values[ROWS * COLS];
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2);
+    for (int i = 0; i < ROWS * COLS; i++)
+        values[i] = i / COLS < 64 && i % COLS < 64 ? 1 + i % 9 : 0;
+    tiff_spec spec = { .width = COLS, .height = ROWS, .dtype = GWT_INT16 };
+    gwt_array *a = array_of(g, &spec, values);
+    assert_int_equal(count_absent(a, "zero.tif", true, "deflate", GWT_PIXEL), 3);
+    double *got = VALUES_OF(gwt_open(g, temp_path("zero.tif")));
+    for (int i = 0; i < ROWS * COLS; i++) REQUIRE(got[i] == values[i], "pixel %d", i);
+    gwt_free(got);
+    a = gwt_cast(a, GWT_FLOAT64);
+    assert_int_equal(count_absent(a, "double.tif", true, "none", GWT_PIXEL), 3);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// A tile of one value, encoded once and used again, has the bytes it would have had.
+static void constant_tiles_are_the_same(void **state)
+{
+    enum { ROWS = 500, COLS = 500 };
+    static double values[ROWS * COLS];
+    (void)state;
+    for (int i = 0; i < ROWS * COLS; i++)
+        values[i] = i / COLS / 16 % 5 == 0 ? 3 : i % COLS / 16 % 7 == 0 ? i % 100 : 200;
+    for (int workers = 1; workers <= 3; workers++) {
+        gwt *g = gwt_begin(.num_workers = workers);
+        tiff_spec spec = { .width = COLS, .height = ROWS, .dtype = GWT_UINT8 };
+        gwt_array *a = array_of(g, &spec, values);
+        gwt_save(a, temp_path("constant_%d.tif", workers), .block = 16, .compress = "deflate");
+        double *got = VALUES_OF(gwt_open(g, temp_path("constant_%d.tif", workers)));
+        for (int i = 0; i < ROWS * COLS; i++) REQUIRE(got[i] == values[i], "pixel %d", i);
+        gwt_free(got);
+        assert_int_equal(gwt_end(g), 0);
+        REQUIRE(files_equal(temp_path("constant_1.tif"), temp_path("constant_%d.tif", workers)),
+                "%d workers: other bytes", workers);
+    }
+    // Each tile as libtiff decodes it, and as many bytes for the one value wherever it is.
+    image *im = image_read(temp_path("constant_1.tif"));
+    for (int i = 0; i < ROWS * COLS; i++)
+        REQUIRE(image_get(im, 0, i / COLS, i % COLS) == values[i], "pixel %d", i);
+    image_free(im);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stays_within_its_limit),
+        cmocka_unit_test(refuses_with_the_number_that_would_do),
+        cmocka_unit_test(sparse_files),
+        cmocka_unit_test(sparse_without_nodata),
+        cmocka_unit_test(constant_tiles_are_the_same),
+    };
+    return cmocka_run_group_tests_name("memory", tests, write_scenes, temp_end);
+}
