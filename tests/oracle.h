@@ -83,6 +83,34 @@ static inline int window_values(const plane *p, int row, int col, int w, double 
     return n;
 }
 
+// The same with their weights 1 - d / D, d the distance to the centre, D that of the corners.
+static inline int window_weighted(const plane *p, int row, int col, int w, double *values,
+                                  double *weights)
+{
+    int n = 0, h = w / 2;
+    for (int r = -h; r <= h; r++)
+        for (int c = -h; c <= h; c++) {
+            double v = plane_at(p, mirrored(row + r, p->rows), mirrored(col + c, p->cols));
+            if (isnan(v)) continue;
+            weights[n] = w > 1 ? 1 - sqrt(r * r + c * c) / sqrt(2 * h * h) : 1;
+            values[n++] = v;
+        }
+    return n;
+}
+
+// Weighted moments by their definition: sum(k v), sum(k v) / sum(k), sum(k (v - mean)^2) / sum(k).
+static inline double weighted_stat(const double *v, const double *k, int n, gwt_stat stat)
+{
+    double sum = 0, weights = 0, squares = 0;
+    for (int i = 0; i < n; i++) sum += v[i] * k[i], weights += k[i];
+    if (!(weights > 0)) return NAN;
+    if (stat == GWT_SUM) return sum;
+    double mean = sum / weights;
+    for (int i = 0; i < n; i++) squares += k[i] * ((v[i] - mean) * (v[i] - mean));
+    if (stat == GWT_MEAN) return mean;
+    return stat == GWT_STD ? sqrt(squares / weights) : squares / weights;
+}
+
 // ---- resampling -------------------------------------------------------------------------------
 
 // How a new grid lies on an old one, by axis (rows, columns): a new cell spans `scale` old ones,
