@@ -89,6 +89,14 @@ $(alone:%=$(B)/tools/%.o): $(B)/tools/%.o: tools/%.c $(B)/flags
 $(B)/gwt: $(gwt_parts)
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
+# The command without loops for newer processors: its output must have the same bytes.
+$(B)/tools/gwt_plain.o: tools/gwt.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -DGWT_PLAIN -c -o $@ $<
+
+$(B)/gwt-plain: $(B)/tools/gwt_plain.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
 $(tools): $(B)/%: $(B)/tools/%.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
@@ -131,9 +139,9 @@ deps-ci: deps ## install clang, rasterio and GDAL too, for the checks that compa
 demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute an index, show what came out
 	@sh tools/demo.sh $(B) build/demo
 
-test: all $(tests) $(B)/tests/header_two ## run all tests
+test: all $(tests) $(B)/tests/header_two $(B)/gwt-plain ## run all tests
 	@$(runner) $(B)/tests/header_two
-	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(runner) sh tests/run.sh $(tests) $(scripts)
+	@GWT=$(B)/gwt GWT_PLAIN=$(B)/gwt-plain MAKE_SCENE=$(B)/make_scene $(runner) sh tests/run.sh $(tests) $(scripts)
 
 interop: $(B)/gwt $(B)/make_scene ## compare with rasterio and GDAL (make deps-ci)
 	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(python) tests/interop.py

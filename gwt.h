@@ -461,7 +461,7 @@ typedef struct gwt_info {
     const char *const *time_names; // shape[0] names
     double transform[6];           // a b c d e f: x = a col + b row + c, y = d col + e row + f
     double res[2];                 // width and height of a cell
-    bool has_transform;            // false: the file had none, transform is the identity
+    bool has_transform;            // false: the file had none, its pixels are cells of 1 x 1 then
     double bounds[4];              // left, bottom, right, top, of the four corners
     int epsg;                      // projected CRS's code, else geographic, else 0
     bool has_crs;                  // there are GeoKeys (perhaps without a code)
@@ -474,7 +474,8 @@ typedef struct gwt_info {
     const char *const *tags;       // "KEY=VALUE" of the first file, NULL-terminated
     gwt_resampling resampling;     // by which it came to its grid; nearest where it was there
     const char *const *attrs;      // "KEY=VALUE" of how it was made, NULL-terminated: vi, drange,
-                                   // pre-scaling, moving_stat, moving_window_size, moving_perc
+                                   // pre-scaling, moving_stat, moving_window_size, moving_perc;
+                                   // kept by selections, cuts and casts, gone after arithmetic
     const char *area_or_point;     // "Area" or "Point"
     // of the first file, as stored:
     int64_t block[2];              // height, width of a tile, or rows and width of a strip
@@ -567,8 +568,9 @@ GWT_API gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
 // is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
 // var, min, max and count grows as log2(w). float64; min and max keep the type.
 // var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53. With .weights
-// a pixel at distance d from the centre counts k = 1 - d / D, D being that of the corners:
-// sum(k v), mean = sum(k v) / sum(k), var = sum(k (v - mean)^2) / sum(k), at the cost of w^2.
+// a pixel at distance d from the centre counts k = 1 - d / D, D being that of the corners, which
+// count nothing: sum(k v), mean = sum(k v) / sum(k), var = sum(k (v - mean)^2) / sum(k), at a cost
+// that grows as w^2; missing where none that counts is valid.
 GWT_API gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options);
 #define gwt_moving(...) _gwt_moving_args(__VA_ARGS__, ._ = 0)
 #define _gwt_moving_args(a, ...) gwt_moving_with((a), &(gwt_moving_options){ __VA_ARGS__ })
@@ -611,9 +613,10 @@ GWT_API gwt_array *gwt_every(gwt_array *a, int step);
 GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by bounds_by,
                               gwt_stat overlap, gwt_resampling resampling);
 
-// On a grid with the given bounds and cells, counted from its left and top edges; a last column or
-// row that is partly within the bounds is there. By whole cells when those of the array fit, else
-// resampled. Missing outside. ARGUMENT when the bounds or cells make no grid.
+// On a grid with the given bounds and cells, counted from the edges where the array's first column
+// and row are, left and top mostly; a last column or row partly within the bounds is there.
+// By whole cells when those of the array fit, else resampled. Missing outside. ARGUMENT when the
+// bounds or cells make no grid.
 GWT_API gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options);
 #define gwt_regrid(...) _gwt_regrid_args(__VA_ARGS__, ._ = 0)
 #define _gwt_regrid_args(a, ...) gwt_regrid_with((a), &(gwt_regrid_options){ __VA_ARGS__ })
@@ -2415,6 +2418,33 @@ static bool _gwt_source_cut_run(_gwt_source *s)
     return true;
 }
 
+// Large uncompressed tiles are rows one after another, too: cut them across, so that a window of a
+// few rows does not read, and a piece does not hold, all of it.
+static bool _gwt_source_cut_tiles(_gwt_source *s)
+{
+    int64_t rows = s->tile_h, old_down = s->down, planes = s->planar ? s->bands : 1;
+    uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
+    while (rows % 2 == 0 && (uint64_t)rows / 2 * row_bytes >= 256 << 10) rows /= 2;
+    if (!s->direct || !s->tiled || rows == s->tile_h) return true;
+    for (int64_t i = 0; i < s->num_tiles; i++)
+        if (s->counts[i] > 0 && s->counts[i] < s->tile_bytes) return true;
+    int64_t parts = s->tile_h / rows;
+    s->tile_h = rows, s->tile_bytes = (size_t)(row_bytes * (uint64_t)rows);
+    s->down = _gwt_ceil_div(s->geo.height, rows);
+    s->num_tiles = s->down * s->across * planes;
+    uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
+    uint64_t *counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *counts);
+    if (!offsets || !counts) return false;
+    for (int64_t i = 0; i < s->num_tiles; i++) {
+        int64_t col = i % s->across, row = i / s->across % s->down, plane = i / s->across / s->down;
+        int64_t old = (plane * old_down + row / parts) * s->across + col;
+        offsets[i] = s->offsets[old] + (uint64_t)(row % parts) * s->tile_bytes;
+        counts[i] = s->counts[old] ? s->tile_bytes : 0;
+    }
+    s->offsets = offsets, s->counts = counts;
+    return true;
+}
+
 // Reduced images in the file: further directories, and SubIFDs, that say so; masks are none.
 static int _gwt_source_count_overviews(TIFF *tif)
 {
@@ -2496,7 +2526,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
     s->bigtiff = TIFFIsBigTIFF(tif) != 0;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     s->overviews = _gwt_source_count_overviews(tif) + subifds;
-    if (!_gwt_source_cut_run(s)) return false;
+    if (!_gwt_source_cut_run(s) || !_gwt_source_cut_tiles(s)) return false;
     if (s->tile_bytes <= INT32_MAX) return true;
     return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                      "%s: blocks of %lld x %lld pixels are more than 2 GiB each", s->path,
@@ -3209,16 +3239,19 @@ const char *gwt_attr(const gwt_array *a, const char *key)
     return NULL;
 }
 
-// One attribute more.
+// One attribute more, in place of an older one of that name; NULL: only without that.
 static void _gwt_array_note(gwt_array *a, const char *key, const char *value)
 {
     if (!a) return;
-    int64_t n = _gwt_count_strings(a->info.attrs);
+    int64_t n = _gwt_count_strings(a->info.attrs), kept = 0;
+    size_t length = strlen(key);
     const char **attrs = _gwt_keep(a->g, (size_t)n + 2, sizeof *attrs);
-    char *text = _gwt_keep_format(a->g, "%s=%s", key, value);
-    if (!attrs || !text) return;
-    if (n) memcpy(attrs, a->info.attrs, (size_t)n * sizeof *attrs);
-    attrs[n] = text;
+    char *text = value ? _gwt_keep_format(a->g, "%s=%s", key, value) : NULL;
+    if (!attrs || (value && !text)) return;
+    for (int64_t i = 0; i < n; i++)
+        if (strncmp(a->info.attrs[i], key, length) || a->info.attrs[i][length] != '=')
+            attrs[kept++] = a->info.attrs[i];
+    attrs[kept] = text;
     a->info.attrs = attrs;
 }
 
@@ -4159,6 +4192,7 @@ gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
     if (!r) return NULL;
     _gwt_array_note(r, "moving_stat", _gwt_stat_names[o.stat]);
     _gwt_array_note_number(r, "moving_window_size", o.window);
+    _gwt_array_note(r, "moving_perc", NULL);
     if (o.stat == GWT_PERCENTILE) _gwt_array_note_number(r, "moving_perc", o.percentile);
     if (o.stat == GWT_MIN || o.stat == GWT_MAX) return _gwt_array_finish(r);
     r->info.dtype = GWT_FLOAT64;
@@ -4334,13 +4368,19 @@ static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, const double *bounds, double 
     if (!bounds) bounds = own;
     double cols = ceil((bounds[2] - bounds[0]) / cell[0] - 1e-3),
            rows = ceil((bounds[3] - bounds[1]) / cell[1] - 1e-3);
-    if (t[1] != 0 || t[3] != 0 || !(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
+    if (t[1] != 0 || t[3] != 0)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along the axes");
+    if (!(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
         || cols > INT32_MAX || rows > INT32_MAX)
         return _gwt_fail(g, GWT_E_ARGUMENT,
                          "no grid of cells %.10g x %.10g within %.10g, %.10g, %.10g, %.10g (left, "
                          "bottom, right, top)",
                          cell[0], cell[1], bounds[0], bounds[1], bounds[2], bounds[3]);
-    memcpy(t, (double[6]){ cell[0], 0, bounds[0], 0, -cell[1], bounds[3] }, 6 * sizeof *t);
+    // From the edges where its own first column and row are.
+    bool from_right = t[0] < 0, from_bottom = t[4] > 0;
+    memcpy(t, (double[6]){ from_right ? -cell[0] : cell[0], 0, bounds[from_right ? 2 : 0], 0,
+                           from_bottom ? cell[1] : -cell[1], bounds[from_bottom ? 1 : 3] },
+           6 * sizeof *t);
     geo->width = (int64_t)cols, geo->height = (int64_t)rows;
     return true;
 }
@@ -4387,7 +4427,9 @@ gwt_array *gwt_every(gwt_array *a, int step)
     geo.height = _gwt_ceil_div(geo.height, step), geo.width = _gwt_ceil_div(geo.width, step);
     geo.t[2] += (geo.t[0] + geo.t[1]) * at, geo.t[5] += (geo.t[3] + geo.t[4]) * at;
     geo.t[0] *= k, geo.t[1] *= k, geo.t[3] *= k, geo.t[4] *= k;
-    return _gwt_array_cropped(a, 0, 0, step, &geo);
+    // A step beyond the image takes its first pixel, as the longer edge would.
+    int64_t most = _gwt_max64(a->geo.height, a->geo.width);
+    return _gwt_array_cropped(a, 0, 0, _gwt_min64(step, most), &geo);
 }
 
 // ---- several grids to one
@@ -4446,6 +4488,14 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
     if (by < GWT_SAME_GRID || by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
                          "no bounds_by %d: there are reference, union and intersection", (int)by);
+    // Other bounds or cells of one grid: files of several are as wrong as they would be without.
+    for (size_t i = 1; i < n && by == GWT_SAME_GRID && !reference; i++) {
+        double scale[2], origin[2];
+        if (!_gwt_geo_same_crs(&arrays[i]->geo, &arrays[0]->geo)
+            || !_gwt_geo_relation(&arrays[i]->geo, &arrays[0]->geo, scale, origin)
+            || !_gwt_geo_whole_cells(&arrays[i]->geo, scale, origin))
+            return _gwt_check_grids(arrays[0], arrays[i]);
+    }
     target = reference ? *reference : *arrays[0];
     if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
         && !_gwt_common_grid(arrays, n, by, &target.geo)) return false;
@@ -5590,6 +5640,11 @@ static int _gwt_plan_frame(_gwt_planner *p, _gwt_frame f)
 static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
 {
     _gwt_frame f = p->program.frames[frame];
+    double k = (double)crop->stride;
+    if (fmax(fabs((double)f.row), fabs((double)f.col)) * k > 1e17 || (double)f.stride * k > 1e17) {
+        f.bottom = f.top, f.right = f.left;     // further than any image is wide: nothing is there
+        return _gwt_plan_frame(p, f);
+    }
     f.row = crop->row + crop->stride * f.row, f.col = crop->col + crop->stride * f.col;
     f.stride *= crop->stride;
     f.top = _gwt_max64(f.top, _gwt_ceil_div(-f.row, f.stride));
@@ -6238,6 +6293,8 @@ static int _gwt_compare_doubles(const void *a, const void *b)
 static double _gwt_percentile_between(double a, double b, double at)
 {
     double part = at - floor(at);
+    if (part == 0 || a == b) return a;
+    if (isinf(a) || isinf(b)) return !isinf(b) ? a : !isinf(a) ? b : (double)NAN;
     return part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
 }
 
@@ -6282,7 +6339,7 @@ static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
             const double *row = x->rows + (x->first + k) % x->w * x->line;
             const double *weight = x->room + k * x->w;
             for (int64_t j = 0; j < x->w; j++) {
-                if (isnan(row[j])) continue;
+                if (isnan(row[j]) || weight[j] == 0) continue;
                 if (pass == 0) sum += row[j] * weight[j], weights += weight[j];
                 else squares += weight[j] * (row[j] - mean) * (row[j] - mean);
             }
@@ -7903,23 +7960,26 @@ struct _gwt_run {
 
 // ---- what a piece reads
 
-// Pieces that overlap first..last along one dimension of the output.
-static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int64_t piece)
+// Pieces that overlap first..last along one dimension of the output; with padding, all those of
+// the tiles that do.
+static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int64_t pad,
+                                 int64_t piece)
 {
-    int64_t per_tile = _gwt_ceil_div(tile, piece);
+    int64_t per_tile = _gwt_ceil_div(tile + pad, piece);
+    if (pad > 0) return (last / tile - first / tile + 1) * per_tile;
     return last / tile * per_tile + last % tile / piece
          - (first / tile * per_tile + first % tile / piece) + 1;
 }
 
 // Pieces whose reading reaches rows (or columns) first..last of a source; at most all n there are.
 static int64_t _gwt_run_reaches(_gwt_reach r, int64_t first, int64_t last, int64_t size,
-                                int64_t tile, int64_t piece)
+                                int64_t tile, int64_t pad, int64_t piece)
 {
     if (r.scale == 0) return INT32_MAX;
     double from = floor(((double)first - r.after) / r.scale),
            to = ceil(((double)last - r.before) / r.scale);
     from = fmax(from, 0), to = fmin(to, (double)(size - 1));
-    return from > to ? 0 : _gwt_run_overlaps((int64_t)from, (int64_t)to, tile, piece);
+    return from > to ? 0 : _gwt_run_overlaps((int64_t)from, (int64_t)to, tile, pad, piece);
 }
 
 // How many pieces will ask for a tile: an estimate from above where frames or steps cut some off,
@@ -7927,6 +7987,7 @@ static int64_t _gwt_run_reaches(_gwt_reach r, int64_t first, int64_t last, int64
 static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t tile_row,
                              int64_t tile_col)
 {
+    const int64_t *pad = run->plan->pad;
     int64_t y = tile_row * s->tile_h, x = tile_col * s->tile_w, uses = 0;
     int64_t y_end = _gwt_min64(y + s->tile_h, s->geo.height) - 1;
     int64_t x_end = _gwt_min64(x + s->tile_w, s->geo.width) - 1;
@@ -7934,9 +7995,9 @@ static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t 
         const _gwt_view_plan *v = &run->plan->views[i];
         if (v->source != s) continue;
         int64_t rows = _gwt_run_reaches(v->y, y, y_end, run->plan->height, run->tile_h,
-                                        run->piece_h);
+                                        pad[1] + pad[3], run->piece_h);
         int64_t cols = _gwt_run_reaches(v->x, x, x_end, run->plan->width, run->tile_w,
-                                        run->piece_w);
+                                        pad[0] + pad[2], run->piece_w);
         uses += _gwt_min64(rows * cols, INT32_MAX);
     }
     return uses;
@@ -8326,8 +8387,10 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
     run->num_outputs = run->plan->stages[run->plan->num_stages - 1].program.num_outputs;
     // As many pieces as chunks would fit, all about as large.
-    run->piece_h = _gwt_ceil_div(run->tile_h, _gwt_ceil_div(run->tile_h, a->info.chunks[2]));
-    run->piece_w = _gwt_ceil_div(run->tile_w, _gwt_ceil_div(run->tile_w, a->info.chunks[3]));
+    int64_t h = run->tile_h + run->plan->pad[1] + run->plan->pad[3],
+            w = run->tile_w + run->plan->pad[0] + run->plan->pad[2];
+    run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
+    run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
     // A coarser grid needs many cells for each of its own: smaller pieces then.
     double most;
     while ((_gwt_run_stage_bytes(run, &most), most > _GWT_STAGE_BYTES)
@@ -8844,6 +8907,23 @@ static int _gwt_numbers_block(const gwt_array *a)
     return edge;
 }
 
+// Some planes of an array, as bands.
+static gwt_array *_gwt_array_planes(gwt_array *a, int64_t from, int64_t n)
+{
+    gwt_array *r = _gwt_array_new(a->g, a, 1, n);
+    if (r) memcpy(r->planes, a->planes + from, (size_t)n * sizeof *r->planes);
+    return _gwt_array_finish(r);
+}
+
+// How many planes are gone over at once: as many as fit into some memory, which for each takes that
+// much and a block in each worker.
+static int64_t _gwt_numbers_group(const gwt_array *a, double bytes)
+{
+    double edge = _gwt_numbers_block(a),
+           block = edge * edge * sizeof(double) * a->g->pool.num_workers;
+    return _gwt_min64(_gwt_num_planes(a), (int64_t)fmax(128e6 / (bytes + block), 1));
+}
+
 // All planes of all blocks as doubles, NaN where missing.
 static bool _gwt_numbers_run(gwt_array *a, gwt_block_fn *fn, void *user)
 {
@@ -8907,12 +8987,16 @@ static int _gwt_summarize_block(const gwt_block *b, void *user)
     return 0;
 }
 
-bool gwt_summarize(gwt_array *a, gwt_summary *to)
+static int64_t _gwt_numbers_blocks(const gwt_array *a)
 {
-    if (!a || !to || _gwt_failed(a->g)) return false;
     int edge = _gwt_numbers_block(a);
-    int64_t planes = _gwt_num_planes(a);
-    int64_t n = _gwt_ceil_div(a->geo.width, edge) * _gwt_ceil_div(a->geo.height, edge);
+    return _gwt_ceil_div(a->geo.width, edge) * _gwt_ceil_div(a->geo.height, edge);
+}
+
+static bool _gwt_summarize_group(gwt_array *a, gwt_summary *to)
+{
+    if (!a) return false;
+    int64_t planes = _gwt_num_planes(a), n = _gwt_numbers_blocks(a);
     _gwt_part *parts = _gwt_calloc(a->g, (size_t)n, (size_t)planes * sizeof *parts);
     bool good = parts && _gwt_numbers_run(a, _gwt_summarize_block, parts);
     for (int64_t width = 1; good && width < n; width *= 2)
@@ -8929,6 +9013,18 @@ bool gwt_summarize(gwt_array *a, gwt_summary *to)
     }
     GWT_FREE(parts);
     return good;
+}
+
+bool gwt_summarize(gwt_array *a, gwt_summary *to)
+{
+    if (!a || !to || _gwt_failed(a->g)) return false;
+    int64_t planes = _gwt_num_planes(a), done = 0;
+    int64_t group = _gwt_numbers_group(a, (double)_gwt_numbers_blocks(a) * sizeof(_gwt_part));
+    for (int64_t n; done < planes; done += n) {
+        n = _gwt_min64(group, planes - done);
+        if (!_gwt_summarize_group(_gwt_array_planes(a, done, n), to + done)) return false;
+    }
+    return true;
 }
 
 // ---- counting: every worker into a table of its own
@@ -9001,9 +9097,16 @@ bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *cou
         return _gwt_fail(a->g, GWT_E_ARGUMENT,
                          "no histogram of %zu bins from %g to %g: 1 to %u bins, lo below hi", bins,
                          lo, hi, 1u << 24);
-    _gwt_counting c = { .planes = _gwt_num_planes(a), .size = bins, .lo = lo, .hi = hi,
-                        .bins = bins, .counter = _gwt_histogram_counter };
-    return _gwt_count_run(a, &c, counts);
+    int64_t planes = _gwt_num_planes(a), done = 0;
+    int64_t group = _gwt_numbers_group(a, (double)bins * sizeof *counts * a->g->pool.num_workers);
+    for (int64_t n; done < planes; done += n) {
+        n = _gwt_min64(group, planes - done);
+        _gwt_counting c = { .planes = n, .size = bins, .lo = lo, .hi = hi, .bins = bins,
+                            .counter = _gwt_histogram_counter };
+        gwt_array *some = _gwt_array_planes(a, done, n);
+        if (!some || !_gwt_count_run(some, &c, counts + (size_t)done * bins)) return false;
+    }
+    return true;
 }
 
 // ---- percentiles: digit by digit, from the highest, of keys that are in the order of the values
@@ -9087,6 +9190,25 @@ static void _gwt_ranks_begin(_gwt_rank *ranks, const double *percentiles, size_t
     }
 }
 
+// The prefixes of each plane's ranks, in order, each once; returns how many, for every plane.
+static size_t _gwt_ranks_prefixes(const _gwt_rank *ranks, size_t n, int64_t planes,
+                                  uint64_t *prefixes)
+{
+    size_t most = 0, all = n * (size_t)planes;
+    for (size_t i = 0; i < all; i++) prefixes[i] = ranks[i].prefix;
+    for (uint64_t *list = prefixes; list < prefixes + all; list += n) {
+        size_t used = 0;
+        qsort(list, n, sizeof *list, _gwt_compare_keys);
+        for (size_t i = 0; i < n; i++)
+            if (i == 0 || list[i] != list[used - 1]) list[used++] = list[i];
+        for (size_t i = used; i < n; i++) list[i] = UINT64_MAX;     // that no key begins with
+        most = used > most ? used : most;
+    }
+    for (int64_t p = 0; p < planes; p++)
+        memmove(prefixes + (size_t)p * most, prefixes + (size_t)p * n, most * sizeof *prefixes);
+    return most;
+}
+
 // All passes. ranks: [plane][2 n].
 static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t n,
                                  _gwt_rank *ranks, uint64_t *prefixes, gwt_summary *found)
@@ -9109,11 +9231,30 @@ static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t
                               prefixes + (size_t)p * c.num_prefixes, own);
         }
         GWT_FREE(counts);
-        c.num_prefixes = 2 * n;
-        for (size_t i = 0; i < 2 * n * (size_t)c.planes; i++) prefixes[i] = ranks[i].prefix;
-        for (int64_t p = 0; p < c.planes; p++)
-            qsort(prefixes + 2 * n * (size_t)p, 2 * n, sizeof *prefixes, _gwt_compare_keys);
+        c.num_prefixes = _gwt_ranks_prefixes(ranks, 2 * n, c.planes, prefixes);
     }
+    return good;
+}
+
+static bool _gwt_percentiles_group(gwt_array *a, const double *percentiles, size_t n,
+                                   double *values)
+{
+    if (!a) return false;
+    size_t planes = (size_t)_gwt_num_planes(a);
+    _gwt_rank *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
+    uint64_t *prefixes = _gwt_calloc(a->g, planes * 2 * n, sizeof *prefixes);
+    gwt_summary *found = _gwt_calloc(a->g, planes, sizeof *found);
+    bool good = ranks && prefixes && found
+             && _gwt_percentiles_run(a, percentiles, n, ranks, prefixes, found);
+    for (size_t i = 0; good && i < planes * n; i++) {
+        double below = _gwt_key_value(a->info.dtype, ranks[2 * i].prefix),
+               above = _gwt_key_value(a->info.dtype, ranks[2 * i + 1].prefix);
+        double last = (double)found[i / n].count - 1, at = last * (percentiles[i % n] / 100);
+        values[i] = last < 0 ? (double)NAN : _gwt_percentile_between(below, above, at);
+    }
+    GWT_FREE(ranks);
+    GWT_FREE(prefixes);
+    GWT_FREE(found);
     return good;
 }
 
@@ -9126,24 +9267,16 @@ bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *
                              percentiles[i]);
     if (n == 0 || n > 100)
         return _gwt_fail(a->g, GWT_E_ARGUMENT, "%zu percentiles: 1 to 100 at a time", n);
-    size_t planes = (size_t)_gwt_num_planes(a);
-    _gwt_rank *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
-    uint64_t *prefixes = _gwt_calloc(a->g, planes * 2 * n, sizeof *prefixes);
-    gwt_summary *found = _gwt_calloc(a->g, planes, sizeof *found);
-    bool good = ranks && prefixes && found
-             && _gwt_percentiles_run(a, percentiles, n, ranks, prefixes, found);
-    for (size_t i = 0; good && i < planes * n; i++) {
-        double below = _gwt_key_value(a->info.dtype, ranks[2 * i].prefix),
-               above = _gwt_key_value(a->info.dtype, ranks[2 * i + 1].prefix);
-        double last = (double)found[i / n].count - 1;
-        values[i] = last < 0
-                      ? (double)NAN
-                      : _gwt_percentile_between(below, above, last * (percentiles[i % n] / 100));
+    double counters = fmax(65536, (double)(2 * n) * 4096) * sizeof(int64_t);
+    int64_t planes = _gwt_num_planes(a), done = 0;
+    int64_t group = _gwt_numbers_group(a, counters * (a->g->pool.num_workers + 1));
+    for (int64_t some; done < planes; done += some) {
+        some = _gwt_min64(group, planes - done);
+        if (!_gwt_percentiles_group(_gwt_array_planes(a, done, some), percentiles, n,
+                                    values + (size_t)done * n))
+            return false;
     }
-    GWT_FREE(ranks);
-    GWT_FREE(prefixes);
-    GWT_FREE(found);
-    return good;
+    return true;
 }
 
 void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)

@@ -1,0 +1,40 @@
+#!/bin/sh
+# test_same_bytes.sh - the command with and without loops for newer processors writes the same bytes,
+# whatever the operation, the types, the workers and the chunks. GWT, GWT_PLAIN, MAKE_SCENE: programs.
+
+full() { case $1 in */*) echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;; *) echo "$1" ;; esac; }
+gwt=$(full "${GWT:?}") plain=$(full "${GWT_PLAIN:?}") make_scene=$(full "${MAKE_SCENE:?}")
+
+box=$(mktemp -d) || exit 1
+trap 'rm -rf "$box"' EXIT
+cd "$box" || exit 1
+passed=0 failed=0
+
+# EXPR OPTION.. - by both; many workers and small chunks against one worker and one chunk.
+compare() {
+    expression=$1
+    shift
+    rm -f fast.tif plain.tif
+    "$gwt" calc "$expression" scene.tif -o fast.tif -q -j 3 --chunks 37 "$@" 2>err &&
+        "$plain" calc "$expression" scene.tif -o plain.tif -q -j 1 --chunks 4096 "$@" 2>>err &&
+        cmp fast.tif plain.tif >>err 2>&1
+    if [ $? -eq 0 ]; then passed=$((passed + 1)); return; fi
+    failed=$((failed + 1))
+    echo "not ok - $expression $*: $(cat err)"
+}
+
+"$make_scene" scene.tif 517 389 4 lzw 64 || exit 1
+for type in uint8 int16 uint32 float32 float64; do
+    for expression in 'norm_diff(b2, b3)' 'b1 * b2 - b3 / (b4 + 0.1)' 'sqrt(b1) * 0.3 + b2 ** 1.5' \
+        'where(b1 > b2 && b3 != b4, clip(b1, 100, 9000), nan)' 'exp(b1 / 30000) - log(b2 + 1)' \
+        'tanh(b1 / 1e4) + abs(b2 - b3)' 'median(a)' 'std(a)' 'moving_std(b1, 9)' \
+        'moving_mean(b2 / 7, 15)' 'moving_max(b3, 21)' 'moving_percentile(b4, 3, 30)' 'argmax(a)'; do
+        compare "$expression" --dtype $type --nodata 0
+    done
+done
+compare 'a' --every 3
+compare 'a' --res 70 --resample cubic --dtype float32 --nodata 0
+compare 'a' --res 100 --resample average --dtype float64 --nodata 0
+compare 'a' --compress deflate --predictor 2
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]
