@@ -54,8 +54,9 @@ endif
 # ---- what there is to build ----------------------------------------------------------------------
 
 gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc quicklook)
-alone      := make_scene floor bench
-tools      := $(addprefix $(B)/,$(alone))
+bench_objs := $(patsubst %,$(B)/tools/%.o,bench measure peers)
+alone      := make_scene floor
+tools      := $(addprefix $(B)/,$(alone) tasks bench)
 examples   := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c))
@@ -66,7 +67,7 @@ first      := $(filter deps deps-ci,$(MAKECMDGOALS))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci demo test interop bench clean FORCE
+.PHONY: help all deps deps-ci demo test interop bench bench-peers clean FORCE
 
 all: $(checks) $(B)/gwt $(tools) $(examples) ## build the command gwt, tools and examples; check the header
 
@@ -82,7 +83,7 @@ $(B)/%.o: %.c $(headers) $(B)/flags
 	$(CC) $(compile_flags) -c -o $@ $<
 
 # These know nothing of gwt.h.
-$(alone:%=$(B)/tools/%.o): $(B)/tools/%.o: tools/%.c $(B)/flags
+$(alone:%=$(B)/tools/%.o) $(bench_objs): $(B)/tools/%.o: tools/%.c tools/bench.h $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -c -o $@ $<
 
@@ -97,7 +98,10 @@ $(B)/tools/gwt_plain.o: tools/gwt.c $(headers) $(B)/flags
 $(B)/gwt-plain: $(B)/tools/gwt_plain.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
-$(tools): $(B)/%: $(B)/tools/%.o
+$(addprefix $(B)/,$(alone) tasks): $(B)/%: $(B)/tools/%.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+$(B)/bench: $(bench_objs)
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 $(examples): %: %.o
@@ -124,7 +128,7 @@ help: ## this list
 	@echo 'make [TARGET..] [config=$(config)] [CC=$(CC)] [WERROR=1]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-	    awk -F'|' '{ printf "  %-9s %s\n", $$1, $$2 }'
+	    awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  config    release (-O3), debug, sanitize (address, undefined) or tsan (threads);'
 	@echo '            each in a folder of its own, build/CONFIG'
@@ -146,8 +150,12 @@ test: all $(tests) $(B)/tests/header_two $(B)/gwt-plain ## run all tests
 interop: $(B)/gwt $(B)/make_scene ## compare with rasterio and GDAL (make deps-ci)
 	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(python) tests/interop.py
 
-bench: $(B)/gwt $(tools) ## measure against a hand-written program (about 4 minutes; BENCH=options)
+bench: $(B)/gwt $(tools) ## measure against hand-written programs (about 6 minutes; BENCH=options)
 	@$(B)/bench --programs $(B) $(BENCH)
+
+bench-peers: $(B)/gwt $(tools) ## install GDAL, rasterio, OTB and libvips, and measure against them
+	@sh tools/deps.sh peers
+	@$(B)/bench --programs $(B) --only peers $(BENCH)
 
 clean: ## remove build/
 	rm -rf build

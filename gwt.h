@@ -4484,7 +4484,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
     gwt_bounds_by by = o->bounds_by;
     const gwt_array *reference = o->reference;
     for (size_t i = 0; i < n; i++)
-        if (!arrays[i] || _gwt_failed(arrays[i]->g)) return false;
+        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0], arrays[i]))
+            return false;
+    if (reference && !_gwt_check_session(arrays[0], reference)) return false;
     if (by < GWT_SAME_GRID || by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
                          "no bounds_by %d: there are reference, union and intersection", (int)by);
@@ -5016,7 +5018,7 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
 
 static void _gwt_parse_space(_gwt_parser *p)
 {
-    while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n') p->at++;
+    p->at += strspn(p->at, " \t\r\n");
 }
 
 static bool _gwt_parse_eat(_gwt_parser *p, const char *token)
@@ -5034,7 +5036,8 @@ static bool _gwt_is_letter(char c)
 }
 static bool _gwt_is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// A name: letters, digits, underscores; or anything in double quotes. Empty when there is none.
+// A name: letters, digits, underscores; or anything in double quotes. Empty when there is none, or
+// it is too long.
 static const char *_gwt_parse_name(_gwt_parser *p, char *to, size_t size)
 {
     const char *from = p->at, *end = from;
@@ -5046,7 +5049,8 @@ static const char *_gwt_parse_name(_gwt_parser *p, char *to, size_t size)
         while (_gwt_is_letter(*end) || (end > from && _gwt_is_digit(*end))) end++;
         p->at = end;
     }
-    size_t n = (size_t)(end - from) < size ? (size_t)(end - from) : size - 1;
+    size_t n = (size_t)(end - from);
+    if (n >= size) n = 0, _gwt_parse_fail(p, from, "a name of more than %zu letters", size - 1);
     memcpy(to, from, n);
     to[n] = 0;
     return to;
@@ -5238,7 +5242,7 @@ static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
     _gwt_parse_space(p);
     const char *at = p->at, *end = at + 4;
     if (strncmp(at, "time", 4) && strncmp(at, "band", 4)) return false;
-    end += strspn(end, " \t\n");
+    end += strspn(end, " \t\r\n");
     if (*end != ',' && *end != ')') return false;
     *dim = *at == 't' ? GWT_TIME : GWT_BAND;
     p->at = end;
@@ -5249,7 +5253,7 @@ static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim)
 {
     if (_gwt_parse_eat(p, ")")) return true;
     do {
-        if (takes_dim && c->given == 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
+        if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
         gwt_array *a = _gwt_parse_or(p);
         if (!a) return false;
         if (c->given < 3) c->x[c->given] = a;
@@ -5317,7 +5321,7 @@ static gwt_array *_gwt_parse_primary(_gwt_parser *p)
 
 static gwt_array *_gwt_parse_unary(_gwt_parser *p);
 
-// x[name]: one time of a stack, by name or number.
+// x[name]: one time of a stack, by name or number; x[name].red a band of that.
 static gwt_array *_gwt_parse_time(_gwt_parser *p)
 {
     char name[128];
@@ -5338,6 +5342,9 @@ static gwt_array *_gwt_parse_time(_gwt_parser *p)
             return _gwt_parse_fail(p, where, "expected a time by name or number, and ]");
         p->where = where;
         a = gwt_sel_times(a, (const char *const[]){ name, NULL });
+        if (!a || !_gwt_parse_eat(p, ".")) continue;
+        where = p->at;
+        a = _gwt_parse_band_of(p, a, _gwt_parse_name(p, name, sizeof name), where);
     }
     return a;
 }
@@ -8389,6 +8396,7 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     // As many pieces as chunks would fit, all about as large.
     int64_t h = run->tile_h + run->plan->pad[1] + run->plan->pad[3],
             w = run->tile_w + run->plan->pad[0] + run->plan->pad[2];
+    h = _gwt_min64(h, run->plan->height), w = _gwt_min64(w, run->plan->width);
     run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
     // A coarser grid needs many cells for each of its own: smaller pieces then.
@@ -8876,8 +8884,8 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
                      .close = _gwt_blocks_close, .sink = &b };
     _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
                    o.col_chunks ? o.col_chunks : a->info.chunks[3]);
-    run.tile_bytes = (double)(run.tile_h + o.padding[1] + o.padding[3])
-                   * (double)(run.tile_w + o.padding[0] + o.padding[2])
+    run.tile_bytes = fmin((double)run.tile_h + o.padding[1] + o.padding[3], (double)a->geo.height)
+                   * fmin((double)run.tile_w + o.padding[0] + o.padding[2], (double)a->geo.width)
                    * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
     b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
     bool good = b.workers && _gwt_run_all(&run, o.num_workers, o.progress);

@@ -1,302 +1,206 @@
-// bench.c - how long gwt takes for one job, next to a program that can do nothing else (floor.c).
+// bench.c - how long gwt takes for some jobs, next to programs that can do nothing else (floor.c).
 //
 //     bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N] [--size N]
-//           [--only deflate|lzw|none|chunks] [--json FILE]
+//           [--only WHAT] [--json FILE] [--peers SCRIPT]
 //
-// The job: a normalised difference of two bands of an 8192 x 8192 x 3 uint16 scene, to float32;
-// input and output both deflate, LZW, or not compressed. The programs take turns, so that what
-// else the machine does falls on all of them: floor, floor with fsync, gwt; and again. gwt always
-// syncs its output before it renames it, so the second ratio compares like with like. A ratio is
-// the median of the ratios of neighbours, not the ratio of medians. Short jobs take more turns.
-// Then the same job on a Landsat-sized scene, in chunks of 64 to 2048 pixels.
+//   deflate lzw none zstd   normalised difference of two bands of an 8192 x 8192 x 3 uint16 scene,
+//                           to float32; input and output in this compression
+//   dates      mean of 12 images of 2048 x 2048, uint16 with missing pixels, deflate
+//   moving     mean of the 15 x 15 pixels around each of 4096 x 4096, likewise
+//   workers    the deflate job: how much faster are two workers than one?
+//   tasks      what an empty task costs
+//   chunks     the LZW job on a Landsat-sized scene, in chunks of 32 to 2048 pixels, by 1 to 8
+//              workers
+//   memory     peak memory of the deflate job, and of one of 16 times as many pixels (only when
+//              asked for: the scene takes 5 GB for a while, and minutes)
+//   peers      the deflate job by programs of others (only when asked for; see peers.sh)
+//
+// The programs take turns, so that what else the machine does falls on all of them: floor, floor
+// with fsync, gwt; and again. gwt always syncs its output before it renames it, so the second ratio
+// compares like with like. A ratio is the median of the ratios of neighbours, not the ratio of
+// medians; that of CPU times is the steadier one where other things run. Short jobs take more
+// turns.
 //
 // Wall time is that of the whole process; CPU is user + system; memory is the peak resident size.
 // Inputs lie in the page cache. Outputs are compared pixel by pixel, once, before the turns.
+// --size is the edge of the largest scene; dates and moving have a quarter and half of it.
 //
-//     cc -std=c11 -O2 -o bench bench.c -ltiff
+//     make build/release/bench, or cc -std=c11 -O2 -o bench bench.c measure.c peers.c -ltiff -lm
 
 #define _DEFAULT_SOURCE
 #if defined(__APPLE__)
 #define _DARWIN_C_SOURCE
 #endif
 
+#include "bench.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/types.h>
-#include <sys/wait.h>
 #include <tiffio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_TURNS = 200, LONGER = 4, PATH = 1024 };
-
-static const double SHORT_SECONDS = 12;  // a workload shorter than this takes up to LONGER x turns
-
-typedef struct settings {
-    const char *programs, *dir, *only, *json;
-    int workers, pairs, warmup, size;
-} settings;
-
-static void die(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("bench: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    exit(1);
-}
-
-static void join(char *to, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    if (vsnprintf(to, PATH, format, args) >= PATH) die("a path is too long");
-    va_end(args);
-}
-
-// ---- running a program --------------------------------------------------------------------------
-
-typedef struct sample { double wall, cpu, megabytes; } sample;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double timeval_seconds(struct timeval t)
-{
-    return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
-}
-
-// Linux counts kilobytes, macOS bytes.
-static double megabytes(long maxrss)
-{
-#if defined(__APPLE__)
-    return (double)maxrss / 1e6;
-#else
-    return (double)maxrss * 1024 / 1e6;
-#endif
-}
-
-// Run it to its end; any failure ends the bench. A child's peak memory counts from the fork, so
-// this process keeps small: it decodes no images itself.
-static sample run(const char *const *argv)
-{
-    fflush(stdout);
-    double start = now();
-    pid_t child = fork();
-    if (child < 0) die("fork: %s", strerror(errno));
-    if (child == 0) {
-        int nowhere = open("/dev/null", O_RDWR);
-        dup2(nowhere, STDIN_FILENO);
-        dup2(nowhere, STDOUT_FILENO);
-        execv(argv[0], (char *const *)argv);
-        fprintf(stderr, "bench: %s: %s\n", argv[0], strerror(errno));
-        _exit(127);
-    }
-    int status;
-    struct rusage used;
-    if (wait4(child, &status, 0, &used) != child) die("wait4: %s", strerror(errno));
-    double wall = now() - start;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("%s failed", argv[0]);
-    return (sample){ wall, timeval_seconds(used.ru_utime) + timeval_seconds(used.ru_stime),
-                     megabytes(used.ru_maxrss) };
-}
-
-static sample run_floor(const settings *s, const char *in, const char *out, const char *compress,
-                        bool sync)
-{
-    char program[PATH], workers[16];
-    join(program, "%s/floor", s->programs);
-    snprintf(workers, sizeof workers, "%d", s->workers);
-    const char *argv[] = { program, in, out, compress, workers, sync ? "sync" : NULL, NULL };
-    unlink(out);
-    return run(argv);
-}
-
-// chunks 0: gwt's own choice.
-static sample run_gwt(const settings *s, const char *in, const char *out, const char *compress,
-                      int chunks)
-{
-    char program[PATH], workers[16], edge[16];
-    join(program, "%s/gwt", s->programs);
-    snprintf(workers, sizeof workers, "%d", s->workers);
-    snprintf(edge, sizeof edge, "%d", chunks);
-    const char *argv[] = { program, "calc", "norm_diff(b2, b3)", in, "-o", out, "--scale", "1e-4",
-                           "--nodata", "0", "--dtype", "float32", "--compress", compress,
-                           "--block", "256", "-j", workers, "--quiet",
-                           chunks ? "--chunks" : NULL, edge, NULL };
-    unlink(out);
-    return run(argv);
-}
-
 // ---- scenes ---------------------------------------------------------------------------------
 
 // Kept from run to run; made again when the program that makes them is newer.
-static void need_scene(const settings *s, const char *path, int width, int height,
-                       const char *compress)
+static void need_scene(const settings *s, const char *path, int width, int height, int bands,
+                       const char *compress, int date)
 {
     struct stat scene, maker;
-    char program[PATH], part[PATH], w[16], h[16];
+    char program[PATH], part[PATH], number[4][16];
+    const int numbers[4] = { width, height, bands, date };
     join(program, "%s/make_scene", s->programs);
     join(part, "%s.new", path);
     if (stat(program, &maker) != 0) die("%s: %s", program, strerror(errno));
     if (stat(path, &scene) == 0 && scene.st_mtime >= maker.st_mtime) return;
     printf("making %s\n", path);
-    snprintf(w, sizeof w, "%d", width);
-    snprintf(h, sizeof h, "%d", height);
+    for (int i = 0; i < 4; i++) snprintf(number[i], sizeof number[i], "%d", numbers[i]);
     unlink(part);
-    const char *argv[] = { program, part, w, h, "3", compress, "256", NULL };
+    const char *argv[] = { program, part, number[0], number[1], number[2], compress, "256",
+                           number[3], NULL };
     run(argv);
     if (rename(part, path) != 0) die("%s: %s", path, strerror(errno));
 }
 
-// ---- are the outputs the same? ------------------------------------------------------------------
-
-// Number of pixels whose bits differ, or -1: other sizes, or unreadable.
-static long long count_different(const char *a, const char *b)
+job norm_diff_job(const settings *s, int width, int height, const char *compress)
 {
-    TIFF *ta = TIFFOpen(a, "r"), *tb = TIFFOpen(b, "r");
-    uint32_t size[2][4] = { { 0 } };
-    if (!ta || !tb) return -1;
-    for (int i = 0; i < 2; i++) {
-        TIFF *t = i ? tb : ta;
-        TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &size[i][0]);
-        TIFFGetField(t, TIFFTAG_IMAGELENGTH, &size[i][1]);
-        TIFFGetField(t, TIFFTAG_TILEWIDTH, &size[i][2]);
-        TIFFGetField(t, TIFFTAG_TILELENGTH, &size[i][3]);
+    job j = { .floor = "norm_diff", .expression = "norm_diff(b2, b3)", .compress = compress,
+              .options = { "--scale", "1e-4", "--nodata", "0" }, .count = 1 };
+    join(j.inputs[0], "%s/scene-%dx%d-%s.tif", s->dir, width, height, compress);
+    need_scene(s, j.inputs[0], width, height, 3, compress, 0);
+    return j;
+}
+
+static job dates_job(const settings *s, int edge, const char *compress)
+{
+    job j = { .floor = "mean", .expression = "mean(a)", .compress = compress,
+              .options = { "--stack", "time" }, .count = MAX_IMAGES };
+    for (int i = 0; i < j.count; i++) {
+        join(j.inputs[i], "%s/date-%d-%d.tif", s->dir, edge, i + 1);
+        need_scene(s, j.inputs[i], edge, edge, 1, compress, i + 1);
     }
-    tmsize_t bytes = TIFFTileSize(ta);
-    uint32_t width = size[0][0], height = size[0][1], tw = size[0][2], th = size[0][3];
-    if (memcmp(size[0], size[1], sizeof size[0]) != 0 || TIFFTileSize(tb) != bytes ||
-        bytes != (tmsize_t)((uint64_t)tw * th * sizeof(float)))
-        return -1;
-    uint32_t *pa = malloc((size_t)bytes), *pb = malloc((size_t)bytes);
-    if (!pa || !pb) return -1;
-    long long different = 0;
-    for (uint32_t top = 0; top < height; top += th)
-        for (uint32_t left = 0; left < width; left += tw) {
-            uint32_t tile = TIFFComputeTile(ta, left, top, 0, 0);
-            if (TIFFReadEncodedTile(ta, tile, pa, bytes) != bytes ||
-                TIFFReadEncodedTile(tb, tile, pb, bytes) != bytes)
-                return -1;
-            for (uint32_t y = 0; y < th && top + y < height; y++)
-                for (uint32_t x = 0; x < tw && left + x < width; x++)
-                    different += pa[(size_t)y * tw + x] != pb[(size_t)y * tw + x];
-        }
-    return different;
+    return j;
 }
 
-// In a process of its own, so that this one stays small.
-static long long compare(const char *a, const char *b)
+static job moving_job(const settings *s, int edge, const char *compress)
 {
-    int ends[2];
-    long long different = -1;
-    fflush(stdout);
-    if (pipe(ends) != 0) die("pipe: %s", strerror(errno));
-    pid_t child = fork();
-    if (child < 0) die("fork: %s", strerror(errno));
-    if (child == 0) {
-        TIFFSetWarningHandler(NULL);
-        different = count_different(a, b);
-        _exit(write(ends[1], &different, sizeof different) != sizeof different);
-    }
-    close(ends[1]);
-    if (read(ends[0], &different, sizeof different) != sizeof different) different = -1;
-    close(ends[0]);
-    waitpid(child, NULL, 0);
-    return different;
+    job j = { .floor = "moving", .expression = "moving_mean(b1, 15)", .compress = compress,
+              .count = 1 };
+    join(j.inputs[0], "%s/band-%d.tif", s->dir, edge);
+    need_scene(s, j.inputs[0], edge, edge, 1, compress, 1);
+    return j;
 }
 
-// ---- medians ----------------------------------------------------------------------------------
+// ---- the programs -----------------------------------------------------------------------------
 
-static int by_value(const void *a, const void *b)
+typedef struct words { const char *list[64]; int n; } words;
+
+static void add_inputs(words *w, const job *j)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    for (int i = 0; i < j->count; i++) w->list[w->n++] = j->inputs[i];
 }
 
-static double median(const double *values, int n)
+static sample run_floor(const settings *s, const job *j, const char *out, int workers, bool sync)
 {
-    double sorted[MAX_TURNS];
-    memcpy(sorted, values, (size_t)n * sizeof *values);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
-    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+    char program[PATH], threads[16];
+    join(program, "%s/floor", s->programs);
+    snprintf(threads, sizeof threads, "%d", workers);
+    words w = { .list = { program, j->floor, j->compress, threads, sync ? "sync" : "nosync", out },
+                .n = 6 };
+    add_inputs(&w, j);
+    unlink(out);
+    return run(w.list);
 }
 
-static sample median_sample(const sample *samples, int n)
+sample run_gwt(const settings *s, const job *j, const char *out, int workers, int chunks)
 {
-    double v[3][MAX_TURNS];
-    for (int i = 0; i < n; i++) {
-        v[0][i] = samples[i].wall;
-        v[1][i] = samples[i].cpu;
-        v[2][i] = samples[i].megabytes;
-    }
-    return (sample){ median(v[0], n), median(v[1], n), median(v[2], n) };
+    char program[PATH], threads[16], edge[16];
+    join(program, "%s/gwt", s->programs);
+    snprintf(threads, sizeof threads, "%d", workers);
+    snprintf(edge, sizeof edge, "%d", chunks);
+    words w = { .list = { program, "calc", j->expression, "-o", out, "--dtype", "float32",
+                          "--compress", j->compress, "--block", "256", "-j", threads, "--quiet" },
+                .n = 14 };
+    for (int i = 0; i < 4 && j->options[i]; i++) w.list[w.n++] = j->options[i];
+    if (chunks) w.list[w.n++] = "--chunks", w.list[w.n++] = edge;
+    add_inputs(&w, j);
+    unlink(out);
+    return run(w.list);
 }
 
-static double median_ratio(const sample *of, const sample *to, int n)
+// ---- JSON -------------------------------------------------------------------------------------
+
+// Text that came from the system: keep what needs no escape.
+void json_text(FILE *to, const char *name, const char *text)
 {
-    double ratios[MAX_TURNS];
-    for (int i = 0; i < n; i++) ratios[i] = of[i].wall / to[i].wall;
-    return median(ratios, n);
+    fprintf(to, "\"%s\": \"", name);
+    for (; *text; text++)
+        if (*text >= ' ' && *text < 127 && *text != '"' && *text != '\\') fputc(*text, to);
+    fputc('"', to);
 }
 
-// Whether there is another turn to take: `turn` are done, since `start`.
-static bool go_on(const settings *s, int turn, double start)
+void json_sample(FILE *to, const char *name, const sample *s)
 {
-    if (turn >= MAX_TURNS || turn >= s->pairs * LONGER) return false;
-    return turn < s->pairs || now() - start < SHORT_SECONDS;
+    fprintf(to, "\"%s\": {\"wall\": %.4f, \"cpu\": %.4f, \"megabytes\": %.1f}", name, s->wall,
+            s->cpu, s->megabytes);
 }
 
-// ---- the job against the floor ------------------------------------------------------------------
+// ---- jobs against the floor ---------------------------------------------------------------------
 
 typedef struct workload {
-    const char *name;          // of the compression, in and out
+    const char *name, *compress;
+    job (*make)(const settings *s, int edge, const char *compress);
+    int part;                  // of settings.size is the edge of its images
+    double tolerance;          // of a pixel's value
     int turns;
     sample floor, synced, gwt; // medians
-    double ratio, ratio_synced;
-    long long different;       // pixels
+    double ratio, ratio_synced, ratio_cpu;  // CPU to that of the synced floor
+    difference different;
 } workload;
+
+static job square_job(const settings *s, int edge, const char *compress)
+{
+    return norm_diff_job(s, edge, edge, compress);
+}
+
+// One rounding of float32 may be another; sums of windows may be in another order.
+static const workload workloads[] = {
+    { .name = "deflate", .compress = "deflate", .make = square_job, .part = 1 },
+    { .name = "lzw", .compress = "lzw", .make = square_job, .part = 1 },
+    { .name = "none", .compress = "none", .make = square_job, .part = 1 },
+    { .name = "zstd", .compress = "zstd", .make = square_job, .part = 1 },
+    { .name = "dates", .compress = "deflate", .make = dates_job, .part = 4, .tolerance = 1.2e-7 },
+    { .name = "moving", .compress = "deflate", .make = moving_job, .part = 2, .tolerance = 1e-6 }
+};
+
+enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
 static void measure(const settings *s, workload *w)
 {
-    char in[PATH], out[PATH], other[PATH];
-    join(in, "%s/scene-%d-%s.tif", s->dir, s->size, w->name);
+    char out[PATH], other[PATH];
+    job j = w->make(s, s->size / w->part, w->compress);
     join(out, "%s/out.tif", s->dir);
     join(other, "%s/other.tif", s->dir);
-    need_scene(s, in, s->size, s->size, w->name);
 
-    run_floor(s, in, other, w->name, false);
-    run_gwt(s, in, out, w->name, 0);
-    w->different = compare(out, other);
+    run_floor(s, &j, other, s->workers, false);
+    run_gwt(s, &j, out, s->workers, 0);
+    w->different = compare(out, other, w->tolerance);
     unlink(other);
     for (int i = 1; i < s->warmup; i++) {
-        run_floor(s, in, out, w->name, false);
-        run_gwt(s, in, out, w->name, 0);
+        run_floor(s, &j, out, s->workers, false);
+        run_gwt(s, &j, out, s->workers, 0);
     }
 
     static sample floors[MAX_TURNS], synced[MAX_TURNS], gwts[MAX_TURNS];
     double start = now();
     int n = 0;
     for (; go_on(s, n, start); n++) {
-        floors[n] = run_floor(s, in, out, w->name, false);
-        synced[n] = run_floor(s, in, out, w->name, true);
-        gwts[n] = run_gwt(s, in, out, w->name, 0);
+        floors[n] = run_floor(s, &j, out, s->workers, false);
+        synced[n] = run_floor(s, &j, out, s->workers, true);
+        gwts[n] = run_gwt(s, &j, out, s->workers, 0);
     }
     unlink(out);
     w->turns = n;
@@ -305,74 +209,243 @@ static void measure(const settings *s, workload *w)
     w->gwt = median_sample(gwts, n);
     w->ratio = median_ratio(gwts, floors, n);
     w->ratio_synced = median_ratio(gwts, synced, n);
+    w->ratio_cpu = median_cpu_ratio(gwts, synced, n);
 }
 
 static void print_heading(const settings *s)
 {
-    printf("\nnorm_diff of two bands, %d x %d x 3 uint16 to float32, %d workers; medians\n\n",
-           s->size, s->size, s->workers);
-    printf("          | floor               | with fsync | gwt                 | gwt / floor     |\n"
-           "in, out   | wall s  CPU s    MB |     wall s | wall s  CPU s    MB |  plain   fsync  | "
-           "turns  pixels\n");
+    printf("\nnorm_diff of %d x %d x 3 uint16 to float32 (deflate, lzw, none, zstd); mean of %d\n"
+           "dates of %d x %d; moving mean of 15 x 15 of %d x %d; %d workers; medians\n\n", s->size,
+           s->size, MAX_IMAGES, s->size / 4, s->size / 4, s->size / 2, s->size / 2, s->workers);
+    printf("          | floor               | with fsync | gwt                 | "
+           "gwt / floor         |\n"
+           "job       | wall s  CPU s    MB |     wall s | wall s  CPU s    MB | "
+           "plain  fsync    CPU | turns  pixels\n");
 }
 
 static void print_workload(const workload *w)
 {
-    printf("%-9s | %6.2f %6.2f %5.0f | %10.2f | %6.2f %6.2f %5.0f | %6.3f  %6.3f  | %5d  ",
+    printf("%-9s | %6.2f %6.2f %5.0f | %10.2f | %6.2f %6.2f %5.0f | %5.3f  %5.3f  %5.3f | %5d  ",
            w->name, w->floor.wall, w->floor.cpu, w->floor.megabytes, w->synced.wall, w->gwt.wall,
-           w->gwt.cpu, w->gwt.megabytes, w->ratio, w->ratio_synced, w->turns);
-    if (w->different == 0) printf("identical\n");
-    else if (w->different < 0) printf("NOT COMPARABLE\n");
-    else printf("%lld DIFFER\n", w->different);
+           w->gwt.cpu, w->gwt.megabytes, w->ratio, w->ratio_synced, w->ratio_cpu,
+           w->turns);
+    if (w->different.bits == 0) printf("identical\n");
+    else if (w->different.bits < 0) printf("NOT COMPARABLE\n");
+    else if (w->different.values == 0) printf("within %g\n", w->tolerance);
+    else printf("%lld DIFFER\n", (long long)w->different.values);
 }
 
-// ---- the job in chunks ------------------------------------------------------------------------
+static void write_workload(FILE *to, const workload *w, bool first)
+{
+    fprintf(to, "%s\n  {\"name\": \"%s\", \"turns\": %d, ", first ? "" : ",", w->name, w->turns);
+    json_sample(to, "floor", &w->floor);
+    fprintf(to, ", ");
+    json_sample(to, "floor_synced", &w->synced);
+    fprintf(to, ", ");
+    json_sample(to, "gwt", &w->gwt);
+    fprintf(to, ", \"ratio\": %.4f, \"ratio_synced\": %.4f, \"ratio_cpu\": %.4f, "
+            "\"bits_different\": %lld, \"pixels_different\": %lld}", w->ratio, w->ratio_synced,
+            w->ratio_cpu, (long long)w->different.bits, (long long)w->different.values);
+}
 
-enum { CHUNK_SIZES = 5, PAGE_WIDTH = 2041, PAGE_HEIGHT = 1860 };
+static bool wanted(const settings *s, const char *name)
+{
+    return !*s->only || strcmp(s->only, name) == 0;
+}
+
+static bool measure_workloads(const settings *s)
+{
+    bool same = true;
+    int count = 0;
+    if (s->json) fprintf(s->json, ",\n \"workloads\": [");
+    for (int i = 0; i < WORKLOADS; i++) {
+        workload w = workloads[i];
+        if (!wanted(s, w.name)) continue;
+        if (strcmp(w.name, "zstd") == 0 && !TIFFIsCODECConfigured(COMPRESSION_ZSTD)) {
+            printf("zstd      | this libtiff has none\n");
+            continue;
+        }
+        measure(s, &w);
+        if (!count) print_heading(s);
+        print_workload(&w);
+        if (s->json) write_workload(s->json, &w, !count);
+        same = same && w.different.values == 0;
+        count++;
+    }
+    if (s->json) fprintf(s->json, "]");
+    return same;
+}
+
+// ---- one worker and two -------------------------------------------------------------------------
+
+static bool measure_workers(const settings *s)
+{
+    char out[PATH];
+    static sample taken[4][MAX_TURNS];  // floor with 1 and 2, gwt with 1 and 2
+    sample medians[4];
+    job j = norm_diff_job(s, s->size, s->size, "deflate");
+    join(out, "%s/out.tif", s->dir);
+    run_gwt(s, &j, out, 2, 0);
+    double start = now();
+    int n = 0;
+    for (; go_on(s, n, start); n++)
+        for (int i = 0; i < 4; i++)
+            taken[i][n] = i < 2 ? run_floor(s, &j, out, i + 1, true)
+                                : run_gwt(s, &j, out, i - 1, 0);
+    unlink(out);
+    for (int i = 0; i < 4; i++) medians[i] = median_sample(taken[i], n);
+    double of_floor = median_ratio(taken[0], taken[1], n);
+    double of_gwt = median_ratio(taken[2], taken[3], n);
+
+    printf("\nfrom 1 worker to 2, deflate, with fsync; medians of %d turns\n\n"
+           "          | 1: wall s  CPU s    MB | 2: wall s  CPU s    MB | times as fast\n", n);
+    for (int i = 0; i < 4; i += 2)
+        printf("%-9s | %9.2f %6.2f %5.0f | %9.2f %6.2f %5.0f | %6.3f\n", i ? "gwt" : "floor",
+               medians[i].wall, medians[i].cpu, medians[i].megabytes, medians[i + 1].wall,
+               medians[i + 1].cpu, medians[i + 1].megabytes, i ? of_gwt : of_floor);
+    if (!s->json) return true;
+    static const char *const names[4] = { "floor_1", "floor_2", "gwt_1", "gwt_2" };
+    fprintf(s->json, ",\n \"workers_1_2\": {\"turns\": %d", n);
+    for (int i = 0; i < 4; i++) {
+        fprintf(s->json, ", ");
+        json_sample(s->json, names[i], &medians[i]);
+    }
+    fprintf(s->json, ", \"floor_speedup\": %.4f, \"gwt_speedup\": %.4f}", of_floor, of_gwt);
+    return true;
+}
+
+// ---- empty tasks --------------------------------------------------------------------------------
+
+static double task_nanoseconds(const settings *s, int workers)
+{
+    char program[PATH], said[64], number[16];
+    sample used;
+    join(program, "%s/tasks", s->programs);
+    snprintf(number, sizeof number, "%d", workers);
+    const char *argv[] = { program, "1000000", number, NULL };
+    if (run_program(argv, said, sizeof said, &used) != 0) die("%s failed", program);
+    return strtod(said, NULL);
+}
+
+static bool measure_tasks(const settings *s)
+{
+    double taken[2][MAX_TURNS];
+    int n = 0;
+    for (; n < s->pairs * LONGER; n++)
+        for (int i = 0; i < 2; i++) taken[i][n] = task_nanoseconds(s, i + 1);
+    double one = median(taken[0], n), two = median(taken[1], n);
+    printf("\nan empty task, a million in a loop; medians of %d turns: %.1f ns with 1 worker, "
+           "%.1f ns with 2\n", n, one, two);
+    if (s->json)
+        fprintf(s->json, ",\n \"tasks\": {\"turns\": %d, \"ns_1\": %.3f, \"ns_2\": %.3f}", n, one,
+                two);
+    return true;
+}
+
+// ---- a job in chunks ----------------------------------------------------------------------------
+
+enum { CHUNK_SIZES = 7, WORKER_COUNTS = 4, PAGE_WIDTH = 2041, PAGE_HEIGHT = 1860 };
+
+static const int chunk_edges[CHUNK_SIZES] = { 32, 64, 128, 256, 512, 1024, 2048 };
+static const int worker_counts[WORKER_COUNTS] = { 1, 2, 4, 8 };
 
 typedef struct chunk_sweep {
     int turns;
-    int edge[CHUNK_SIZES];
-    sample gwt[CHUNK_SIZES];   // medians
-    double best;               // the least median wall time
-    sample floor;              // synced
+    sample gwt[WORKER_COUNTS][CHUNK_SIZES], floor[WORKER_COUNTS];  // medians; the floor is synced
+    double best[WORKER_COUNTS];         // the least median wall time
 } chunk_sweep;
 
-static void measure_chunks(const settings *s, chunk_sweep *c)
+// All chunks and the floor with one number of workers take turns.
+static void sweep_chunks(const settings *s, const job *j, const char *out, chunk_sweep *c, int k)
 {
-    char in[PATH], out[PATH];
-    join(in, "%s/scene-page-lzw.tif", s->dir);
-    join(out, "%s/out.tif", s->dir);
-    need_scene(s, in, PAGE_WIDTH, PAGE_HEIGHT, "lzw");
-    for (int i = 0; i < s->warmup; i++) run_gwt(s, in, out, "lzw", 0);
-
     static sample gwts[CHUNK_SIZES][MAX_TURNS], floors[MAX_TURNS];
+    int n = 0, workers = worker_counts[k];
     double start = now();
-    int n = 0;
     for (; go_on(s, n, start); n++) {
-        floors[n] = run_floor(s, in, out, "lzw", true);
+        floors[n] = run_floor(s, j, out, workers, true);
         for (int i = 0; i < CHUNK_SIZES; i++)
-            gwts[i][n] = run_gwt(s, in, out, "lzw", c->edge[i]);
+            gwts[i][n] = run_gwt(s, j, out, workers, chunk_edges[i]);
     }
-    unlink(out);
     c->turns = n;
-    c->floor = median_sample(floors, n);
+    c->floor[k] = median_sample(floors, n);
     for (int i = 0; i < CHUNK_SIZES; i++) {
-        c->gwt[i] = median_sample(gwts[i], n);
-        if (i == 0 || c->gwt[i].wall < c->best) c->best = c->gwt[i].wall;
+        c->gwt[k][i] = median_sample(gwts[i], n);
+        if (i == 0 || c->gwt[k][i].wall < c->best[k]) c->best[k] = c->gwt[k][i].wall;
     }
 }
 
-static void print_chunks(const settings *s, const chunk_sweep *c)
+static void print_chunks(const chunk_sweep *c)
 {
-    printf("\nthe same, %d x %d, LZW, in chunks; %d workers; medians of %d turns\n\n", PAGE_WIDTH,
-           PAGE_HEIGHT, s->workers, c->turns);
-    printf("chunks    | wall s  CPU s    MB | of the best\n");
-    for (int i = 0; i < CHUNK_SIZES; i++)
-        printf("%-9d | %6.3f %6.3f %5.0f | %6.3f\n", c->edge[i], c->gwt[i].wall, c->gwt[i].cpu,
-               c->gwt[i].megabytes, c->gwt[i].wall / c->best);
-    printf("floor     | %6.3f %6.3f %5.0f | %6.3f\n", c->floor.wall, c->floor.cpu,
-           c->floor.megabytes, c->floor.wall / c->best);
+    printf("\nnorm_diff of %d x %d, LZW, in chunks, by 1, 2, 4, 8 workers; medians\n\n"
+           "          | wall s                  | of the best             | MB\n"
+           "chunks    |     1     2     4     8 |     1     2     4     8 |   1   2   4   8\n",
+           PAGE_WIDTH, PAGE_HEIGHT);
+    for (int i = 0; i <= CHUNK_SIZES; i++) {
+        bool floor = i == CHUNK_SIZES;
+        const sample *row[WORKER_COUNTS];
+        for (int k = 0; k < WORKER_COUNTS; k++) row[k] = floor ? &c->floor[k] : &c->gwt[k][i];
+        if (floor) printf("floor     |");
+        else printf("%-9d |", chunk_edges[i]);
+        for (int k = 0; k < WORKER_COUNTS; k++) printf(" %5.3f", row[k]->wall);
+        printf(" |");
+        for (int k = 0; k < WORKER_COUNTS; k++) printf(" %5.3f", row[k]->wall / c->best[k]);
+        printf(" |");
+        for (int k = 0; k < WORKER_COUNTS; k++) printf(" %3.0f", row[k]->megabytes);
+        printf("\n");
+    }
+}
+
+static bool measure_chunks(const settings *s)
+{
+    char out[PATH];
+    chunk_sweep c = { .turns = 0 };
+    job j = norm_diff_job(s, PAGE_WIDTH, PAGE_HEIGHT, "lzw");
+    join(out, "%s/out.tif", s->dir);
+    for (int i = 0; i < s->warmup; i++) run_gwt(s, &j, out, s->workers, 0);
+    for (int k = 0; k < WORKER_COUNTS; k++) sweep_chunks(s, &j, out, &c, k);
+    unlink(out);
+    print_chunks(&c);
+    if (!s->json) return true;
+    fprintf(s->json, ",\n \"chunks\": [");
+    for (int k = 0; k < WORKER_COUNTS; k++)
+        for (int i = 0; i < CHUNK_SIZES; i++) {
+            fprintf(s->json, "%s\n  {\"workers\": %d, \"chunks\": %d, \"turns\": %d, ",
+                    k + i ? "," : "", worker_counts[k], chunk_edges[i], c.turns);
+            json_sample(s->json, "gwt", &c.gwt[k][i]);
+            fprintf(s->json, ", \"of_best\": %.4f}", c.gwt[k][i].wall / c.best[k]);
+        }
+    fprintf(s->json, "]");
+    return true;
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
+static bool measure_memory(const settings *s)
+{
+    char out[PATH];
+    sample used[2];
+    const int edges[2] = { s->size, 4 * s->size };
+    join(out, "%s/out.tif", s->dir);
+    for (int i = 0; i < 2; i++) {
+        job j = norm_diff_job(s, edges[i], edges[i], "deflate");
+        used[i] = run_gwt(s, &j, out, s->workers, 0);
+        if (i == 1) unlink(j.inputs[0]);
+    }
+    unlink(out);
+    printf("\npeak memory of norm_diff, deflate, %d workers\n\n"
+           "pixels            | wall s  CPU s    MB\n", s->workers);
+    for (int i = 0; i < 2; i++)
+        printf("%6d x %-6d   | %6.2f %6.2f %5.0f\n", edges[i], edges[i], used[i].wall, used[i].cpu,
+               used[i].megabytes);
+    if (!s->json) return true;
+    fprintf(s->json, ",\n \"memory\": [");
+    for (int i = 0; i < 2; i++) {
+        fprintf(s->json, "%s\n  {\"size\": %d, ", i ? "," : "", edges[i]);
+        json_sample(s->json, "gwt", &used[i]);
+        fprintf(s->json, "}");
+    }
+    fprintf(s->json, "]");
+    return true;
 }
 
 // ---- the machine ------------------------------------------------------------------------------
@@ -409,54 +482,20 @@ static machine describe_machine(void)
     return m;
 }
 
-// ---- JSON -------------------------------------------------------------------------------------
-
-// Text that came from the system: keep what needs no escape.
-static void json_text(FILE *to, const char *name, const char *text)
+static void print_machine(const settings *s)
 {
-    fprintf(to, "\"%s\": \"", name);
-    for (; *text; text++)
-        if (*text >= ' ' && *text < 127 && *text != '"' && *text != '\\') fputc(*text, to);
-    fputc('"', to);
-}
-
-static void json_sample(FILE *to, const char *name, const sample *s)
-{
-    fprintf(to, "\"%s\": {\"wall\": %.4f, \"cpu\": %.4f, \"megabytes\": %.1f}", name, s->wall,
-            s->cpu, s->megabytes);
-}
-
-static void write_json(const settings *s, const machine *m, const workload *w, int count,
-                       const chunk_sweep *c)
-{
-    FILE *to = fopen(s->json, "w");
-    if (!to) die("%s: %s", s->json, strerror(errno));
-    fprintf(to, "{");
-    json_text(to, "date", m->date);
-    fprintf(to, ", ");
-    json_text(to, "cpu", m->cpu);
-    fprintf(to, ", \"cores\": %ld, \"load\": %.2f, ", m->cores, m->load);
-    json_text(to, "libtiff", m->libtiff);
-    fprintf(to, ", \"workers\": %d, \"size\": %d,\n \"workloads\": [", s->workers, s->size);
-    for (int i = 0; i < count; i++) {
-        fprintf(to, "%s\n  {\"name\": \"%s\", \"turns\": %d, ", i ? "," : "", w[i].name, w[i].turns);
-        json_sample(to, "floor", &w[i].floor);
-        fprintf(to, ", ");
-        json_sample(to, "floor_synced", &w[i].synced);
-        fprintf(to, ", ");
-        json_sample(to, "gwt", &w[i].gwt);
-        fprintf(to, ", \"ratio\": %.4f, \"ratio_synced\": %.4f, \"pixels_different\": %lld}",
-                w[i].ratio, w[i].ratio_synced, w[i].different);
-    }
-    fprintf(to, "],\n \"chunks\": [");
-    for (int i = 0; i < CHUNK_SIZES && c->turns; i++) {
-        fprintf(to, "%s\n  {\"chunks\": %d, \"turns\": %d, ", i ? "," : "", c->edge[i], c->turns);
-        json_sample(to, "gwt", &c->gwt[i]);
-        fprintf(to, ", \"of_best\": %.4f}", c->gwt[i].wall / c->best);
-    }
-    fprintf(to, "]}\n");
-    if (fclose(to) != 0) die("%s: %s", s->json, strerror(errno));
-    printf("\n%s\n", s->json);
+    machine m = describe_machine();
+    printf("%s, %ld cores; %s; %s\n", m.cpu, m.cores, m.libtiff, m.date);
+    if (m.load > 1.0)
+        printf("bench: the load is %.1f before it begins: wall times will not mean much\n", m.load);
+    if (!s->json) return;
+    fprintf(s->json, "{");
+    json_text(s->json, "date", m.date);
+    fprintf(s->json, ", ");
+    json_text(s->json, "cpu", m.cpu);
+    fprintf(s->json, ", \"cores\": %ld, \"load\": %.2f, ", m.cores, m.load);
+    json_text(s->json, "libtiff", m.libtiff);
+    fprintf(s->json, ", \"workers\": %d, \"size\": %d", s->workers, s->size);
 }
 
 // ---- command line -----------------------------------------------------------------------------
@@ -464,7 +503,8 @@ static void write_json(const settings *s, const machine *m, const workload *w, i
 static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
-          "             [--size N] [--only deflate|lzw|none|chunks] [--json FILE]\n", stderr);
+          "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
+          "WHAT: deflate lzw none zstd dates moving workers tasks chunks; memory peers\n", stderr);
     exit(2);
 }
 
@@ -476,59 +516,66 @@ static int number(const char *text, int lo, int hi)
     return (int)value;
 }
 
+// Those that are `asked` for run only then. Each says whether the outputs were the same.
+static const struct { const char *name; bool (*measure)(const settings *); bool asked; } parts[] = {
+    { "workers", measure_workers, false }, { "tasks", measure_tasks, false },
+    { "chunks", measure_chunks, false }, { "memory", measure_memory, true },
+    { "peers", measure_peers, true }
+};
+
+enum { PARTS = sizeof parts / sizeof *parts };
+
+static bool known(const char *name)
+{
+    bool found = !*name;
+    for (int i = 0; i < WORKLOADS; i++) found = found || strcmp(name, workloads[i].name) == 0;
+    for (int i = 0; i < PARTS; i++) found = found || strcmp(name, parts[i].name) == 0;
+    return found;
+}
+
 static settings read_command_line(int argc, char **argv)
 {
-    settings s = { .programs = "build/release", .dir = "build/bench", .only = "", .workers = 2,
-                   .pairs = 5, .warmup = 1, .size = 8192 };
+    settings s = { .programs = "build/release", .dir = "build/bench", .only = "",
+                   .peers = "tools/peers.sh", .workers = 2, .pairs = 5, .warmup = 1,
+                   .size = 8192 };
     for (int i = 1; i < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
         if (!value) usage();
         if (strcmp(name, "--programs") == 0) s.programs = value;
         else if (strcmp(name, "--dir") == 0) s.dir = value;
         else if (strcmp(name, "--only") == 0) s.only = value;
-        else if (strcmp(name, "--json") == 0) s.json = value;
+        else if (strcmp(name, "--json") == 0) s.json_path = value;
+        else if (strcmp(name, "--peers") == 0) s.peers = value;
         else if (strcmp(name, "--workers") == 0) s.workers = number(value, 1, 256);
         else if (strcmp(name, "--pairs") == 0) s.pairs = number(value, 1, MAX_TURNS / LONGER);
         else if (strcmp(name, "--warmup") == 0) s.warmup = number(value, 1, 100);
         else if (strcmp(name, "--size") == 0) s.size = number(value, 256, 65536);
         else usage();
     }
+    if (!known(s.only)) usage();
     return s;
-}
-
-static bool wanted(const settings *s, const char *name)
-{
-    return !*s->only || strcmp(s->only, name) == 0;
 }
 
 int main(int argc, char **argv)
 {
     settings s = read_command_line(argc, argv);
-    workload workloads[] = { { .name = "deflate" }, { .name = "lzw" }, { .name = "none" } };
-    chunk_sweep chunks = { .edge = { 64, 128, 256, 512, 2048 } };
-    int count = 0;
-    bool same = true;
-
-    machine m = describe_machine();
+    char part[PATH];
     if (mkdir(s.dir, 0777) != 0 && errno != EEXIST) die("%s: %s", s.dir, strerror(errno));
-    printf("%s, %ld cores; %s; %s\n", m.cpu, m.cores, m.libtiff, m.date);
-    if (m.load > 1.0)
-        printf("bench: the load is %.1f before it begins: wall times will not mean much\n", m.load);
-
-    for (int i = 0; i < 3; i++) {
-        if (!wanted(&s, workloads[i].name)) continue;
-        workload *w = &workloads[count];
-        *w = workloads[i];
-        measure(&s, w);
-        if (count++ == 0) print_heading(&s);
-        print_workload(w);
-        same = same && w->different == 0;
+    if (s.json_path) {
+        join(part, "%s.part", s.json_path);
+        s.json = fopen(part, "w");
+        if (!s.json) die("%s: %s", part, strerror(errno));
     }
-    if (wanted(&s, "chunks")) {
-        measure_chunks(&s, &chunks);
-        print_chunks(&s, &chunks);
+    print_machine(&s);
+    bool same = measure_workloads(&s);
+    for (int i = 0; i < PARTS; i++)
+        if (parts[i].asked ? strcmp(s.only, parts[i].name) == 0 : wanted(&s, parts[i].name))
+            same = parts[i].measure(&s) && same;
+    if (s.json) {
+        fprintf(s.json, "}\n");
+        if (fclose(s.json) != 0 || rename(part, s.json_path) != 0)
+            die("%s: %s", s.json_path, strerror(errno));
+        printf("\n%s\n", s.json_path);
     }
-    if (!count && !chunks.turns) usage();
-    if (s.json) write_json(&s, &m, workloads, count, &chunks);
     return same ? 0 : 1;
 }

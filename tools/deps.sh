@@ -1,11 +1,13 @@
 #!/bin/sh
-# deps.sh [ci] - install what gwt is built and tested with, through apt-get, dnf or brew.
+# deps.sh [ci|peers] - install what gwt is built and tested with, through apt-get, dnf or brew.
 #
 #     libtiff, zlib     gwt.h itself
 #     gcc, g++          a C11 compiler; C++ only to check that the header's declarations compile
 #     make, pkg-config  the build (pkg-config is optional)
 #     cmocka            the tests
 #     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare
+#     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
+#            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
 #
 # Asks nothing, and does nothing when everything is there. Uses sudo when not root.
 
@@ -59,7 +61,8 @@ ci_is_there() {
 case $what in
 build) if build_is_there; then say "libtiff, zlib, a compiler and cmocka are there"; exit 0; fi ;;
 ci) if ci_is_there; then say "clang, rasterio and gdalinfo are there"; exit 0; fi ;;
-*) die "usage: deps.sh [ci]" ;;
+peers) ;;
+*) die "usage: deps.sh [ci|peers]" ;;
 esac
 
 # ---- install ----------------------------------------------------------------------------------
@@ -71,6 +74,25 @@ run() {
     say "$*"
     "$@" </dev/null
 }
+
+# What is not to be had is left out: bench says so.
+if [ "$what" = peers ]; then
+    peers="gdal-bin python3-gdal otb-bin libvips-dev python3-numpy python3-rasterio"
+    if have apt-get; then
+        # shellcheck disable=SC2086  # packages are words
+        if dpkg -s $peers >/dev/null 2>&1; then say "the peers are there"; exit 0; fi
+        run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q || true
+        for package in $peers; do
+            run $sudo env DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y -q --no-install-recommends "$package" ||
+                say "$package: not installed"
+        done
+    else
+        say "install by hand what should be timed: GDAL with its Python programs, Orfeo ToolBox," \
+            "libvips with its headers, and rasterio"
+    fi
+    exit 0
+fi
 
 if have apt-get; then
     case $what in

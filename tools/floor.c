@@ -1,22 +1,32 @@
-// floor.c - the least time one job can take: what `make bench` measures gwt against.
+// floor.c - the least time a job can take: what `make bench` measures gwt against.
 //
-//     floor IN OUT none|lzw|deflate [THREADS [sync]]
+//     floor norm_diff|mean|moving none|lzw|deflate|zstd THREADS sync|nosync OUT IN..
 //
-// The job, and nothing else: bands 2 and 3 of a pixel-interleaved uint16 GeoTIFF in tiles of 256,
-// their normalised difference (b3 - b2) / (b3 + b2) with the bands scaled by 1e-4, clipped to
-// [-1, 1], 0 where either band is 0, as a tiled float32 GeoTIFF. An input tile is an output tile,
-// so there are no chunks, no cache and no order to keep: a thread takes the next tile, decodes it,
-// runs one loop over it, encodes it, and appends it to the output at whatever place comes next.
-// Arithmetic is in double, rounded to float once, as gwt's is: the pixels are the same, bit by bit.
+// Three jobs, each as one would write it who needs nothing else. Inputs are uint16 GeoTIFFs in
+// tiles of 256, pixel-interleaved; the output is a float32 GeoTIFF of one band in the same tiles.
+//
+//   norm_diff   (b3 - b2) / (b3 + b2) with the bands scaled by 1e-4, clipped to [-1, 1], 0 where
+//               either band is 0. An input tile is an output tile, so there are no chunks, no cache
+//               and no order to keep: a thread takes the next tile, decodes it, runs one loop over
+//               it, encodes it, and appends it to the output at whatever place comes next.
+//   mean        of several single-band images (dates), 0 left out, NaN where all are 0. Again tile
+//               by tile: sums and counts are integers, so a tile is decoded and added in turn.
+//   moving      mean of the 15 x 15 window around each pixel of one band, 0 left out, NaN where all
+//               are 0, the image mirrored at its edges. First all threads decode into one image in
+//               memory, then they run sums down the columns and along the rows of each tile.
+//
+// The pixels are gwt's, bit by bit: arithmetic is in double or exact, and rounded to float once.
 //
 // What it leaves out, which a program for users can't: other types, layouts and sizes; missing
-// values in general; the same bytes whatever the timing; rename when complete; broken input. With
-// `sync` the output is on the disk when the program ends, as gwt's is; without, only in memory.
+// values in general; the same bytes whatever the timing; rename when complete; broken input; of
+// moving, images larger than memory. With `sync` the output is on the disk when the program ends,
+// as gwt's is; without, only in memory.
 //
 //     cc -std=c11 -O3 -o floor floor.c -ltiff -lm -pthread
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,14 +37,22 @@
 #include <tiffio.h>
 #include <unistd.h>
 
-enum { EDGE = 256, PIXELS = EDGE * EDGE, MAX_THREADS = 256 };
+enum {
+    EDGE = 256, PIXELS = EDGE * EDGE, MAX_THREADS = 256, MAX_INPUTS = 255,
+    WINDOW = 15, HALO = WINDOW / 2
+};
 
-// Fixed before the threads start.
+typedef struct worker worker;
+
+// Fixed before the threads start, but for what is said.
 typedef struct job {
-    const char *input;
-    uint32_t width, height;
+    char **inputs;
+    int count, threads;
+    uint32_t width, height, across, tiles;
     uint16_t bands, compression;
-    uint32_t tiles;
+    uint16_t *image;             // of `moving`: the input with HALO pixels more on each side
+    size_t pitch;                // of a row of it
+    bool (*do_tile)(worker *w, uint32_t tile);
     // Touched by all threads.
     atomic_uint next;            // tile to take
     atomic_bool failed;
@@ -46,6 +64,13 @@ static void die(const char *what)
 {
     fprintf(stderr, "floor: %s\n", what);
     exit(1);
+}
+
+static void *need_memory(size_t bytes)
+{
+    void *p = malloc(bytes);
+    if (!p) die("no memory");
+    return p;
 }
 
 // ---- a TIFF in memory: where a thread's encoder writes -----------------------------------------
@@ -85,8 +110,8 @@ static tmsize_t sink_write(thandle_t h, void *from, tmsize_t n)
 static toff_t sink_seek(thandle_t h, toff_t offset, int whence)
 {
     sink *s = h;
-    s->place = whence == SEEK_END ? s->end + offset : whence == SEEK_CUR ? s->place + offset : offset;
-    return s->place;
+    toff_t from = whence == SEEK_END ? s->end : whence == SEEK_CUR ? s->place : 0;
+    return s->place = from + offset;
 }
 
 static int sink_close(thandle_t h)
@@ -114,24 +139,23 @@ static void describe_output(TIFF *tif, const job *j)
     TIFFSetField(tif, TIFFTAG_COMPRESSION, j->compression);
 }
 
-// ---- one thread -------------------------------------------------------------------------------
+// ---- a thread ---------------------------------------------------------------------------------
 
-static inline float norm_diff(uint16_t green, uint16_t red)
-{
-    double g = green * 1e-4, r = red * 1e-4;
-    double v = (r - g) / (r + g);
-    v = v < -1.0 ? -1.0 : v;
-    v = v > 1.0 ? 1.0 : v;
-    return green == 0 || red == 0 ? 0.0f : (float)v;
-}
+struct worker {
+    job *j;
+    TIFF *from[MAX_INPUTS];
+    TIFF *encoder;               // NULL: tiles are written as they are
+    sink s;
+    uint16_t *in;                // a decoded tile
+    float *out;                  // a tile to encode
+    uint32_t *sum;               // of `mean`
+    uint8_t *valid;              // likewise, counts
+};
 
-static void compute(const uint16_t *restrict in, size_t bands, float *restrict out)
+static bool read_tile(worker *w, int input, uint32_t tile)
 {
-    if (bands == 3)
-        for (size_t i = 0; i < PIXELS; i++) out[i] = norm_diff(in[3 * i + 1], in[3 * i + 2]);
-    else
-        for (size_t i = 0; i < PIXELS; i++)
-            out[i] = norm_diff(in[bands * i + 1], in[bands * i + 2]);
+    tmsize_t size = (tmsize_t)(PIXELS * sizeof *w->in) * w->j->bands;
+    return TIFFReadEncodedTile(w->from[input], tile, w->in, size) == size;
 }
 
 static bool append(job *j, uint32_t tile, void *bytes, size_t size)
@@ -142,52 +166,230 @@ static bool append(job *j, uint32_t tile, void *bytes, size_t size)
     return ok;
 }
 
-static bool do_tile(job *j, uint32_t tile, TIFF *from, TIFF *encoder, sink *s, uint16_t *in,
-                    float *out)
+static bool write_tile(worker *w, uint32_t tile)
 {
-    tmsize_t size = (tmsize_t)(PIXELS * sizeof *in) * j->bands;
-    if (TIFFReadEncodedTile(from, tile, in, size) != size) return false;
-    compute(in, j->bands, out);
-    if (!encoder) return append(j, tile, out, PIXELS * sizeof *out);
-    s->used = 0;
-    if (TIFFWriteEncodedTile(encoder, tile, out, PIXELS * sizeof *out) < 0) return false;
-    return append(j, tile, s->bytes, s->used);
+    size_t size = PIXELS * sizeof *w->out;
+    if (!w->encoder) return append(w->j, tile, w->out, size);
+    w->s.used = 0;
+    if (TIFFWriteEncodedTile(w->encoder, tile, w->out, (tmsize_t)size) < 0) return false;
+    return append(w->j, tile, w->s.bytes, w->s.used);
+}
+
+static void open_worker(worker *w, job *j)
+{
+    w->j = j;
+    if (j->compression != COMPRESSION_NONE) {
+        w->encoder = TIFFClientOpen("tile", "w", &w->s, sink_read, sink_write, sink_seek,
+                                    sink_close, sink_size, NULL, NULL);
+        if (!w->encoder) die("no encoder");
+        describe_output(w->encoder, j);
+    }
+    for (int i = 0; i < j->count; i++) {
+        // m: read, do not map, so that memory can be compared
+        w->from[i] = TIFFOpen(j->inputs[i], "rm");
+        if (!w->from[i]) die("an input is gone");
+    }
+    w->in = need_memory(PIXELS * sizeof *w->in * j->bands);
+    w->out = need_memory(PIXELS * sizeof *w->out);
+    w->sum = need_memory(PIXELS * sizeof *w->sum);
+    w->valid = need_memory(PIXELS * sizeof *w->valid);
+}
+
+static void close_worker(worker *w)
+{
+    for (int i = 0; i < w->j->count; i++) TIFFClose(w->from[i]);
+    if (w->encoder) TIFFClose(w->encoder);
+    free(w->s.bytes);
+    free(w->in);
+    free(w->out);
+    free(w->sum);
+    free(w->valid);
 }
 
 static void *work(void *user)
 {
     job *j = user;
-    sink s = { 0 };
-    TIFF *encoder = NULL;
-    if (j->compression != COMPRESSION_NONE) {
-        encoder = TIFFClientOpen("tile", "w", &s, sink_read, sink_write, sink_seek, sink_close,
-                                 sink_size, NULL, NULL);
-        if (!encoder) die("no encoder");
-        describe_output(encoder, j);
-    }
-    TIFF *from = TIFFOpen(j->input, "rm");  // m: read, do not map, so that memory can be compared
-    uint16_t *in = malloc(PIXELS * sizeof *in * j->bands);
-    float *out = malloc(PIXELS * sizeof *out);
-    if (!from || !in || !out) die("no memory, or the input is gone");
-
+    worker w = { .j = NULL };
+    open_worker(&w, j);
     for (;;) {
         uint32_t tile = atomic_fetch_add(&j->next, 1);
         if (tile >= j->tiles || atomic_load(&j->failed)) break;
-        if (!do_tile(j, tile, from, encoder, &s, in, out)) atomic_store(&j->failed, true);
+        if (!j->do_tile(&w, tile)) atomic_store(&j->failed, true);
     }
-    free(in);
-    free(out);
-    TIFFClose(from);
-    if (encoder) TIFFClose(encoder);
-    free(s.bytes);
+    close_worker(&w);
     return NULL;
+}
+
+// All tiles, on all threads.
+static void do_tiles(job *j, bool (*do_tile)(worker *, uint32_t))
+{
+    pthread_t others[MAX_THREADS];
+    j->do_tile = do_tile;
+    atomic_store(&j->next, 0);
+    for (int i = 1; i < j->threads; i++)
+        if (pthread_create(&others[i], NULL, work, j) != 0) die("a thread can't be started");
+    work(j);
+    for (int i = 1; i < j->threads; i++) pthread_join(others[i], NULL);
+}
+
+// ---- norm_diff --------------------------------------------------------------------------------
+
+static inline float norm_diff(uint16_t green, uint16_t red)
+{
+    double g = green * 1e-4, r = red * 1e-4;
+    double v = (r - g) / (r + g);
+    v = v < -1.0 ? -1.0 : v;
+    v = v > 1.0 ? 1.0 : v;
+    return green == 0 || red == 0 ? 0.0f : (float)v;
+}
+
+static bool norm_diff_tile(worker *w, uint32_t tile)
+{
+    size_t bands = w->j->bands;
+    const uint16_t *restrict in = w->in;
+    float *restrict out = w->out;
+    if (!read_tile(w, 0, tile)) return false;
+    if (bands == 3)
+        for (size_t i = 0; i < PIXELS; i++) out[i] = norm_diff(in[3 * i + 1], in[3 * i + 2]);
+    else
+        for (size_t i = 0; i < PIXELS; i++)
+            out[i] = norm_diff(in[bands * i + 1], in[bands * i + 2]);
+    return write_tile(w, tile);
+}
+
+// ---- mean -------------------------------------------------------------------------------------
+
+static inline float quotient(uint32_t sum, uint32_t count)
+{
+    return count ? (float)((double)sum / (double)count) : NAN;
+}
+
+// 255 inputs of 16 bits: no sum and no count overflows.
+static bool mean_tile(worker *w, uint32_t tile)
+{
+    uint32_t *restrict sum = w->sum;
+    uint8_t *restrict count = w->valid;
+    const uint16_t *restrict in = w->in;
+    memset(sum, 0, PIXELS * sizeof *sum);
+    memset(count, 0, PIXELS * sizeof *count);
+    for (int i = 0; i < w->j->count; i++) {
+        if (!read_tile(w, i, tile)) return false;
+        for (size_t k = 0; k < PIXELS; k++) {
+            sum[k] += in[k];
+            count[k] = (uint8_t)(count[k] + (in[k] != 0));
+        }
+    }
+    for (size_t k = 0; k < PIXELS; k++) w->out[k] = quotient(sum[k], count[k]);
+    return write_tile(w, tile);
+}
+
+// ---- moving -----------------------------------------------------------------------------------
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool decode_tile(worker *w, uint32_t tile)
+{
+    const job *j = w->j;
+    uint32_t top = tile / j->across * EDGE, left = tile % j->across * EDGE;
+    uint32_t rows = least(EDGE, j->height - top), cols = least(EDGE, j->width - left);
+    if (!read_tile(w, 0, tile)) return false;
+    for (uint32_t y = 0; y < rows; y++)
+        memcpy(j->image + (top + y + HALO) * j->pitch + left + HALO, w->in + y * EDGE,
+               cols * sizeof *w->in);
+    return true;
+}
+
+// Fill the halo: .. 1 0 | 0 1 .. at each side.
+static void mirror(job *j)
+{
+    for (size_t y = HALO; y < j->height + HALO; y++) {
+        uint16_t *first = j->image + y * j->pitch + HALO, *end = first + j->width;
+        for (int i = 0; i < HALO; i++) {
+            first[-1 - i] = first[i];
+            end[i] = end[-1 - i];
+        }
+    }
+    uint16_t *first = j->image + HALO * j->pitch, *end = first + j->height * j->pitch;
+    for (size_t i = 0; i < HALO; i++) {
+        memcpy(first - (i + 1) * j->pitch, first + i * j->pitch, j->pitch * sizeof *first);
+        memcpy(end + i * j->pitch, end - (i + 1) * j->pitch, j->pitch * sizeof *first);
+    }
+}
+
+// Sums and counts of WINDOW pixels of one column each, side by side.
+typedef struct columns { uint32_t sum[EDGE + 2 * HALO], count[EDGE + 2 * HALO]; } columns;
+
+static void add_row(columns *c, const uint16_t *row, size_t n)
+{
+    for (size_t x = 0; x < n; x++) {
+        c->sum[x] += row[x];
+        c->count[x] += row[x] != 0;
+    }
+}
+
+// The columns one row further down: `in` comes, `out` goes.
+static void step_down(columns *c, const uint16_t *restrict in, const uint16_t *restrict out,
+                      size_t n)
+{
+    for (size_t x = 0; x < n; x++) {
+        c->sum[x] += (uint32_t)in[x] - out[x];
+        c->count[x] += (uint32_t)(in[x] != 0) - (out[x] != 0);
+    }
+}
+
+// One row of means: of WINDOW columns from each x on.
+static void step_along(const columns *c, size_t n, float *restrict out)
+{
+    uint32_t sum[EDGE], count[EDGE], s = 0, k = 0;
+    for (size_t x = 0; x < WINDOW - 1; x++) {
+        s += c->sum[x];
+        k += c->count[x];
+    }
+    for (size_t x = 0; x < n; x++) {
+        s += c->sum[x + WINDOW - 1];
+        k += c->count[x + WINDOW - 1];
+        sum[x] = s;
+        count[x] = k;
+        s -= c->sum[x];
+        k -= c->count[x];
+    }
+    for (size_t x = 0; x < n; x++) out[x] = quotient(sum[x], count[x]);
+}
+
+static bool moving_tile(worker *w, uint32_t tile)
+{
+    const job *j = w->j;
+    uint32_t top = tile / j->across * EDGE, left = tile % j->across * EDGE;
+    uint32_t rows = least(EDGE, j->height - top), cols = least(EDGE, j->width - left);
+    const uint16_t *first = j->image + top * j->pitch + left;  // of the halo
+    columns c = { .sum = { 0 } };
+    for (size_t y = 0; y < WINDOW; y++) add_row(&c, first + y * j->pitch, cols + 2 * HALO);
+    for (size_t y = 0;; y++) {
+        step_along(&c, cols, w->out + y * EDGE);
+        if (y + 1 == rows) break;
+        step_down(&c, first + (y + WINDOW) * j->pitch, first + y * j->pitch, cols + 2 * HALO);
+    }
+    return write_tile(w, tile);
+}
+
+static void moving(job *j)
+{
+    j->pitch = (size_t)j->width + 2 * HALO;
+    j->image = need_memory((j->height + 2 * HALO) * j->pitch * sizeof *j->image);
+    do_tiles(j, decode_tile);
+    mirror(j);
+    do_tiles(j, moving_tile);
+    free(j->image);
 }
 
 // ---- the job ----------------------------------------------------------------------------------
 
-static void read_shape(job *j)
+static void read_shape(job *j, const char *input)
 {
-    TIFF *tif = TIFFOpen(j->input, "rm");
+    TIFF *tif = TIFFOpen(input, "rm");
     uint32_t tile_width = 0, tile_height = 0;
     uint16_t bits = 0, planar = 0, format = SAMPLEFORMAT_UINT;
     if (!tif) exit(1);
@@ -199,19 +401,49 @@ static void read_shape(job *j)
     TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits);
     TIFFGetFieldDefaulted(tif, TIFFTAG_PLANARCONFIG, &planar);
     TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLEFORMAT, &format);
-    if (tile_width != EDGE || tile_height != EDGE || j->bands < 3 || bits != 16 ||
+    if (tile_width != EDGE || tile_height != EDGE || bits != 16 ||
         planar != PLANARCONFIG_CONTIG || format != SAMPLEFORMAT_UINT)
-        die("the input must be pixel-interleaved uint16 of 3 bands or more, in tiles of 256");
+        die("an input must be pixel-interleaved uint16 in tiles of 256");
     j->tiles = TIFFNumberOfTiles(tif);
+    j->across = (j->width + EDGE - 1) / EDGE;
     TIFFClose(tif);
+}
+
+// All inputs have one shape.
+static void read_shapes(job *j)
+{
+    read_shape(j, j->inputs[0]);
+    for (int i = 1; i < j->count; i++) {
+        job other = { .inputs = NULL };
+        read_shape(&other, j->inputs[i]);
+        if (other.width != j->width || other.height != j->height || other.bands != j->bands)
+            die("the inputs must be of one size");
+    }
+}
+
+static void do_job(job *j, const char *name)
+{
+    if (strcmp(name, "norm_diff") == 0 && j->count == 1 && j->bands >= 3)
+        do_tiles(j, norm_diff_tile);
+    else if (strcmp(name, "mean") == 0 && j->bands == 1)
+        do_tiles(j, mean_tile);
+    else if (strcmp(name, "moving") == 0 && j->count == 1 && j->bands == 1 && j->width >= HALO &&
+             j->height >= HALO)
+        moving(j);
+    else
+        die("norm_diff wants an image of 3 bands or more, mean images of one, moving one of one");
 }
 
 static uint16_t compression(const char *name)
 {
-    if (strcmp(name, "none") == 0) return COMPRESSION_NONE;
-    if (strcmp(name, "lzw") == 0) return COMPRESSION_LZW;
-    if (strcmp(name, "deflate") == 0) return COMPRESSION_ADOBE_DEFLATE;
-    die("the compression is none, lzw or deflate");
+    static const struct { const char *name; uint16_t code; } known[] = {
+        { "none", COMPRESSION_NONE }, { "lzw", COMPRESSION_LZW },
+        { "deflate", COMPRESSION_ADOBE_DEFLATE }, { "zstd", COMPRESSION_ZSTD }
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i].name) == 0 && TIFFIsCODECConfigured(known[i].code))
+            return known[i].code;
+    die("the compression is none, lzw, deflate or, where libtiff has it, zstd");
     return 0;
 }
 
@@ -223,26 +455,24 @@ static void be_silent(const char *module, const char *format, va_list args)
 
 int main(int argc, char **argv)
 {
-    int threads = argc > 4 ? atoi(argv[4]) : 1;
-    bool sync = argc == 6 && strcmp(argv[5], "sync") == 0;
-    if (argc < 4 || argc > 6 || (argc == 6 && !sync) || threads < 1 || threads > MAX_THREADS) {
-        fputs("usage: floor IN OUT none|lzw|deflate [THREADS [sync]]\n", stderr);
+    int threads = argc > 3 ? atoi(argv[3]) : 0;
+    bool sync = argc > 4 && strcmp(argv[4], "sync") == 0;
+    if (argc < 7 || argc > 6 + MAX_INPUTS || threads < 1 || threads > MAX_THREADS ||
+        (!sync && strcmp(argv[4], "nosync") != 0)) {
+        fputs("usage: floor norm_diff|mean|moving none|lzw|deflate|zstd THREADS sync|nosync "
+              "OUT IN..\n", stderr);
         return 2;
     }
     TIFFSetWarningHandler(be_silent);
-    job j = { .input = argv[1], .compression = compression(argv[3]) };
-    read_shape(&j);
+    job j = { .inputs = argv + 6, .count = argc - 6, .threads = threads,
+              .compression = compression(argv[2]) };
+    read_shapes(&j);
     pthread_mutex_init(&j.writing, NULL);
-    j.output = TIFFOpen(argv[2], "w");
+    j.output = TIFFOpen(argv[5], "w");
     if (!j.output) return 1;
     describe_output(j.output, &j);
 
-    pthread_t others[MAX_THREADS];
-    for (int i = 1; i < threads; i++)
-        if (pthread_create(&others[i], NULL, work, &j) != 0) die("a thread can't be started");
-    work(&j);
-    for (int i = 1; i < threads; i++) pthread_join(others[i], NULL);
-
+    do_job(&j, argv[1]);
     bool ok = TIFFFlush(j.output) && !atomic_load(&j.failed);
     if (sync && fsync(TIFFFileno(j.output)) != 0) ok = false;
     TIFFClose(j.output);

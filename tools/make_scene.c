@@ -1,12 +1,13 @@
 // make_scene.c - a made-up Landsat scene, the same on every machine.
 //
-//     make_scene OUT [WIDTH HEIGHT BANDS COMPRESSION TILE]
+//     make_scene OUT [WIDTH HEIGHT BANDS COMPRESSION TILE DATE]
 //
 // Writes a GeoTIFF of uint16 digital numbers (blue, green, red, nir, swir1, swir2: as many as
 // BANDS says) as a Landsat 8 product has them: reflectance is DN * 0.00002 - 0.1. UTM zone 21
 // south, 30 m pixels, pixel-interleaved; nodata 0 in wedges where the tilted footprint ends.
 // Defaults 2041 1860 3 lzw 256. COMPRESSION is none, lzw, deflate or zstd; TILE is a tile edge,
-// 0 for strips of 16 rows.
+// 0 for strips of 16 rows. DATE 1, 2, .. is the same land on another day: with other clouds, which
+// are nodata too, and other sensor noise.
 //
 // The land is value noise: hills with a river in each valley floor, forest and savanna by how wet
 // it is, fields and round irrigated plots on the plains, clouds and their shadows on top. All of
@@ -30,6 +31,7 @@ typedef struct scene {
     const char *path;
     int64_t width, height;
     int bands, compression, tile;
+    uint32_t date;             // 0: clouds are left in
 } scene;
 
 // ---- noise ------------------------------------------------------------------------------------
@@ -171,7 +173,7 @@ static void height_row(fields *f, int32_t *to, int64_t x, int64_t y, int64_t cou
 
 // The sun stands in the north-east, as it does on a southern winter's morning, so shadows of clouds
 // lie to the south-west of them.
-static void fields_row(fields *f, int64_t y, int64_t width)
+static void fields_row(fields *f, int64_t y, int64_t width, uint32_t date)
 {
     int64_t x = MARGIN, count = width + 1;
     y += MARGIN;
@@ -180,8 +182,8 @@ static void fields_row(fields *f, int64_t y, int64_t width)
     f->height = swap;
     height_row(f, f->height, x, y, count);
     noise_row(5, 7, 5, x, y, count, f->wet);
-    noise_row(6, 7, 6, x, y, count, f->cloud);
-    noise_row(6, 7, 6, x + 13, y - 17, count, f->shadow);
+    noise_row(6 + 100 * date, 7, 6, x, y, count, f->cloud);
+    noise_row(6 + 100 * date, 7, 6, x + 13, y - 17, count, f->shadow);
 }
 
 static bool make_fields(fields *f, int64_t width)
@@ -288,11 +290,12 @@ static void scene_row(const scene *s, fields *f, int64_t y, uint16_t *to)
 {
     int64_t first, last;
     footprint(s, y, &first, &last);
-    fields_row(f, y, s->width);
+    fields_row(f, y, s->width, s->date);
     memset(to, 0, (size_t)(s->width * s->bands) * sizeof *to);
     for (int64_t x = first; x < last; x++) {
         cover c = cover_at(f, x, x, y);
-        uint32_t grain = hash(99, x, y);
+        uint32_t grain = hash(99 + s->date, x, y);
+        if (s->date && c.cloud > 128) continue;
         for (int band = 0; band < s->bands; band++)
             to[x * s->bands + band] = pixel_of_band(&c, band, grain);
     }
@@ -453,23 +456,25 @@ static int read_compression(const char *name)
 
 static bool read_command_line(scene *s, int argc, char **argv)
 {
-    *s = (scene){ NULL, 2041, 1860, 3, COMPRESSION_LZW, 256 };
-    if (argc < 2 || argc > 7 || argv[1][0] == '-') return false;
+    *s = (scene){ NULL, 2041, 1860, 3, COMPRESSION_LZW, 256, 0 };
+    if (argc < 2 || argc > 8 || argv[1][0] == '-') return false;
     s->path = argv[1];
     if (argc > 2) s->width = read_number(argv[2], 1, MAX_EDGE);
     if (argc > 3) s->height = read_number(argv[3], 1, MAX_EDGE);
     if (argc > 4) s->bands = (int)read_number(argv[4], 1, MAX_BANDS);
     if (argc > 5) s->compression = read_compression(argv[5]);
     if (argc > 6) s->tile = (int)read_number(argv[6], 0, 4096);
+    int64_t date = argc > 7 ? read_number(argv[7], 0, 1000000) : 0;
+    s->date = (uint32_t)date;
     return s->width > 0 && s->height > 0 && s->bands > 0 && s->compression > 0 &&
-           s->tile >= 0 && s->tile % 16 == 0;
+           s->tile >= 0 && s->tile % 16 == 0 && date >= 0;
 }
 
 int main(int argc, char **argv)
 {
     scene s;
     if (!read_command_line(&s, argc, argv)) {
-        fputs("usage: make_scene OUT [WIDTH HEIGHT BANDS COMPRESSION TILE]\n"
+        fputs("usage: make_scene OUT [WIDTH HEIGHT BANDS COMPRESSION TILE DATE]\n"
               "BANDS 1..6, COMPRESSION none lzw deflate zstd, TILE a multiple of 16 or 0\n",
               stderr);
         return 2;
