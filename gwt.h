@@ -278,7 +278,8 @@ typedef struct gwt_open_options {
     int _;
     int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
-    int chunk_times, chunk_bands;       // likewise, of the first two dims; default 1 and all bands
+    int chunk_times, chunk_bands;       // of the first two dims, default 1 and all bands: for those
+                                        // who ask; a piece is computed for all times and bands
     const char *const *band_names;      // one a band (of the result), NULL-terminated
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
     const char *sensor;        // names the bands by a sensor; beats the session's
@@ -614,7 +615,7 @@ GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by 
                               gwt_stat overlap, gwt_resampling resampling);
 
 // On a grid with the given bounds and cells, counted from the edges where the array's first column
-// and row are, left and top mostly; a last column or row partly within the bounds is there.
+// and row are, left and top mostly: those whose centres lie within the bounds, one at least.
 // By whole cells when those of the array fit, else resampled. Missing outside. ARGUMENT when the
 // bounds or cells make no grid.
 GWT_API gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options);
@@ -781,6 +782,25 @@ GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, 
 // a function that itself runs on a worker: the nested loop runs on the same workers.
 typedef void gwt_loop_fn(size_t index, void *user);
 GWT_API void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user);
+
+// What an action on an array will do. The tiles are those of gwt_compute: 256 x 256.
+typedef struct gwt_plan {
+    int64_t tiles, pieces;     // of the output, and what they are cut into
+    int64_t piece[2];          // rows, columns of a piece
+    int programs, steps;       // passes over a piece: fused operations, and windows and the like
+    int instructions;          // of all programs, after merging
+    int64_t source_tiles; // needed of all files; each is decoded once as long as the cache holds
+    uint64_t source_bytes;     // as they are stored
+    double amplification;      // pixels decoded for each pixel needed
+    uint64_t bytes_pinned, bytes_stages, bytes_cache; // memory: tiles in use, buffers, spare tiles
+    int num_workers;
+} gwt_plan;
+
+// Nothing is read but directories.
+GWT_API bool gwt_plan_of(gwt_array *a, gwt_plan *plan);
+
+// The same in words, and the programs.
+GWT_API bool gwt_print_plan(gwt_array *a, FILE *to);
 
 // ---- profiling -------------------------------------------------------------------------------
 // Where the time of the actions between gwt_profile_begin and gwt_profile_end went. Each worker
@@ -4366,8 +4386,9 @@ static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, const double *bounds, double 
                       fmax(t[5], bottom) };
     if (!bounds && res_x == 0 && res_y == 0) return true;
     if (!bounds) bounds = own;
-    double cols = ceil((bounds[2] - bounds[0]) / cell[0] - 1e-3),
-           rows = ceil((bounds[3] - bounds[1]) / cell[1] - 1e-3);
+    // As many as have their centres within.
+    double cols = fmax(ceil((bounds[2] - bounds[0]) / cell[0] - 0.501), bounds[2] > bounds[0]),
+           rows = fmax(ceil((bounds[3] - bounds[1]) / cell[1] - 0.501), bounds[3] > bounds[1]);
     if (t[1] != 0 || t[3] != 0)
         return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along the axes");
     if (!(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
@@ -9025,7 +9046,8 @@ static bool _gwt_summarize_group(gwt_array *a, gwt_summary *to)
 
 bool gwt_summarize(gwt_array *a, gwt_summary *to)
 {
-    if (!a || !to || _gwt_failed(a->g)) return false;
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no room given for the summaries");
     int64_t planes = _gwt_num_planes(a), done = 0;
     int64_t group = _gwt_numbers_group(a, (double)_gwt_numbers_blocks(a) * sizeof(_gwt_part));
     for (int64_t n; done < planes; done += n) {
@@ -9100,7 +9122,8 @@ static size_t _gwt_histogram_counter(const _gwt_counting *c, int64_t plane, doub
 
 bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts)
 {
-    if (!a || !counts || _gwt_failed(a->g)) return false;
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!counts) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no room given for the counts");
     if (!(lo < hi) || !isfinite(hi - lo) || bins == 0 || bins > (1u << 24))
         return _gwt_fail(a->g, GWT_E_ARGUMENT,
                          "no histogram of %zu bins from %g to %g: 1 to %u bins, lo below hi", bins,
@@ -9268,7 +9291,9 @@ static bool _gwt_percentiles_group(gwt_array *a, const double *percentiles, size
 
 bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values)
 {
-    if (!a || !percentiles || !values || _gwt_failed(a->g)) return false;
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!percentiles || !values)
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "no percentiles, or no room for them, given");
     for (size_t i = 0; i < n; i++)
         if (!(percentiles[i] >= 0 && percentiles[i] <= 100))
             return _gwt_fail(a->g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100",
@@ -9719,6 +9744,154 @@ void gwt_print(const gwt_array *a, FILE *to)
     }
     _gwt_print_attributes(i, to);
     _gwt_locale_end(c, before);
+}
+
+// ---- plans
+
+static const char *_gwt_op_name(int op)
+{
+    static const char *const names[] = {
+        "load", "crop", "step", "number", "mask", "clip", "cast", "where", "percentile",
+#define X(name, expression) #name,
+        _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
+#undef X
+        "fetch", "store", "copy"
+    };
+    return op >= 0 && op < (int)_GWT_COUNT(names) ? names[op] : "?";
+}
+
+// Source tiles that are read at all, their stored bytes and their pixels: all pieces are gone over,
+// each tile counted once.
+static bool _gwt_plan_count(_gwt_run *run, gwt_plan *to, double *pixels)
+{
+    const _gwt_plan *plan = run->plan;
+    _gwt_scratch x = { .room = 0 };
+    bool good = _gwt_scratch_begin(&x, plan);
+    unsigned char **seen = _gwt_calloc(plan->g, (size_t)plan->num_views + 1, sizeof *seen);
+    for (int i = 0; seen && good && i < plan->num_views; i++) {
+        const _gwt_source *s = plan->views[i].source;
+        for (int k = 0; k < i; k++)     // the tiles of a file count once, whoever reads them
+            if (plan->views[k].source == s) seen[i] = seen[k];
+        if (!seen[i]) seen[i] = _gwt_calloc(plan->g, (size_t)s->num_tiles, 1);
+        good = seen[i] != NULL;
+    }
+    for (int64_t t = 0; good && seen && t < run->across * run->down; t++) {
+        _gwt_rect r = _gwt_run_rect(run, t);
+        _gwt_vm_needs(plan, &x, &r);
+        for (int i = 0; i < plan->num_views; i++) {
+            const _gwt_view_plan *v = &plan->views[i];
+            const _gwt_source *s = v->source;
+            const _gwt_rect *need = &x.needs[i];
+            if (_gwt_rect_empty(need)) continue;
+            int64_t last_row = need->row + need->rows - 1, last_col = need->col + need->cols - 1;
+            for (int64_t row = need->row / s->tile_h; row <= last_row / s->tile_h; row++)
+                for (int64_t col = need->col / s->tile_w; col <= last_col / s->tile_w; col++) {
+                    if (!_gwt_run_touches(need->row, last_row, v->stride, row, s->tile_h)
+                        || !_gwt_run_touches(need->col, last_col, v->stride, col, s->tile_w))
+                        continue;
+                    for (int b = 0; b < (s->planar ? v->num_bands : 1); b++) {
+                        int64_t plane = s->planar ? v->bands[b] : 0;
+                        int64_t k = (plane * s->down + row) * s->across + col;
+                        if (seen[i][k]) continue;
+                        seen[i][k] = 1;
+                        to->source_tiles++, to->source_bytes += s->counts[k];
+                        *pixels += (double)s->tile_w * (double)s->tile_h;
+                    }
+                }
+        }
+    }
+    for (int i = 0; seen && i < plan->num_views; i++) {
+        bool again = false;
+        for (int k = 0; k < i; k++) again |= plan->views[k].source == plan->views[i].source;
+        if (!again) GWT_FREE(seen[i]);
+    }
+    GWT_FREE(seen);
+    _gwt_scratch_end(&x, plan);
+    return good && seen;
+}
+
+static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
+{
+    for (int i = 0; i < plan->num_stages; i++) {
+        static const char *const kinds[] = { "window", "resample", "kernel" };
+        const _gwt_stage *s = &plan->stages[i];
+        if (s->step) {
+            fprintf(to, "  stage %d: %s of stage %d\n", i, kinds[s->step->kind], s->input);
+            continue;
+        }
+        fprintf(to, "  stage %d: program, %d registers:", i, s->program.num_regs);
+        for (int k = 0; k < s->program.num_instrs && k < 40; k++)
+            fprintf(to, " %s", _gwt_op_name(s->program.instrs[k].op));
+        fputs(s->program.num_instrs > 40 ? " ..\n" : "\n", to);
+    }
+}
+
+// Plan as gwt_compute does, and say what there is to say.
+static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
+{
+    _gwt_plan plan;
+    _gwt_action action;
+    double pixels = 0, most;
+    if (!a || !_gwt_action_begin(&action, a->g)) return false;
+    _gwt_output output =
+        _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
+    bool planned = _gwt_plan_make(&plan, &action, a, &output, 1, NULL), good = planned;
+    if (planned) {
+        _gwt_run run = { .g = a->g, .action = &action, .plan = &plan,
+                         .workers = a->g->pool.num_workers };
+        _gwt_run_shape(&run, a, 256, 256);
+        *to = (gwt_plan){ .tiles = run.across * run.down, .num_workers = run.workers };
+        good = _gwt_run_fit(&run) && _gwt_plan_count(&run, to, &pixels);
+        to->num_workers = run.workers;
+        to->piece[0] = run.piece_h, to->piece[1] = run.piece_w;
+        for (int64_t t = 0; t < to->tiles; t++) {
+            _gwt_rect r = _gwt_run_rect(&run, t);
+            to->pieces += _gwt_ceil_div(r.rows, run.piece_h) * _gwt_ceil_div(r.cols, run.piece_w);
+        }
+        for (int i = 0; i < plan.num_stages; i++) {
+            to->programs += !plan.stages[i].step, to->steps += plan.stages[i].step != NULL;
+            to->instructions += plan.stages[i].program.num_instrs;
+        }
+        double planes = 0;
+        for (int i = 0; i < plan.num_views; i++)
+            planes += plan.views[i].source->planar ? plan.views[i].num_bands : 1;
+        double image = (double)plan.width * (double)plan.height * fmax(planes, 1);
+        to->amplification = pixels / image;
+        to->bytes_pinned = (uint64_t)(run.workers * _gwt_run_pinned_bytes(&run));
+        to->bytes_stages = (uint64_t)(run.workers * _gwt_run_stage_bytes(&run, &most));
+        to->bytes_cache = a->g->cache->budget - (size_t)fmin((double)to->bytes_pinned,
+                                                             (double)a->g->cache->budget);
+        if (print && good) _gwt_print_programs(&plan, print);
+        _gwt_plan_free(&plan);
+    }
+    _gwt_action_end(&action);
+    return good;
+}
+
+bool gwt_plan_of(gwt_array *a, gwt_plan *plan)
+{
+    return plan && _gwt_plan_describe(a, plan, NULL);
+}
+
+bool gwt_print_plan(gwt_array *a, FILE *to)
+{
+    gwt_plan p;
+    if (!a || !to || _gwt_failed(a->g)) return false;
+    locale_t c, before = _gwt_locale_begin(&c);
+    fputs("passes over each piece:\n", to);
+    bool good = _gwt_plan_describe(a, &p, to);
+    if (good)
+        fprintf(to,
+                "work:   %lld tiles in %lld pieces of %lld x %lld, %d workers\n"
+                "reads:  %lld tiles, %.1f MB as stored, each decoded once: %.2f pixels decoded for "
+                "each needed\n"
+                "memory: %.1f MB tiles in use, %.1f MB buffers, up to %.1f MB spare tiles\n",
+                (long long)p.tiles, (long long)p.pieces, (long long)p.piece[0],
+                (long long)p.piece[1], p.num_workers, (long long)p.source_tiles,
+                (double)p.source_bytes / 1e6, p.amplification, (double)p.bytes_pinned / 1e6,
+                (double)p.bytes_stages / 1e6, (double)p.bytes_cache / 1e6);
+    _gwt_locale_end(c, before);
+    return good;
 }
 
 // ---- profiles

@@ -509,6 +509,65 @@ static void windows_described_and_refused(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// A pixel at distance d from the centre counts 1 - d / D, D being that of the corners.
+static double weighted_at(const cube *c, int p, int row, int col, const void *with)
+{
+    const statistic *s = with;
+    plane of = plane_of(c, p);
+    int h = s->window / 2;
+    double sum = 0, weights = 0, squares = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int y = -h; y <= h; y++)
+            for (int x = -h; x <= h; x++) {
+                double v = plane_at(&of, mirrored(row + y, c->rows), mirrored(col + x, c->cols));
+                double k = h ? 1 - hypot(y, x) / hypot(h, h) : 1;
+                if (isnan(v)) continue;
+                if (pass) squares += k * (v - sum / weights) * (v - sum / weights);
+                else sum += k * v, weights += k;
+            }
+    if (!(weights > 1e-12)) return NAN;     // none, or corners only
+    if (s->stat == GWT_SUM) return sum;
+    if (s->stat == GWT_MEAN) return sum / weights;
+    return s->stat == GWT_VAR ? squares / weights : sqrt(squares / weights);
+}
+
+static void weights_by_definition(void **state)
+{
+    (void)state;
+    static const gwt_stat stats[] = { GWT_MEAN, GWT_SUM, GWT_STD, GWT_VAR };
+    static const int windows[] = { 1, 3, 5, 9, 31 };
+    static const gwt_dtype dtypes[] = { GWT_UINT8, GWT_INT16, GWT_FLOAT32 };
+    for (size_t d = 0; d < COUNT_OF(dtypes); d++)
+        for (size_t w = 0; w < COUNT_OF(windows); w++)
+            for (int holes = 0; holes < 3; holes++) {
+                gwt *g = gwt_begin(.num_workers = 3);
+                cube c = noisy(dtypes[d], 1, 2, 13, 18, 7 * d + w, holes == 2 ? 1 : 4 * holes);
+                // With holes = 2 all are missing but a few, far apart.
+                for (int i = 0; holes == 2 && i < count_of(&c); i += 41) c.v[i] = i % 100;
+                gwt_array *a = of_type(g, &c, dtypes[d]);
+                for (size_t k = 0; k < COUNT_OF(stats); k++) {
+                    statistic s = { stats[k], 0, windows[w] };
+                    cube want = mapped(&c, c.rows, c.cols, weighted_at, &s);
+                    gwt_array *r = gwt_moving(a, .stat = s.stat, .window = s.window,
+                                              .weights = true);
+                    expect(g, r, &want, 1e-9, "%s, statistic %d, window %d, holes %d",
+                           gwt_dtype_name(dtypes[d]), (int)s.stat, s.window, holes);
+                    assert_int_equal(gwt_describe(r)->dtype, GWT_FLOAT64);
+                }
+                assert_int_equal(gwt_end(g), 0);
+                forget(NULL);
+            }
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    cube c = noisy(GWT_UINT8, 1, 1, 5, 5, 1, 0);
+    gwt_array *a = of_type(g, &c, GWT_UINT8);
+    static const gwt_stat others[] = { GWT_MIN, GWT_MAX, GWT_MEDIAN, GWT_PERCENTILE, GWT_COUNT };
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_null(gwt_moving(a, .stat = others[i], .weights = true));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "mean, sum, std and var");
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // ---- users' kernels ---------------------------------------------------------------------------
 
 typedef struct watch {
@@ -850,7 +909,8 @@ static void cuts_keep_exact_bits(void **state)
         gwt_array *ways[] = { part, gwt_align(a, part, GWT_CUBIC),
                               gwt_subset(a, utm[2] + 90, utm[5] - 17 * 30, utm[2] + 33 * 30,
                                          utm[5] - 60),
-                              gwt_stack(&part, 1, GWT_BAND) };
+                              gwt_stack(&part, 1, GWT_BAND),
+                              gwt_regrid(a, .bounds = gwt_describe(part)->bounds) };
         for (size_t w = 0; w < COUNT_OF(ways); w++) {
             unsigned char *got = gwt_compute(ways[w]);
             EXPECT_OK(g);
@@ -1415,6 +1475,422 @@ static void mosaics_refused(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- on a grid in so many numbers -------------------------------------------------------------
+
+// Left and top edge, width and height, cell width and height; all in cells of the array.
+static const struct { double left, top, width, height, x, y; } areas[] = {
+    { 0, 0, 31, 20, 1, 1 }, { 2, 3, 10, 7, 1, 1 }, { -4, -5, 40, 30, 1, 1 },    // whole cells
+    { 2, 3, 10.5, 7.2, 1, 1 }, { 30, 19, 0.3, 0.3, 1, 1 },  // the last are hardly within
+    { 50, -40, 5, 5, 1, 1 },                                // nothing of it
+    { 0.3, 0.6, 10, 7, 1, 1 },                              // between cells
+    { 0, 0, 31, 20, 2, 2 }, { 0, 0, 31, 20, 3, 7 }, { 0, 0, 31, 20, 0.5, 0.5 },
+    { -3, -2, 40, 30, 2.5, 1.5 }, { 1.7, 2.2, 7.3, 9.1, 0.7, 0.7 }, { 0, 0, 31, 20, 40, 40 },
+    { 5, 5, 12, 8, 4, 0.25 }
+};
+
+static int cells_within(double size, double cell)
+{
+    int n = 0;
+    while ((n + 0.5) * cell < size - 1e-3 * cell) n++;
+    return n ? n : 1;
+}
+
+// The cube on area k; and where that lies.
+static cube regridded(const cube *c, int k, gwt_resampling method, double t[6])
+{
+    int rows = cells_within(areas[k].height, areas[k].y);
+    int cols = cells_within(areas[k].width, areas[k].x);
+    double row = areas[k].top, col = areas[k].left;
+    double place[6] = { 30 * areas[k].x, 0, utm[2] + 30 * col, 0, -30 * areas[k].y,
+                        utm[5] - 30 * row };
+    memcpy(t, place, sizeof place);
+    if (areas[k].x == 1 && areas[k].y == 1 && row == floor(row) && col == floor(col))
+        return cut(c, (int)row, (int)col, rows, cols);
+    resampling q = { { { areas[k].y, areas[k].x }, { row, col } }, method };
+    return mapped(c, rows, cols, resampled_at, &q);
+}
+
+static void bounds_of(int k, double b[4])
+{
+    b[0] = utm[2] + 30 * areas[k].left, b[3] = utm[5] - 30 * areas[k].top;
+    b[2] = b[0] + 30 * areas[k].width, b[1] = b[3] - 30 * areas[k].height;
+}
+
+static void expect_on_area(gwt *g, gwt_array *r, const cube *c, int k, gwt_resampling method,
+                           const char *how)
+{
+    double t[6];
+    cube want = regridded(c, k, method, t);
+    bool whole = areas[k].x == 1 && areas[k].y == 1 && areas[k].left == floor(areas[k].left);
+    expect(g, r, &want, whole ? 0 : 1e-6, "area %d, method %d, by %s", k, (int)method, how);
+    const gwt_info *info = gwt_describe(r);
+    expect_place(info, t);
+    assert_true(fabs(info->res[0] - t[0]) < 1e-9 && fabs(info->res[1] + t[4]) < 1e-9);
+    assert_int_equal(info->resampling, whole ? GWT_NEAREST : method);
+}
+
+static void regridded_by_definition(void **state)
+{
+    (void)state;
+    for (int holes = 0; holes < 2; holes++) {
+        gwt *g = gwt_begin(.num_workers = 3);
+        cube c = noisy(GWT_FLOAT64, 2, 1, 20, 31, 3, holes ? 6 : 0), first = c;
+        first.times = 1;
+        gwt_array *a = of_type(g, &c, GWT_FLOAT64);
+        const char *path = temp_path("regrid%d.tif", holes);
+        assert_true(gwt_save(gwt_sel_times(a, (const char *const[]){ "1", NULL }), path));
+        for (int k = 0; k < (int)COUNT_OF(areas); k++)
+            for (int m = 0; m < 4; m++) {
+                gwt_resampling method = (gwt_resampling)m;
+                double b[4], x = 30 * areas[k].x, y = 30 * areas[k].y;
+                bounds_of(k, b);
+                expect_on_area(g, gwt_regrid(a, .bounds = b, .res = x, .res_y = y,
+                                             .resampling = method), &c, k, method, "gwt_regrid");
+                bool all = areas[k].left == 0 && areas[k].top == 0 && areas[k].width == 31;
+                if (all)
+                    expect_on_area(g, gwt_regrid(a, .res = x, .res_y = y, .resampling = method),
+                                   &c, k, method, "cells alone");
+                if (x == 30 && y == 30)
+                    expect_on_area(g, gwt_regrid(a, .bounds = b, .resampling = method), &c, k,
+                                   method, "bounds alone");
+                if (x != y) continue;
+                expect_on_area(g, gwt_open(g, path, .bounds = b, .res = x, .resampling = method,
+                                           .chunks = 5), &first, k, method, "gwt_open");
+                if (all)
+                    expect_on_area(g, gwt_open(g, path, .res = x, .resampling = method), &first, k,
+                                   method, "gwt_open, cells alone");
+            }
+        expect(g, gwt_regrid(a), &c, 0, "nothing asked for");
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// What is valid beyond the edge: nothing; and what is there of valid or not: nothing.
+static void valid_beyond(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2);
+    cube c = noisy(GWT_UINT8, 1, 2, 20, 31, 3, 4), valid = cube_new(1, 2, 20, 31);
+    gwt_array *a = of_type(g, &c, GWT_UINT8);
+    for (int i = 0; i < count_of(&c); i++) valid.v[i] = !isnan(c.v[i]);
+    for (int k = 0; k < 6; k++) {
+        double b[4], t[6];
+        bounds_of(k, b);
+        cube inside = regridded(&c, k, GWT_NEAREST, t), of = regridded(&valid, k, GWT_NEAREST, t);
+        for (int i = 0; i < count_of(&inside); i++) inside.v[i] = !isnan(inside.v[i]);
+        expect(g, gwt_valid(gwt_regrid(a, .bounds = b)), &inside, 0, "valid in area %d", k);
+        expect(g, gwt_regrid(gwt_valid(a), .bounds = b), &of, 0, "valid, then area %d", k);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+static void files_on_a_given_grid(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 3, .quiet = true);
+    cube tiles[3];
+    const char *paths[3];
+    for (int i = 0; i < 3; i++) {
+        tiles[i] = noisy(GWT_INT16, 1, 2, tile_places[i][2], tile_places[i][3], (uint64_t)i + 1, 3);
+        paths[i] = temp_path("given%d.tif", i);
+        assert_true(gwt_save(tile_at(g, &tiles[i], tile_places[i], GWT_INT16), paths[i]));
+    }
+    // Rather more than seven and a half rows, eleven columns, from row -2, column 3 of the first on.
+    double b[4] = { utm[2] + 90, utm[5] + 60 - 228, utm[2] + 90 + 330, utm[5] + 60 };
+    cube want = cube_new(3, 2, 8, 11), bands = cube_new(1, 6, 8, 11);
+    for (int i = 0; i < 3; i++) {
+        cube part = cut(&tiles[i], -2 - tile_places[i][0], 3 - tile_places[i][1], 8, 11);
+        memcpy(want.v + i * count_of(&part), part.v, (size_t)count_of(&part) * sizeof *part.v);
+    }
+    memcpy(bands.v, want.v, (size_t)count_of(&want) * sizeof *want.v);
+    expect(g, gwt_open_many(g, paths, 3, .stack = GWT_TIME, .bounds = b), &want, 0, "in time");
+    expect(g, gwt_open_many(g, paths, 3, .bounds = b, .res = 30), &bands, 0, "in bands");
+    expect(g, gwt_open_many(g, paths, 3, .bounds = b, .bounds_by = GWT_INTERSECTION), &bands, 0,
+           "given bounds before all");
+    cube mosaic = mosaic_of(tiles, -2, 3, 8, 11, GWT_MAX);
+    gwt_array *r = gwt_open_many(g, paths, 3, .bounds = b, .mosaic = true, .overlap = GWT_MAX);
+    expect(g, r, &mosaic, 0, "a mosaic");
+    assert_int_equal(gwt_describe(r)->dtype, GWT_INT16);
+    // The union, in cells of its own: 29 rows, 44 columns of the first, from (-4, -6) on.
+    for (int m = 0; m < 4; m++) {
+        cube all = cube_new(3, 2, 14, 22);
+        for (int i = 0; i < 3; i++) {
+            resampling q = { { { 2, 2 }, { -4 - tile_places[i][0], -6 - tile_places[i][1] } },
+                             (gwt_resampling)m };
+            cube part = mapped(&tiles[i], 14, 22, resampled_at, &q);
+            for (int k = 0; k < count_of(&part); k++) {
+                int16_t v = 0;
+                if (!isnan(part.v[k])) sample_set(GWT_INT16, &v, 0, part.v[k]);
+                all.v[i * count_of(&part) + k] = isnan(part.v[k]) ? NAN : v;
+            }
+        }
+        r = gwt_open_many(g, paths, 3, .stack = GWT_TIME, .bounds_by = GWT_UNION, .res = 60,
+                          .resampling = (gwt_resampling)m);
+        // Interpolated integers are rounded: halves by either neighbour.
+        double *got = VALUES_OF(r);
+        assert_int_equal(array_count(r), count_of(&all));
+        for (int i = 0; i < count_of(&all); i++)
+            REQUIRE(same_double(got[i], all.v[i]) || (m && fabs(got[i] - all.v[i]) <= 1),
+                    "method %d: value %d is %g, not %g", m, i, got[i], all.v[i]);
+        gwt_free(got);
+        expect_place(gwt_describe(r), (double[]){ 60, 0, utm[2] - 180, 0, -60, utm[5] + 120 });
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+static void no_such_grid(void **state)
+{
+    (void)state;
+    const double l = utm[2], t = utm[5], r = l + 300, b = t - 300;
+    const struct { double bounds[4], res; } wrong[] = {
+        { { r, b, l, t }, 30 }, { { l, t, r, b }, 30 }, { { l, b, l, t }, 30 },
+        { { l, b, r, b }, 30 }, { { NAN, b, r, t }, 30 }, { { l, b, r, NAN }, 30 },
+        { { l, b, INFINITY, t }, 30 }, { { l, -INFINITY, r, t }, 30 }, { { l, b, r, t }, -30 },
+        { { l, b, r, t }, NAN }, { { l, b, r, t }, 1e-12 }, { { -1e18, b, r, t }, 30 }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    cube c = noisy(GWT_UINT8, 1, 1, 20, 31, 3, 0);
+    gwt_array *a = of_type(g, &c, GWT_UINT8);
+    const char *path = temp_path("no_such_grid.tif"), *paths[] = { path, path };
+    assert_true(gwt_save(a, path));
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        const double *bounds = wrong[i].bounds, res = wrong[i].res;
+        assert_null(gwt_regrid(a, .bounds = bounds, .res = res));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "left, bottom, right, top");
+        assert_null(gwt_open(g, path, .bounds = bounds, .res = res));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "left, bottom, right, top");
+        assert_null(gwt_open_many(g, paths, 2, .bounds = bounds, .res = res));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "left, bottom, right, top");
+    }
+    assert_null(gwt_regrid(a, .res_y = -1));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
+    assert_null(gwt_regrid(a, .res = 60, .resampling = (gwt_resampling)7));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "nearest, bilinear, cubic, average");
+    static const double rotated[16] = { 30, 1, 0, 452475, 1, -30, 0, 3408645, 0, 0, 0, 0, 0, 0, 0,
+                                        1 };
+    geo_place place;
+    geo_tags tags = *geo_at(&place, 32616, utm);
+    tags.scale = tags.tiepoint = NULL, tags.matrix = rotated;
+    gwt_array *turned = array_of(g, &(tiff_spec){ .width = 31, .height = 20, .dtype = GWT_UINT8,
+                                                  .geo = &tags }, c.v);
+    assert_null(gwt_regrid(turned, .res = 60));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
+    assert_null(gwt_regrid(NULL, .res = 60));
+    EXPECT_OK(g);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// An array of one session is no grid for another.
+static void grids_of_other_sessions(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true), *h = gwt_begin(.num_workers = 1);
+    cube c = noisy(GWT_UINT8, 1, 1, 20, 31, 3, 0);
+    gwt_array *a = of_type(g, &c, GWT_UINT8), *b = of_type(h, &c, GWT_UINT8);
+    const char *path = temp_path("session.tif"), *paths[] = { path, path };
+    assert_true(gwt_save(a, path));
+    assert_null(gwt_align(a, b, GWT_NEAREST));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "two sessions");
+    assert_null(gwt_open(g, path, .reference = b));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "two sessions");
+    assert_null(gwt_open_many(g, paths, 2, .reference = b));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "two sessions");
+    assert_null(gwt_mosaic((gwt_array *[]){ a, b }, 2, GWT_UNION, GWT_MAX, GWT_NEAREST));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "two sessions");
+    assert_null(gwt_add(a, b));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "two sessions");
+    EXPECT_OK(h);
+    assert_int_equal(gwt_end(g), 0);
+    assert_int_equal(gwt_end(h), 0);
+}
+
+// ---- chunks of four dims ----------------------------------------------------------------------
+
+static void expect_chunks(const gwt_array *a, int times, int bands, int rows, int cols)
+{
+    const int64_t *c = gwt_describe(a)->chunks;
+    REQUIRE(c[0] == times && c[1] == bands && c[2] == rows && c[3] == cols,
+            "chunks of %d x %d x %d x %d, not %d x %d x %d x %d", (int)c[0], (int)c[1], (int)c[2],
+            (int)c[3], times, bands, rows, cols);
+}
+
+static void expect_printed(gwt_array *a, const char *part)
+{
+    const char *path = temp_path("chunks.txt");
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    gwt_print(a, f);
+    fclose(f);
+    size_t size;
+    char *text = (char *)file_read(path, &size);
+    REQUIRE(strstr(text, part), "'%s' is not in\n%s", part, text);
+    free(text);
+}
+
+static void chunks_of_four_dims(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 3, .quiet = true);
+    cube c = noisy(GWT_INT16, 3, 2, 20, 31, 3, 6), one = { 1, 2, 20, 31, c.v };
+    gwt_array *all = of_type(g, &c, GWT_INT16);
+    const char *paths[3], *numbers[] = { "1", "2", "3" };
+    for (int t = 0; t < 3; t++) {
+        paths[t] = temp_path("chunks%d.tif", t);
+        gwt_array *date = gwt_sel_times(all, (const char *const[]){ numbers[t], NULL });
+        assert_true(gwt_save(date, paths[t], .block = 16));
+    }
+    static const struct { int times, bands, is_times, is_bands; const char *printed; } cases[] = {
+        { 0, 0, 1, 2, "48 chunks of (1, 2, 5, 9)" }, { 2, 1, 2, 1, "64 chunks of (2, 1, 5, 9)" },
+        { 3, 2, 3, 2, "16 chunks of (3, 2, 5, 9)" }, { 1000, 1048576, 3, 2, "16 chunks of (3, 2" }
+    };
+    statistic median = { GWT_MEDIAN, 0, 3 };
+    cube middle = reduced(&c, GWT_TIME, &median);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_array *a = gwt_open_many(g, paths, 3, .stack = GWT_TIME, .chunk_rows = 5,
+                                     .chunk_cols = 9, .chunk_times = cases[i].times,
+                                     .chunk_bands = cases[i].bands);
+        expect_chunks(a, cases[i].is_times, cases[i].is_bands, 5, 9);
+        expect_printed(a, cases[i].printed);
+        expect(g, a, &c, 0, "case %d", (int)i);
+        expect(g, gwt_reduce(a, GWT_TIME, GWT_MEDIAN), &middle, 1e-12, "case %d, medians", (int)i);
+        gwt_array *other = gwt_rechunk(a, 7, 40);
+        expect_chunks(other, cases[i].is_times, cases[i].is_bands, 7, 31);
+        expect(g, other, &c, 0, "case %d, in other chunks", (int)i);
+        expect_chunks(a, cases[i].is_times, cases[i].is_bands, 5, 9);   // is as it was
+        // What has fewer times or bands has no larger chunks.
+        expect_chunks(gwt_sel(a, "1"), cases[i].is_times, 1, 5, 9);
+        expect_chunks(gwt_sel_times(a, (const char *const[]){ "2", NULL }), 1, cases[i].is_bands,
+                      5, 9);
+    }
+    gwt_array *a = gwt_open(g, paths[0], .chunks = 6, .chunk_bands = 1, .chunk_times = 5);
+    expect_chunks(a, 1, 1, 6, 6);
+    expect(g, a, &one, 0, "one file");
+    static const int wrong[] = { -1, 1048577, INT32_MIN };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_null(gwt_open(g, paths[0], .chunk_bands = wrong[i]));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk_bands");
+        assert_null(gwt_open_many(g, paths, 3, .stack = GWT_TIME, .chunk_times = wrong[i]));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk_times");
+        assert_null(gwt_rechunk(a, wrong[i], 5));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk");
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- every n-th -------------------------------------------------------------------------------
+
+enum { BITS_ROWS = 37, BITS_COLS = 50, BITS_BANDS = 2 };
+
+// From an array of raw samples to every step-th of its part.
+typedef struct thinning { int row, col, rows, cols, step; } thinning;
+
+static void expect_bits(gwt *g, gwt_array *a, const unsigned char *raw, size_t size, thinning k,
+                        const char *what)
+{
+    const gwt_info *info = gwt_describe(a);
+    int rows = (k.rows + k.step - 1) / k.step, cols = (k.cols + k.step - 1) / k.step;
+    REQUIRE(a, "%s: %s", what, gwt_message(g));
+    REQUIRE(info->shape[2] == rows && info->shape[3] == cols, "%s: %d x %d, not %d x %d", what,
+            (int)info->shape[2], (int)info->shape[3], rows, cols);
+    const char *path = temp_path("thin.tif");
+    unsigned char *got = gwt_compute(a);
+    REQUIRE(got && gwt_save(a, path, .overwrite = true, .block = 16), "%s: %s", what,
+            gwt_message(g));
+    image *im = image_read(path);
+    for (int i = 0; i < BITS_BANDS * rows * cols; i++) {
+        int band = i / (rows * cols), row = k.row + i / cols % rows * k.step,
+            col = k.col + i % cols * k.step;
+        const unsigned char *want = raw + (size_t)((band * BITS_ROWS + row) * BITS_COLS + col)
+                                        * size;
+        size_t at = (size_t)i * size;
+        REQUIRE(!memcmp(got + at, want, size) && !memcmp(im->raw + at, want, size),
+                "%s: band %d, row %d, column %d has other bits", what, band, row, col);
+    }
+    image_free(im);
+    gwt_free(got);
+}
+
+static void every_keeps_exact_bits(void **state)
+{
+    (void)state;
+    static const int steps[] = { 1, 2, 3, 7, 16, 17, 49, 1000 };
+    for (size_t d = 0; d < DTYPES; d++)
+        for (int way = 0; way < 4; way++) {
+            gwt *g = gwt_begin(.num_workers = 2);
+            gwt_dtype t = all_dtypes[d];
+            size_t size = sample_size(t), count = BITS_BANDS * BITS_ROWS * BITS_COLS;
+            unsigned char *raw = keep(count * size);
+            fill_noise(t, raw, count, 10 * d + (uint64_t)way);
+            const char *path = temp_path("every%d_%d.tif", (int)d, way);
+            geo_place place;
+            tiff_write(path, &(tiff_spec){ .width = BITS_COLS, .height = BITS_ROWS,
+                       .bands = BITS_BANDS, .dtype = t, .tile_width = way / 2 ? 16 : 0,
+                       .tile_height = way / 2 ? 32 : 0, .rows_per_strip = 5, .planar = way % 2,
+                       .geo = geo_at(&place, 32616, utm) }, raw);
+            gwt_array *a = gwt_open(g, path, .chunk_rows = 3 + way, .chunk_cols = 11);
+            thinning all = { 0, 0, BITS_ROWS, BITS_COLS, 1 }, part = { 5, 7, 23, 40, 1 };
+            for (size_t i = 0; i < COUNT_OF(steps); i++) {
+                char what[64];
+                int k = steps[i];
+                snprintf(what, sizeof what, "%s, way %d, every %d", gwt_dtype_name(t), way, k);
+                all.step = part.step = k;
+                gwt_array *thin = gwt_every(a, k), *cropped = gwt_window(a, 5, 7, 23, 40);
+                expect_bits(g, thin, raw, size, all, what);
+                expect_bits(g, gwt_every(cropped, k), raw, size, part, what);
+                const int64_t *shape = gwt_describe(thin)->shape;
+                if (shape[2] < 3 || shape[3] < 4) continue;
+                thinning inner = { k, 2 * k, (int)(shape[2] - 2) * k, (int)(shape[3] - 3) * k, k };
+                gwt_array *middle = gwt_window(thin, 1, 2, shape[2] - 2, shape[3] - 3);
+                expect_bits(g, middle, raw, size, inner, what);
+                inner.step *= 3;
+                expect_bits(g, gwt_every(middle, 3), raw, size, inner, what);
+            }
+            assert_int_equal(gwt_end(g), 0);
+            forget(NULL);
+        }
+}
+
+// Of what is computed, of windows around each pixel, of cubes; then aligned, wider than it is.
+static void every_of_what_is_computed(void **state)
+{
+    (void)state;
+    static const int steps[] = { 2, 3, 8, 50 };
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        gwt *g = gwt_begin(.num_workers = 3);
+        int k = steps[i], two = 2, rows = (20 + k - 1) / k, cols = (31 + k - 1) / k;
+        cube c = noisy(GWT_INT16, 2, 2, 20, 31, 3, 5);
+        statistic mean = { GWT_MEAN, 0, 5 }, count = { GWT_COUNT, 0, 3 };
+        cube smooth = moved(&c, &mean), thin = mapped(&smooth, rows, cols, every_at, &k);
+        gwt_array *a = of_type(g, &c, GWT_INT16), *r = gwt_every(gwt_moving(a, .window = 5), k);
+        expect(g, r, &thin, 1e-12, "every %d of windows", k);
+        cube wide = cut(&thin, -2, -1, rows + 3, cols + 5);
+        const double *t = gwt_describe(r)->transform;
+        double b[4] = { t[2] - t[0], t[5] + t[4] * (rows + 1), t[2] + t[0] * (cols + 4),
+                        t[5] - 2 * t[4] };
+        expect(g, gwt_regrid(r, .bounds = b), &wide, 1e-12, "every %d, wider", k);
+        cube summed = joined(&c, &smooth, sum_of);
+        summed = mapped(&summed, rows, cols, every_at, &k);
+        expect(g, gwt_every(gwt_add(a, gwt_moving(a, .window = 5)), k), &summed, 1e-12,
+               "every %d of a sum", k);
+        cube pixels = mapped(&c, rows, cols, every_at, &k), around = moved(&pixels, &mean);
+        expect(g, gwt_moving(gwt_every(a, k), .window = 5), &around, 1e-12, "windows of every %d",
+               k);
+        cube n = reduced(&c, GWT_TIME, &count), few = mapped(&n, rows, cols, every_at, &k);
+        gwt_array *counts = gwt_every(gwt_reduce(a, GWT_TIME, GWT_COUNT), k);
+        expect(g, counts, &few, 0, "every %d of counts", k);
+        // Beyond the edge a count is missing, not 0.
+        cube beyond = cut(&few, -2, -1, rows + 3, cols + 5);
+        expect(g, gwt_regrid(counts, .bounds = b), &beyond, 0, "every %d of counts, wider", k);
+        cube again = mapped(&few, (rows + 1) / 2, (cols + 1) / 2, every_at, &two);
+        expect(g, gwt_every(counts, 2), &again, 0, "every 2 of every %d", k);
+        again = mapped(&beyond, (rows + 4) / 2, (cols + 6) / 2, every_at, &two);
+        expect(g, gwt_every(gwt_regrid(counts, .bounds = b), 2), &again, 0,
+               "every 2 of what is wider than every %d", k);
+        assert_int_equal(gwt_end(g), 0);
+        forget(NULL);
+    }
+}
+
 // ---- nodata, replacing ------------------------------------------------------------------------
 
 static void masked_and_replaced(void **state)
@@ -1762,6 +2238,7 @@ int main(void)
         TEST(wide_windows),
         TEST(widest_window),
         TEST(windows_described_and_refused),
+        TEST(weights_by_definition),
         TEST(kernels_see_their_halo),
         TEST(kernels_make_bands),
         TEST(kernels_have_a_type),
@@ -1786,6 +2263,14 @@ int main(void)
         TEST(files_of_several_grids),
         TEST(mosaics_between_cells),
         TEST(mosaics_refused),
+        TEST(regridded_by_definition),
+        TEST(valid_beyond),
+        TEST(files_on_a_given_grid),
+        TEST(no_such_grid),
+        TEST(grids_of_other_sessions),
+        TEST(chunks_of_four_dims),
+        TEST(every_keeps_exact_bits),
+        TEST(every_of_what_is_computed),
         TEST(masked_and_replaced),
         TEST(indices_by_definition),
         TEST(indices_by_sensor_and_nodata),

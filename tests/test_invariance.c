@@ -1,7 +1,8 @@
 // test_invariance.c - how a result is computed does not show in it: random graphs over every kind
 // of node, on files stored in every way, give the same bits (gwt_compute, gwt_compute_many,
-// gwt_map_blocks) and the same file (gwt_save, gwt_save_many) in any chunks, on any number of
-// workers, with any cache, as in one chunk on one worker.
+// gwt_map_blocks), the same numbers (gwt_summarize, gwt_percentiles, gwt_histogram) and the same
+// file (gwt_save, gwt_save_many) in any chunks, on any number of workers, with any cache, as in one
+// chunk on one worker.
 //
 // Graphs come from a seed that a failure names, with the steps of the graph. GWT_GRAPHS=from-to
 // runs others than the usual ones: `GWT_GRAPHS=17-17` only that one.
@@ -101,13 +102,13 @@ typedef struct graph {
 
 enum { OPEN, OPEN_MANY, BINARY, UNARY, COMPARE, WHERE, CLIP, CAST, SEL, SEL_TIMES, STACK, RECHUNK,
        SET_NODATA, MASK_NODATA, REPLACE, NORM_DIFF, INDEX, CAP, CALC, REDUCE, MOVING, APPLY,
-       WINDOW, SUBSET, EVERY, ALIGN, MOSAIC, NUMBER, KINDS };
+       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, NUMBER, KINDS };
 
 static const char *const kind_names[KINDS] = {
     "open", "open_many", "binary", "unary", "compare", "where", "clip", "cast", "sel", "sel_times",
     "stack", "rechunk", "set_nodata", "mask_nodata", "replace", "norm_diff", "index",
     "tasseled_cap", "calc", "reduce", "moving", "apply", "window", "subset", "every", "align",
-    "mosaic", "number"
+    "regrid", "valid", "mosaic", "number"
 };
 static int kinds_used[KINDS];
 
@@ -232,7 +233,9 @@ static gwt_array *moving(graph *q, gwt_array *a)
     gwt_stat stat = (gwt_stat)roll(&q->d, GWT_COUNT + 1);
     int window = PICK(&q->d, windows);
     if ((stat == GWT_MEDIAN || stat == GWT_PERCENTILE) && window > 5) window = 5;
-    return gwt_moving(a, .stat = stat, .window = window, .percentile = roll(&q->d, 101));
+    bool weighs = stat == GWT_MEAN || stat == GWT_SUM || stat == GWT_STD || stat == GWT_VAR;
+    return gwt_moving(a, .stat = stat, .window = window, .percentile = roll(&q->d, 101),
+                      .weights = weighs && window > 1 && window < 10 && roll(&q->d, 2));
 }
 
 static gwt_array *windowed(graph *q, gwt_array *a, bool by_place)
@@ -247,6 +250,22 @@ static gwt_array *windowed(graph *q, gwt_array *a, bool by_place)
     const double *t = gwt_describe(a)->transform;
     return gwt_subset(a, t[2] + t[0] * (c + 0.1), t[5] + t[4] * (r + h - 0.1),
                       t[2] + t[0] * (c + w - 0.1), t[5] + t[4] * (r + 0.1));
+}
+
+// Bounds on cells, or between them, or beyond the edges; cells as they are, or of another size.
+static gwt_array *regridded(graph *q, gwt_array *a)
+{
+    static const double factors[] = { 1, 1, 1, 0.7, 1.6, 3 };
+    const gwt_info *info = gwt_describe(a);
+    double cell = info->res[0], b[4], part = roll(&q->d, 2) * 0.3;
+    b[0] = info->bounds[0] + cell * (roll(&q->d, 9) - 4 + part);
+    b[3] = info->bounds[3] - cell * (roll(&q->d, 9) - 4 + part);
+    b[2] = b[0] + cell * (1 + roll(&q->d, (int)info->shape[3] + 5) + part);
+    b[1] = b[3] - cell * (1 + roll(&q->d, (int)info->shape[2] + 5));
+    double res = cell * PICK(&q->d, factors);
+    return gwt_regrid(a, .bounds = roll(&q->d, 4) ? b : NULL, .res = res,
+                      .res_y = roll(&q->d, 3) ? 0 : 2 * res,
+                      .resampling = (gwt_resampling)roll(&q->d, 4));
 }
 
 static gwt_array *stacked(graph *q, gwt_array *a, gwt_array *b)
@@ -311,6 +330,8 @@ static gwt_array *step(graph *q, int kind)
     case SUBSET: return windowed(q, a, true);
     case EVERY: return gwt_every(a, 1 + roll(&q->d, 3));
     case ALIGN: return gwt_align(a, b, (gwt_resampling)roll(&q->d, 4));
+    case REGRID: return regridded(q, a);
+    case VALID: return gwt_valid(a);
     case MOSAIC: return open_several(q);
     default: return gwt_mul(a, gwt_number(q->g, roll(&q->d, 9) - 4));
     }
@@ -439,6 +460,52 @@ static void complain(const char *what, const graph *q, const layout *how, gwt_ar
          sample_get(info->dtype, want, i));
 }
 
+enum { RANKS = 5, BINS = 9 };
+
+typedef struct numbers {
+    gwt_summary summaries[MAX_PLANES];
+    double values[MAX_PLANES * RANKS];
+    int64_t counts[MAX_PLANES * BINS];
+} numbers;
+
+static const double ranks[RANKS] = { 50, 0, 100, 7, 99.5 };
+
+static bool numbers_of(gwt_array *a, numbers *to)
+{
+    memset(to, 0, sizeof *to);
+    return gwt_summarize(a, to->summaries) && gwt_percentiles(a, ranks, RANKS, to->values) &&
+           gwt_histogram(a, -50, 130, BINS, to->counts);
+}
+
+// They are those of the pixels that gwt_compute gives.
+static void check_numbers(const graph *q, gwt_array *a, const numbers *is)
+{
+    size_t pixels = (size_t)(size_of(a, 2) * size_of(a, 3));
+    double *all = gwt_compute(a, .dtype = GWT_FLOAT64, .nodata = gwt_some(NAN));
+    REQUIRE(all, "seed %d,%s: %s", (int)q->d.seed, q->said, gwt_message(q->g));
+    for (int p = 0; p < planes_of(a); p++) {
+        const gwt_summary *s = &is->summaries[p];
+        int64_t count = 0, within = 0, below = 0, counted = 0;
+        double lo = NAN, hi = NAN, median = is->values[p * RANKS];
+        for (size_t i = 0; i < pixels; i++) {
+            double v = all[(size_t)p * pixels + i];
+            if (isnan(v)) continue;
+            count++, within += v >= -50 && v <= 130, below += v < median;
+            if (!(v >= lo)) lo = v;
+            if (!(v <= hi)) hi = v;
+        }
+        for (int k = 0; k < BINS; k++) counted += is->counts[p * BINS + k];
+        // Between infinities there is no number, by numpy's rule.
+        bool ends = isinf(lo) || isinf(hi) || (same_double(is->values[p * RANKS + 1], lo) &&
+                                               same_double(is->values[p * RANKS + 2], hi));
+        REQUIRE(s->count == count && same_double(s->min, lo) && same_double(s->max, hi) && ends &&
+                counted == within && below <= count / 2,
+                "seed %d,%s: numbers of plane %d are of other pixels: %lld, %.17g..%.17g",
+                (int)q->d.seed, q->said, p, (long long)s->count, s->min, s->max);
+    }
+    gwt_free(all);
+}
+
 static int valid_graphs, all_graphs;
 
 static void count_valid(gwt_array *a, const unsigned char *raw)
@@ -458,6 +525,7 @@ static void check_graph(uint64_t seed)
 {
     static const char *const actions[ACTIONS] = { "gwt_compute", "gwt_compute_many",
                                                   "gwt_map_blocks" };
+    static numbers want_numbers, is_numbers;
     graph q;
     dice d = { .seed = seed + 5000000 };
     const char *want_path = temp_path("want.tif"), *is_path = temp_path("is.tif");
@@ -467,6 +535,8 @@ static void check_graph(uint64_t seed)
     REQUIRE(want && save(a, want_path, d, false), "seed %d,%s: %s", (int)seed, q.said,
             gwt_message(g));
     count_valid(a, want);
+    REQUIRE(numbers_of(a, &want_numbers), "seed %d,%s: %s", (int)seed, q.said, gwt_message(g));
+    check_numbers(&q, a, &want_numbers);
     for (int i = 0; i < 3; i++) {
         layout how = random_layout(&d);
         action by = (action)roll(&d, ACTIONS);
@@ -477,6 +547,11 @@ static void check_graph(uint64_t seed)
         assert_int_equal(gwt_describe(b)->nbytes, gwt_describe(a)->nbytes);
         if (memcmp(is, want, (size_t)gwt_describe(a)->nbytes))
             complain(actions[by], &q, &how, a, is, want);
+        REQUIRE(i || numbers_of(b, &is_numbers), "seed %d,%s: %s", (int)seed, q.said,
+                gwt_message(h));
+        REQUIRE(i || !memcmp(&is_numbers, &want_numbers, sizeof is_numbers),
+                "seed %d,%s: other numbers in chunks of %d x %d on %d workers", (int)seed, q.said,
+                how.rows, how.cols, how.workers);
         bool many = roll(&d, 2);
         REQUIRE(save(b, is_path, (dice){ .seed = seed + 5000000 }, many), "seed %d,%s: %s",
                 (int)seed, q.said, gwt_message(h));

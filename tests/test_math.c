@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -440,6 +441,129 @@ static void other_types_of_missing(void **state)
     gwt_free(u);
     EXPECT_OK(g);
     assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- types of what is picked ------------------------------------------------------------------
+
+static const double picked[] = { -3, -0.25, 0, 0.05, 0.1, 0.5, 1, 7, 40, 1e3, 1e30, -1e30 };
+enum { PICKED = COUNT_OF(picked) };
+
+// Values of a type, one of them missing.
+static gwt_array *few_of(gwt *g, gwt_dtype dtype, const char *nodata)
+{
+    double values[PICKED + 1] = { 99 };
+    memcpy(values + 1, picked, sizeof picked);
+    return array_of(g, &(tiff_spec){ .width = PICKED + 1, .height = 1, .dtype = dtype,
+                                     .nodata = nodata, .geo = &geo_utm }, values);
+}
+
+// What is computed as double is what is saved and read again; and what it is once multiplied.
+static void check_round_trip(gwt *g, gwt_array *a, const char *what)
+{
+    const char *path = temp_path("round_trip.tif");
+    REQUIRE(a, "%s: %s", what, gwt_message(g));
+    double *is = VALUES_OF(a), *times_one = VALUES_OF(gwt_mul(a, gwt_number(g, 1)));
+    REQUIRE(gwt_save(a, path, .overwrite = true), "%s: %s", what, gwt_message(g));
+    image *im = image_read(path);
+    assert_int_equal(im->dtype, gwt_describe(a)->dtype);
+    for (int i = 0; i < im->width; i++) {
+        double saved = image_get(im, 0, 0, i);
+        if (gwt_describe(a)->nodata.set && saved == gwt_describe(a)->nodata.value) saved = NAN;
+        REQUIRE(same_double(is[i], saved) && same_double(times_one[i], saved), "%s: pixel %d is "
+                "%.17g, times one %.17g, saved %.17g", what, i, is[i], times_one[i], saved);
+    }
+    image_free(im);
+    gwt_free(is);
+    gwt_free(times_one);
+}
+
+static void floats_of_32_bits(void **state)
+{
+    (void)state;
+    static const double numbers[] = { 0.1, 1e-4, 1e300, -1e300, 1.0 / 3, 16777217, 2, 1e-320 };
+    gwt *g = gwt_begin(.num_workers = 2);
+    gwt_array *a = few_of(g, GWT_FLOAT32, "99"), *b = gwt_neg(a);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        char what[64];
+        gwt_array *k = gwt_number(g, numbers[i]), *c = gwt_lt(a, gwt_number(g, 0.5));
+        gwt_array *results[] = {
+            gwt_clip(a, -fabs(numbers[i]), fabs(numbers[i])), gwt_clip(a, numbers[i], INFINITY),
+            gwt_clip(a, -INFINITY, numbers[i]), gwt_min(a, k), gwt_max(a, k), gwt_min(k, a),
+            gwt_where(c, k, a), gwt_where(c, a, k), gwt_where(c, gwt_number(g, (double)NAN), a),
+            gwt_max(gwt_min(a, b), k), gwt_replace(a, (double[]){ 7 }, &numbers[i], 1)
+        };
+        for (size_t r = 0; r < COUNT_OF(results); r++) {
+            snprintf(what, sizeof what, "%g, result %d", numbers[i], (int)r);
+            assert_int_equal(gwt_describe(results[r])->dtype, GWT_FLOAT32);
+            check_round_trip(g, results[r], what);
+        }
+        // By definition: the number as float32, then what is picked.
+        double *is = VALUES_OF(results[4]);
+        for (int p = 0; p < PICKED; p++) {
+            double v = (float)picked[p], n = (float)numbers[i];
+            assert_true(is[p + 1] == (v > n ? v : n));
+        }
+        gwt_free(is);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Missing is a value of every type that has one for it.
+static void where_with_missing(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < DTYPES; d++)
+        for (int has_nodata = 0; has_nodata < 2; has_nodata++) {
+            gwt *g = gwt_begin(.num_workers = 1);
+            gwt_dtype t = all_dtypes[d];
+            gwt_array *a = few_of(g, t, has_nodata ? "99" : NULL);
+            gwt_array *none = gwt_number(g, (double)NAN), *c = gwt_gt(a, gwt_number(g, 5));
+            gwt_array *ways[] = { gwt_where(c, a, none), gwt_where(gwt_not(c), none, a),
+                                  gwt_calc(&a, 1, "where(b1 > 5, b1, nan)") };
+            for (int w = 0; w < 3; w++) {
+                const gwt_info *info = gwt_describe(ways[w]);
+                bool keeps = has_nodata || is_float(t);
+                REQUIRE(info->dtype == (keeps ? t : GWT_FLOAT64), "%s, way %d: %s",
+                        gwt_dtype_name(t), w, gwt_dtype_name(info->dtype));
+                assert_true(info->nodata.set == (has_nodata == 1));
+                double *got = VALUES_OF(ways[w]), *from = VALUES_OF(a);
+                for (int i = 0; i <= PICKED; i++)
+                    assert_true(same_double(got[i], from[i] > 5 ? from[i] : NAN));
+                gwt_free(got);
+                gwt_free(from);
+                if (has_nodata) check_round_trip(g, ways[w], gwt_dtype_name(t));
+            }
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+// 1 or 0, never missing: the nodata value, NaN, and what is no number.
+static void valid_or_not(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < DTYPES; d++) {
+        gwt *g = gwt_begin(.num_workers = 2);
+        gwt_array *a = few_of(g, all_dtypes[d], "99");
+        gwt_array *root = gwt_sqrt(a), *beyond = gwt_mask_nodata(a);
+        gwt_array *of[] = { a, gwt_valid(a), root, beyond, gwt_calc(&a, 1, "b1 / (b1 != 0)") };
+        for (size_t k = 0; k < COUNT_OF(of); k++) {
+            gwt_array *ways[] = { gwt_valid(of[k]), gwt_calc(&of[k], 1, "valid(a)") };
+            double *from = VALUES_OF(of[k]);
+            for (int w = 0; w < 2; w++) {
+                assert_int_equal(gwt_describe(ways[w])->dtype, GWT_UINT8);
+                assert_false(gwt_describe(ways[w])->nodata.set);
+                uint8_t *got = gwt_compute(ways[w]);
+                EXPECT_OK(g);
+                for (int i = 0; i <= PICKED; i++)
+                    REQUIRE(got[i] == !isnan(from[i]), "%s, case %d: %g is %d",
+                            gwt_dtype_name(all_dtypes[d]), (int)k, from[i], got[i]);
+                gwt_free(got);
+            }
+            gwt_free(from);
+        }
+        assert_int_equal(gwt_end(g), 0);
+    }
+    assert_null(gwt_valid(NULL));
 }
 
 // ---- shapes -----------------------------------------------------------------------------------
@@ -935,6 +1059,379 @@ static void carets(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- calls in expressions ---------------------------------------------------------------------
+
+enum { CALC_W = 19, CALC_H = 14, CALC_N = CALC_W * CALC_H, DATES = 3 };
+
+static const char *const dates[] = { "2016-05-17", "2016-06-02", "last one", NULL };
+static const char *const stat_words[] = { "mean", "sum", "min", "max", "std", "var", "median",
+                                          "percentile", "count", "first", "last", "argmax" };
+static const char *const index_words[] = { "ndvi", "evi", "evi2", "avi", "gcvi", "nbr", "kndvi",
+                                           "wi", NULL };
+
+// Three dates of six bands with holes, and one date alone.
+static void calc_arrays(gwt *g, gwt_array **arrays)
+{
+    static double values[6 * CALC_N];
+    const char *paths[DATES];
+    for (int t = 0; t < DATES; t++) {
+        paths[t] = temp_path("calc%d.tif", t);
+        for (int i = 0; i < 6 * CALC_N; i++) {
+            uint64_t bits = noise((uint64_t)(t * 100000 + i));
+            values[i] = bits % 7 == 0 ? 7 : (double)(bits / 64 % 300);
+        }
+        tiff_write_values(paths[t], &(tiff_spec){ .width = CALC_W, .height = CALC_H, .bands = 6,
+                          .dtype = GWT_UINT16, .nodata = "7", .geo = &geo_utm }, values);
+    }
+    arrays[0] = gwt_open_many(g, paths, DATES, .stack = GWT_TIME, .time_names = dates,
+                              .sensor = "l8l7", .chunk_rows = 5, .chunk_cols = 8);
+    arrays[1] = gwt_open(g, paths[1], .sensor = "l8l7", .chunks = 7);
+}
+
+static void check_same(gwt *g, const char *text, gwt_array *is, gwt_array *want)
+{
+    REQUIRE(is && want, "%s: %s", text, gwt_message(g));
+    const gwt_info *x = gwt_describe(is), *y = gwt_describe(want);
+    REQUIRE(!memcmp(x->shape, y->shape, sizeof x->shape) && x->dtype == y->dtype,
+            "%s: %d times, %d bands of %s, not %d, %d of %s", text, (int)x->shape[0],
+            (int)x->shape[1], gwt_dtype_name(x->dtype), (int)y->shape[0], (int)y->shape[1],
+            gwt_dtype_name(y->dtype));
+    double *got = VALUES_OF(is), *wanted = VALUES_OF(want);
+    for (size_t i = 0; i < array_count(is); i++)
+        REQUIRE(same_double(got[i], wanted[i]), "%s: value %d is %.17g, not %.17g", text, (int)i,
+                got[i], wanted[i]);
+    gwt_free(got);
+    gwt_free(wanted);
+}
+
+static void check_calc(gwt *g, gwt_array **arrays, const char *text, gwt_array *want)
+{
+    check_same(g, text, gwt_calc(arrays, 2, text), want);
+}
+
+// Each statistic: over times where there are several, else over bands; or as it says.
+static void statistics_in_expressions(void **state)
+{
+    (void)state;
+    static const struct { const char *format; int array; gwt_dim dim; } forms[] = {
+        { "%s(a%s)", 0, GWT_TIME }, { "%s(b%s)", 1, GWT_BAND }, { "%s(a, time%s)", 0, GWT_TIME },
+        { "%s(a, band%s)", 0, GWT_BAND }, { "%s( a ,band %s)", 0, GWT_BAND },
+        { "%s(b,time%s)", 1, GWT_TIME }, { "%s(a,\n\tband\n%s\t)", 0, GWT_BAND },
+        { "%s(a, time\t%s)", 0, GWT_TIME }
+    };
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *arrays[2];
+    calc_arrays(g, arrays);
+    for (int stat = GWT_MEAN; stat <= GWT_ARGMAX; stat++) {
+        double percentile = stat == GWT_PERCENTILE ? 37.5 : 0;
+        const char *end = stat == GWT_PERCENTILE ? ", 37.5" : "";
+        char text[64];
+        for (size_t f = 0; f < COUNT_OF(forms); f++) {
+            snprintf(text, sizeof text, forms[f].format, stat_words[stat], end);
+            check_calc(g, arrays, text, gwt_reduce(arrays[forms[f].array], forms[f].dim,
+                                                   (gwt_stat)stat, .percentile = percentile));
+        }
+        if (stat > GWT_COUNT) continue;
+        for (int window = 1; window < 8; window += 2) {
+            snprintf(text, sizeof text, "moving_%s(a, %d%s)", stat_words[stat], window, end);
+            check_calc(g, arrays, text, gwt_moving(arrays[0], .stat = (gwt_stat)stat,
+                                                   .window = window, .percentile = percentile));
+        }
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+static gwt_array *one_time(gwt_array *a, const char *name)
+{
+    return gwt_sel_times(a, (const char *const[]){ name, NULL });
+}
+
+static void calls_in_expressions(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *arrays[2];
+    calc_arrays(g, arrays);
+    gwt_array *a = arrays[0], *b = arrays[1], *none = gwt_number(g, (double)NAN);
+    gwt_array *small = gwt_mul(b, gwt_number(g, 1e-4)), *five = gwt_number(g, 5);
+    for (int i = 0; index_words[i]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s()", index_words[i]);
+        check_calc(g, arrays, text, gwt_index(a, index_words[i]));
+        snprintf(text, sizeof text, "%s( b )", index_words[i]);
+        check_calc(g, arrays, text, gwt_index(b, index_words[i]));
+        snprintf(text, sizeof text, "%s(b * 1e-4) + 0", index_words[i]);
+        check_calc(g, arrays, text, gwt_index(small, index_words[i]));
+    }
+    double three = 3, four = 4;
+    const struct { const char *text; gwt_array *want; } cases[] = {
+        { "tasseled_cap()", gwt_tasseled_cap(a) }, { "tasseled_cap(b)", gwt_tasseled_cap(b) },
+        { "valid(a)", gwt_valid(a) }, { "valid(nan + b)", gwt_valid(gwt_add(none, b)) },
+        { "replace(a, 3, 4)", gwt_replace(a, &three, &four, 1) },
+        { "mask(a, 4) + 0", gwt_add(gwt_where(gwt_ne(a, gwt_number(g, 4)), a, none),
+                                    gwt_number(g, 0)) },
+        { "a[2]", one_time(a, "2016-06-02") }, { "a[ 1 ]", one_time(a, "2016-05-17") },
+        { "a[\"2016-05-17\"]", one_time(a, "1") }, { "a[2016-06-02]", one_time(a, "2") },
+        { "a[\"last one\"]", one_time(a, "3") }, { "a [3]", one_time(a, "3") },
+        { "a.red[2]", gwt_sel(one_time(a, "2"), "red") },
+        { "red[2]", gwt_sel(one_time(a, "2"), "red") }, { "b3[2]", gwt_sel(b, "red") },
+        { "(a + 5)[3]", gwt_add(one_time(a, "3"), five) }, { "b[1]", b }, { "a[2][1]", b },
+        { "a[1] - a[3]", gwt_sub(one_time(a, "1"), one_time(a, "3")) },
+        { "-a[2] ** 2", gwt_neg(gwt_pow(one_time(a, "2"), gwt_number(g, 2))) },
+        { "mean(a[2], band)", gwt_reduce(b, GWT_BAND, GWT_MEAN) },
+        { "mean(a)[1]", gwt_reduce(a, GWT_TIME, GWT_MEAN) },
+        { "min(a, b)", gwt_min(a, b) }, { "max(a, 5)", gwt_max(a, five) },
+        { "min(5, b)", gwt_min(five, b) }, { "max(a[1], a[2])", gwt_max(one_time(a, "1"), b) },
+        { "min(max(a), max(b, 5))",
+          gwt_min(gwt_reduce(a, GWT_TIME, GWT_MAX), gwt_max(b, five)) },
+        { "moving_max(median(a), 5)",
+          gwt_moving(gwt_reduce(a, GWT_TIME, GWT_MEDIAN), .stat = GWT_MAX, .window = 5) },
+        { "a - mean(a, band)", gwt_sub(a, gwt_reduce(a, GWT_BAND, GWT_MEAN)) },
+        { "norm_diff(red, nir)", gwt_norm_diff(a, "red", "nir") },
+        { "norm_diff(a.red, b.nir)",
+          gwt_div(gwt_sub(gwt_sel(b, "nir"), gwt_sel(a, "red")),
+                  gwt_add(gwt_sel(b, "nir"), gwt_sel(a, "red"))) },
+        { "where(valid(a), a, 5)", gwt_where(gwt_valid(a), a, five) },
+        { "nan * a", gwt_mul(none, a) }, { "+ a + + 5", gwt_add(a, five) }
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check_calc(g, arrays, cases[i].text, cases[i].want);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// A band may have any name, a word of the language too: it is one where a band can be meant.
+static void words_as_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "time", "band", "mean", "nan", "b2", "my band", NULL };
+    const double values[6] = { 2, 3, 5, 7, 11, 13 };
+    static const struct { const char *text; double value; } cases[] = {
+        { "time", 2 }, { "time + band", 5 }, { "mean * 2", 10 }, { "mean(mean)", 5 },
+        { "time * mean(time)", 4 }, { "nan + 1", 8 }, { "a.nan", 7 }, { "b2", 3 }, { "a.b2", 11 },
+        { "\"b2\" + \"my band\"", 16 }, { "a.\"my band\" - 3", 10 }, { "max(time, \"band\")", 3 },
+        { "time[1]", 2 }, { "mean(a, band)", 41.0 / 6 }, { "sum(a, band) - time", 39 },
+        { "where(time < band, time, band)", 2 }, { "max(a, band)", 13 }, { "(time)", 2 },
+        { "min(band, (time))", 2 }, { "argmax(a, band)", 5 }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_rename(array_of(g, &(tiff_spec){ .width = 1, .height = 1, .bands = 6,
+                                                        .dtype = GWT_UINT8 }, values), names);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_array *r = gwt_calc(&a, 1, cases[i].text);
+        REQUIRE(r && gwt_describe(r)->shape[1] == 1, "%s: %s", cases[i].text, gwt_message(g));
+        double *got = VALUES_OF(r);
+        REQUIRE(close_to(*got, cases[i].value, 1e-15), "%s is %.17g, not %.17g", cases[i].text,
+                *got, cases[i].value);
+        gwt_free(got);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+enum { ANYWHERE = -2 };
+
+static void errors_of_calls(void **state)
+{
+    (void)state;
+    static const struct { const char *text; int column; const char *part; } cases[] = {
+        { "b1 + moving_mean(a, 4)", 5, "odd" }, { "moving_mean(a, 1025)", 0, "1023" },
+        { "moving_sum(a, 0)", 0, "1 to 1023" }, { "moving_min(a, -3)", 0, "-3" },
+        { "moving_max(a, 2.5)", 0, "2.5" }, { "moving_std(a, nan)", 0, "odd" },
+        { "moving_mean(a, b1)", 0, "a number" }, { "moving_mean(a)", 0, "2 values, not 1" },
+        { "moving_mean(a, 3, 5)", 0, "2 values, not 3" }, { "moving_count()", 0, "not 0" },
+        { "moving_percentile(a, 3)", 0, "3 values, not 2" },
+        { "moving_percentile(a, 3, 101)", 0, "0 to 100" },
+        { "moving_percentile(a, 3, -1)", 0, "0 to 100" },
+        { "moving_first(a, 3)", 0, "median" }, { "moving_sun(a, 3)", 0, "moving_sun" },
+        { "percentile(a)", 0, "2 values, not 1" }, { "1 + percentile(a, 101)", 4, "0 to 100" },
+        { "percentile(a, time, -0.5)", 0, "0 to 100" }, { "percentile(a, b1)", 0, "a number" },
+        { "mean()", 0, "not 0" }, { "mean(a, 3)", 0, "not 2" }, { "median(a, b)", 0, "not 2" },
+        { "min()", 0, "not 0" }, { "max(a, b, a)", 0, "not 3" }, { "mean(a, sime)", 8, "sime" },
+        { "mean(a, time, band)", 14, "band" }, { "mean(time, a)", 5, "time" },
+        { "b1 * sqrt(a, time)", ANYWHERE, "time" }, { "clip(a, time, 3)", ANYWHERE, "time" },
+        { "mask(a)", 0, "not 1" }, { "mask(a, b1)", 0, "a number" }, { "valid(a, 1)", 0, "not 2" },
+        { "replace(a, 1)", 0, "not 2" }, { "replace(a, 1, b1)", 0, "a number" },
+        { "replace(a, nan, 1)", 0, "NaN" }, { "replace(a, 1, 0.5)", 0, "0.5" },
+        { "clip(a, 5, 1)", 0, "5..1" }, { "clip(a, b1, 1)", 0, "a number" },
+        { "mena(a)", 0, "median" }, { "b1 + ndwi()", 5, "kndvi" }, { "ndvi(a, b)", 0, "not 2" },
+        { "tasseled_cap(a, b)", 0, "not 2" }, { "time", 0, "b1" }, { "time(a)", 0, "time" },
+        { "a[7]", 2, "2016-05-17, 2016-06-02" }, { "1 + a[\"x y\"]", 6, "x y" },
+        { "a[]", 2, "time" }, { "a[", 2, "time" }, { "a[2", 2, "]" }, { "a[2 3]", 2, "]" },
+        { "a[\"2016", 2, "]" }, { "b1]", 2, "operator" }, { "a[1][2]", 5, "2016-05-17" },
+        { "nan", 0, "no band" }, { "nan + 2", 0, "no band" }, { "mean(2)", 0, "no band" },
+        { "moving_mean(nan, 3)", 0, "number" }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *arrays[2];
+    calc_arrays(g, arrays);
+    int wrong = 0;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *text = cases[i].text;
+        REQUIRE(!gwt_calc(arrays, 2, text), "'%s' was taken", text);
+        REQUIRE(gwt_status(g) == GWT_E_ARGUMENT, "'%s': %s", text, gwt_message(g));
+        int column = caret_column(gwt_message(g), text);
+        bool there = column == cases[i].column || (cases[i].column == ANYWHERE && column >= 0);
+        if (!there || !strstr(gwt_message(g), cases[i].part)) {
+            print_error("'%s': wanted '%s', and a caret in column %d of three lines:\n%s\n", text,
+                        cases[i].part, cases[i].column, gwt_message(g));
+            wrong++;
+        }
+        gwt_clear(g);
+    }
+    REQUIRE(!wrong, "%d of %d messages", wrong, (int)COUNT_OF(cases));
+    // An index of bands that are not there names those that are.
+    gwt_array *two = gwt_rename(gwt_sel(arrays[1], "red", "blue"),
+                                (const char *const[]){ "rouge", "bleu", NULL });
+    assert_null(gwt_calc(&two, 1, "2 * ndvi()"));
+    REQUIRE(strstr(gwt_message(g), "rouge, bleu") && strstr(gwt_message(g), "red"), "%s",
+            gwt_message(g));
+    assert_int_equal(caret_column(gwt_message(g), "2 * ndvi()"), 4);
+    gwt_clear(g);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- a decimal comma --------------------------------------------------------------------------
+
+static int in_no_language(void **state)
+{
+    (void)state;
+    return setlocale(LC_ALL, "C") ? 0 : -1;
+}
+
+static bool decimal_comma(void)
+{
+    static const char *const names[] = {
+        "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "nl_NL.UTF-8", "es_ES.UTF-8",
+        "it_IT.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8", "sv_SE.UTF-8", "de_DE", "fr_FR"
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (setlocale(LC_ALL, names[i]) && !strcmp(localeconv()->decimal_point, ",")) return true;
+    return false;
+}
+
+// Numbers in files and expressions have a point, wherever the program runs.
+static void numbers_have_a_point(void **state)
+{
+    (void)state;
+    static const char metadata[] = "<GDALMetadata><Item name=\"SCALE\" sample=\"0\" role=\"scale\">"
+        "0.125</Item><Item name=\"OFFSET\" sample=\"0\" role=\"offset\">-1.5e-1</Item>"
+        "</GDALMetadata>";
+    const double values[4] = { -0.5, 0.75, 2, 3.25 };
+    if (!decimal_comma()) skip_loudly("no locale with a decimal comma is installed");
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    const char *path = temp_path("comma.tif"), *saved = temp_path("comma_saved.tif");
+    tiff_write_values(path, &(tiff_spec){ .width = 4, .height = 1, .dtype = GWT_FLOAT32,
+                      .metadata = metadata, .nodata = "-0.5", .geo = &geo_utm }, values);
+    gwt_array *a = gwt_open(g, path);
+    EXPECT_OK(g);
+    const gwt_info *info = gwt_describe(a);
+    assert_true(info->nodata.set && info->nodata.value == -0.5);
+    assert_true(info->scales[0] == 0.125 && info->offsets[0] == -0.15);
+    double *got = VALUES_OF(gwt_calc(&a, 1, "b1 * 0.5 + 1.25e-1"));
+    for (int i = 0; i < 4; i++)
+        assert_true(same_double(got[i], i ? values[i] * 0.5 + 0.125 : NAN));
+    gwt_free(got);
+    assert_null(gwt_calc(&a, 1, "b1 * 0,5"));
+    assert_int_equal(caret_column(gwt_message(g), "b1 * 0,5"), 6);
+    gwt_clear(g);
+    assert_string_equal(gwt_attr(gwt_moving(a, .stat = GWT_PERCENTILE, .percentile = 2.5),
+                                 "moving_perc"), "2.5");
+    assert_true(gwt_save(a, saved, .nodata = gwt_some(-0.25)));
+    image *im = image_read(saved);
+    assert_string_equal(im->nodata, "-0.25");
+    char *scale = metadata_item(im->metadata, "SCALE", 0, "scale");
+    assert_string_equal(scale, "0.125");
+    free(scale);
+    image_free(im);
+    info = gwt_describe(gwt_open(g, saved));
+    assert_true(info->nodata.value == -0.25 && info->scales[0] == 0.125);
+    FILE *f = fopen(temp_path("comma.txt"), "w");
+    gwt_print(a, f);
+    fclose(f);
+    size_t size;
+    char *text = (char *)file_read(temp_path("comma.txt"), &size);
+    REQUIRE(strstr(text, "-0.5") && strstr(text, "0.125"), "%s", text);
+    for (char *comma = text; (comma = strchr(comma, ',')) != NULL; comma++)
+        REQUIRE(comma[1] < '0' || comma[1] > '9', "a decimal comma in\n%s", text);
+    free(text);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- what is said of an array -----------------------------------------------------------------
+
+static void expect_attr(gwt_array *a, const char *key, const char *want)
+{
+    const char *is = gwt_attr(a, key);
+    assert_non_null(a);
+    REQUIRE((is && want && !strcmp(is, want)) || (!is && !want), "%s is '%s', not '%s'", key,
+            is ? is : "(none)", want ? want : "(none)");
+}
+
+static void attributes(void **state)
+{
+    (void)state;
+    static const char metadata[] = "<GDALMetadata><Item name=\"vintage\">1987</Item>"
+                                   "</GDALMetadata>";
+    static double values[6 * CALC_N];
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = array_of(g, &(tiff_spec){ .width = CALC_W, .height = CALC_H, .bands = 6,
+                            .dtype = GWT_UINT16, .metadata = metadata, .geo = &geo_utm }, values);
+    a = gwt_rename(a, gwt_sensor_bands("l8l7"));
+    expect_attr(a, "vintage", "1987");
+    static const char *const unknown[] = { "vi", "v", "", "vintag", "vintage=", "vintage=1987" };
+    for (size_t i = 0; i < COUNT_OF(unknown); i++) expect_attr(a, unknown[i], NULL);
+    assert_null(gwt_attr(a, NULL));
+    assert_null(gwt_attr(NULL, "vi"));
+    assert_true(gwt_describe(a)->attrs && !*gwt_describe(a)->attrs);
+    gwt_array *ndvi = gwt_index(a, "ndvi", .scale_factor = gwt_some(1e-4));
+    gwt_array *gcvi = gwt_index(a, "gcvi"), *diff = gwt_norm_diff(a, "red", "nir");
+    gwt_array *smooth = gwt_moving(ndvi, .stat = GWT_PERCENTILE, .percentile = 97.5, .window = 15);
+    expect_attr(gcvi, "vi", "gcvi");
+    expect_attr(gcvi, "drange", "0,1");
+    expect_attr(diff, "vi", "norm-diff");
+    gwt_array *const both[] = { smooth, gwt_moving(gcvi) };
+    gwt_array *kept[] = {
+        smooth, gwt_sel(smooth, "ndvi"), gwt_window(smooth, 2, 3, 5, 6), gwt_rechunk(smooth, 3, 4),
+        gwt_stack(both, 2, GWT_BAND), gwt_stack(both, 2, GWT_TIME), one_time(smooth, "1"),
+        gwt_rename(smooth, (const char *const[]){ "x", NULL }), gwt_every(smooth, 2),
+        one_time(gwt_window(gwt_stack(both, 2, GWT_TIME), 0, 0, 3, 3), "2")
+    };
+    for (size_t i = 0; i < COUNT_OF(kept); i++) {
+        expect_attr(kept[i], "vi", "ndvi");
+        expect_attr(kept[i], "drange", "-1,1");
+        expect_attr(kept[i], "pre-scaling", "0.0001");
+        expect_attr(kept[i], "moving_stat", "percentile");
+        expect_attr(kept[i], "moving_window_size", "15");
+        expect_attr(kept[i], "moving_perc", "97.5");
+        expect_attr(kept[i], "vintage", "1987");
+    }
+    expect_attr(both[1], "moving_stat", "mean");
+    expect_attr(both[1], "moving_window_size", "3");
+    expect_attr(both[1], "moving_perc", NULL);
+    // What is computed from it is no index of that name any more.
+    gwt_array *gone[] = {
+        gwt_add(smooth, gwt_number(g, 1)), gwt_mul(ndvi, smooth), gwt_neg(smooth),
+        gwt_gt(smooth, gwt_number(g, 0)), gwt_where(gwt_valid(ndvi), smooth, ndvi),
+        gwt_clip(smooth, 0, 1), gwt_valid(smooth), gwt_calc(&smooth, 1, "1 - a")
+    };
+    for (size_t i = 0; i < COUNT_OF(gone); i++) {
+        expect_attr(gone[i], "vi", NULL);
+        expect_attr(gone[i], "pre-scaling", NULL);
+        expect_attr(gone[i], "moving_stat", NULL);
+        assert_true(gwt_describe(gone[i])->attrs && !*gwt_describe(gone[i])->attrs);
+    }
+    expect_attr(ndvi, "moving_stat", NULL);        // the old one is as it was
+    FILE *f = fopen(temp_path("attrs.txt"), "w");
+    gwt_print(smooth, f);
+    fclose(f);
+    size_t size;
+    char *text = (char *)file_read(temp_path("attrs.txt"), &size);
+    REQUIRE(strstr(text, "vi:") && strstr(text, " ndvi\n") && strstr(text, " 97.5\n"), "%s", text);
+    free(text);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- long ones --------------------------------------------------------------------------------
+
 static char *repeated(const char *head, const char *part, int times, const char *tail)
 {
     char *text = malloc(strlen(head) + strlen(part) * (size_t)times + strlen(tail) + 1), *to = text;
@@ -1226,6 +1723,9 @@ int main(void)
         cmocka_unit_test(casts_keep_nodata_that_fits),
         cmocka_unit_test(integers_need_a_nodata_value),
         cmocka_unit_test(other_types_of_missing),
+        cmocka_unit_test(floats_of_32_bits),
+        cmocka_unit_test(where_with_missing),
+        cmocka_unit_test(valid_or_not),
         cmocka_unit_test(bands_repeat),
         cmocka_unit_test(times_repeat),
         cmocka_unit_test(stacks),
@@ -1239,6 +1739,12 @@ int main(void)
         cmocka_unit_test(expressions_by_value),
         cmocka_unit_test(names_in_expressions),
         cmocka_unit_test(carets),
+        cmocka_unit_test(statistics_in_expressions),
+        cmocka_unit_test(calls_in_expressions),
+        cmocka_unit_test(words_as_names),
+        cmocka_unit_test(errors_of_calls),
+        cmocka_unit_test_teardown(numbers_have_a_point, in_no_language),
+        cmocka_unit_test(attributes),
         cmocka_unit_test(long_expressions),
         cmocka_unit_test(deep_graphs),
         cmocka_unit_test(sensors_as_listed),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const int worker_counts[] = { 1, 2, 3, 8, 64 };
 
@@ -551,6 +552,297 @@ static void a_block_fails(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- blocks with padding ----------------------------------------------------------------------
+
+enum { PADDED_BANDS = 2, PADDED = PADDED_BANDS * WIDTH * HEIGHT };
+
+typedef struct padded_job {
+    gwt_array *a;              // computed inside each block, or NULL
+    const double *whole;       // [band][row][column]
+    const int *padding;        // left, bottom, right, top
+    int rows, cols;            // of a block
+    atomic_int wrong, seen[WIDTH * HEIGHT];
+} padded_job;
+
+static int least(int a, int b) { return a < b ? a : b; }
+
+// Where block `id` should lie; with padding, cut off at the edges of the image.
+static bool padded_is_placed(const gwt_block *b, const padded_job *job)
+{
+    int across = (WIDTH + job->cols - 1) / job->cols, id = (int)b->id;
+    int row = id / across * job->rows, col = id % across * job->cols;
+    int rows = least(job->rows, HEIGHT - row), cols = least(job->cols, WIDTH - col);
+    int left = least(job->padding[0], col), top = least(job->padding[3], row);
+    int right = least(job->padding[2], WIDTH - col - cols);
+    int bottom = least(job->padding[1], HEIGHT - row - rows);
+    return b->inner_row == row && b->inner_col == col && b->inner_rows == rows &&
+           b->inner_cols == cols && b->row == row - top && b->col == col - left &&
+           b->rows == top + rows + bottom && b->cols == left + cols + right && b->times == 1 &&
+           b->bands == PADDED_BANDS && b->dtype == GWT_FLOAT64;
+}
+
+static bool padded_is_right(const gwt_block *b, const double *data, const double *whole)
+{
+    for (int64_t i = 0; i < b->bands * b->rows * b->cols; i++) {
+        int64_t band = i / (b->rows * b->cols), row = b->row + i / b->cols % b->rows;
+        double want = whole[(band * HEIGHT + row) * WIDTH + b->col + i % b->cols];
+        if (!same_double(data[i], want)) return false;
+    }
+    return true;
+}
+
+static int check_padded(const gwt_block *b, void *user)
+{
+    padded_job *job = user;
+    bool right = padded_is_placed(b, job) && padded_is_right(b, b->data, job->whole);
+    if (right && job->a) {
+        gwt_array *same = gwt_window(job->a, b->row, b->col, b->rows, b->cols);
+        double *data = gwt_compute(same, .dtype = GWT_FLOAT64, .nodata = gwt_some(NAN));
+        right = data && padded_is_right(b, data, job->whole);
+        gwt_free(data);
+    }
+    if (!right) atomic_fetch_add(&job->wrong, 1);
+    for (int64_t r = 0; right && r < b->inner_rows; r++)
+        for (int64_t c = 0; c < b->inner_cols; c++)
+            atomic_fetch_add(&job->seen[(b->inner_row + r) * WIDTH + b->inner_col + c], 1);
+    return 0;
+}
+
+static const int paddings[][4] = { { 0, 0, 0, 0 }, { 3, 5, 7, 2 }, { 0, 9, 0, 0 },
+                                   { 40, 40, 40, 40 }, { 1000, 1048576, 1, 300 } };
+
+static void check_padding(gwt *g, gwt_array *a, const double *whole, bool nested)
+{
+    static const int shapes[][2] = { { 20, 32 }, { 7, 101 }, { 300, 300 }, { 60, 13 } };
+    for (size_t p = 0; p < COUNT_OF(paddings); p++)
+        for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+            padded_job job = { .a = nested && s == 0 ? a : NULL, .whole = whole,
+                               .padding = paddings[p], .rows = shapes[s][0],
+                               .cols = shapes[s][1] };
+            const int *k = paddings[p];
+            int64_t n = gwt_map_blocks(a, check_padded, &job, .row_chunks = job.rows,
+                                       .col_chunks = job.cols, .dtype = GWT_FLOAT64,
+                                       .nodata = gwt_some(NAN),
+                                       .padding = { k[0], k[1], k[2], k[3] });
+            EXPECT_OK(g);
+            assert_int_equal(n, (HEIGHT + job.rows - 1) / job.rows *
+                                ((WIDTH + job.cols - 1) / job.cols));
+            REQUIRE(!job.wrong, "padding %d, shape %d: %d blocks are wrong", (int)p, (int)s,
+                    job.wrong);
+            for (int i = 0; i < WIDTH * HEIGHT; i++) assert_int_equal(job.seen[i], 1);
+        }
+}
+
+static void blocks_with_padding(void **state)
+{
+    (void)state;
+    static const int chunks[] = { 5, 24, 1000 }, workers[] = { 1, 3 };
+    static double values[PADDED];
+    for (int i = 0; i < PADDED; i++) values[i] = (double)(noise((uint64_t)i) % 1000);
+    for (size_t w = 0; w < COUNT_OF(workers); w++)
+        for (size_t c = 0; c < COUNT_OF(chunks); c++) {
+            gwt *g = gwt_begin(.num_workers = workers[w], .cache_bytes = 1 + 1000 * c);
+            gwt_array *a = array_of(g, &(tiff_spec){ .width = WIDTH, .height = HEIGHT,
+                                    .bands = PADDED_BANDS, .dtype = GWT_UINT16, .tile_width = 48,
+                                    .tile_height = 16, .nodata = "7", .planar = w == 1 }, values);
+            a = gwt_rechunk(a, chunks[c], chunks[c] + 3);
+            gwt_array *smooth = gwt_moving(a, .stat = GWT_MEAN, .window = 5);
+            gwt_array *arrays[] = { a, smooth, gwt_mul(smooth, a) };
+            for (size_t i = 0; i < COUNT_OF(arrays); i++) {
+                double *whole = VALUES_OF(arrays[i]);
+                check_padding(g, arrays[i], whole, i < 2 && c == 1);
+                gwt_free(whole);
+            }
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+static int never(const gwt_kernel *k, void *user)
+{
+    (void)k, (void)user;
+    return 0;
+}
+
+static void padding_and_functions_refused(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = scene(g);
+    for (int i = 0; i < 8; i++) {
+        gwt_map_blocks_options o = { .row_chunks = 20 };
+        o.padding[i % 4] = i < 4 ? -1 : 1048577;
+        block_job job = { .stop_at = -1 };
+        assert_int_equal(gwt_map_blocks_with(a, check_block, &job, &o), -1);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "padding");
+        assert_int_equal(job.pixels, 0);
+    }
+    assert_int_equal(gwt_map_blocks(a, NULL, NULL), -1);
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "function");
+    gwt_parallel_for(g, 3, NULL, NULL);
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "function");
+    assert_null(gwt_apply(a, NULL, NULL));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "function");
+    assert_non_null(gwt_apply(a, never, NULL));
+    run_blocks(g, &(block_job){ .stop_at = -1 }, 0);  // the session goes on
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- failures beside work ---------------------------------------------------------------------
+
+// A piece of the scene is computed into poisoned memory while another callback fails and forgets.
+typedef struct beside { gwt *g; gwt_array *a, *sums; atomic_int right, none, wrong; } beside;
+
+enum { PIECE = 16 };
+
+static bool piece_is_right(const uint16_t *data, int row, int col)
+{
+    for (int i = 0; i < PIECE * PIECE; i++)
+        if (data[i] != scene_value(row + i / PIECE, col + i % PIECE)) return false;
+    return true;
+}
+
+static bool sums_are_of_piece(const double *data, int row, int col)
+{
+    for (int i = 0; i < PIECE * PIECE; i++) {
+        double want = 0;
+        for (int k = 0; k < 9; k++) {
+            double v = scene_value(row + i / PIECE + k / 3 - 1, col + i % PIECE + k % 3 - 1);
+            want += v == 999 ? 0 : v;
+        }
+        if (data[i] != want) return false;
+    }
+    return true;
+}
+
+static int valid_in_piece(int row, int col)
+{
+    int n = 0;
+    for (int i = 0; i < PIECE * PIECE; i++)
+        n += scene_value(row + i / PIECE, col + i % PIECE) != 999;
+    return n;
+}
+
+static void compute_beside(beside *b, size_t i)
+{
+    int row = 1 + (int)(i * 7 % (HEIGHT - PIECE - 2));
+    int col = 1 + (int)(i * 13 % (WIDTH - PIECE - 2));
+    bool sums = i % 3 == 0, right = false;
+    uint16_t pixels[PIECE * PIECE];
+    double values[PIECE * PIECE];
+    void *buffer = sums ? (void *)values : (void *)pixels, *done = NULL;
+    size_t size = sums ? sizeof values : sizeof pixels;
+    memset(buffer, 0x55, size);
+    gwt_array *part = gwt_window(sums ? b->sums : b->a, row, col, PIECE, PIECE);
+    if (i % 5 == 0) {
+        gwt_summary s = { .count = -1 };
+        done = gwt_summarize(part, &s) ? &s : NULL;
+        right = s.count == (sums ? PIECE * PIECE : valid_in_piece(row, col));
+    } else {
+        done = gwt_compute(part, .buffer = buffer, .size = size);
+        right = sums ? sums_are_of_piece(values, row, col) : piece_is_right(pixels, row, col);
+    }
+    atomic_fetch_add(!done ? &b->none : right ? &b->right : &b->wrong, 1);
+}
+
+static void fail_or_compute(size_t i, void *user)
+{
+    beside *b = user;
+    if (i % 4) compute_beside(b, i);
+    else if (!gwt_open(b->g, "/nonexistent/file.tif")) gwt_clear(b->g);
+}
+
+static void success_is_never_wrong(void **state)
+{
+    (void)state;
+    int right = 0, none = 0;
+    for (int round = 0; round < 8; round++) {
+        gwt *g = gwt_begin(.num_workers = 2 + round % 4, .quiet = true, .cache_bytes = 1);
+        beside b = { .g = g, .a = scene(g) };
+        b.sums = gwt_moving(b.a, .stat = GWT_SUM, .window = 3);
+        gwt_parallel_for(g, 1000, fail_or_compute, &b);
+        gwt_clear(g);
+        REQUIRE(!b.wrong, "%d of %d computed pieces have wrong pixels", b.wrong,
+                b.wrong + b.right);
+        right += b.right, none += b.none;
+        // Afterwards all is as ever.
+        run_blocks(g, &(block_job){ .stop_at = -1 }, 0);
+        assert_int_equal(gwt_end(g), 0);
+    }
+    REQUIRE(right > 0 && none > 0, "%d computed, %d failed: nothing met", right, none);
+}
+
+// ---- sessions in turn -------------------------------------------------------------------------
+
+typedef struct turns { gwt *sessions[2]; int deepest; atomic_int runs; } turns;
+
+typedef struct turn { turns *t; int depth; } turn;
+
+static void take_turn(size_t i, void *user)
+{
+    turn *now = user, next = { now->t, now->depth + 1 };
+    (void)i;
+    if (now->depth == now->t->deepest) atomic_fetch_add(&now->t->runs, 1);
+    else gwt_parallel_for(now->t->sessions[next.depth % 2], 2, take_turn, &next);
+}
+
+// One inside the other inside the one, and so on: on one thread that is fine.
+static void sessions_in_turn(void **state)
+{
+    (void)state;
+    alarm(60);     // instead of a hang
+    for (int deepest = 1; deepest <= 6; deepest++) {
+        gwt *a = gwt_begin(.num_workers = 1), *b = gwt_begin(.num_workers = 1);
+        turns t = { .sessions = { a, b }, .deepest = deepest };
+        gwt_parallel_for(a, 1, take_turn, &(turn){ &t, 0 });
+        EXPECT_OK(a);
+        EXPECT_OK(b);
+        assert_int_equal(t.runs, 1 << deepest);
+        assert_int_equal(gwt_end(a), 0);
+        assert_int_equal(gwt_end(b), 0);
+    }
+    alarm(0);
+}
+
+static void back_to_first(size_t i, void *user)
+{
+    other_session *o = user;
+    (void)i;
+    sleep_ms(5);   // so that other threads take part
+    gwt_parallel_for(o->other, 2, count_nested, o->seen);
+}
+
+typedef struct three { gwt *a, *b; atomic_uint seen; } three;
+
+static void into_second(size_t i, void *user)
+{
+    three *t = user;
+    (void)i;
+    gwt_parallel_for(t->b, 16, back_to_first, &(other_session){ t->a, &t->seen });
+}
+
+// From another thread of the second there is no way back into the first: an error, no hang.
+static void no_way_back(void **state)
+{
+    (void)state;
+    alarm(60);
+    for (int workers = 1; workers <= 4; workers += 3) {
+        three t = { gwt_begin(.num_workers = workers, .quiet = true), gwt_begin(.num_workers = 4),
+                    0 };
+        gwt_parallel_for(t.a, 1, into_second, &t);
+        EXPECT_ERROR(t.a, GWT_E_ARGUMENT, "another session");
+        EXPECT_OK(t.b);
+        assert_true(t.seen < 32);
+        // Both go on, in the same order.
+        run_blocks(t.a, &(block_job){ .stop_at = -1 }, 0);
+        atomic_uint seen[50] = { 0 };
+        gwt_parallel_for(t.a, 40, loop_in_other, &(other_session){ t.b, seen });
+        for (int i = 0; i < 50; i++) assert_int_equal(seen[i], 40);
+        assert_int_equal(gwt_end(t.a), 0);
+        assert_int_equal(gwt_end(t.b), 0);
+    }
+    alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +866,11 @@ int main(void)
         cmocka_unit_test(saves_in_a_loop),
         cmocka_unit_test(a_block_says_stop),
         cmocka_unit_test(a_block_fails),
+        cmocka_unit_test(blocks_with_padding),
+        cmocka_unit_test(padding_and_functions_refused),
+        cmocka_unit_test(success_is_never_wrong),
+        cmocka_unit_test(sessions_in_turn),
+        cmocka_unit_test(no_way_back),
     };
     return cmocka_run_group_tests_name("pool", tests, temp_begin, temp_end);
 }

@@ -835,6 +835,133 @@ static void rewritten_in_place(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- dates in names ---------------------------------------------------------------------------
+
+static const struct { const char *path; int date; } dated_names[] = {
+    // Landsat, Collections 1 and 2; before them the day is not set off from path and row.
+    { "LC08_L1TP_224078_20200518_20200527_01_T1_B4.TIF", 20200518 },
+    { "LC08_L2SP_224078_20200518_20200820_02_T1_SR_B4.TIF", 20200518 },
+    { "LE07_L1TP_030032_20000131_20161214_01_T1.tif", 20000131 },
+    { "LT05_L1TP_188024_19860815_20170215_01_T1_B1.TIF", 19860815 },
+    { "LC80300322016138LGN00_B5.TIF", 0 },
+    // Sentinel-1 and -2.
+    { "S2A_MSIL2A_20160517T181922_N0204_R127_T11SMT_20160518T000102.SAFE", 20160517 },
+    { "T11SMT_20160517T181922_B04_10m.jp2", 20160517 },
+    { "S1A_IW_GRDH_1SDV_20170301T050935_20170301T051000_015494_019736_0F9E.tif", 20170301 },
+    // MODIS and VIIRS: a day of the year, and when the file was made.
+    { "MOD09A1.A2016045.h10v05.006.2016056133117.tif", 20160214 },
+    { "MCD43A4.A2016366.h10v05.tif", 20161231 }, { "VNP13A1.A2016001.h10v05.tif", 20160101 },
+    { "MCD43A4.A2015366.h10v05.006.2016056133117.tif", 0 },
+    { "MCD43A4.A2016000.h10v05.tif", 0 }, { "MCD43A4.A2016367.h10v05.tif", 0 },
+    // Planet, RapidEye.
+    { "20160517_181024_0c60_3B_AnalyticMS.tif", 20160517 },
+    { "/planet/20160517_181024_1_0c60/20160518_181024_1_0c60_BGRN.tif", 20160518 },
+    { "1155202_2016-05-17_RE3_3A_Analytic.tif", 20160517 },
+    // People.
+    { "2016-05-17.tif", 20160517 }, { "2016_05_17.tif", 20160517 }, { "2016.05.17.tif", 20160517 },
+    { "ndvi2016-05-17b.tif", 20160517 }, { "20160517", 20160517 }, { "20160517.tif", 20160517 },
+    { "20160517181024.tif", 20160517 }, { "2016-05-17_2017-06-18.tif", 20160517 },
+    { "20160230_20160517.tif", 20160517 }, { "tile_12_2016_05_17.tif", 20160517 },
+    { "2016-05_17.tif", 0 }, { "2016-5-17.tif", 0 }, { "2016-05.tif", 0 }, { "2016.tif", 0 },
+    { "2016-05-171.tif", 0 }, { "12016-05-17.tif", 0 }, { "16-05-17.tif", 0 },
+    { "17.05.2016.tif", 0 }, { "2016 05 17.tif", 0 }, { "2016--05-17.tif", 0 },
+    // Days there are, and are not.
+    { "20000229", 20000229 }, { "20160229", 20160229 }, { "19000229", 0 }, { "21000229", 0 },
+    { "20150229", 0 }, { "2016060", 20160229 }, { "2015060", 20150301 }, { "20161301", 0 },
+    { "20160001", 0 }, { "20160100", 0 }, { "20160431", 0 }, { "2016-13-01", 0 },
+    { "2016-00-10", 0 }, { "2016-02-30", 0 },
+    // Digits that are no date, or more than one.
+    { "99999999", 0 }, { "00000000", 0 }, { "12345678", 0 }, { "1234567", 0 }, { "201605171", 0 },
+    { "2016051718", 0 }, { "2016051718102", 0 }, { "201605171810245", 0 },
+    { "20160517201605172016051720160517", 0 }, { "00305172016181024_20160518.tif", 20160518 },
+    // Only in a folder, or nowhere.
+    { "/data/20160517/scene.tif", 0 }, { "2016-05-17/a.tif", 0 }, { "20160517/", 0 },
+    { "", 0 }, { "/", 0 }, { "scene.tif", 0 }, { "-_.", 0 }, { NULL, 0 }
+};
+
+static void dates_in_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(dated_names); i++) {
+        int is = gwt_date_of(dated_names[i].path);
+        REQUIRE(is == dated_names[i].date, "%s: %d, not %d",
+                dated_names[i].path ? dated_names[i].path : "NULL", is, dated_names[i].date);
+    }
+}
+
+static int days_in(int year, int month)
+{
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 ? 28 + leap : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
+// Every day of two centuries, and those after each month's last, in every notation.
+static void every_day(void **state)
+{
+    (void)state;
+    for (int year = 1901; year < 2101; year++)
+        for (int month = 1, of_year = 1; month <= 12; month++)
+            for (int day = 1; day <= 32; day++) {
+                bool is = day <= days_in(year, month);
+                int want = is ? year * 10000 + month * 100 + day : 0;
+                char names[5][64];
+                snprintf(names[0], sizeof names[0], "a%04d%02d%02d.tif", year, month, day);
+                snprintf(names[1], sizeof names[1], "a_%04d-%02d-%02d.tif", year, month, day);
+                snprintf(names[2], sizeof names[2], "%04d_%02d_%02d_b", year, month, day);
+                snprintf(names[3], sizeof names[3], "x/a.%04d.%02d.%02d", year, month, day);
+                snprintf(names[4], sizeof names[4], "A%04d%03d.h1", year, of_year);
+                for (int k = 0; k < 4 + is; k++)
+                    REQUIRE(gwt_date_of(names[k]) == want, "%s: %d, not %d", names[k],
+                            gwt_date_of(names[k]), want);
+                of_year += is;
+            }
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)*(const char *const *)a, y = (uintptr_t)*(const char *const *)b;
+    return (x > y) - (x < y);
+}
+
+// By date, then by name; those without a date last; none lost.
+static void sorted_by_date(void **state)
+{
+    (void)state;
+    enum { MOST = 1000 };
+    static char names[MOST][48];
+    static const char *paths[MOST], *before[MOST], *after[MOST];
+    static const size_t counts[] = { 0, 1, 2, 7, MOST };
+    for (size_t c = 0; c < COUNT_OF(counts); c++) {
+        size_t n = counts[c], dated = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t bits = noise(1000 * c + i);
+            int year = 1980 + (int)(bits % 40), month = 1 + (int)(bits / 64 % 12);
+            int day = 1 + (int)(bits / 1024 % 28), kind = (int)(bits / 65536 % 4);
+            const char *format = kind == 0 ? "z/%c%04d%02d%02d.tif" : kind == 1
+                ? "%c_%04d-%02d-%02d" : kind == 2 ? "no/%c%04d/%02d/%02d.tif"
+                                                  : "y_%c_%04d.%02d.%02d";
+            snprintf(names[i], sizeof names[i], format, 'a' + (int)(bits >> 40) % 26, year, month,
+                     day);
+            paths[i] = before[i] = names[i];
+            dated += kind != 2;
+        }
+        assert_int_equal(gwt_sort_by_date(paths, n), dated);
+        for (size_t i = 0; i + 1 < n; i++) {
+            int a = gwt_date_of(paths[i]), b = gwt_date_of(paths[i + 1]);
+            bool right = i + 1 == dated ? a && !b
+                                        : a && b && a != b ? a < b
+                                                           : strcmp(paths[i], paths[i + 1]) <= 0;
+            REQUIRE(right && !a == (i >= dated), "%d of %d: %s before %s", (int)i, (int)n,
+                    paths[i], paths[i + 1]);
+        }
+        memcpy(after, paths, n * sizeof *paths);
+        qsort(after, n, sizeof *after, by_address);
+        qsort(before, n, sizeof *before, by_address);
+        assert_memory_equal(after, before, n * sizeof *after);
+    }
+    assert_int_equal(gwt_sort_by_date(NULL, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -862,6 +989,9 @@ int main(void)
         cmocka_unit_test(chunk_shapes),
         cmocka_unit_test(many_files),
         cmocka_unit_test(rewritten_in_place),
+        cmocka_unit_test(dates_in_names),
+        cmocka_unit_test(every_day),
+        cmocka_unit_test(sorted_by_date),
     };
     return cmocka_run_group_tests_name("read", tests, temp_begin, temp_end);
 }
