@@ -102,6 +102,13 @@
 //   the values of exp, log, tanh and pow are those of its C library, and the bytes of compressed
 //   tiles those of its libtiff and codecs.
 //
+// PROFILING
+//
+//   gwt_profile_begin(g, .resource_dt = 0.25, .cache = true), actions, gwt_profile_end(g): what each
+//   worker did when (read, decode, compute, encode, write, and each kind of waiting as waiting),
+//   what the process took, what the cache held. As a summary, as CSV, as a trace for Perfetto.
+//   gwt_print_plan says beforehand what an action will do.
+//
 // FILES
 //
 //   gwt_save writes PATH.part, syncs it, and renames it to PATH: a reader sees the old file or the

@@ -1595,7 +1595,7 @@ static void files_on_a_given_grid(void **state)
         paths[i] = temp_path("given%d.tif", i);
         assert_true(gwt_save(tile_at(g, &tiles[i], tile_places[i], GWT_INT16), paths[i]));
     }
-    // Rather more than seven and a half rows, eleven columns, from row -2, column 3 of the first on.
+    // Somewhat over seven and a half rows, eleven columns, from row -2, column 3 of the first on.
     double b[4] = { utm[2] + 90, utm[5] + 60 - 228, utm[2] + 90 + 330, utm[5] + 60 };
     cube want = cube_new(3, 2, 8, 11), bands = cube_new(1, 6, 8, 11);
     for (int i = 0; i < 3; i++) {
