@@ -53,7 +53,8 @@ endif
 
 # ---- what there is to build ----------------------------------------------------------------------
 
-gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc quicklook)
+gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc quicklook \
+                                   report page digest trace)
 bench_objs := $(patsubst %,$(B)/tools/%.o,bench measure peers)
 alone      := make_scene floor
 tools      := $(addprefix $(B)/,$(alone) tasks bench)
@@ -67,7 +68,7 @@ first      := $(filter deps deps-ci,$(MAKECMDGOALS))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci demo test interop bench bench-peers clean FORCE
+.PHONY: help all deps deps-ci demo test interop report-check bench bench-peers clean FORCE
 
 all: $(checks) $(B)/gwt $(tools) $(examples) ## build the command gwt, tools and examples; check the header
 
@@ -81,6 +82,14 @@ $(B)/flags: FORCE | $(first)
 $(B)/%.o: %.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -c -o $@ $<
+
+# What a report brings along, as C.
+$(B)/tools/report_page.h: tools/embed.sh tools/report.css tools/report.js
+	@mkdir -p $(@D)
+	sh tools/embed.sh tools/report.css tools/report.js > $@
+
+$(B)/tools/page.o: tools/page.c $(headers) $(B)/tools/report_page.h $(B)/flags
+	$(CC) $(compile_flags) -I$(B)/tools -c -o $@ $<
 
 # These know nothing of gwt.h.
 $(alone:%=$(B)/tools/%.o) $(bench_objs): $(B)/tools/%.o: tools/%.c tools/bench.h $(B)/flags
@@ -128,7 +137,7 @@ help: ## this list
 	@echo 'make [TARGET..] [config=$(config)] [CC=$(CC)] [WERROR=1]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-	    awk -F'|' '{ printf "  %-11s %s\n", $$1, $$2 }'
+	    awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  config    release (-O3), debug, sanitize (address, undefined) or tsan (threads);'
 	@echo '            each in a folder of its own, build/CONFIG'
@@ -137,7 +146,7 @@ help: ## this list
 deps: ## install libtiff, zlib, a C compiler and cmocka through apt-get, dnf or brew
 	@sh tools/deps.sh
 
-deps-ci: deps ## install clang, rasterio and GDAL too, for the checks that compare
+deps-ci: deps ## install clang, rasterio, GDAL and a browser too, for the checks that compare
 	@sh tools/deps.sh ci
 
 demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute an index, show what came out
@@ -149,6 +158,11 @@ test: all $(tests) $(B)/tests/header_two $(B)/gwt-plain ## run all tests
 
 interop: $(B)/gwt $(B)/make_scene ## compare with rasterio and GDAL (make deps-ci)
 	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(python) tests/interop.py
+
+report-check: $(B)/gwt ## open the page of gwt visualize in a browser (make deps-ci)
+	@if command -v node >/dev/null; then GWT=$(B)/gwt node tests/report_browser.js; else \
+	    echo 'SKIPPED: 1 - the report in a browser (no node: make deps-ci)'; \
+	    echo '0 passed, 0 failed, 1 skipped'; fi
 
 bench: $(B)/gwt $(tools) ## measure against hand-written programs (about 6 minutes; BENCH=options)
 	@$(B)/bench --programs $(B) $(BENCH)

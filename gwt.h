@@ -104,8 +104,8 @@
 //
 // PROFILING
 //
-//   gwt_profile_begin(g, .resource_dt = 0.25, .cache = true), actions, gwt_profile_end(g): what each
-//   worker did when (read, decode, compute, encode, write, and each kind of waiting as waiting),
+//   gwt_profile_begin(g, .resource_dt = 0.25, .cache = true), actions, gwt_profile_end(g): what
+//   each worker did when (read, decode, compute, encode, write, and each kind of waiting as such),
 //   what the process took, what the cache held. As a summary, as CSV, as a trace for Perfetto.
 //   gwt_print_plan says beforehand what an action will do.
 //
@@ -859,6 +859,7 @@ typedef struct gwt_profile {
     double seconds;
     int num_workers;
     bool complete;             // false: memory gave out, and there was more
+    int64_t chunks[4];         // of the first array that was computed
     const gwt_event *events;   // by worker, then by time
     size_t num_events;
     const gwt_sample *samples;
@@ -8414,6 +8415,8 @@ static bool _gwt_run_is_sparse(const _gwt_run *run)
     return sparse;
 }
 
+static void _gwt_record_chunks(const gwt_array *a);
+
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
     run->tile_h = _gwt_min64(tile_h, run->plan->height),
@@ -8421,6 +8424,7 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
     run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
     run->num_outputs = run->plan->stages[run->plan->num_stages - 1].program.num_outputs;
+    _gwt_record_chunks(a);
     // As many pieces as chunks would fit, all about as large.
     int64_t h = run->tile_h + run->plan->pad[1] + run->plan->pad[3],
             w = run->tile_w + run->plan->pad[0] + run->plan->pad[2];
@@ -9435,6 +9439,15 @@ static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written)
     if (written) atomic_fetch_add_explicit(&r->written, written, memory_order_relaxed);
 }
 
+static void _gwt_record_chunks(const gwt_array *a)
+{
+    _gwt_recorder *r = a->g->recorder;
+    _gwt_lock(&a->g->lock);
+    if (r && r->profile.chunks[0] == 0)
+        memcpy(r->profile.chunks, a->info.chunks, sizeof a->info.chunks);
+    _gwt_unlock(&a->g->lock);
+}
+
 // Room for one more at the end of a list.
 static bool _gwt_record_room(void *list, size_t used, size_t *room, size_t size)
 {
@@ -9942,16 +9955,19 @@ static size_t _gwt_summary_stage(const gwt_profile *p, gwt_stage stage, double *
 static void _gwt_summary_workers(const gwt_profile *p, FILE *to)
 {
     double all = 0;
-    fprintf(to, "\n%-12s %9s %9s %9s\n", "worker", "busy s", "wait s", "idle s");
+    fprintf(to, "\n%-12s %9s %9s %9s %9s\n", "worker", "work s", "plan s", "wait s", "idle s");
     for (int w = 0; w < p->num_workers; w++) {
-        double busy = 0, wait = 0;
+        double work = 0, plan = 0, wait = 0;
         for (size_t i = 0; i < p->num_events; i++) {
             const gwt_event *e = &p->events[i];
             if (e->worker != w) continue;
-            *(_gwt_stage_waits(e->stage) ? &wait : &busy) += e->end - e->start;
+            *(_gwt_stage_waits(e->stage)           ? &wait
+              : e->stage == GWT_STAGE_SCHEDULE ? &plan
+                                               : &work) += e->end - e->start;
         }
-        fprintf(to, "%-12d %9.3f %9.3f %9.3f\n", w, busy, wait, p->seconds - busy - wait);
-        all += busy;
+        fprintf(to, "%-12d %9.3f %9.3f %9.3f %9.3f\n", w, work, plan, wait,
+                p->seconds - work - plan - wait);
+        all += work;
     }
     fprintf(to, "\n%.3f s, parallel efficiency %.0f %%\n", p->seconds,
             100 * all / (p->seconds * p->num_workers));
@@ -10139,8 +10155,9 @@ static void _gwt_trace_cache(const gwt_profile *p, FILE *f)
 static void _gwt_dump_trace(const gwt_profile *p, FILE *f)
 {
     fprintf(f, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"gwt\": \"%s\", \"workers\": %d, "
-               "\"seconds\": %.6f},\n\"traceEvents\": [\n",
-            GWT_VERSION, p->num_workers, p->seconds);
+               "\"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n\"traceEvents\": [\n",
+            GWT_VERSION, p->num_workers, p->seconds, (long long)p->chunks[0],
+            (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);
     fputs("{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"gwt\"}}", f);
     for (int i = 0; i < p->num_workers; i++)
         fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%d,"

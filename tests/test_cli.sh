@@ -619,7 +619,7 @@ common='--help'
 calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale
       --stack --mosaic --sort --bounds-by --reference --res --resample --scale-data --band-names --window
       --bounds --every --select --reduce -j --overwrite --quiet $common"
-for words in --help -h help; do helps info stats calc quicklook --version -- $words; done
+for words in --help -h help; do helps info stats calc quicklook visualize --version -- $words; done
 for words in --help -h; do
     helps --json $common -- info $words
     helps --json -j $common -- stats $words

@@ -56,7 +56,7 @@ static gwt_array *graph(gwt *g, const char *scene)
 static long peak_of(const char *scene, const char *out, size_t limit, int workers)
 {
     struct rusage use;
-    int status;
+    int status = 0;
     pid_t child = fork();
     if (child == 0) {
         gwt *g = gwt_begin(.num_workers = workers, .memory_limit = limit);

@@ -120,5 +120,6 @@ int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_calc(int argc, char **argv);
 int cmd_quicklook(int argc, char **argv);
+int cmd_visualize(int argc, char **argv);
 
 #endif

@@ -5,7 +5,8 @@
 #     gcc, g++          a C11 compiler; C++ only to check that the header's declarations compile
 #     make, pkg-config  the build (pkg-config is optional)
 #     cmocka            the tests
-#     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare
+#     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare;
+#         chromium and playwright-core (npm), for the report in a browser
 #     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
 #            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
 #
@@ -51,8 +52,14 @@ have_rasterio() {
     return 1
 }
 
+# Not where there is none to be had: make report-check then says that it skips.
+have_browser() {
+    if ! have apt-get; then return 0; fi
+    have chromium && have node && have npm && [ -d "$(npm root -g)/playwright-core" ]
+}
+
 # clang's sanitizers are in a package of their own: see that a program links with them.
-ci_is_there() {
+ci_tools_are_there() {
     have clang && have clang++ && have gdalinfo && have_rasterio || return 1
     echo 'int main(void) { return 0; }' |
         clang -fsanitize=address -x c -o /dev/null - >/dev/null 2>&1
@@ -60,7 +67,12 @@ ci_is_there() {
 
 case $what in
 build) if build_is_there; then say "libtiff, zlib, a compiler and cmocka are there"; exit 0; fi ;;
-ci) if ci_is_there; then say "clang, rasterio and gdalinfo are there"; exit 0; fi ;;
+ci)
+    if ci_tools_are_there && have_browser; then
+        say "clang, rasterio, gdalinfo and a browser are there"
+        exit 0
+    fi
+    ;;
 peers) ;;
 *) die "usage: deps.sh [ci|peers]" ;;
 esac
@@ -94,6 +106,19 @@ if [ "$what" = peers ]; then
     exit 0
 fi
 
+# Without it only the report in a browser is not checked, which says so. Some systems have no
+# package of that name.
+install_browser() {
+    packages=chromium
+    have node || packages="$packages nodejs"
+    have npm || packages="$packages npm"
+    # shellcheck disable=SC2086  # packages are words
+    { run $sudo env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends $packages &&
+        run $sudo npm install --global --no-fund --no-audit playwright-core; } ||
+        say "no chromium or no playwright-core: make report-check will skip"
+}
+
 if have apt-get; then
     case $what in
     build) packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev" ;;
@@ -107,6 +132,7 @@ if have apt-get; then
     # shellcheck disable=SC2086  # packages are words
     run $sudo env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends $packages
+    if [ "$what" = ci ] && ! have_browser; then install_browser; fi
 elif have dnf; then
     case $what in
     build) packages="gcc gcc-c++ make pkgconf-pkg-config libtiff-devel zlib-devel libcmocka-devel" ;;
@@ -130,6 +156,6 @@ if [ "$what" = build ]; then
     build_is_there || die "installed, but a program with libtiff, zlib and cmocka does not build"
     say "libtiff, zlib, a compiler and cmocka are there"
 else
-    ci_is_there || die "installed, but one of clang's sanitizers, rasterio and gdalinfo is missing"
+    ci_tools_are_there || die "installed, but one of clang's sanitizers, rasterio and gdalinfo is missing"
     say "clang, rasterio and gdalinfo are there"
 fi

@@ -1,8 +1,10 @@
 // gwt.c - the command `gwt`: which subcommands there are, and the one place that holds the
 // implementation of gwt.h.
 //
-//     cd tools && cc -std=c11 -O2 -o gwt
+//     cd tools && sh embed.sh report.css report.js > /tmp/report_page.h && cc -std=c11 -O2 -o gwt
+//         -I/tmp
 //         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c quicklook.c
+//         report.c page.c digest.c trace.c
 //         -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
@@ -23,6 +25,7 @@ static const subcommand subcommands[] = {
     { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band" },
     { "calc", cmd_calc, "an expression over files, into a file" },
     { "quicklook", cmd_quicklook, "a small picture" },
+    { "visualize", cmd_visualize, "a page of recorded profiles: where the time went" },
     { NULL, NULL, NULL }
 };
 

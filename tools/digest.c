@@ -1,0 +1,424 @@
+// digest.c - see digest.h.
+
+#include "digest.h"
+
+#include "cli.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- sums -------------------------------------------------------------------------------------
+
+static int compare_lengths(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static double percentile(const int64_t *sorted, size_t count, double fraction)
+{
+    double place = fraction * (double)(count - 1);
+    size_t below = (size_t)place, above = below + 1 < count ? below + 1 : below;
+    double part = place - (double)below;
+    return (double)sorted[below] * (1 - part) + (double)sorted[above] * part;
+}
+
+static void sum_stage(digest_stage *to, const trace *t, int stage, int64_t *lengths)
+{
+    int64_t part = 0;          // of a stage that was interrupted
+    bool open = false;
+    uint32_t lane = 0;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        if ((int)e->stage != stage) continue;
+        if (open && e->lane != lane) {  // the dump ended before the stage did
+            lengths[to->count++] = part;
+            part = 0;
+        }
+        part += e->length;
+        open = !e->ends;
+        lane = e->lane;
+        to->total += e->length;
+        to->in += (double)e->in;
+        to->out += (double)e->out;
+        if (open) continue;
+        lengths[to->count++] = part;
+        part = 0;
+    }
+    if (open) lengths[to->count++] = part;
+    if (to->count == 0) return;
+    qsort(lengths, to->count, sizeof *lengths, compare_lengths);
+    to->p95 = percentile(lengths, to->count, 0.95);
+    to->mean = (double)to->total / (double)to->count;
+}
+
+static void sum_lane(digest *d, const trace *t, size_t index)
+{
+    const trace_lane *lane = &t->lanes[index];
+    digest_lane *to = &d->lanes[index];
+    int64_t end = 0;
+    for (const trace_event *e = t->events + lane->first; e < t->events + lane->first + lane->count;
+         e++) {
+        if (trace_is_wait(e->stage)) to->wait += e->length;
+        else if (trace_is_work(e->stage)) to->work += e->length;
+        else to->schedule += e->length;
+        if (e->start + e->length > end) end = e->start + e->length;
+    }
+    int64_t used = to->work + to->schedule + to->wait;
+    to->idle = used < d->wall ? d->wall - used : 0;
+    d->total.work += to->work;
+    d->total.schedule += to->schedule;
+    d->total.wait += to->wait;
+    d->total.idle += to->idle;
+    d->tail += (double)(d->wall - end);
+    if ((double)to->work > d->imbalance) d->imbalance = (double)to->work;
+}
+
+// How often tiles were decoded, and how many there are; `seen` has a byte for each key.
+static void count_tiles(digest *d, const trace *t, unsigned char *seen)
+{
+    bool known = true;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        if (e->stage != TRACE_DECODE || !e->ends) continue;
+        known = known && *t->keys[e->key];
+        d->decodes++;
+        d->tiles += !seen[e->key];
+        seen[e->key] = 1;
+    }
+    d->amplification = known && d->tiles ? (double)d->decodes / (double)d->tiles : NAN;
+}
+
+static digest_series sum_series(const trace_point *p, size_t count)
+{
+    digest_series s = { 0 };
+    for (size_t i = 0; i < count;) {
+        size_t first = i;
+        double sum = 0, peak = 0;
+        for (; i < count && p[i].pid == p[first].pid; i++) {
+            sum += p[i].value;
+            if (p[i].value > peak) peak = p[i].value;
+        }
+        s.mean += sum / (double)(i - first);
+        s.peak += peak;
+        if (peak > s.highest) s.highest = peak;
+    }
+    if (count == 0) s.mean = s.peak = NAN;
+    return s;
+}
+
+// Bytes of a file: what `stage` moved, else the other side of the (de)compression.
+static double file_bytes(const digest_stage *stage, double otherwise)
+{
+    return stage->count ? fmax(stage->in, stage->out) : otherwise;
+}
+
+static void derive(digest *d, const trace *t)
+{
+    double time = (double)d->workers * (double)d->wall;
+    for (int s = 0; s < TRACE_STAGES; s++)
+        d->stages[s].share = (double)d->stages[s].total / time;
+    const digest_stage *user = &d->stages[TRACE_USER];
+    d->tasks = d->stages[TRACE_COMPUTE].count ? d->stages[TRACE_COMPUTE].count : user->count;
+    d->tasks_per_second = (double)d->tasks / (double)d->wall * 1e9;
+    d->bytes_read = file_bytes(&d->stages[TRACE_READ], d->stages[TRACE_DECODE].in);
+    d->bytes_written = file_bytes(&d->stages[TRACE_WRITE], d->stages[TRACE_ENCODE].out);
+    d->efficiency = (double)d->total.work / time;
+    d->tail /= time;
+    d->overlap = (double)t->overlap / time;
+    if (d->total.work) d->imbalance *= (double)d->workers / (double)d->total.work;
+    for (int s = 0; s < TRACE_SERIES; s++)
+        d->series[s] = sum_series(t->points[s], t->point_count[s]);
+}
+
+bool digest_make(digest *d, const trace *t)
+{
+    *d = (digest){ .wall = t->wall, .workers = t->lane_count };
+    d->lanes = calloc(t->lane_count, sizeof *d->lanes);
+    int64_t *lengths = malloc(t->event_count * sizeof *lengths);
+    unsigned char *seen = calloc(t->key_count, 1);
+    bool good = d->lanes && lengths && seen;
+    if (good) {
+        for (int s = 0; s < TRACE_STAGES; s++) sum_stage(&d->stages[s], t, s, lengths);
+        for (size_t i = 0; i < t->lane_count; i++) sum_lane(d, t, i);
+        count_tiles(d, t, seen);
+        derive(d, t);
+    } else cli_error("%s: out of memory", t->path);
+    free(lengths);
+    free(seen);
+    if (!good) digest_free(d);
+    return good;
+}
+
+void digest_free(digest *d)
+{
+    free(d->lanes);
+    d->lanes = NULL;
+}
+
+// ---- advice -----------------------------------------------------------------------------------
+
+static double share_writer(const digest *d) { return d->stages[TRACE_WAIT_WRITER].share; }
+static double share_tile(const digest *d) { return d->stages[TRACE_WAIT_TILE].share; }
+static double share_lock(const digest *d) { return d->stages[TRACE_WAIT_LOCK].share; }
+static double share_schedule(const digest *d) { return d->stages[TRACE_SCHEDULE].share; }
+static double share_read(const digest *d) { return d->stages[TRACE_READ].share; }
+static double share_decode(const digest *d) { return d->stages[TRACE_DECODE].share; }
+static double share_user(const digest *d) { return d->stages[TRACE_USER].share; }
+static double share_encode(const digest *d) { return d->stages[TRACE_ENCODE].share; }
+static double share_write(const digest *d) { return d->stages[TRACE_WRITE].share; }
+static double amplification(const digest *d) { return d->amplification; }
+static double tail(const digest *d) { return d->tail; }
+static double overlap(const digest *d) { return d->overlap; }
+
+static double share_idle(const digest *d)
+{
+    return (double)d->total.idle / ((double)d->workers * (double)d->wall);
+}
+
+// Idle before the last event: the tail has a rule of its own.
+static double idle_between(const digest *d) { return share_idle(d) - d->tail; }
+
+static bool few_tasks(const digest *d) { return d->tasks < 4 * d->workers; }
+
+static double idle_of_few(const digest *d) { return few_tasks(d) ? share_idle(d) : NAN; }
+static double tail_of_many(const digest *d) { return few_tasks(d) ? NAN : tail(d); }
+static double idle_of_many(const digest *d) { return few_tasks(d) ? NAN : idle_between(d); }
+
+// Pieces a second and worker: above the threshold what each costs beside its pixels is felt.
+static double task_rate(const digest *d)
+{
+    return d->tasks ? d->tasks_per_second / (double)d->workers : NAN;
+}
+
+// The busiest worker against the mean, where there is enough to share out.
+static double imbalance(const digest *d)
+{
+    return d->workers > 1 && !few_tasks(d) ? d->imbalance : NAN;
+}
+
+// Cores that were not there while workers believed to work: 1 - CPU used / time of work. Reading
+// and writing wait for the disk, not for a core.
+static double starved(const digest *d)
+{
+    double busy = d->efficiency - share_read(d) - share_write(d) + share_schedule(d);
+    return busy > 0.3 ? 1 - d->series[TRACE_CPU].mean / (100 * (double)d->workers * busy) : NAN;
+}
+
+static double well_used(const digest *d)
+{
+    double of_pixels = d->stages[TRACE_COMPUTE].share + share_user(d);
+    return of_pixels >= 0.5 * d->efficiency ? d->efficiency : NAN;
+}
+
+typedef enum unit { PERCENT, FACTOR, NUMBER } unit;
+
+// `text` is said when the measure is known and above the threshold; # is where it stands.
+typedef struct rule {
+    double (*measure)(const digest *d);
+    double threshold;
+    unit unit;
+    const char *text;
+} rule;
+
+static const rule rules[] = {
+    { share_writer, 0.10, PERCENT,
+      "# of worker time waits for the writer: the disk or the order of the output holds it; try "
+      "smaller --chunks, aligned with the output's tiles, so that its next tile is done sooner, "
+      "or a faster disk" },
+    { share_tile, 0.10, PERCENT,
+      "# of worker time waits for tiles that another worker loads: neighbouring pieces want the "
+      "same tiles; try --chunks that are a multiple of the input's tiles" },
+    { share_lock, 0.05, PERCENT,
+      "# of worker time waits for locks: too many small pieces, or too many workers; try larger "
+      "--chunks, or fewer --workers" },
+    { share_schedule, 0.05, PERCENT,
+      "# of worker time goes into planning the pieces: they are too small; try larger --chunks" },
+    { task_rate, 2000, NUMBER,
+      "each worker does # pieces a second, and what a piece costs beside its pixels is felt; try "
+      "larger --chunks" },
+    { idle_of_few, 0.15, PERCENT,
+      "# of worker time is idle, with fewer than four pieces for each worker; try smaller "
+      "--chunks" },
+    { tail_of_many, 0.10, PERCENT,
+      "# of worker time is idle at the end, while the last pieces are being done; try smaller "
+      "--chunks" },
+    { idle_of_many, 0.10, PERCENT,
+      "# of worker time is idle though there are pieces to do: something serial holds the run, or "
+      "memory bounds how many pieces are under way; try more --memory, or smaller --chunks" },
+    { imbalance, 1.25, FACTOR,
+      "the busiest worker does # times the mean: the pieces differ; try smaller --chunks, which "
+      "are shared out more evenly" },
+    { amplification, 1.10, FACTOR,
+      "each tile is decoded # times: try --chunks that are a multiple of the input's tiles, or "
+      "more --memory, so that tiles are kept until all have used them" },
+    { share_read, 0.30, PERCENT,
+      "# of worker time reads the input: the disk holds it; more workers will not help, a "
+      "compressed input or a faster disk may" },
+    { share_decode, 0.50, PERCENT,
+      "# of worker time decompresses the input: store it with zstd, which is faster to read, or "
+      "compute several outputs in one pass (-o A=EXPR -o B=EXPR)" },
+    { share_encode, 0.40, PERCENT,
+      "# of worker time compresses the output; try --compress zstd, or a lower --level" },
+    { share_write, 0.25, PERCENT,
+      "# of worker time writes the output: the disk holds it; try --compress, which leaves less "
+      "to write, or a faster disk" },
+    { share_user, 0.50, PERCENT,
+      "# of worker time is in your own functions: they are what is worth making faster" },
+    { starved, 0.30, PERCENT,
+      "# of the time that workers work, no core works for them: other programs have the cores, "
+      "or there are more workers than cores; try fewer --workers" },
+    { well_used, 0.85, PERCENT,
+      "# of worker time is work, most of it on pixels: other chunks will gain little; more cores "
+      "would" },
+    { overlap, 0.001, PERCENT,
+      "# of worker time is in two events at once: the shares count it twice" },
+};
+
+enum { RULES = sizeof rules / sizeof *rules };
+
+static void put_measure(char *to, size_t size, double value, unit unit)
+{
+    if (unit == PERCENT) snprintf(to, size, value < 0.01 ? "%.1f %%" : "%.0f %%", 100 * value);
+    else snprintf(to, size, unit == FACTOR ? "%.2f" : "%.0f", value);
+}
+
+bool digest_advice(const digest *d, size_t index, char *buffer)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < RULES; i++) {
+        double value = rules[i].measure(d);
+        char number[32];
+        if (!(value > rules[i].threshold) || found++ < index) continue;
+        put_measure(number, sizeof number, value, rules[i].unit);
+        const char *hole = strchr(rules[i].text, '#');
+        snprintf(buffer, DIGEST_ADVICE, "%.*s%s%s", (int)(hole - rules[i].text), rules[i].text,
+                 number, hole + 1);
+        return true;
+    }
+    if (found || index) return false;
+    snprintf(buffer, DIGEST_ADVICE, "nothing stands out: no stage, wait or worker takes more than "
+             "it should");
+    return true;
+}
+
+// ---- words ------------------------------------------------------------------------------------
+
+char *digest_time(double ns, char *buffer)
+{
+    static const char *const units[] = { "ns", "us", "ms", "s" };
+    int unit = 0;
+    for (; unit < 3 && ns >= 999.5; unit++) ns /= 1000;
+    int decimals = ns >= 99.95 || unit == 0 ? 0 : ns >= 9.995 ? 1 : 2;
+    snprintf(buffer, 32, "%.*f %s", decimals, ns, units[unit]);
+    return buffer;
+}
+
+char *digest_chunks(const trace *t, const char *times, char *buffer, size_t size)
+{
+    size_t used = 0;
+    buffer[0] = '\0';
+    for (size_t i = 0; i < t->chunk_count && used < size; i++)
+        used += (size_t)snprintf(buffer + used, size - used, "%s%" PRId64, i ? times : "",
+                                 t->chunks[i]);
+    return buffer;
+}
+
+// ---- text -------------------------------------------------------------------------------------
+
+// Texts of a dump: a control character must not reach the terminal.
+static void print_text(FILE *to, const char *text)
+{
+    for (; *text; text++)
+        putc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, to);
+}
+
+static void print_rate(FILE *to, const char *what, double bytes, int64_t wall)
+{
+    char size[32];
+    fprintf(to, "  %-14s %.1f MB/s (%s)\n", what, bytes / (double)wall * 1e3,
+            cli_bytes(bytes, size));
+}
+
+static void print_known(FILE *to, const char *what, const char *format, double value)
+{
+    if (isnan(value)) return;
+    fprintf(to, "  %-14s ", what);
+    fprintf(to, format, value);
+    putc('\n', to);
+}
+
+static void print_stages(FILE *to, const digest *d)
+{
+    fprintf(to, "\n  %-12s %8s %10s %10s %10s %7s\n", "stage", "count", "total s", "mean ms",
+            "p95 ms", "share");
+    for (int s = 0; s < TRACE_STAGES; s++) {
+        const digest_stage *a = &d->stages[s];
+        if (a->count)
+            fprintf(to, "  %-12s %8zu %10.3f %10.3f %10.3f %5.1f %%\n", trace_stage_names[s],
+                    a->count, (double)a->total / 1e9, a->mean / 1e6, a->p95 / 1e6,
+                    100 * a->share);
+    }
+    double time = (double)d->workers * (double)d->wall;
+    fprintf(to, "  %-12s %8s %10.3f %10s %10s %5.1f %%\n", "idle", "", (double)d->total.idle / 1e9,
+            "", "", 100 * (double)d->total.idle / time);
+}
+
+static void print_lanes(FILE *to, const trace *t, const digest *d)
+{
+    char name[TRACE_NAME];
+    fprintf(to, "\n  %-12s %8s %10s %10s %8s   %% of the time\n", "worker", "work", "planning",
+            "waiting", "idle");
+    for (size_t i = 0; i < t->lane_count; i++) {
+        const digest_lane *a = &d->lanes[i];
+        double part = 100 / (double)d->wall;
+        fputs("  ", to);
+        print_text(to, trace_lane_name(t, &t->lanes[i], name));
+        int blank = 12 - (int)strlen(name);
+        fprintf(to, "%*s %8.1f %10.1f %10.1f %8.1f\n", blank > 0 ? blank : 0, "",
+                (double)a->work * part, (double)a->schedule * part, (double)a->wait * part,
+                (double)a->idle * part);
+    }
+}
+
+void digest_print(FILE *to, const trace *t, const digest *d)
+{
+    char time[32], chunks[128], advice[DIGEST_ADVICE];
+    print_text(to, t->label);
+    fprintf(to, "\n  time           %s on %zu worker%s\n", digest_time((double)d->wall, time),
+            d->workers, d->workers == 1 ? "" : "s");
+    if (*digest_chunks(t, " x ", chunks, sizeof chunks))
+        fprintf(to, "  chunks         %s\n", chunks);
+    fprintf(to, "  efficiency     %.1f %% of worker time is work\n", 100 * d->efficiency);
+    fprintf(to, "  tasks          %zu, %.1f per second\n", d->tasks, d->tasks_per_second);
+    print_rate(to, "read", d->bytes_read, d->wall);
+    print_rate(to, "written", d->bytes_written, d->wall);
+    print_known(to, "amplification", "each tile is decoded %.2f times", d->amplification);
+    print_known(to, "cpu", "%.0f %%, mean", d->series[TRACE_CPU].mean);
+    print_known(to, "memory", "%.1f MB, peak", d->series[TRACE_MEMORY].peak);
+    print_known(to, "cache", "%.1f MB, peak", d->series[TRACE_CACHE].peak);
+    print_stages(to, d);
+    print_lanes(to, t, d);
+    putc('\n', to);
+    for (size_t i = 0; digest_advice(d, i, advice); i++) fprintf(to, "  * %s\n", advice);
+}
+
+void digest_print_comparison(FILE *to, const trace *t, const digest *d, size_t count)
+{
+    char chunks[128];
+    int64_t best = d[0].wall;
+    for (size_t i = 1; i < count; i++) best = d[i].wall < best ? d[i].wall : best;
+    fprintf(to, "\n  %10s %7s %7s %8s %7s %7s %7s  %-18s %s\n", "seconds", "x best", "workers",
+            "tasks", "work %", "wait %", "idle %", "chunks", "dump");
+    for (size_t i = 0; i < count; i++) {
+        double part = 100 / ((double)d[i].workers * (double)d[i].wall);
+        fprintf(to, "  %10.3f %7.2f %7zu %8zu %7.1f %7.1f %7.1f  %-18s ",
+                (double)d[i].wall / 1e9, (double)d[i].wall / (double)best, d[i].workers,
+                d[i].tasks, (double)d[i].total.work * part, (double)d[i].total.wait * part,
+                (double)d[i].total.idle * part, digest_chunks(&t[i], "x", chunks, sizeof chunks));
+        print_text(to, t[i].label);
+        putc('\n', to);
+    }
+}
