@@ -1492,7 +1492,8 @@ static void _gwt_pool_wait(_gwt_worker *w, unsigned depth, bool (*ready)(void *)
         atomic_fetch_add(&p->sleepers, 1);
         bool found = false;
         if (!ready(arg) && !(found = _gwt_pool_take(w, depth, &r))) {
-            bool paused = _gwt_lane_pause(w->lane);
+            // A thread that works for nobody has no lane: profiles begin and end without it.
+            bool paused = _gwt_lane_pause(depth > 0 ? w->lane : NULL);
             _gwt_lock(&p->lock);
             while (atomic_load(&p->epoch) == epoch) _gwt_cond_wait(&p->wake, &p->lock);
             _gwt_unlock(&p->lock);
