@@ -54,7 +54,7 @@ endif
 # ---- what there is to build ----------------------------------------------------------------------
 
 gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc quicklook \
-                                   report page digest trace)
+                                   plan tune tune_picture replay report page digest trace)
 bench_objs := $(patsubst %,$(B)/tools/%.o,bench measure peers)
 alone      := make_scene floor
 tools      := $(addprefix $(B)/,$(alone) tasks bench)

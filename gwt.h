@@ -1222,7 +1222,7 @@ static double _gwt_now(void)
 // A lane belongs to one worker and is touched by no other thread while actions run; profiles begin
 // and end between actions, under the pool's turn.
 
-#define _GWT_LANE_DEPTH 32
+#define _GWT_LANE_DEPTH 256
 
 typedef struct _gwt_lane {
     gwt_event *events;
@@ -1257,6 +1257,7 @@ static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
     e.start = _gwt_now() - l->zero;
     _gwt_lane_cut(l, e.start, false);
     if (l->depth++ < _GWT_LANE_DEPTH) l->open[l->depth - 1] = e;
+    else l->lost = true;
 }
 
 static void _gwt_lane_leave(_gwt_lane *l, uint64_t bytes_in, uint64_t bytes_out)
@@ -7272,6 +7273,7 @@ typedef struct _gwt_writer {
     int fd;
     uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
     int64_t num_tiles;
+    int64_t parts;              // of a place, written one after another: the bands of a planar file
     uint64_t *offsets, *counts; // of each tile in writing order; by the worker that is writing
     uint64_t end;               // of the file; likewise
     uint64_t pushed;            // of what the system was asked to write to the disk; likewise
@@ -7311,6 +7313,12 @@ static void _gwt_writer_push(_gwt_writer *w)
 #endif
 }
 
+// The number of a tile in the file's directory, which lists band after band.
+static int64_t _gwt_writer_listed(const _gwt_writer *w, int64_t tile)
+{
+    return tile % w->parts * (w->num_tiles / w->parts) + tile / w->parts;
+}
+
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
 {
     if (blob->bytes == 0) return true;      // absent: offset and count stay 0
@@ -7322,7 +7330,7 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
     w->counts[tile] = blob->bytes;
     w->end += blob->bytes;
     _gwt_lane *lane = _gwt_lane_here();
-    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name, tile));
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name, _gwt_writer_listed(w, tile)));
     bool good = _gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile]);
     if (good) _gwt_writer_push(w);
     _gwt_lane_leave(lane, blob->bytes, blob->bytes);
@@ -7358,10 +7366,11 @@ static bool _gwt_writer_owns(const _gwt_writer *w)
 }
 
 // `part` is set already.
-static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t window)
+static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t parts, int64_t window)
 {
     size_t n = (size_t)num_tiles, ring = (size_t)window;
     w->num_tiles = num_tiles;
+    w->parts = parts;
     w->window = window;
     w->end = 16;
     atomic_init(&w->head, 0);
@@ -7639,10 +7648,9 @@ static void _gwt_directory_add_geo(_gwt_directory *d, const _gwt_geo *geo, doubl
 static uint64_t *_gwt_save_listed(const _gwt_save *s, const uint64_t *written)
 {
     const _gwt_writer *w = &s->writer;
-    int64_t places = s->across * s->down, planes = s->format.planar ? s->format.planes : 1;
     uint64_t *list = _gwt_malloc(w->g, (size_t)w->num_tiles * sizeof *list);
     for (int64_t i = 0; list && i < w->num_tiles; i++)
-        list[i % planes * places + i / planes] = written[i];
+        list[_gwt_writer_listed(w, i)] = written[i];
     return list;
 }
 
@@ -8694,7 +8702,8 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, co
             w->tile = plain.data;
         } else {
             _gwt_lane *lane = _gwt_lane_here();
-            _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->writer.name, t * parts + i));
+            _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->writer.name,
+                                                  _gwt_writer_listed(&s->writer, t * parts + i)));
             bool good = _gwt_save_encode(s, w, w->tile + (size_t)i * bytes);
             _gwt_lane_leave(lane, bytes, w->encoder.sink.used);
             if (!good) return false;
@@ -8749,7 +8758,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     for (int i = 0; good && i < n; i++) {
         int64_t parts = _gwt_format_parts(&saves[i].format);
         good = _gwt_writer_begin(&saves[i].writer, saves[i].across * saves[i].down * parts,
-                                 run.window * parts);
+                                 parts, run.window * parts);
     }
     good = good && _gwt_run_all(&run, o->num_workers, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
@@ -9324,13 +9333,26 @@ bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *
     return true;
 }
 
+typedef struct _gwt_users_loop { gwt_loop_fn *fn; void *user; } _gwt_users_loop;
+
+static void _gwt_users_index(size_t index, void *user)
+{
+    const _gwt_users_loop *loop = user;
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .worker = _gwt_self()->id,
+                                       .tile = -1 });
+    loop->fn(index, loop->user);
+    _gwt_lane_leave(lane, 0, 0);
+}
+
 void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
 {
     _gwt_action action;
     if (!g) return;
     if (!fn) _gwt_fail(g, GWT_E_ARGUMENT, "no function given to run");
     if (!_gwt_action_begin(&action, g)) return;
-    _gwt_pool_for(_gwt_self(), n, fn, user);
+    _gwt_users_loop loop = { fn, user };
+    _gwt_pool_for(_gwt_self(), n, _gwt_users_index, &loop);
     _gwt_action_end(&action);
 }
 
@@ -9556,7 +9578,7 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
     r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
     if (!r->lanes) return false;
     if (options) r->options = *options;
-    if (r->options.resource_dt < 0 || isnan(r->options.resource_dt))
+    if (!(r->options.resource_dt >= 0 && r->options.resource_dt < 1e6))
         return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
                          r->options.resource_dt);
     r->zero = _gwt_now();
@@ -9630,7 +9652,6 @@ const gwt_profile *gwt_profile_end(gwt *g)
     if (!g || !g->recorder || _gwt_pool_busy(&g->pool) || !_gwt_pool_enter(&g->pool, &stay))
         return NULL;
     _gwt_recorder *r = g->recorder;
-    r->profile.seconds = _gwt_now() - r->zero;
     if (r->options.resource_dt > 0) {
         _gwt_lock(&r->lock);
         r->stop = true;
@@ -9645,6 +9666,7 @@ const gwt_profile *gwt_profile_end(gwt *g)
     _gwt_unlock(&g->cache->lock);
     for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = NULL;
     _gwt_recorder_gather(r);
+    r->profile.seconds = _gwt_now() - r->zero;
     g->recorder = NULL;
     _gwt_pool_leave(&stay);
     return &r->profile;
@@ -10034,13 +10056,28 @@ static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_
     return good;
 }
 
-// A text between quotes; CSV doubles those in it, JSON escapes them.
+// Bytes of the UTF-8 character that begins here; 0: there is none.
+static int _gwt_utf8(const char *s)
+{
+    unsigned char c = (unsigned char)*s;
+    int n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if (((unsigned char)s[i] & 0xC0) != 0x80) return 0;
+    unsigned char d = n > 1 ? (unsigned char)s[1] : 0;
+    bool bad = (c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90)
+            || (c == 0xF4 && d > 0x8F);
+    return bad ? 0 : n;
+}
+
+// A text between quotes; CSV doubles those in it, JSON escapes them, and bytes that are no text.
 static void _gwt_dump_text(FILE *f, const char *text, bool json)
 {
     fputc('"', f);
     for (; text && *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if (json && c < 0x20) fprintf(f, "\\u%04x", c);
+        int n = json ? _gwt_utf8(text) : 1;
+        if (n > 1) fwrite(text, 1, (size_t)n, f), text += n - 1;
+        else if (json && (c < 0x20 || n == 0)) fprintf(f, "\\u%04x", c);
         else if (json && (c == '"' || c == '\\')) fprintf(f, "\\%c", c);
         else if (c == '"') fputs("\"\"", f);
         else fputc(c, f);

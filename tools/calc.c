@@ -34,20 +34,6 @@ typedef struct calc_args {
 
 // ---- the command line -------------------------------------------------------------------------
 
-static const cli_choice dims[] = { { "time", GWT_TIME }, { "band", GWT_BAND }, { NULL, 0 } };
-static const cli_choice orders[] = { { "date", true }, { "given", false }, { NULL, 0 } };
-static const cli_choice overlaps[] = {
-    { "mean", GWT_MEAN }, { "min", GWT_MIN }, { "max", GWT_MAX }, { "first", GWT_FIRST },
-    { "last", GWT_LAST }, { NULL, 0 }
-};
-static const cli_choice bounds_bys[] = {
-    { "same", GWT_SAME_GRID }, { "reference", GWT_REFERENCE }, { "union", GWT_UNION },
-    { "intersection", GWT_INTERSECTION }, { NULL, 0 }
-};
-static const cli_choice resamplings[] = {
-    { "nearest", GWT_NEAREST }, { "bilinear", GWT_BILINEAR }, { "cubic", GWT_CUBIC },
-    { "average", GWT_AVERAGE }, { NULL, 0 }
-};
 static const cli_choice stats[] = {
     { "mean", GWT_MEAN }, { "sum", GWT_SUM }, { "min", GWT_MIN }, { "max", GWT_MAX },
     { "std", GWT_STD }, { "var", GWT_VAR }, { "median", GWT_MEDIAN },
@@ -71,39 +57,7 @@ static const cli_choice bigtiffs[] = {
 #define TO(field) offsetof(calc_args, field)
 
 static const cli_option options[] = {
-    HEADING("input, several files"),
-    { 0, "stack", CLI_CHOICE, TO(inputs.stack), "DIM",
-      "all files as one array, along time or band", 0, 0, dims },
-    { 0, "mosaic", CLI_CHOICE, TO(inputs.mosaic), "OVERLAP",
-      "all files as one image: mean, min, max, first, last", 0, 0, overlaps },
-    { 0, "sort", CLI_CHOICE, TO(inputs.by_date), "ORDER",
-      "date: by the dates in their names; or as given", 0, 0, orders },
-    { 0, "bounds-by", CLI_CHOICE, TO(inputs.bounds_by), "GRID",
-      "same, reference (the first file's), union, intersection", 0, 0, bounds_bys },
-    { 0, "reference", CLI_TEXT, TO(inputs.reference), "FILE", "bring all to the grid of FILE", 0, 0,
-      NULL },
-    { 0, "res", CLI_NUMBER, TO(inputs.res), "CELL",
-      "cells of that edge, from the left and top on, in units of the CRS", 0, 0, NULL },
-    { 0, "resample", CLI_CHOICE, TO(inputs.resampling), "HOW",
-      "nearest, bilinear, cubic, average, where cells differ", 0, 0, resamplings },
-
-    HEADING("input, values and names"),
-    CLI_NODATA(TO(inputs.nodata), "value that is missing, in the inputs and the output"),
-    { 0, "scale", CLI_NUMBER, TO(inputs.scale), "V", "multiply the inputs by V first", 0, 0, NULL },
-    { 0, "scale-data", CLI_FLAG, TO(inputs.scale_data), NULL,
-      "apply the scales and offsets in the files first", 0, 0, NULL },
-    CLI_SENSOR(TO(sensor)),
-    { 0, "band-names", CLI_WORDS, TO(inputs.band_names), "A,B,..", "name the bands so", 0, 0,
-      NULL },
-
-    HEADING("selection, of each input, in this order"),
-    { 0, "window", CLI_INTS, TO(inputs.window), "ROW,COL,ROWS,COLS",
-      "so many rows and columns from ROW, COL on (from 0)", 0, INT_MAX, NULL },
-    { 0, "bounds", CLI_NUMBERS, TO(inputs.bounds), "LEFT,BOTTOM,RIGHT,TOP",
-      "pixels with centres within, in units of the CRS", 0, 0, NULL },
-    { 0, "every", CLI_INT, TO(inputs.every), "N", "every Nth row and column", 1, 1 << 20, NULL },
-    { 0, "select", CLI_WORDS, TO(inputs.select), "BAND,..", "these bands, by name or number", 0, 0,
-      NULL },
+#include "input_options.h"
 
     HEADING("output"),
     { 'o', "output", CLI_LIST, TO(outputs), "OUT[=EXPR]",
@@ -177,7 +131,7 @@ static bool read_reduction(const char *text, reduction *r)
     char *percentile = strchr(word, ':');
     if (percentile) *percentile++ = '\0';
     const cli_choice *stat = cli_find_choice(stats, word);
-    const cli_choice *dim = text ? cli_find_choice(dims, text) : NULL;
+    const cli_choice *dim = text ? cli_find_choice(input_dims, text) : NULL;
     if (!stat || (text && !dim)) return false;
     *r = (reduction){ .set = true, .stat = (gwt_stat)stat->value,
                       .dim = dim ? (gwt_dim)dim->value : GWT_DIM_DEFAULT };
@@ -226,12 +180,8 @@ static int read_command_line(calc_args *args, int argc, char **argv)
 {
     int status = cli_parse(&command, args, argc, argv, &argc);
     if (status == CLI_GO_ON) status = read_outputs(args, argc, argv);
+    if (status == CLI_GO_ON) status = inputs_check(&command, &args->inputs);
     if (status != CLI_GO_ON) return status;
-    if (args->inputs.res.set && !(args->inputs.res.value > 0))
-        return cli_usage_error(&command, "--res wants a cell larger than 0, not %g",
-                               args->inputs.res.value);
-    if (args->inputs.stack && args->inputs.mosaic != NO_MOSAIC)
-        return cli_usage_error(&command, "--stack or --mosaic, not both");
     if (args->reduce && !read_reduction(args->reduce, &args->reduction))
         return cli_usage_error(&command, "--reduce wants STAT or STAT,DIM, as in mean, "
                                "percentile:90 or max,band, not '%s'", args->reduce);

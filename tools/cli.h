@@ -119,6 +119,8 @@ bool cli_output_close(cli_output *out, bool keep);
 int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_calc(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
 int cmd_quicklook(int argc, char **argv);
 int cmd_visualize(int argc, char **argv);
 

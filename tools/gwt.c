@@ -4,7 +4,7 @@
 //     cd tools && sh embed.sh report.css report.js > /tmp/report_page.h && cc -std=c11 -O2 -o gwt
 //         -I/tmp
 //         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c quicklook.c
-//         report.c page.c digest.c trace.c
+//         plan.c tune.c tune_picture.c replay.c report.c page.c digest.c trace.c
 //         -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
@@ -24,6 +24,8 @@ static const subcommand subcommands[] = {
     { "info", cmd_info, "what a file says about itself" },
     { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band" },
     { "calc", cmd_calc, "an expression over files, into a file" },
+    { "plan", cmd_plan, "what calc would do, and what that takes" },
+    { "tune", cmd_tune, "the best chunk size and number of workers" },
     { "quicklook", cmd_quicklook, "a small picture" },
     { "visualize", cmd_visualize, "a page of recorded profiles: where the time went" },
     { NULL, NULL, NULL }

@@ -12,6 +12,32 @@
 #include <string.h>
 #include <unistd.h>
 
+// ---- options ----------------------------------------------------------------------------------
+
+const cli_choice input_dims[] = { { "time", GWT_TIME }, { "band", GWT_BAND }, { NULL, 0 } };
+const cli_choice input_orders[] = { { "date", true }, { "given", false }, { NULL, 0 } };
+const cli_choice input_overlaps[] = {
+    { "mean", GWT_MEAN }, { "min", GWT_MIN }, { "max", GWT_MAX }, { "first", GWT_FIRST },
+    { "last", GWT_LAST }, { NULL, 0 }
+};
+const cli_choice input_bounds_bys[] = {
+    { "same", GWT_SAME_GRID }, { "reference", GWT_REFERENCE }, { "union", GWT_UNION },
+    { "intersection", GWT_INTERSECTION }, { NULL, 0 }
+};
+const cli_choice input_resamplings[] = {
+    { "nearest", GWT_NEAREST }, { "bilinear", GWT_BILINEAR }, { "cubic", GWT_CUBIC },
+    { "average", GWT_AVERAGE }, { NULL, 0 }
+};
+
+int inputs_check(const cli_command *command, const input_options *o)
+{
+    if (o->res.set && !(o->res.value > 0))
+        return cli_usage_error(command, "--res wants a cell larger than 0, not %g", o->res.value);
+    if (o->stack && o->mosaic != NO_MOSAIC)
+        return cli_usage_error(command, "--stack or --mosaic, not both");
+    return CLI_GO_ON;
+}
+
 // ---- files ------------------------------------------------------------------------------------
 
 static bool is_there(const char *path) { return access(path, F_OK) == 0; }

@@ -37,6 +37,13 @@ typedef struct input_options {
     cli_list select;           // bands
 } input_options;
 
+// What the options of input_options.h choose from.
+extern const cli_choice input_dims[], input_orders[], input_overlaps[], input_bounds_bys[],
+                        input_resamplings[];
+
+// CLI_GO_ON, or CLI_USAGE when options contradict each other; that has been printed.
+int inputs_check(const cli_command *command, const input_options *o);
+
 // One array for each file, or one of all when they are stacked or a mosaic; *count says how many.
 // Some may be NULL, then the session has the error. Yours to free; NULL when there is no memory.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);

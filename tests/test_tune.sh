@@ -1,0 +1,227 @@
+#!/bin/sh
+# test_tune.sh - gwt tune and gwt plan from outside: the arithmetic of a replay on traces made up
+# here, whose best schedules can be told by hand; the table and the picture of a sweep; refusals.
+#
+#     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_tune.sh
+#
+# One line a check, and a last line that counts them, as in test_cli.sh.
+
+set -u
+LC_ALL=C
+export LC_ALL
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/gwt_tune_test_XXXXXX") || exit 2
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+python=$(command -v python3) && "$python" -c '' 2>/dev/null || python=
+limit=
+timeout --foreground 9 true 2>/dev/null && limit='timeout --foreground 60'
+
+# ---- checks --------------------------------------------------------------------------------------
+
+number=0 passed=0 failed=0 skipped=0
+
+check() {   # NAME WRONG - good when nothing is WRONG.
+    number=$((number + 1))
+    if [ -z "$2" ]; then passed=$((passed + 1)); echo "ok $number - $1"
+    else failed=$((failed + 1)); echo "not ok $number - $1 ($(printf %.400s "$2" | tr '\n' '|'))"
+    fi
+}
+
+skip() {    # NAME WHY
+    number=$((number + 1)) skipped=$((skipped + 1))
+    echo "SKIPPED: $number - $1 ($2)"
+}
+
+is() {      # NAME GOT EXPECTED
+    if [ "$2" = "$3" ]; then check "$1" ''; else check "$1" "got '$2', expected '$3'"; fi
+}
+
+run() { $limit "$gwt" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; status=$?; }
+
+works() {   # NAME ARGUMENT..
+    name=$1
+    shift
+    run "$@"
+    wrong=$(cat "$tmp/err")
+    [ "$status" = 0 ] || wrong="exit status $status: $wrong"
+    check "$name" "$wrong"
+}
+
+refused() { # NAME STATUS TEXT ARGUMENT.. - one line on stderr, nothing on stdout, no file left.
+    name=$1 expected=$2 text=$3 wrong=
+    shift 3
+    before=$(ls -A)
+    run "$@"
+    [ "$status" = "$expected" ] || wrong="exit status $status, expected $expected; "
+    [ "$(wc -l <"$tmp/err")" -eq 1 ] || wrong="$wrong not one line: $(cat "$tmp/err"); "
+    grep -qF -e "$text" "$tmp/err" || wrong="$wrong no '$text' in: $(cat "$tmp/err"); "
+    [ ! -s "$tmp/out" ] || wrong="$wrong on stdout: $(head -n 1 "$tmp/out"); "
+    [ "$before" = "$(ls -A)" ] || wrong="$wrong left behind: $(ls -A)"
+    check "$name" "$wrong"
+}
+
+absolute() {
+    case $1 in
+    /*) echo "$1" ;;
+    */*) echo "$PWD/$1" ;;
+    *) command -v "$1" ;;
+    esac
+}
+
+gwt=$(absolute "${GWT:?is the command to test}") || exit 2
+make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
+mkdir "$tmp/box" "$tmp/runs" && cd "$tmp/box" || exit 2
+TMPDIR=$tmp/runs
+export TMPDIR
+
+# ---- traces made up ------------------------------------------------------------------------------
+
+# trace TILES WRITE - one worker makes one tile of 256 x 256 after the other: read 1 ms, decode 2,
+# compute 2 + 2 (something came between), encode 3, write WRITE ms. It waits 5 ms before each.
+trace() {
+    awk -v tiles="$1" -v write="$2" '
+        function event(name, ms, key, more) {
+            printf "{\"ph\":\"X\",\"cat\":\"stage\",\"name\":\"%s\",\"pid\":1,\"tid\":0,", name
+            printf "\"ts\":%.3f,\"dur\":%.3f,\"args\":{", at, ms * 1000
+            if (key != "") printf "\"key\":\"%s\",", key
+            printf "\"in\":524288,\"out\":524288%s}},\n", more
+            at += ms * 1000
+        }
+        BEGIN {
+            print "{\"displayTimeUnit\": \"ms\","
+            print "\"otherData\": {\"gwt\": \"0.1.0\", \"workers\": 1, \"seconds\": 1},"
+            print "\"traceEvents\": ["
+            for (t = 0; t < tiles; t++) {
+                if (t > 0) event("wait:writer", 5)
+                event("read", 1, "a.tif tile " t)
+                event("decode", 2, "a.tif tile " t, ",\"ends\":1")
+                piece = "rows 0..255, columns " 256 * t ".." 256 * t + 255
+                event("compute", 2, piece, ",\"ends\":0")
+                event("wait:lock", 1)
+                event("compute", 2, piece, ",\"ends\":1")
+                event("encode", 3, "o tile 7.tif tile " t, ",\"ends\":1")
+                if (write > 0) event("write", write, "o tile 7.tif tile " t, ",\"ends\":1")
+            }
+            print "{\"ph\":\"C\",\"name\":\"memory\",\"pid\":1,\"ts\":1.0,\"args\":{\"MB\":12.3}}"
+            print "]}"
+        }'
+}
+
+# of FILE CHUNK WORKERS - "seconds efficiency" that are predicted.
+of() {
+    run tune --what-if "$1" --chunks "$2" --workers "$3"
+    awk -v c="$2" -v w="$3" '!seen && $1 == c && $2 == w { print $3, $4; seen = 1 }' "$tmp/out"
+}
+
+trace 8 0 >eight.json
+trace 8 1 >written.json
+trace 1 1 >one.json
+trace 100 2 >writer.json
+
+is "one worker: the sum" "$(of eight.json 256 1)" "0.0800 100"
+is "two workers: half" "$(of eight.json 256 2)" "0.0400 100"
+is "three workers: three turns" "$(of eight.json 256 3)" "0.0300 89"
+is "a worker for each tile: the time of one" "$(of eight.json 256 8)" "0.0100 100"
+is "more workers than tiles: no faster" "$(of eight.json 256 64)" "0.0100 13"
+is "writes: one worker" "$(of written.json 256 1)" "0.0880 100"
+is "writes: in order, one at a time" "$(of written.json 256 8)" "0.0180 61"
+is "writes: who writes takes no tile" "$(of written.json 256 4)" "0.0250 88"
+is "one tile is computed in pieces by all" "$(of one.json 128 4)" "0.0080 34"
+is "in one piece by one" "$(of one.json 256 4)" "0.0110 25"
+is "a larger chunk does nothing" "$(of one.json 4096 4)" "0.0110 25"
+is "many workers wait for the file" "$(of writer.json 256 64)" "0.2100 9"
+
+run tune --what-if eight.json written.json --workers 1
+is "each trace is compared" "$(grep -c '%.*json$' "$tmp/out")" 2
+is "with the sum of its times and waits" \
+    "$(awk '/%.*eight.json$/ { print $1, $2, $3, $4 }' "$tmp/out")" "256 1 0.0800 0.1230"
+# In 123 ms the processor gave half of the 72 ms that decoding, computing and encoding took.
+awk '/"memory"/ { sub(/"memory"/, "\"cpu\""); sub(/"ts":1.0/, "\"ts\":123000.0")
+    sub(/"MB":12.3/, "\"percent\":29.268293") } { print }' eight.json >half.json
+is "half a processor: half the time on a whole one" "$(of half.json 256 1)" "0.0400 100"
+is "and so is what was measured" \
+    "$(awk '/half.json$/ && NF > 8 { print $4, $5, $7 }' "$tmp/out" | tail -n 1)" "0.1230 50 0.0615"
+run tune --what-if eight.json
+is "up to 64 workers" "$(awk '$1 == 64 { print $2 }' "$tmp/out" | tr '\n' ' ')" \
+    "1 2 4 8 16 32 64 "
+
+# ---- a sweep -------------------------------------------------------------------------------------
+
+"$make_scene" scene.tif 600 520 3 lzw 128 || exit 2
+works "a sweep" tune 'b1 / b2' scene.tif --chunks 256,64,64 --workers 2,1 --seconds 1 -o t.svg \
+    --compress lzw
+is "of each pair once, in order" \
+    "$(awk 'NF >= 7 && $NF ~ /x$/ { print $(NF - 6), $(NF - 5) }' "$tmp/out" | tr '\n' ' ')" \
+    "64 1 256 1 64 2 256 2 "
+check "with tasks and decodes" "$(awk '$NF ~ /x$/ && !($(NF - 2) > 0 && $(NF - 1) > 0 &&
+    $(NF - 4) > 0)' "$tmp/out")"
+is "the best is marked" "$(grep -c '^\*.* 1\.00x$' "$tmp/out")" 1
+check "flags are given" "$(grep -qE 'Use --chunks (64|256) --workers [12]$' "$tmp/out" ||
+    echo none)"
+check "and the sample" "$(grep -q '^sample: rows .*image$' "$tmp/out" || echo none)"
+is "nothing is left behind" "$(ls -A "$tmp/runs")" ""
+is "a line for each number of workers" "$(grep -c '<polyline' t.svg)" 2
+is "with its name" "$(grep -c '</tspan> [12] worker' t.svg)" 2
+check "the picture needs nothing else" "$(grep -E 'href|url\(|<script|@import' t.svg)"
+if [ -n "$python" ]; then
+    check "and is XML" "$("$python" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' \
+        t.svg 2>&1 | tail -n 1)"
+else skip "and is XML" "no python3"
+fi
+refused "a picture is not replaced" 1 "exists" tune b1 scene.tif -o t.svg
+works "unless asked to; one point; text that XML knows" tune 'where(b1 < 5 && b2 > 3, 1, 2)' \
+    scene.tif --chunks 64 -j1 --seconds .2 -o t.svg --overwrite
+is "it is text there" "$(grep -c '(b1 &lt; 5 &amp;&amp; b2 &gt; 3, 1, 2)' t.svg)" 1
+works "of a window of a stack" tune 'mean(b1)' scene.tif scene.tif --stack time \
+    --window 0,0,200,300 --chunks 64 -j 1 --seconds .2
+is "it is the sample" "$(sed -n 's/^sample: //p' "$tmp/out")" \
+    "rows 0..199, columns 0..299: all of the image"
+works "a plan" plan 'b1 / b2' scene.tif --chunks 64 -j 2
+check "says something" "$(grep -q '[0-9]' "$tmp/out" || echo nothing)"
+
+# ---- refusals ------------------------------------------------------------------------------------
+
+refused "no argument" 2 "wants an expression" tune
+refused "no file" 2 "wants an expression" tune b1
+refused "no such file" 1 "nowhere.tif" tune b1 nowhere.tif
+refused "no such file, for a plan" 1 "nowhere.tif" plan b1 nowhere.tif
+refused "an output that is an input" 1 "is an input" tune b1 scene.tif -o scene.tif --overwrite
+for list in 0 64,0 64,x -5 64.5 1048577; do
+    refused "--chunks=$list" 2 "--chunks wants" tune b1 scene.tif "--chunks=$list"
+done
+for list in '' , 64, ,64 64,,128; do
+    refused "--chunks='$list'" 2 "--chunks wants" tune b1 scene.tif "--chunks=$list"
+done
+refused "too many" 2 "16 at most" tune b1 scene.tif --chunks \
+    1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17
+refused "257 workers" 2 "1 to 256" tune b1 scene.tif --workers 257
+refused "65 workers on paper" 2 "1 to 64" tune --what-if eight.json --workers 65
+refused "no time" 2 "--seconds wants" tune b1 scene.tif --seconds 0
+refused "no number" 2 "--seconds" tune b1 scene.tif --seconds soon
+refused "contradicting inputs" 2 "not both" tune b1 scene.tif --stack time --mosaic mean
+refused "a picture of no run" 2 "--what-if" tune --what-if eight.json -o w.svg
+
+refused "no trace" 1 "nowhere.json: can't be read" tune --what-if nowhere.json
+: >empty.json
+head -n 20 eight.json >cut.json
+sed 's/"dur":3000.000/"dur":soon/' eight.json >broken.json
+sed 's/"name":"encode"/"name":"crochet"/' eight.json >strange.json
+sed 's/"pid":1,"tid":0/"pid":2,"tid":0/' eight.json >ranks.json
+echo '{"traceEvents": []}' >idle.json
+refused "an empty trace" 1 "not a whole trace" tune --what-if empty.json
+refused "a trace cut short" 1 "not a whole trace" tune --what-if cut.json
+refused "a TIFF" 1 "not a whole trace" tune --what-if scene.tif
+refused "a time that is none" 1 "line 9 is no event" tune --what-if broken.json
+refused "a stage that is none" 1 "line 9 is no event" tune --what-if strange.json
+refused "another session" 1 "line 4 is no event" tune --what-if ranks.json
+refused "nothing in it" 1 "nothing was computed" tune --what-if idle.json
+run tune --what-if eight.json cut.json
+is "a second trace is broken: status" "$status" 1
+check "a second trace is broken: message" "$(grep -q '^gwt: cut.json: not a whole' "$tmp/err" ||
+    cat "$tmp/err")"
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

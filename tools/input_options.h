@@ -1,0 +1,37 @@
+// input_options.h - the rows of options about inputs, for the tables of all commands that read
+// some: it is included where they stand. TO(field) is the offset in the command's struct, which has
+// `input_options inputs` and `const char *sensor`; HEADING(text) is a heading.
+
+HEADING("input, several files"),
+{ 0, "stack", CLI_CHOICE, TO(inputs.stack), "DIM",
+  "all files as one array, along time or band", 0, 0, input_dims },
+{ 0, "mosaic", CLI_CHOICE, TO(inputs.mosaic), "OVERLAP",
+  "all files as one image: mean, min, max, first, last", 0, 0, input_overlaps },
+{ 0, "sort", CLI_CHOICE, TO(inputs.by_date), "ORDER",
+  "date: by the dates in their names; or as given", 0, 0, input_orders },
+{ 0, "bounds-by", CLI_CHOICE, TO(inputs.bounds_by), "GRID",
+  "same, reference (the first file's), union, intersection", 0, 0, input_bounds_bys },
+{ 0, "reference", CLI_TEXT, TO(inputs.reference), "FILE", "bring all to the grid of FILE", 0, 0,
+  NULL },
+{ 0, "res", CLI_NUMBER, TO(inputs.res), "CELL",
+  "cells of that edge, from the left and top on, in units of the CRS", 0, 0, NULL },
+{ 0, "resample", CLI_CHOICE, TO(inputs.resampling), "HOW",
+  "nearest, bilinear, cubic, average, where cells differ", 0, 0, input_resamplings },
+
+HEADING("input, values and names"),
+CLI_NODATA(TO(inputs.nodata), "value that is missing, in the inputs and the output"),
+{ 0, "scale", CLI_NUMBER, TO(inputs.scale), "V", "multiply the inputs by V first", 0, 0, NULL },
+{ 0, "scale-data", CLI_FLAG, TO(inputs.scale_data), NULL,
+  "apply the scales and offsets in the files first", 0, 0, NULL },
+CLI_SENSOR(TO(sensor)),
+{ 0, "band-names", CLI_WORDS, TO(inputs.band_names), "A,B,..", "name the bands so", 0, 0,
+  NULL },
+
+HEADING("selection, of each input, in this order"),
+{ 0, "window", CLI_INTS, TO(inputs.window), "ROW,COL,ROWS,COLS",
+  "so many rows and columns from ROW, COL on (from 0)", 0, INT_MAX, NULL },
+{ 0, "bounds", CLI_NUMBERS, TO(inputs.bounds), "LEFT,BOTTOM,RIGHT,TOP",
+  "pixels with centres within, in units of the CRS", 0, 0, NULL },
+{ 0, "every", CLI_INT, TO(inputs.every), "N", "every Nth row and column", 1, 1 << 20, NULL },
+{ 0, "select", CLI_WORDS, TO(inputs.select), "BAND,..", "these bands, by name or number", 0, 0,
+  NULL },
