@@ -9575,12 +9575,12 @@ static _gwt_thread_result _gwt_sampler(void *arg)
 static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *options)
 {
     gwt *g = r->g;
-    r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
-    if (!r->lanes) return false;
     if (options) r->options = *options;
     if (!(r->options.resource_dt >= 0 && r->options.resource_dt < 1e6))
         return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
                          r->options.resource_dt);
+    r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
+    if (!r->lanes) return false;
     r->zero = _gwt_now();
     for (int i = 0; i < g->pool.num_workers; i++) {
         r->lanes[i].zero = r->zero;
@@ -9684,6 +9684,7 @@ const gwt_profile *gwt_profile_end(gwt *g) { return (void)g, NULL; }
 static void _gwt_recorders_free(gwt *g)
 {
     for (_gwt_recorder *r = g->recorders; r; r = r->next) {
+        GWT_FREE(r->lanes);
         GWT_FREE((void *)r->profile.events);
         GWT_FREE(r->samples);
         GWT_FREE(r->residences);
