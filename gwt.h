@@ -115,6 +115,12 @@
 //   whole new one. GeoKeys are carried over untouched. Whether the file is a classic TIFF or a
 //   BigTIFF is decided when its size is known.
 //
+//   Killed, cancelled, out of space? PATH.part holds the tiles there are, PATH.part.journal the
+//   size and CRC-32 of each. The same save with .resume checks them, cuts off what is torn, and
+//   goes on from there, to the same bytes as if nothing had happened. The journal knows its job:
+//   graph, numbers, inputs (size and time of their last change), and all options that end up in
+//   the file. It is refused to another one. Chunks, workers and memory may differ.
+//
 // THREADS
 //
 //   One thread at a time runs an action, with the session's other workers; further threads wait
@@ -208,7 +214,8 @@ typedef enum gwt_code {
     GWT_E_NODATA,       // missing pixels and no nodata value to store them as
     GWT_E_EXISTS,       // the output exists (and overwrite was not asked for), or is an input
     GWT_E_MEMORY,       // an allocation failed, or the job can't fit into memory_limit
-    GWT_E_USER          // a user's function said stop
+    GWT_E_USER,         // a user's function said stop
+    GWT_E_CANCELLED     // gwt_cancel
 } gwt_code;
 
 // Sample types. 0 in an option means "not given".
@@ -291,6 +298,8 @@ typedef struct gwt_open_options {
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
     const char *sensor;        // names the bands by a sensor; beats the session's
     gwt_optional nodata;       // this raw value is missing, whatever the file says
+    bool fill_bad_tiles;       // tiles that can't be read or decoded are missing, and are listed by
+                               // gwt_bad_tile, instead of an error; integers need a nodata value
     bool scale_data;           // give raw * scale + offset as float64 instead of raw values
     gwt_optional scale_factor; // of all bands, instead of the file's; beats the session's
     gwt_optional offset;       // likewise
@@ -377,7 +386,10 @@ typedef struct gwt_save_options {
     gwt_optional nodata;       // stored where missing, and written as GDAL_NODATA
     gwt_interleave interleave; // of several bands; default GWT_PIXEL
     gwt_bigtiff bigtiff;       // default: decided at the end, from the size there is
-    bool overwrite;            // replace an existing output (only when the new one is complete)
+    bool overwrite;            // replace an existing output (only when the new one is complete),
+                               // and start afresh where an interrupted save left something
+    bool resume;               // go on where an interrupted save of the same job stopped
+    bool checksums;            // write the CRC-32 of every tile into GDAL_METADATA
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
     const char *const *band_names;      // written as band descriptions; default the array's
@@ -420,6 +432,11 @@ GWT_API const char *gwt_message(const gwt *g);
 // runs. Called from inside an action, that one fails all the same, without a message.
 GWT_API void gwt_clear(gwt *g);
 
+// Stop: the action under way ends as soon as each worker has noticed, between two strips of pixels
+// or two tiles, and fails as CANCELLED; so does every further one until gwt_clear. A save that was
+// cancelled can be resumed. From any thread, and from a signal handler.
+GWT_API void gwt_cancel(gwt *g);
+
 // Fail on purpose, e.g. from a user's function: message as printf. The first error stays.
 GWT_API void gwt_fail(gwt *g, gwt_code code, const char *format, ...);
 
@@ -447,6 +464,11 @@ GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n
 #define gwt_open_many(...) _gwt_open_many_args(__VA_ARGS__, ._ = 0)
 #define _gwt_open_many_args(g, paths, n, ...) \
     gwt_open_many_with((g), (paths), (n), &(gwt_open_options){ __VA_ARGS__ })
+
+// Tiles that could not be read and are missing instead (.fill_bad_tiles), each as the message the
+// error would have had. gwt_end prints them (unless .quiet). NULL after the last; valid until
+// gwt_end. Ask between actions.
+GWT_API const char *gwt_bad_tile(const gwt *g, size_t index);
 
 // The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
 // is written yyyymmdd, yyyy-mm-dd (or with _ or .), or yyyyddd, a day of the year, as MODIS does.
@@ -721,7 +743,9 @@ GWT_API bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers
 
 // Compute into a tiled GeoTIFF. Time and band become bands, time-major. The bytes of the file
 // depend on the array and these options only: not on chunks, workers or timing. Written as
-// PATH.part, synced, renamed to PATH; on failure PATH is as it was and PATH.part is gone.
+// PATH.part, synced, renamed to PATH; on failure PATH is as it was. What an interruption, a full
+// disk, a bad input or a user's function left unfinished stays as PATH.part and PATH.part.journal,
+// for .resume; it is EXISTS to begin another save there without either .resume or .overwrite.
 GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options);
 #define gwt_save(...) _gwt_save_args(__VA_ARGS__, ._ = 0)
 #define _gwt_save_args(a, path, ...) \
@@ -938,6 +962,7 @@ GWT_API const char *gwt_compression_name(size_t index);
 #endif
 
 #include <tiffio.h>
+#include <zlib.h>
 
 #if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
 #error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
@@ -1613,6 +1638,9 @@ struct gwt {
     struct _gwt_source *sources;
     atomic_int code;            // the first error's; read without the lock by running loops
     atomic_uint failures;       // all there ever were, cleared or not; likewise
+    char **bad_tiles;           // what could not be read, and was filled
+    size_t num_bad_tiles;
+    atomic_bool cancelled;      // set by anybody, at any time
     int line;                   // of this file, where it was found
     char message[2048];
 };
@@ -1662,6 +1690,13 @@ void gwt_fail(gwt *g, gwt_code code, const char *format, ...)
 
 static bool _gwt_failed(gwt *g) { return !g || atomic_load(&g->code) != GWT_OK; }
 
+void gwt_cancel(gwt *g) { if (g) atomic_store(&g->cancelled, true); }
+
+static bool _gwt_cancelled(gwt *g)
+{
+    return atomic_load(&g->cancelled) && (_gwt_fail(g, GWT_E_CANCELLED, "cancelled"), true);
+}
+
 // An action under way: planning, running, finishing. It is over before its end as soon as anything
 // in the session fails, and stays over if that error is cleared meanwhile.
 typedef struct _gwt_action {
@@ -1673,7 +1708,7 @@ typedef struct _gwt_action {
 static bool _gwt_action_begin(_gwt_action *action, gwt *g)
 {
     *action = (_gwt_action){ .g = g };
-    if (_gwt_failed(g)) return false;
+    if (_gwt_failed(g) || _gwt_cancelled(g)) return false;
     if (!_gwt_pool_enter(&g->pool, &action->stay))
         return _gwt_fail(g, GWT_E_ARGUMENT,
                          "an action of this session waits for one of another session that runs on "
@@ -1688,7 +1723,7 @@ static void _gwt_action_end(_gwt_action *action) { _gwt_pool_leave(&action->stay
 
 static bool _gwt_over(const _gwt_action *action)
 {
-    return atomic_load(&action->g->failures) != action->since;
+    return atomic_load(&action->g->failures) != action->since || _gwt_cancelled(action->g);
 }
 
 static void *_gwt_malloc(gwt *g, size_t size)
@@ -1918,6 +1953,9 @@ typedef struct _gwt_source {
     bool direct;                // stored as we want them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
     gwt_optional nodata;
+    bool fills;                 // a tile that can't be read is `fill` all over,
+    uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
+    gwt_optional fill_asked;
     double *scales, *adds;      // one a band
     bool has_scales;
     const char **names;         // one a band, NULL where there is no description
@@ -2625,20 +2663,37 @@ static bool _gwt_unchanged(const struct stat *a, const struct stat *b)
 }
 
 // A file that is open already and has not changed since is shared: its tiles are decoded once.
-static _gwt_source *_gwt_source_find(gwt *g, const char *path)
+static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_optional nodata)
 {
     struct stat st;
     if (stat(path, &st)) return NULL;
     _gwt_lock(&g->lock);
     _gwt_source *s = g->sources;
-    while (s && !(_gwt_unchanged(&s->stat, &st) && !strcmp(s->path, path))) s = s->next;
+    while (s && !(_gwt_unchanged(&s->stat, &st) && !strcmp(s->path, path) && s->fills == fills
+                  && s->fill_asked.set == nodata.set
+                  && !memcmp(&s->fill_asked.value, &nodata.value, sizeof nodata.value)))
+        s = s->next;
     _gwt_unlock(&g->lock);
     return s;
 }
 
-static _gwt_source *_gwt_source_open(gwt *g, const char *path)
+static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
 {
-    _gwt_source *s = _gwt_source_find(g, path);
+    gwt_optional with = nodata.set ? nodata : s->nodata;
+    if (!with.set && !_gwt_dtype_integer(s->dtype)) with = gwt_some((double)NAN);
+    s->fills = true;
+    s->fill_asked = nodata;
+    if (with.set && _gwt_raw(s->dtype, with.value, &s->fill)) return true;
+    return _gwt_fail(s->g, GWT_E_NODATA,
+                     "%s: its bad tiles can be filled only with a nodata value: give one that %s "
+                     "can hold", s->path, gwt_dtype_name(s->dtype));
+}
+
+// fills: tiles that can't be read are filled with nodata.
+static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
+{
+    nodata = nodata.set ? gwt_some(nodata.value) : (gwt_optional){ 0 };
+    _gwt_source *s = _gwt_source_find(g, path, fills, nodata);
     if (s) return s;
     s = _gwt_keep(g, 1, sizeof *s);
     if (!s) return NULL;
@@ -2646,7 +2701,8 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path)
     s->fd = -1;
     s->path = _gwt_keep_string(g, path);
     if (!s->path || !_gwt_mutex_init(&s->lock)) return NULL;
-    if (!_gwt_source_begin(s) || !_gwt_source_read(s)) {
+    if (!_gwt_source_begin(s) || !_gwt_source_read(s)
+        || (fills && !_gwt_source_set_fill(s, nodata))) {
         _gwt_source_close(s);
         return NULL;
     }
@@ -2695,6 +2751,30 @@ static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile
 
 static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written);
 
+// A tile can't be read: an error, or, when such tiles are filled, noted once.
+_GWT_PRINTF(3, 4)
+static bool _gwt_source_bad(_gwt_source *s, gwt_code code, const char *format, ...)
+{
+    gwt *g = s->g;
+    char text[sizeof g->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!s->fills) return _gwt_fail(g, code, "%s", text);
+    _gwt_plain_text(text, 0);
+    char *kept = _gwt_keep_string(g, text);
+    _gwt_lock(&g->lock);
+    size_t i = 0, n = g->num_bad_tiles;
+    while (i < n && strcmp(g->bad_tiles[i], text)) i++;
+    char **list = i < n || n & (n + 1) ? g->bad_tiles       // room for 1, 3, 7, ..
+                : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
+    if (list) g->bad_tiles = list;
+    if (list && kept && i == n) list[g->num_bad_tiles++] = kept;
+    _gwt_unlock(&g->lock);
+    return list || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
+}
+
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
     char where[128];
@@ -2704,9 +2784,10 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
     _gwt_lane_leave(lane, n, n);
     _gwt_record_io(s->g, n, 0);
     if (got == (int64_t)n) return true;
-    return _gwt_fail(s->g, GWT_E_IO, "%s: %s can't be read: %s", s->path,
-                     _gwt_source_tile_text(s, i, where, sizeof where),
-                     got < 0 ? strerror(errno) : "the file has become shorter");
+    _gwt_source_bad(s, GWT_E_IO, "%s: %s can't be read: %s", s->path,
+                    _gwt_source_tile_text(s, i, where, sizeof where),
+                    got < 0 ? strerror(errno) : "the file has become shorter");
+    return false;
 }
 
 // What a codec can make of its input at the most, as a factor; 0: no useful bound.
@@ -2730,8 +2811,8 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     uint64_t n = s->counts[i], factor = _gwt_codec_expansion(s->compression);
     _gwt_source_tile_text(s, i, where, sizeof where);
     if (n > INT32_MAX || (factor && n < bytes / factor))
-        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
-                         where, (unsigned long long)n, bytes);
+        return _gwt_source_bad(s, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
+                               where, (unsigned long long)n, bytes), false;
     if (d->capacity < n) {
         GWT_FREE(d->packed);
         d->capacity = 0;
@@ -2748,17 +2829,15 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to,
                                        (tmsize_t)bytes);
     _gwt_lane_leave(lane, n, bytes);
-    if (good) return true;
-    return _gwt_fail(s->g, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
-                     d->io.message[0] ? ": " : "", d->io.message);
+    if (!good)
+        _gwt_source_bad(s, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
+                        d->io.message[0] ? ": " : "", d->io.message);
+    return good;
 }
 
-// An absent tile is all nodata, else all 0, as GDAL has it.
-static void _gwt_source_fill_absent(const _gwt_source *s, char *to, size_t bytes)
+static void _gwt_source_fill(const _gwt_source *s, uint64_t raw, char *to, size_t bytes)
 {
-    uint64_t raw = 0;
     size_t size = gwt_dtype_size(s->dtype);
-    if (s->nodata.set) _gwt_raw(s->dtype, s->nodata.value, &raw);
     for (size_t i = 0; i < bytes; i += size) memcpy(to + i, &raw, size);
 }
 
@@ -2766,12 +2845,21 @@ static void _gwt_source_fill_absent(const _gwt_source *s, char *to, size_t bytes
 static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
 {
     size_t bytes = s->tiled ? s->tile_bytes : (size_t)_gwt_source_strip_bytes(s, i);
-    if (s->counts[i] == 0) return _gwt_source_fill_absent(s, to, bytes), true;
-    if (s->direct && s->counts[i] >= bytes) return _gwt_source_fetch(s, i, to, bytes);
-    _gwt_decoder *d = _gwt_decoder_take(s);
-    if (!d) return false;
-    bool good = _gwt_source_unpack(s, i, d, to, bytes);
-    _gwt_decoder_put(s, d);
+    uint64_t raw = 0;
+    bool good;
+    if (s->counts[i] == 0) {    // absent: all nodata, else all 0, as GDAL has it
+        if (s->nodata.set) _gwt_raw(s->dtype, s->nodata.value, &raw);
+        return _gwt_source_fill(s, raw, to, bytes), true;
+    }
+    if (s->direct && s->counts[i] >= bytes) {
+        good = _gwt_source_fetch(s, i, to, bytes);
+    } else {
+        _gwt_decoder *d = _gwt_decoder_take(s);
+        if (!d) return false;
+        good = _gwt_source_unpack(s, i, d, to, bytes);
+        _gwt_decoder_put(s, d);
+    }
+    if (!good && s->fills) _gwt_source_fill(s, s->fill, to, bytes), good = true;
     return good;
 }
 
@@ -3442,9 +3530,10 @@ static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options
 {
     if (_gwt_failed(g)) return NULL;
     if (!path || !*path) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no file name given to open");
-    _gwt_source *s = _gwt_source_open(g, path);
-    gwt_array *a =
-        s ? _gwt_array_of_source(g, s, o->nodata.set ? o->nodata : g->options.nodata) : NULL;
+    gwt_optional nodata = o->nodata.set ? o->nodata : g->options.nodata, none = { 0 };
+    bool fills = o->fill_bad_tiles;
+    _gwt_source *s = _gwt_source_open(g, path, fills, fills ? nodata : none);
+    gwt_array *a = s ? _gwt_array_of_source(g, s, nodata) : NULL;
     if (!a || !o->scale_data) return a;
     return _gwt_array_scaled(a, o->scale_factor, o->offset);
 }
@@ -6391,13 +6480,13 @@ static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
 }
 
 // Statistics that look at every cell of every window.
-static void _gwt_window_each(const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
+static void _gwt_window_each(gwt *g, const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
                              double *work, double *to)
 {
     int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
     double *rows = work, *room = rows + w * line;
     if (s->weighted) _gwt_window_weights(w, room);
-    for (int64_t i = 0; i < q->rows; i++) {
+    for (int64_t i = 0; i < q->rows && !_gwt_cancelled(g); i++) {
         for (int64_t k = 0; k < w; k++)
             if (i == 0 || k == w - 1)
                 _gwt_window_mirror(in, s, q->row - h + i + k, q, rows + (i + k) % w * line);
@@ -6422,7 +6511,7 @@ static bool _gwt_step_window(gwt *g, const _gwt_step *s, const _gwt_planes *in, 
     if (!to) return false;
     double *squares = to, *counts = squares + n, *room = counts + n;
     if (each) {
-        _gwt_window_each(s, in, q, room, out->data);
+        _gwt_window_each(g, s, in, q, room, out->data);
         return true;
     }
     bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN;
@@ -6537,7 +6626,7 @@ static bool _gwt_step_resample(gwt *g, const _gwt_step *s, const _gwt_planes *in
         x[c] = _gwt_taps_of(s, method, 1, q->col + c, wx + c * most_x);
         if (falls_back) x2[c] = _gwt_taps_of(s, GWT_BILINEAR, 1, q->col + c, wx2 + c * most_x);
     }
-    for (int64_t r = 0; r < q->rows; r++) {
+    for (int64_t r = 0; r < q->rows && !_gwt_cancelled(g); r++) {
         _gwt_taps y = _gwt_taps_of(s, method, 0, q->row + r, wy), y2 = { 0 };
         if (falls_back) y2 = _gwt_taps_of(s, GWT_BILINEAR, 0, q->row + r, wy2);
         for (int64_t c = 0; c < q->cols; c++) {
@@ -7103,7 +7192,7 @@ static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *progr
     size_t strip = _gwt_vm_strip(program);
     int64_t cols = _gwt_min64(r->cols, (int64_t)strip);
     int64_t rows = _gwt_max64(1, (int64_t)strip / r->cols);
-    for (int64_t row = 0; row < r->rows; row += rows)
+    for (int64_t row = 0; row < r->rows && !_gwt_over(plan->action); row += rows)
         for (int64_t col = 0; col < r->cols; col += cols) {
             _gwt_rect part = { r->row + row, r->col + col, _gwt_min64(rows, r->rows - row),
                                _gwt_min64(cols, r->cols - col) };
@@ -7158,6 +7247,15 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_targe
 // ring bounds how far anyone may be ahead. Since tiles only ever are appended in that order, the
 // bytes of the file do not depend on who was first, and the choice between classic TIFF and
 // BigTIFF can wait until all sizes are known.
+//
+// For the same reason what has been written is at any time the beginning of the file to come. The
+// journal beside it, OUT.part.journal, has a record for each tile that is there, so that another
+// run of the same job can tell how far that beginning is good, and go on:
+//
+//   0      "gwt journal 1", the number of tiles, three CRC-32s that stand for the job, and that of
+//          the header: 48 bytes
+//   48     for each tile, in the order of the file: its size, its CRC-32, and that of the record
+//          with the tile's number: 16 bytes
 
 // ---- encoder: one libtiff handle a worker, on memory; tile 0 of it is written over and over
 
@@ -7261,7 +7359,10 @@ static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
 
 // ---- ordered writer
 
-typedef struct _gwt_blob { char *data; size_t bytes, room; bool there; } _gwt_blob;
+typedef struct _gwt_blob { char *data; size_t bytes, room; uint32_t crc; bool there; } _gwt_blob;
+
+// What a journal is bound to: all that the bytes of the file follow from.
+typedef struct _gwt_job { uint32_t expression, inputs, options; } _gwt_job;
 
 typedef struct _gwt_writer {
     gwt *g;
@@ -7269,12 +7370,17 @@ typedef struct _gwt_writer {
     const char *path;           // of the output
     const char *name;           // its base name, for a profile, which may outlive the caller's
     char *part;                 // PATH.part
+    char *journal;              // PATH.part.journal
+    _gwt_job job;
+    bool resume, overwrite;
+    bool complete;              // PATH is there already: an interrupted save of this job made it
     mode_t mode;                // of the file that is replaced; 0: there is none
-    int fd;
+    int fd, journal_fd;
     uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
     int64_t num_tiles;
     int64_t parts;              // of a place, written one after another: the bands of a planar file
     uint64_t *offsets, *counts; // of each tile in writing order; by the worker that is writing
+    uint32_t *crcs;             // likewise; NULL: not asked for
     uint64_t end;               // of the file; likewise
     uint64_t pushed;            // of what the system was asked to write to the disk; likewise
     _gwt_mutex lock;            // guards what follows
@@ -7286,19 +7392,143 @@ typedef struct _gwt_writer {
     _Atomic int64_t head;       // tiles written; moved under the lock, read without
 } _gwt_writer;
 
-static bool _gwt_pwrite(_gwt_writer *w, const void *from, size_t n, uint64_t at)
+static bool _gwt_pwrite(gwt *g, int fd, const char *path, const void *from, size_t n, uint64_t at)
 {
     size_t done = 0;
     while (done < n) {
-        ssize_t r = pwrite(w->fd, (const char *)from + done, n - done, (off_t)(at + done));
+        ssize_t r = pwrite(fd, (const char *)from + done, n - done, (off_t)(at + done));
         if (r < 0 && errno == EINTR) continue;
         if (r <= 0)
-            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be written: %s", w->part,
+            return _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path,
                              r < 0 ? strerror(errno) : "no bytes taken");
         done += (size_t)r;
     }
     return true;
 }
+
+static void _gwt_put(char *to, uint64_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) to[i] = (char)(value >> (8 * i) & 0xff);
+}
+
+static uint64_t _gwt_get_little(const char *from, size_t bytes)
+{
+    return _gwt_get((const unsigned char *)from, bytes, false);
+}
+
+static uint32_t _gwt_crc(uint32_t crc, const void *data, size_t n)
+{
+    const Bytef *at = data;
+    for (size_t some; n > 0; at += some, n -= some)
+        crc = (uint32_t)crc32(crc, at, (uInt)(some = n < 1 << 30 ? n : 1 << 30));
+    return crc;
+}
+
+// ---- journal
+
+enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
+
+static const char _gwt_journal_magic[16] = "gwt journal 1\n";
+
+static void _gwt_journal_head(const _gwt_writer *w, char *to)
+{
+    memset(to, 0, _GWT_JOURNAL_HEAD);
+    memcpy(to, _gwt_journal_magic, sizeof _gwt_journal_magic);
+    _gwt_put(to + 16, (uint64_t)w->num_tiles, 8);
+    _gwt_put(to + 24, w->job.expression, 4);
+    _gwt_put(to + 28, w->job.inputs, 4);
+    _gwt_put(to + 32, w->job.options, 4);
+    _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
+}
+
+static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t crc)
+{
+    char number[8];
+    _gwt_put(number, (uint64_t)tile, 8);
+    _gwt_put(to, bytes, 8);
+    _gwt_put(to + 8, crc, 4);
+    _gwt_put(to + 12, _gwt_crc(_gwt_crc(0, number, 8), to, 12), 4);
+}
+
+static bool _gwt_journal_add(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
+{
+    char record[_GWT_JOURNAL_RECORD];
+    _gwt_journal_record(record, tile, blob->bytes, blob->crc);
+    return _gwt_pwrite(w->g, w->journal_fd, w->journal, record, sizeof record,
+                       _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record);
+}
+
+// What differs between the job of a journal and this one, in words; NULL: nothing does. "" when
+// there is no journal, or what there is never got a whole header.
+static const char *_gwt_journal_differs(const _gwt_writer *w, int fd)
+{
+    char there[_GWT_JOURNAL_HEAD], ours[_GWT_JOURNAL_HEAD];
+    _gwt_journal_head(w, ours);
+    if (fd < 0 || _gwt_pread(fd, there, sizeof there, 0) < (int64_t)sizeof there
+        || memcmp(there, ours, sizeof _gwt_journal_magic)
+        || _gwt_get_little(there + 44, 4) != _gwt_crc(0, there, 44))
+        return "";
+    if (!memcmp(there, ours, sizeof there)) return NULL;
+    return memcmp(there + 28, ours + 28, 4)   ? "its inputs were others, or have changed since"
+         : memcmp(there + 24, ours + 24, 4)   ? "it computes something else"
+         : memcmp(there + 32, ours + 32, 4)   ? "its options were others"
+                                              : "its tiles are others";
+}
+
+// Records in the journal, torn ones included.
+static int64_t _gwt_journal_length(int fd)
+{
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st)) return 0;
+    return _gwt_max64(0, ((int64_t)st.st_size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
+}
+
+// CRC-32 of n bytes of the part from `at`. That they can't be read is an error, not a torn tile.
+static uint32_t _gwt_part_crc(const _gwt_writer *w, uint64_t at, uint64_t n)
+{
+    char data[16384];
+    uint32_t crc = 0;
+    for (uint64_t some; n > 0; at += some, n -= some) {
+        some = n < sizeof data ? n : sizeof data;
+        if (_gwt_pread(w->fd, data, some, at) != (int64_t)some)
+            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, strerror(errno));
+        crc = _gwt_crc(crc, data, (size_t)some);
+    }
+    return crc;
+}
+
+// Take over the tiles that are there, as far as the journal and the part agree, and cut the rest
+// off both.
+static bool _gwt_journal_replay(_gwt_writer *w)
+{
+    int64_t tile = 0, n = _gwt_min64(_gwt_journal_length(w->journal_fd), w->num_tiles);
+    struct stat st;
+    uint64_t length = fstat(w->fd, &st) ? 0 : (uint64_t)st.st_size;
+    for (; tile < n && !_gwt_over(w->action); tile++) {
+        char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
+        uint64_t at = _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record;
+        if (_gwt_pread(w->journal_fd, record, sizeof record, at) != (int64_t)sizeof record) break;
+        uint64_t bytes = _gwt_get_little(record, 8);
+        uint32_t crc = (uint32_t)_gwt_get_little(record + 8, 4);
+        _gwt_journal_record(good, tile, bytes, crc);
+        if (memcmp(record, good, sizeof good) || bytes > length || w->end > length - bytes
+            || _gwt_part_crc(w, w->end, bytes) != crc)
+            break;
+        w->offsets[tile] = bytes ? w->end : 0;
+        w->counts[tile] = bytes;
+        if (w->crcs) w->crcs[tile] = crc;
+        w->end += bytes;
+    }
+    if (_gwt_over(w->action)) return false;
+    off_t records = _GWT_JOURNAL_HEAD + (off_t)tile * _GWT_JOURNAL_RECORD;
+    if (ftruncate(w->fd, (off_t)w->end) || ftruncate(w->journal_fd, records))
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be cut: %s", w->part, strerror(errno));
+    w->pushed = w->end;
+    atomic_store(&w->head, tile);
+    return true;
+}
+
+// ---- the part
 
 // Every 16 MiB the system is asked to begin writing what there is to the disk, so that the sync at
 // the end finds little left to wait for. Advice: where it is unknown, the sync just takes longer.
@@ -7321,7 +7551,8 @@ static int64_t _gwt_writer_listed(const _gwt_writer *w, int64_t tile)
 
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
 {
-    if (blob->bytes == 0) return true;      // absent: offset and count stay 0
+    if (w->crcs) w->crcs[tile] = blob->crc;
+    if (blob->bytes == 0) return _gwt_journal_add(w, tile, blob);   // absent: offset, count stay 0
     if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit))
         return _gwt_fail(
             w->g, GWT_E_UNSUPPORTED,
@@ -7331,31 +7562,71 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
     w->end += blob->bytes;
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name, _gwt_writer_listed(w, tile)));
-    bool good = _gwt_pwrite(w, blob->data, blob->bytes, w->offsets[tile]);
+    bool good = _gwt_pwrite(w->g, w->fd, w->part, blob->data, blob->bytes, w->offsets[tile])
+             && _gwt_journal_add(w, tile, blob);
     if (good) _gwt_writer_push(w);
     _gwt_lane_leave(lane, blob->bytes, blob->bytes);
     _gwt_record_io(w->g, 0, blob->bytes);
     return good;
 }
 
-// A fresh .part, locked for as long as it is open. A stale one, whose writer is gone and with it
-// the lock, is removed; were it a link, what it points at stays. -1 with errno EBUSY when its
-// writer lives.
-static int _gwt_writer_create(const _gwt_writer *w)
+// A fresh journal beside a fresh part. What has its name is no journal that is still wanted.
+static bool _gwt_writer_journal(_gwt_writer *w)
+{
+    char head[_GWT_JOURNAL_HEAD];
+    _gwt_journal_head(w, head);
+    unlink(w->journal);
+    w->journal_fd = open(w->journal, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (w->journal_fd < 0) {
+        _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal, strerror(errno));
+        unlink(w->part);
+        return false;
+    }
+    return _gwt_pwrite(w->g, w->journal_fd, w->journal, head, sizeof head, 0);
+}
+
+// An old part, locked: whether to go on with it. False with an error when it is neither that nor
+// to be thrown away.
+static bool _gwt_writer_adopt(_gwt_writer *w, bool *adopted)
+{
+    w->journal_fd = open(w->journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const char *differs = _gwt_journal_differs(w, w->journal_fd);
+    int64_t n = _gwt_journal_length(w->journal_fd);
+    *adopted = !differs && w->resume;
+    if (*adopted) return _gwt_journal_replay(w);
+    if (w->journal_fd >= 0) close(w->journal_fd);
+    w->journal_fd = -1;
+    if ((differs && !*differs) || n == 0 || (w->overwrite && !w->resume)) return true;
+    if (differs && w->resume)
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s; ask "
+                         "for overwrite, without resume, to start afresh", w->part, differs);
+    return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
+                     "ask for resume to go on%s, or for overwrite to start afresh", w->part,
+                     (long long)n, (long long)w->num_tiles,
+                     differs ? " with that other job" : "");
+}
+
+// The .part, fresh or adopted, locked for as long as it is open. A stale one, whose writer is gone
+// and with it the lock, is removed; were it a link, what it points at stays.
+static bool _gwt_writer_create(_gwt_writer *w)
 {
     for (int tries = 0; tries < 3; tries++) {
-        int fd = open(w->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        bool fresh = fd >= 0;
-        if (!fresh && errno != EEXIST) return -1;
-        if (!fresh) fd = open(w->part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        bool adopted = false;
+        w->fd = open(w->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        bool fresh = w->fd >= 0;
+        if (!fresh && errno != EEXIST) break;
+        if (!fresh) w->fd = open(w->part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         // File systems without locks tell nothing; that is not to say that somebody holds one.
-        bool locked = fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
-        if (fresh && locked) return fd;
-        if (fd >= 0) close(fd);
-        if (fd >= 0 && !locked) return errno = EBUSY, -1;
-        if (unlink(w->part)) return -1;
+        if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+            return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
+        if (fresh) return _gwt_writer_journal(w);
+        if (w->fd >= 0 && !_gwt_writer_adopt(w, &adopted)) return false;
+        if (adopted) return true;
+        if (w->fd >= 0) close(w->fd);
+        w->fd = -1;
+        if (unlink(w->part)) break;
     }
-    return errno = EBUSY, -1;
+    return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
 }
 
 // Whether the name .part still is that of our file.
@@ -7365,49 +7636,59 @@ static bool _gwt_writer_owns(const _gwt_writer *w)
     return !fstat(w->fd, &ours) && !lstat(w->part, &there) && _gwt_same_file(&ours, &there);
 }
 
-// `part` is set already.
-static bool _gwt_writer_begin(_gwt_writer *w, int64_t num_tiles, int64_t parts, int64_t window)
+// Names, job and number of tiles are set already.
+static bool _gwt_writer_begin(_gwt_writer *w, int64_t window, bool checksums)
 {
-    size_t n = (size_t)num_tiles, ring = (size_t)window;
-    w->num_tiles = num_tiles;
-    w->parts = parts;
+    size_t n = (size_t)w->num_tiles, ring = (size_t)window;
     w->window = window;
     w->end = 16;
-    atomic_init(&w->head, 0);
+    atomic_init(&w->head, w->complete ? w->num_tiles : 0);
+    if (w->complete) return true;
     w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
     w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
     w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
-    if (!w->offsets || !w->counts || !w->ring || !w->spare) return false;
-    w->fd = _gwt_writer_create(w);
-    if (w->fd < 0 && errno == EBUSY)
-        _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
-    else if (w->fd < 0)
-        _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
-    return w->fd >= 0;
+    w->crcs = checksums ? _gwt_calloc(w->g, n, sizeof *w->crcs) : NULL;
+    return w->offsets && w->counts && w->ring && w->spare && (w->crcs || !checksums)
+        && _gwt_writer_create(w);
+}
+
+// Whether another try may get further. What the caller has to change makes it another job.
+static bool _gwt_writer_keeps(const _gwt_writer *w)
+{
+    int code = atomic_load(&w->g->code);
+    return atomic_load(&w->head) > 0
+        && (code == GWT_OK || code == GWT_E_IO || code == GWT_E_FORMAT || code == GWT_E_MEMORY
+            || code == GWT_E_USER || code == GWT_E_CANCELLED);
 }
 
 static void _gwt_writer_end(_gwt_writer *w)
 {
-    if (w->fd >= 0) {               // not finished
-        if (_gwt_writer_owns(w)) unlink(w->part);
-        close(w->fd);
+    if (w->fd >= 0 && w->journal_fd >= 0 && !_gwt_writer_keeps(w) && _gwt_writer_owns(w)) {
+        unlink(w->part);            // not finished, nor ever will be
+        unlink(w->journal);
     }
+    if (w->fd >= 0) close(w->fd);
+    if (w->journal_fd >= 0) close(w->journal_fd);
     for (int64_t i = 0; w->ring && i < w->window; i++) GWT_FREE(w->ring[i].data);
     for (int i = 0; i < w->num_spare; i++) GWT_FREE(w->spare[i].data);
     GWT_FREE(w->ring);
     GWT_FREE(w->spare);
     GWT_FREE(w->offsets);
     GWT_FREE(w->counts);
+    GWT_FREE(w->crcs);
     GWT_FREE(w->part);
+    GWT_FREE(w->journal);
     _gwt_mutex_destroy(&w->lock);
 }
 
 // Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
 static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
 {
+    if (k < atomic_load(&w->head)) return;      // there already when the save was resumed
+    uint32_t crc = _gwt_crc(0, sink->data, sink->used);
     _gwt_lock_seen(&w->lock);
-    w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, true };
+    w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
     _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
     sink->data = back.data, sink->room = back.room, sink->used = 0;
     bool mine = !w->writing;
@@ -7448,11 +7729,6 @@ static void _gwt_directory_add(_gwt_directory *d, uint16_t tag, uint16_t type, u
     int at = d->n++;
     while (at > 0 && d->entries[at - 1].tag > tag) d->entries[at] = d->entries[at - 1], at--;
     d->entries[at] = (_gwt_entry){ tag, type, count, data };
-}
-
-static void _gwt_put(char *to, uint64_t value, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) to[i] = (char)(value >> (8 * i) & 0xff);
 }
 
 // Values in the machine's order to little-endian.
@@ -7566,8 +7842,10 @@ static void _gwt_text_band_item(_gwt_text *t, const char *name, int64_t band, co
     _gwt_text_string(t, "</Item>\n");
 }
 
-// GDAL_METADATA of what the options and the array say; empty when that is nothing.
-static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o)
+// GDAL_METADATA of what the options and the array say, and the checksums of the tiles in the order
+// of the directory, 8 hexadecimal digits each; empty when that is nothing.
+static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o,
+                               const _gwt_writer *w)
 {
     char number[40];
     int64_t bands = a->info.shape[1], planes = _gwt_num_planes(a);
@@ -7576,7 +7854,7 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
                                                    : NULL;
     const double *scales = o->scales ? o->scales : a->info.has_scales ? a->info.scales : NULL;
     const double *offsets = o->offsets ? o->offsets : a->info.has_scales ? a->info.offsets : NULL;
-    if (!names && !scales && !offsets && !(o->tags && o->tags[0])) return;
+    if (!names && !scales && !offsets && !(o->tags && o->tags[0]) && !o->checksums) return;
     _gwt_text_string(t, "<GDALMetadata>\n");
     for (int64_t i = 0; o->tags && o->tags[i]; i++) {
         const char *equals = strchr(o->tags[i], '=');
@@ -7594,6 +7872,16 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
         if (scales)
             _gwt_text_band_item(t, "SCALE", i, "scale",
                                 _gwt_format_double(number, sizeof number, scales[i % bands]));
+    }
+    if (w && w->crcs) {
+        _gwt_text_string(t, "  <Item name=\"TILE_CRC32\" domain=\"GWT\">");
+        int64_t places = w->num_tiles / w->parts;
+        for (int64_t i = 0; i < w->num_tiles; i++) {
+            uint32_t crc = w->crcs[i % places * w->parts + i / places];
+            _gwt_text_add(t, number, (size_t)snprintf(number, sizeof number, "%08lx",
+                                                      (unsigned long)crc));
+        }
+        _gwt_text_string(t, "</Item>\n");
     }
     _gwt_text_string(t, "</GDALMetadata>\n");
 }
@@ -7719,8 +8007,9 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
                   "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF",
                   w->path);
     if (directory) _gwt_directory_write(&d, big, at, directory);
-    bool good = directory && _gwt_pwrite(w, directory, (size_t)bytes, at)
-             && _gwt_pwrite(w, header, sizeof header, 0);
+    bool good = directory
+             && _gwt_pwrite(w->g, w->fd, w->part, directory, (size_t)bytes, at)
+             && _gwt_pwrite(w->g, w->fd, w->part, header, sizeof header, 0);
     GWT_FREE(directory);
     GWT_FREE(lists);
     return good;
@@ -7759,7 +8048,8 @@ static bool _gwt_save_rename(_gwt_writer *w)
 static bool _gwt_save_finish(_gwt_save *s)
 {
     _gwt_text metadata = { .g = s->writer.g };
-    _gwt_metadata_text(&metadata, s->a, &s->o);
+    if (s->writer.complete) return true;
+    _gwt_metadata_text(&metadata, s->a, &s->o, &s->writer);
     uint64_t *offsets = _gwt_save_listed(s, s->writer.offsets),
              *counts = _gwt_save_listed(s, s->writer.counts);
     bool good = offsets && counts && !_gwt_over(s->writer.action)
@@ -7921,8 +8211,120 @@ static bool _gwt_save_resolve(_gwt_save *s)
     s->across = _gwt_ceil_div(s->a->geo.width, f->block);
     s->down = _gwt_ceil_div(s->a->geo.height, f->block);
     s->writer.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
+    s->writer.parts = f->planar ? f->planes : 1;
+    s->writer.num_tiles = s->across * s->down * s->writer.parts;
+    s->writer.resume = s->o.resume, s->writer.overwrite = s->o.overwrite;
     return true;
 }
+
+// ---- the job: what the bytes of the output follow from
+
+static void _gwt_job_add(uint32_t *crc, const void *data, size_t n)
+{
+    *crc = _gwt_crc(*crc, data, n);
+}
+
+static void _gwt_job_number(uint32_t *crc, uint64_t x)
+{
+    char bytes[8];
+    _gwt_put(bytes, x, 8);
+    _gwt_job_add(crc, bytes, 8);
+}
+
+static void _gwt_job_program(uint32_t *crc, const _gwt_program *p)
+{
+    for (int i = 0; i < p->num_instrs; i++) {
+        const _gwt_instr *in = &p->instrs[i];
+        const int fields[] = { in->op, (int)in->dtype, in->masked, in->dst, in->output, in->first,
+                               in->num_args, in->view, in->slot, in->frame };
+        for (size_t k = 0; k < _GWT_COUNT(fields); k++)
+            _gwt_job_number(crc, (uint64_t)(int64_t)fields[k]);
+        _gwt_job_number(crc, _gwt_bits(in->imm[0]));
+        _gwt_job_number(crc, _gwt_bits(in->imm[1]));
+        _gwt_job_number(crc, in->raw);
+    }
+    for (int i = 0; i < p->num_operands; i++)
+        _gwt_job_number(crc, (uint64_t)(int64_t)p->operands[i]);
+    for (int i = 0; i < p->num_consts; i++) _gwt_job_number(crc, _gwt_bits(p->consts[i]));
+    for (int i = 0; i < p->num_frames; i++) {
+        const _gwt_frame *f = &p->frames[i];
+        const int64_t fields[] = { f->row, f->col, f->stride, f->top, f->left, f->bottom,
+                                   f->right };
+        for (size_t k = 0; k < _GWT_COUNT(fields); k++) _gwt_job_number(crc, (uint64_t)fields[k]);
+    }
+}
+
+// Of a user's kernel no more is known than what it was asked for with.
+static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
+{
+    const int64_t fields[] = { (int64_t)s->kind, s->num_args, s->in_width, s->in_height,
+                               s->num_planes, s->width, s->height, s->reach[0], s->reach[1],
+                               s->method, s->weighted };
+    const double numbers[] = { s->scale[0], s->scale[1], s->origin[0], s->origin[1],
+                               s->parameter };
+    for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(crc, (uint64_t)fields[i]);
+    for (size_t i = 0; i < _GWT_COUNT(numbers); i++) _gwt_job_number(crc, _gwt_bits(numbers[i]));
+}
+
+static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
+{
+    uint32_t crc = 0;
+    for (int i = 0; i < plan->num_views; i++) {
+        const _gwt_source *s = plan->views[i].source;
+        const struct stat *st = &s->stat;
+#ifdef __APPLE__
+        const struct timespec *changed = &st->st_mtimespec;
+#else
+        const struct timespec *changed = &st->st_mtim;
+#endif
+        const char *name = _gwt_base_name(s->path);
+        _gwt_job_add(&crc, name, strlen(name) + 1);
+        _gwt_job_number(&crc, (uint64_t)st->st_size);
+        _gwt_job_number(&crc, (uint64_t)changed->tv_sec);
+        _gwt_job_number(&crc, (uint64_t)changed->tv_nsec);
+    }
+    return crc;
+}
+
+static uint32_t _gwt_job_options(const _gwt_save *s)
+{
+    uint32_t crc = 0;
+    const _gwt_format *f = &s->format;
+    const _gwt_geo *geo = &s->a->geo;
+    const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
+                               f->planes, f->planar, geo->width, geo->height, s->nodata.set,
+                               s->o.sparse, s->o.bigtiff, s->o.checksums, geo->has_transform,
+                               geo->point };
+    for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(&crc, (uint64_t)fields[i]);
+    _gwt_job_number(&crc, _gwt_bits(s->nodata.value));
+    for (int i = 0; i < 6; i++) _gwt_job_number(&crc, _gwt_bits(geo->t[i]));
+    _gwt_job_add(&crc, geo->keys, geo->num_keys * sizeof *geo->keys);
+    _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);
+    _gwt_job_add(&crc, geo->ascii, geo->num_ascii);
+    _gwt_text metadata = { .g = s->a->g };
+    _gwt_metadata_text(&metadata, s->a, &s->o, NULL);
+    _gwt_job_add(&crc, metadata.data, metadata.used);
+    GWT_FREE(metadata.data);
+    return crc;
+}
+
+static _gwt_job _gwt_job_of(const _gwt_save *s, const _gwt_plan *plan)
+{
+    _gwt_job job = { .inputs = _gwt_job_inputs(plan), .options = _gwt_job_options(s) };
+    _gwt_job_add(&job.expression, GWT_VERSION, sizeof GWT_VERSION);
+    for (int i = 0; i < plan->num_views; i++)
+        for (int k = 0; k < plan->views[i].num_bands; k++)
+            _gwt_job_number(&job.expression, (uint64_t)plan->views[i].bands[k]);
+    for (int i = 0; i < plan->num_stages; i++) {
+        const _gwt_stage *stage = &plan->stages[i];
+        _gwt_job_number(&job.expression, (uint64_t)(int64_t)stage->input);
+        if (stage->step) _gwt_job_step(&job.expression, stage->step);
+        else _gwt_job_program(&job.expression, &stage->program);
+    }
+    return job;
+}
+
+// ---- paths
 
 // Whether a file is one of the inputs, and then an error.
 static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const char *path,
@@ -7941,15 +8343,26 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
 {
     struct stat st;
     _gwt_writer *w = &s->writer;
+    w->job = _gwt_job_of(s, plan);
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
-    if (!w->part) return false;
+    w->journal = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part.journal");
+    if (!w->part || !w->journal) return false;
     sprintf(w->part, "%s.part", w->path);
-    if (!lstat(w->part, &st) && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
+    sprintf(w->journal, "%s.part.journal", w->path);
+    if (!lstat(w->journal, &st) && !_gwt_save_check_input(s, plan, w->journal, &st)) return false;
+    bool part = !lstat(w->part, &st);
+    if (part && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
     if (stat(w->path, &st)) return true;
     if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
     if (!S_ISREG(st.st_mode))
         return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
-    if (!s->o.overwrite)
+    // Between the renaming of the part and the end of the journal there was a moment.
+    if (s->o.resume && !part) {
+        int fd = open(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        w->complete = !_gwt_journal_differs(w, fd);
+        if (fd >= 0) close(fd);
+    }
+    if (!s->o.overwrite && !w->complete)
         return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it",
                          w->path);
     w->mode = st.st_mode & 0777;
@@ -7992,6 +8405,7 @@ struct _gwt_run {
     bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     void *sink;
     int64_t (*written)(const _gwt_run *run);    // tiles written; NULL: the sink has no order
+    int64_t first;              // tile to begin with: those before were there
     int64_t window;             // tiles that may be begun ahead of that
     int workers;                // that take part
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
@@ -8261,6 +8675,7 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
     _gwt_worker *w = _gwt_self();
     _gwt_turn turn = { run, t };
+    if (t < run->first) return true;
     if (run->written && !_gwt_run_may_begin(&turn)) {
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
@@ -8469,6 +8884,13 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     run->whole = run->workers < g->pool.num_workers;
     run->progress = progress && isatty(STDERR_FILENO);
     run->start = _gwt_now();
+    run->first = run->written ? run->written(run) : 0;
+    for (int64_t t = 0; t < run->first; t++) {
+        _gwt_rect r = _gwt_run_rect(run, t);
+        run->done += r.rows * r.cols;
+    }
+    run->next = run->first / run->across * _gwt_ceil_div(run->across, run->group)
+              + run->first % run->across / run->group;
     if (!_gwt_over(run->action))
         _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
     if (run->progress) _gwt_run_draw(run, true);
@@ -8755,13 +9177,12 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
         run.tile_bytes += parts * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
         run.wait_bytes += parts * bytes;
     }
-    for (int i = 0; good && i < n; i++) {
-        int64_t parts = _gwt_format_parts(&saves[i].format);
-        good = _gwt_writer_begin(&saves[i].writer, saves[i].across * saves[i].down * parts,
-                                 parts, run.window * parts);
-    }
+    for (int i = 0; good && i < n; i++)
+        good = _gwt_writer_begin(&saves[i].writer, run.window * saves[i].writer.parts,
+                                 o->checksums);
     good = good && _gwt_run_all(&run, o->num_workers, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
+    for (int i = 0; good && i < n; i++) unlink(saves[i].writer.journal);    // when all are there
     for (size_t i = 0; k.workers && i < workers; i++) {
         _gwt_encoder_end(&k.workers[i].encoder);
         GWT_FREE(k.workers[i].constant.data);
@@ -8775,7 +9196,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
 static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
                               const gwt_save_options *o, _gwt_output *output)
 {
-    *s = (_gwt_save){ .a = a, .o = *o, .writer = { .g = a->g, .path = path, .fd = -1 } };
+    *s = (_gwt_save){ .a = a, .o = *o,
+                      .writer = { .g = a->g, .path = path, .fd = -1, .journal_fd = -1 } };
     if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
     if (!_gwt_save_resolve(s)) return false;
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
@@ -9382,6 +9804,7 @@ static void _gwt_release_all(gwt *g)
         g->memory = m->next;
         GWT_FREE(m);
     }
+    GWT_FREE(g->bad_tiles);
     _gwt_mutex_destroy(&g->lock);
     GWT_FREE(g);
 }
@@ -9409,6 +9832,8 @@ int gwt_end(gwt *g)
     bool failed = _gwt_failed(g);
     gwt_profile_end(g);
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
+    for (size_t i = 0; i < g->num_bad_tiles && !g->options.quiet; i++)
+        fprintf(stderr, "gwt: filled: %s\n", g->bad_tiles[i]);
     if (failed && !g->options.quiet) fprintf(stderr, "gwt: %s\n", g->message);
     _gwt_recorders_free(g);
     _gwt_release_all(g);
@@ -9419,6 +9844,11 @@ gwt_code gwt_status(const gwt *g) { return g ? (gwt_code)atomic_load(&g->code) :
 const char *gwt_message(const gwt *g) { return g ? g->message : "no session"; }
 int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
 
+const char *gwt_bad_tile(const gwt *g, size_t index)
+{
+    return g && index < g->num_bad_tiles ? g->bad_tiles[index] : NULL;
+}
+
 void gwt_clear(gwt *g)
 {
     _gwt_stay stay;
@@ -9427,6 +9857,7 @@ void gwt_clear(gwt *g)
     _gwt_lock(&g->lock);
     g->message[0] = 0;
     atomic_store(&g->code, GWT_OK);
+    atomic_store(&g->cancelled, false);
     _gwt_unlock(&g->lock);
     if (entered) _gwt_pool_leave(&stay);
 }

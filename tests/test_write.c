@@ -548,11 +548,13 @@ static bool save_within(gwt_array *a, const char *path, const gwt_save_options *
     return saved;
 }
 
-// Whenever the disk is full, be it at the last byte: an error, the old file, no .part.
+// Whenever the disk is full, be it at the last byte: an error, the old file, and a .part only with
+// the journal that says how far it is good.
 static void disk_full(void **state)
 {
     (void)state;
-    const char *out = temp_path("full.tif"), *copy = temp_path("full_copy.tif");
+    const char *out = temp_path("full.tif"), *copy = temp_path("full_copy.tif"),
+               *part = temp_path("full.tif.part"), *journal = temp_path("full.tif.part.journal");
     const gwt_save_options options = { .block = 16, .compress = "lzw", .overwrite = true };
     for (int workers = 1; workers <= 8; workers += 7) {
         gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
@@ -568,10 +570,12 @@ static void disk_full(void **state)
                     workers, (int)limits[i]);
             EXPECT_ERROR(g, GWT_E_IO, "full.tif");
             assert_true(files_equal(out, copy));
-            assert_false(file_exists(temp_path("full.tif.part")));
+            assert_true(file_exists(part) == file_exists(journal));
+            assert_true(file_exists(part) == (limits[i] > 100));
         }
         assert_true(save_within(a, out, &options, size));  // and there it fits
         EXPECT_OK(g);
+        assert_false(file_exists(part) || file_exists(journal));
         assert_false(files_equal(out, copy));
         assert_int_equal(gwt_end(g), 0);
     }

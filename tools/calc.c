@@ -77,7 +77,11 @@ static const cli_option options[] = {
     { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE", "metadata to write, many times", 0, 0, NULL },
     { 0, "sparse", CLI_FLAG, TO(save.sparse), NULL, "leave out tiles that are all nodata", 0, 0,
       NULL },
+    { 0, "checksums", CLI_FLAG, TO(save.checksums), NULL,
+      "write the CRC-32 of each tile too, for gwt verify", 0, 0, NULL },
     CLI_OVERWRITE(TO(save.overwrite)),
+    { 0, "resume", CLI_FLAG, TO(save.resume), NULL,
+      "go on where the same command was interrupted", 0, 0, NULL },
 
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
@@ -205,7 +209,7 @@ static int read_command_line(calc_args *args, int argc, char **argv)
 static bool may_write_all(const calc_args *args, const file_list *files)
 {
     const char *const *reference = &args->inputs.reference;
-    bool overwrite = args->save.overwrite, good = true;
+    bool overwrite = args->save.overwrite || args->save.resume, good = true;
     for (size_t i = 0; i < args->outputs.count && good; i++)
         good = cli_may_write(args->paths[i], files->paths, files->count, overwrite) &&
                cli_may_write(args->paths[i], reference, *reference != NULL, overwrite);
@@ -229,6 +233,16 @@ static void print_summary(const char *path, const gwt_info *info, double seconds
            pixels / 1e6 / seconds);
 }
 
+// What an interruption left, and how to go on.
+static void print_kept(const char *path)
+{
+    struct stat st;
+    char name[4096];
+    if (snprintf(name, sizeof name, "%s.part.journal", path) < (int)sizeof name &&
+        stat(name, &st) == 0)
+        cli_error("%s: not finished; the same command with --resume goes on", path);
+}
+
 static int run(const calc_args *args, file_list *files)
 {
     double start = cli_seconds();
@@ -244,7 +258,11 @@ static int run(const calc_args *args, file_list *files)
     bool saved = gwt_save_many_with(results, args->paths, num_outputs, &args->save);
     for (size_t i = 0; i < num_outputs && saved && !args->quiet; i++)
         print_summary(args->paths[i], gwt_describe(results[i]), cli_seconds() - start);
-    return gwt_end(g);
+    gwt_code code = gwt_status(g);
+    int status = cli_end(g);
+    for (size_t i = 0; i < num_outputs && !saved && code != GWT_E_EXISTS; i++)
+        print_kept(args->paths[i]);
+    return status;
 }
 
 int cmd_calc(int argc, char **argv)

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -360,12 +362,39 @@ int cli_parse(const cli_command *command, void *args, int argc, char **argv, int
 
 // ---- sessions, time, sizes ---------------------------------------------------------------------
 
+// What a signal's handler may touch.
+static gwt *_Atomic running;
+static volatile sig_atomic_t interrupted;
+
+// The first time the work is stopped in good order, the second time at once.
+static void on_interrupt(int signal)
+{
+    gwt *g = atomic_load(&running);
+    if (interrupted) _exit(128 + signal);
+    interrupted = signal;
+    gwt_cancel(g);
+}
+
 gwt *cli_begin(int workers, const char *sensor, size_t memory)
 {
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
     gwt *g = gwt_begin(.num_workers = workers, .sensor = sensor, .memory_limit = memory);
     if (!g) cli_error("no memory or no threads to begin with");
+    atomic_store(&running, g);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (interrupted) gwt_cancel(g);
     return g;
 }
+
+int cli_end(gwt *g)
+{
+    atomic_store(&running, NULL);
+    return gwt_end(g);
+}
+
+int cli_interrupted(void) { return interrupted ? 128 + interrupted : 0; }
 
 double cli_seconds(void)
 {

@@ -95,8 +95,13 @@ const cli_choice *cli_find_choice(const cli_choice *choices, const char *name);
 int cli_error(const char *format, ...);
 int cli_usage_error(const cli_command *command, const char *format, ...);
 
-// gwt_begin, with a line on stderr when it gives NULL.
+// gwt_begin, with a line on stderr when it gives NULL. SIGINT and SIGTERM then cancel what the
+// session does; a second one ends the program at once.
 gwt *cli_begin(int workers, const char *sensor, size_t memory);
+int cli_end(gwt *g);
+
+// What to exit with after a signal, 128 + its number; 0 when none has come.
+int cli_interrupted(void);
 
 // Seconds since some fixed moment, for differences.
 double cli_seconds(void);

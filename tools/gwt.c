@@ -38,7 +38,8 @@ static void print_overview(void)
         printf("  gwt %-11s %s\n", s->name, s->summary);
     fputs("\n  gwt COMMAND --help   the options of a command\n"
           "  gwt --version        the version\n\n"
-          "Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.\n", stdout);
+          "Exit status: 0 done, 1 the work failed, 2 the command line can't be meant,\n"
+          "128 + N stopped by signal N (130 by Ctrl-C).\n", stdout);
 }
 
 static const subcommand *find_subcommand(const char *name)
@@ -88,5 +89,5 @@ int main(int argc, char **argv)
     // What was printed may still be in the buffer, and the disk behind stdout full.
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK)
         status = cli_error("stdout can't be written");
-    return status;
+    return cli_interrupted() ? cli_interrupted() : status;
 }

@@ -160,5 +160,5 @@ int cmd_info(int argc, char **argv)
     gwt_array *image = gwt_open(g, argv[0]);
     if (image && args.json) print_json(gwt_describe(image));
     else if (image) print_human(argv[0], gwt_describe(image));
-    return gwt_end(g);
+    return cli_end(g);
 }

@@ -20,6 +20,8 @@ HEADING("input, several files"),
 
 HEADING("input, values and names"),
 CLI_NODATA(TO(inputs.nodata), "value that is missing, in the inputs and the output"),
+{ 0, "bad-tiles", CLI_CHOICE, TO(inputs.bad_tiles), "HOW",
+  "fail, or fill: what can't be read is nodata, and is listed", 0, 0, input_bad_tiles },
 { 0, "scale", CLI_NUMBER, TO(inputs.scale), "V", "multiply the inputs by V first", 0, 0, NULL },
 { 0, "scale-data", CLI_FLAG, TO(inputs.scale_data), NULL,
   "apply the scales and offsets in the files first", 0, 0, NULL },

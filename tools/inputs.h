@@ -29,6 +29,7 @@ typedef struct input_options {
     cli_list band_names;       // of each array
     gwt_optional res;          // edge of the cells all are brought to
     gwt_optional nodata, scale;
+    int bad_tiles;             // 1: tiles that can't be read are nodata
     bool scale_data;           // by what the files say; so does a scale given
     int chunks;
     // What is kept of each array, in this order:
@@ -39,7 +40,7 @@ typedef struct input_options {
 
 // What the options of input_options.h choose from.
 extern const cli_choice input_dims[], input_orders[], input_overlaps[], input_bounds_bys[],
-                        input_resamplings[];
+                        input_resamplings[], input_bad_tiles[];
 
 // CLI_GO_ON, or CLI_USAGE when options contradict each other; that has been printed.
 int inputs_check(const cli_command *command, const input_options *o);

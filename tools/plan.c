@@ -50,7 +50,7 @@ static int run(const plan_args *args, file_list *files, const char *expression)
         if (gwt_status(g) == GWT_OK) gwt_print_plan(result, stdout);
     }
     free(arrays);
-    return gwt_end(g);
+    return cli_end(g);
 }
 
 int cmd_plan(int argc, char **argv)

@@ -447,6 +447,6 @@ int cmd_quicklook(int argc, char **argv)
     bool drawn = g && draw(g, &args, out.stream);
     bool kept = cli_output_close(&out, drawn);
     if (kept && !args.quiet) printf("%s\n", args.output);
-    status = gwt_end(g);
+    status = cli_end(g);
     return kept ? status : CLI_FAILED;
 }

@@ -289,5 +289,5 @@ int cmd_stats(int argc, char **argv)
     if (!g) return CLI_FAILED;
     gwt_array *image = gwt_open(g, argv[0], .nodata = args.nodata);
     if (image) run_stats(g, image, args.json, !args.quiet);
-    return gwt_end(g);
+    return cli_end(g);
 }

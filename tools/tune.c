@@ -186,7 +186,7 @@ static bool run_once(const job *j, const sample *part, tune_point *p)
                           .overwrite = true);
     const gwt_profile *profile = gwt_profile_end(g);
     if (saved && profile) note_run(p, profile);
-    return gwt_end(g) == 0 && saved;
+    return cli_end(g) == 0 && saved;
 }
 
 // ---- the sample ---------------------------------------------------------------------------------
@@ -336,7 +336,7 @@ static bool find_size(job *j)
     const gwt_info *info = gwt_describe(make_result(j, g, 0));
     j->height = info->shape[2];
     j->width = info->shape[3];
-    return gwt_end(g) == 0;
+    return cli_end(g) == 0;
 }
 
 static int measure(const tune_args *args, tune_sweep *sweep, file_list *files, const char *what)
