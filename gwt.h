@@ -2421,9 +2421,46 @@ static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *
     return to;
 }
 
-static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
+// A tile can't be read: an error, or, when such tiles are filled, noted once.
+_GWT_PRINTF(3, 4)
+static bool _gwt_source_bad(_gwt_source *s, gwt_code code, const char *format, ...)
+{
+    gwt *g = s->g;
+    char text[sizeof g->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!s->fills) return _gwt_fail(g, code, "%s", text);
+    _gwt_plain_text(text, 0);
+    char *kept = _gwt_keep_string(g, text);
+    _gwt_lock(&g->lock);
+    size_t i = 0, n = g->num_bad_tiles;
+    while (i < n && strcmp(g->bad_tiles[i], text)) i++;
+    char **list = i < n || n & (n + 1) ? g->bad_tiles       // room for 1, 3, 7, ..
+                : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
+    if (list) g->bad_tiles = list;
+    if (list && kept && i == n) list[g->num_bad_tiles++] = kept;
+    _gwt_unlock(&g->lock);
+    return list || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
+}
+
+// Whether the file is as long as its directory says.
+static bool _gwt_source_holds(_gwt_source *s, int64_t i)
 {
     char where[128];
+    uint64_t at = s->offsets[i], n = s->counts[i];
+    if (n == 0 || (at > 0 && at < s->length && n <= s->length - at)) return true;
+    _gwt_source_bad(
+        s, GWT_E_FORMAT,
+        "%s: truncated or broken: %s is said to lie at bytes %llu..%llu of a file of %llu",
+        s->path, _gwt_source_tile_text(s, i, where, sizeof where), (unsigned long long)at,
+        (unsigned long long)(at + n), (unsigned long long)s->length);
+    return false;
+}
+
+static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
+{
     const uint64_t *offsets = NULL, *counts = NULL;
     TIFFGetField(tif, s->tiled ? TIFFTAG_TILEOFFSETS : TIFFTAG_STRIPOFFSETS, &offsets);
     TIFFGetField(tif, s->tiled ? TIFFTAG_TILEBYTECOUNTS : TIFFTAG_STRIPBYTECOUNTS, &counts);
@@ -2435,19 +2472,8 @@ static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
     s->offsets = (void *)_gwt_keep_bytes(s->g, offsets, bytes);
     s->counts = (void *)_gwt_keep_bytes(s->g, counts, bytes);
     if (!s->offsets || !s->counts) return false;
-    for (int64_t i = 0; i < s->num_tiles; i++) {
-        if (s->counts[i] == 0) continue;
-        if (s->offsets[i] < s->length && s->counts[i] <= s->length - s->offsets[i]
-            && s->offsets[i] > 0)
-            continue;
-        _gwt_fail(
-            s->g, GWT_E_FORMAT,
-            "%s: truncated or broken: %s is said to lie at bytes %llu..%llu of a file of %llu",
-            s->path, _gwt_source_tile_text(s, i, where, sizeof where),
-            (unsigned long long)s->offsets[i], (unsigned long long)(s->offsets[i] + s->counts[i]),
-            (unsigned long long)s->length);
-        return false;
-    }
+    for (int64_t i = 0; i < s->num_tiles && !s->fills; i++)
+        if (!_gwt_source_holds(s, i)) return false;
     return true;
 }
 
@@ -2681,7 +2707,6 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
 {
     gwt_optional with = nodata.set ? nodata : s->nodata;
     if (!with.set && !_gwt_dtype_integer(s->dtype)) with = gwt_some((double)NAN);
-    s->fills = true;
     s->fill_asked = nodata;
     if (with.set && _gwt_raw(s->dtype, with.value, &s->fill)) return true;
     return _gwt_fail(s->g, GWT_E_NODATA,
@@ -2699,6 +2724,7 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     if (!s) return NULL;
     s->g = g;
     s->fd = -1;
+    s->fills = fills;
     s->path = _gwt_keep_string(g, path);
     if (!s->path || !_gwt_mutex_init(&s->lock)) return NULL;
     if (!_gwt_source_begin(s) || !_gwt_source_read(s)
@@ -2750,30 +2776,6 @@ static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile
 }
 
 static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written);
-
-// A tile can't be read: an error, or, when such tiles are filled, noted once.
-_GWT_PRINTF(3, 4)
-static bool _gwt_source_bad(_gwt_source *s, gwt_code code, const char *format, ...)
-{
-    gwt *g = s->g;
-    char text[sizeof g->message];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (!s->fills) return _gwt_fail(g, code, "%s", text);
-    _gwt_plain_text(text, 0);
-    char *kept = _gwt_keep_string(g, text);
-    _gwt_lock(&g->lock);
-    size_t i = 0, n = g->num_bad_tiles;
-    while (i < n && strcmp(g->bad_tiles[i], text)) i++;
-    char **list = i < n || n & (n + 1) ? g->bad_tiles       // room for 1, 3, 7, ..
-                : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
-    if (list) g->bad_tiles = list;
-    if (list && kept && i == n) list[g->num_bad_tiles++] = kept;
-    _gwt_unlock(&g->lock);
-    return list || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
-}
 
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
@@ -2851,7 +2853,9 @@ static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
         if (s->nodata.set) _gwt_raw(s->dtype, s->nodata.value, &raw);
         return _gwt_source_fill(s, raw, to, bytes), true;
     }
-    if (s->direct && s->counts[i] >= bytes) {
+    if (!_gwt_source_holds(s, i)) {
+        good = false;
+    } else if (s->direct && s->counts[i] >= bytes) {
         good = _gwt_source_fetch(s, i, to, bytes);
     } else {
         _gwt_decoder *d = _gwt_decoder_take(s);
@@ -7373,6 +7377,7 @@ typedef struct _gwt_writer {
     char *journal;              // PATH.part.journal
     _gwt_job job;
     bool resume, overwrite;
+    bool adopted;               // the part is an old one
     bool complete;              // PATH is there already: an interrupted save of this job made it
     mode_t mode;                // of the file that is replaced; 0: there is none
     int fd, journal_fd;
@@ -7592,7 +7597,7 @@ static bool _gwt_writer_adopt(_gwt_writer *w, bool *adopted)
     w->journal_fd = open(w->journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     const char *differs = _gwt_journal_differs(w, w->journal_fd);
     int64_t n = _gwt_journal_length(w->journal_fd);
-    *adopted = !differs && w->resume;
+    *adopted = w->adopted = !differs && w->resume;
     if (*adopted) return _gwt_journal_replay(w);
     if (w->journal_fd >= 0) close(w->journal_fd);
     w->journal_fd = -1;
@@ -7657,6 +7662,7 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t window, bool checksums)
 static bool _gwt_writer_keeps(const _gwt_writer *w)
 {
     int code = atomic_load(&w->g->code);
+    if (w->adopted) return true;
     return atomic_load(&w->head) > 0
         && (code == GWT_OK || code == GWT_E_IO || code == GWT_E_FORMAT || code == GWT_E_MEMORY
             || code == GWT_E_USER || code == GWT_E_CANCELLED);
@@ -8339,7 +8345,7 @@ static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 }
 
 // The output must not exist (or may be replaced), and neither it nor its .part be an input.
-static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
+static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt_writer *first)
 {
     struct stat st;
     _gwt_writer *w = &s->writer;
@@ -8356,10 +8362,11 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan)
     if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
     if (!S_ISREG(st.st_mode))
         return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
-    // Between the renaming of the part and the end of the journal there was a moment.
+    // Between the renaming of the part and the end of the journal there was a moment. The journal
+    // of the first output goes last.
     if (s->o.resume && !part) {
         int fd = open(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        w->complete = !_gwt_journal_differs(w, fd);
+        w->complete = first->complete || !_gwt_journal_differs(w, fd);
         if (fd >= 0) close(fd);
     }
     if (!s->o.overwrite && !w->complete)
@@ -9182,7 +9189,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
                                  o->checksums);
     good = good && _gwt_run_all(&run, o->num_workers, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
-    for (int i = 0; good && i < n; i++) unlink(saves[i].writer.journal);    // when all are there
+    for (int i = n - 1; good && i >= 0; i--) unlink(saves[i].writer.journal);
     for (size_t i = 0; k.workers && i < workers; i++) {
         _gwt_encoder_end(&k.workers[i].encoder);
         GWT_FREE(k.workers[i].constant.data);
@@ -9213,7 +9220,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n, NULL), good = planned;
     for (int i = 0; good && i < n; i++) {
         saves[i].writer.action = &action;
-        good = _gwt_save_check_path(&saves[i], &plan);
+        good = _gwt_save_check_path(&saves[i], &plan, &saves[0].writer);
     }
     good = good && _gwt_save_run(saves, n, &plan);
     if (planned) _gwt_plan_free(&plan);
