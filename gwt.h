@@ -1922,6 +1922,7 @@ static const char *_gwt_geo_text(char *to, size_t size, const _gwt_geo *geo)
 typedef struct _gwt_io {        // what a libtiff handle reads through
     const struct _gwt_source *source;
     uint64_t pos;
+    const char *failed;         // why a read failed, which libtiff may pass over
     char message[256];          // libtiff's last error
 } _gwt_io;
 
@@ -2027,6 +2028,9 @@ static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
 {
     _gwt_io *io = h;
     int64_t got = n > 0 ? _gwt_pread(io->source->fd, to, (uint64_t)n, io->pos) : 0;
+    uint64_t length = io->source->length;
+    if (got < n && io->pos < length && (uint64_t)n <= length - io->pos)
+        io->failed = got < 0 ? strerror(errno) : "the file has become shorter";
     if (got > 0) io->pos += (uint64_t)got;
     return (tmsize_t)got;
 }
@@ -2660,11 +2664,17 @@ static bool _gwt_source_read(_gwt_source *s)
 {
     _gwt_io io;
     TIFF *tif = _gwt_source_tiff(s, &io, "rc");
-    if (!tif)
+    if (!tif && !io.failed)
         return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF that can be read%s%s", s->path,
                          io.message[0] ? ": " : "", io.message);
-    bool good = _gwt_source_read_directory(s, tif);
-    TIFFClose(tif);
+    bool good = tif && _gwt_source_read_directory(s, tif);
+    if (tif) TIFFClose(tif);
+    // Else tags that could not be read would silently be missing.
+    if (io.failed)
+        good = _gwt_fail(s->g, GWT_E_IO, "%s: can't be read: %s", s->path, io.failed);
+    else if (good && io.message[0])
+        good = _gwt_fail(s->g, GWT_E_FORMAT, "%s: its directory can't be read: %s", s->path,
+                         io.message);
     if (good) s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
     return good && s->tiles;
 }
@@ -7339,6 +7349,8 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
     if (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
         return true;
 refused:
+    if (e->sink.full)
+        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
     return _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s",
                      e->sink.message);
 }
