@@ -58,17 +58,17 @@ gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats cal
 bench_objs := $(patsubst %,$(B)/tools/%.o,bench measure peers)
 alone      := make_scene floor
 tools      := $(addprefix $(B)/,$(alone) tasks bench)
-examples   := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
+examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c))
 headers    := gwt.h $(wildcard tools/*.h tests/*.h)
 scripts    := $(wildcard tests/test_*.sh)
-first      := $(filter deps deps-ci,$(MAKECMDGOALS))
+first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci demo test interop report-check bench bench-peers clean FORCE
+.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop report-check bench bench-peers clean FORCE
 
 all: $(checks) $(B)/gwt $(tools) $(examples) ## build the command gwt, tools and examples; check the header
 
@@ -106,6 +106,20 @@ $(B)/tools/gwt_plain.o: tools/gwt.c $(headers) $(B)/flags
 
 $(B)/gwt-plain: $(B)/tools/gwt_plain.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+# The command for the ranks of an MPI job: MPI's compiler around ours.
+mpicc := OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
+
+$(B)/tools/gwt_mpi.o: tools/gwt.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(mpicc) $(compile_flags) -DGWT_MPI -c -o $@ $<
+
+$(B)/gwt-mpi: $(B)/tools/gwt_mpi.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
+	$(mpicc) $(flags_$(config)) -o $@ $^ $(libs)
+
+$(B)/examples/distributed: examples/distributed.c gwt.h $(B)/flags
+	@mkdir -p $(@D)
+	$(mpicc) $(compile_flags) -o $@ $< $(libs)
 
 $(addprefix $(B)/,$(alone) tasks): $(B)/%: $(B)/tools/%.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
@@ -148,6 +162,15 @@ deps: ## install libtiff, zlib, a C compiler and cmocka through apt-get, dnf or 
 
 deps-ci: deps ## install clang, rasterio, GDAL and a browser too, for the checks that compare
 	@sh tools/deps.sh ci
+
+deps-mpi: deps ## install Open MPI, for several machines
+	@sh tools/deps.sh mpi
+
+mpi: $(B)/gwt-mpi $(B)/examples/distributed ## build gwt-mpi, the command for mpirun, and its example
+
+mpi-test: mpi $(B)/gwt $(B)/make_scene ## run both with 1 to 4 ranks (make deps-mpi)
+	@GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi DISTRIBUTED=$(B)/examples/distributed \
+	    MAKE_SCENE=$(B)/make_scene sh tests/mpi.sh
 
 demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute an index, show what came out
 	@sh tools/demo.sh $(B) build/demo

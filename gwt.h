@@ -26,6 +26,7 @@
 //       GWT_MALLOC(n), GWT_REALLOC(p, n), GWT_FREE(p)    your allocator; all three or none
 //       GWT_API         what stands before public declarations; default extern
 //       GWT_NO_PROFILE  leave the profiler out
+//       GWT_MPI         actions share their work among the ranks of an MPI job: build with mpicc
 //       GWT_PLAIN       loops for any processor of the kind, none for newer ones
 //
 // EXAMPLE
@@ -130,6 +131,23 @@
 //   does the reverse, both wait for ever. And what runs for an action of B that was begun inside
 //   one of A can't go back to A when it is on another thread: that is an ARGUMENT error.
 //
+// SEVERAL MACHINES
+//
+//   Built with GWT_MPI and started by mpirun, every rank runs the same program: gwt_begin finds the
+//   others (MPI begun by the caller, for threads, or by itself), and each action is shared among
+//   all workers of all ranks. gwt_save writes one file, with the bytes one process would write;
+//   gwt_compute gives every rank the whole result; gwt_summarize and its like give every rank the
+//   same numbers; gwt_map_blocks calls your function for each block on one of the ranks and
+//   collects .results everywhere. An action inside an action, and gwt_parallel_for, stay on their
+//   rank. If one fails, all end with its message, and a save can be resumed by any number of ranks.
+//
+//   dask                                    here
+//       LocalCluster(threads_per_worker=8)      gwt_begin(.num_workers = 8), no MPI
+//       Cluster, n_workers=4                    mpirun -n 4
+//       threads_per_worker=8                    gwt_begin(.num_workers = 8), the command's -j 8
+//       Client(cluster)                         gwt_begin
+//       client.close()                          gwt_end
+//
 // NAMES
 //
 //   gwt_x is public, _gwt_room_x private to a room of this file. Search for a room by its mark:
@@ -149,6 +167,7 @@
 //       >>step     windows, resampling, users' kernels
 //       >>vm       running the programs
 //       >>write    encoding, ordered writing, the directory
+//       >>mpi      the ranks of a job on several machines
 //       >>run      the loop behind every action
 //       >>show     arrays as text
 //
@@ -373,6 +392,7 @@ typedef struct gwt_compute_options {
     gwt_dtype dtype;           // default the array's; integers are rounded and saturate
     gwt_optional nodata;       // stored where missing; default the array's, else NaN for floats
     int num_workers;           // at most this many of the session's; 0 = all
+    bool root_only;            // MPI: rank 0 gets the result, the others' buffers are not of use
     bool progress;
 } gwt_compute_options;
 
@@ -405,6 +425,9 @@ typedef struct gwt_map_blocks_options {
     int padding[4]; // left, bottom, right, top: more pixels around, cut off at the edge
     gwt_dtype dtype;             // of the data handed over; default the array's
     gwt_optional nodata;         // stored where missing; default the array's, else NaN for floats
+    void *results;               // one of result_size bytes for each block, in the order of their
+    size_t result_size;          // ids: zeroed first, filled in by `fn` through block->result; the
+    int64_t num_results;         // same on all ranks in the end. At least as many as blocks
     int num_workers;             // at most this many blocks at once; 0 = all workers
     bool progress;
 } gwt_map_blocks_options;
@@ -441,6 +464,10 @@ GWT_API void gwt_cancel(gwt *g);
 GWT_API void gwt_fail(gwt *g, gwt_code code, const char *format, ...);
 
 GWT_API int gwt_num_workers(const gwt *g);
+
+// Which process of an MPI job this is, from 0, and how many there are; 0 and 1 without GWT_MPI.
+GWT_API int gwt_rank(const gwt *g);
+GWT_API int gwt_num_ranks(const gwt *g);
 
 // Release what gwt_compute returned.
 GWT_API void gwt_free(void *p);
@@ -771,6 +798,7 @@ typedef struct gwt_block {
     gwt_dtype dtype;
     gwt_optional nodata;       // what missing pixels hold; unset: NaN in floats, else none are
     const void *data;          // [times][bands][rows][cols], C order, no padding; read only
+    void *result;              // of this block, in .results; NULL when there are none
 } gwt_block;
 
 // A user's function over one block: called for many blocks at once, from any worker. Put results
@@ -963,6 +991,9 @@ GWT_API const char *gwt_compression_name(size_t index);
 
 #include <tiffio.h>
 #include <zlib.h>
+#ifdef GWT_MPI
+#include <mpi.h>
+#endif
 
 #if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
 #error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
@@ -1641,6 +1672,8 @@ struct gwt {
     char **bad_tiles;           // what could not be read, and was filled
     size_t num_bad_tiles;
     atomic_bool cancelled;      // set by anybody, at any time
+    struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
+    bool remote;                // the error is another rank's, which prints it
     int line;                   // of this file, where it was found
     char message[2048];
 };
@@ -1702,6 +1735,7 @@ static bool _gwt_cancelled(gwt *g)
 typedef struct _gwt_action {
     gwt *g;
     unsigned since;             // failures there had been when it began
+    struct _gwt_ranks *ranks;   // among which it is shared; NULL: it is this process's own
     _gwt_stay stay;
 } _gwt_action;
 
@@ -1714,6 +1748,7 @@ static bool _gwt_action_begin(_gwt_action *action, gwt *g)
                          "an action of this session waits for one of another session that runs on "
                          "several workers: none can be run inside that");
     action->since = atomic_load(&g->failures);      // not before: there may have been a wait
+    action->ranks = action->stay.outer ? NULL : g->ranks;
     if (!_gwt_failed(g)) return true;
     _gwt_pool_leave(&action->stay);
     return false;
@@ -7390,6 +7425,7 @@ typedef struct _gwt_writer {
     _gwt_job job;
     bool resume, overwrite;
     bool adopted;               // the part is an old one
+    bool follows;               // another rank makes the file
     bool complete;              // PATH is there already: an interrupted save of this job made it
     mode_t mode;                // of the file that is replaced; 0: there is none
     int fd, journal_fd;
@@ -7514,6 +7550,17 @@ static uint32_t _gwt_part_crc(const _gwt_writer *w, uint64_t at, uint64_t n)
     return crc;
 }
 
+// Keep the first tiles only; those from w->end on go.
+static bool _gwt_journal_cut(_gwt_writer *w, int64_t tile)
+{
+    off_t records = _GWT_JOURNAL_HEAD + (off_t)tile * _GWT_JOURNAL_RECORD;
+    if (ftruncate(w->fd, (off_t)w->end) || ftruncate(w->journal_fd, records))
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be cut: %s", w->part, strerror(errno));
+    w->pushed = w->end;
+    atomic_store(&w->head, tile);
+    return true;
+}
+
 // Take over the tiles that are there, as far as the journal and the part agree, and cut the rest
 // off both.
 static bool _gwt_journal_replay(_gwt_writer *w)
@@ -7537,12 +7584,7 @@ static bool _gwt_journal_replay(_gwt_writer *w)
         w->end += bytes;
     }
     if (_gwt_over(w->action)) return false;
-    off_t records = _GWT_JOURNAL_HEAD + (off_t)tile * _GWT_JOURNAL_RECORD;
-    if (ftruncate(w->fd, (off_t)w->end) || ftruncate(w->journal_fd, records))
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be cut: %s", w->part, strerror(errno));
-    w->pushed = w->end;
-    atomic_store(&w->head, tile);
-    return true;
+    return _gwt_journal_cut(w, tile);
 }
 
 // ---- the part
@@ -7566,14 +7608,19 @@ static int64_t _gwt_writer_listed(const _gwt_writer *w, int64_t tile)
     return tile % w->parts * (w->num_tiles / w->parts) + tile / w->parts;
 }
 
+static bool _gwt_fail_classic(const _gwt_writer *w)
+{
+    return _gwt_fail(
+        w->g, GWT_E_UNSUPPORTED,
+        "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF", w->path);
+}
+
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
 {
     if (w->crcs) w->crcs[tile] = blob->crc;
     if (blob->bytes == 0) return _gwt_journal_add(w, tile, blob);   // absent: offset, count stay 0
     if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit))
-        return _gwt_fail(
-            w->g, GWT_E_UNSUPPORTED,
-            "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF", w->path);
+        return _gwt_fail_classic(w);
     w->offsets[tile] = w->end;
     w->counts[tile] = blob->bytes;
     w->end += blob->bytes;
@@ -7660,7 +7707,7 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t window, bool checksums)
     w->window = window;
     w->end = 16;
     atomic_init(&w->head, w->complete ? w->num_tiles : 0);
-    if (w->complete) return true;
+    if (w->complete || w->follows) return true;
     w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
     w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
@@ -8020,10 +8067,7 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
     else _gwt_put(header + 4, at, 4);
     char *directory =
         big && s->o.bigtiff == GWT_BIGTIFF_NO ? NULL : _gwt_calloc(w->g, (size_t)bytes, 1);
-    if (big && s->o.bigtiff == GWT_BIGTIFF_NO)
-        _gwt_fail(w->g, GWT_E_UNSUPPORTED,
-                  "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF",
-                  w->path);
+    if (big && s->o.bigtiff == GWT_BIGTIFF_NO) _gwt_fail_classic(w);
     if (directory) _gwt_directory_write(&d, big, at, directory);
     bool good = directory
              && _gwt_pwrite(w->g, w->fd, w->part, directory, (size_t)bytes, at)
@@ -8066,7 +8110,7 @@ static bool _gwt_save_rename(_gwt_writer *w)
 static bool _gwt_save_finish(_gwt_save *s)
 {
     _gwt_text metadata = { .g = s->writer.g };
-    if (s->writer.complete) return true;
+    if (s->writer.complete || s->writer.follows) return true;
     _gwt_metadata_text(&metadata, s->a, &s->o, &s->writer);
     uint64_t *offsets = _gwt_save_listed(s, s->writer.offsets),
              *counts = _gwt_save_listed(s, s->writer.counts);
@@ -8326,20 +8370,20 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     return crc;
 }
 
-static _gwt_job _gwt_job_of(const _gwt_save *s, const _gwt_plan *plan)
+static uint32_t _gwt_job_expression(const _gwt_plan *plan)
 {
-    _gwt_job job = { .inputs = _gwt_job_inputs(plan), .options = _gwt_job_options(s) };
-    _gwt_job_add(&job.expression, GWT_VERSION, sizeof GWT_VERSION);
+    uint32_t crc = 0;
+    _gwt_job_add(&crc, GWT_VERSION, sizeof GWT_VERSION);
     for (int i = 0; i < plan->num_views; i++)
         for (int k = 0; k < plan->views[i].num_bands; k++)
-            _gwt_job_number(&job.expression, (uint64_t)plan->views[i].bands[k]);
+            _gwt_job_number(&crc, (uint64_t)plan->views[i].bands[k]);
     for (int i = 0; i < plan->num_stages; i++) {
         const _gwt_stage *stage = &plan->stages[i];
-        _gwt_job_number(&job.expression, (uint64_t)(int64_t)stage->input);
-        if (stage->step) _gwt_job_step(&job.expression, stage->step);
-        else _gwt_job_program(&job.expression, &stage->program);
+        _gwt_job_number(&crc, (uint64_t)(int64_t)stage->input);
+        if (stage->step) _gwt_job_step(&crc, stage->step);
+        else _gwt_job_program(&crc, &stage->program);
     }
-    return job;
+    return crc;
 }
 
 // ---- paths
@@ -8361,13 +8405,14 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
 {
     struct stat st;
     _gwt_writer *w = &s->writer;
-    w->job = _gwt_job_of(s, plan);
+    w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s) };
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
     w->journal = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part.journal");
     if (!w->part || !w->journal) return false;
     sprintf(w->part, "%s.part", w->path);
     sprintf(w->journal, "%s.part.journal", w->path);
     if (!lstat(w->journal, &st) && !_gwt_save_check_input(s, plan, w->journal, &st)) return false;
+    if (w->follows) return true;
     bool part = !lstat(w->part, &st);
     if (part && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
     if (stat(w->path, &st)) return true;
@@ -8387,6 +8432,877 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
     w->mode = st.st_mode & 0777;
     return true;
 }
+
+// >>mpi ---------------------------------------------------------------------------------------
+// The same program in several processes, the ranks of an MPI job. Every rank builds the same graph
+// and calls the same actions; an action shares its tiles out. Rank 0 keeps the order:
+//
+//   - a rank asks for tiles before it runs out of them, and gets a batch: the next few in the order
+//     of the file. Batches are a fraction of what is left for each rank, so they shrink towards
+//     the end, and a slow rank takes fewer of them;
+//   - when a batch is encoded the rank says how large each tile is. As soon as all batches before
+//     it have said so too, rank 0 answers where it goes, and the rank writes it there, at once.
+//     Until then it waits in that rank's memory, as in a single process tiles wait for their turn;
+//   - blocks of the file system that two batches share are sent to rank 0, which writes them: so no
+//     block is ever written by two ranks, which some network file systems get wrong;
+//   - when a batch has been written rank 0 puts its tiles into the journal, in order.
+//
+// So the file has the bytes a single process would give it. Each rank talks through one thread of
+// its own, only while an action runs; it sleeps between messages. Before and after, the ranks
+// agree: that all run the same action, and that all went well. The first error ends the action on
+// all of them. That a rank has ended its session rank 0 hears in the next agreement, too, so that
+// nobody waits for somebody who has left.
+//
+// Sums and buffers: each rank leaves zeros where the others' part is, and all are joined by OR,
+// which keeps every bit.
+//
+// At 1,000 ranks. A batch costs rank 0 three messages in and two out, some 10 us each with what it
+// does for them, and its records in the journal, 16 bytes a tile: about 60 us. A tile of 256 x 256
+// takes a worker some 5 ms, so 1,000 ranks of 8 workers make 1.6 million tiles a second, and rank 0
+// can serve 16,000 batches a second: batches of 100 tiles keep it busy all the time, batches of
+// 2,000 for 5 %. What a rank may hold grows with ranks and workers for that reason, to three such
+// batches, as far as memory_limit lets it: 6,000 tiles compressed to 100 kB are 600 MB. An
+// exclusive scan instead of rank 0's answers would have all ranks meet for every batch: log2(1000)
+// hops of 5 us are little, but the slowest of 1,000 is waited for each time.
+// Writers: 1,000 ranks x 8 workers x 200 tiles/s x 100 kB are 160 GB/s, more than file systems of
+// today take; there, not here, is the end of it. The journal grows by 16 bytes a tile, 26 MB/s.
+
+#ifdef GWT_MPI
+
+enum { _GWT_TAG_AGREE = 1, _GWT_TAG_MAIL };
+enum { _GWT_AGREE_START = 1, _GWT_AGREE_FINISH, _GWT_AGREE_END };
+
+// From a rank to rank 0, which decides; from rank 0 to all.
+typedef struct _gwt_verdict {
+    int code, kind;
+    int teller;                 // the rank that prints the message
+    uint32_t job;               // of the action: all must be in the same one
+    int64_t numbers[4];         // rank 0's
+    char message[2200];
+} _gwt_verdict;
+
+typedef enum _gwt_mail_kind {
+    // to rank 0
+    _GWT_MAIL_NEXT,             // may I have `count` tiles at the most?
+    _GWT_MAIL_SIZES,            // batch `id` is encoded; sizes and checksums
+    _GWT_MAIL_WRITTEN,          // batch `id` is written, but for these ends of it
+    _GWT_MAIL_FAILED,           // with code `id` and a message
+    _GWT_MAIL_DONE,             // nothing more will come
+    // from rank 0
+    _GWT_MAIL_BATCH,            // groups `first` .. `first + count`, as batch `id`; none are left
+    _GWT_MAIL_PLACE,            // batch `id` goes to these offsets
+    _GWT_MAIL_STOP,             // with code `id` and a message
+    _GWT_MAIL_OVER              // nothing more will come
+} _gwt_mail_kind;
+
+typedef struct _gwt_mail {
+    struct _gwt_mail *next;
+    int64_t kind, id, first, count;
+    uint64_t bytes;             // that follow
+} _gwt_mail;
+
+// A batch where it is computed.
+typedef struct _gwt_slot {
+    struct _gwt_slot *next;
+    int64_t id, first, tiles;   // numbers of tiles; guarded by the lock of ranks, as what follows
+    int64_t group, groups;      // to be begun
+    int64_t left;               // tiles not complete
+    bool placed;                // offsets are known
+    uint64_t offsets[_GWT_MAX_OUTPUTS];
+    _gwt_blob *blobs;           // [output][tile][part]; each by the worker that has the tile
+} _gwt_slot;
+
+// A batch in rank 0's books, until it is in the journal.
+typedef struct _gwt_batch {
+    struct _gwt_batch *next;
+    int64_t id, first, tiles;
+    int rank;
+    bool sized, placed, written;
+    char *records;              // [output][tile][part] of 12 bytes: size, CRC-32
+} _gwt_batch;
+
+typedef struct _gwt_ranks {
+    gwt *g;
+    MPI_Comm comm;
+    int rank, size;
+    bool *gone;                 // rank 0: who has ended the session
+    // One action: set before it.
+    const _gwt_action *action;
+    _gwt_save *saves;
+    int num_saves, workers;
+    int64_t across, down, group, window, first;
+    uint64_t align;             // of the file system's blocks
+    bool running;
+    _gwt_thread thread;
+    _gwt_mutex lock;            // guards what follows
+    _gwt_cond wake;
+    _gwt_mail *out;             // to be sent to rank 0
+    _gwt_slot *slots;           // under way, in order
+    int writing;                // slots taken off the list, to be written
+    bool asked, none_left, over;
+    // The thread's own.
+    bool told, done;
+    // Rank 0's books, the thread's own.
+    _gwt_batch *batches;
+    int64_t next_group, next_id;
+    int num_done;
+    bool stopped;
+    double pixels;              // of the image, and where to count those handed out
+    atomic_llong *counter;
+} _gwt_ranks;
+
+// ---- MPI, each call of it checked: with a network that fails there is no way to agree any more
+
+static void _gwt_mpi_check(_gwt_ranks *k, int code, const char *what)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int n;
+    if (code == MPI_SUCCESS) return;
+    MPI_Error_string(code, text, &n);
+    fprintf(stderr, "gwt: rank %d: %s: %s\n", k->rank, what, text);
+    MPI_Abort(MPI_COMM_WORLD, 1);
+}
+#define _GWT_MPI_DO(k, call) _gwt_mpi_check((k), call, #call)
+
+static void _gwt_mpi_finalize(void)
+{
+    int done = 1;
+    if (MPI_Finalized(&done) == MPI_SUCCESS && !done) MPI_Finalize();
+}
+
+// MPI as the caller began it, or begun here and ended at exit.
+static bool _gwt_mpi_begin(gwt *g)
+{
+    int begun = 0, level = MPI_THREAD_SINGLE;
+    if (MPI_Initialized(&begun) != MPI_SUCCESS)
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "MPI_Initialized fails");
+    if (!begun && MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS)
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "MPI can't be begun");
+    if (!begun) atexit(_gwt_mpi_finalize);
+    if (begun) MPI_Query_thread(&level);
+    if (level >= MPI_THREAD_SERIALIZED) return true;
+    return _gwt_fail(g, GWT_E_UNSUPPORTED, "MPI was begun for fewer threads than gwt needs: call "
+                     "MPI_Init_thread with MPI_THREAD_SERIALIZED or more");
+}
+
+static bool _gwt_ranks_begin(gwt *g)
+{
+    if (!_gwt_mpi_begin(g)) return false;
+    _gwt_ranks *k = _gwt_keep(g, 1, sizeof *k);
+    if (!k) return false;
+    k->g = g;
+    _GWT_MPI_DO(k, MPI_Comm_dup(MPI_COMM_WORLD, &k->comm));
+    _GWT_MPI_DO(k, MPI_Comm_set_errhandler(k->comm, MPI_ERRORS_RETURN));
+    _GWT_MPI_DO(k, MPI_Comm_rank(k->comm, &k->rank));
+    _GWT_MPI_DO(k, MPI_Comm_size(k->comm, &k->size));
+    if (k->size == 1) return MPI_Comm_free(&k->comm) == MPI_SUCCESS;
+    k->gone = _gwt_keep(g, (size_t)k->size, sizeof *k->gone);
+    g->ranks = k;
+    return k->gone && _gwt_mutex_init(&k->lock) && _gwt_cond_init(&k->wake);
+}
+
+// Waits without burning the processor that others need.
+static int _gwt_ranks_receive(_gwt_ranks *k, int from, int tag, void *to, int bytes)
+{
+    MPI_Status status;
+    int there = 0;
+    for (long ns = 20000; !there; ns = ns < 1000000 ? ns + ns / 4 : ns) {
+        _GWT_MPI_DO(k, MPI_Iprobe(from, tag, k->comm, &there, &status));
+        if (!there) nanosleep(&(struct timespec){ 0, ns }, NULL);
+    }
+    _GWT_MPI_DO(k, MPI_Recv(to, bytes, MPI_BYTE, status.MPI_SOURCE, tag, k->comm, &status));
+    return status.MPI_SOURCE;
+}
+
+static void _gwt_ranks_send(_gwt_ranks *k, int to, int tag, const void *from, size_t bytes)
+{
+    _GWT_MPI_DO(k, MPI_Send(from, (int)bytes, MPI_BYTE, to, tag, k->comm));
+}
+
+// ---- agreeing
+
+static void _gwt_verdict_say(_gwt_verdict *v, int code, int rank, const char *text)
+{
+    v->code = code;
+    char said[2100];
+    snprintf(said, sizeof said, "%.2099s", text);      // it may be v's own
+    if (!strncmp(said, "rank ", 5)) snprintf(v->message, sizeof v->message, "%s", said);
+    else snprintf(v->message, sizeof v->message, "rank %d: %s", rank, said);
+}
+
+// What rank 0 makes of another's word, which becomes *all.
+static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int rank, int *worst)
+{
+    static const char *const doing[] = { "", "begins an action", "finishes an action",
+                                         "ends its session" };
+    char text[160];
+    if (*worst >= 0 && *worst < rank) return;
+    if (its->code) {
+        _gwt_verdict_say(all, its->code, rank, its->message);
+        all->teller = rank;
+    } else if (its->kind != all->kind || its->job != all->job) {
+        snprintf(text, sizeof text, "%s while rank 0 %s%s: all ranks must run the same actions",
+                 doing[its->kind], doing[all->kind],
+                 its->kind == all->kind ? " of another kind" : "");
+        _gwt_verdict_say(all, GWT_E_ARGUMENT, rank, text);
+        all->teller = 0;
+    } else {
+        return;
+    }
+    *worst = rank;
+}
+
+static void _gwt_ranks_decide(_gwt_ranks *k, _gwt_verdict *all)
+{
+    int waiting = 0, worst = all->code ? 0 : -1;
+    int *from = GWT_MALLOC((size_t)k->size * sizeof *from);
+    if (!from) _gwt_verdict_say(all, GWT_E_MEMORY, worst = 0, "out of memory");
+    if (worst == 0) _gwt_verdict_say(all, all->code, 0, all->message);
+    for (int r = 1, left = k->size; r < left; r++) {
+        _gwt_verdict its;
+        if (k->gone[r]) continue;
+        int sender = _gwt_ranks_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
+        _gwt_verdict_join(all, &its, sender, &worst);
+        k->gone[sender] |= its.kind == _GWT_AGREE_END;
+        if (from) from[waiting++] = sender;
+    }
+    for (int i = 0; i < waiting; i++)
+        _gwt_ranks_send(k, from[i], _GWT_TAG_AGREE, all, sizeof *all);
+    GWT_FREE(from);
+}
+
+// Whether all ranks are here and all is well with them; numbers become those of rank 0.
+static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, int64_t *numbers)
+{
+    _gwt_verdict v = { .kind = kind, .job = job };
+    if (numbers) memcpy(v.numbers, numbers, sizeof v.numbers);
+    if (!good) {
+        v.code = GWT_E_USER;
+        _gwt_lock(&k->g->lock);
+        if (k->g->code) v.code = k->g->code;
+        snprintf(v.message, sizeof v.message, "%s", k->g->message);
+        _gwt_unlock(&k->g->lock);
+    }
+    if (k->rank == 0) {
+        _gwt_ranks_decide(k, &v);
+    } else {
+        _gwt_ranks_send(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
+        _gwt_ranks_receive(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
+    }
+    if (numbers) memcpy(numbers, v.numbers, sizeof v.numbers);
+    if (v.code && good) {
+        _gwt_fail(k->g, (gwt_code)v.code, "%s", v.message);
+        k->g->remote = v.teller != k->rank;
+    }
+    return !v.code;
+}
+
+// Every rank's last word. What another prints need not be printed again.
+static void _gwt_ranks_end(gwt *g)
+{
+    _gwt_ranks *k = g->ranks;
+    _gwt_verdict v = { .kind = _GWT_AGREE_END, .code = atomic_load(&g->code),
+                       .teller = g->remote ? -1 : 0 };
+    if (!k) return;
+    snprintf(v.message, sizeof v.message, "%s", g->message);
+    if (k->rank == 0) {
+        _gwt_verdict its, ours = v;
+        int left = 0;
+        if (!ours.code)
+            _gwt_verdict_say(&ours, GWT_E_ARGUMENT, 0, "has ended its session before the others");
+        for (int r = 1; r < k->size; r++) left += !k->gone[r];
+        while (left > 0) {
+            int from = _gwt_ranks_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
+            left -= its.kind == _GWT_AGREE_END;
+            _gwt_ranks_send(k, from, _GWT_TAG_AGREE, its.kind == _GWT_AGREE_END ? &v : &ours,
+                            sizeof v);
+        }
+    } else {
+        _gwt_verdict root = v;
+        _gwt_ranks_send(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
+        _gwt_ranks_receive(k, 0, _GWT_TAG_AGREE, &root, sizeof root);
+        if (root.code && root.teller == 0 && strstr(root.message, v.message)) g->remote = true;
+    }
+    MPI_Comm_free(&k->comm);
+    _gwt_cond_destroy(&k->wake);
+    _gwt_mutex_destroy(&k->lock);
+    g->ranks = NULL;
+}
+
+// The bytes of all ranks by OR.
+static void _gwt_ranks_join(_gwt_ranks *k, void *data, size_t bytes, bool root_only)
+{
+    const size_t most = (size_t)64 << 20;
+    for (char *at = data; bytes > 0;) {
+        int n = (int)(bytes < most ? bytes : most);
+        if (!root_only)
+            _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, at, n, MPI_BYTE, MPI_BOR, k->comm));
+        else
+            _GWT_MPI_DO(k, MPI_Reduce(k->rank ? at : MPI_IN_PLACE, k->rank ? NULL : at, n,
+                                      MPI_BYTE, MPI_BOR, 0, k->comm));
+        at += n, bytes -= (size_t)n;
+    }
+}
+
+static void _gwt_ranks_add(_gwt_ranks *k, int64_t *counts, size_t n)
+{
+    const size_t most = (size_t)8 << 20;
+    for (; n > 0; counts += n < most ? n : most, n -= n < most ? n : most)
+        _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, counts, (int)(n < most ? n : most), MPI_INT64_T,
+                                     MPI_SUM, k->comm));
+}
+
+// ---- mail
+
+static _gwt_mail *_gwt_mail_new(gwt *g, _gwt_mail head, const void *payload)
+{
+    _gwt_mail *m = _gwt_malloc(g, sizeof *m + (size_t)head.bytes);
+    if (!m) return NULL;
+    *m = head;
+    m->next = NULL;
+    if (head.bytes && payload) memcpy(m + 1, payload, (size_t)head.bytes);
+    return m;
+}
+
+// Under the lock.
+static void _gwt_ranks_post(_gwt_ranks *k, _gwt_mail *m)
+{
+    _gwt_mail **end = &k->out;
+    while (*end) end = &(*end)->next;
+    *end = m;
+    _gwt_cond_broadcast(&k->wake);
+}
+
+static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m);
+
+// From rank 0 to a rank, itself too.
+static void _gwt_ranks_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *payload)
+{
+    _gwt_mail *m = _gwt_mail_new(k->g, head, payload);
+    if (m && to == 0) _gwt_ranks_read(k, m);
+    else if (m) _gwt_ranks_send(k, to, _GWT_TAG_MAIL, m, sizeof *m + (size_t)m->bytes);
+    GWT_FREE(m);
+}
+
+// ---- rank 0's books
+
+static int64_t _gwt_ranks_groups(const _gwt_ranks *k)
+{
+    return _gwt_ceil_div(k->across, k->group) * k->down;
+}
+
+// The first tile of a group; of the one behind the last, the number of tiles.
+static int64_t _gwt_ranks_tile(const _gwt_ranks *k, int64_t group)
+{
+    int64_t in_row = _gwt_ceil_div(k->across, k->group);
+    int64_t tile = group / in_row * k->across + group % in_row * k->group;
+    return _gwt_max64(tile, k->first);
+}
+
+static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t most)
+{
+    int64_t left = _gwt_ranks_groups(k) - k->next_group;
+    int64_t n = _gwt_max64(1, _gwt_min64(left / (4 * k->size), most / k->group));
+    _gwt_batch *b = NULL;
+    n = k->stopped ? 0 : _gwt_min64(n, left);
+    int64_t first = _gwt_ranks_tile(k, k->next_group), end = _gwt_ranks_tile(k, k->next_group + n);
+    if (n > 0 && k->num_saves > 0) {
+        b = _gwt_calloc(k->g, 1, sizeof *b);
+        if (!b) return;
+        *b = (_gwt_batch){ .id = k->next_id, .first = first, .tiles = end - first, .rank = rank };
+        _gwt_batch **last = &k->batches;
+        while (*last) last = &(*last)->next;
+        *last = b;
+    }
+    _gwt_ranks_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .id = k->next_id,
+                                            .first = k->next_group, .count = n }, NULL);
+    k->next_group += n, k->next_id++;
+    atomic_store(k->counter, (long long)(k->pixels * (double)end / (double)(k->across * k->down)));
+}
+
+static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t id)
+{
+    _gwt_batch *b = k->batches;
+    while (b && b->id != id) b = b->next;
+    return b;
+}
+
+// Tiles of a batch get their places when all before them have theirs.
+static void _gwt_root_place(_gwt_ranks *k)
+{
+    for (_gwt_batch *b = k->batches; b && b->sized; b = b->next) {
+        uint64_t offsets[_GWT_MAX_OUTPUTS];
+        const char *record = b->records;
+        if (b->placed) continue;
+        for (int i = 0; i < k->num_saves; i++) {
+            _gwt_writer *w = &k->saves[i].writer;
+            offsets[i] = w->end;
+            for (int64_t t = b->first * w->parts; t < (b->first + b->tiles) * w->parts; t++) {
+                uint64_t bytes = _gwt_get_little(record, 8);
+                w->offsets[t] = bytes ? w->end : 0;
+                w->counts[t] = bytes;
+                if (w->crcs) w->crcs[t] = (uint32_t)_gwt_get_little(record + 8, 4);
+                w->end += bytes;
+                record += 12;
+            }
+            if (w->end > w->limit) _gwt_fail_classic(w);
+        }
+        b->placed = true;
+        _gwt_ranks_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .id = b->id,
+                          .bytes = (uint64_t)k->num_saves * sizeof *offsets }, offsets);
+    }
+}
+
+// Batches at the head that are written go into the journals.
+static void _gwt_root_commit(_gwt_ranks *k)
+{
+    for (_gwt_batch *b; (b = k->batches) && b->written && !_gwt_over(k->action);) {
+        const char *from = b->records;
+        for (int i = 0; i < k->num_saves; i++) {
+            _gwt_writer *w = &k->saves[i].writer;
+            size_t n = (size_t)(b->tiles * w->parts), size = _GWT_JOURNAL_RECORD;
+            char *list = _gwt_malloc(k->g, n * size);
+            for (size_t t = 0; list && t < n; t++, from += 12)
+                _gwt_journal_record(list + t * size, b->first * w->parts + (int64_t)t,
+                                    _gwt_get_little(from, 8),
+                                    (uint32_t)_gwt_get_little(from + 8, 4));
+            if (!list || !_gwt_pwrite(k->g, w->journal_fd, w->journal, list, n * size,
+                                      _GWT_JOURNAL_HEAD + (uint64_t)(b->first * w->parts) * size)) {
+                GWT_FREE(list);
+                return;
+            }
+            GWT_FREE(list);
+            atomic_store(&w->head, (b->first + b->tiles) * w->parts);
+        }
+        k->batches = b->next;
+        GWT_FREE(b->records);
+        GWT_FREE(b);
+    }
+}
+
+// Pieces of blocks that a batch shares with its neighbours: offset, size, bytes; of each output.
+static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
+{
+    while (bytes >= 24) {
+        uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
+                 n = _gwt_get_little(from + 16, 8);
+        const _gwt_writer *w = &k->saves[output].writer;
+        if (!_gwt_pwrite(k->g, w->fd, w->part, from + 24, (size_t)n, at)) return;
+        from += 24 + n, bytes -= 24 + n;
+    }
+}
+
+static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *text)
+{
+    _gwt_verdict v;
+    if (k->stopped) return;             // they know
+    _gwt_verdict_say(&v, (int)code, rank, text);
+    k->stopped = true;
+    for (int r = 0; r < k->size; r++)
+        if (r != rank)
+            _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_STOP, .id = code,
+                                                 .bytes = strlen(v.message) + 1 }, v.message);
+}
+
+static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
+{
+    const char *payload = (const char *)(m + 1);
+    _gwt_batch *b = m->kind == _GWT_MAIL_SIZES || m->kind == _GWT_MAIL_WRITTEN
+                  ? _gwt_root_batch(k, m->id)
+                  : NULL;
+    switch (m->kind) {
+    case _GWT_MAIL_NEXT: _gwt_root_hand_out(k, rank, m->count); break;
+    case _GWT_MAIL_SIZES:
+        if (b && (b->records = _gwt_malloc(k->g, (size_t)m->bytes)) != NULL) {
+            memcpy(b->records, payload, (size_t)m->bytes);
+            b->sized = true;
+            _gwt_root_place(k);
+        }
+        break;
+    case _GWT_MAIL_WRITTEN:
+        _gwt_root_ends(k, payload, m->bytes);
+        if (b) b->written = true;
+        _gwt_root_commit(k);
+        break;
+    case _GWT_MAIL_FAILED: _gwt_root_stop(k, rank, m->id, payload); break;
+    default: k->num_done++;
+    }
+}
+
+// ---- a rank's side
+
+// Under the lock.
+static _gwt_slot *_gwt_ranks_slot(const _gwt_ranks *k, int64_t id)
+{
+    _gwt_slot *s = k->slots;
+    while (s && s->id != id) s = s->next;
+    return s;
+}
+
+static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
+{
+    int64_t blobs = 0;
+    for (int i = 0; i < k->num_saves; i++) blobs += s->tiles * k->saves[i].writer.parts;
+    for (int64_t i = 0; s->blobs && i < blobs; i++) GWT_FREE(s->blobs[i].data);
+    GWT_FREE(s->blobs);
+    GWT_FREE(s);
+}
+
+static void _gwt_ranks_add_slot(_gwt_ranks *k, const _gwt_mail *m)
+{
+    int64_t first = _gwt_ranks_tile(k, m->first), end = _gwt_ranks_tile(k, m->first + m->count);
+    int64_t blobs = 0;
+    for (int i = 0; i < k->num_saves; i++) blobs += (end - first) * k->saves[i].writer.parts;
+    _gwt_slot *s = m->count ? _gwt_calloc(k->g, 1, sizeof *s) : NULL;
+    if (s) {
+        *s = (_gwt_slot){ .id = m->id, .first = first, .tiles = end - first, .left = end - first,
+                          .group = m->first, .groups = m->first + m->count };
+        if (blobs) s->blobs = _gwt_calloc(k->g, (size_t)blobs, sizeof *s->blobs);
+    }
+    _gwt_lock(&k->lock);
+    k->asked = false;
+    k->none_left |= m->count == 0;
+    if (s) {
+        _gwt_slot **last = &k->slots;
+        while (*last) last = &(*last)->next;
+        *last = s;
+    }
+    _gwt_unlock(&k->lock);
+}
+
+static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m)
+{
+    if (m->kind == _GWT_MAIL_BATCH) {
+        _gwt_ranks_add_slot(k, m);
+    } else if (m->kind == _GWT_MAIL_PLACE) {
+        _gwt_lock(&k->lock);
+        _gwt_slot *s = _gwt_ranks_slot(k, m->id);
+        if (s) memcpy(s->offsets, m + 1, (size_t)m->bytes), s->placed = true;
+        _gwt_unlock(&k->lock);
+    } else if (m->kind == _GWT_MAIL_STOP) {
+        if (!_gwt_over(k->action)) {
+            _gwt_fail(k->g, (gwt_code)m->id, "%s", (const char *)(m + 1));
+            k->g->remote = true;
+        }
+        k->told = true;
+    } else {
+        k->over = true;
+    }
+    _gwt_pool_notify(&k->g->pool);
+}
+
+// Ask for more when there is nothing to begin soon and memory for what comes.
+static void _gwt_ranks_ask(_gwt_ranks *k)
+{
+    int64_t begin = 0, held = 0;
+    _gwt_lock(&k->lock);
+    for (const _gwt_slot *s = k->slots; s; s = s->next)
+        begin += s->groups - s->group, held += s->tiles;
+    int64_t room = _gwt_min64(k->window - held, k->window / 3);
+    bool ask = !k->asked && !k->none_left && begin < k->workers
+            && (k->window - held >= k->workers * k->group || held == 0);
+    k->asked |= ask;
+    _gwt_mail *m = ask ? _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_NEXT, .count = room },
+                                       NULL)
+                       : NULL;
+    if (m) _gwt_ranks_post(k, m);
+    _gwt_unlock(&k->lock);
+}
+
+// The last words of a rank: what went wrong, and that nothing more will come. What it has written
+// must be where rank 0 can see it.
+static void _gwt_ranks_leave(_gwt_ranks *k)
+{
+    bool failed = _gwt_over(k->action);
+    _gwt_lock(&k->lock);
+    bool idle = failed || (k->none_left && !k->slots && !k->writing && !k->out);
+    _gwt_unlock(&k->lock);
+    if (!idle || k->done) return;
+    for (int i = 0; i < k->num_saves && !failed && k->rank > 0; i++) {
+        const _gwt_writer *w = &k->saves[i].writer;
+        if (w->fd < 0 || !fsync(w->fd)) continue;
+        failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part, strerror(errno));
+    }
+    _gwt_mail *m = NULL;
+    if (failed && !k->told) {
+        _gwt_lock(&k->g->lock);
+        char text[sizeof k->g->message];
+        snprintf(text, sizeof text, "%s", k->g->message);
+        int code = k->g->code ? k->g->code : GWT_E_USER;
+        _gwt_unlock(&k->g->lock);
+        m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_FAILED, .id = code,
+                                             .bytes = strlen(text) + 1 }, text);
+        k->told = true;
+    }
+    _gwt_mail *done = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_DONE }, NULL);
+    if (!done) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "saying goodbye");
+    _gwt_lock(&k->lock);
+    if (m) _gwt_ranks_post(k, m);
+    if (done) _gwt_ranks_post(k, done);
+    k->done = true;
+    _gwt_unlock(&k->lock);
+}
+
+// What there is to send; false when there was nothing. After its last word a rank is silent.
+static bool _gwt_ranks_send_all(_gwt_ranks *k)
+{
+    _gwt_lock(&k->lock);
+    _gwt_mail *m = k->out;
+    k->out = NULL;
+    _gwt_unlock(&k->lock);
+    bool any = m != NULL;
+    for (_gwt_mail *next; m; m = next) {
+        next = m->next;
+        if (k->rank == 0) _gwt_root_read(k, 0, m);
+        else _gwt_ranks_send(k, 0, _GWT_TAG_MAIL, m, sizeof *m + (size_t)m->bytes);
+        if (m->kind == _GWT_MAIL_DONE)
+            for (_gwt_mail *late = next; late; late = next) next = late->next, GWT_FREE(late);
+        GWT_FREE(m);
+    }
+    return any;
+}
+
+static bool _gwt_ranks_receive_all(_gwt_ranks *k)
+{
+    bool any = false;
+    for (int there = 1; there;) {
+        MPI_Status status;
+        int bytes;
+        _GWT_MPI_DO(k, MPI_Iprobe(k->rank ? 0 : MPI_ANY_SOURCE, _GWT_TAG_MAIL, k->comm, &there,
+                                  &status));
+        if (!there) break;
+        _GWT_MPI_DO(k, MPI_Get_count(&status, MPI_BYTE, &bytes));
+        _gwt_mail *m = GWT_MALLOC((size_t)bytes);
+        if (!m) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "receiving");
+        _GWT_MPI_DO(k, MPI_Recv(m, bytes, MPI_BYTE, status.MPI_SOURCE, _GWT_TAG_MAIL, k->comm,
+                                MPI_STATUS_IGNORE));
+        if (k->rank == 0) _gwt_root_read(k, status.MPI_SOURCE, m);
+        else _gwt_ranks_read(k, m);
+        GWT_FREE(m);
+        any = true;
+    }
+    return any;
+}
+
+// The thread that talks.
+static _gwt_thread_result _gwt_ranks_serve(void *arg)
+{
+    _gwt_ranks *k = arg;
+    long ns = 50000;
+    while (!k->over) {
+        if (!k->done) _gwt_ranks_ask(k), _gwt_ranks_leave(k);
+        bool any = _gwt_ranks_send_all(k);
+        any |= _gwt_ranks_receive_all(k);
+        if (k->rank == 0 && k->num_done == k->size) {
+            for (int r = k->size - 1; r >= 0; r--)
+                _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_OVER }, NULL);
+            continue;
+        }
+        ns = any ? 50000 : ns < 1000000 ? ns + ns / 2 : ns;
+        if (any) continue;
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        t.tv_nsec += ns;
+        if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+        _gwt_lock(&k->lock);
+        if (!k->out) _gwt_cond_until(&k->wake, &k->lock, &t);
+        _gwt_unlock(&k->lock);
+    }
+    _gwt_pool_notify(&k->g->pool);
+    return _GWT_THREAD_DONE;
+}
+
+// ---- the workers' side
+
+// Take a slot off the list that can be written. Under the lock.
+static _gwt_slot *_gwt_ranks_ready(_gwt_ranks *k)
+{
+    for (_gwt_slot **s = &k->slots; *s; s = &(*s)->next) {
+        _gwt_slot *slot = *s;
+        if (!slot->placed) continue;
+        *s = slot->next;
+        k->writing++;
+        return slot;
+    }
+    return NULL;
+}
+
+// One output of a slot: the whole blocks of it in one piece, its ends to `mail`.
+static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
+                                uint64_t at, _gwt_text *ends)
+{
+    const _gwt_writer *w = &k->saves[i].writer;
+    uint64_t bytes = 0, used = 0;
+    for (int64_t b = 0; b < n; b++) bytes += blobs[b].bytes;
+    char *data = bytes ? _gwt_malloc(k->g, (size_t)bytes) : NULL;
+    if (bytes && !data) return false;
+    for (int64_t b = 0; b < n; b++) {
+        if (blobs[b].bytes) memcpy(data + used, blobs[b].data, blobs[b].bytes);
+        used += blobs[b].bytes;
+    }
+    uint64_t end = at + bytes, from = (at + k->align - 1) / k->align * k->align,
+             to = end / k->align * k->align;
+    if (k->rank == 0 || from >= to) from = at, to = k->rank == 0 ? end : at;
+    const uint64_t parts[2][2] = { { at, from }, { to, end } };
+    bool good = to == from || _gwt_pwrite(k->g, w->fd, w->part, data + (from - at),
+                                          (size_t)(to - from), from);
+    for (int p = 0; p < 2; p++) {
+        char head[24];
+        uint64_t first = parts[p][0], size = parts[p][1] - first;
+        if (size == 0) continue;
+        _gwt_put(head, (uint64_t)i, 8), _gwt_put(head + 8, first, 8), _gwt_put(head + 16, size, 8);
+        _gwt_text_add(ends, head, sizeof head);
+        _gwt_text_add(ends, data + (first - at), (size_t)size);
+    }
+    GWT_FREE(data);
+    _gwt_record_io(k->g, 0, bytes);
+    return good;
+}
+
+static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
+{
+    _gwt_text ends = { .g = k->g };
+    const _gwt_blob *blobs = s->blobs;
+    bool good = !_gwt_over(k->action);
+    for (int i = 0; i < k->num_saves && good; i++) {
+        const _gwt_writer *w = &k->saves[i].writer;
+        int64_t n = s->tiles * w->parts;
+        _gwt_lane *lane = _gwt_lane_here();
+        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name,
+                                              _gwt_writer_listed(w, s->first * w->parts)));
+        good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], &ends);
+        _gwt_lane_leave(lane, 0, 0);
+        blobs += n;
+    }
+    _gwt_mail *m = !good ? NULL : _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_WRITTEN,
+                                                .id = s->id, .bytes = ends.used }, ends.data);
+    _gwt_lock(&k->lock);
+    k->writing--;
+    if (m) _gwt_ranks_post(k, m);
+    _gwt_unlock(&k->lock);
+    GWT_FREE(ends.data);
+    _gwt_slot_free(k, s);
+}
+
+// Whether a worker has something to do, or nothing will come any more.
+static bool _gwt_ranks_something(void *arg)
+{
+    _gwt_ranks *k = arg;
+    _gwt_lock(&k->lock);
+    bool any = k->over || _gwt_over(k->action);
+    for (const _gwt_slot *s = k->slots; s && !any; s = s->next)
+        any = s->placed || s->group < s->groups;
+    _gwt_unlock(&k->lock);
+    return any;
+}
+
+// The next group for a worker, -1 at the end. Batches that have a place are written first.
+static int64_t _gwt_ranks_take(_gwt_ranks *k)
+{
+    _gwt_worker *w = _gwt_self();
+    for (;;) {
+        int64_t group = -1, begin = 0;
+        _gwt_lock(&k->lock);
+        bool over = k->over || _gwt_over(k->action);
+        _gwt_slot *ready = over ? NULL : _gwt_ranks_ready(k);
+        for (_gwt_slot *s = k->slots; s && !ready && !over && group < 0; s = s->next)
+            if (s->group < s->groups) group = s->group++;
+        for (_gwt_slot *s = k->slots; s; s = s->next) begin += s->groups - s->group;
+        if (group >= 0 && begin < k->workers && !k->asked) _gwt_cond_broadcast(&k->wake);
+        _gwt_unlock(&k->lock);
+        if (ready) _gwt_slot_write(k, ready);
+        else if (over || group >= 0) return over ? -1 : group;
+        else {
+            _gwt_lane *lane = _gwt_lane_here();
+            _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
+                                               .tile = -1 });
+            _gwt_pool_wait(w, w->depth + 1, _gwt_ranks_something, k);
+            _gwt_lane_leave(lane, 0, 0);
+        }
+    }
+}
+
+// Under the lock.
+static _gwt_slot *_gwt_ranks_slot_of(const _gwt_ranks *k, int64_t tile)
+{
+    _gwt_slot *s = k->slots;
+    while (s && !(tile >= s->first && tile < s->first + s->tiles)) s = s->next;
+    return s;
+}
+
+// A part of a tile of an output, as for _gwt_writer_submit.
+static void _gwt_ranks_submit(_gwt_ranks *k, const _gwt_writer *w, int64_t part, _gwt_sink *sink)
+{
+    uint32_t crc = _gwt_crc(0, sink->data, sink->used);
+    _gwt_lock(&k->lock);
+    _gwt_slot *s = _gwt_ranks_slot_of(k, part / w->parts);
+    _gwt_blob *to = s ? s->blobs : NULL;
+    for (int i = 0; to && &k->saves[i].writer != w; i++) to += s->tiles * k->saves[i].writer.parts;
+    if (to) to[part - s->first * w->parts] =
+        (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
+    _gwt_unlock(&k->lock);
+    if (to) sink->data = NULL, sink->room = 0;
+    sink->used = 0;
+}
+
+// A tile is complete, in all outputs; with the last one of a batch its sizes are known.
+static void _gwt_ranks_complete(_gwt_ranks *k, int64_t tile)
+{
+    _gwt_lock(&k->lock);
+    _gwt_slot *s = _gwt_ranks_slot_of(k, tile), **at = &k->slots;
+    bool last = s && --s->left == 0;
+    while (last && k->num_saves == 0 && *at != s) at = &(*at)->next;
+    if (last && k->num_saves == 0) *at = s->next;
+    _gwt_unlock(&k->lock);
+    if (!last) return;
+    if (k->num_saves == 0) {
+        _gwt_slot_free(k, s);
+        return;
+    }
+    int64_t n = 0;
+    for (int i = 0; i < k->num_saves; i++) n += s->tiles * k->saves[i].writer.parts;
+    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .id = s->id,
+                                                    .bytes = 12 * (uint64_t)n }, NULL);
+    char *record = m ? (char *)(m + 1) : NULL;
+    for (int64_t b = 0; record && b < n; b++, record += 12) {
+        _gwt_put(record, s->blobs[b].bytes, 8);
+        _gwt_put(record + 8, s->blobs[b].crc, 4);
+    }
+    _gwt_lock(&k->lock);
+    if (m) _gwt_ranks_post(k, m);
+    _gwt_unlock(&k->lock);
+}
+
+// ---- one action
+
+static bool _gwt_ranks_start(_gwt_ranks *k)
+{
+    k->out = NULL, k->slots = NULL, k->batches = NULL;
+    k->asked = k->none_left = k->over = k->told = k->done = false;
+    k->writing = 0;
+    k->next_id = 0, k->num_done = 0, k->stopped = false;
+    k->next_group = k->first / k->across * _gwt_ceil_div(k->across, k->group)
+                  + k->first % k->across / k->group;
+    k->running = _gwt_thread_start(&k->thread, _gwt_ranks_serve, k);
+    if (!k->running) _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
+    return k->running;
+}
+
+static void _gwt_ranks_stop(_gwt_ranks *k)
+{
+    _gwt_thread_join(k->thread);
+    k->running = false;
+    for (_gwt_slot *s = k->slots, *next; s; s = next) next = s->next, _gwt_slot_free(k, s);
+    for (_gwt_mail *m = k->out, *next; m; m = next) next = m->next, GWT_FREE(m);
+    for (_gwt_batch *b = k->batches, *next; b; b = next) {
+        next = b->next;
+        GWT_FREE(b->records);
+        GWT_FREE(b);
+    }
+    k->slots = NULL, k->out = NULL, k->batches = NULL;
+}
+
+#endif
 
 // >>run ---------------------------------------------------------------------------------------
 // One loop for every action. The image is cut into tiles, whose size the sink chooses: the tiles
@@ -8416,6 +9332,9 @@ struct _gwt_run {
     int64_t across, down;       // tiles
     int64_t group;              // neighbours taken together
     bool whole;                 // pieces run on the worker that has the tile
+    bool shared;                // with other ranks
+    struct _gwt_save *saves;    // of a save, its outputs
+    int num_saves;
     bool progress;
     double start;
     // Where the pixels of tile t, at r, go, for each output; and what to do when they are there. By
@@ -8425,13 +9344,14 @@ struct _gwt_run {
     void *sink;
     int64_t (*written)(const _gwt_run *run);    // tiles written; NULL: the sink has no order
     int64_t first;              // tile to begin with: those before were there
+    uint32_t job;               // of a save: what its files follow from
     int64_t window;             // tiles that may be begun ahead of that
     int workers;                // that take part
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
     _gwt_scratch *scratch;      // one a worker, that worker's own
     // Shared.
     _Atomic int64_t next;       // group to take
-    _Atomic int64_t done;       // pixels
+    atomic_llong done;          // pixels; of all ranks, those handed out
     _gwt_mutex drawing;         // the progress bar; never waited for
     double drawn;               // guarded by it
 };
@@ -8690,6 +9610,18 @@ static _gwt_rect _gwt_run_padded(const _gwt_run *run, const _gwt_rect *r)
                         _gwt_min64(r->col + r->cols + pad[2], run->plan->width) - left };
 }
 
+static void _gwt_run_complete(_gwt_run *run, int64_t t, int64_t pixels)
+{
+#ifdef GWT_MPI
+    if (run->action->ranks) {
+        _gwt_ranks_complete(run->action->ranks, t);
+        return;
+    }
+#endif
+    (void)t;
+    atomic_fetch_add(&run->done, pixels);
+}
+
 static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
     _gwt_worker *w = _gwt_self();
@@ -8707,9 +9639,19 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
     if (_gwt_over(run->action) || !run->open(run, w->id, t, &r, targets)) return false;
     _gwt_run_pieces(run, &r, targets);
     if (_gwt_over(run->action) || !run->close(run, w->id, t, &r)) return false;
-    atomic_fetch_add(&run->done, inner.rows * inner.cols);
+    _gwt_run_complete(run, t, inner.rows * inner.cols);
     if (run->progress) _gwt_run_draw(run, false);
     return true;
+}
+
+// The next group of tiles, below 0 when there is none.
+static int64_t _gwt_run_take(_gwt_run *run)
+{
+#ifdef GWT_MPI
+    if (run->action->ranks) return _gwt_ranks_take(run->action->ranks);
+#endif
+    int64_t k = atomic_fetch_add(&run->next, 1);
+    return k < _gwt_ceil_div(run->across, run->group) * run->down ? k : -1;
 }
 
 // What each worker does: the next group of a row of tiles, until there is none.
@@ -8721,9 +9663,7 @@ static void _gwt_run_loop(size_t index, void *user)
     (void)index;
     _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .worker = _gwt_self()->id,
                                        .tile = -1 });
-    for (;;) {
-        int64_t k = atomic_fetch_add(&run->next, 1);
-        if (k >= all) break;
+    for (int64_t k; (k = _gwt_run_take(run)) >= 0;) {
         int64_t col = k % groups * run->group, end = _gwt_min64(col + run->group, run->across);
         for (; col < end; col++)
             if (!_gwt_run_tile(run, k / groups * run->across + col)) goto failed;
@@ -8889,6 +9829,64 @@ static int _gwt_run_workers(const gwt *g, int asked)
     return asked > 0 && asked < g->pool.num_workers ? asked : g->pool.num_workers;
 }
 
+// ---- among ranks
+
+#ifdef GWT_MPI
+// All ranks begin together, with rank 0's tiles, and in its files.
+static bool _gwt_run_share(_gwt_run *run)
+{
+    _gwt_ranks *k = run->action->ranks;
+    if (!k) return true;
+    int64_t numbers[4] = { run->group, run->first, (int64_t)sysconf(_SC_PAGESIZE), run->across };
+    uint32_t job = _gwt_job_expression(run->plan) ^ run->job;
+    _gwt_job_number(&job, (uint64_t)run->tile_h), _gwt_job_number(&job, (uint64_t)run->tile_w);
+    run->shared = _gwt_ranks_agree(k, _GWT_AGREE_START, !_gwt_over(run->action), job, numbers);
+    if (!run->shared) return false;
+    k->action = run->action;
+    k->workers = run->workers;
+    k->across = run->across, k->down = run->down;
+    k->group = run->group = numbers[0], k->first = run->first = numbers[1];
+    k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
+    k->pixels = (double)run->plan->width * (double)run->plan->height, k->counter = &run->done;
+    k->saves = run->saves, k->num_saves = run->num_saves;
+    k->window = run->num_saves ? run->window : INT32_MAX;
+    for (int i = 0; i < k->num_saves && k->rank > 0; i++) {
+        _gwt_writer *w = &k->saves[i].writer;
+        if (w->num_tiles == numbers[1] * w->parts) continue;        // there is nothing to do
+        w->fd = open(w->part, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        if (w->fd < 0)
+            _gwt_fail(k->g, GWT_E_IO, "%s, which rank 0 has made, can't be opened here: %s",
+                      w->part, strerror(errno));
+    }
+    return _gwt_ranks_start(k);
+}
+
+static void _gwt_run_unshare(_gwt_run *run)
+{
+    if (run->shared) _gwt_ranks_stop(run->action->ranks);
+}
+
+// Whether all is well on all ranks.
+static bool _gwt_run_agree(const _gwt_run *run, bool good)
+{
+    if (!run->shared) return good;
+    return _gwt_ranks_agree(run->action->ranks, _GWT_AGREE_FINISH, good, 0, NULL);
+}
+#else
+static bool _gwt_run_share(_gwt_run *run) { return (void)run, true; }
+static void _gwt_run_unshare(_gwt_run *run) { (void)run; }
+static bool _gwt_run_agree(const _gwt_run *run, bool good) { return (void)run, good; }
+#endif
+
+// The bytes that each rank has made, zeros elsewhere, on all of them, or on rank 0.
+static void _gwt_join_ranks(gwt *g, void *data, size_t bytes, bool root_only)
+{
+#ifdef GWT_MPI
+    if (g->ranks && !_gwt_stays) _gwt_ranks_join(g->ranks, data, bytes, root_only);
+#endif
+    (void)g, (void)data, (void)bytes, (void)root_only;
+}
+
 static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
 {
     gwt *g = run->g;
@@ -8901,17 +9899,18 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     if (!run->scratch || !_gwt_mutex_init(&run->drawing)) return false;
     run->group = _gwt_run_group(run, run->workers);
     run->whole = run->workers < g->pool.num_workers;
-    run->progress = progress && isatty(STDERR_FILENO);
+    run->progress = progress && isatty(STDERR_FILENO) && gwt_rank(g) == 0;
     run->start = _gwt_now();
-    run->first = run->written ? run->written(run) : 0;
+    if (run->written) run->first = run->written(run);
     for (int64_t t = 0; t < run->first; t++) {
         _gwt_rect r = _gwt_run_rect(run, t);
         run->done += r.rows * r.cols;
     }
     run->next = run->first / run->across * _gwt_ceil_div(run->across, run->group)
               + run->first % run->across / run->group;
-    if (!_gwt_over(run->action))
+    if (_gwt_run_share(run) && !_gwt_over(run->action))
         _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
+    _gwt_run_unshare(run);
     if (run->progress) _gwt_run_draw(run, true);
     for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
     GWT_FREE(run->scratch);
@@ -8970,20 +9969,25 @@ static _gwt_buffer _gwt_buffer_of(const gwt_array *a, gwt_dtype dtype, void *dat
 }
 
 static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buffer *buffers, int n,
-                             int num_workers, bool progress)
+                             const gwt_compute_options *o)
 {
     _gwt_plan plan;
     _gwt_action action;
     if (!_gwt_action_begin(&action, a->g)) return false;
+    for (int i = 0; i < n && action.ranks; i++)
+        memset(buffers[i].data, 0, buffers[i].plane_bytes * (size_t)outputs[i].num_planes);
     bool planned = _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
     if (planned) {
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
                          .close = _gwt_buffer_close, .sink = buffers };
         _gwt_run_shape(&run, a, 256, 256);
-        good = _gwt_run_all(&run, num_workers, progress);
+        good = _gwt_run_agree(&run, _gwt_run_all(&run, o->num_workers, o->progress));
         _gwt_plan_free(&plan);
     }
     _gwt_action_end(&action);
+    for (int i = 0; i < n && good; i++)
+        _gwt_join_ranks(a->g, buffers[i].data,
+                        buffers[i].plane_bytes * (size_t)outputs[i].num_planes, o->root_only);
     return good;
 }
 
@@ -9001,7 +10005,7 @@ void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
                               o.size, bytes);
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
     _gwt_buffer b = _gwt_buffer_of(a, dtype, o.buffer ? o.buffer : _gwt_malloc(a->g, bytes));
-    if (b.data && _gwt_compute_run(a, &output, &b, 1, o.num_workers, o.progress)) return b.data;
+    if (b.data && _gwt_compute_run(a, &output, &b, 1, &o)) return b.data;
     if (!o.buffer) GWT_FREE(b.data);
     return NULL;
 }
@@ -9022,7 +10026,8 @@ bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers)
         if (fresh[made] && !(buffers[made] = _gwt_malloc(a->g, bytes))) break;
         b[made] = _gwt_buffer_of(a, a->info.dtype, buffers[made]);
     }
-    bool good = made == n && _gwt_compute_run(arrays[0], outputs, b, (int)n, 0, false);
+    bool good = made == n && _gwt_compute_run(arrays[0], outputs, b, (int)n,
+                                              &(gwt_compute_options){ ._ = 0 });
     for (size_t i = 0; !good && i < n; i++)
         if (fresh[i]) GWT_FREE(buffers[i]), buffers[i] = NULL;
     return good;
@@ -9126,6 +10131,18 @@ static bool _gwt_save_encode(_gwt_save *s, _gwt_save_worker *w, char *part)
     return true;
 }
 
+// Part k of the tiles goes into the file when its turn comes.
+static void _gwt_save_submit(_gwt_save *s, int64_t k, _gwt_sink *sink)
+{
+#ifdef GWT_MPI
+    if (s->writer.action->ranks) {
+        _gwt_ranks_submit(s->writer.action->ranks, &s->writer, k, sink);
+        return;
+    }
+#endif
+    _gwt_writer_submit(&s->writer, k, sink);
+}
+
 static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, const _gwt_rect *r)
 {
     const _gwt_format *f = &s->format;
@@ -9134,12 +10151,12 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, co
         size_t bytes = f->tile_bytes;
         _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes }, none = { .used = 0 };
         if (s->o.sparse && _gwt_save_absent(s, w->tile + (size_t)i * bytes, r)) {
-            _gwt_writer_submit(&s->writer, t * parts + i, &none);
+            _gwt_save_submit(s, t * parts + i, &none);
             GWT_FREE(none.data);
             continue;
         }
         if (_gwt_format_plain(f)) {
-            _gwt_writer_submit(&s->writer, t, &plain);
+            _gwt_save_submit(s, t, &plain);
             w->tile = plain.data;
         } else {
             _gwt_lane *lane = _gwt_lane_here();
@@ -9148,7 +10165,7 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, co
             bool good = _gwt_save_encode(s, w, w->tile + (size_t)i * bytes);
             _gwt_lane_leave(lane, bytes, w->encoder.sink.used);
             if (!good) return false;
-            _gwt_writer_submit(&s->writer, t * parts + i, &w->encoder.sink);
+            _gwt_save_submit(s, t * parts + i, &w->encoder.sink);
         }
     }
     return true;
@@ -9171,6 +10188,26 @@ static int64_t _gwt_save_written(const _gwt_run *run)
         least = _gwt_min64(least, atomic_load(&k->saves[i].writer.head)
                                       / _gwt_format_parts(&k->saves[i].format));
     return least;
+}
+
+// What ranks do differently: batches wait in larger numbers, their order is rank 0's business, and
+// all outputs go on from the same tile.
+static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
+{
+    int64_t from = _gwt_save_written(run), workers = run->g->pool.num_workers;
+    for (int i = 0; i < n; i++) {
+        _gwt_writer *w = &saves[i].writer;
+        int64_t head = atomic_load(&w->head);
+        run->job ^= w->job.options + (uint32_t)i;
+        if (w->follows || w->complete || head == from * w->parts) continue;
+        while (head > from * w->parts) w->end -= w->counts[--head];
+        if (!_gwt_journal_cut(w, head)) return false;
+    }
+    run->saves = saves, run->num_saves = n;
+    run->first = from, run->written = NULL;
+    run->window = _gwt_max64(16 * workers * _gwt_run_group(run, (int)workers) + 32,
+                             workers * gwt_num_ranks(run->g) * 3 / 4);
+    return true;
 }
 
 static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
@@ -9199,9 +10236,12 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     for (int i = 0; good && i < n; i++)
         good = _gwt_writer_begin(&saves[i].writer, run.window * saves[i].writer.parts,
                                  o->checksums);
+    if (good && plan->action->ranks) good = _gwt_save_share(&run, saves, n);
     good = good && _gwt_run_all(&run, o->num_workers, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
-    for (int i = n - 1; good && i >= 0; i--) unlink(saves[i].writer.journal);
+    for (int i = n - 1; good && i >= 0; i--)
+        if (!saves[i].writer.follows) unlink(saves[i].writer.journal);
+    good = _gwt_run_agree(&run, good);
     for (size_t i = 0; k.workers && i < workers; i++) {
         _gwt_encoder_end(&k.workers[i].encoder);
         GWT_FREE(k.workers[i].constant.data);
@@ -9232,6 +10272,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n, NULL), good = planned;
     for (int i = 0; good && i < n; i++) {
         saves[i].writer.action = &action;
+        saves[i].writer.follows = action.ranks && gwt_rank(plan.g) > 0;
         good = _gwt_save_check_path(&saves[i], &plan, &saves[0].writer);
     }
     good = good && _gwt_save_run(saves, n, &plan);
@@ -9286,6 +10327,8 @@ typedef struct _gwt_blocks {
     gwt_block_fn *fn;
     void *user;
     gwt_optional nodata;
+    char *results;
+    size_t result_size;
     _gwt_block_worker *workers;
 } _gwt_blocks;
 
@@ -9329,7 +10372,8 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
                         .bands = b->a->info.shape[1],
                         .dtype = _gwt_plan_output(run->plan, 0)->dtype,
                         .nodata = b->nodata,
-                        .data = b->workers[id].data };
+                        .data = b->workers[id].data,
+                        .result = b->results ? b->results + (size_t)t * b->result_size : NULL };
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_USER, r));
     int code = b->fn(&block, b->user);
@@ -9338,6 +10382,17 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
     return _gwt_fail(run->g, GWT_E_USER,
                      "the function called for block %lld (rows %lld.., columns %lld..) returned %d",
                      (long long)t, (long long)r->row, (long long)r->col, code);
+}
+
+static bool _gwt_blocks_check_results(const _gwt_run *run, const gwt_map_blocks_options *o)
+{
+    int64_t blocks = run->across * run->down;
+    size_t bytes;
+    if (!o->results || (o->num_results >= blocks && o->result_size > 0
+                        && _gwt_mul4((uint64_t)o->num_results, o->result_size, 1, 1, &bytes)))
+        return true;
+    return _gwt_fail(run->g, GWT_E_ARGUMENT, "results for %lld blocks of %zu bytes: there are %lld "
+                     "blocks", (long long)o->num_results, o->result_size, (long long)blocks);
 }
 
 int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
@@ -9357,7 +10412,8 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     _gwt_plan plan;
     _gwt_action action;
-    _gwt_blocks b = { .a = a, .fn = fn, .user = user };
+    _gwt_blocks b = { .a = a, .fn = fn, .user = user, .results = o.results,
+                      .result_size = o.result_size };
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
     if (!_gwt_action_begin(&action, g)) return -1;
@@ -9371,11 +10427,15 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
                    * fmin((double)run.tile_w + o.padding[0] + o.padding[2], (double)a->geo.width)
                    * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
     b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
-    bool good = b.workers && _gwt_run_all(&run, o.num_workers, o.progress);
+    bool good = b.workers && _gwt_blocks_check_results(&run, &o);
+    if (good && o.results) memset(o.results, 0, (size_t)o.num_results * o.result_size);
+    good = _gwt_run_agree(&run, good && _gwt_run_all(&run, o.num_workers, o.progress));
     for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
     _gwt_plan_free(&plan);
     _gwt_action_end(&action);
+    if (good && o.results)
+        _gwt_join_ranks(g, o.results, (size_t)o.num_results * o.result_size, false);
     return good ? run.across * run.down : -1;
 }
 
@@ -9490,6 +10550,7 @@ static bool _gwt_summarize_group(gwt_array *a, gwt_summary *to)
     int64_t planes = _gwt_num_planes(a), n = _gwt_numbers_blocks(a);
     _gwt_part *parts = _gwt_calloc(a->g, (size_t)n, (size_t)planes * sizeof *parts);
     bool good = parts && _gwt_numbers_run(a, _gwt_summarize_block, parts);
+    if (good) _gwt_join_ranks(a->g, parts, (size_t)(n * planes) * sizeof *parts, false);
     for (int64_t width = 1; good && width < n; width *= 2)
         for (int64_t i = 0; i + width < n; i += 2 * width)
             for (int64_t p = 0; p < planes; p++)
@@ -9566,6 +10627,9 @@ static bool _gwt_count_run(gwt_array *a, _gwt_counting *c, int64_t *to)
         GWT_FREE(c->tables[w]);
     }
     GWT_FREE(c->tables);
+#ifdef GWT_MPI
+    if (good && a->g->ranks && !_gwt_stays) _gwt_ranks_add(a->g->ranks, to, all);
+#endif
     return good;
 }
 
@@ -9649,10 +10713,10 @@ static size_t _gwt_digit_counter(const _gwt_counting *c, int64_t plane, double v
 }
 
 // What is looked for: of each plane, the value of a rank, as far as it is known.
-typedef struct _gwt_rank { uint64_t prefix; int64_t rank; } _gwt_rank;
+typedef struct _gwt_order { uint64_t prefix; int64_t rank; } _gwt_order;
 
 // The counts of one plane's digits take each rank one digit further.
-static void _gwt_ranks_refine(_gwt_rank *ranks, size_t n, const _gwt_counting *c,
+static void _gwt_order_refine(_gwt_order *ranks, size_t n, const _gwt_counting *c,
                               const uint64_t *prefixes, const int64_t *counts)
 {
     for (size_t i = 0; i < n; i++) {
@@ -9673,18 +10737,18 @@ static int _gwt_compare_keys(const void *a, const void *b)
 }
 
 // Ranks below and above each percentile of `count` values.
-static void _gwt_ranks_begin(_gwt_rank *ranks, const double *percentiles, size_t n, int64_t count)
+static void _gwt_order_begin(_gwt_order *ranks, const double *percentiles, size_t n, int64_t count)
 {
     for (size_t i = 0; i < n; i++) {
         int64_t last = _gwt_max64(count - 1, 0);
         int64_t lo = (int64_t)((double)last * (percentiles[i] / 100));
-        ranks[2 * i] = (_gwt_rank){ 0, lo };
-        ranks[2 * i + 1] = (_gwt_rank){ 0, _gwt_min64(lo + 1, last) };
+        ranks[2 * i] = (_gwt_order){ 0, lo };
+        ranks[2 * i + 1] = (_gwt_order){ 0, _gwt_min64(lo + 1, last) };
     }
 }
 
 // The prefixes of each plane's ranks, in order, each once; returns how many, for every plane.
-static size_t _gwt_ranks_prefixes(const _gwt_rank *ranks, size_t n, int64_t planes,
+static size_t _gwt_order_prefixes(const _gwt_order *ranks, size_t n, int64_t planes,
                                   uint64_t *prefixes)
 {
     size_t most = 0, all = n * (size_t)planes;
@@ -9704,7 +10768,7 @@ static size_t _gwt_ranks_prefixes(const _gwt_rank *ranks, size_t n, int64_t plan
 
 // All passes. ranks: [plane][2 n].
 static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t n,
-                                 _gwt_rank *ranks, uint64_t *prefixes, gwt_summary *found)
+                                 _gwt_order *ranks, uint64_t *prefixes, gwt_summary *found)
 {
     _gwt_counting c = { .planes = _gwt_num_planes(a), .dtype = a->info.dtype, .num_prefixes = 1,
                         .prefixes = prefixes, .counter = _gwt_digit_counter };
@@ -9719,12 +10783,12 @@ static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t
             const int64_t *own = counts + (size_t)p * c.size;
             for (size_t i = 0; left == first && i < c.size; i++) found[p].count += own[i];
             if (left == first)
-                _gwt_ranks_begin(ranks + 2 * n * (size_t)p, percentiles, n, found[p].count);
-            _gwt_ranks_refine(ranks + 2 * n * (size_t)p, 2 * n, &c,
+                _gwt_order_begin(ranks + 2 * n * (size_t)p, percentiles, n, found[p].count);
+            _gwt_order_refine(ranks + 2 * n * (size_t)p, 2 * n, &c,
                               prefixes + (size_t)p * c.num_prefixes, own);
         }
         GWT_FREE(counts);
-        c.num_prefixes = _gwt_ranks_prefixes(ranks, 2 * n, c.planes, prefixes);
+        c.num_prefixes = _gwt_order_prefixes(ranks, 2 * n, c.planes, prefixes);
     }
     return good;
 }
@@ -9734,7 +10798,7 @@ static bool _gwt_percentiles_group(gwt_array *a, const double *percentiles, size
 {
     if (!a) return false;
     size_t planes = (size_t)_gwt_num_planes(a);
-    _gwt_rank *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
+    _gwt_order *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
     uint64_t *prefixes = _gwt_calloc(a->g, planes * 2 * n, sizeof *prefixes);
     gwt_summary *found = _gwt_calloc(a->g, planes, sizeof *found);
     bool good = ranks && prefixes && found
@@ -9837,8 +10901,12 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     if (options) g->options = *options;
     _gwt_check_options(g);
     if (_gwt_cache_begin(g, g->options.cache_bytes)
-        && _gwt_pool_start(&g->pool, g->options.num_workers))
+        && _gwt_pool_start(&g->pool, g->options.num_workers)) {
+#ifdef GWT_MPI
+        _gwt_ranks_begin(g);
+#endif
         return g;
+    }
     _gwt_release_all(g);
     return NULL;
 }
@@ -9850,10 +10918,13 @@ int gwt_end(gwt *g)
     if (!g) return 1;
     bool failed = _gwt_failed(g);
     gwt_profile_end(g);
+#ifdef GWT_MPI
+    _gwt_ranks_end(g);
+#endif
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
     for (size_t i = 0; i < g->num_bad_tiles && !g->options.quiet; i++)
         fprintf(stderr, "gwt: filled: %s\n", g->bad_tiles[i]);
-    if (failed && !g->options.quiet) fprintf(stderr, "gwt: %s\n", g->message);
+    if (failed && !g->options.quiet && !g->remote) fprintf(stderr, "gwt: %s\n", g->message);
     _gwt_recorders_free(g);
     _gwt_release_all(g);
     return failed;
@@ -9862,6 +10933,14 @@ int gwt_end(gwt *g)
 gwt_code gwt_status(const gwt *g) { return g ? (gwt_code)atomic_load(&g->code) : GWT_E_ARGUMENT; }
 const char *gwt_message(const gwt *g) { return g ? g->message : "no session"; }
 int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
+
+#ifdef GWT_MPI
+int gwt_rank(const gwt *g) { return g && g->ranks ? g->ranks->rank : 0; }
+int gwt_num_ranks(const gwt *g) { return g && g->ranks ? g->ranks->size : 1; }
+#else
+int gwt_rank(const gwt *g) { return (void)g, 0; }
+int gwt_num_ranks(const gwt *g) { return (void)g, 1; }
+#endif
 
 const char *gwt_bad_tile(const gwt *g, size_t index)
 {
@@ -9877,6 +10956,7 @@ void gwt_clear(gwt *g)
     g->message[0] = 0;
     atomic_store(&g->code, GWT_OK);
     atomic_store(&g->cancelled, false);
+    g->remote = false;
     _gwt_unlock(&g->lock);
     if (entered) _gwt_pool_leave(&stay);
 }

@@ -259,8 +259,9 @@ static int run(const calc_args *args, file_list *files)
     for (size_t i = 0; i < num_outputs && saved && !args->quiet; i++)
         print_summary(args->paths[i], gwt_describe(results[i]), cli_seconds() - start);
     gwt_code code = gwt_status(g);
+    int rank = gwt_rank(g);
     int status = cli_end(g);
-    for (size_t i = 0; i < num_outputs && !saved && code != GWT_E_EXISTS; i++)
+    for (size_t i = 0; i < num_outputs && !saved && rank == 0 && code != GWT_E_EXISTS; i++)
         print_kept(args->paths[i]);
     return status;
 }

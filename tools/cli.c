@@ -385,6 +385,8 @@ gwt *cli_begin(int workers, const char *sensor, size_t memory)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (interrupted) gwt_cancel(g);
+    // What several ranks would print, one does.
+    if (gwt_rank(g) > 0 && !freopen("/dev/null", "w", stdout)) cli_error("no /dev/null");
     return g;
 }
 

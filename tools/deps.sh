@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh [ci|peers] - install what gwt is built and tested with, through apt-get, dnf or brew.
+# deps.sh [ci|mpi|peers] - install what gwt is built and tested with, through apt-get, dnf or brew.
 #
 #     libtiff, zlib     gwt.h itself
 #     gcc, g++          a C11 compiler; C++ only to check that the header's declarations compile
@@ -7,6 +7,7 @@
 #     cmocka            the tests
 #     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare;
 #         chromium and playwright-core (npm), for the report in a browser
+#     mpi: Open MPI with its compiler and mpirun
 #     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
 #            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
 #
@@ -73,8 +74,9 @@ ci)
         exit 0
     fi
     ;;
+mpi) if have mpicc && have mpirun; then say "MPI is there"; exit 0; fi ;;
 peers) ;;
-*) die "usage: deps.sh [ci|peers]" ;;
+*) die "usage: deps.sh [ci|mpi|peers]" ;;
 esac
 
 # ---- install ----------------------------------------------------------------------------------
@@ -123,6 +125,7 @@ if have apt-get; then
     case $what in
     build) packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev" ;;
     ci) packages="clang python3 python3-numpy python3-rasterio gdal-bin" ;;
+    mpi) packages="libopenmpi-dev openmpi-bin" ;;
     esac
     run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # Older releases have the sanitizers inside clang's own packages.
@@ -137,6 +140,7 @@ elif have dnf; then
     case $what in
     build) packages="gcc gcc-c++ make pkgconf-pkg-config libtiff-devel zlib-devel libcmocka-devel" ;;
     ci) packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal" ;;
+    mpi) packages="openmpi openmpi-devel" ;;
     esac
     # shellcheck disable=SC2086
     run $sudo dnf install -y -q $packages
@@ -146,13 +150,17 @@ elif have brew; then
     case $what in
     build) run brew install -q libtiff cmocka pkg-config ;;
     ci) run brew install -q gdal && run python3 -m pip install -q numpy rasterio ;;
+    mpi) run brew install -q open-mpi ;;
     esac
 else
     die "none of apt-get, dnf and brew is here; install by hand: a C11 and a C++ compiler," \
         "make, pkg-config, and libtiff, zlib and cmocka with their headers"
 fi
 
-if [ "$what" = build ]; then
+if [ "$what" = mpi ]; then
+    have mpicc && have mpirun || die "installed, but mpicc or mpirun is not in PATH"
+    say "MPI is there"
+elif [ "$what" = build ]; then
     build_is_there || die "installed, but a program with libtiff, zlib and cmocka does not build"
     say "libtiff, zlib, a compiler and cmocka are there"
 else

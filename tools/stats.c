@@ -110,10 +110,21 @@ typedef struct stats_job {
     int64_t width, height, bands;
     int64_t rows, cols;        // shape of a block
     int64_t down, across;      // blocks
-    // Written by workers, each its own elements:
-    moments *moments;          // [block][band]
-    uint32_t *crcs;            // [band][row][block across]
+    // One result for each block, as gwt_map_blocks collects them: for each band its moments and the
+    // checksums of its rows.
+    size_t band_bytes, block_bytes;
+    char *results;
 } stats_job;
+
+static moments *moments_in(const stats_job *job, char *result, int64_t band)
+{
+    return (moments *)(void *)(result + (size_t)band * job->band_bytes);
+}
+
+static uint32_t *crcs_in(const stats_job *job, char *result, int64_t band)
+{
+    return (uint32_t *)(void *)(moments_in(job, result, band) + 1);
+}
 
 static int64_t round_up(int64_t value, int64_t step)
 {
@@ -139,6 +150,8 @@ static void choose_blocks(stats_job *job)
     job->rows = rows;
     job->down = (job->height + job->rows - 1) / job->rows;
     job->across = (job->width + job->cols - 1) / job->cols;
+    job->band_bytes = sizeof(moments) + (size_t)round_up(job->rows, 2) * sizeof(uint32_t);
+    job->block_bytes = (size_t)job->bands * job->band_bytes;
 }
 
 // A gwt_block_fn.
@@ -153,14 +166,13 @@ static int stats_of_block(const gwt_block *block, void *user)
     }
     const unsigned char *samples = block->data;
     for (int64_t band = 0; band < block->bands; band++) {
-        moments *m = &job->moments[block->id * job->bands + band];
-        uint32_t *crc = &job->crcs[(band * job->height + block->row) * job->across +
-                                   block->col / job->cols];
-        for (int64_t row = 0; row < block->rows; row++, crc += job->across) {
+        moments *m = moments_in(job, block->result, band);
+        uint32_t *crc = crcs_in(job, block->result, band);
+        for (int64_t row = 0; row < block->rows; row++) {
             gwt_block_row(block, band, row, values);
             moments of_row = moments_of_row(values, block->cols);
             merge_moments(m, &of_row);
-            *crc = crc_of_row(samples, block->cols, size);
+            *crc++ = crc_of_row(samples, block->cols, size);
             samples += (size_t)block->cols * size;
         }
     }
@@ -172,7 +184,8 @@ static moments band_moments(const stats_job *job, int64_t band)
 {
     moments all = { 0 };
     for (int64_t block = 0; block < job->down * job->across; block++)
-        merge_moments(&all, &job->moments[block * job->bands + band]);
+        merge_moments(&all, moments_in(job, job->results + (size_t)block * job->block_bytes,
+                                       band));
     return all;
 }
 
@@ -182,11 +195,14 @@ static uint32_t band_crc(const stats_job *job, int64_t band)
     int64_t last_cols = job->width - (job->across - 1) * job->cols;
     crc_joiner whole = crc_join_pieces_of((size_t)job->cols * size);
     crc_joiner last = crc_join_pieces_of((size_t)last_cols * size);
-    const uint32_t *piece = &job->crcs[band * job->height * job->across];
     uLong crc = crc32(0, NULL, 0);
     for (int64_t row = 0; row < job->height; row++)
-        for (int64_t i = 0; i < job->across; i++)
-            crc = crc_append(crc, *piece++, i + 1 < job->across ? &whole : &last);
+        for (int64_t i = 0; i < job->across; i++) {
+            size_t block = (size_t)(row / job->rows * job->across + i);
+            uint32_t piece =
+                crcs_in(job, job->results + block * job->block_bytes, band)[row % job->rows];
+            crc = crc_append(crc, piece, i + 1 < job->across ? &whole : &last);
+        }
     return (uint32_t)crc;
 }
 
@@ -240,14 +256,14 @@ static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
     stats_job job = { .info = info, .width = info->shape[3], .height = info->shape[2],
                       .bands = info->shape[1] };
     choose_blocks(&job);
-    job.moments = calloc((size_t)(job.down * job.across * job.bands), sizeof *job.moments);
-    job.crcs = calloc((size_t)(job.bands * job.height * job.across), sizeof *job.crcs);
-    if (!job.moments || !job.crcs) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    job.results = calloc((size_t)(job.down * job.across), job.block_bytes);
+    if (!job.results) gwt_fail(g, GWT_E_MEMORY, "out of memory");
     else if (gwt_map_blocks(image, stats_of_block, &job, .row_chunks = (int)job.rows,
-                            .col_chunks = (int)job.cols, .progress = progress) >= 0)
+                            .col_chunks = (int)job.cols, .results = job.results,
+                            .result_size = job.block_bytes,
+                            .num_results = job.down * job.across, .progress = progress) >= 0)
         print_stats(&job, json);
-    free(job.moments);
-    free(job.crcs);
+    free(job.results);
 }
 
 // ---- the command ------------------------------------------------------------------------------
