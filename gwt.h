@@ -512,6 +512,7 @@ typedef struct gwt_info {
     gwt_dtype dtype;
     int64_t shape[4];              // time, band, y, x
     int64_t chunks[4];             // of one chunk, in the same order
+    bool auto_chunks;              // nobody asked for them
     uint64_t nbytes;               // of the whole array in its dtype
     const char *const *band_names; // shape[1] names; "1", "2", .. when nothing better is known
     bool bands_named;              // false: they are those numbers
@@ -943,10 +944,12 @@ GWT_API const char *gwt_stage_name(gwt_stage stage);
 // workers x wall time that was spent working.
 GWT_API void gwt_profile_summary(const gwt_profile *p, FILE *to);
 
-// PREFIX_events.csv, PREFIX_resources.csv, PREFIX_cache.csv; units are in the names of columns.
+// PREFIX_events.csv, PREFIX_resources.csv, PREFIX_cache.csv; units are in the names of columns. Of
+// rank 2, PREFIX_rank2_events.csv ..
 GWT_API bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *prefix);
 
-// Chrome's Trace Event format: for Perfetto, and for `gwt visualize`.
+// Chrome's Trace Event format: for Perfetto, and for `gwt visualize`. One process in it for each
+// rank of an MPI job, all of which have to call this; rank 0 writes the file.
 GWT_API bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path);
 
 // Whether this build's libtiff can write a compression; the names it can, NULL-terminated order
@@ -1674,6 +1677,8 @@ struct gwt {
     atomic_bool cancelled;      // set by anybody, at any time
     struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
     bool remote;                // the error is another rank's, which prints it
+    const char **traces;        // what the other ranks did, for the trace that rank 0 writes
+    size_t num_traces;
     int line;                   // of this file, where it was found
     char message[2048];
 };
@@ -3455,10 +3460,13 @@ static bool _gwt_check_chunk(gwt *g, const char *what, int64_t chunk)
                      (long long)chunk, _GWT_MAX_CHUNK);
 }
 
-// The chunk shape when nobody asked for one: the file's tiles where they have a sensible size.
+// The chunk shape when nobody asked for one: the file's tiles where they have a sensible size, some
+// of them where they are small, and a part of one where they are large. When an action runs and its
+// budget is small, pieces get smaller than chunks; see gwt_print_plan.
 static int64_t _gwt_auto_chunk(int64_t block, bool tiled)
 {
-    return tiled && block >= 128 && block <= 1024 ? block : 256;
+    if (!tiled || block > 1024) return 256;
+    return block >= 128 ? block : _gwt_ceil_div(256, block) * block;
 }
 
 static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
@@ -3472,6 +3480,7 @@ static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
         return false;
     int edge = o->chunks ? o->chunks : g->options.chunks;
     int64_t *c = a->info.chunks;
+    a->info.auto_chunks = !edge && !o->chunk_rows && !o->chunk_cols;
     c[0] = o->chunk_times ? o->chunk_times : 1;
     c[1] = o->chunk_bands ? o->chunk_bands : a->info.shape[1];
     c[2] = o->chunk_rows ? o->chunk_rows
@@ -10968,7 +10977,8 @@ typedef struct _gwt_recorder {
     struct _gwt_recorder *next;
     gwt *g;
     gwt_profile_options options;
-    double zero;                // when it began
+    double zero;                // when it began,
+    struct timespec wall;       // and by the clock on the wall, which several machines share
     _gwt_lane *lanes;           // one a worker
     // guarded by the cache's lock:
     gwt_residence *residences;
@@ -11112,6 +11122,7 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
     r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
     if (!r->lanes) return false;
     r->zero = _gwt_now();
+    clock_gettime(CLOCK_REALTIME, &r->wall);
     for (int i = 0; i < g->pool.num_workers; i++) {
         r->lanes[i].zero = r->zero;
         g->pool.workers[i].lane = &r->lanes[i];
@@ -11454,6 +11465,15 @@ bool gwt_print_plan(gwt_array *a, FILE *to)
     locale_t c, before = _gwt_locale_begin(&c);
     fputs("passes over each piece:\n", to);
     bool good = _gwt_plan_describe(a, &p, to);
+    const gwt_info *i = &a->info;
+    const char *why = !i->auto_chunks ? "as asked for"
+                    : i->is_tiled && i->block[0] == i->chunks[2] && i->block[1] == i->chunks[3]
+                        ? "auto: the file's tiles"
+                        : "auto";
+    if (good)
+        fprintf(to, "chunks: %lld x %lld, %s\n", (long long)i->chunks[2], (long long)i->chunks[3],
+                p.piece[0] < i->chunks[2] || p.piece[1] < i->chunks[3]
+                    ? "cut smaller to fit tiles of the output and the memory" : why);
     if (good)
         fprintf(to,
                 "work:   %lld tiles in %lld pieces of %lld x %lld, %d workers\n"
@@ -11566,7 +11586,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
 
 // ---- dumps: a text file that is there whole or not at all, numbers with a point
 
-typedef void _gwt_dump_fn(const gwt_profile *p, FILE *f);
+typedef void _gwt_dump_fn(const gwt *g, const gwt_profile *p, FILE *f);
 
 static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_fn *fn)
 {
@@ -11578,7 +11598,7 @@ static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_
     FILE *f = fopen(part, "w");
     if (!f) return _gwt_fail(g, GWT_E_IO, "%s: can't be created: %s", part, strerror(errno));
     locale_t c, before = _gwt_locale_begin(&c);
-    fn(p, f);
+    fn(g, p, f);
     _gwt_locale_end(c, before);
     bool good = !ferror(f);
     good = fclose(f) == 0 && good && rename(part, path) == 0;
@@ -11616,8 +11636,9 @@ static void _gwt_dump_text(FILE *f, const char *text, bool json)
     fputc('"', f);
 }
 
-static void _gwt_dump_events(const gwt_profile *p, FILE *f)
+static void _gwt_dump_events(const gwt *g, const gwt_profile *p, FILE *f)
 {
+    (void)g;
     fputs("worker,stage,ends,start_s,end_s,file,tile,row,col,rows,cols,bytes_in,bytes_out\n", f);
     for (size_t i = 0; i < p->num_events; i++) {
         const gwt_event *e = &p->events[i];
@@ -11630,8 +11651,9 @@ static void _gwt_dump_events(const gwt_profile *p, FILE *f)
     }
 }
 
-static void _gwt_dump_resources(const gwt_profile *p, FILE *f)
+static void _gwt_dump_resources(const gwt *g, const gwt_profile *p, FILE *f)
 {
+    (void)g;
     fputs("time_s,resident_bytes,cpu_percent,read_bytes_per_s,written_bytes_per_s,faults_per_s\n",
           f);
     for (size_t i = 0; i < p->num_samples; i++) {
@@ -11641,8 +11663,9 @@ static void _gwt_dump_resources(const gwt_profile *p, FILE *f)
     }
 }
 
-static void _gwt_dump_cache(const gwt_profile *p, FILE *f)
+static void _gwt_dump_cache(const gwt *g, const gwt_profile *p, FILE *f)
 {
+    (void)g;
     fputs("file,tile,bytes,from_s,to_s,hits\n", f);
     for (size_t i = 0; i < p->num_residences; i++) {
         const gwt_residence *r = &p->residences[i];
@@ -11661,19 +11684,28 @@ bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *prefix)
     char path[4096];
     bool good = true;
     for (size_t i = 0; good && i < _GWT_COUNT(files); i++) {
-        int n = snprintf(path, sizeof path, "%s_%s.csv", prefix ? prefix : "", files[i].name);
+        char rank[24] = "";
+        if (gwt_rank(g) > 0) snprintf(rank, sizeof rank, "_rank%d", gwt_rank(g));
+        int n = snprintf(path, sizeof path, "%s%s_%s.csv", prefix ? prefix : "", rank,
+                         files[i].name);
         good =
             _gwt_dump(g, p, prefix && *prefix && n < (int)sizeof path ? path : NULL, files[i].fn);
     }
     return good;
 }
 
-static void _gwt_trace_event(const gwt_event *e, FILE *f)
+// Where events go: the process they are of, which is the rank counted from 1, and how much later
+// than rank 0 its profile began, in seconds.
+typedef struct _gwt_trace { FILE *f; int pid; double shift; } _gwt_trace;
+
+static void _gwt_trace_event(const gwt_event *e, const _gwt_trace *to)
 {
     char key[512];
-    fprintf(f, ",\n{\"ph\":\"X\",\"cat\":\"stage\",\"name\":\"%s\",\"pid\":1,\"tid\":%d,"
+    FILE *f = to->f;
+    fprintf(f, ",\n{\"ph\":\"X\",\"cat\":\"stage\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,"
                "\"ts\":%.3f,\"dur\":%.3f,\"args\":{",
-            gwt_stage_name(e->stage), e->worker, 1e6 * e->start, 1e6 * (e->end - e->start));
+            gwt_stage_name(e->stage), to->pid, e->worker, 1e6 * (e->start + to->shift),
+            1e6 * (e->end - e->start));
     if (e->file) {
         snprintf(key, sizeof key, "%s tile %lld", e->file, (long long)e->tile);
         fputs("\"key\":", f);
@@ -11688,11 +11720,12 @@ static void _gwt_trace_event(const gwt_event *e, FILE *f)
             (unsigned long long)e->bytes_out, e->ends);
 }
 
-static void _gwt_trace_counter(FILE *f, const char *name, double time, const char *key,
-                               double value)
+static void _gwt_trace_counter(const _gwt_trace *to, const char *name, double time,
+                               const char *key, double value)
 {
-    fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"%s\",\"pid\":1,\"ts\":%.3f,\"args\":{\"%s\":%.3f}}",
-            name, 1e6 * time, key, value);
+    fprintf(to->f,
+            ",\n{\"ph\":\"C\",\"name\":\"%s\",\"pid\":%d,\"ts\":%.3f,\"args\":{\"%s\":%.3f}}",
+            name, to->pid, 1e6 * (time + to->shift), key, value);
 }
 
 typedef struct _gwt_step_of_cache { double time, bytes; } _gwt_step_of_cache;
@@ -11704,7 +11737,7 @@ static int _gwt_compare_steps(const void *a, const void *b)
 }
 
 // The bytes of the cache at every coming and going.
-static void _gwt_trace_cache(const gwt_profile *p, FILE *f)
+static void _gwt_trace_cache(const gwt_profile *p, const _gwt_trace *to)
 {
     size_t n = 2 * p->num_residences;
     _gwt_step_of_cache *steps = GWT_MALLOC((n + 1) * sizeof *steps);
@@ -11717,36 +11750,106 @@ static void _gwt_trace_cache(const gwt_profile *p, FILE *f)
     }
     qsort(steps, n, sizeof *steps, _gwt_compare_steps);
     for (size_t i = 0; i < n; i++)
-        bytes += steps[i].bytes, _gwt_trace_counter(f, "cache", steps[i].time, "MB", bytes / 1e6);
+        bytes += steps[i].bytes, _gwt_trace_counter(to, "cache", steps[i].time, "MB", bytes / 1e6);
     GWT_FREE(steps);
 }
 
-static void _gwt_dump_trace(const gwt_profile *p, FILE *f)
+// All of one process.
+static void _gwt_trace_process(const gwt *g, const gwt_profile *p, const _gwt_trace *to)
+{
+    FILE *f = to->f;
+    char rank[32] = "gwt";
+    if (gwt_num_ranks(g) > 1) snprintf(rank, sizeof rank, "gwt rank %d", to->pid - 1);
+    fprintf(f, "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%d,\"args\":{\"name\":\"%s\"}}",
+            to->pid, rank);
+    for (int i = 0; i < p->num_workers; i++)
+        fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%d,"
+                   "\"args\":{\"name\":\"worker %d\"}}", to->pid, i, i);
+    for (size_t i = 0; i < p->num_events; i++) _gwt_trace_event(&p->events[i], to);
+    for (size_t i = 0; i < p->num_samples; i++) {
+        const gwt_sample *s = &p->samples[i];
+        _gwt_trace_counter(to, "memory", s->time, "MB", (double)s->resident / 1e6);
+        _gwt_trace_counter(to, "cpu", s->time, "percent", s->cpu);
+        _gwt_trace_counter(to, "faults", s->time, "per_s", s->faults);
+        fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"io\",\"pid\":%d,\"ts\":%.3f,"
+                   "\"args\":{\"read\":%.3f,\"written\":%.3f}}",
+                to->pid, 1e6 * (s->time + to->shift), s->read / 1e6, s->written / 1e6);
+    }
+    _gwt_trace_cache(p, to);
+}
+
+static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
 {
     fprintf(f, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"gwt\": \"%s\", \"workers\": %d, "
                "\"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n\"traceEvents\": [\n",
             GWT_VERSION, p->num_workers, p->seconds, (long long)p->chunks[0],
             (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);
-    fputs("{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"gwt\"}}", f);
-    for (int i = 0; i < p->num_workers; i++)
-        fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%d,"
-                   "\"args\":{\"name\":\"worker %d\"}}", i, i);
-    for (size_t i = 0; i < p->num_events; i++) _gwt_trace_event(&p->events[i], f);
-    for (size_t i = 0; i < p->num_samples; i++) {
-        const gwt_sample *s = &p->samples[i];
-        _gwt_trace_counter(f, "memory", s->time, "MB", (double)s->resident / 1e6);
-        _gwt_trace_counter(f, "cpu", s->time, "percent", s->cpu);
-        _gwt_trace_counter(f, "faults", s->time, "per_s", s->faults);
-        fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"io\",\"pid\":1,\"ts\":%.3f,"
-                   "\"args\":{\"read\":%.3f,\"written\":%.3f}}",
-                1e6 * s->time, s->read / 1e6, s->written / 1e6);
-    }
-    _gwt_trace_cache(p, f);
+    _gwt_trace_process(g, p, &(_gwt_trace){ f, 1, 0 });
+    for (size_t i = 0; i < g->num_traces; i++) fprintf(f, ",\n%s", g->traces[i]);
     fputs("\n]}\n", f);
 }
 
+#ifdef GWT_MPI
+// What this rank did, as text, to rank 0.
+static bool _gwt_trace_send(_gwt_ranks *k, const gwt_profile *p, double shift)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *f = open_memstream(&text, &bytes);
+    locale_t c, before = _gwt_locale_begin(&c);
+    if (f) _gwt_trace_process(k->g, p, &(_gwt_trace){ f, k->rank + 1, shift });
+    _gwt_locale_end(c, before);
+    bool good = f && fclose(f) == 0 && bytes < INT32_MAX;
+    _gwt_ranks_send(k, 0, _GWT_TAG_MAIL, good ? text : "", good ? bytes + 1 : 1);
+    free(text);
+    return good || _gwt_fail(k->g, GWT_E_MEMORY, "out of memory: no room for a trace");
+}
+
+static bool _gwt_trace_receive(_gwt_ranks *k)
+{
+    bool good = true;
+    gwt *g = k->g;
+    g->traces = _gwt_keep(g, (size_t)k->size, sizeof *g->traces);
+    g->num_traces = 0;
+    for (int from = 1; from < k->size; from++) {
+        MPI_Status status;
+        int bytes;
+        _GWT_MPI_DO(k, MPI_Probe(from, _GWT_TAG_MAIL, k->comm, &status));
+        _GWT_MPI_DO(k, MPI_Get_count(&status, MPI_BYTE, &bytes));
+        char *text = _gwt_malloc(k->g, (size_t)bytes);
+        if (!text) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "receiving");
+        _gwt_ranks_receive(k, from, _GWT_TAG_MAIL, text, bytes);
+        char *kept = _gwt_keep_string(k->g, text);
+        if (kept && g->traces && *kept) g->traces[g->num_traces++] = kept;
+        else good = false;
+        GWT_FREE(text);
+    }
+    return good;
+}
+
+// The others' events come to rank 0 before it writes the file.
+static bool _gwt_trace_ranks(gwt *g, const gwt_profile *p, const char *path)
+{
+    _gwt_ranks *k = g->ranks;
+    const _gwt_recorder *r = g->recorders;
+    while (r && &r->profile != p) r = r->next;
+    int64_t wall[4] = { r ? r->wall.tv_sec : 0, r ? r->wall.tv_nsec : 0 }, zero[2];
+    memcpy(zero, wall, sizeof zero);
+    bool good = !_gwt_failed(g);
+    if (!p || !path) good = _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
+    if (!_gwt_ranks_agree(k, _GWT_AGREE_START, good, _gwt_crc(0, "trace", 5), wall)) return false;
+    if (k->rank == 0) good = _gwt_trace_receive(k) && _gwt_dump(g, p, path, _gwt_dump_trace);
+    else good = _gwt_trace_send(k, p, (double)(zero[0] - wall[0])
+                                          + 1e-9 * (double)(zero[1] - wall[1]));
+    return _gwt_ranks_agree(k, _GWT_AGREE_FINISH, good, 0, NULL);
+}
+#endif
+
 bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path)
 {
+#ifdef GWT_MPI
+    if (g && g->ranks && !_gwt_stays && !_gwt_failed(g)) return _gwt_trace_ranks(g, p, path);
+#endif
     return _gwt_dump(g, p, path, _gwt_dump_trace);
 }
 
