@@ -27,7 +27,7 @@
 //       GWT_API         what stands before public declarations; default extern
 //       GWT_NO_PROFILE  leave the profiler out
 //       GWT_MPI         actions share their work among the ranks of an MPI job: build with mpicc
-//       GWT_PLAIN       loops for any processor of the kind, none for newer ones
+//       GWT_PLAIN       loops for any processor of the kind, none for newer ones, and all in double
 //
 // EXAMPLE
 //
@@ -65,7 +65,8 @@
 // TYPES
 //
 //   An array that is only opened, selected, stacked, renamed and saved keeps its type and its
-//   exact bits. Operations compute in double. Stores to integers round to nearest, ties to even,
+//   exact bits. Operations compute in double (or, where that is known to give the same bits, in
+//   float32, twice as fast: the plan says so). Stores to integers round to nearest, ties to even,
 //   and saturate. No type is widened behind your back: arithmetic gives float64 and says so, what
 //   picks one of its operands (min, max, where, clip, abs) keeps their type.
 //
@@ -5695,6 +5696,7 @@ typedef struct _gwt_program {
     int num_operands;
     double *consts;
     int num_consts;
+    float *narrow;              // the consts of a program that computes in float32; else NULL
     _gwt_frame *frames;         // the first is that of the program itself
     int num_frames;
     _gwt_read *reads;           // all there are, each once
@@ -6105,6 +6107,114 @@ static void _gwt_plan_registers(_gwt_planner *p)
     GWT_FREE(spare);
 }
 
+// ---- float32: twice as many pixels at once, where that is known to give the same bits
+//
+// What 8- and 16-bit integers add up to is exact in float32 as long as it stays below 2^24: an
+// INTEGER here. One more operation of + - * / on such numbers rounds once to float32; in double it
+// rounds to double first and to float32 when it is stored, and that gives the same, for a double
+// has more than twice the digits plus two (Figueroa 1995, "When is double rounding innocuous?"). The
+// result, ROUNDED, may be stored, picked, compared for the smaller, negated and clipped, which all
+// commute with rounding, but not computed with any further.
+
+#if !defined(GWT_PLAIN) && defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+#define _GWT_NARROW 1
+#else
+#define _GWT_NARROW 0
+#endif
+
+typedef enum _gwt_exact { _GWT_WIDE, _GWT_INTEGER, _GWT_ROUNDED } _gwt_exact;
+
+typedef struct _gwt_known { _gwt_exact is; double most; } _gwt_known;
+
+static bool _gwt_narrow_number(double v)
+{
+    return v != v || (v == floor(v) && fabs(v) <= 0x1p24);
+}
+
+static _gwt_known _gwt_known_integer(double most)
+{
+    return (_gwt_known){ most <= 0x1p24 ? _GWT_INTEGER : _GWT_ROUNDED, most };
+}
+
+static _gwt_known _gwt_known_number(double v)
+{
+    return _gwt_narrow_number(v) ? _gwt_known_integer(v != v ? 0 : fabs(v)) : (_gwt_known){ 0 };
+}
+
+// One of the two.
+static _gwt_known _gwt_known_either(_gwt_known a, _gwt_known b)
+{
+    if (a.is == _GWT_WIDE || b.is == _GWT_WIDE) return (_gwt_known){ 0 };
+    return (_gwt_known){ a.is == _GWT_ROUNDED ? a.is : b.is, fmax(a.most, b.most) };
+}
+
+// Of an instruction, given its operands.
+static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a)
+{
+    static const _gwt_known truth = { _GWT_INTEGER, 1 }, wide = { 0 };
+    bool one = in->num_args > 0 && a[0].is == _GWT_INTEGER,
+         both = one && in->num_args > 1 && a[1].is == _GWT_INTEGER;
+    double lo = in->imm[0], hi = in->imm[1];
+    switch (in->op) {
+    case _GWT_OP_LOAD:
+        if (!_gwt_dtype_integer(in->dtype) || gwt_dtype_size(in->dtype) > 2) return wide;
+        return _gwt_known_integer(fmax(-_gwt_dtypes[in->dtype].lo, _gwt_dtypes[in->dtype].hi));
+    case _GWT_OP_CONST: return _gwt_known_number(lo);
+    case _GWT_OP_MASK: return one && _gwt_narrow_number(lo) ? a[0] : wide;
+    case _GWT_OP_CAST: return in->dtype == GWT_FLOAT32 ? a[0] : wide;
+    case _GWT_OP_CLIP:
+        if (lo != (float)lo || hi != (float)hi) return wide;
+        if (one && lo == floor(lo) && hi == floor(hi)) return a[0];
+        return a[0].is == _GWT_WIDE ? wide : (_gwt_known){ _GWT_ROUNDED, 0 };
+    case _GWT_OP_WHERE: return one ? _gwt_known_either(a[1], a[2]) : wide;
+    case _GWT_OP_NEG:
+    case _GWT_OP_ABS: return a[0];
+    case _GWT_OP_VALID: return a[0].is == _GWT_WIDE ? wide : truth;
+    case _GWT_OP_NOT: return one ? truth : wide;
+    case _GWT_OP_MIN: case _GWT_OP_MAX: case _GWT_OP_LEAST: case _GWT_OP_MOST: case _GWT_OP_FIRST:
+        return _gwt_known_either(a[0], a[1]);
+    case _GWT_OP_ADD: case _GWT_OP_SUB:
+        return both ? _gwt_known_integer(a[0].most + a[1].most) : wide;
+    case _GWT_OP_MUL: return both ? _gwt_known_integer(a[0].most * a[1].most) : wide;
+    case _GWT_OP_DIV: return both ? (_gwt_known){ _GWT_ROUNDED, 0 } : wide;
+    case _GWT_OP_LT: case _GWT_OP_LE: case _GWT_OP_GT: case _GWT_OP_GE: case _GWT_OP_EQ:
+    case _GWT_OP_NE: case _GWT_OP_AND: case _GWT_OP_OR: case _GWT_OP_BEATS:
+        return both ? truth : wide;
+    default: return wide;
+    }
+}
+
+// Whether all a program computes and stores is known. `known` has room for its registers.
+static bool _gwt_program_is_known(const _gwt_program *program, _gwt_known *known)
+{
+    for (int i = 0; i < program->num_instrs; i++) {
+        const _gwt_instr *in = &program->instrs[i];
+        _gwt_known a[3] = { { 0 } };
+        for (int k = 0; k < in->num_args && k < 3; k++) {
+            int operand = program->operands[in->first + k];
+            a[k] = operand < 0 ? _gwt_known_number(program->consts[~operand]) : known[operand];
+        }
+        if (in->op == _GWT_OP_COPY) continue;
+        _gwt_known is = in->op == _GWT_OP_STORE ? a[0] : _gwt_known_of(in, a);
+        if (is.is == _GWT_WIDE) return false;
+        if (in->op != _GWT_OP_STORE) known[in->dst] = is;
+        else if (program->outputs[in->output].dtype != GWT_FLOAT32) return false;
+    }
+    return program->num_regs > 0;
+}
+
+static void _gwt_program_narrow(gwt *g, _gwt_program *program)
+{
+    if (!_GWT_NARROW) return;
+    _gwt_known *known = _gwt_malloc(g, ((size_t)program->num_regs + 1) * sizeof *known);
+    size_t n = (size_t)program->num_consts;
+    if (known && _gwt_program_is_known(program, known))
+        program->narrow = _gwt_malloc(g, (n + 1) * sizeof *program->narrow);
+    for (size_t i = 0; program->narrow && i < n; i++)
+        program->narrow[i] = (float)program->consts[i];
+    GWT_FREE(known);
+}
+
 // ---- programs
 
 // Whether storing this plane is copying it. A missing pixel must come out as the same raw value,
@@ -6149,6 +6259,7 @@ static void _gwt_program_free(_gwt_program *program)
     GWT_FREE(program->instrs);
     GWT_FREE(program->operands);
     GWT_FREE(program->consts);
+    GWT_FREE(program->narrow);
     GWT_FREE(program->frames);
     GWT_FREE(program->reads);
 }
@@ -6180,7 +6291,10 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
                   _GWT_PLAN_DEPTH);
     for (int i = 0; i < n; i++)
         for (int k = 0; k < outputs[i].num_planes; k++, planes++) _gwt_plan_plane(&p, i, k);
-    if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
+    if (!_gwt_over(plan->action)) {
+        _gwt_plan_registers(&p);
+        _gwt_program_narrow(plan->g, &p.program);
+    }
     plan->depth--;
     GWT_FREE(p.values);
     GWT_FREE(p.operands);
@@ -6756,32 +6870,44 @@ static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gw
 #define _GWT_STRIP_MIN 256
 #define _GWT_STRIP_MAX 4096
 
-// ---- loading: n samples, each `step` after the one before, to doubles; nodata to NaN
+// ---- loading: n samples, each `step` after the one before, to `real` (double or float); nodata to
+// NaN
 
-#define _GWT_LOAD_LOOP(step)                                                                       \
+#define _GWT_LOAD_LOOP(real, step)                                                                 \
     if (!masked)                                                                                   \
-        for (size_t i = 0; i < n; i++) to[i] = (double)s[i * (step)];                              \
+        for (size_t i = 0; i < n; i++) to[i] = (real)s[i * (step)];                                \
     else                                                                                           \
         for (size_t i = 0; i < n; i++)                                                             \
-            to[i] = s[i * (step)] == nodata ? (double)NAN : (double)s[i * (step)];
+            to[i] = s[i * (step)] == nodata ? (real)NAN : (real)s[i * (step)];
 
-#define X(type, ctype) \
-    _GWT_LOOP static void _gwt_load_##type(double *restrict to, const void *from, size_t n, \
-                                           size_t step, bool masked, uint64_t raw) \
+#define _GWT_LOAD(real, name, ctype) \
+    _GWT_LOOP static void name(real *restrict to, const void *from, size_t n, size_t step, \
+                               bool masked, uint64_t raw) \
     { \
         const ctype *restrict s = from; \
         ctype nodata; \
         memcpy(&nodata, &raw, sizeof nodata); \
         switch (step) { \
-        case 1: _GWT_LOAD_LOOP(1) break; \
-        case 2: _GWT_LOAD_LOOP(2) break; \
-        case 3: _GWT_LOAD_LOOP(3) break; \
-        case 4: _GWT_LOAD_LOOP(4) break; \
-        default: _GWT_LOAD_LOOP(step) break; \
+        case 1: _GWT_LOAD_LOOP(real, 1) break; \
+        case 2: _GWT_LOAD_LOOP(real, 2) break; \
+        case 3: _GWT_LOAD_LOOP(real, 3) break; \
+        case 4: _GWT_LOAD_LOOP(real, 4) break; \
+        default: _GWT_LOAD_LOOP(real, step) break; \
         } \
     }
+#define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype)
 _GWT_TYPES(X)
 #undef X
+_GWT_LOAD(float, _gwt_narrow_load_u8, uint8_t)
+_GWT_LOAD(float, _gwt_narrow_load_i8, int8_t)
+_GWT_LOAD(float, _gwt_narrow_load_u16, uint16_t)
+_GWT_LOAD(float, _gwt_narrow_load_i16, int16_t)
+
+static void (*const _gwt_narrow_loads[])(float *restrict, const void *, size_t, size_t, bool,
+                                         uint64_t) = {
+    [GWT_UINT8] = _gwt_narrow_load_u8,   [GWT_INT8] = _gwt_narrow_load_i8,
+    [GWT_UINT16] = _gwt_narrow_load_u16, [GWT_INT16] = _gwt_narrow_load_i16
+};
 
 static void (*const _gwt_loads[])(double *restrict, const void *, size_t, size_t, bool,
                                   uint64_t) = {
@@ -6851,32 +6977,40 @@ static bool (*const _gwt_stores[])(void *, const double *restrict, size_t, size_
 #undef X
 };
 
-// ---- operations
+// ---- operations, in double, and those that programs in float32 are made of in that, too
 
-#define X(name, expression) \
-    _GWT_LOOP static void _gwt_vm_##name(double *restrict d, const double *restrict a, size_t n) \
+#define _GWT_UNARY(real, fn, expression) \
+    _GWT_LOOP static void fn(real *restrict d, const real *restrict a, size_t n) \
     { \
-        for (size_t i = 0; i < n; i++) { double x = a[i]; d[i] = (expression); } \
+        for (size_t i = 0; i < n; i++) { real x = a[i]; d[i] = (real)(expression); } \
     }
-_GWT_UNARY_OPS(X)
-#undef X
 
 // Two strips; a strip and a number; a number and a strip.
-#define X(name, expression) \
-    _GWT_LOOP static void _gwt_vm_##name(double *restrict d, const double *restrict a, \
-                                         const double *restrict b, bool number_a, bool number_b, \
-                                         size_t n) \
+#define _GWT_BINARY(real, fn, expression) \
+    _GWT_LOOP static void fn(real *restrict d, const real *restrict a, const real *restrict b, \
+                             bool number_a, bool number_b, size_t n) \
     { \
         if (number_b) { \
-            double y = *b; \
-            for (size_t i = 0; i < n; i++) { double x = a[i]; d[i] = (expression); } \
+            real y = *b; \
+            for (size_t i = 0; i < n; i++) { real x = a[i]; d[i] = (real)(expression); } \
         } else if (number_a) { \
-            double x = *a; \
-            for (size_t i = 0; i < n; i++) { double y = b[i]; d[i] = (expression); } \
+            real x = *a; \
+            for (size_t i = 0; i < n; i++) { real y = b[i]; d[i] = (real)(expression); } \
         } else { \
-            for (size_t i = 0; i < n; i++) { double x = a[i], y = b[i]; d[i] = (expression); } \
+            for (size_t i = 0; i < n; i++) { real x = a[i], y = b[i]; d[i] = (real)(expression); } \
         } \
     }
+
+#define X(name, expression) _GWT_UNARY(double, _gwt_vm_##name, expression)
+_GWT_UNARY_OPS(X)
+#undef X
+#define X(name, expression) _GWT_BINARY(double, _gwt_vm_##name, expression)
+_GWT_BINARY_OPS(X)
+#undef X
+#define X(name, expression) _GWT_UNARY(float, _gwt_narrow_##name, expression)
+_GWT_UNARY_OPS(X)
+#undef X
+#define X(name, expression) _GWT_BINARY(float, _gwt_narrow_##name, expression)
 _GWT_BINARY_OPS(X)
 #undef X
 
@@ -6896,32 +7030,48 @@ static _gwt_binary_fn *const _gwt_binary_fns[_GWT_OP_COUNT] = {
 #undef X
 };
 
-_GWT_LOOP static void _gwt_vm_fill(double *d, double v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) d[i] = v;
-}
+static void (*const _gwt_narrow_unary[_GWT_OP_COUNT])(float *restrict, const float *restrict,
+                                                      size_t) = {
+#define X(name, expression) [_GWT_OP_##name] = _gwt_narrow_##name,
+    _GWT_UNARY_OPS(X)
+#undef X
+};
 
-_GWT_LOOP static void _gwt_vm_mask(double *restrict d, const double *restrict a, double nodata,
-                                   size_t n)
-{
-    for (size_t i = 0; i < n; i++) d[i] = a[i] == nodata ? (double)NAN : a[i];
-}
+static void (*const _gwt_narrow_binary[_GWT_OP_COUNT])(float *restrict, const float *restrict,
+                                                       const float *restrict, bool, bool,
+                                                       size_t) = {
+#define X(name, expression) [_GWT_OP_##name] = _gwt_narrow_##name,
+    _GWT_BINARY_OPS(X)
+#undef X
+};
 
-_GWT_LOOP static void _gwt_vm_clip(double *restrict d, const double *restrict a, double lo,
-                                   double hi, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        double x = a[i];
-        x = x < lo ? lo : x;        // NaN stays
-        d[i] = x > hi ? hi : x;
+// NaN stays when it is clipped.
+#define _GWT_OTHERS(real, room) \
+    _GWT_LOOP static void room##fill(real *d, real v, size_t n) \
+    { \
+        for (size_t i = 0; i < n; i++) d[i] = v; \
+    } \
+    _GWT_LOOP static void room##mask(real *restrict d, const real *restrict a, real nodata, \
+                                     size_t n) \
+    { \
+        for (size_t i = 0; i < n; i++) d[i] = a[i] == nodata ? (real)NAN : a[i]; \
+    } \
+    _GWT_LOOP static void room##clip(real *restrict d, const real *restrict a, real lo, real hi, \
+                                     size_t n) \
+    { \
+        for (size_t i = 0; i < n; i++) { \
+            real x = a[i]; \
+            x = x < lo ? lo : x; \
+            d[i] = x > hi ? hi : x; \
+        } \
+    } \
+    _GWT_LOOP static void room##where(real *restrict d, const real *c, const real *a, \
+                                      const real *b, size_t n) \
+    { \
+        for (size_t i = 0; i < n; i++) d[i] = c[i] != c[i] ? c[i] : c[i] != 0 ? a[i] : b[i]; \
     }
-}
-
-_GWT_LOOP static void _gwt_vm_where(double *restrict d, const double *c, const double *a,
-                                    const double *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++) d[i] = c[i] != c[i] ? c[i] : c[i] != 0 ? a[i] : b[i];
-}
+_GWT_OTHERS(double, _gwt_vm_)
+_GWT_OTHERS(float, _gwt_narrow_)
 
 _GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype dtype,
                                    size_t n)
@@ -6969,7 +7119,8 @@ typedef struct _gwt_scratch {
 static size_t _gwt_vm_strip(const _gwt_program *program)
 {
     size_t regs = (size_t)(program->num_regs > 0 ? program->num_regs : 1);
-    size_t n = _GWT_STRIP_BYTES / (regs * sizeof(double)) & ~(size_t)63;
+    size_t real = program->narrow ? sizeof(float) : sizeof(double);
+    size_t n = _GWT_STRIP_BYTES / (regs * real) & ~(size_t)63;
     return n < _GWT_STRIP_MIN ? _GWT_STRIP_MIN : n > _GWT_STRIP_MAX ? _GWT_STRIP_MAX : n;
 }
 
@@ -7081,16 +7232,19 @@ static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, i
          + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
 }
 
-// Load n samples of one row of a view, wherever tiles end.
+// Load n samples of one row of a view, wherever tiles end, to doubles or floats.
 static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
-                             int64_t row, int64_t col, int64_t stride, size_t n, double *to)
+                             int64_t row, int64_t col, int64_t stride, size_t n, void *to,
+                             bool narrow)
 {
     const _gwt_view_plan *vp = &plan->views[in->view];
-    for (size_t run, done = 0; done < n; done += run, to += run) {
+    size_t step = vp->source->step * (size_t)stride;
+    for (size_t run, done = 0; done < n; done += run) {
         const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, row,
                                          col + (int64_t)done * stride, stride, n - done, &run);
-        _gwt_loads[in->dtype](to, from, run, vp->source->step * (size_t)stride, in->masked,
-                              in->raw);
+        if (narrow)
+            _gwt_narrow_loads[in->dtype]((float *)to + done, from, run, step, in->masked, in->raw);
+        else _gwt_loads[in->dtype]((double *)to + done, from, run, step, in->masked, in->raw);
     }
 }
 
@@ -7104,25 +7258,33 @@ static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64
     else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
 }
 
+static void _gwt_vm_fill_missing(char *to, size_t n, bool narrow)
+{
+    if (narrow) _gwt_narrow_fill((float *)(void *)to, NAN, n);
+    else _gwt_vm_fill((double *)(void *)to, (double)NAN, n);
+}
+
 // LOAD and FETCH: what the frame shows of the strip; missing around it.
 static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, const _gwt_scratch *x,
-                         const _gwt_instr *in, const _gwt_rect *r, double *to)
+                         const _gwt_instr *in, const _gwt_rect *r, char *to)
 {
     const _gwt_frame *f = &program->frames[in->frame];
-    for (int64_t row = r->row; row < r->row + r->rows; row++, to += r->cols) {
+    bool narrow = program->narrow != NULL;
+    size_t real = narrow ? sizeof(float) : sizeof(double);
+    for (int64_t row = r->row; row < r->row + r->rows; row++, to += (size_t)r->cols * real) {
         bool shown = row >= f->top && row < f->bottom;
         int64_t left = shown ? _gwt_max64(r->col, f->left) : r->col + r->cols;
         int64_t right = _gwt_min64(r->col + r->cols, f->right);
         left = _gwt_min64(left, r->col + r->cols);
         if (right < left) right = left;
         size_t before = (size_t)(left - r->col), n = (size_t)(right - left);
-        _gwt_vm_fill(to, (double)NAN, before);
+        _gwt_vm_fill_missing(to, before, narrow);
         int64_t y = f->row + row * f->stride, at = f->col + left * f->stride;
         if (n > 0 && in->op == _GWT_OP_LOAD)
-            _gwt_vm_load_row(plan, x, in, y, at, f->stride, n, to + before);
+            _gwt_vm_load_row(plan, x, in, y, at, f->stride, n, to + before * real, narrow);
         else if (n > 0)
-            _gwt_vm_fetch_row(x, in, y, at, f->stride, n, to + before);
-        _gwt_vm_fill(to + before + n, (double)NAN, (size_t)r->cols - before - n);
+            _gwt_vm_fetch_row(x, in, y, at, f->stride, n, (double *)(void *)to + before);
+        _gwt_vm_fill_missing(to + (before + n) * real, (size_t)r->cols - before - n, narrow);
     }
 }
 
@@ -7219,20 +7381,73 @@ static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip
     }
 }
 
+// ---- the same in float32, where only what _gwt_known_of knows happens, and stores are float32
+
+_GWT_LOOP static void _gwt_narrow_store_row(float *restrict to, const float *restrict from,
+                                            size_t n, size_t step, float nodata)
+{
+    if (step == 1)
+        for (size_t i = 0; i < n; i++) to[i] = from[i] != from[i] ? nodata : from[i];
+    else
+        for (size_t i = 0; i < n; i++) to[i * step] = from[i] != from[i] ? nodata : from[i];
+}
+
+static void _gwt_narrow_store(const _gwt_output *o, const float *from, const _gwt_rect *r,
+                              char *to, const _gwt_target *target)
+{
+    float nodata;
+    memcpy(&nodata, &o->nodata_raw, sizeof nodata);
+    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
+        _gwt_narrow_store_row((float *)(void *)to, from, (size_t)r->cols, target->step, nodata);
+}
+
+static const float *_gwt_narrow_operand(const _gwt_program *program, const float *regs,
+                                        size_t strip, const _gwt_instr *in, int i)
+{
+    int operand = program->operands[in->first + i];
+    return operand < 0 ? &program->narrow[~operand] : regs + (size_t)operand * strip;
+}
+
+static void _gwt_narrow_step(const _gwt_program *program, float *regs, size_t strip,
+                             const _gwt_instr *in, size_t n)
+{
+    const int *operand = program->operands + in->first;
+    const float *a[3] = { NULL };
+    float *d = regs + (size_t)in->dst * strip;
+    for (int i = 0; i < in->num_args && i < 3; i++)
+        a[i] = _gwt_narrow_operand(program, regs, strip, in, i);
+    switch (in->op) {
+    case _GWT_OP_CONST: _gwt_narrow_fill(d, (float)in->imm[0], n); break;
+    case _GWT_OP_MASK: _gwt_narrow_mask(d, a[0], (float)in->imm[0], n); break;
+    case _GWT_OP_CLIP: _gwt_narrow_clip(d, a[0], (float)in->imm[0], (float)in->imm[1], n); break;
+    case _GWT_OP_CAST: memcpy(d, a[0], n * sizeof *d); break;
+    case _GWT_OP_WHERE: _gwt_narrow_where(d, a[0], a[1], a[2], n); break;
+    default:
+        if (_gwt_narrow_unary[in->op]) _gwt_narrow_unary[in->op](d, a[0], n);
+        else _gwt_narrow_binary[in->op](d, a[0], a[1], operand[0] < 0, operand[1] < 0, n);
+    }
+}
+
+// ---- running
+
 // The program over one strip: r->rows * r->cols is at most `strip`. (row, col) is where the strip
 // begins within the target.
 static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
                               const _gwt_rect *r, const _gwt_target *targets, int64_t row,
                               int64_t col, size_t strip)
 {
+    bool narrow = program->narrow != NULL;
+    size_t real = narrow ? sizeof(float) : sizeof(double), n = (size_t)(r->rows * r->cols);
+    float *narrow_regs = (float *)(void *)x->regs;
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
         if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH) {
-            _gwt_vm_read(plan, program, x, in, r, x->regs + (size_t)in->dst * strip);
+            _gwt_vm_read(plan, program, x, in, r, (char *)x->regs + (size_t)in->dst * strip * real);
             continue;
         }
         if (in->op < _GWT_OP_STORE) {
-            _gwt_vm_step(program, x->regs, strip, in, (size_t)(r->rows * r->cols));
+            if (narrow) _gwt_narrow_step(program, narrow_regs, strip, in, n);
+            else _gwt_vm_step(program, x->regs, strip, in, n);
             continue;
         }
         const _gwt_output *o = &program->outputs[in->output];
@@ -7240,6 +7455,8 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
         char *to = t->base + (size_t)row * t->row_bytes + (size_t)in->dst * t->plane_bytes
                  + (size_t)col * t->step * gwt_dtype_size(o->dtype);
         if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, program, x, in, r, to, t);
+        else if (narrow)
+            _gwt_narrow_store(o, _gwt_narrow_operand(program, narrow_regs, strip, in, 0), r, to, t);
         else _gwt_vm_store(o, x, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to, t);
     }
 }
@@ -11404,7 +11621,8 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
             fprintf(to, "  stage %d: %s of stage %d\n", i, kinds[s->step->kind], s->input);
             continue;
         }
-        fprintf(to, "  stage %d: program, %d registers:", i, s->program.num_regs);
+        fprintf(to, "  stage %d: program, %d registers of %s:", i, s->program.num_regs,
+                s->program.narrow ? "float32" : "float64");
         for (int k = 0; k < s->program.num_instrs && k < 40; k++)
             fprintf(to, " %s", _gwt_op_name(s->program.instrs[k].op));
         fputs(s->program.num_instrs > 40 ? " ..\n" : "\n", to);

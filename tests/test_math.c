@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -866,6 +867,48 @@ static void norm_diff_by_definition(void **state)
     by_expression = VALUES_OF(gwt_calc(&with_nodata, 1, "norm_diff(b1, b2)"));
     check_norm_diff(by_expression, 7, 1, false);
     gwt_free(by_expression);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Programs that compute in float32 (the plan says so) store what double, rounded once, would be.
+static void exact_in_float32(void **state)
+{
+    (void)state;
+    enum { SIDE = 256 };       // all pairs of 256 values from all over uint16
+    static double values[2 * SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        values[i] = i / SIDE * 257;
+        values[SIDE * SIDE + i] = (i % SIDE * 40503 + 7) % 65536;
+    }
+    gwt *g = gwt_begin(.num_workers = 2);
+    gwt_array *a = array_of(g, &(tiff_spec){ .width = SIDE, .height = SIDE, .bands = 2,
+                            .dtype = GWT_UINT16, .nodata = "0" }, values);
+    static const char *const narrow[] = { "(b1 - b2) / (b1 + b2)", "b1 * b2", "b1 / b2",
+                                          "where(b1 > b2, b1 / 7, b2)" };
+    static const char *const wide[] = { "b1 / b2 * 3", "b1 * 0.1", "b1 * b2 + 1", "sqrt(b1)" };
+    for (size_t k = 0; k < COUNT_OF(narrow) + COUNT_OF(wide); k++) {
+        bool is_narrow = k < COUNT_OF(narrow);
+        const char *text = is_narrow ? narrow[k] : wide[k - COUNT_OF(narrow)];
+        gwt_array *r = gwt_cast(gwt_calc(&a, 1, text), GWT_FLOAT32);
+        FILE *f = tmpfile();
+        char plan[2048] = "";
+        assert_true(f && gwt_print_plan(r, f));
+        rewind(f);
+        plan[fread(plan, 1, sizeof plan - 1, f)] = '\0';
+        fclose(f);
+        REQUIRE(FLT_EVAL_METHOD != 0 || !strstr(plan, "float32:") == !is_narrow, "%s: %s", text, plan);
+        float *got = gwt_compute(r);
+        EXPECT_OK(g);
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            double x = values[i], y = values[SIDE * SIDE + i];
+            double want[] = { (x - y) / (x + y), x * y, x / y, x > y ? x / 7 : y,
+                              x / y * 3, x * 0.1, x * y + 1, sqrt(x) };
+            float v = x == 0 || (y == 0 && k != 5 && k != 7) ? NAN : (float)want[k];
+            REQUIRE(isnan(v) ? isnan(got[i]) : got[i] == v, "%s of %g, %g: %.9g, not %.9g", text,
+                    x, y, got[i], v);
+        }
+        gwt_free(got);
+    }
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -1734,6 +1777,7 @@ int main(void)
         cmocka_unit_test(whose_scale),
         cmocka_unit_test(set_nodata_needs_a_value),
         cmocka_unit_test(norm_diff_by_definition),
+        cmocka_unit_test(exact_in_float32),
         cmocka_unit_test(norm_diff_at_zero),
         cmocka_unit_test(norm_diff_with_a_session),
         cmocka_unit_test(expressions_by_value),

@@ -28,7 +28,10 @@ for type in uint8 int16 uint32 float32 float64; do
     for expression in 'norm_diff(b2, b3)' 'b1 * b2 - b3 / (b4 + 0.1)' 'sqrt(b1) * 0.3 + b2 ** 1.5' \
         'where(b1 > b2 && b3 != b4, clip(b1, 100, 9000), nan)' 'exp(b1 / 30000) - log(b2 + 1)' \
         'tanh(b1 / 1e4) + abs(b2 - b3)' 'median(a)' 'std(a)' 'moving_std(b1, 9)' \
-        'moving_mean(b2 / 7, 15)' 'moving_max(b3, 21)' 'moving_percentile(b4, 3, 30)' 'argmax(a)'; do
+        'moving_mean(b2 / 7, 15)' 'moving_max(b3, 21)' 'moving_percentile(b4, 3, 30)' 'argmax(a)' \
+        'b1 * b2' 'b1 * 255 - b2' '(b1 - b2) * (b3 + 7)' 'b1 * 300 + b2 * 300' 'mean(a)' 'sum(a)' \
+        'where(b1 > b2, b3 / b4, -b1)' 'clip((b1 - b2) / (b1 + b2), -0.25, 0.1)' 'var(a)' \
+        'min(b1 / b2, b3 / b4)' 'abs(b1 - b2) / 3' 'b1 / (b2 - b2)' 'max(b1, b2) > b3'; do
         compare "$expression" --dtype $type --nodata 0
     done
 done
