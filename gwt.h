@@ -8880,13 +8880,13 @@ static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int ra
 
 static void _gwt_ranks_decide(_gwt_ranks *k, _gwt_verdict *all)
 {
-    int waiting = 0, worst = all->code ? 0 : -1;
+    int waiting = 0, left = 0, worst = all->code ? 0 : -1;
     int *from = GWT_MALLOC((size_t)k->size * sizeof *from);
     if (!from) _gwt_verdict_say(all, GWT_E_MEMORY, worst = 0, "out of memory");
     if (worst == 0) _gwt_verdict_say(all, all->code, 0, all->message);
-    for (int r = 1, left = k->size; r < left; r++) {
+    for (int r = 1; r < k->size; r++) left += !k->gone[r];
+    for (; left > 0; left--) {
         _gwt_verdict its;
-        if (k->gone[r]) continue;
         int sender = _gwt_ranks_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
         _gwt_verdict_join(all, &its, sender, &worst);
         k->gone[sender] |= its.kind == _GWT_AGREE_END;
@@ -9005,8 +9005,9 @@ static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m);
 static void _gwt_ranks_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *payload)
 {
     _gwt_mail *m = _gwt_mail_new(k->g, head, payload);
-    if (m && to == 0) _gwt_ranks_read(k, m);
-    else if (m) _gwt_ranks_send(k, to, _GWT_TAG_MAIL, m, sizeof *m + (size_t)m->bytes);
+    if (!m) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "answering");
+    if (to == 0) _gwt_ranks_read(k, m);
+    else _gwt_ranks_send(k, to, _GWT_TAG_MAIL, m, sizeof *m + (size_t)m->bytes);
     GWT_FREE(m);
 }
 
