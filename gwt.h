@@ -1745,10 +1745,20 @@ typedef struct _gwt_action {
     _gwt_stay stay;
 } _gwt_action;
 
+#ifdef GWT_MPI
+static void _gwt_ranks_refuse(gwt *g);
+#else
+static void _gwt_ranks_refuse(gwt *g) { (void)g; }
+#endif
+
 static bool _gwt_action_begin(_gwt_action *action, gwt *g)
 {
     *action = (_gwt_action){ .g = g };
-    if (_gwt_failed(g) || _gwt_cancelled(g)) return false;
+    if (_gwt_failed(g)) return false;
+    if (_gwt_cancelled(g)) {
+        if (g->ranks && !_gwt_stays) _gwt_ranks_refuse(g);      // the others must know
+        return false;
+    }
     if (!_gwt_pool_enter(&g->pool, &action->stay))
         return _gwt_fail(g, GWT_E_ARGUMENT,
                          "an action of this session waits for one of another session that runs on "
@@ -6109,12 +6119,12 @@ static void _gwt_plan_registers(_gwt_planner *p)
 
 // ---- float32: twice as many pixels at once, where that is known to give the same bits
 //
-// What 8- and 16-bit integers add up to is exact in float32 as long as it stays below 2^24: an
+// What 8- and 16-bit integers add up to is exact in float32 as long as it stays within 2^24: an
 // INTEGER here. One more operation of + - * / on such numbers rounds once to float32; in double it
 // rounds to double first and to float32 when it is stored, and that gives the same, for a double
-// has more than twice the digits plus two (Figueroa 1995, "When is double rounding innocuous?"). The
-// result, ROUNDED, may be stored, picked, compared for the smaller, negated and clipped, which all
-// commute with rounding, but not computed with any further.
+// has more than twice the digits plus two (Figueroa 1995, "When is double rounding innocuous?").
+// The result, ROUNDED, may be stored, picked, compared for the smaller, negated and clipped, which
+// all commute with rounding, but not computed with any further.
 
 #if !defined(GWT_PLAIN) && defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
 #define _GWT_NARROW 1
@@ -6293,7 +6303,7 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
         for (int k = 0; k < outputs[i].num_planes; k++, planes++) _gwt_plan_plane(&p, i, k);
     if (!_gwt_over(plan->action)) {
         _gwt_plan_registers(&p);
-        _gwt_program_narrow(plan->g, &p.program);
+        if (!_gwt_over(plan->action)) _gwt_program_narrow(plan->g, &p.program);
     }
     plan->depth--;
     GWT_FREE(p.values);
@@ -8923,6 +8933,11 @@ static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, i
     return !v.code;
 }
 
+static void _gwt_ranks_refuse(gwt *g)
+{
+    _gwt_ranks_agree(g->ranks, _GWT_AGREE_START, false, 0, NULL);
+}
+
 // Every rank's last word. What another prints need not be printed again.
 static void _gwt_ranks_end(gwt *g)
 {
@@ -11065,12 +11080,13 @@ bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *
     return true;
 }
 
-typedef struct _gwt_users_loop { gwt_loop_fn *fn; void *user; } _gwt_users_loop;
+typedef struct _gwt_users_loop { gwt *g; gwt_loop_fn *fn; void *user; } _gwt_users_loop;
 
 static void _gwt_users_index(size_t index, void *user)
 {
     const _gwt_users_loop *loop = user;
     _gwt_lane *lane = _gwt_lane_here();
+    if (_gwt_cancelled(loop->g)) return;
     _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .worker = _gwt_self()->id,
                                        .tile = -1 });
     loop->fn(index, loop->user);
@@ -11083,7 +11099,7 @@ void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
     if (!g) return;
     if (!fn) _gwt_fail(g, GWT_E_ARGUMENT, "no function given to run");
     if (!_gwt_action_begin(&action, g)) return;
-    _gwt_users_loop loop = { fn, user };
+    _gwt_users_loop loop = { g, fn, user };
     _gwt_pool_for(_gwt_self(), n, _gwt_users_index, &loop);
     _gwt_action_end(&action);
 }

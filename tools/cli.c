@@ -375,10 +375,10 @@ static void on_interrupt(int signal)
     gwt_cancel(g);
 }
 
-gwt *cli_begin(int workers, const char *sensor, size_t memory)
+static gwt *begin(gwt_begin_options options)
 {
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
-    gwt *g = gwt_begin(.num_workers = workers, .sensor = sensor, .memory_limit = memory);
+    gwt *g = gwt_begin_with(&options);
     if (!g) cli_error("no memory or no threads to begin with");
     atomic_store(&running, g);
     sigemptyset(&action.sa_mask);
@@ -388,6 +388,18 @@ gwt *cli_begin(int workers, const char *sensor, size_t memory)
     // What several ranks would print, one does.
     if (gwt_rank(g) > 0 && !freopen("/dev/null", "w", stdout)) cli_error("no /dev/null");
     return g;
+}
+
+gwt *cli_begin(int workers, const char *sensor, size_t memory)
+{
+    return begin((gwt_begin_options){ .num_workers = workers, .sensor = sensor,
+                                      .memory_limit = memory });
+}
+
+gwt *cli_begin_quiet(int workers, size_t memory)
+{
+    return begin((gwt_begin_options){ .num_workers = workers, .memory_limit = memory,
+                                      .quiet = true });
 }
 
 int cli_end(gwt *g)

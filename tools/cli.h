@@ -98,6 +98,7 @@ int cli_usage_error(const cli_command *command, const char *format, ...);
 // gwt_begin, with a line on stderr when it gives NULL. SIGINT and SIGTERM then cancel what the
 // session does; a second one ends the program at once.
 gwt *cli_begin(int workers, const char *sensor, size_t memory);
+gwt *cli_begin_quiet(int workers, size_t memory);  // cli_end prints nothing
 int cli_end(gwt *g);
 
 // What to exit with after a signal, 128 + its number; 0 when none has come.
@@ -128,5 +129,6 @@ int cmd_plan(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 int cmd_quicklook(int argc, char **argv);
 int cmd_visualize(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

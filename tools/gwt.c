@@ -5,6 +5,7 @@
 //         -I/tmp
 //         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c quicklook.c
 //         plan.c tune.c tune_picture.c replay.c report.c page.c digest.c trace.c
+//         verify.c
 //         -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
@@ -27,6 +28,7 @@ static const subcommand subcommands[] = {
     { "plan", cmd_plan, "what calc would do, and what that takes" },
     { "tune", cmd_tune, "the best chunk size and number of workers" },
     { "quicklook", cmd_quicklook, "a small picture" },
+    { "verify", cmd_verify, "whether every tile of a file is good" },
     { "visualize", cmd_visualize, "a page of recorded profiles: where the time went" },
     { NULL, NULL, NULL }
 };

@@ -1,0 +1,207 @@
+#!/bin/sh
+# mpi.sh - the command and a program for the ranks of an MPI job: one file, whose bytes are those of
+# one process, whatever the ranks, workers and chunks; kills, errors and numbers. GWT, GWT_MPI,
+# MAKE_SCENE, DISTRIBUTED, MPI_API: programs. Run by make mpi-test.
+
+full() { case $1 in */*) echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;; *) echo "$1" ;; esac; }
+gwt=$(full "${GWT:?}") gwt_mpi=$(full "${GWT_MPI:?}") make_scene=$(full "${MAKE_SCENE:?}")
+distributed=$(full "${DISTRIBUTED:?}") api=$(full "${MPI_API:?}")
+
+# More ranks than processors, as any user, without looking for other machines.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_plm_rsh_agent=false OMPI_MCA_mpi_yield_when_idle=1
+
+box=$(mktemp -d) || exit 1
+trap 'rm -rf "$box"' EXIT
+cd "$box" || exit 1
+passed=0 failed=0 skipped=0
+
+ok() { passed=$((passed + 1)); }
+not_ok() { failed=$((failed + 1)); echo "not ok - $*"; head -c 2000 err 2>/dev/null; }
+check() { if [ "$1" -eq 0 ]; then ok; else shift; not_ok "$@"; fi; }
+
+# RANKS ARGUMENT.. - the command in so many ranks. A hang is a failure.
+ranks() {
+    n=$1
+    shift
+    timeout 60 mpirun -n "$n" "$gwt_mpi" "$@" >out 2>err
+}
+
+# NAME RANKS WORKERS CHUNKS ARGUMENT.. - OUT in the arguments is the output; same as one process.
+same() {
+    name="$1, $2 ranks of $3, chunks $4" n=$2 workers=$3 chunks=$4
+    shift 4
+    rm -f out.tif
+    ranks "$n" calc "$@" -o out.tif -j "$workers" --chunks "$chunks" && cmp out.tif want.tif >>err 2>&1
+    check $? "$name"
+}
+
+# NAME ARGUMENT.. - over ranks x workers x chunks.
+matrix() {
+    name=$1
+    shift
+    rm -f want.tif
+    "$gwt" calc "$@" -o want.tif -q || not_ok "$name: one process"
+    for n in 1 2 3 4; do
+        for workers in 1 2 3; do
+            for chunks in 50 128 1000; do same "$name" $n $workers $chunks "$@"; done
+        done
+    done
+}
+
+# ---- the same bytes -----------------------------------------------------------------------------
+
+"$make_scene" scene.tif 700 500 3 lzw 128 || exit 1
+for i in 1 2 3 4; do "$make_scene" "date_2016010$i.tif" 400 300 2 deflate 64 "$i" || exit 1; done
+
+matrix ndi 'norm_diff(b1, b2)' scene.tif --compress deflate --nodata 0
+matrix product 'b1 * b2 * b3' scene.tif --compress lzw --block 64 --dtype float32
+matrix 'time mean' a 'date_*.tif' --stack time --reduce mean --compress deflate --block 32
+matrix window 'moving_mean(b1, 15)' scene.tif --block 48
+
+# NAME ARGUMENT.. - some more, three ranks of two workers.
+once() {
+    name=$1
+    shift
+    rm -f want.tif
+    "$gwt" calc "$@" -o want.tif -q && same "$name" 3 2 100 "$@"
+}
+once planar a scene.tif --interleave band --compress deflate --block 64
+once pixel a scene.tif --compress deflate --predictor 2 --block 64
+once sparse 'where(b1 > 9000, b1, nan)' scene.tif --sparse --nodata 0 --block 16
+once checksums 'b1' scene.tif --checksums --block 64 --compress lzw
+once bigtiff b1 scene.tif --bigtiff yes --block 64
+once 'one tile' b1 scene.tif --window 0,0,20,20 --block 32
+rm -f a.tif b.tif
+"$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(b3, 9)' --block 64 -q
+ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(b3, 9)' --block 64 -q &&
+    cmp a.tif a1.tif && cmp b.tif b1.tif
+check $? "two outputs"
+
+rm -f out.tif want.tif
+"$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --block 32
+timeout 60 mpirun --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
+    -o out.tif -q --compress deflate --block 32 >out 2>err && cmp out.tif want.tif
+check $? "over TCP only"
+
+"$gwt" stats scene.tif >want.txt
+ranks 3 stats scene.tif && cmp out want.txt
+check $? "stats"
+
+"$distributed" scene.tif one.tif 2 >one.txt 2>err &&
+    timeout 60 mpirun -n 3 "$distributed" scene.tif three.tif 1 >three.txt 2>err &&
+    cmp one.tif three.tif && [ "$(sed 's/.*: //' one.txt)" = "$(sed 's/.*: //' three.txt)" ]
+check $? "the example, and its numbers"
+
+# ---- killed, and resumed ------------------------------------------------------------------------
+
+"$make_scene" large.tif 2500 2000 3 deflate 256 || exit 1
+job="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --block 64 --resume"
+rm -f want.tif
+# shellcheck disable=SC2086  # arguments are words
+"$gwt" calc $job -o want.tif -q -j 1
+parts=0 rounds=0
+for delay in 0.45 0.55 0.65 0.75 0.85 0.95 1.05 1.15; do
+    rounds=$((rounds + 1))
+    rm -f k.tif*
+    # shellcheck disable=SC2086
+    mpirun -n 3 "$gwt_mpi" calc $job -o k.tif -j 1 >out 2>err &
+    job_id=$!
+    sleep "$delay"
+    # Not mpirun itself, whose command line has the name too.
+    victim=$(for pid in $(pgrep -x gwt-mpi); do echo "$pid"; done | sed -n "$((rounds % 3 + 1))p")
+    [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null
+    began=$(date +%s)
+    wait $job_id 2>/dev/null
+    [ $(($(date +%s) - began)) -le 10 ]
+    check $? "after a kill the job ends within 10 s"
+    if [ -f k.tif.part.journal ]; then parts=$((parts + 1)); fi
+    [ ! -f k.tif ] || cmp -s k.tif want.tif
+    check $? "killed after $delay s: no half output"
+    if [ ! -f k.tif ]; then
+        # shellcheck disable=SC2086
+        if [ $((rounds % 4)) -eq 3 ]; then "$gwt" calc $job -o k.tif -q >out 2>err
+        else ranks $((rounds % 4 + 1)) calc $job -o k.tif -j 2; fi
+    fi
+    cmp k.tif want.tif >>err 2>&1 && [ ! -f k.tif.part ] && [ ! -f k.tif.part.journal ]
+    check $? "killed after $delay s, resumed"
+done
+[ $parts -ge 2 ]
+check $? "only $parts of $rounds kills left something to resume"
+
+rm -f k.tif*
+# shellcheck disable=SC2086
+timeout -s KILL 0.25 "$gwt" calc $job -o k.tif -q -j 1 2>/dev/null
+# shellcheck disable=SC2086
+[ -f k.tif ] || ranks 3 calc $job -o k.tif -j 1
+cmp k.tif want.tif
+check $? "begun by one process, resumed by three"
+
+# ---- errors: one message, all ranks end, nothing half done --------------------------------------
+
+# NAME TEXT - the run before failed, and said so once.
+fails() {
+    status=$?
+    lines=$(grep -c "^gwt: " err)
+    [ $status -ne 0 ] && [ $status -ne 124 ] && [ "$lines" -ge 1 ] && grep -q "$2" err
+    check $? "$1: status $status, $lines messages"
+    [ "$lines" -eq "${3:-1}" ]
+    check $? "$1: $lines messages"
+}
+rm -f x.tif
+timeout 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif \
+    >out 2>err
+fails "a file that one rank has not" "no.tif"
+timeout 60 mpirun -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif : -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif \
+    >out 2>err
+fails "a file that rank 0 has not" "no.tif"
+timeout 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b2 scene.tif -o x.tif \
+    >out 2>err
+fails "another expression" "rank 2"
+ranks 3 calc b9 scene.tif -o x.tif
+fails "an unknown band" "b9"
+ranks 3 calc b1 scene.tif -o nowhere/x.tif
+fails "a folder that is not there" "nowhere"
+# 40 kB of the middle, which no codec takes for anything.
+"$make_scene" broken.tif 2500 2000 1 lzw 256 || exit 1
+size=$(wc -c <broken.tif)
+head -c 40000 /dev/zero | tr '\0' '\377' |
+    dd of=broken.tif bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+rm -f x.tif*
+ranks 3 calc b1 broken.tif -o x.tif --block 64
+fails "a broken tile" "broken.tif" 2              # and how to go on
+rm -f x.tif*
+ranks 3 calc b1 broken.tif -o x.tif --block 64 --bad-tiles fill --nodata 0
+check $? "a broken tile, filled"
+rm -f x.tif* full.tif*
+mkdir disk
+if mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+    trap 'umount -l disk 2>/dev/null; rm -rf "$box"' EXIT
+    # shellcheck disable=SC2086
+    ranks 3 calc $job -o disk/full.tif -j 1
+    fails "a full disk" "full.tif.part" 2          # and how to go on
+    [ ! -f disk/full.tif ] && [ -f disk/full.tif.part.journal ]
+    check $? "a full disk leaves what can be resumed"
+    mount -o remount,size=100m disk
+    # shellcheck disable=SC2086
+    ranks 2 calc $job -o disk/full.tif -j 1
+    cmp disk/full.tif want.tif
+    check $? "a full disk, resumed"
+    umount -l disk
+else
+    skipped=$((skipped + 1))
+    echo "SKIPPED: a full disk: a small one can't be mounted here"
+fi
+
+# ---- the interface ------------------------------------------------------------------------------
+
+for n in 1 2 3 4; do
+    timeout 60 mpirun -n $n "$api" scene.tif >out 2>err
+    check $? "the interface on $n ranks"
+done
+timeout 60 mpirun -n 2 "$api" scene.tif single >out 2>err
+check $? "MPI begun for one thread"
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

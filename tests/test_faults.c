@@ -1,0 +1,687 @@
+// test_faults.c - whatever fails, fails well. Each job below is run with its first allocation
+// failing, then with its second, and so on until it gets through; the same for every allocation of
+// libtiff's, every open, read, write, truncation, sync and rename, and every thread.
+//
+// Each time there is one error that names the file where it is about one, and never a crash, a
+// hang, a block or a descriptor that is not given back, or an output that is neither the old nor
+// the new one. And then the job is run again, in the same session or in another, resumed or
+// afresh: it must end in the bytes it would have ended in anyway.
+//
+//     build/release/tests/test_faults ['resumed*']
+
+#define _XOPEN_SOURCE 700
+#define _DARWIN_C_SOURCE
+
+#include "oracle.h"
+
+#include "faults.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOW 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOW 1
+#endif
+#ifndef SLOW
+#define SLOW 0
+#endif
+
+enum { WIDTH = 70, HEIGHT = 50, BANDS = 2, SECONDS = 60, MAX_OUTPUTS = 3, BLOCK = 16 };
+
+// ---- what there is to compute ----------------------------------------------------------------
+
+static const double here[6] = { 30, 0, 300000, 0, -30, 4000000 },
+                    there[6] = { 30, 0, 300000 + 30 * 40, 0, -30, 4000000 - 30 * 20 };
+
+static void write_scene(const char *name, gwt_dtype dtype, int tile, int compression, int predictor,
+                        const double place[6], uint64_t seed)
+{
+    static double values[BANDS * WIDTH * HEIGHT];
+    geo_place geo;
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        uint64_t n = noise(seed * 1000003 + i);
+        bool missing = n % 7 == 0 || (i / WIDTH % HEIGHT < BLOCK && i % WIDTH < 2 * BLOCK);
+        values[i] = missing ? 0 : (double)(1 + n / 7 % 250);
+    }
+    tiff_write_values(temp_path("%s", name),
+                      &(tiff_spec){ .width = WIDTH, .height = HEIGHT, .bands = BANDS,
+                                    .dtype = dtype, .tile_width = tile, .tile_height = tile,
+                                    .rows_per_strip = tile ? 0 : 7, .compression = compression,
+                                    .predictor = predictor, .geo = geo_at(&geo, 32616, place),
+                                    .nodata = "0", .metadata = "<GDALMetadata>\n"
+                                    "  <Item name=\"SEASON\">dry</Item>\n</GDALMetadata>\n" },
+                      values);
+}
+
+static int write_scenes(void **state)
+{
+    if (temp_begin(state)) return -1;
+    write_scene("deflate.tif", GWT_UINT16, 32, COMPRESSION_ADOBE_DEFLATE, 2, here, 1);
+    write_scene("lzw.tif", GWT_UINT16, 0, COMPRESSION_LZW, 0, here, 2);
+    write_scene("plain.tif", GWT_UINT16, 0, 0, 0, here, 3);
+    write_scene("beside.tif", GWT_UINT16, 48, COMPRESSION_LZW, 0, there, 4);
+    return 0;
+}
+
+static gwt_array *scene(gwt *g, const char *name)
+{
+    return gwt_open(g, temp_path("%s.tif", name), .chunks = 24);
+}
+
+static uint64_t mix(uint64_t hash, const void *data, size_t n)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; bytes && i < n; i++) hash = (hash ^ bytes[i]) * 0x100000001B3u;
+    return hash;
+}
+
+// ---- jobs ------------------------------------------------------------------------------------
+
+// How it saves; and what it computed, of a job that has no files.
+typedef struct task { gwt *g; const gwt_save_options *how; uint64_t hash; } task;
+
+static const char *output(int i) { return temp_path("out_%d.tif", i); }
+
+static void save_as(const task *t, gwt_array *a, gwt_save_options o)
+{
+    o.block = BLOCK;
+    o.overwrite = t->how->overwrite;
+    o.resume = t->how->resume;
+    gwt_save_with(a, output(0), &o);
+}
+
+// Not predictor 3: where it has no memory for a row, libtiff 4.5 stores the row as it is.
+static void index_deflated(task *t)
+{
+    gwt_array *a = scene(t->g, "deflate"), *all[] = { a };
+    save_as(t, gwt_calc(all, 1, "(b1 - b2) / (b1 + b2)"),
+            (gwt_save_options){ .compress = "deflate", .predictor = 2 });
+}
+
+static void bands_apart(task *t)
+{
+    static const char *const tags[] = { "MADE=here", NULL };
+    save_as(t, gwt_mul(scene(t->g, "lzw"), gwt_number(t->g, 3)),
+            (gwt_save_options){ .compress = "lzw", .interleave = GWT_PLANAR, .sparse = true,
+                                .checksums = true, .dtype = GWT_UINT16,
+                                .nodata = gwt_some(0), .tags = tags });
+}
+
+static void as_it_is(task *t) { save_as(t, scene(t->g, "plain"), (gwt_save_options){ 0 }); }
+
+static void several(task *t)
+{
+    gwt_array *a = scene(t->g, "deflate"), *b = scene(t->g, "plain");
+    gwt_array *all[] = { gwt_add(a, b), gwt_sel(b, "2"), gwt_max(a, b) };
+    const char *paths[] = { output(0), output(1), output(2) };
+    gwt_save_options o = *t->how;
+    o.block = BLOCK;
+    o.compress = "lzw";
+    gwt_save_many_with(all, paths, 3, &o);
+}
+
+static void windows(task *t)
+{
+    gwt_array *a = scene(t->g, "deflate");
+    gwt_array *median = gwt_moving(gwt_sel(a, "1"), .stat = GWT_MEDIAN, .window = 5);
+    save_as(t, gwt_sub(gwt_moving(a, .window = 7), gwt_reduce(median, GWT_BAND, GWT_MAX)),
+            (gwt_save_options){ .compress = "lzw" });
+}
+
+static void mosaic(task *t)
+{
+    const char *const paths[] = { temp_path("lzw.tif"), temp_path("beside.tif") };
+    gwt_array *a = gwt_open_many(t->g, paths, 2, .mosaic = true, .bounds_by = GWT_UNION);
+    save_as(t, a, (gwt_save_options){ .compress = "deflate", .dtype = GWT_UINT16,
+                                   .nodata = gwt_some(0) });
+}
+
+static void median_of_dates(task *t)
+{
+    const char *const paths[] = { temp_path("lzw.tif"), temp_path("deflate.tif"),
+                                  temp_path("plain.tif") };
+    gwt_array *a = gwt_open_many(t->g, paths, 3, .stack = GWT_TIME, .chunks = 20);
+    save_as(t, gwt_reduce(a, GWT_TIME, GWT_MEDIAN), (gwt_save_options){ .compress = "lzw" });
+}
+
+static void into_memory(task *t)
+{
+    gwt_array *a = scene(t->g, "lzw"), *half = gwt_regrid(a, .res = 60, .resampling = GWT_CUBIC);
+    gwt_array *pair[] = { gwt_sqrt(a), a };
+    void *buffers[2] = { NULL, NULL }, *one = gwt_compute(half);
+    if (gwt_compute_many(pair, 2, buffers)) {
+        t->hash = mix(t->hash, buffers[0], (size_t)gwt_describe(pair[0])->nbytes);
+        t->hash = mix(t->hash, buffers[1], (size_t)gwt_describe(a)->nbytes);
+    }
+    t->hash = mix(t->hash, one, (size_t)gwt_describe(half)->nbytes);
+    gwt_free(one);
+    gwt_free(buffers[0]);
+    gwt_free(buffers[1]);
+}
+
+static int sum_of_block(const gwt_block *block, void *user)
+{
+    double row[WIDTH];
+    uint64_t sum = 0;
+    for (int64_t y = 0; y < block->rows; y++) {
+        gwt_block_row(block, 1, y, row);
+        for (int64_t x = 0; x < block->cols; x++) sum += isnan(row[x]) ? 1 : (uint64_t)row[x] * 7;
+    }
+    atomic_fetch_add((_Atomic uint64_t *)user, sum);
+    return 0;
+}
+
+static int shift_kernel(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    int64_t width = k->cols + 2 * k->halo;
+    for (int64_t y = 0; y < k->rows; y++)
+        for (int64_t x = 0; x < k->cols; x++)
+            k->out[y * k->cols + x] = k->in[y * width + x] + k->in[(y + 4) * width + x + 4];
+    return 0;
+}
+
+static void users_functions(task *t)
+{
+    _Atomic uint64_t sum = 0;
+    gwt_array *a = scene(t->g, "deflate");
+    gwt_map_blocks(a, sum_of_block, &sum, .padding = { 3, 0, 0, 2 });
+    gwt_array *shifted = gwt_apply(gwt_sel(a, "2"), shift_kernel, NULL, .halo = 2);
+    double *got = gwt_compute(shifted);
+    uint64_t all = atomic_load(&sum);
+    t->hash = mix(mix(t->hash, &all, sizeof all), got, (size_t)gwt_describe(shifted)->nbytes);
+    gwt_free(got);
+}
+
+static void numbers(task *t)
+{
+    static const double asked[] = { 0, 12.5, 50, 100 };
+    gwt_array *a = scene(t->g, "lzw");
+    gwt_summary summaries[BANDS];
+    double values[BANDS * 4];
+    int64_t counts[BANDS * 8];
+    if (gwt_summarize(a, summaries)) t->hash = mix(t->hash, summaries, sizeof summaries);
+    if (gwt_percentiles(gwt_cast(a, GWT_FLOAT32), asked, 4, values))
+        t->hash = mix(t->hash, values, sizeof values);
+    if (gwt_histogram(a, 0, 256, 8, counts)) t->hash = mix(t->hash, counts, sizeof counts);
+}
+
+// What a profile has no memory for, it leaves out; the job is done all the same, or says why not.
+static void profiled(task *t)
+{
+    bool begun = gwt_profile_begin(t->g, .cache = true);
+    save_as(t, gwt_abs(scene(t->g, "deflate")), (gwt_save_options){ .compress = "lzw" });
+    if (begun) gwt_profile_end(t->g);
+}
+
+typedef struct job { const char *name; void (*run)(task *t); int outputs; } job;
+
+static const job jobs[] = {
+    { "index_deflated", index_deflated, 1 }, { "bands_apart", bands_apart, 1 },
+    { "as_it_is", as_it_is, 1 },             { "several", several, 3 },
+    { "windows", windows, 1 },               { "mosaic", mosaic, 1 },
+    { "median_of_dates", median_of_dates, 1 }, { "into_memory", into_memory, 0 },
+    { "users_functions", users_functions, 0 }, { "numbers", numbers, 0 },
+    { "profiled", profiled, 1 }
+};
+
+// ---- faults ----------------------------------------------------------------------------------
+
+typedef struct fault {
+    const char *name;
+    fault_kind kind;
+    fault_way way;
+    int error;
+    bool unseen;               // nobody has to notice: the job gets through
+} fault;
+
+static const fault faults[] = {
+    { "an allocation", FAULT_ALLOC, FAULT_ONCE, ENOMEM, false },
+    { "all allocations from", FAULT_ALLOC, FAULT_FROM_THEN, ENOMEM, false },
+    { "libtiff's allocation", FAULT_CODEC_ALLOC, FAULT_ONCE, ENOMEM, false },
+    { "thread", FAULT_THREAD, FAULT_ONCE, EAGAIN, false },
+    { "open", FAULT_OPEN, FAULT_ONCE, EMFILE, false },
+    { "read", FAULT_READ, FAULT_ONCE, EIO, false },
+    { "end at read", FAULT_READ, FAULT_END, 0, false },
+    { "interrupted read", FAULT_READ, FAULT_ONCE, EINTR, true },
+    { "short read", FAULT_READ, FAULT_SHORT, 0, true },
+    { "write", FAULT_WRITE, FAULT_ONCE, EIO, false },
+    { "disk full at write", FAULT_WRITE, FAULT_FROM_THEN, ENOSPC, false },
+    { "interrupted write", FAULT_WRITE, FAULT_ONCE, EINTR, true },
+    { "short write", FAULT_WRITE, FAULT_SHORT, 0, true },
+    { "disk full within write", FAULT_WRITE, FAULT_SHORT_THEN, ENOSPC, false },
+    { "truncation", FAULT_CUT, FAULT_ONCE, EIO, false },
+    { "sync", FAULT_SYNC, FAULT_ONCE, EIO, false },
+    { "rename", FAULT_RENAME, FAULT_ONCE, EACCES, false }
+};
+
+// ---- a run and what must hold after it -------------------------------------------------------
+
+// What a job makes when nothing fails.
+typedef struct expected {
+    unsigned char *bytes[MAX_OUTPUTS];
+    size_t sizes[MAX_OUTPUTS];
+    uint64_t hash;
+} expected;
+
+// Where we are, for messages.
+typedef struct place {
+    const job *job;
+    const fault *fault;
+    int workers;
+    long n;
+    char text[160];
+} place;
+
+static const char *where(place *p)
+{
+    snprintf(p->text, sizeof p->text, "%s, %d workers, %s %ld", p->job->name, p->workers,
+             p->fault ? p->fault->name : "no fault", p->n);
+    return p->text;
+}
+
+static const char old_output[] = "what was there before";
+
+static bool has_bytes(const char *path, const void *bytes, size_t n)
+{
+    size_t size;
+    if (!file_exists(path)) return false;
+    unsigned char *there_now = file_read(path, &size);
+    bool equal = size == n && memcmp(there_now, bytes, n) == 0;
+    free(there_now);
+    return equal;
+}
+
+static void lay_out(const job *j)
+{
+    for (int i = 0; i < j->outputs; i++) {
+        file_write(output(i), old_output, sizeof old_output);
+        unlink(temp_path("out_%d.tif.part", i));
+        unlink(temp_path("out_%d.tif.part.journal", i));
+    }
+}
+
+static void check_done(place *p, const expected *e, uint64_t hash, const char *when)
+{
+    REQUIRE(p->job->outputs || hash == e->hash, "%s: %s: other results", where(p), when);
+    for (int i = 0; i < p->job->outputs; i++) {
+        REQUIRE(has_bytes(output(i), e->bytes[i], e->sizes[i]),
+                "%s: %s: out_%d.tif has other bytes", where(p), when, i);
+        REQUIRE(!file_exists(temp_path("out_%d.tif.part", i)) &&
+                !file_exists(temp_path("out_%d.tif.part.journal", i)),
+                "%s: %s: something is left beside out_%d.tif", where(p), when, i);
+    }
+}
+
+// Old or new, nothing else; new only where a later one of several failed in the end.
+static void check_outputs_whole(place *p, const expected *e)
+{
+    int fresh = 0;
+    for (int i = 0; i < p->job->outputs; i++) {
+        bool done = has_bytes(output(i), e->bytes[i], e->sizes[i]);
+        REQUIRE(done || has_bytes(output(i), old_output, sizeof old_output),
+                "%s: out_%d.tif is neither old nor new", where(p), i);
+        fresh += done;
+    }
+    REQUIRE(fresh == 0 || fresh < p->job->outputs, "%s: failed, and all outputs are new", where(p));
+}
+
+static int strays;             // messages of libtiff that nobody caught
+
+static void stray_message(const char *module, const char *format, va_list args)
+{
+    (void)module, (void)format, (void)args;
+    strays++;
+}
+
+static void check_nothing_held(place *p)
+{
+    REQUIRE(fault_live_blocks() == 0, "%s: %ld blocks are not given back", where(p),
+            fault_live_blocks());
+    REQUIRE(fault_live_files() == 0, "%s: %ld files are not closed", where(p), fault_live_files());
+    REQUIRE(strays == 0, "%s: libtiff printed something", where(p));
+}
+
+// The name a message must have in it; of a journal, that of its part will do.
+static const char *name_of(const char *path)
+{
+    static char name[256];
+    const char *slash = strrchr(path, '/');
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
+    char *journal = strstr(name, ".journal");
+    if (journal) *journal = 0;
+    return name;
+}
+
+// One line that says something, and which file it is about.
+static void check_error(place *p, gwt_code code, const char *message)
+{
+    REQUIRE(!p->fault->unseen, "%s: fails: %s", where(p), message);
+    REQUIRE(message[0] && !strchr(message, '\n'), "%s: code %d, \"%s\"", where(p), (int)code,
+            message);
+    REQUIRE(strcmp(message, "cancelled"), "%s: \"%s\"", where(p), message);
+    if (strcmp(message, "no session") == 0) {
+        REQUIRE(p->fault->kind == FAULT_ALLOC || p->fault->kind == FAULT_THREAD, "%s: no session",
+                where(p));
+        return;
+    }
+    bool of_file = p->fault->kind >= FAULT_OPEN, of_memory = p->fault->kind == FAULT_ALLOC;
+    REQUIRE(!of_memory || code == GWT_E_MEMORY, "%s: code %d, \"%s\"", where(p), (int)code,
+            message);
+    // Of several that failed at once, the message is about the one that was first to say so.
+    bool any = p->workers > 1 && p->fault->way != FAULT_ONCE && strstr(message, "out_");
+    REQUIRE(!of_file || any || strstr(message, name_of(fault_path())),
+            "%s: \"%s\" does not name %s", where(p), message, name_of(fault_path()));
+    const char *why = p->fault->error ? strerror(p->fault->error) : "";
+    bool says_why = code != GWT_E_IO || p->fault->way == FAULT_END || strstr(message, why);
+    REQUIRE(!of_file || says_why, "%s: \"%s\" does not say why", where(p), message);
+}
+
+// Run it once. Gives the code; the message is copied. When `again`, and it failed, it is run a
+// second time in the same session, where nothing fails any more.
+static gwt_code run_once(place *p, const gwt_save_options *how, bool again, const expected *e,
+                         uint64_t *hash, char message[2048])
+{
+    gwt *g = gwt_begin(.num_workers = p->workers, .quiet = true);
+    task t = { .g = g, .how = how };
+    p->job->run(&t);
+    gwt_code code = gwt_status(g);
+    *hash = t.hash;
+    snprintf(message, 2048, "%s", gwt_message(g));
+    fault_disarm();
+    if (g && code != GWT_OK && again) {
+        check_outputs_whole(p, e);
+        gwt_clear(g);
+        task second = { .g = g, .how = &(gwt_save_options){ .overwrite = true, .resume = true } };
+        p->job->run(&second);
+        REQUIRE(gwt_status(g) == GWT_OK, "%s (%s): not the second time: %s", where(p), message,
+                gwt_message(g));
+        check_done(p, e, second.hash, "the second time");
+    }
+    gwt_end(g);
+    return code;
+}
+
+static void expect(const job *j, expected *e)
+{
+    static const gwt_save_options how = { .overwrite = true };
+    char message[2048];
+    place p = { .job = j, .workers = 1 };
+    lay_out(j);
+    fault_disarm();
+    gwt_code code = run_once(&p, &how, false, NULL, &e->hash, message);
+    REQUIRE(code == GWT_OK, "%s: %s", where(&p), message);
+    for (int i = 0; i < j->outputs; i++) e->bytes[i] = file_read(output(i), &e->sizes[i]);
+    check_nothing_held(&p);
+}
+
+static void forget(expected *e)
+{
+    for (int i = 0; i < MAX_OUTPUTS; i++) free(e->bytes[i]);
+}
+
+// The n-th call fails. False when there were not so many: the job got through.
+static bool survives(place *p, const expected *e)
+{
+    static const gwt_save_options afresh = { .overwrite = true },
+                                  go_on = { .overwrite = true, .resume = true };
+    char message[2048];
+    uint64_t hash;
+    lay_out(p->job);
+    fault_arm(p->fault->kind, p->fault->way, p->fault->error, p->n);
+    bool same_session = p->n % 2 == 0;
+    gwt_code code = run_once(p, &afresh, same_session, e, &hash, message);
+    bool hit = fault_happened();
+    check_nothing_held(p);
+    if (code == GWT_OK) {
+        check_done(p, e, hash, hit ? "nobody noticed" : "nothing failed");
+        return hit;
+    }
+    REQUIRE(hit, "%s: not reached, and yet: %s", where(p), message);
+    check_error(p, code, message);
+    if (same_session && strcmp(message, "no session")) return true;
+    check_outputs_whole(p, e);
+    char ignored[2048];
+    code = run_once(p, p->n % 4 == 1 ? &go_on : &afresh, false, e, &hash, ignored);
+    REQUIRE(code == GWT_OK, "%s (%s): not the second time: %s", where(p), message, ignored);
+    check_done(p, e, hash, "the second time");
+    check_nothing_held(p);
+    return true;
+}
+
+static bool possible(const fault *f, int workers)
+{
+    if (f->kind == FAULT_CODEC_ALLOC && !fault_sees_codec()) return false;
+    return f->kind != FAULT_THREAD || workers > 1;
+}
+
+// Of one worker's calls each is the one that fails. Some are left out of those far behind where
+// several workers make them in any order, where all after it fail too, and where all this is slow.
+static long next(const place *p)
+{
+    bool all_fail = p->fault->kind == FAULT_ALLOC && p->fault->way == FAULT_FROM_THEN;
+    return p->n + 1 + (SLOW ? p->n / 8 : all_fail ? p->n / 4 : p->workers > 1 ? p->n / 16 : 0);
+}
+
+static void sweep(void **state)
+{
+    const job *j = *state;
+    expected e = { .hash = 0 };
+    expect(j, &e);
+    for (int workers = 1; workers <= 3; workers += 2)
+        for (size_t i = 0; i < COUNT_OF(faults); i++) {
+            if (!possible(&faults[i], workers)) continue;
+            place p = { .job = j, .fault = &faults[i], .workers = workers, .n = 1 };
+            while (alarm(SECONDS), survives(&p, &e)) p.n = next(&p);
+            alarm(0);
+        }
+    forget(&e);
+}
+
+// ---- an interrupted save that is resumed while things fail -----------------------------------
+
+static unsigned char *part_bytes, *journal_bytes;
+static size_t part_size, journal_size;
+
+// Nothing of what was there may go: not the tiles, and not the knowledge of them.
+static void check_part_kept(place *p, const char *message)
+{
+    size_t size;
+    REQUIRE(file_exists(temp_path("out_0.tif.part")) &&
+            file_exists(temp_path("out_0.tif.part.journal")),
+            "%s (%s): the part is gone", where(p), message);
+    unsigned char *now = file_read(temp_path("out_0.tif.part.journal"), &size);
+    REQUIRE(size >= journal_size && memcmp(now, journal_bytes, journal_size) == 0,
+            "%s (%s): the journal has lost %d bytes", where(p), message,
+            (int)journal_size - (int)size);
+    free(now);
+    now = file_read(temp_path("out_0.tif.part"), &size);
+    bool kept = size >= part_size && memcmp(now + 16, part_bytes + 16, part_size - 16) == 0;
+    free(now);
+    REQUIRE(kept, "%s (%s): the part has lost something", where(p), message);
+}
+
+static void lay_out_part(void)
+{
+    file_write(temp_path("out_0.tif.part"), part_bytes, part_size);
+    file_write(temp_path("out_0.tif.part.journal"), journal_bytes, journal_size);
+}
+
+static bool resumes(place *p, const expected *e)
+{
+    static const gwt_save_options go_on = { .overwrite = true, .resume = true };
+    char message[2048], ignored[2048];
+    uint64_t hash;
+    lay_out(p->job);
+    lay_out_part();
+    fault_arm(p->fault->kind, p->fault->way, p->fault->error, p->n);
+    gwt_code code = run_once(p, &go_on, false, e, &hash, message);
+    bool hit = fault_happened();
+    check_nothing_held(p);
+    if (code == GWT_OK) {
+        check_done(p, e, hash, hit ? "nobody noticed" : "nothing failed");
+        return hit;
+    }
+    check_error(p, code, message);
+    check_outputs_whole(p, e);
+    check_part_kept(p, message);
+    code = run_once(p, &go_on, false, e, &hash, ignored);
+    REQUIRE(code == GWT_OK, "%s (%s): not the second time: %s", where(p), message, ignored);
+    check_done(p, e, hash, "the second time");
+    return true;
+}
+
+static void resumed(void **state)
+{
+    const job *j = *state;
+    expected e = { .hash = 0 };
+    char message[2048];
+    uint64_t hash;
+    const fault full = { "disk full at write", FAULT_WRITE, FAULT_SHORT_THEN, ENOSPC, false };
+    expect(j, &e);
+    place p = { .job = j, .fault = &full, .workers = 1, .n = 18 };
+    lay_out(j);
+    fault_arm(full.kind, full.way, full.error, p.n);
+    gwt_code code = run_once(&p, &(gwt_save_options){ .overwrite = true }, false, &e, &hash,
+                             message);
+    REQUIRE(code == GWT_E_IO, "%s: code %d, \"%s\"", where(&p), (int)code, message);
+    part_bytes = file_read(temp_path("out_0.tif.part"), &part_size);
+    journal_bytes = file_read(temp_path("out_0.tif.part.journal"), &journal_size);
+    journal_size -= (journal_size - 48) % 16;
+    part_size = 16;            // of tiles whose record is there
+    for (size_t at = 48; at < journal_size; at += 16) part_size += journal_bytes[at]
+        | (size_t)journal_bytes[at + 1] << 8 | (size_t)journal_bytes[at + 2] << 16;
+    REQUIRE(journal_size > 48, "no tile was kept");
+    for (int workers = 1; workers <= 3; workers += 2)
+        for (size_t i = 0; i < COUNT_OF(faults); i++) {
+            // A read that finds the end is a torn tile: it is made again, and so is what follows.
+            if (!possible(&faults[i], workers) || faults[i].way == FAULT_END) continue;
+            place q = { .job = j, .fault = &faults[i], .workers = workers, .n = 1 };
+            while (alarm(SECONDS), resumes(&q, &e)) q.n = next(&q);
+            alarm(0);
+        }
+    free(part_bytes);
+    free(journal_bytes);
+    forget(&e);
+}
+
+// Several outputs, one of which can't go on: what the others have is not to be lost.
+static void one_of_several_refused(void **state)
+{
+    const job *j = *state;
+    expected e = { .hash = 0 };
+    char message[2048];
+    uint64_t hash;
+    const fault full = { "disk full at write", FAULT_WRITE, FAULT_FROM_THEN, ENOSPC, false };
+    expect(j, &e);
+    for (int other = 0; other < j->outputs; other++) {
+        place p = { .job = j, .fault = &full, .workers = 2, .n = 60 };
+        lay_out(j);
+        fault_arm(full.kind, full.way, full.error, p.n);
+        run_once(&p, &(gwt_save_options){ .overwrite = true }, false, &e, &hash, message);
+        // The journal of one of them is that of another job, with as many tiles.
+        size_t size;
+        unsigned char *journal = file_read(temp_path("out_%d.tif.part.journal", other), &size),
+                      *head = file_read(temp_path("out_%d.tif.part.journal", (other + 1) % 3),
+                                        &size);
+        unsigned char *mixed = file_read(temp_path("out_%d.tif.part.journal", other), &size);
+        memcpy(mixed, head, 48);
+        file_write(temp_path("out_%d.tif.part.journal", other), mixed, size);
+        gwt_code code = run_once(&p, &(gwt_save_options){ .overwrite = true, .resume = true },
+                                 false, &e, &hash, message);
+        REQUIRE(code == GWT_E_EXISTS && strstr(message, "another job"), "out_%d: code %d, \"%s\"",
+                other, (int)code, message);
+        for (int i = 0; i < j->outputs; i++)
+            REQUIRE(file_exists(temp_path("out_%d.tif.part", i)) &&
+                    file_exists(temp_path("out_%d.tif.part.journal", i)),
+                    "out_%d refused: what there was of out_%d is gone", other, i);
+        file_write(temp_path("out_%d.tif.part.journal", other), journal, size);
+        code = run_once(&p, &(gwt_save_options){ .overwrite = true, .resume = true }, false, &e,
+                        &hash, message);
+        REQUIRE(code == GWT_OK, "out_%d: %s", other, message);
+        check_done(&p, &e, hash, "the second time");
+        free(journal);
+        free(head);
+        free(mixed);
+    }
+    forget(&e);
+}
+
+// Killed after the output got its name, and before the journals of all of them were gone: nothing
+// is left to do, and nothing is done. As many as `renamed` have their names, from the first on, and
+// as many as `forgotten`, from the last one on, have lost their journals.
+static void killed_late(const job *j, int renamed, int forgotten)
+{
+    expected e = { .hash = 0 };
+    char message[2048];
+    uint64_t hash;
+    const fault refused = { "rename", FAULT_RENAME, FAULT_ONCE, EACCES, false };
+    expect(j, &e);
+    place p = { .job = j, .fault = &refused, .workers = 2, .n = renamed };
+    lay_out(j);
+    fault_arm(refused.kind, refused.way, refused.error, p.n);
+    gwt_code code = run_once(&p, &(gwt_save_options){ .overwrite = true }, false, &e, &hash,
+                             message);
+    REQUIRE(code == GWT_E_IO, "%s: code %d, \"%s\"", where(&p), (int)code, message);
+    // The last of them would have got its name, those after it had not.
+    rename(temp_path("out_%d.tif.part", renamed - 1), output(renamed - 1));
+    for (int i = 0; i < j->outputs; i++) {
+        if (i >= renamed) unlink(output(i));
+        if (i >= j->outputs - forgotten) unlink(temp_path("out_%d.tif.part.journal", i));
+    }
+    code = run_once(&p, &(gwt_save_options){ .resume = true }, false, &e, &hash, message);
+    REQUIRE(code == GWT_OK, "%s: %d of %d renamed, %d journals gone: %s", j->name, renamed,
+            j->outputs, forgotten, message);
+    check_done(&p, &e, hash, "killed late");
+    forget(&e);
+}
+
+static void killed_after_renaming(void **state)
+{
+    (void)state;
+    killed_late(&jobs[0], 1, 0);
+    for (int renamed = 1; renamed <= 3; renamed++) killed_late(&jobs[3], renamed, 0);
+    for (int forgotten = 1; forgotten < 3; forgotten++) killed_late(&jobs[3], 3, forgotten);
+}
+
+// Whether libtiff's allocations could be made to fail; said here, once.
+static void codec_allocations(void **state)
+{
+    (void)state;
+    if (!fault_sees_codec()) skip_loudly("libtiff's own allocations can't be replaced here");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        { "index_deflated", sweep, NULL, NULL, (void *)&jobs[0] },
+        { "bands_apart", sweep, NULL, NULL, (void *)&jobs[1] },
+        { "as_it_is", sweep, NULL, NULL, (void *)&jobs[2] },
+        { "several", sweep, NULL, NULL, (void *)&jobs[3] },
+        { "windows", sweep, NULL, NULL, (void *)&jobs[4] },
+        { "mosaic", sweep, NULL, NULL, (void *)&jobs[5] },
+        { "median_of_dates", sweep, NULL, NULL, (void *)&jobs[6] },
+        { "into_memory", sweep, NULL, NULL, (void *)&jobs[7] },
+        { "users_functions", sweep, NULL, NULL, (void *)&jobs[8] },
+        { "numbers", sweep, NULL, NULL, (void *)&jobs[9] },
+        { "profiled", sweep, NULL, NULL, (void *)&jobs[10] },
+        { "resumed_deflated", resumed, NULL, NULL, (void *)&jobs[0] },
+        { "resumed_apart", resumed, NULL, NULL, (void *)&jobs[1] },
+        { "resumed_plain", resumed, NULL, NULL, (void *)&jobs[2] },
+        { "one_of_several_refused", one_of_several_refused, NULL, NULL, (void *)&jobs[3] },
+        cmocka_unit_test(killed_after_renaming),
+        cmocka_unit_test(codec_allocations),
+    };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);  // into_memory, 'resumed*'
+    TIFFSetErrorHandler(stray_message);
+    TIFFSetWarningHandler(NULL);
+    return cmocka_run_group_tests_name("faults", tests, write_scenes, temp_end);
+}

@@ -1,0 +1,588 @@
+// test_survive.c - files with tiles that can't be read, and work that is told to stop: what is
+// missing is missing where it should be and named once, and what was stopped can go on.
+
+#define _XOPEN_SOURCE 700
+#define _DARWIN_C_SOURCE
+
+#include "oracle.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { W = 100, H = 70, BANDS = 2, TILE = 32, ACROSS = 4, DOWN = 3, TILES = ACROSS * DOWN };
+
+static double pixels[BANDS * W * H];
+
+static int begin(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(pixels); i++) pixels[i] = (double)(1 + noise(i) % 200);
+    return temp_begin(state);
+}
+
+// ---- bytes of a TIFF -------------------------------------------------------------------------
+
+// A small classic little-endian TIFF as libtiff writes it: tiles first, then the directory.
+typedef struct bytes { unsigned char *data; size_t size; } bytes;
+
+static uint32_t get(const bytes *b, size_t at, int n)
+{
+    uint32_t value = 0;
+    while (n-- > 0) value = value << 8 | b->data[at + (size_t)n];
+    return value;
+}
+
+static void put(bytes *b, size_t at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) b->data[at + (size_t)i] = (unsigned char)(value >> (8 * i));
+}
+
+// Where the directory has its entry of that tag, and where the values of it are; LONGs they are.
+static size_t entry_of(const bytes *b, uint32_t tag)
+{
+    size_t at = get(b, 4, 4), n = get(b, at, 2);
+    for (size_t i = 0; i < n; i++)
+        if (get(b, at + 2 + 12 * i, 2) == tag) return at + 2 + 12 * i;
+    FAIL("no tag %u", tag);
+    return 0;
+}
+
+static size_t value_at(const bytes *b, uint32_t tag, int index)
+{
+    size_t entry = entry_of(b, tag), n = get(b, entry + 4, 4);
+    assert_int_equal(get(b, entry + 2, 2), TIFF_LONG);
+    return (n == 1 ? entry + 8 : get(b, entry + 8, 4)) + 4 * (size_t)index;
+}
+
+static uint32_t tile_offset(const bytes *b, int tile)
+{
+    return get(b, value_at(b, TIFFTAG_TILEOFFSETS, tile), 4);
+}
+
+static uint32_t tile_size(const bytes *b, int tile)
+{
+    return get(b, value_at(b, TIFFTAG_TILEBYTECOUNTS, tile), 4);
+}
+
+// Short numbers become LONGs, at the end of the file, so that they can be any.
+static void make_long(bytes *b, uint32_t tag)
+{
+    size_t entry = entry_of(b, tag), n = get(b, entry + 4, 4), at = (b->size + 1) & ~(size_t)1;
+    if (get(b, entry + 2, 2) == TIFF_LONG) return;
+    assert_int_equal(get(b, entry + 2, 2), TIFF_SHORT);
+    size_t from = n <= 2 ? entry + 8 : get(b, entry + 8, 4);
+    b->data = realloc(b->data, at + 4 * n);
+    assert_non_null(b->data);
+    b->data[at - 1] = 0;
+    for (size_t i = 0; i < n; i++) put(b, at + 4 * i, get(b, from + 2 * i, 2));
+    b->data[entry + 2] = TIFF_LONG;
+    put(b, entry + 8, (uint32_t)at);
+    b->size = at + 4 * n;
+}
+
+static bytes load(const char *path)
+{
+    bytes b;
+    b.data = file_read(path, &b.size);
+    make_long(&b, TIFFTAG_TILEOFFSETS);
+    make_long(&b, TIFFTAG_TILEBYTECOUNTS);
+    return b;
+}
+
+static void store(const char *path, bytes *b)
+{
+    file_write(path, b->data, b->size);
+    free(b->data);
+}
+
+// The same file with its directory before its tiles, so that it can lose its end.
+static void directory_first(const char *path, int tiles)
+{
+    static const unsigned char sizes[] = { 0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8 };
+    bytes b = load(path);
+    size_t end = 0;            // of the tiles
+    for (int i = 0; i < tiles; i++) {
+        size_t to = tile_offset(&b, i) + tile_size(&b, i);
+        if (to > end) end = to;
+    }
+    end = (end + 1) & ~(size_t)1;
+    size_t moved = b.size - end, at = get(&b, 4, 4), n = get(&b, at, 2);
+    for (int i = 0; i < tiles; i++)
+        put(&b, value_at(&b, TIFFTAG_TILEOFFSETS, i), tile_offset(&b, i) + (uint32_t)moved);
+    for (size_t i = 0; i < n; i++) {
+        size_t entry = at + 2 + 12 * i, values = get(&b, entry + 8, 4);
+        if (get(&b, entry + 4, 4) * sizes[get(&b, entry + 2, 2)] <= 4) continue;
+        assert_true(values >= end);
+        put(&b, entry + 8, (uint32_t)(values - end + 8));
+    }
+    put(&b, 4, (uint32_t)(at - end + 8));
+    unsigned char *data = malloc(b.size);
+    assert_non_null(data);
+    memcpy(data, b.data, 8);
+    memcpy(data + 8, b.data + end, moved);
+    memcpy(data + 8 + moved, b.data + 8, end - 8);
+    free(b.data);
+    b.data = data;
+    store(path, &b);
+}
+
+// ---- bad tiles -------------------------------------------------------------------------------
+
+typedef struct layout { const char *name; int compression, predictor; bool planar; } layout;
+
+static const layout layouts[] = {
+    { "lzw", COMPRESSION_LZW, 0, false },
+    { "lzw_planar", COMPRESSION_LZW, 2, true },
+    { "deflate", COMPRESSION_ADOBE_DEFLATE, 2, false },
+    { "deflate_planar", COMPRESSION_ADOBE_DEFLATE, 0, true },
+    { "packbits", COMPRESSION_PACKBITS, 0, false },
+    { "plain", 0, 0, false },
+    { "plain_planar", 0, 0, true }
+};
+
+static const char *write_layout(const layout *l, gwt_dtype dtype, const char *nodata)
+{
+    const char *path = temp_path("%s_%s.tif", l->name, gwt_dtype_name(dtype));
+    tiff_write_values(path,
+                      &(tiff_spec){ .width = W, .height = H, .bands = BANDS, .dtype = dtype,
+                                    .tile_width = TILE, .tile_height = TILE, .planar = l->planar,
+                                    .compression = l->compression, .predictor = l->predictor,
+                                    .nodata = nodata },
+                      pixels);
+    return path;
+}
+
+static int tiles_of(const layout *l) { return l->planar ? BANDS * TILES : TILES; }
+
+// Which tile a pixel is in.
+static int tile_of(const layout *l, int band, int row, int col)
+{
+    return (l->planar ? band * TILES : 0) + row / TILE * ACROSS + col / TILE;
+}
+
+// The pixels of bad tiles are missing, all others right; each bad tile is named once.
+static void check_filled(const layout *l, const char *path, const bool *bad, gwt_optional nodata)
+{
+    static const int chunks[] = { 0, 9, 64 };
+    for (size_t c = 0; c < COUNT_OF(chunks); c++)
+        for (int workers = 1; workers <= 4; workers += 3) {
+            gwt *g = gwt_begin(.num_workers = workers, .cache_bytes = c == 1 ? 1 : 0,
+                               .quiet = true);
+            gwt_array *a = gwt_open(g, path, .fill_bad_tiles = true, .nodata = nodata,
+                                    .chunks = chunks[c]);
+            double *got = VALUES_OF(a);
+            EXPECT_OK(g);
+            for (int i = 0; i < BANDS * W * H; i++) {
+                int band = i / (W * H), row = i / W % H, col = i % W;
+                double want = bad[tile_of(l, band, row, col)] ? NAN : pixels[i];
+                REQUIRE(same_double(got[i], want), "%s: band %d, row %d, column %d: %g, not %g",
+                        path, band, row, col, got[i], want);
+            }
+            gwt_free(got);
+            size_t named = 0, expected = 0;
+            for (int i = 0; i < tiles_of(l); i++) {
+                char text[64];
+                int times = 0;
+                snprintf(text, sizeof text, " tile %d (row %d, column %d", i,
+                         i % TILES / ACROSS, i % TILES % ACROSS);
+                for (named = 0; gwt_bad_tile(g, named); named++) {
+                    const char *there = strstr(gwt_bad_tile(g, named), text);
+                    bool of_band = there && (!l->planar || strstr(there, i < TILES ? "band 1"
+                                                                                   : "band 2"));
+                    times += of_band || (there && !l->planar);
+                }
+                expected += bad[i];
+                REQUIRE(times == bad[i], "%s: tile %d is named %d times", path, i, times);
+            }
+            REQUIRE(named == expected, "%s: %d tiles are named, %d are bad", path, (int)named,
+                    (int)expected);
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+// Otherwise it is an error that names file, tile and band.
+static void check_fails(const layout *l, const char *path, gwt_code code, int tile)
+{
+    char text[64];
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    void *got = gwt_compute(gwt_open(g, path, .nodata = gwt_some(0)));
+    assert_null(got);
+    snprintf(text, sizeof text, "%s_", l->name);
+    REQUIRE(strstr(gwt_message(g), text), "%s: %s", path, gwt_message(g));
+    snprintf(text, sizeof text, "tile %d (row %d, column %d%s", tile, tile % TILES / ACROSS,
+             tile % TILES % ACROSS, !l->planar ? ")" : tile < TILES ? ", band 1)" : ", band 2)");
+    EXPECT_ERROR(g, code, text);
+    assert_null(gwt_bad_tile(g, 0));
+    gwt_end(g);
+}
+
+static void damaged_tiles(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(layouts) - 2; k++) {
+        const layout *l = &layouts[k];
+        const char *path = write_layout(l, GWT_UINT8, NULL);
+        bool bad[BANDS * TILES] = { false };
+        check_filled(l, path, bad, gwt_some(0));
+        bytes b = load(path);
+        const int chosen[] = { 1, 6, tiles_of(l) - 1 };
+        for (size_t i = 0; i < COUNT_OF(chosen); i++) {
+            bad[chosen[i]] = true;
+            // Packbits: a byte that says too much, at the very end. Else codes that there are not.
+            uint32_t at = tile_offset(&b, chosen[i]), n = tile_size(&b, chosen[i]);
+            if (l->compression == COMPRESSION_PACKBITS) memset(b.data + at, 0x80, n);
+            else memset(b.data + at, 0xFF, n);
+        }
+        store(path, &b);
+        check_filled(l, path, bad, gwt_some(0));
+        check_fails(l, path, GWT_E_FORMAT, 1);
+    }
+}
+
+// Tiles so small that nothing can be in them, and tiles that are said to lie nowhere.
+static void impossible_tiles(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(layouts); k++) {
+        const layout *l = &layouts[k];
+        const char *path = write_layout(l, GWT_INT16, "0");
+        bool bad[BANDS * TILES] = { false };
+        bytes b = load(path);
+        put(&b, value_at(&b, TIFFTAG_TILEBYTECOUNTS, 2), 1);
+        put(&b, value_at(&b, TIFFTAG_TILEOFFSETS, 5), 0xFFFFFF00u);
+        put(&b, value_at(&b, TIFFTAG_TILEBYTECOUNTS, 7), 0xFFFFFFFFu);
+        bad[2] = bad[5] = bad[7] = true;
+        store(path, &b);
+        check_filled(l, path, bad, (gwt_optional){ 0 });
+        check_fails(l, path, GWT_E_FORMAT, 5);
+    }
+}
+
+// A file that was cut at any place behind its directory.
+static void truncated_files(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(layouts); k++) {
+        const layout *l = &layouts[k];
+        const char *path = write_layout(l, GWT_UINT16, "0");
+        bool none[BANDS * TILES] = { false };
+        directory_first(path, tiles_of(l));
+        check_filled(l, path, none, (gwt_optional){ 0 });
+        bytes whole = load(path);
+        for (int cut = 1; cut < 8; cut += 3) {
+            bool bad[BANDS * TILES];
+            bytes b = { whole.data, whole.size * (size_t)cut / 8 };
+            size_t first = tile_offset(&whole, 0);
+            if (b.size < first) b.size = first;
+            for (int i = 0; i < tiles_of(l); i++)
+                bad[i] = tile_offset(&whole, i) + tile_size(&whole, i) > b.size;
+            file_write(path, b.data, b.size);
+            check_filled(l, path, bad, (gwt_optional){ 0 });
+        }
+        free(whole.data);
+    }
+}
+
+// Cut while it is open: the tiles that are asked for later are not there any more.
+static void cut_while_open(void **state)
+{
+    (void)state;
+    const layout *l = &layouts[0];
+    const char *path = write_layout(l, GWT_UINT8, "0");
+    directory_first(path, TILES);
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = gwt_open(g, path, .fill_bad_tiles = true), *b = gwt_open(g, path);
+    bytes file = load(path);
+    uint32_t end = tile_offset(&file, TILES - 1) + 3;
+    free(file.data);
+    assert_int_equal(truncate(path, (off_t)end), 0);
+    double *got = VALUES_OF(a);
+    EXPECT_OK(g);
+    for (int i = 0; i < BANDS * W * H; i++) {
+        bool last = tile_of(l, 0, i / W % H, i % W) == TILES - 1;
+        assert_true(same_double(got[i], last ? NAN : pixels[i]));
+    }
+    gwt_free(got);
+    assert_non_null(gwt_bad_tile(g, 0));
+    assert_null(gwt_bad_tile(g, 1));
+    assert_null(gwt_compute(b));
+    EXPECT_ERROR(g, GWT_E_IO, "the file has become shorter");
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// What can't be said can't be filled; floats can always say it.
+static void what_it_is_filled_with(void **state)
+{
+    (void)state;
+    bool bad[BANDS * TILES] = { [3] = true };
+    const layout *l = &layouts[0];
+    for (int is_float = 0; is_float < 2; is_float++) {
+        const char *path = write_layout(l, is_float ? GWT_FLOAT32 : GWT_UINT8, NULL);
+        bytes b = load(path);
+        memset(b.data + tile_offset(&b, 3), 0xFF, tile_size(&b, 3));
+        store(path, &b);
+        if (is_float) {
+            check_filled(l, path, bad, (gwt_optional){ 0 });
+            continue;
+        }
+        gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+        assert_null(gwt_open(g, path, .fill_bad_tiles = true));
+        EXPECT_ERROR(g, GWT_E_NODATA, "lzw_uint8.tif");
+        assert_null(gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(-5)));
+        REQUIRE(strstr(gwt_message(g), "uint8"), "%s", gwt_message(g));
+        EXPECT_ERROR(g, gwt_status(g), NULL);
+        // Of two arrays of one file the one may fill and the other not.
+        gwt_array *fills = gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(0)),
+                  *other = gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(7)),
+                  *fails = gwt_open(g, path);
+        unsigned char *zero = gwt_compute(fills), *seven = gwt_compute(other);
+        EXPECT_OK(g);
+        assert_int_equal(zero[3 * TILE], 0);
+        assert_int_equal(seven[3 * TILE], 7);
+        assert_int_equal(zero[0], (int)pixels[0]);
+        gwt_free(zero);
+        gwt_free(seven);
+        assert_non_null(gwt_bad_tile(g, 0));
+        assert_null(gwt_bad_tile(g, 1));
+        assert_null(gwt_compute(fails));
+        EXPECT_ERROR(g, GWT_E_FORMAT, "tile 3 (row 0, column 3)");
+        assert_int_equal(gwt_end(g), 0);
+    }
+    assert_null(gwt_bad_tile(NULL, 0));
+}
+
+// ---- cancelling ------------------------------------------------------------------------------
+
+enum { EDGE = 512 };
+
+static gwt_array *open_large(gwt *g)
+{
+    static bool written;
+    const char *path = temp_path("large.tif");
+    if (!written) {
+        uint16_t *raw = malloc((size_t)EDGE * EDGE * sizeof *raw);
+        assert_non_null(raw);
+        for (int i = 0; i < EDGE * EDGE; i++) raw[i] = (uint16_t)(1 + noise((uint64_t)i) % 1000);
+        tiff_write(path, &(tiff_spec){ .width = EDGE, .height = EDGE, .dtype = GWT_UINT16,
+                                       .tile_width = 64, .tile_height = 64,
+                                       .compression = COMPRESSION_LZW }, raw);
+        free(raw);
+        written = true;
+    }
+    return gwt_open(g, path, .chunks = 16);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void pause_for(long milliseconds)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = milliseconds * 1000000 }, NULL);
+}
+
+// A function that takes its time, and cancels at its n-th call; 0: never.
+typedef struct slow { gwt *g; atomic_long calls; long cancel_at, milliseconds; } slow;
+
+static int slow_kernel(const gwt_kernel *k, void *user)
+{
+    slow *s = user;
+    for (int64_t i = 0; i < k->rows * k->cols; i++) k->out[i] = k->in[i] * 3;
+    if (s->milliseconds) pause_for(s->milliseconds);
+    if (atomic_fetch_add(&s->calls, 1) + 1 == s->cancel_at) gwt_cancel(s->g);
+    return 0;
+}
+
+static int slow_block(const gwt_block *block, void *user)
+{
+    slow *s = user;
+    (void)block;
+    if (s->milliseconds) pause_for(s->milliseconds);
+    if (atomic_fetch_add(&s->calls, 1) + 1 == s->cancel_at) gwt_cancel(s->g);
+    return 0;
+}
+
+static void slow_index(size_t i, void *user)
+{
+    slow *s = user;
+    (void)i;
+    if (atomic_fetch_add(&s->calls, 1) + 1 == s->cancel_at) gwt_cancel(s->g);
+}
+
+// Set by the thread: when it cancelled.
+typedef struct canceller { gwt *g; atomic_long *calls; double at; } canceller;
+
+static void *cancel_later(void *user)
+{
+    canceller *c = user;
+    while (atomic_load(c->calls) < 20) pause_for(1);
+    c->at = seconds();
+    gwt_cancel(c->g);
+    return NULL;
+}
+
+static void from_another_thread(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 4; workers += 3)
+        for (int saves = 0; saves < 2; saves++) {
+            pthread_t thread;
+            gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+            slow s = { .g = g, .milliseconds = 5 };
+            gwt_array *a = open_large(g), *b = gwt_apply(a, slow_kernel, &s);
+            canceller c = { .g = g, .calls = &s.calls };
+            assert_int_equal(pthread_create(&thread, NULL, cancel_later, &c), 0);
+            if (saves) assert_false(gwt_save(b, temp_path("never.tif"), .block = 16));
+            else assert_int_equal(gwt_map_blocks(a, slow_block, &s), -1);
+            double end = seconds();
+            pthread_join(thread, NULL);
+            REQUIRE(end - c.at < 0.5, "%d workers: stopped after %g s", workers, end - c.at);
+            assert_true(atomic_load(&s.calls) < 200);       // of 1024
+            EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+            assert_false(file_exists(temp_path("never.tif")));
+            assert_int_equal(gwt_end(g), 0);
+            unlink(temp_path("never.tif.part"));
+            unlink(temp_path("never.tif.part.journal"));
+        }
+}
+
+// All actions there are, each cancelled by the function that it runs.
+static void from_inside(void **state)
+{
+    (void)state;
+    static const double half = 50;
+    for (int workers = 1; workers <= 3; workers++)
+        for (int action = 0; action < 7; action++) {
+            gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+            slow s = { .g = g, .cancel_at = 30 };
+            gwt_array *a = open_large(g), *b = gwt_apply(a, slow_kernel, &s);
+            gwt_array *both[] = { b, a };
+            void *buffers[2] = { NULL, NULL };
+            gwt_summary summary;
+            double value;
+            int64_t count;
+            bool done = false;
+            switch (action) {
+            case 0: done = gwt_compute(b) != NULL; break;
+            case 1: done = gwt_compute_many(both, 2, buffers); break;
+            case 2: done = gwt_map_blocks(a, slow_block, &s) >= 0; break;
+            case 3: done = gwt_summarize(b, &summary); break;
+            case 4: done = gwt_percentiles(b, &half, 1, &value); break;
+            case 5: done = gwt_histogram(b, 0, 3000, 1, &count); break;
+            default: done = gwt_save(b, temp_path("no.tif"), .compress = "lzw", .block = 16,
+                                     .overwrite = true);
+            }
+            REQUIRE(!done, "%d workers, action %d: done, though cancelled", workers, action);
+            assert_null(buffers[0]);
+            assert_null(buffers[1]);
+            EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+// The loops of a program of its own: what is left of them may run or not, but it is known.
+static void a_loop(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    slow s = { .g = g, .cancel_at = 10 };
+    gwt_parallel_for(g, 100, slow_index, &s);
+    EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+    long calls = atomic_load(&s.calls);
+    assert_true(calls >= 10 && calls <= 100);
+    gwt_parallel_for(g, 5, slow_index, &s);
+    EXPECT_OK(g);
+    assert_int_equal(atomic_load(&s.calls), calls + 5);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Before anything runs; and until it is cleared, for whatever is asked for.
+static void beforehand(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    slow s = { .g = g };
+    gwt_array *a = open_large(g);
+    gwt_cancel(NULL);
+    gwt_cancel(g);
+    gwt_cancel(g);
+    assert_int_equal(gwt_map_blocks(a, slow_block, &s), -1);
+    assert_int_equal(gwt_status(g), GWT_E_CANCELLED);
+    assert_null(gwt_compute(a));
+    assert_false(gwt_save(a, temp_path("not.tif")));
+    assert_false(file_exists(temp_path("not.tif.part")));
+    assert_int_equal(atomic_load(&s.calls), 0);
+    EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+    assert_true(gwt_map_blocks(a, slow_block, &s) > 0);
+    EXPECT_OK(g);
+    assert_true(gwt_save(a, temp_path("not.tif")));
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// An error that was there first stays.
+static void after_an_error(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    assert_null(gwt_open(g, temp_path("nowhere.tif")));
+    gwt_cancel(g);
+    assert_null(gwt_compute(open_large(g)));
+    EXPECT_ERROR(g, GWT_E_IO, "nowhere.tif");
+    void *got = gwt_compute(open_large(g));
+    assert_non_null(got);
+    gwt_free(got);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// A save goes on where it was cancelled, in the same session and in another, with other workers.
+static void a_save_goes_on(void **state)
+{
+    (void)state;
+    const char *whole = temp_path("whole.tif"), *out = temp_path("goes_on.tif");
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    slow s = { .g = g };
+    assert_true(gwt_save(gwt_apply(open_large(g), slow_kernel, &s), whole, .compress = "lzw",
+                         .block = 32));
+    long all = atomic_load(&s.calls);
+    int stops = 0;
+    for (int n = 0; n < 100; n++) {
+        if (n % 3 == 2) {
+            assert_int_equal(gwt_end(g), 0);
+            g = gwt_begin(.num_workers = 1 + n % 4, .quiet = true);
+        }
+        s.g = g;
+        s.cancel_at = 60;
+        atomic_store(&s.calls, 0);
+        bool saved = gwt_save(gwt_apply(open_large(g), slow_kernel, &s), out, .compress = "lzw",
+                              .block = 32, .resume = true);
+        if (saved) break;
+        EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+        assert_true(file_exists(temp_path("goes_on.tif.part.journal")));
+        stops++;
+    }
+    assert_true(atomic_load(&s.calls) < all);
+    REQUIRE(stops > 2 && stops < 99, "stopped %d times", stops);
+    assert_true(files_equal(whole, out));
+    assert_false(file_exists(temp_path("goes_on.tif.part")));
+    assert_false(file_exists(temp_path("goes_on.tif.part.journal")));
+    gwt_clear(g);              // cancelled at its last moment, perhaps
+    assert_int_equal(gwt_end(g), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damaged_tiles),       cmocka_unit_test(impossible_tiles),
+        cmocka_unit_test(truncated_files),     cmocka_unit_test(cut_while_open),
+        cmocka_unit_test(what_it_is_filled_with), cmocka_unit_test(from_another_thread),
+        cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
+        cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
+        cmocka_unit_test(a_save_goes_on),
+    };
+    return cmocka_run_group_tests_name("survive", tests, begin, temp_end);
+}
