@@ -1746,17 +1746,20 @@ typedef struct _gwt_action {
 } _gwt_action;
 
 #ifdef GWT_MPI
-static void _gwt_ranks_refuse(gwt *g);
+static void _gwt_ranks_close(gwt *g);
 #else
-static void _gwt_ranks_refuse(gwt *g) { (void)g; }
+static void _gwt_ranks_close(gwt *g) { (void)g; }
 #endif
 
-static bool _gwt_action_begin(_gwt_action *action, gwt *g)
+// Shared: among the ranks of a job. One that fails before it is shared is refused by this rank, or
+// the others would wait for it.
+static bool _gwt_action_begin(_gwt_action *action, gwt *g, bool shared)
 {
     *action = (_gwt_action){ .g = g };
     if (_gwt_failed(g)) return false;
+    action->ranks = shared && !_gwt_stays ? g->ranks : NULL;
     if (_gwt_cancelled(g)) {
-        if (g->ranks && !_gwt_stays) _gwt_ranks_refuse(g);      // the others must know
+        if (action->ranks) _gwt_ranks_close(g);
         return false;
     }
     if (!_gwt_pool_enter(&g->pool, &action->stay))
@@ -1764,13 +1767,16 @@ static bool _gwt_action_begin(_gwt_action *action, gwt *g)
                          "an action of this session waits for one of another session that runs on "
                          "several workers: none can be run inside that");
     action->since = atomic_load(&g->failures);      // not before: there may have been a wait
-    action->ranks = action->stay.outer ? NULL : g->ranks;
     if (!_gwt_failed(g)) return true;
     _gwt_pool_leave(&action->stay);
     return false;
 }
 
-static void _gwt_action_end(_gwt_action *action) { _gwt_pool_leave(&action->stay); }
+static void _gwt_action_end(_gwt_action *action)
+{
+    if (action->ranks) _gwt_ranks_close(action->g);
+    _gwt_pool_leave(&action->stay);
+}
 
 static bool _gwt_over(const _gwt_action *action)
 {
@@ -8762,6 +8768,7 @@ typedef struct _gwt_ranks {
     MPI_Comm comm;
     int rank, size;
     bool *gone;                 // rank 0: who has ended the session
+    bool joined;                // the others know of the action
     // One action: set before it.
     const _gwt_action *action;
     _gwt_save *saves;
@@ -8933,9 +8940,11 @@ static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, i
     return !v.code;
 }
 
-static void _gwt_ranks_refuse(gwt *g)
+// The end of an action, of which the others hear now if it never came to be shared.
+static void _gwt_ranks_close(gwt *g)
 {
-    _gwt_ranks_agree(g->ranks, _GWT_AGREE_START, false, 0, NULL);
+    if (!g->ranks->joined) _gwt_ranks_agree(g->ranks, _GWT_AGREE_START, false, 0, NULL);
+    g->ranks->joined = false;
 }
 
 // Every rank's last word. What another prints need not be printed again.
@@ -10079,6 +10088,7 @@ static bool _gwt_run_share(_gwt_run *run)
 {
     _gwt_ranks *k = run->action->ranks;
     if (!k) return true;
+    k->joined = true;
     int64_t numbers[4] = { run->group, run->first, (int64_t)sysconf(_SC_PAGESIZE), run->across };
     uint32_t job = _gwt_job_expression(run->plan) ^ run->job;
     _gwt_job_number(&job, (uint64_t)run->tile_h), _gwt_job_number(&job, (uint64_t)run->tile_w);
@@ -10215,7 +10225,7 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
 {
     _gwt_plan plan;
     _gwt_action action;
-    if (!_gwt_action_begin(&action, a->g)) return false;
+    if (!_gwt_action_begin(&action, a->g, true)) return false;
     for (int i = 0; i < n && action.ranks; i++)
         memset(buffers[i].data, 0, buffers[i].plane_bytes * (size_t)outputs[i].num_planes);
     bool planned = _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
@@ -10510,7 +10520,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
 {
     _gwt_plan plan;
     _gwt_action action;
-    if (!_gwt_action_begin(&action, saves[0].a->g)) return false;
+    if (!_gwt_action_begin(&action, saves[0].a->g, true)) return false;
     bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n, NULL), good = planned;
     for (int i = 0; good && i < n; i++) {
         saves[i].writer.action = &action;
@@ -10658,7 +10668,7 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
                       .result_size = o.result_size };
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
-    if (!_gwt_action_begin(&action, g)) return -1;
+    if (!_gwt_action_begin(&action, g, true)) return -1;
     if (!_gwt_plan_make(&plan, &action, a, &output, 1, o.padding))
         return _gwt_action_end(&action), -1;
     _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
@@ -11098,7 +11108,7 @@ void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
     _gwt_action action;
     if (!g) return;
     if (!fn) _gwt_fail(g, GWT_E_ARGUMENT, "no function given to run");
-    if (!_gwt_action_begin(&action, g)) return;
+    if (!_gwt_action_begin(&action, g, false)) return;
     _gwt_users_loop loop = { g, fn, user };
     _gwt_pool_for(_gwt_self(), n, _gwt_users_index, &loop);
     _gwt_action_end(&action);
@@ -11381,7 +11391,7 @@ bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
     if (_gwt_failed(g)) return false;
     if (_gwt_pool_busy(&g->pool))
         return _gwt_fail(g, GWT_E_ARGUMENT, "a profile can't begin inside an action");
-    if (!_gwt_action_begin(&action, g)) return false;
+    if (!_gwt_action_begin(&action, g, false)) return false;
     _gwt_recorder *r = NULL;
     if (g->recorder) _gwt_fail(g, GWT_E_ARGUMENT, "a profile is being taken already");
     else r = _gwt_keep(g, 1, sizeof *r);
@@ -11652,7 +11662,7 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
     _gwt_plan plan;
     _gwt_action action;
     double pixels = 0, most;
-    if (!a || !_gwt_action_begin(&action, a->g)) return false;
+    if (!a || !_gwt_action_begin(&action, a->g, false)) return false;
     _gwt_output output =
         _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
     bool planned = _gwt_plan_make(&plan, &action, a, &output, 1, NULL), good = planned;

@@ -135,6 +135,11 @@ static void errors(gwt *g, gwt_array *a)
     REQUIRE(gwt_status(g) == GWT_E_USER && strstr(gwt_message(g), "7"));
     gwt_clear(g);
     remove("mpi_bad.tif.part"), remove("mpi_bad.tif.part.journal");
+    // Refused by rank 0 alone: nobody waits for it.
+    REQUIRE(gwt_save(a, "mpi_there.tif", .overwrite = true));
+    REQUIRE(!gwt_save(a, "mpi_there.tif") && gwt_status(g) == GWT_E_EXISTS);
+    MPI_Barrier(MPI_COMM_WORLD);
+    gwt_clear(g);
     double *again = gwt_compute(gwt_neg(gwt_sel(a, "1")));
     REQUIRE(again);
     gwt_free(again);
