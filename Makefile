@@ -53,11 +53,12 @@ endif
 
 # ---- what there is to build ----------------------------------------------------------------------
 
-gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc quicklook \
-                                   plan tune tune_picture replay report page digest trace verify)
-bench_objs := $(patsubst %,$(B)/tools/%.o,bench measure peers)
+gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc profile \
+                                   quicklook plan sample tune tune_picture replay report page \
+                                   digest trace verify)
+bench_objs := $(patsubst %,$(B)/tools/%.o,bench parts measure peers)
 alone      := make_scene floor
-tools      := $(addprefix $(B)/,$(alone) tasks bench)
+tools      := $(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c))
@@ -121,7 +122,12 @@ $(B)/examples/distributed $(B)/tests/mpi_api: $(B)/%: %.c gwt.h $(B)/flags
 	@mkdir -p $(@D)
 	$(mpicc) $(compile_flags) -o $@ $< $(libs)
 
-$(addprefix $(B)/,$(alone) tasks): $(B)/%: $(B)/tools/%.o
+# A program without the profiler, to see what it costs when it is there and off.
+$(B)/tools/ndi-noprofile.o: tools/ndi.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -DGWT_NO_PROFILE -c -o $@ $<
+
+$(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile): $(B)/%: $(B)/tools/%.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 $(B)/bench: $(bench_objs)
@@ -195,7 +201,7 @@ report-check: $(B)/gwt ## open the page of gwt visualize in a browser (make deps
 	    echo 'SKIPPED: 1 - the report in a browser (no node: make deps-ci)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi
 
-bench: $(B)/gwt $(tools) ## measure against hand-written programs (about 6 minutes; BENCH=options)
+bench: $(B)/gwt $(tools) ## measure against hand-written programs (about 10 minutes; BENCH=options)
 	@$(B)/bench --programs $(B) $(BENCH)
 
 bench-peers: $(B)/gwt $(tools) ## install GDAL, rasterio, OTB and libvips, and measure against them

@@ -109,8 +109,7 @@ for delay in 0.45 0.55 0.65 0.75 0.85 0.95 1.05 1.15; do
     mpirun -n 3 "$gwt_mpi" calc $job -o k.tif -j 1 >out 2>err &
     job_id=$!
     sleep "$delay"
-    # Not mpirun itself, whose command line has the name too.
-    victim=$(for pid in $(pgrep -x gwt-mpi); do echo "$pid"; done | sed -n "$((rounds % 3 + 1))p")
+    victim=$(pgrep -P $job_id | sed -n "$((rounds % 3 + 1))p")
     [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null
     began=$(date +%s)
     wait $job_id 2>/dev/null

@@ -594,6 +594,21 @@ def on_terminal(bar, *command):
         print("shown:", shown)
 
 
+def trace(path, workers):
+    """A trace of so many workers, who read, decoded, computed and wrote; with its samples."""
+    with open(path) as file:
+        dump = json.load(file)
+    events = dump["traceEvents"]
+    if dump["otherData"]["workers"] != int(workers):
+        print("workers:", dump["otherData"]["workers"])
+    for stage in ("read", "decode", "compute", "write"):
+        if not any(e["ph"] == "X" and e["name"] == stage for e in events):
+            print("no", stage)
+    for counter in ("memory", "cpu", "cache"):
+        if not any(e["ph"] == "C" and e["name"] == counter for e in events):
+            print("no", counter)
+
+
 arguments = sys.argv[1:]
 globals()[arguments[0]](*arguments[1:])
 PYTHON
@@ -618,7 +633,7 @@ before=$(snapshot)
 common='--help'
 calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale
       --stack --mosaic --sort --bounds-by --reference --res --resample --scale-data --band-names --window
-      --bounds --every --select --reduce -j --overwrite --quiet $common"
+      --bounds --every --select --reduce -j --overwrite --quiet --profile --summary $common"
 for words in --help -h help; do helps info stats calc quicklook visualize --version -- $words; done
 for words in --help -h; do
     helps --json $common -- info $words
@@ -1514,6 +1529,61 @@ small calc large.tif -o no.tif='b1 * 1.5' -o n.tif='b1 * 2.5'
 check "no room for two outputs" "$(not_refused 1 1 .tif)"
 is "neither is written" "$(snapshot)" "$before"
 rm -rf dated
+
+# ---- calc: profiles ------------------------------------------------------------------------------
+
+mkdir profiles "$tmp/profiled"
+profiled() { TMPDIR=$tmp/profiled works "$@"; }
+profiled "a page" calc large.tif -o ndi.tif='norm_diff(b2, b3)' --profile profiles/p.html --quiet
+is "--quiet prints nothing of it" "$(cat "$out")" ''
+check "it is a page" "$(grep -q '^<!doctype html>' profiles/p.html || echo no)"
+is "named after what was run" "$(sed -n 's/^<title>\(.*\)<\/title>$/\1/p' profiles/p.html)" \
+    "norm_diff(b2, b3)  (large.tif) - gwt profile"
+check "with what was decoded" "$(grep -q 'large.tif tile 0"' profiles/p.html || echo no)"
+is "nothing else is left" "$(ls -A profiles "$tmp/profiled" | grep -v -e : -e '^$')" "p.html"
+profiled "a trace" calc b1 large.tif -o n.tif --profile profiles/t.json -j 2
+check_python "is of two workers, and has all their stages" trace profiles/t.json 2
+profiled "which visualize reads" visualize profiles/t.json --text
+profiled "tables" calc b1 large.tif -o n.tif --overwrite --profile profiles/t
+is "there are three" "$(cd profiles && echo t_*)" "t_cache.csv t_events.csv t_resources.csv"
+check "with the tiles" "$(grep -q '^"large.tif",0,' profiles/t_cache.csv || echo none)"
+check "and the stages" "$(grep -q '^[0-9]*,decode,' profiles/t_events.csv || echo none)"
+profiled "tables in a folder" calc b1 large.tif -o n.tif --overwrite --profile profiles
+is "have a name" "$(cd profiles && echo p*_*)" \
+    "profile_cache.csv profile_events.csv profile_resources.csv"
+works "a summary" calc b1 large.tif -o n.tif --overwrite --summary
+check "has stages and workers" "$(for word in n.tif: stage decode worker efficiency cache; do
+    grep -qw "$word" "$out" || echo "no $word"; done)"
+run calc b1 large.tif -o n.tif --overwrite
+check "which are not there unasked" "$(grep -w stage "$out")"
+works "a profile is the run's, not the file's" calc b1 large.tif -o alone.tif
+same "it writes the same bytes" n.tif alone.tif
+rm -f alone.tif n.tif
+for file in p.html t.json t; do
+    refused "--profile $file: exists" 1 "exists" calc b1 large.tif -o n.tif --profile profiles/$file
+done
+profiled "--overwrite is for it too" \
+    calc b1 large.tif -o n.tif --profile profiles/p.html --overwrite
+is "it is another page" "$(sed -n 's/^<title>\(.*\)<\/title>$/\1/p' profiles/p.html)" \
+    "b1  (large.tif) - gwt profile"
+rm -f n.tif
+refused "--profile: an output" 2 "--profile n.tif" calc b1 large.tif -o n.tif --profile n.tif
+refused "--profile: no folder" 1 "nosuch" calc b1 large.tif -o n.tif --profile nosuch/p.html
+refused "--profile: no folder for tables" 1 "nosuch" calc b1 large.tif -o n.tif --profile nosuch/
+refused "--profile without a name" 1 "FILE" calc b1 large.tif -o n.tif --profile ''
+cp large.tif large.json
+refused "--profile: an input" 1 "input" \
+    calc b1 large.json -o n.tif --profile ./large.json --overwrite
+refused "--profile: the reference" 1 "input" \
+    calc b1 large.tif --reference large.json -o n.tif --profile large.json --overwrite
+run calc b1 large.tif -o n.json --profile ./n.json
+is "--profile: an output by another name: status" "$status" 1
+works "which is whole" info n.json
+head -c $(($(wc -c <large.tif) * 3 / 4)) large.tif >cut.tif
+run calc b1 cut.tif -o n.tif --profile profiles/no.html
+is "what failed: status" "$status" 1
+is "has no profile" "$(ls profiles | grep no)" ""
+rm -rf profiles large.json n.json ndi.tif cut.tif n.tif.part*
 
 # ---- calc: real scenes ---------------------------------------------------------------------------
 

@@ -536,6 +536,15 @@ dump "$head" '{"ph":"M","name":"thread_name","pid":2,"tid":0,"args":{"name":"w"}
 works "two ranks" visualize ranks.json -o ranks.html
 check_python "ranks: the numbers" summary ranks.json ranks.html
 holds "ranks: their names" ranks.html "2: w"
+check "nothing of hits where none are told" "$(grep -o 'cache hits' ranks.html)"
+tiles() { printf '{"ph":"C","name":"tiles","pid":%s,"ts":9,"args":{"in":%s,"hits":%s}}' "$@"; }
+dump "$head" "$(event compute 0 0 800 k)" "$(tiles 1 30 60)" "$(tiles 2 10 100)" >hits.json
+works "two ranks' caches" visualize hits.json -o hits.html --text
+holds "their hits together, as text" "$out" "cache hits     80.0 % of the requests for tiles"
+holds "and on the page" hits.html "<dt>cache hits</dt><dd>80.0<"
+dump "$head" "$(event compute 0 0 800 k)" "$(tiles 1 30 0)" >misses.json
+works "a cache without hits" visualize misses.json --text
+holds "is known" "$out" "cache hits     0.0 %"
 dump "$head" "$(event compute 0 0 0)" >instant.json
 works "an event without length" visualize instant.json -o instant.html --text
 { printf '\357\273\277'; cat small.json; } >mark.json
@@ -636,6 +645,8 @@ one '7' >broken.json
 broken "an event that is none" "line 4: '7' where '{'"
 one '{"ph":"C","name":"cpu","ts":1,"args":{"percent":-4}}' >broken.json
 broken "a counter below 0" '"value"'
+one "$(tiles 1 3 -4)" >broken.json
+broken "hits below 0" '"hits"'
 dump '"gwt":"1","workers":1e9' "$(event read 0 0 1)" >broken.json
 broken "too many workers" '"workers"'
 dump '"gwt":"1","seconds":-1' "$(event read 0 0 1)" >broken.json

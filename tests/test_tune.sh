@@ -180,7 +180,39 @@ works "of a window of a stack" tune 'mean(b1)' scene.tif scene.tif --stack time 
 is "it is the sample" "$(sed -n 's/^sample: //p' "$tmp/out")" \
     "rows 0..199, columns 0..299: all of the image"
 works "a plan" plan 'b1 / b2' scene.tif --chunks 64 -j 2
-check "says something" "$(grep -q '[0-9]' "$tmp/out" || echo nothing)"
+check "says something" "$(grep -q '^work: .*, 2 workers$' "$tmp/out" || echo nothing)"
+is "and predicts" "$(sed -n 's/^prediction, from a probe of \([49]\) of 9 tiles,.*/\1/p' \
+    "$tmp/out" | tr 49 xx)" x
+stages() { sed -n '/^prediction/,$p' "$tmp/out" | awk 'NR > 1 && $3 == "s"'; }
+is "time by stages" "$(stages | awk '$2 >= 0 { print $1 }' | grep -v -e all -e wall | sort |
+    tr '\n' ' ')" "compute decode read schedule write "
+check "which add up" "$(stages | awk '$1 == "all" { all = $2 } $1 != "all" && $1 != "wall" {
+    sum += $2 } END { if (all <= 0 || (all - sum) ^ 2 > 0.004 ^ 2) print all, sum }')"
+check "to at least half on two workers" "$(stages | awk '$1 == "all" { all = $2 }
+    $1 == "wall" { wall = $2 } END { if (wall < all / 2 - .001 || wall > all) print all, wall }')"
+is "nothing is left behind of it" "$(ls -A "$tmp/runs")" ""
+works "a plan for one worker, compressed" plan 'b1 / b2' scene.tif -j 1 --compress deflate \
+    --dtype float32
+is "takes all the time" "$(stages | awk '$1 == "all" { print $2 }')" \
+    "$(stages | awk '$1 == "wall" { print $2 }')"
+is "and encodes" "$(stages | grep -c encode)" 1
+works "a plan of a part" plan b1 scene.tif --window 0,0,200,300
+is "has the tiles of that" "$(sed -n 's/^prediction, from a probe of \(.*\) tiles,.*/\1/p' \
+    "$tmp/out")" "2 of 2"
+works "a plan of what takes long" plan 'moving_percentile(b1, 7, 50)' scene.tif -j 1
+check "is of a part, and as much longer as the whole is larger" "$(sed 's/,//g' "$tmp/out" | awk '
+    /^prediction/ { of = $6 "/" $8; probed = $10 } $1 == "all" { ratio = $2 / probed }
+    END { if (!(of == "4/9" && ratio > 1.13 && ratio < 1.25)) print of, ratio }')"
+works "without a probe" plan 'b1 / b2' scene.tif --no-probe
+is "no prediction" "$(grep -c -e prediction -e wall "$tmp/out")" 0
+cp scene.tif bad.tif
+head -c 4000 /dev/zero | dd of=bad.tif bs=1000 seek=800 conv=notrunc 2>/dev/null
+works "which reads no pixels" plan b1 bad.tif --no-probe
+run plan b1 bad.tif
+is "a probe that fails: status" "$status" 1
+is "and a line" "$(grep -c '^gwt: .*bad.tif' "$tmp/err")" 1
+is "and leaves nothing behind" "$(ls -A "$tmp/runs")" ""
+rm bad.tif
 
 # ---- refusals ------------------------------------------------------------------------------------
 
@@ -204,23 +236,25 @@ refused "no number" 2 "--seconds" tune b1 scene.tif --seconds soon
 refused "contradicting inputs" 2 "not both" tune b1 scene.tif --stack time --mosaic mean
 refused "a picture of no run" 2 "--what-if" tune --what-if eight.json -o w.svg
 
-refused "no trace" 1 "nowhere.json: can't be read" tune --what-if nowhere.json
+refused "no trace" 1 "nowhere.json: " tune --what-if nowhere.json
 : >empty.json
 head -n 20 eight.json >cut.json
 sed 's/"dur":3000.000/"dur":soon/' eight.json >broken.json
 sed 's/"name":"encode"/"name":"crochet"/' eight.json >strange.json
 sed 's/"pid":1,"tid":0/"pid":2,"tid":0/' eight.json >ranks.json
-echo '{"traceEvents": []}' >idle.json
-refused "an empty trace" 1 "not a whole trace" tune --what-if empty.json
-refused "a trace cut short" 1 "not a whole trace" tune --what-if cut.json
-refused "a TIFF" 1 "not a whole trace" tune --what-if scene.tif
-refused "a time that is none" 1 "line 9 is no event" tune --what-if broken.json
-refused "a stage that is none" 1 "line 9 is no event" tune --what-if strange.json
-refused "another session" 1 "line 4 is no event" tune --what-if ranks.json
-refused "nothing in it" 1 "nothing was computed" tune --what-if idle.json
+echo '{"otherData": {"gwt": "0.1.0"}, "traceEvents": []}' >idle.json
+grep -v -e '"compute"' -e '"encode"' eight.json >read.json
+refused "an empty trace" 1 "empty.json: line 1: the file ends" tune --what-if empty.json
+refused "a trace cut short" 1 "cut.json: line 21: the file ends" tune --what-if cut.json
+refused "a TIFF" 1 "scene.tif: line 1: " tune --what-if scene.tif
+refused "a time that is none" 1 "broken.json: line 9: " tune --what-if broken.json
+refused "a stage that is none" 1 "none of gwt's" tune --what-if strange.json
+refused "another session" 1 "not of one session" tune --what-if ranks.json
+refused "nothing in it" 1 "nothing was recorded" tune --what-if idle.json
+refused "nothing computed in it" 1 "nothing was computed" tune --what-if read.json
 run tune --what-if eight.json cut.json
 is "a second trace is broken: status" "$status" 1
-check "a second trace is broken: message" "$(grep -q '^gwt: cut.json: not a whole' "$tmp/err" ||
+check "a second trace is broken: message" "$(grep -q '^gwt: cut.json: line 21: ' "$tmp/err" ||
     cat "$tmp/err")"
 
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -11,8 +11,11 @@
 //   tasks      what an empty task costs
 //   chunks     the LZW job on a Landsat-sized scene, in chunks of 32 to 2048 pixels, by 1 to 8
 //              workers
-//   memory     peak memory of the deflate job, and of one of 16 times as many pixels (only when
-//              asked for: the scene takes 5 GB for a while, and minutes)
+//   compute    that job into memory, next to a program that only decodes its tiles
+//   profile    the deflate job in chunks of 256 while a profile is taken, while none is, and built
+//              without the profiler
+//   memory     peak memory of the deflate job with a limit of 256 MB, and of one of 16 times as
+//              many pixels (only when asked for: the scene takes 5 GB for a while, and minutes)
 //   peers      the deflate job by programs of others (only when asked for; see peers.sh)
 //
 // The programs take turns, so that what else the machine does falls on all of them: floor, floor
@@ -25,7 +28,11 @@
 // Inputs lie in the page cache. Outputs are compared pixel by pixel, once, before the turns.
 // --size is the edge of the largest scene; dates and moving have a quarter and half of it.
 //
-//     make build/release/bench, or cc -std=c11 -O2 -o bench bench.c measure.c peers.c -ltiff -lm
+// A line "bar" says whether a figure keeps to what gwt sets itself, on an idle machine, with the
+// sizes and workers that are the default. Those against the floor are for the one with fsync.
+//
+//     make build/release/bench, or
+//     cc -std=c11 -O2 -o bench bench.c parts.c measure.c peers.c -ltiff -lm
 
 #define _DEFAULT_SOURCE
 #if defined(__APPLE__)
@@ -103,7 +110,7 @@ static void add_inputs(words *w, const job *j)
     for (int i = 0; i < j->count; i++) w->list[w->n++] = j->inputs[i];
 }
 
-static sample run_floor(const settings *s, const job *j, const char *out, int workers, bool sync)
+sample run_floor(const settings *s, const job *j, const char *out, int workers, bool sync)
 {
     char program[PATH], threads[16];
     join(program, "%s/floor", s->programs);
@@ -124,7 +131,7 @@ sample run_gwt(const settings *s, const job *j, const char *out, int workers, in
     words w = { .list = { program, "calc", j->expression, "-o", out, "--dtype", "float32",
                           "--compress", j->compress, "--block", "256", "-j", threads, "--quiet" },
                 .n = 14 };
-    for (int i = 0; i < 4 && j->options[i]; i++) w.list[w.n++] = j->options[i];
+    for (int i = 0; i < JOB_OPTIONS && j->options[i]; i++) w.list[w.n++] = j->options[i];
     if (chunks) w.list[w.n++] = "--chunks", w.list[w.n++] = edge;
     add_inputs(&w, j);
     unlink(out);
@@ -155,6 +162,7 @@ typedef struct workload {
     job (*make)(const settings *s, int edge, const char *compress);
     int part;                  // of settings.size is the edge of its images
     double tolerance;          // of a pixel's value
+    double bar;                // of ratio_synced; 0: none
     int turns;
     sample floor, synced, gwt; // medians
     double ratio, ratio_synced, ratio_cpu;  // CPU to that of the synced floor
@@ -168,12 +176,15 @@ static job square_job(const settings *s, int edge, const char *compress)
 
 // One rounding of float32 may be another; sums of windows may be in another order.
 static const workload workloads[] = {
-    { .name = "deflate", .compress = "deflate", .make = square_job, .part = 1 },
-    { .name = "lzw", .compress = "lzw", .make = square_job, .part = 1 },
-    { .name = "none", .compress = "none", .make = square_job, .part = 1 },
+    { .name = "deflate", .compress = "deflate", .make = square_job, .part = 1,
+      .bar = 1.05 },
+    { .name = "lzw", .compress = "lzw", .make = square_job, .part = 1, .bar = 1.05 },
+    { .name = "none", .compress = "none", .make = square_job, .part = 1, .bar = 1.15 },
     { .name = "zstd", .compress = "zstd", .make = square_job, .part = 1 },
-    { .name = "dates", .compress = "deflate", .make = dates_job, .part = 4, .tolerance = 1.2e-7 },
-    { .name = "moving", .compress = "deflate", .make = moving_job, .part = 2, .tolerance = 1e-6 }
+    { .name = "dates", .compress = "deflate", .make = dates_job, .part = 4, .tolerance = 1.2e-7,
+      .bar = 1.3 },
+    { .name = "moving", .compress = "deflate", .make = moving_job, .part = 2, .tolerance = 1e-6,
+      .bar = 1.3 }
 };
 
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
@@ -268,184 +279,14 @@ static bool measure_workloads(const settings *s)
         measure(s, &w);
         if (!count) print_heading(s);
         print_workload(&w);
+        if (w.bar > 0) bar_at_most(w.bar, w.ratio_synced, "%s: gwt / floor with fsync", w.name);
         if (s->json) write_workload(s->json, &w, !count);
         same = same && w.different.values == 0;
         count++;
     }
     if (s->json) fprintf(s->json, "]");
+    bars_print();
     return same;
-}
-
-// ---- one worker and two -------------------------------------------------------------------------
-
-static bool measure_workers(const settings *s)
-{
-    char out[PATH];
-    static sample taken[4][MAX_TURNS];  // floor with 1 and 2, gwt with 1 and 2
-    sample medians[4];
-    job j = norm_diff_job(s, s->size, s->size, "deflate");
-    join(out, "%s/out.tif", s->dir);
-    run_gwt(s, &j, out, 2, 0);
-    double start = now();
-    int n = 0;
-    for (; go_on(s, n, start); n++)
-        for (int i = 0; i < 4; i++)
-            taken[i][n] = i < 2 ? run_floor(s, &j, out, i + 1, true)
-                                : run_gwt(s, &j, out, i - 1, 0);
-    unlink(out);
-    for (int i = 0; i < 4; i++) medians[i] = median_sample(taken[i], n);
-    double of_floor = median_ratio(taken[0], taken[1], n);
-    double of_gwt = median_ratio(taken[2], taken[3], n);
-
-    printf("\nfrom 1 worker to 2, deflate, with fsync; medians of %d turns\n\n"
-           "          | 1: wall s  CPU s    MB | 2: wall s  CPU s    MB | times as fast\n", n);
-    for (int i = 0; i < 4; i += 2)
-        printf("%-9s | %9.2f %6.2f %5.0f | %9.2f %6.2f %5.0f | %6.3f\n", i ? "gwt" : "floor",
-               medians[i].wall, medians[i].cpu, medians[i].megabytes, medians[i + 1].wall,
-               medians[i + 1].cpu, medians[i + 1].megabytes, i ? of_gwt : of_floor);
-    if (!s->json) return true;
-    static const char *const names[4] = { "floor_1", "floor_2", "gwt_1", "gwt_2" };
-    fprintf(s->json, ",\n \"workers_1_2\": {\"turns\": %d", n);
-    for (int i = 0; i < 4; i++) {
-        fprintf(s->json, ", ");
-        json_sample(s->json, names[i], &medians[i]);
-    }
-    fprintf(s->json, ", \"floor_speedup\": %.4f, \"gwt_speedup\": %.4f}", of_floor, of_gwt);
-    return true;
-}
-
-// ---- empty tasks --------------------------------------------------------------------------------
-
-static double task_nanoseconds(const settings *s, int workers)
-{
-    char program[PATH], said[64], number[16];
-    sample used;
-    join(program, "%s/tasks", s->programs);
-    snprintf(number, sizeof number, "%d", workers);
-    const char *argv[] = { program, "1000000", number, NULL };
-    if (run_program(argv, said, sizeof said, &used) != 0) die("%s failed", program);
-    return strtod(said, NULL);
-}
-
-static bool measure_tasks(const settings *s)
-{
-    double taken[2][MAX_TURNS];
-    int n = 0;
-    for (; n < s->pairs * LONGER; n++)
-        for (int i = 0; i < 2; i++) taken[i][n] = task_nanoseconds(s, i + 1);
-    double one = median(taken[0], n), two = median(taken[1], n);
-    printf("\nan empty task, a million in a loop; medians of %d turns: %.1f ns with 1 worker, "
-           "%.1f ns with 2\n", n, one, two);
-    if (s->json)
-        fprintf(s->json, ",\n \"tasks\": {\"turns\": %d, \"ns_1\": %.3f, \"ns_2\": %.3f}", n, one,
-                two);
-    return true;
-}
-
-// ---- a job in chunks ----------------------------------------------------------------------------
-
-enum { CHUNK_SIZES = 7, WORKER_COUNTS = 4, PAGE_WIDTH = 2041, PAGE_HEIGHT = 1860 };
-
-static const int chunk_edges[CHUNK_SIZES] = { 32, 64, 128, 256, 512, 1024, 2048 };
-static const int worker_counts[WORKER_COUNTS] = { 1, 2, 4, 8 };
-
-typedef struct chunk_sweep {
-    int turns;
-    sample gwt[WORKER_COUNTS][CHUNK_SIZES], floor[WORKER_COUNTS];  // medians; the floor is synced
-    double best[WORKER_COUNTS];         // the least median wall time
-} chunk_sweep;
-
-// All chunks and the floor with one number of workers take turns.
-static void sweep_chunks(const settings *s, const job *j, const char *out, chunk_sweep *c, int k)
-{
-    static sample gwts[CHUNK_SIZES][MAX_TURNS], floors[MAX_TURNS];
-    int n = 0, workers = worker_counts[k];
-    double start = now();
-    for (; go_on(s, n, start); n++) {
-        floors[n] = run_floor(s, j, out, workers, true);
-        for (int i = 0; i < CHUNK_SIZES; i++)
-            gwts[i][n] = run_gwt(s, j, out, workers, chunk_edges[i]);
-    }
-    c->turns = n;
-    c->floor[k] = median_sample(floors, n);
-    for (int i = 0; i < CHUNK_SIZES; i++) {
-        c->gwt[k][i] = median_sample(gwts[i], n);
-        if (i == 0 || c->gwt[k][i].wall < c->best[k]) c->best[k] = c->gwt[k][i].wall;
-    }
-}
-
-static void print_chunks(const chunk_sweep *c)
-{
-    printf("\nnorm_diff of %d x %d, LZW, in chunks, by 1, 2, 4, 8 workers; medians\n\n"
-           "          | wall s                  | of the best             | MB\n"
-           "chunks    |     1     2     4     8 |     1     2     4     8 |   1   2   4   8\n",
-           PAGE_WIDTH, PAGE_HEIGHT);
-    for (int i = 0; i <= CHUNK_SIZES; i++) {
-        bool floor = i == CHUNK_SIZES;
-        const sample *row[WORKER_COUNTS];
-        for (int k = 0; k < WORKER_COUNTS; k++) row[k] = floor ? &c->floor[k] : &c->gwt[k][i];
-        if (floor) printf("floor     |");
-        else printf("%-9d |", chunk_edges[i]);
-        for (int k = 0; k < WORKER_COUNTS; k++) printf(" %5.3f", row[k]->wall);
-        printf(" |");
-        for (int k = 0; k < WORKER_COUNTS; k++) printf(" %5.3f", row[k]->wall / c->best[k]);
-        printf(" |");
-        for (int k = 0; k < WORKER_COUNTS; k++) printf(" %3.0f", row[k]->megabytes);
-        printf("\n");
-    }
-}
-
-static bool measure_chunks(const settings *s)
-{
-    char out[PATH];
-    chunk_sweep c = { .turns = 0 };
-    job j = norm_diff_job(s, PAGE_WIDTH, PAGE_HEIGHT, "lzw");
-    join(out, "%s/out.tif", s->dir);
-    for (int i = 0; i < s->warmup; i++) run_gwt(s, &j, out, s->workers, 0);
-    for (int k = 0; k < WORKER_COUNTS; k++) sweep_chunks(s, &j, out, &c, k);
-    unlink(out);
-    print_chunks(&c);
-    if (!s->json) return true;
-    fprintf(s->json, ",\n \"chunks\": [");
-    for (int k = 0; k < WORKER_COUNTS; k++)
-        for (int i = 0; i < CHUNK_SIZES; i++) {
-            fprintf(s->json, "%s\n  {\"workers\": %d, \"chunks\": %d, \"turns\": %d, ",
-                    k + i ? "," : "", worker_counts[k], chunk_edges[i], c.turns);
-            json_sample(s->json, "gwt", &c.gwt[k][i]);
-            fprintf(s->json, ", \"of_best\": %.4f}", c.gwt[k][i].wall / c.best[k]);
-        }
-    fprintf(s->json, "]");
-    return true;
-}
-
-// ---- memory -------------------------------------------------------------------------------------
-
-static bool measure_memory(const settings *s)
-{
-    char out[PATH];
-    sample used[2];
-    const int edges[2] = { s->size, 4 * s->size };
-    join(out, "%s/out.tif", s->dir);
-    for (int i = 0; i < 2; i++) {
-        job j = norm_diff_job(s, edges[i], edges[i], "deflate");
-        used[i] = run_gwt(s, &j, out, s->workers, 0);
-        if (i == 1) unlink(j.inputs[0]);
-    }
-    unlink(out);
-    printf("\npeak memory of norm_diff, deflate, %d workers\n\n"
-           "pixels            | wall s  CPU s    MB\n", s->workers);
-    for (int i = 0; i < 2; i++)
-        printf("%6d x %-6d   | %6.2f %6.2f %5.0f\n", edges[i], edges[i], used[i].wall, used[i].cpu,
-               used[i].megabytes);
-    if (!s->json) return true;
-    fprintf(s->json, ",\n \"memory\": [");
-    for (int i = 0; i < 2; i++) {
-        fprintf(s->json, "%s\n  {\"size\": %d, ", i ? "," : "", edges[i]);
-        json_sample(s->json, "gwt", &used[i]);
-        fprintf(s->json, "}");
-    }
-    fprintf(s->json, "]");
-    return true;
 }
 
 // ---- the machine ------------------------------------------------------------------------------
@@ -504,7 +345,8 @@ static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
-          "WHAT: deflate lzw none zstd dates moving workers tasks chunks; memory peers\n", stderr);
+          "WHAT: deflate lzw none zstd dates moving workers tasks chunks compute profile; memory "
+          "peers\n", stderr);
     exit(2);
 }
 
@@ -519,7 +361,8 @@ static int number(const char *text, int lo, int hi)
 // Those that are `asked` for run only then. Each says whether the outputs were the same.
 static const struct { const char *name; bool (*measure)(const settings *); bool asked; } parts[] = {
     { "workers", measure_workers, false }, { "tasks", measure_tasks, false },
-    { "chunks", measure_chunks, false }, { "memory", measure_memory, true },
+    { "chunks", measure_chunks, false }, { "compute", measure_compute, false },
+    { "profile", measure_profile, false }, { "memory", measure_memory, true },
     { "peers", measure_peers, true }
 };
 
@@ -571,6 +414,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < PARTS; i++)
         if (parts[i].asked ? strcmp(s.only, parts[i].name) == 0 : wanted(&s, parts[i].name))
             same = parts[i].measure(&s) && same;
+    bars_count(&s);
     if (s.json) {
         fprintf(s.json, "}\n");
         if (fclose(s.json) != 0 || rename(part, s.json_path) != 0)

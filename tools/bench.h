@@ -1,5 +1,5 @@
-// bench.h - what the parts of bench share: bench.c what is measured, measure.c how, peers.c the
-// programs of others.
+// bench.h - what the files of bench share: bench.c and parts.c what is measured, measure.c how,
+// peers.c the programs of others.
 
 #ifndef BENCH_H
 #define BENCH_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { MAX_TURNS = 200, LONGER = 4, PATH = 1024, MAX_IMAGES = 12 };
+enum { MAX_TURNS = 200, LONGER = 4, PATH = 1024, MAX_IMAGES = 12, JOB_OPTIONS = 6 };
 
 typedef struct settings {
     const char *programs, *dir, *only, *json_path, *peers;
@@ -19,7 +19,7 @@ typedef struct settings {
 
 // What one program does with files: floor by a name, gwt by an expression.
 typedef struct job {
-    const char *floor, *expression, *options[4];  // options: further words of `gwt calc`
+    const char *floor, *expression, *options[JOB_OPTIONS];  // further words of `gwt calc`
     const char *compress;      // in and out
     int count;
     char inputs[MAX_IMAGES][PATH];
@@ -56,6 +56,10 @@ sample median_sample(const sample *samples, int n);
 double median_ratio(const sample *of, const sample *to, int n);      // of neighbours' wall times
 double median_cpu_ratio(const sample *of, const sample *to, int n);  // and of their CPU times
 
+// A median of ratios of wall times, and within what the true one is, with 95 % or more.
+typedef struct range { double low, middle, high; } range;
+range range_of_ratio(const sample *of, const sample *to, int n);
+
 // Whether there is another turn to take: `turn` are done, since `start`.
 bool go_on(const settings *s, int turn, double start);
 
@@ -68,16 +72,40 @@ difference compare(const char *a, const char *b, double tolerance);
 typedef struct summary { uint32_t width, height; double mean; } summary;
 summary summarise(const char *path);
 
+// A figure, what it is, and what it should be. bars_print prints those that are new, bars_count in
+// the end how many are kept, and all of them as JSON.
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+void bar_at_most(double bar, double value, const char *format, ...);
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+void bar_at_least(double bar, double value, const char *format, ...);
+void bars_print(void);
+void bars_count(const settings *s);
+
 // ---- bench.c ----------------------------------------------------------------------------------
 
 // The deflate workload, its scene made if it is not there yet: a normalised difference.
 job norm_diff_job(const settings *s, int width, int height, const char *compress);
+
+sample run_floor(const settings *s, const job *j, const char *out, int workers, bool sync);
 
 // `gwt calc` of the job; chunks 0: gwt's own choice.
 sample run_gwt(const settings *s, const job *j, const char *out, int workers, int chunks);
 
 void json_text(FILE *to, const char *name, const char *text);
 void json_sample(FILE *to, const char *name, const sample *s);
+
+// ---- parts.c ----------------------------------------------------------------------------------
+
+bool measure_workers(const settings *s);
+bool measure_tasks(const settings *s);
+bool measure_chunks(const settings *s);
+bool measure_compute(const settings *s);
+bool measure_profile(const settings *s);
+bool measure_memory(const settings *s);
 
 // ---- peers.c ----------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@
 
 #include "cli.h"
 #include "inputs.h"
+#include "profile.h"
+#include "sample.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include <sys/stat.h>
 
 enum { MAX_OUTPUTS = 16 };     // as many as gwt_save_many takes
+static const double SAMPLE_SECONDS = 0.1;   // between samples of a profile
 
 // What --reduce asks for.
 typedef struct reduction { bool set; gwt_stat stat; gwt_dim dim; double percentile; } reduction;
@@ -27,7 +30,8 @@ typedef struct calc_args {
     cli_list tags;
     int workers;
     size_t memory;
-    bool quiet;
+    bool quiet, summary;
+    const char *profile;
     int dtype, interleave, bigtiff;  // gwt_dtype, gwt_interleave, gwt_bigtiff
     gwt_save_options save;     // what goes to gwt_save_many as it is
 } calc_args;
@@ -39,12 +43,6 @@ static const cli_choice stats[] = {
     { "std", GWT_STD }, { "var", GWT_VAR }, { "median", GWT_MEDIAN },
     { "percentile", GWT_PERCENTILE }, { "count", GWT_COUNT }, { "first", GWT_FIRST },
     { "last", GWT_LAST }, { "argmax", GWT_ARGMAX }, { NULL, 0 }
-};
-static const cli_choice dtypes[] = {
-    { "uint8", GWT_UINT8 }, { "int8", GWT_INT8 }, { "uint16", GWT_UINT16 },
-    { "int16", GWT_INT16 }, { "uint32", GWT_UINT32 }, { "int32", GWT_INT32 },
-    { "uint64", GWT_UINT64 }, { "int64", GWT_INT64 }, { "float32", GWT_FLOAT32 },
-    { "float64", GWT_FLOAT64 }, { NULL, 0 }
 };
 static const cli_choice interleaves[] = {
     { "pixel", GWT_PIXEL }, { "band", GWT_PLANAR }, { NULL, 0 }
@@ -65,7 +63,7 @@ static const cli_option options[] = {
     { 0, "reduce", CLI_TEXT, TO(reduce), "STAT[:P][,DIM]",
       "the STAT of the result over time, else band (or DIM)", 0, 0, NULL },
     { 0, "dtype", CLI_CHOICE, TO(dtype), "T",
-      "type of the output: uint8 .. float64 (default the result's)", 0, 0, dtypes },
+      "type of the output: uint8 .. float64 (default the result's)", 0, 0, input_dtypes },
     { 0, "compress", CLI_TEXT, TO(save.compress), "C", "none, lzw, deflate, zstd, packbits, lzma",
       0, 0, NULL },
     { 0, "level", CLI_INT, TO(save.level), "N", "how hard to compress", 1, 22, NULL },
@@ -86,9 +84,12 @@ static const cli_option options[] = {
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
     CLI_MEMORY(TO(memory)),
-    { 0, "chunks", CLI_INT, TO(inputs.chunks), "N", "edge of the pieces worked on, pixels", 1,
-      1048576, NULL },
-    CLI_QUIET(TO(quiet), "no progress bar, no summary"),
+    CLI_CHUNKS(TO(inputs.chunks)),
+    CLI_QUIET(TO(quiet), "no progress bar, no line about each output"),
+    { 0, "profile", CLI_TEXT, TO(profile), "FILE",
+      "where the time went: a page FILE.html, a trace FILE.json", 0, 0, NULL },
+    { 0, "summary", CLI_FLAG, TO(summary), NULL, "print where the time went, as tables", 0, 0,
+      NULL },
     CLI_END
 };
 
@@ -116,6 +117,10 @@ static const cli_command command = {
         "               the first file; ndvi(x) of any; norm_diff(b1, b2)\n"
         "A pixel is missing where any pixel it is made of is; statistics and windows leave those\n"
         "out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
+        "\n"
+        "--profile FILE.html is the page of gwt visualize; FILE.json is for it, for gwt tune\n"
+        "--what-if and for Perfetto. Any other FILE makes tables, FILE_events.csv,\n"
+        "FILE_resources.csv and FILE_cache.csv; a folder, FOLDER/profile_events.csv, and so on.\n"
         "\n"
         "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
         "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n"
@@ -189,6 +194,9 @@ static int read_command_line(calc_args *args, int argc, char **argv)
     if (args->reduce && !read_reduction(args->reduce, &args->reduction))
         return cli_usage_error(&command, "--reduce wants STAT or STAT,DIM, as in mean, "
                                "percentile:90 or max,band, not '%s'", args->reduce);
+    for (size_t i = 0; i < args->outputs.count && args->profile; i++)
+        if (strcmp(args->paths[i], args->profile) == 0)
+            return cli_usage_error(&command, "--profile %s: that is an output", args->profile);
     for (size_t i = 0; i < args->tags.count; i++)
         if (!strchr(args->tags.items[i], '=') || args->tags.items[i][0] == '=')
             return cli_usage_error(&command, "--tag wants KEY=VALUE, not '%s'",
@@ -213,7 +221,10 @@ static bool may_write_all(const calc_args *args, const file_list *files)
     for (size_t i = 0; i < args->outputs.count && good; i++)
         good = cli_may_write(args->paths[i], files->paths, files->count, overwrite) &&
                cli_may_write(args->paths[i], reference, *reference != NULL, overwrite);
-    return good;
+    if (!good || !args->profile) return good;
+    overwrite = args->save.overwrite;       // what is resumed has not come to a profile
+    return profile_may_write(args->profile, files->paths, files->count, overwrite) &&
+           profile_may_write(args->profile, reference, *reference != NULL, overwrite);
 }
 
 static gwt_array *reduced(gwt_array *a, const reduction *r)
@@ -243,27 +254,43 @@ static void print_kept(const char *path)
         cli_error("%s: not finished; the same command with --resume goes on", path);
 }
 
+// What was asked for of the profile: the tables, the file. It is refused when it has the name of
+// an output, which is there by now.
+static bool show_profile(const calc_args *args, const file_list *files, gwt *g)
+{
+    char title[SAMPLE_TITLE];
+    const gwt_profile *p = gwt_profile_end(g);
+    if (args->summary) gwt_profile_summary(p, stdout);
+    if (!args->profile) return true;
+    sample_title(args->expressions[0], files, title);
+    return profile_may_write(args->profile, args->paths, args->outputs.count, true) &&
+           profile_save(g, p, args->profile, title);
+}
+
 static int run(const calc_args *args, file_list *files)
 {
     double start = cli_seconds();
     size_t count, num_outputs = args->outputs.count;
     gwt_array *results[MAX_OUTPUTS];
-    if (!may_write_all(args, files)) return CLI_FAILED;
     gwt *g = cli_begin(args->workers, args->sensor, args->memory);
     if (!g) return CLI_FAILED;
+    if (gwt_rank(g) == 0 && !may_write_all(args, files)) return cli_end(g), CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     for (size_t i = 0; i < num_outputs; i++)
         results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);
     free(arrays);
+    bool profiled = args->profile || args->summary, shown = true;
+    if (profiled) gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true);
     bool saved = gwt_save_many_with(results, args->paths, num_outputs, &args->save);
     for (size_t i = 0; i < num_outputs && saved && !args->quiet; i++)
         print_summary(args->paths[i], gwt_describe(results[i]), cli_seconds() - start);
+    if (profiled && saved) shown = show_profile(args, files, g);
     gwt_code code = gwt_status(g);
     int rank = gwt_rank(g);
     int status = cli_end(g);
     for (size_t i = 0; i < num_outputs && !saved && rank == 0 && code != GWT_E_EXISTS; i++)
         print_kept(args->paths[i]);
-    return status;
+    return shown ? status : CLI_FAILED;
 }
 
 int cmd_calc(int argc, char **argv)

@@ -1,6 +1,6 @@
 // cli.c - see cli.h.
 
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
 #include "cli.h"
 
@@ -509,4 +509,12 @@ bool cli_output_close(cli_output *out, bool keep)
     if (!done) remove(out->part);
     free(out->part);
     return done;
+}
+
+bool cli_make_folder(char folder[CLI_PATH])
+{
+    const char *where = getenv("TMPDIR");
+    int n = snprintf(folder, CLI_PATH, "%s/gwt_XXXXXX", where && *where ? where : "/tmp");
+    if (n > 0 && n < CLI_PATH && mkdtemp(folder)) return true;
+    return cli_error("%s: a folder for the time being can't be made", folder), false;
 }

@@ -54,6 +54,8 @@ typedef struct cli_option {
     { 'j', "workers", CLI_INT, to, "N", "threads, all cores when not given", 1, 256, NULL }
 #define CLI_MEMORY(to) \
     { 0, "memory", CLI_BYTES, to, "SIZE", "to work with, as in 256M or 2G", 0, 0, NULL }
+#define CLI_CHUNKS(to) \
+    { 0, "chunks", CLI_INT, to, "N", "edge of the pieces worked on, pixels", 1, 1048576, NULL }
 #define CLI_SENSOR(to) \
     { 0, "sensor", CLI_TEXT, to, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0, NULL }
 #define CLI_NODATA(to, help) { 0, "nodata", CLI_NUMBER, to, "V", help, 0, 0, NULL }
@@ -120,6 +122,11 @@ typedef struct cli_output { FILE *stream; const char *path; char *part; } cli_ou
 
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite);
 bool cli_output_close(cli_output *out, bool keep);
+
+// A folder of our own for what is only needed on the way, in $TMPDIR or /tmp: made, and its name
+// put into CLI_PATH characters. Says why not. Removing what is in it, and it, is yours.
+enum { CLI_PATH = 4096 };
+bool cli_make_folder(char folder[CLI_PATH]);
 
 // The subcommands, each with its own options: argv[0] is its name; gives the exit status.
 int cmd_info(int argc, char **argv);

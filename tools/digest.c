@@ -125,6 +125,7 @@ static void derive(digest *d, const trace *t)
     d->tasks_per_second = (double)d->tasks / (double)d->wall * 1e9;
     d->bytes_read = file_bytes(&d->stages[TRACE_READ], d->stages[TRACE_DECODE].in);
     d->bytes_written = file_bytes(&d->stages[TRACE_WRITE], d->stages[TRACE_ENCODE].out);
+    d->hit_rate = t->tiles_in > 0 ? t->hits / (t->tiles_in + t->hits) : NAN;
     d->efficiency = (double)d->total.work / time;
     d->tail /= time;
     d->overlap = (double)t->overlap / time;
@@ -279,10 +280,10 @@ static const rule rules[] = {
 
 enum { RULES = sizeof rules / sizeof *rules };
 
-static void put_measure(char *to, size_t size, double value, unit unit)
+static void put_measure(char *to, size_t size, double value, unit of)
 {
-    if (unit == PERCENT) snprintf(to, size, value < 0.01 ? "%.1f %%" : "%.0f %%", 100 * value);
-    else snprintf(to, size, unit == FACTOR ? "%.2f" : "%.0f", value);
+    if (of == PERCENT) snprintf(to, size, value < 0.01 ? "%.1f %%" : "%.0f %%", 100 * value);
+    else snprintf(to, size, of == FACTOR ? "%.2f" : "%.0f", value);
 }
 
 bool digest_advice(const digest *d, size_t index, char *buffer)
@@ -309,10 +310,10 @@ bool digest_advice(const digest *d, size_t index, char *buffer)
 char *digest_time(double ns, char *buffer)
 {
     static const char *const units[] = { "ns", "us", "ms", "s" };
-    int unit = 0;
-    for (; unit < 3 && ns >= 999.5; unit++) ns /= 1000;
-    int decimals = ns >= 99.95 || unit == 0 ? 0 : ns >= 9.995 ? 1 : 2;
-    snprintf(buffer, 32, "%.*f %s", decimals, ns, units[unit]);
+    int i = 0;
+    for (; i < 3 && ns >= 999.5; i++) ns /= 1000;
+    int decimals = ns >= 99.95 || i == 0 ? 0 : ns >= 9.995 ? 1 : 2;
+    snprintf(buffer, 32, "%.*f %s", decimals, ns, units[i]);
     return buffer;
 }
 
@@ -399,6 +400,7 @@ void digest_print(FILE *to, const trace *t, const digest *d)
     print_known(to, "cpu", "%.0f %%, mean", d->series[TRACE_CPU].mean);
     print_known(to, "memory", "%.1f MB, peak", d->series[TRACE_MEMORY].peak);
     print_known(to, "cache", "%.1f MB, peak", d->series[TRACE_CACHE].peak);
+    print_known(to, "cache hits", "%.1f %% of the requests for tiles", 100 * d->hit_rate);
     print_stages(to, d);
     print_lanes(to, t, d);
     putc('\n', to);

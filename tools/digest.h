@@ -33,6 +33,7 @@ typedef struct digest {
     size_t decodes, tiles;     // tiles decoded, and how many of them are different
     double tasks_per_second, bytes_read, bytes_written;
     double amplification;      // decodes / tiles, when all have keys
+    double hit_rate;           // share of the requests for tiles that found one in the cache
     double efficiency;         // time of work / (workers x wall)
     double tail;               // share of time after each worker's last event
     double imbalance;          // the busiest worker's work / the mean

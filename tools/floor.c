@@ -1,6 +1,7 @@
 // floor.c - the least time a job can take: what `make bench` measures gwt against.
 //
 //     floor norm_diff|mean|moving none|lzw|deflate|zstd THREADS sync|nosync OUT IN..
+//     floor decode THREADS IN..
 //
 // Three jobs, each as one would write it who needs nothing else. Inputs are uint16 GeoTIFFs in
 // tiles of 256, pixel-interleaved; the output is a float32 GeoTIFF of one band in the same tiles.
@@ -14,6 +15,8 @@
 //   moving      mean of the 15 x 15 window around each pixel of one band, 0 left out, NaN where all
 //               are 0, the image mirrored at its edges. First all threads decode into one image in
 //               memory, then they run sums down the columns and along the rows of each tile.
+//
+//   decode      nothing: the tiles of all inputs are decoded, and that is all.
 //
 // The pixels are gwt's, bit by bit: arithmetic is in double or exact, and rounded to float once.
 //
@@ -257,6 +260,15 @@ static bool norm_diff_tile(worker *w, uint32_t tile)
     return write_tile(w, tile);
 }
 
+// ---- decode -----------------------------------------------------------------------------------
+
+static bool only_decode(worker *w, uint32_t tile)
+{
+    bool good = true;
+    for (int i = 0; i < w->j->count && good; i++) good = read_tile(w, i, tile);
+    return good;
+}
+
 // ---- mean -------------------------------------------------------------------------------------
 
 static inline float quotient(uint32_t sum, uint32_t count)
@@ -453,17 +465,30 @@ static void be_silent(const char *module, const char *format, va_list args)
     (void)module, (void)format, (void)args;
 }
 
+static int decode_all(char **inputs, int count, int threads)
+{
+    job j = { .inputs = inputs, .count = count, .threads = threads,
+              .compression = COMPRESSION_NONE };
+    read_shapes(&j);
+    do_tiles(&j, only_decode);
+    if (atomic_load(&j.failed)) die("a tile could not be read");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    int few = argc > 3 && strcmp(argv[1], "decode") == 0 ? atoi(argv[2]) : 0;
+    TIFFSetWarningHandler(be_silent);
+    if (few >= 1 && few <= MAX_THREADS && argc <= 3 + MAX_INPUTS)
+        return decode_all(argv + 3, argc - 3, few);
     int threads = argc > 3 ? atoi(argv[3]) : 0;
     bool sync = argc > 4 && strcmp(argv[4], "sync") == 0;
     if (argc < 7 || argc > 6 + MAX_INPUTS || threads < 1 || threads > MAX_THREADS ||
         (!sync && strcmp(argv[4], "nosync") != 0)) {
         fputs("usage: floor norm_diff|mean|moving none|lzw|deflate|zstd THREADS sync|nosync "
-              "OUT IN..\n", stderr);
+              "OUT IN..\n       floor decode THREADS IN..\n", stderr);
         return 2;
     }
-    TIFFSetWarningHandler(be_silent);
     job j = { .inputs = argv + 6, .count = argc - 6, .threads = threads,
               .compression = compression(argv[2]) };
     read_shapes(&j);

@@ -3,10 +3,9 @@
 //
 //     cd tools && sh embed.sh report.css report.js > /tmp/report_page.h && cc -std=c11 -O2 -o gwt
 //         -I/tmp
-//         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c quicklook.c
-//         plan.c tune.c tune_picture.c replay.c report.c page.c digest.c trace.c
-//         verify.c
-//         -ltiff -lz -lm -pthread
+//         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c profile.c quicklook.c
+//         plan.c sample.c tune.c tune_picture.c replay.c report.c page.c digest.c trace.c
+//         verify.c -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"

@@ -24,6 +24,12 @@ const cli_choice input_bounds_bys[] = {
     { "same", GWT_SAME_GRID }, { "reference", GWT_REFERENCE }, { "union", GWT_UNION },
     { "intersection", GWT_INTERSECTION }, { NULL, 0 }
 };
+const cli_choice input_dtypes[] = {
+    { "uint8", GWT_UINT8 }, { "int8", GWT_INT8 }, { "uint16", GWT_UINT16 },
+    { "int16", GWT_INT16 }, { "uint32", GWT_UINT32 }, { "int32", GWT_INT32 },
+    { "uint64", GWT_UINT64 }, { "int64", GWT_INT64 }, { "float32", GWT_FLOAT32 },
+    { "float64", GWT_FLOAT64 }, { NULL, 0 }
+};
 const cli_choice input_bad_tiles[] = { { "fail", 0 }, { "fill", 1 }, { NULL, 0 } };
 const cli_choice input_resamplings[] = {
     { "nearest", GWT_NEAREST }, { "bilinear", GWT_BILINEAR }, { "cubic", GWT_CUBIC },
@@ -195,7 +201,8 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
     }
     if (o->by_date) gwt_sort_by_date(files->paths, files->count);
     gwt_open_options how = { .chunks = o->chunks, .band_names = names_of(&o->band_names),
-                             .nodata = o->nodata, .fill_bad_tiles = o->bad_tiles, .scale_data = o->scale_data || o->scale.set,
+                             .nodata = o->nodata, .fill_bad_tiles = o->bad_tiles,
+                             .scale_data = o->scale_data || o->scale.set,
                              .scale_factor = o->scale, .res = o->res.value,
                              .resampling = (gwt_resampling)o->resampling };
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;

@@ -41,6 +41,7 @@ typedef struct input_options {
 // What the options of input_options.h choose from.
 extern const cli_choice input_dims[], input_orders[], input_overlaps[], input_bounds_bys[],
                         input_resamplings[], input_bad_tiles[];
+extern const cli_choice input_dtypes[];     // of --dtype, where there is an output
 
 // CLI_GO_ON, or CLI_USAGE when options contradict each other; that has been printed.
 int inputs_check(const cli_command *command, const input_options *o);

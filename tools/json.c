@@ -34,10 +34,11 @@ void json_numbers(FILE *to, const double *values, size_t count)
     fputc(']', to);
 }
 
-// Length of the well-formed UTF-8 sequence at `s`, 0 when there is none. The second byte's range
-// is what excludes overlong forms, surrogates and code points past U+10FFFF (Unicode, table 3-7).
-static size_t utf8_length(const unsigned char *s)
+// The second byte's range is what excludes overlong forms, surrogates and code points past U+10FFFF
+// (Unicode, table 3-7).
+size_t json_utf8_length(const char *text)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80) return 1;
     if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
     size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
@@ -56,11 +57,11 @@ void json_string(FILE *to, const char *text)
         return;
     }
     fputc('"', to);
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        size_t length = utf8_length(s);
+    for (const char *s = text; *s;) {
+        size_t length = json_utf8_length(s);
         if (length == 0) fputs("\\ufffd", to);
         else if (*s == '"' || *s == '\\') fprintf(to, "\\%c", *s);
-        else if (*s < 0x20 || *s == 0x7F) fprintf(to, "\\u%04x", *s);
+        else if ((unsigned char)*s < 0x20 || *s == 0x7F) fprintf(to, "\\u%04x", (unsigned)*s);
         else fwrite(s, 1, length, to);
         s += length ? length : 1;
     }

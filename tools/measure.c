@@ -164,10 +164,84 @@ double median_cpu_ratio(const sample *of, const sample *to, int n)
     return median(ratios, n);
 }
 
+// By ranks, whatever the ratios are like: how many of n lie below the true median is binomial.
+range range_of_ratio(const sample *of, const sample *to, int n)
+{
+    double ratios[MAX_TURNS];
+    int low = (int)floor((n - 1.96 * sqrt(n)) / 2);
+    if (low < 0) low = 0;
+    for (int i = 0; i < n; i++) ratios[i] = of[i].wall / to[i].wall;
+    qsort(ratios, (size_t)n, sizeof *ratios, by_value);
+    return (range){ ratios[low], median(ratios, n), ratios[n - 1 - low] };
+}
+
 bool go_on(const settings *s, int turn, double start)
 {
     if (turn >= MAX_TURNS || turn >= s->pairs * LONGER) return false;
     return turn < s->pairs || now() - start < SHORT_SECONDS;
+}
+
+// ---- bars ---------------------------------------------------------------------------------------
+
+typedef struct bar { char what[80]; double value, limit; bool least; } bar;
+
+static bar bars[64];
+static int num_bars, num_printed;
+
+static bool is_kept(const bar *b)
+{
+    return b->least ? b->value >= b->limit : b->value <= b->limit;
+}
+
+static void add_bar(double limit, double value, bool least, const char *format, va_list args)
+{
+    if (num_bars == (int)(sizeof bars / sizeof *bars)) die("too many bars");
+    bar *b = &bars[num_bars++];
+    *b = (bar){ .value = value, .limit = limit, .least = least };
+    vsnprintf(b->what, sizeof b->what, format, args);
+}
+
+void bar_at_most(double limit, double value, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_bar(limit, value, false, format, args);
+    va_end(args);
+}
+
+void bar_at_least(double limit, double value, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_bar(limit, value, true, format, args);
+    va_end(args);
+}
+
+void bars_print(void)
+{
+    if (num_printed < num_bars) printf("\n");
+    for (; num_printed < num_bars; num_printed++) {
+        const bar *b = &bars[num_printed];
+        printf("bar: %-52s %9.4g, at %s %6g: %s\n", b->what, b->value,
+               b->least ? "least" : "most ", b->limit, is_kept(b) ? "ok" : "OVER");
+    }
+}
+
+void bars_count(const settings *s)
+{
+    int kept = 0;
+    for (int i = 0; i < num_bars; i++) kept += is_kept(&bars[i]);
+    if (num_bars) printf("\n%d of %d bars kept\n", kept, num_bars);
+    if (!s->json) return;
+    fprintf(s->json, ",\n \"bars\": [");
+    for (int i = 0; i < num_bars; i++) {
+        fprintf(s->json, "%s\n  {", i ? "," : "");
+        json_text(s->json, "what", bars[i].what);
+        fprintf(s->json, ", \"value\": %.5f, \"bar\": %g, \"at_least\": %s, \"kept\": %s}",
+                bars[i].value, bars[i].limit, bars[i].least ? "true" : "false",
+                is_kept(&bars[i]) ? "true" : "false");
+    }
+    fprintf(s->json, "]");
 }
 
 // ---- images -----------------------------------------------------------------------------------

@@ -571,6 +571,7 @@ static void put_facts(page *p, size_t i)
     put_fact(p, "CPU, mean", 0, d->series[TRACE_CPU].mean, "%");
     put_fact(p, "memory, peak", 1, d->series[TRACE_MEMORY].peak, "MB");
     put_fact(p, "cache, peak", 1, d->series[TRACE_CACHE].peak, "MB");
+    put_fact(p, "cache hits", 1, 100 * d->hit_rate, "%");
     put(p, "</dl>\n");
 }
 

@@ -1,17 +1,42 @@
-// plan.c - gwt plan: what gwt calc would do, before it does it.
+// plan.c - gwt plan: what gwt calc would do, before it does it; and how long that may take, from a
+// probe: a part of it, done.
+//
+// What is read and decoded is taken to grow with the tiles of the inputs that are needed, all else
+// with the area. Work is taken to be shared out evenly among as many workers as there are cores,
+// and writing to be done by one at a time. The sync at the end of a save is not in it.
+
+#define _POSIX_C_SOURCE 200809L
 
 #include "cli.h"
 #include "inputs.h"
+#include "sample.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+enum { STAGES = GWT_STAGE_SCHEDULE + 1 };
+
+// Seconds of a probe to judge by, and those after which it is not done again.
+static const double LONG_ENOUGH = 0.1, TOO_LONG = 1;
 
 typedef struct plan_args {
     input_options inputs;
     const char *sensor;
     int workers;
     size_t memory;
+    bool no_probe;
+    const char *compress;
+    int dtype;                 // gwt_dtype
 } plan_args;
+
+// A part of the work, done by one worker.
+typedef struct probe {
+    double seconds[STAGES];    // waits left out
+    double all;                // their sum
+    double input_tiles;        // that it needed
+} probe;
 
 #define HEADING(text) { .name = text, .kind = CLI_HEADING }
 #define TO(field) offsetof(plan_args, field)
@@ -19,38 +44,145 @@ typedef struct plan_args {
 static const cli_option options[] = {
 #include "input_options.h"
 
+    HEADING("prediction"),
+    { 0, "no-probe", CLI_FLAG, TO(no_probe), NULL, "read no pixels, predict no times", 0, 0, NULL },
+    { 0, "dtype", CLI_CHOICE, TO(dtype), "T", "of the output, as of gwt calc", 0, 0, input_dtypes },
+    { 0, "compress", CLI_TEXT, TO(compress), "C", "likewise, for it takes time", 0, 0, NULL },
+
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
     CLI_MEMORY(TO(memory)),
-    { 0, "chunks", CLI_INT, TO(inputs.chunks), "N", "edge of the pieces worked on, pixels", 1,
-      1048576, NULL },
+    CLI_CHUNKS(TO(inputs.chunks)),
     CLI_END
 };
 
 static const cli_command command = {
     .name = "gwt plan",
     .synopsis = "EXPR FILE... [options]",
-    .summary = "Print what gwt calc would do: programs, pieces, tiles to decode, memory.",
+    .summary = "Print what gwt calc would do: programs, pieces, tiles to decode, memory; and how\n"
+               "long that may take.",
     .details =
-        "Nothing is read but the directories of the files. EXPR is as in gwt calc.\n"
+        "EXPR is as in gwt calc. The times are a prediction, from a probe: a window in the middle\n"
+        "of the image, computed by one worker into a file that is thrown away. Other parts of the\n"
+        "image may have more, or less, to do, and files that are not in the system's cache take\n"
+        "longer to read.\n"
+        "With --no-probe nothing is read but the directories of the files.\n"
         "\n"
-        "  gwt plan 'norm_diff(red, nir)' scene.tif --sensor l8 --chunks 512\n",
+        "  gwt plan 'norm_diff(red, nir)' scene.tif --sensor l8 --chunks 512 --compress lzw\n",
     .options = options, .min_arguments = 2, .max_arguments = 1 << 20,
     .wanted = "an expression and at least one file"
 };
 
+// ---- the probe ----------------------------------------------------------------------------------
+
+static bool is_wait(gwt_stage stage)
+{
+    return stage >= GWT_STAGE_WAIT_TILE && stage <= GWT_STAGE_WAIT_LOCK;
+}
+
+static void note_probe(void *to, gwt_array *a, const gwt_profile *profile)
+{
+    probe *p = to;
+    gwt_plan plan;
+    *p = (probe){ .all = 0 };
+    if (gwt_plan_of(a, &plan)) p->input_tiles = (double)plan.source_tiles;
+    for (size_t i = 0; i < profile->num_events; i++) {
+        const gwt_event *e = &profile->events[i];
+        if (is_wait(e->stage)) continue;
+        p->seconds[e->stage] += e->end - e->start;
+        p->all += e->end - e->start;
+    }
+}
+
+// Larger and larger windows, until one takes long enough. The faster of two runs counts: the first
+// may have waited for a disk.
+static bool run_probe(const sample_job *j, probe *p, sample *s)
+{
+    for (double pixels = SAMPLE_SMALLEST * SAMPLE_SMALLEST;; pixels *= 4) {
+        probe again;
+        *s = sample_of(j, pixels);
+        if (!sample_run(j, s, 0, 1, note_probe, p)) return false;
+        if (p->all >= TOO_LONG) return true;
+        if (!sample_run(j, s, 0, 1, note_probe, &again)) return false;
+        if (again.all < p->all) *p = again;
+        if (p->all >= LONG_ENOUGH || (s->rows == j->height && s->cols == j->width)) return true;
+    }
+}
+
+// ---- the prediction -----------------------------------------------------------------------------
+
+// From the probe to all of it.
+static void scale(probe *p, const gwt_plan *plan, double area)
+{
+    double tiles = p->input_tiles > 0 ? (double)plan->source_tiles / p->input_tiles : area;
+    p->all = 0;
+    for (int s = 0; s < STAGES; s++) {
+        p->seconds[s] *= s == GWT_STAGE_READ || s == GWT_STAGE_DECODE ? tiles : area;
+        p->all += p->seconds[s];
+    }
+}
+
+static int64_t tiles_of(int64_t rows, int64_t cols)
+{
+    return ((rows + SAMPLE_ALIGN - 1) / SAMPLE_ALIGN) * ((cols + SAMPLE_ALIGN - 1) / SAMPLE_ALIGN);
+}
+
+static void print_probe(const sample_job *j, const sample *s, double took)
+{
+    printf("\nprediction, from a probe of %lld of %lld tiles, %.3f s by one worker:\n",
+           (long long)tiles_of(s->rows, s->cols), (long long)tiles_of(j->height, j->width), took);
+}
+
+static void print_prediction(const probe *p, int workers)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    double busy = cores > 0 ? fmin(workers, (double)cores) : workers;
+    for (int s = 0; s < STAGES; s++)
+        if (p->seconds[s] > 0)
+            printf("  %-9s %9.3f s\n", gwt_stage_name((gwt_stage)s), p->seconds[s]);
+    printf("  %-9s %9.3f s of CPU, reading and writing included\n", "all", p->all);
+    printf("  %-9s %9.3f s with %d worker%s", "wall", fmax(p->all / busy,
+           p->seconds[GWT_STAGE_WRITE]), workers, workers == 1 ? "" : "s");
+    if (busy < workers) printf(" on %ld core%s", cores, cores == 1 ? "" : "s");
+    putchar('\n');
+}
+
+static bool predict(const plan_args *args, file_list *files, const char *expression,
+                    const gwt_plan *plan)
+{
+    probe p = { .all = 0 };
+    sample s;
+    sample_job j = { .inputs = &args->inputs, .files = files, .expression = expression,
+                     .sensor = args->sensor, .memory = args->memory,
+                     .save = { .compress = args->compress, .dtype = (gwt_dtype)args->dtype } };
+    if (!sample_begin(&j)) return false;
+    bool done = run_probe(&j, &p, &s);
+    sample_end(&j);
+    if (!done) return false;
+    print_probe(&j, &s, p.all);
+    scale(&p, plan, (double)j.height * (double)j.width / sample_pixels(&s));
+    print_prediction(&p, plan->num_workers);
+    return true;
+}
+
 static int run(const plan_args *args, file_list *files, const char *expression)
 {
     size_t count;
+    gwt_plan plan;
+    bool planned = false;
     gwt *g = cli_begin(args->workers, args->sensor, args->memory);
     if (!g) return CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     if (arrays) {
         gwt_array *result = gwt_calc(arrays, count, expression);
-        if (gwt_status(g) == GWT_OK) gwt_print_plan(result, stdout);
+        planned = gwt_status(g) == GWT_OK && gwt_print_plan(result, stdout) &&
+                  gwt_plan_of(result, &plan);
     }
     free(arrays);
-    return cli_end(g);
+    bool alone = gwt_num_ranks(g) == 1;     // a probe has one worker, not one on each rank
+    int status = cli_end(g);
+    if (status != CLI_OK || !planned || args->no_probe || !alone) return status;
+    return predict(args, files, expression, &plan) ? CLI_OK : CLI_FAILED;
 }
 
 int cmd_plan(int argc, char **argv)

@@ -23,205 +23,82 @@
 // flatters two. Wider halos of smaller chunks are not in it, nor is a tile that the cache let go
 // and decoded again, nor the sync at the end of a save.
 
-#define _POSIX_C_SOURCE 200809L
-
 #include "replay.h"
 
 #include "cli.h"
+#include "trace.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 // ---- events of a trace --------------------------------------------------------------------------
 
-typedef enum stage { LOAD_PART, LOAD, COMPUTE, ENCODE, WRITE, WAIT, SCHEDULE, NO_STAGE } stage;
+static double seconds(int64_t nanoseconds) { return (double)nanoseconds * 1e-9; }
 
-typedef struct event {
-    stage stage;
-    bool ends;                 // the stage ends with it
-    int worker;
-    double start, seconds;
-    int64_t number;            // of a tile; -1: none
-    int64_t rows, cols;        // of a piece
-    double in, out;            // bytes
-} event;
-
-typedef struct events {
-    event *items;
-    size_t count;
-    double sampled, processor; // time of the last sample; processor time up to it
-} events;
-
-static stage stage_of(const char *name)
+// What is computed, by gwt or by the user's functions.
+static bool is_compute(const trace_event *e)
 {
-    static const struct { const char *name; stage stage; } names[] = {
-        { "read\"", LOAD_PART }, { "decode\"", LOAD }, { "compute\"", COMPUTE },
-        { "user\"", COMPUTE }, { "encode\"", ENCODE }, { "write\"", WRITE }, { "wait:", WAIT },
-        { "schedule\"", SCHEDULE }
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(name, names[i].name, strlen(names[i].name)) == 0) return names[i].stage;
-    return NO_STAGE;
+    return e->stage == TRACE_COMPUTE || e->stage == TRACE_USER;
 }
 
-// What follows "NAME": in a line; NULL when it is not there.
-static const char *value_of(const char *line, const char *name)
+static bool is_idle(const trace_event *e)
 {
-    char key[32];
-    snprintf(key, sizeof key, "\"%s\":", name);
-    const char *at = strstr(line, key);
-    if (!at) return NULL;
-    at += strlen(key);
-    return at + strspn(at, " ");
+    return e->stage == TRACE_SCHEDULE || trace_is_wait(e->stage);
 }
 
-static bool number_of(const char *line, const char *name, double *number)
+// "scene.tif tile 12": a name may have anything in it, the number is what comes last. -1: none.
+static int64_t tile_of(const trace *t, const trace_event *e)
 {
-    const char *at = value_of(line, name);
-    char *end = NULL;
-    if (!at) return false;
-    *number = strtod(at, &end);
-    return end != at && isfinite(*number);
+    const char *tile = NULL;
+    for (const char *at = t->keys[e->key]; (at = strstr(at, " tile ")) != NULL; at++) tile = at;
+    return tile ? atoll(tile + strlen(" tile ")) : -1;
 }
 
-// "scene.tif tile 12" (a name may have anything in it, the number is what comes last), or
-// "rows 0..255, columns 256..511".
-static void read_key(event *e, const char *line)
+// Of "rows 0..255, columns 256..511": false when the key is none of those.
+static bool piece_of(const trace *t, const trace_event *e, double *rows, double *cols)
 {
     long long row, last_row, col, last_col;
-    const char *key = value_of(line, "key"), *tile = NULL;
-    if (!key || *key != '"') return;
-    if (sscanf(key, "\"rows %lld..%lld, columns %lld..%lld", &row, &last_row, &col, &last_col) == 4
-        && row <= last_row && col <= last_col) {
-        e->rows = last_row - row + 1;
-        e->cols = last_col - col + 1;
-        return;
-    }
-    for (const char *at = key; (at = strstr(at, " tile ")) != NULL; at++) tile = at;
-    if (tile) e->number = atoll(tile + strlen(" tile "));
-}
-
-static bool read_event(event *e, const char *line)
-{
-    double worker, start, length, ends = 1, session;
-    const char *name = value_of(line, "name");
-    *e = (event){ .number = -1, .ends = true };
-    if (!name || *name != '"' || (e->stage = stage_of(name + 1)) == NO_STAGE) return false;
-    if (!number_of(line, "tid", &worker) || !number_of(line, "ts", &start) ||
-        !number_of(line, "dur", &length)) return false;
-    if (!(worker >= 0 && worker < 256 && start >= 0 && length >= 0)) return false;
-    if (number_of(line, "pid", &session) && session != 1) return false;
-    if (number_of(line, "ends", &ends)) e->ends = ends != 0;
-    number_of(line, "in", &e->in);
-    number_of(line, "out", &e->out);
-    e->worker = (int)worker;
-    e->start = start * 1e-6;
-    e->seconds = length * 1e-6;
-    read_key(e, line);
+    if (sscanf(t->keys[e->key], "rows %lld..%lld, columns %lld..%lld", &row, &last_row, &col,
+               &last_col) != 4 || row > last_row || col > last_col) return false;
+    *rows = (double)last_row - (double)row + 1;
+    *cols = (double)last_col - (double)col + 1;
     return true;
 }
 
-static bool add_event(events *all, const event *e)
+// Whether it is one that gwt wrote, of one session: times of other clocks make no schedule.
+static bool check(const trace *t)
 {
-    size_t n = all->count;
-    if ((n & (n - 1)) == 0) {  // full: 0, 1, 2, 4, ..
-        event *more = realloc(all->items, (n ? 2 * n : 1) * sizeof *more);
-        if (!more) return cli_error("out of memory"), false;
-        all->items = more;
-    }
-    all->items[all->count++] = *e;
-    return true;
-}
-
-// A sample of the processor: percent of one, since the sample before.
-static void add_sample(events *all, const char *line)
-{
-    double at, percent;
-    const char *name = value_of(line, "name");
-    if (!name || strncmp(name, "\"cpu\"", 5) != 0 || !number_of(line, "ts", &at) ||
-        !number_of(line, "percent", &percent) || !(at * 1e-6 >= all->sampled)) return;
-    all->processor += percent / 100 * (at * 1e-6 - all->sampled);
-    all->sampled = at * 1e-6;
-}
-
-static int by_worker_and_time(const void *x, const void *y)
-{
-    const event *a = x, *b = y;
-    if (a->worker != b->worker) return a->worker < b->worker ? -1 : 1;
-    return (a->start > b->start) - (a->start < b->start);
-}
-
-// All of a file, with a 0 behind it; NULL when it can't be read, which has been printed.
-static char *read_text(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = NULL;
-    size_t size = 0, room = 0, got = 1;
-    while (file && got > 0) {
-        if (size + 1 >= room) {
-            char *more = realloc(text, room = room ? 2 * room : 1 << 16);
-            if (!more) break;
-            text = more;
-        }
-        size += got = fread(text + size, 1, room - size - 1, file);
-    }
-    bool good = file && got == 0 && !ferror(file);
-    if (file) fclose(file);
-    if (good) return text[size] = '\0', text;
-    cli_error(file && got > 0 ? "%s: out of memory" : "%s: can't be read", path);
-    free(text);
-    return NULL;
-}
-
-// It begins as an object and ends as one whose last value is a list: a trace cut short does not.
-static bool looks_whole(const char *text)
-{
-    size_t n = strlen(text);
-    while (n > 0 && strchr(" \r\n\t", text[n - 1])) n--;
-    if (n == 0 || text[--n] != '}') return false;
-    while (n > 0 && strchr(" \r\n\t", text[n - 1])) n--;
-    return n > 0 && text[n - 1] == ']' && text[strspn(text, " \r\n\t")] == '{' &&
-           strstr(text, "\"traceEvents\"");
-}
-
-static bool read_events(events *all, char *text, const char *path)
-{
-    int number = 0;
-    if (!looks_whole(text))
-        return cli_error("%s: not a whole trace of gwt_profile_save_trace", path), false;
-    for (char *line = text, *next; line; line = next) {
-        event e;
-        if ((next = strchr(line, '\n')) != NULL) *next++ = '\0';
-        number++;
-        const char *kind = value_of(line, "ph");
-        if (kind && strncmp(kind, "\"C\"", 3) == 0) add_sample(all, line);
-        if (!kind || strncmp(kind, "\"X\"", 3) != 0) continue;
-        if (!read_event(&e, line))
-            return cli_error("%s: line %d is no event of one session of gwt", path, number), false;
-        if (!add_event(all, &e)) return false;
-    }
-    if (all->count > 0) qsort(all->items, all->count, sizeof *all->items, by_worker_and_time);
+    for (size_t i = 0; i < t->lane_count; i++)
+        if (t->lanes[i].pid != 1)
+            return cli_error("%s: not of one session of gwt", t->path), false;
+    for (size_t i = 0; i < t->event_count; i++)
+        if (t->events[i].stage == TRACE_OTHER)
+            return cli_error("%s: has a stage that is none of gwt's", t->path), false;
     return true;
 }
 
 // ---- from events to tiles -----------------------------------------------------------------------
 
-static bool has_stage(const events *all, stage s)
+static bool has_encodes(const trace *t)
 {
-    for (size_t i = 0; i < all->count; i++)
-        if (all->items[i].stage == s) return true;
+    for (size_t i = 0; i < t->event_count; i++)
+        if (t->events[i].stage == TRACE_ENCODE) return true;
     return false;
 }
 
-static void add_to_tile(replay_tile *t, const event *e)
+static void add_to_tile(replay_tile *to, const trace_event *e)
 {
+    double length = seconds(e->length);
     switch (e->stage) {
-    case LOAD: t->loads += e->ends;  // fall through
-    case LOAD_PART: t->load += e->seconds; break;
-    case COMPUTE: t->compute += e->seconds; t->pieces += e->ends; break;
-    case ENCODE: t->encode += e->seconds; break;
-    case SCHEDULE: t->overhead += e->seconds; break;
+    case TRACE_DECODE: to->loads += e->ends;  // fall through
+    case TRACE_READ: to->load += length; break;
+    case TRACE_COMPUTE:
+    case TRACE_USER: to->compute += length; to->pieces += e->ends; break;
+    case TRACE_ENCODE: to->encode += length; break;
+    case TRACE_SCHEDULE: to->overhead += length; break;
     default: break;
     }
 }
@@ -238,29 +115,22 @@ static void add_tiles(replay_tile *t, const replay_tile *more)
 
 // What a worker does up to the end of an encode is of that tile; without encoding, each piece is a
 // tile. What it did after its last one was a part of others' tiles, and goes to the last.
-static void gather_tiles(replay_trace *trace, const events *all)
+static void gather_lane(replay_trace *to, const trace *t, const trace_lane *lane,
+                        replay_tile *open)
 {
-    stage last = has_stage(all, ENCODE) ? ENCODE : COMPUTE;
-    replay_tile open = { .number = 0 };
     bool begun = false;        // before that, a worker only looks for something to do
-    for (size_t i = 0; i < all->count; i++) {
-        const event *e = &all->items[i];
-        bool first = i == 0 || e->worker != e[-1].worker;
-        if (first) {
-            if (trace->count > 0) {
-                add_tiles(&trace->tiles[trace->count - 1], &open);
-                open = (replay_tile){ .number = 0 };
-            }
-            begun = false;
-        }
-        begun |= e->stage != SCHEDULE && e->stage != WAIT;
-        if (begun) add_to_tile(&open, e);
-        if (e->stage != last || !e->ends) continue;
-        open.number = last == ENCODE ? e->number : (int64_t)(e->start * 1e6);
-        trace->tiles[trace->count++] = open;
-        open = (replay_tile){ .number = 0 };
+    for (size_t i = lane->first; i < lane->first + lane->count; i++) {
+        const trace_event *e = &t->events[i];
+        begun |= !is_idle(e);
+        if (begun) add_to_tile(open, e);
+        if (!e->ends || !(to->ordered ? e->stage == TRACE_ENCODE : is_compute(e))) continue;
+        open->number = to->ordered ? tile_of(t, e) : e->start / 1000;
+        to->tiles[to->count++] = *open;
+        *open = (replay_tile){ .number = 0 };
     }
-    if (trace->count > 0) add_tiles(&trace->tiles[trace->count - 1], &open);
+    if (to->count == 0) return;
+    add_tiles(&to->tiles[to->count - 1], open);
+    *open = (replay_tile){ .number = 0 };
 }
 
 static int by_number(const void *x, const void *y)
@@ -270,113 +140,123 @@ static int by_number(const void *x, const void *y)
 }
 
 // The first tile with that number or a larger one; the last one when there is none.
-static replay_tile *find_tile(const replay_trace *trace, int64_t number)
+static replay_tile *find_tile(const replay_trace *to, int64_t number)
 {
-    size_t from = 0, to = trace->count - 1;
-    while (from < to) {
-        size_t middle = (from + to) / 2;
-        if (trace->tiles[middle].number < number) from = middle + 1;
-        else to = middle;
+    size_t from = 0, end = to->count - 1;
+    while (from < end) {
+        size_t middle = (from + end) / 2;
+        if (to->tiles[middle].number < number) from = middle + 1;
+        else end = middle;
     }
-    return &trace->tiles[from];
+    return &to->tiles[from];
 }
 
-static void add_writes(replay_trace *trace, const events *all)
+static void add_writes(replay_trace *to, const trace *t)
 {
-    for (size_t i = 0; i < all->count; i++) {
-        const event *e = &all->items[i];
-        if (e->stage == WRITE) find_tile(trace, e->number)->write += e->seconds;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        if (e->stage == TRACE_WRITE) find_tile(to, tile_of(t, e))->write += seconds(e->length);
     }
 }
 
-static void find_times(replay_trace *trace, const events *all)
+static void find_times(replay_trace *to, const trace *t)
 {
-    trace->before = INFINITY;
-    for (size_t i = 0; i < all->count; i++) {
-        const event *e = &all->items[i];
-        trace->seconds = fmax(trace->seconds, e->start + e->seconds);
-        if (e->stage != SCHEDULE && e->stage != WAIT)
-            trace->before = fmin(trace->before, e->start);
-        if (e->worker >= trace->workers) trace->workers = e->worker + 1;
+    to->before = INFINITY;
+    to->workers = (int)t->lane_count;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        to->seconds = fmax(to->seconds, seconds(e->start + e->length));
+        if (!is_idle(e)) to->before = fmin(to->before, seconds(e->start));
     }
 }
 
 // A tile's edge follows from its bytes and those of a pixel: encoding gets whole tiles.
-static void find_edges(replay_trace *trace, const events *all)
+static void find_edges(replay_trace *to, const trace *t)
 {
-    double bytes = 0, pixel = 0;
-    trace->chunk = 1;
-    for (size_t i = 0; i < all->count; i++) {
-        const event *e = &all->items[i];
-        if (e->stage == ENCODE) bytes = fmax(bytes, e->in);
-        if (e->stage != COMPUTE || e->rows == 0) continue;
-        trace->chunk = (int)fmax(trace->chunk, (double)(e->rows > e->cols ? e->rows : e->cols));
-        pixel = fmax(pixel, e->out / (double)e->rows / (double)e->cols);
+    double bytes = 0, pixel = 0, rows, cols;
+    to->chunk = 1;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        if (e->stage == TRACE_ENCODE) bytes = fmax(bytes, (double)e->in);
+        if (!is_compute(e) || !piece_of(t, e, &rows, &cols)) continue;
+        to->chunk = (int)fmin(fmax(to->chunk, fmax(rows, cols)), INT_MAX);
+        pixel = fmax(pixel, (double)e->out / rows / cols);
     }
     double edge = pixel > 0 ? sqrt(bytes / pixel) : 0;
     bool known = edge >= 16 && edge <= 16384 && fmod(edge, 16) == 0;
-    trace->tile = known ? (int)edge : trace->ordered ? 256 : trace->chunk;
+    to->tile = known ? (int)edge : to->ordered ? 256 : to->chunk;
+}
+
+// Processor time up to the last sample, whose time is *sampled; samples are percent of one
+// processor, since the sample before.
+static double processor_of(const trace *t, int64_t *sampled)
+{
+    double used = 0;
+    *sampled = 0;
+    for (size_t i = 0; i < t->point_count[TRACE_CPU]; i++) {
+        const trace_point *p = &t->points[TRACE_CPU][i];
+        used += p->value / 100 * seconds(p->at - *sampled);
+        *sampled = p->at;
+    }
+    return used;
 }
 
 // What the processor did up to the last sample, against what workers took for what needs it.
-static void scale_times(replay_trace *trace, const events *all)
+static void scale_times(replay_trace *to, const trace *t)
 {
-    double wanted = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        const event *e = &all->items[i];
-        bool needs = e->stage == LOAD || e->stage == COMPUTE || e->stage == ENCODE;
-        if (needs && e->start < all->sampled)
-            wanted += fmin(e->seconds, all->sampled - e->start);
+    int64_t sampled;
+    double wanted = 0, processor = processor_of(t, &sampled);
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        bool needs = e->stage == TRACE_DECODE || e->stage == TRACE_ENCODE || is_compute(e);
+        if (needs && e->start < sampled)
+            wanted += fmin(seconds(e->length), seconds(sampled - e->start));
     }
-    trace->share = all->processor > 0 && wanted > 0 ? fmin(1, all->processor / wanted) : 1;
-    for (size_t i = 0; i < trace->count; i++) {
-        replay_tile *t = &trace->tiles[i];
-        t->load *= trace->share;
-        t->compute *= trace->share;
-        t->overhead *= trace->share;
-        t->encode *= trace->share;
-        t->write *= trace->share;
+    to->share = processor > 0 && wanted > 0 ? fmin(1, processor / wanted) : 1;
+    for (size_t i = 0; i < to->count; i++) {
+        replay_tile *tile = &to->tiles[i];
+        tile->load *= to->share;
+        tile->compute *= to->share;
+        tile->overhead *= to->share;
+        tile->encode *= to->share;
+        tile->write *= to->share;
     }
 }
 
-static bool make_trace(replay_trace *trace, const events *all)
+static bool make_tiles(replay_trace *to, const trace *t)
 {
-    trace->tiles = calloc(all->count + 1, sizeof *trace->tiles);
-    if (!trace->tiles) return cli_error("out of memory"), false;
-    trace->ordered = has_stage(all, ENCODE);
-    gather_tiles(trace, all);
-    if (trace->count == 0) {
-        cli_error("%s: nothing was computed in this trace", trace->path);
-        replay_free(trace);
+    replay_tile open = { .number = 0 };
+    to->tiles = calloc(t->event_count + 1, sizeof *to->tiles);
+    if (!to->tiles) return cli_error("out of memory"), false;
+    to->ordered = has_encodes(t);
+    for (size_t i = 0; i < t->lane_count; i++) gather_lane(to, t, &t->lanes[i], &open);
+    if (to->count == 0) {
+        cli_error("%s: nothing was computed in this trace", to->path);
+        replay_free(to);
         return false;
     }
-    qsort(trace->tiles, trace->count, sizeof *trace->tiles, by_number);
-    add_writes(trace, all);
-    find_times(trace, all);
-    find_edges(trace, all);
-    scale_times(trace, all);
+    qsort(to->tiles, to->count, sizeof *to->tiles, by_number);
+    add_writes(to, t);
+    find_times(to, t);
+    find_edges(to, t);
+    scale_times(to, t);
     return true;
 }
 
-bool replay_read(replay_trace *trace, const char *path)
+bool replay_read(replay_trace *to, const char *path)
 {
-    double workers;
-    events all = { .count = 0 };
-    *trace = (replay_trace){ .path = path };
-    char *text = read_text(path);
-    const char *other = text ? strstr(text, "\"otherData\"") : NULL;
-    if (other && number_of(other, "workers", &workers) && workers >= 1 && workers <= 256)
-        trace->workers = (int)workers;
-    bool good = text && read_events(&all, text, path) && make_trace(trace, &all);
-    free(text);
-    free(all.items);
+    trace t;
+    *to = (replay_trace){ .path = path };
+    if (!trace_read(&t, path)) return false;
+    bool good = check(&t) && make_tiles(to, &t);
+    trace_free(&t);
     return good;
 }
 
-void replay_free(replay_trace *trace)
+void replay_free(replay_trace *t)
 {
-    free(trace->tiles);
-    trace->tiles = NULL;
+    free(t->tiles);
+    t->tiles = NULL;
 }
 
 // ---- the schedule -------------------------------------------------------------------------------
@@ -410,12 +290,12 @@ static int pieces_of(const schedule *s, size_t tile)
     return s->across == 1 ? before > 0 : (int)fmax(before > 0, round(before * more * more));
 }
 
-static double seconds_of(const schedule *s, task task, size_t tile)
+static double seconds_of(const schedule *s, task of, size_t tile)
 {
     const replay_tile *t = &s->trace->tiles[tile];
     int pieces = pieces_of(s, tile);
     double overhead = t->overhead * (pieces + 1) / (t->pieces + 1);
-    switch (task) {
+    switch (of) {
     case LOADING: return t->load / (t->loads > 0 ? t->loads : 1);
     case COMPUTING: return t->compute / pieces;
     case ENCODING: return t->encode + overhead;
@@ -424,13 +304,13 @@ static double seconds_of(const schedule *s, task task, size_t tile)
     }
 }
 
-static void begin_task(schedule *s, worker *w, task task, size_t tile)
+static void begin_task(schedule *s, worker *w, task of, size_t tile)
 {
-    double seconds = seconds_of(s, task, tile);
-    w->task = task;
+    double length = seconds_of(s, of, tile);
+    w->task = of;
     w->tile = tile;
-    w->until = s->now + seconds;
-    s->busy += seconds;
+    w->until = s->now + length;
+    s->busy += length;
 }
 
 static bool begin_part(schedule *s, worker *w, size_t tile)
@@ -504,14 +384,14 @@ static worker *first_done(schedule *s)
     return first;
 }
 
-bool replay_run(const replay_trace *trace, int workers, int chunk, replay_result *result)
+bool replay_run(const replay_trace *of, int workers, int chunk, replay_result *result)
 {
-    int before = trace->chunk < trace->tile ? trace->chunk : trace->tile;
-    schedule s = { .trace = trace, .num_workers = workers, .across = 1,
-                   .across_before = (trace->tile + before - 1) / before,
-                   .window = trace->ordered ? 2 * (size_t)workers + 8 : trace->count };
-    if (chunk < trace->tile) s.across = (trace->tile + chunk - 1) / chunk;
-    s.tiles = calloc(trace->count, sizeof *s.tiles);
+    int before = of->chunk < of->tile ? of->chunk : of->tile;
+    schedule s = { .trace = of, .num_workers = workers, .across = 1,
+                   .across_before = (of->tile + before - 1) / before,
+                   .window = of->ordered ? 2 * (size_t)workers + 8 : of->count };
+    if (chunk < of->tile) s.across = (of->tile + chunk - 1) / chunk;
+    s.tiles = calloc(of->count, sizeof *s.tiles);
     if (!s.tiles) return cli_error("out of memory"), false;
     for (worker *w;;) {
         for (int i = 0; i < workers; i++)
@@ -521,7 +401,7 @@ bool replay_run(const replay_trace *trace, int workers, int chunk, replay_result
         end_task(&s, w);
     }
     free(s.tiles);
-    *result = (replay_result){ .seconds = trace->before + s.now };
+    *result = (replay_result){ .seconds = of->before + s.now };
     result->efficiency = s.busy / (workers * result->seconds);
     return true;
 }

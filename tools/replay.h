@@ -32,12 +32,12 @@ enum { REPLAY_MAX_WORKERS = 64 };
 
 // Read a trace of gwt_profile_save_trace. False when it is none; that has been printed, and there
 // is nothing to free.
-bool replay_read(replay_trace *trace, const char *path);
-void replay_free(replay_trace *trace);
+bool replay_read(replay_trace *to, const char *path);
+void replay_free(replay_trace *t);
 
 // How long that work would take, by itself on the machine, so many workers (1..REPLAY_MAX_WORKERS)
 // in pieces of that edge.
 // False when there is no memory, which has been printed.
-bool replay_run(const replay_trace *trace, int workers, int chunk, replay_result *result);
+bool replay_run(const replay_trace *of, int workers, int chunk, replay_result *result);
 
 #endif

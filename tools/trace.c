@@ -6,6 +6,7 @@
 #include "trace.h"
 
 #include "cli.h"
+#include "json.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -150,20 +151,6 @@ static bool read_escape(reader *r, char **to)
     return true;
 }
 
-// Length of the well-formed UTF-8 sequence at `s`, 0 when there is none (Unicode, table 3-7).
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80) return 1;
-    if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
-    size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    unsigned lo = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
-    unsigned hi = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
-    if (s[1] < lo || s[1] > hi) return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;  // the final NUL stops here too
-    return length;
-}
-
 // One character of a string; bytes that are not UTF-8 become question marks.
 static bool read_character(reader *r, char **to)
 {
@@ -175,7 +162,7 @@ static bool read_character(reader *r, char **to)
         r->at++;
         return read_escape(r, to);
     }
-    size_t length = utf8_length((unsigned char *)r->at);
+    size_t length = json_utf8_length(r->at);
     if (length == 0) *r->at = '?';
     memmove(*to, r->at, length ? length : 1);
     *to += length ? length : 1;
@@ -328,7 +315,7 @@ static bool read_object(reader *r, const field *fields, void *to, int depth)
 typedef struct raw_event {
     char *phase, *name, *key, *thread;
     double pid, tid, ts, dur, in, out, ends;
-    double mb, percent, read, written, faults;
+    double mb, percent, read, written, faults, hits;
 } raw_event;
 
 #define TO(member) offsetof(raw_event, member)
@@ -339,7 +326,8 @@ static const field args_fields[] = {
     { "ends", FIELD_NUMBER, TO(ends), NULL },
     { "MB", FIELD_NUMBER, TO(mb), NULL }, { "percent", FIELD_NUMBER, TO(percent), NULL },
     { "read", FIELD_NUMBER, TO(read), NULL }, { "written", FIELD_NUMBER, TO(written), NULL },
-    { "per_s", FIELD_NUMBER, TO(faults), NULL }, { NULL, FIELD_TEXT, 0, NULL }
+    { "per_s", FIELD_NUMBER, TO(faults), NULL }, { "hits", FIELD_NUMBER, TO(hits), NULL },
+    { NULL, FIELD_TEXT, 0, NULL }
 };
 
 static const field event_fields[] = {
@@ -479,6 +467,16 @@ static bool add_point(reader *r, const raw_event *e, trace_series series, double
     return true;
 }
 
+// What became of all requests for tiles, once for each process.
+static bool add_requests(reader *r, raw_event *e)
+{
+    if (!take(r, "in", &e->in, max_bytes, 0) || !take(r, "hits", &e->hits, max_bytes, 0))
+        return false;
+    r->to->tiles_in += e->in;
+    r->to->hits += e->hits;
+    return true;
+}
+
 // A "C": the counters of one name at a time.
 static bool add_counters(reader *r, raw_event *e)
 {
@@ -487,6 +485,7 @@ static bool add_counters(reader *r, raw_event *e)
     if (strcmp(e->name, "memory") == 0) return add_point(r, e, TRACE_MEMORY, e->mb);
     if (strcmp(e->name, "cache") == 0) return add_point(r, e, TRACE_CACHE, e->mb);
     if (strcmp(e->name, "cpu") == 0) return add_point(r, e, TRACE_CPU, e->percent);
+    if (strcmp(e->name, "tiles") == 0) return add_requests(r, e);
     if (strcmp(e->name, "faults") == 0) return add_point(r, e, TRACE_FAULTS, e->faults);
     if (strcmp(e->name, "io") != 0) return true;
     return add_point(r, e, TRACE_BYTES_READ, e->read) &&
@@ -507,7 +506,7 @@ static bool read_event(reader *r)
 {
     raw_event e = { .pid = NAN, .tid = NAN, .ts = NAN, .dur = NAN, .in = NAN, .out = NAN,
                     .ends = NAN, .mb = NAN, .percent = NAN, .read = NAN, .written = NAN,
-                    .faults = NAN };
+                    .faults = NAN, .hits = NAN };
     skip_blanks(r);
     if (!read_object(r, event_fields, &e, 2)) return false;
     if (!e.phase) return fail(r, "an event without \"ph\"");

@@ -67,6 +67,7 @@ typedef struct trace {
     const char **keys;         // each once
     trace_point *points[TRACE_SERIES]; // by pid, then time
     size_t lane_count, event_count, key_count, point_count[TRACE_SERIES];
+    double tiles_in, hits;     // how often a tile came into the cache, or was there already
     int64_t overlap;           // nanoseconds that events of a lane lie within an earlier one
     bool many;                 // lanes of more than one pid
     char *text;

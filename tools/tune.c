@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "inputs.h"
 #include "replay.h"
+#include "sample.h"
 #include "tune_picture.h"
 
 #include <limits.h>
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MIN_ROUNDS = 3, SMALLEST_EDGE = 512, ALIGN = 256 };
+enum { MIN_ROUNDS = 3 };
 static const double GOOD_ENOUGH = 1.05;
 
 typedef struct tune_args {
@@ -138,32 +139,12 @@ static int check(const tune_args *args, int argc)
 
 // ---- one run ------------------------------------------------------------------------------------
 
-typedef struct sample { int64_t row, col, rows, cols; } sample;
-
-// All that runs have in common.
-typedef struct job {
-    const tune_args *args;
-    file_list *files;
-    const char *expression;
-    char folder[PATH_MAX], output[PATH_MAX + 16];
-    int64_t height, width;     // of the whole result
-} job;
-
-static gwt_array *make_result(const job *j, gwt *g, int chunk)
-{
-    size_t count;
-    input_options inputs = j->args->inputs;
-    inputs.chunks = chunk;
-    gwt_array **arrays = inputs_open(g, j->files, &inputs, &count);
-    gwt_array *result = arrays ? gwt_calc(arrays, count, j->expression) : NULL;
-    free(arrays);
-    return result;
-}
-
 // Time until the last worker is done, and what was done.
-static void note_run(tune_point *p, const gwt_profile *profile)
+static void note_run(void *point, gwt_array *a, const gwt_profile *profile)
 {
+    tune_point *p = point;
     double end = 0;
+    (void)a;
     p->tasks = p->decodes = 0;
     for (size_t i = 0; i < profile->num_events; i++) {
         const gwt_event *e = &profile->events[i];
@@ -174,45 +155,19 @@ static void note_run(tune_point *p, const gwt_profile *profile)
     p->times[p->runs++] = end > 0 ? end : profile->seconds;
 }
 
-static bool run_once(const job *j, const sample *part, tune_point *p)
+static bool run_once(const sample_job *j, const sample *part, tune_point *p)
 {
-    gwt *g = cli_begin(p->workers, j->args->sensor, j->args->memory);
-    if (!g) return false;
-    gwt_array *a = gwt_window(make_result(j, g, p->chunk), part->row, part->col, part->rows,
-                              part->cols);
-    gwt_optional nodata = j->args->inputs.nodata;
-    gwt_profile_begin(g);
-    bool saved = gwt_save(a, j->output, .compress = j->args->compress, .nodata = nodata,
-                          .overwrite = true);
-    const gwt_profile *profile = gwt_profile_end(g);
-    if (saved && profile) note_run(p, profile);
-    return cli_end(g) == 0 && saved;
+    return sample_run(j, part, p->chunk, p->workers, note_run, p);
 }
 
 // ---- the sample ---------------------------------------------------------------------------------
 
-// About so many pixels from the middle of the image, at whole tiles of most files.
-static sample sample_of(const job *j, double pixels)
-{
-    double edge = fmax(floor(sqrt(pixels) / ALIGN) * ALIGN, SMALLEST_EDGE);
-    sample s = { .rows = j->height, .cols = j->width };
-    if (edge < (double)s.rows) s.rows = (int64_t)edge;
-    if (pixels / (double)s.rows < (double)s.cols)
-        s.cols = (int64_t)fmax(floor(pixels / (double)s.rows / ALIGN) * ALIGN, SMALLEST_EDGE);
-    if (s.cols > j->width) s.cols = j->width;
-    s.row = (j->height - s.rows) / 2 / ALIGN * ALIGN;
-    s.col = (j->width - s.cols) / 2 / ALIGN * ALIGN;
-    return s;
-}
-
-static double pixels_of(const sample *s) { return (double)s->rows * (double)s->cols; }
-
 // A sample such that all pairs can be run MIN_ROUNDS times: larger ones are tried until a run with
 // the fewest workers takes long enough to judge by. More workers are taken to be as much faster as
 // there are cores.
-static bool find_sample(const job *j, const tune_sweep *sweep, double seconds, sample *s)
+static bool find_sample(const sample_job *j, const tune_sweep *sweep, double seconds, sample *s)
 {
-    double pixels = SMALLEST_EDGE * SMALLEST_EDGE, took = 0, turns = 0;
+    double pixels = SAMPLE_SMALLEST * SAMPLE_SMALLEST, took = 0, turns = 0;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     for (int i = 0; i < sweep->num_workers; i++)
         turns += (double)sweep->workers[0] / fmin(sweep->workers[i], cores < 1 ? 1 : (double)cores);
@@ -225,7 +180,7 @@ static bool find_sample(const job *j, const tune_sweep *sweep, double seconds, s
         if (took >= 0.05 || took > 0.2 * seconds || s->rows * s->cols >= j->height * j->width)
             break;
     }
-    *s = sample_of(j, pixels_of(s) / took * 0.8 * seconds / turns);
+    *s = sample_of(j, sample_pixels(s) / took * 0.8 * seconds / turns);
     return true;
 }
 
@@ -259,7 +214,7 @@ static void judge(tune_sweep *sweep)
 }
 
 // Round after round, forwards and backwards, until the time is up.
-static bool run_sweep(const job *j, tune_sweep *sweep, const sample *s, double seconds)
+static bool run_sweep(const sample_job *j, tune_sweep *sweep, const sample *s, double seconds)
 {
     int n = sweep->num_chunks * sweep->num_workers;
     double start = cli_seconds();
@@ -278,13 +233,11 @@ static bool run_sweep(const job *j, tune_sweep *sweep, const sample *s, double s
 
 // ---- what came out ------------------------------------------------------------------------------
 
-static void describe(const job *j, tune_sweep *sweep, const sample *s)
+static void describe(const sample_job *j, tune_sweep *sweep, const sample *s)
 {
-    const char *name = strrchr(j->files->paths[0], '/');
-    double part = pixels_of(s) / (double)j->height / (double)j->width;
-    sweep->pixels = pixels_of(s);
-    snprintf(sweep->title, sizeof sweep->title, "%.60s  (%.60s%s)", j->expression,
-             name ? name + 1 : j->files->paths[0], j->files->count > 1 ? ", .." : "");
+    double part = sample_pixels(s) / (double)j->height / (double)j->width;
+    sweep->pixels = sample_pixels(s);
+    sample_title(j->expression, j->files, sweep->title);
     snprintf(sweep->sample, sizeof sweep->sample,
              part < 1 ? "rows %lld..%lld, columns %lld..%lld: %.2g %% of the image"
                       : "rows %lld..%lld, columns %lld..%lld: all of the image",
@@ -318,39 +271,19 @@ static bool save_picture(const tune_args *args, const tune_sweep *sweep)
 
 // ---- measuring ----------------------------------------------------------------------------------
 
-static bool make_folder(job *j)
-{
-    const char *where = getenv("TMPDIR");
-    int n = snprintf(j->folder, sizeof j->folder, "%s/gwt_tune_XXXXXX",
-                     where && *where ? where : "/tmp");
-    if (n < 0 || (size_t)n >= sizeof j->folder || !mkdtemp(j->folder))
-        return cli_error("%s: a folder for the runs can't be made", j->folder), false;
-    snprintf(j->output, sizeof j->output, "%s/out.tif", j->folder);
-    return true;
-}
-
-static bool find_size(job *j)
-{
-    gwt *g = cli_begin(1, j->args->sensor, j->args->memory);
-    if (!g) return false;
-    const gwt_info *info = gwt_describe(make_result(j, g, 0));
-    j->height = info->shape[2];
-    j->width = info->shape[3];
-    return cli_end(g) == 0;
-}
-
 static int measure(const tune_args *args, tune_sweep *sweep, file_list *files, const char *what)
 {
     double seconds = args->seconds.set ? args->seconds.value : 10, start = cli_seconds();
-    job j = { .args = args, .files = files, .expression = what };
+    sample_job j = { .inputs = &args->inputs, .files = files, .expression = what,
+                     .sensor = args->sensor, .memory = args->memory,
+                     .save.compress = args->compress };
     sample s;
     if (args->picture && !cli_may_write(args->picture, files->paths, files->count, args->overwrite))
         return CLI_FAILED;
-    if (!find_size(&j) || !make_folder(&j)) return CLI_FAILED;
+    if (!sample_begin(&j)) return CLI_FAILED;
     bool done = find_sample(&j, sweep, seconds, &s) &&
                 run_sweep(&j, sweep, &s, seconds - (cli_seconds() - start));
-    remove(j.output);
-    rmdir(j.folder);
+    sample_end(&j);
     if (!done) return CLI_FAILED;
     describe(&j, sweep, &s);
     print_sweep(sweep);

@@ -1,0 +1,91 @@
+// sample.c - see sample.h.
+
+#define _POSIX_C_SOURCE 200809L
+
+#include "sample.h"
+
+#include "json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static gwt_array *make_result(const sample_job *j, gwt *g, int chunk)
+{
+    size_t count;
+    input_options inputs = *j->inputs;
+    if (chunk) inputs.chunks = chunk;
+    gwt_array **arrays = inputs_open(g, j->files, &inputs, &count);
+    gwt_array *result = arrays ? gwt_calc(arrays, count, j->expression) : NULL;
+    free(arrays);
+    return result;
+}
+
+bool sample_begin(sample_job *j)
+{
+    gwt *g = cli_begin(1, j->sensor, j->memory);
+    if (!g) return false;
+    const gwt_info *info = gwt_describe(make_result(j, g, 0));
+    j->height = info->shape[2];
+    j->width = info->shape[3];
+    j->save.nodata = j->inputs->nodata;
+    j->save.overwrite = true;
+    if (cli_end(g) != 0 || !cli_make_folder(j->folder)) return false;
+    snprintf(j->output, sizeof j->output, "%s/out.tif", j->folder);
+    return true;
+}
+
+void sample_end(sample_job *j)
+{
+    static const char *const left[] = { "", ".part", ".part.journal" };  // by a save that failed
+    char path[sizeof j->output + 16];
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        snprintf(path, sizeof path, "%s%s", j->output, left[i]);
+        remove(path);
+    }
+    rmdir(j->folder);
+}
+
+sample sample_of(const sample_job *j, double pixels)
+{
+    double edge = fmax(floor(sqrt(pixels) / SAMPLE_ALIGN) * SAMPLE_ALIGN, SAMPLE_SMALLEST);
+    sample s = { .rows = j->height, .cols = j->width };
+    if (edge < (double)s.rows) s.rows = (int64_t)edge;
+    if (pixels / (double)s.rows < (double)s.cols)
+        s.cols = (int64_t)fmax(floor(pixels / (double)s.rows / SAMPLE_ALIGN) * SAMPLE_ALIGN,
+                               SAMPLE_SMALLEST);
+    if (s.cols > j->width) s.cols = j->width;
+    s.row = (j->height - s.rows) / 2 / SAMPLE_ALIGN * SAMPLE_ALIGN;
+    s.col = (j->width - s.cols) / 2 / SAMPLE_ALIGN * SAMPLE_ALIGN;
+    return s;
+}
+
+double sample_pixels(const sample *s) { return (double)s->rows * (double)s->cols; }
+
+bool sample_run(const sample_job *j, const sample *part, int chunk, int workers,
+                sample_note *note, void *user)
+{
+    gwt *g = cli_begin(workers, j->sensor, j->memory);
+    if (!g) return false;
+    gwt_array *a = gwt_window(make_result(j, g, chunk), part->row, part->col, part->rows,
+                              part->cols);
+    gwt_profile_begin(g);
+    bool saved = gwt_save_with(a, j->output, &j->save);
+    const gwt_profile *profile = gwt_profile_end(g);
+    if (saved && profile) note(user, a, profile);
+    return cli_end(g) == 0 && saved;
+}
+
+char *sample_title(const char *expression, const file_list *files, char title[SAMPLE_TITLE])
+{
+    const char *name = strrchr(files->paths[0], '/');
+    snprintf(title, SAMPLE_TITLE, "%.60s  (%.60s%s)", expression,
+             name ? name + 1 : files->paths[0], files->count > 1 ? ", .." : "");
+    for (char *c = title; *c;) {  // it may be cut within a character
+        size_t length = json_utf8_length(c);
+        if (length == 0) *c = '?';
+        c += length ? length : 1;
+    }
+    return title;
+}
