@@ -913,6 +913,7 @@ typedef struct gwt_profile {
     double seconds;
     int num_workers;
     bool complete;             // false: memory gave out, and there was more
+    const char *label;         // "" when none was given
     int64_t chunks[4];         // of the first array that was computed
     const gwt_event *events;   // by worker, then by time
     size_t num_events;
@@ -926,6 +927,7 @@ typedef struct gwt_profile_options {
     int _;
     double resource_dt;        // seconds between samples of memory, CPU, I/O; 0: none are taken
     bool cache;                // note the residences of tiles
+    const char *label;         // what the trace says it is of, as in "ndvi of scene.tif"
 } gwt_profile_options;
 
 // Not from inside an action. ARGUMENT when a profile is being taken already; UNSUPPORTED in a build
@@ -11360,6 +11362,8 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
 {
     gwt *g = r->g;
     if (options) r->options = *options;
+    const char *label = r->options.label ? r->options.label : "";
+    if (!(r->profile.label = _gwt_keep_string(g, label))) return false;
     if (!(r->options.resource_dt >= 0 && r->options.resource_dt < 1e6))
         return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
                          r->options.resource_dt);
@@ -12021,13 +12025,22 @@ static void _gwt_trace_process(const gwt *g, const gwt_profile *p, const _gwt_tr
                 to->pid, 1e6 * (s->time + to->shift), s->read / 1e6, s->written / 1e6);
     }
     _gwt_trace_cache(p, to);
+    // How often a tile came in, and was there when it was asked for: once, at the end.
+    int64_t hits = 0;
+    for (size_t i = 0; i < p->num_residences; i++) hits += p->residences[i].hits;
+    if (p->num_residences)
+        fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"tiles\",\"pid\":%d,\"ts\":%.3f,"
+                   "\"args\":{\"in\":%zu,\"hits\":%lld}}",
+                to->pid, 1e6 * (p->seconds + to->shift), p->num_residences, (long long)hits);
 }
 
 static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
 {
-    fprintf(f, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"gwt\": \"%s\", \"workers\": %d, "
-               "\"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n\"traceEvents\": [\n",
-            GWT_VERSION, p->num_workers, p->seconds, (long long)p->chunks[0],
+    fprintf(f, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"gwt\": \"%s\", \"label\": ",
+            GWT_VERSION);
+    _gwt_dump_text(f, p->label ? p->label : "", true);
+    fprintf(f, ", \"workers\": %d, \"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n"
+               "\"traceEvents\": [\n", p->num_workers, p->seconds, (long long)p->chunks[0],
             (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);
     _gwt_trace_process(g, p, &(_gwt_trace){ f, 1, 0 });
     for (size_t i = 0; i < g->num_traces; i++) fprintf(f, ",\n%s", g->traces[i]);

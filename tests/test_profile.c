@@ -788,7 +788,8 @@ static void samples_agree_with_events(void **state)
 
 // ---- tests: CSV -------------------------------------------------------------------------------
 
-// A profile of everything: two files, waits, a save, cache and samples. The caller ends the session.
+// A profile of everything: two files, waits, a save, cache and samples. The caller ends the
+// session.
 static const gwt_profile *rich_profile(gwt *g, const char *in, const char *out)
 {
     assert_true(gwt_profile_begin(g, .resource_dt = 0.002, .cache = true));
@@ -1116,11 +1117,25 @@ static void check_slice(const json *j, const gwt_event *e)
 
 typedef struct counters { size_t memory, cpu, faults, io, cache; double bytes; } counters;
 
+// What became of the requests for tiles: once, at the end.
+static void check_requests(const json *j, const gwt_profile *p)
+{
+    const json *args = member(j, "args", 'o');
+    double hits = 0;
+    for (size_t i = 0; i < p->num_residences; i++) hits += (double)p->residences[i].hits;
+    REQUIRE(number_of(args, "in") == (double)p->num_residences && number_of(args, "hits") == hits
+                && near(number_of(j, "ts"), 1e6 * p->seconds, 0.0011), "requests for tiles");
+}
+
 static void check_counter(const json *j, const gwt_profile *p, counters *c)
 {
     const char *name = text_of(j, "name");
     const json *args = member(j, "args", 'o');
     double time = number_of(j, "ts");
+    if (!strcmp(name, "tiles")) {
+        check_requests(j, p);
+        return;
+    }
     size_t *n = !strcmp(name, "memory") ? &c->memory : !strcmp(name, "cpu") ? &c->cpu
               : !strcmp(name, "faults") ? &c->faults : !strcmp(name, "io") ? &c->io : &c->cache;
     if (n == &c->cache) {
@@ -1148,6 +1163,7 @@ static void check_trace(const gwt_profile *p, const char *path)
     const json *other = member(j, "otherData", 'o'), *e = member(j, "traceEvents", 'a')->first;
     size_t slices = 0, names = 0;
     double ends[256] = { 0 };
+    assert_string_equal(text_of(other, "label"), p->label);
     counters c = { 0 };
     assert_string_equal(text_of(other, "gwt"), GWT_VERSION);
     assert_true(number_of(other, "workers") == p->num_workers);

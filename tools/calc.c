@@ -256,15 +256,13 @@ static void print_kept(const char *path)
 
 // What was asked for of the profile: the tables, the file. It is refused when it has the name of
 // an output, which is there by now.
-static bool show_profile(const calc_args *args, const file_list *files, gwt *g)
+static bool show_profile(const calc_args *args, gwt *g)
 {
-    char title[SAMPLE_TITLE];
     const gwt_profile *p = gwt_profile_end(g);
     if (args->summary) gwt_profile_summary(p, stdout);
     if (!args->profile) return true;
-    sample_title(args->expressions[0], files, title);
     return profile_may_write(args->profile, args->paths, args->outputs.count, true) &&
-           profile_save(g, p, args->profile, title);
+           profile_save(g, p, args->profile);
 }
 
 static int run(const calc_args *args, file_list *files)
@@ -272,6 +270,7 @@ static int run(const calc_args *args, file_list *files)
     double start = cli_seconds();
     size_t count, num_outputs = args->outputs.count;
     gwt_array *results[MAX_OUTPUTS];
+    char title[SAMPLE_TITLE];
     gwt *g = cli_begin(args->workers, args->sensor, args->memory);
     if (!g) return CLI_FAILED;
     if (gwt_rank(g) == 0 && !may_write_all(args, files)) return cli_end(g), CLI_FAILED;
@@ -280,11 +279,13 @@ static int run(const calc_args *args, file_list *files)
         results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);
     free(arrays);
     bool profiled = args->profile || args->summary, shown = true;
-    if (profiled) gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true);
+    sample_title(args->expressions[0], files, title);
+    if (profiled)
+        gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = title);
     bool saved = gwt_save_many_with(results, args->paths, num_outputs, &args->save);
     for (size_t i = 0; i < num_outputs && saved && !args->quiet; i++)
         print_summary(args->paths[i], gwt_describe(results[i]), cli_seconds() - start);
-    if (profiled && saved) shown = show_profile(args, files, g);
+    if (profiled && saved) shown = show_profile(args, g);
     gwt_code code = gwt_status(g);
     int rank = gwt_rank(g);
     int status = cli_end(g);

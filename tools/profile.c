@@ -56,14 +56,13 @@ bool profile_may_write(const char *file, const char *const *inputs, size_t count
 }
 
 // The page of a trace that has just been written.
-static bool make_page(const char *json, const char *file, const char *title)
+static bool make_page(const char *json, const char *file)
 {
     trace t;
     digest d;
     cli_output out;
     bool good = false;
     if (!trace_read(&t, json)) return false;
-    t.label = title;
     if (digest_make(&d, &t)) {
         good = cli_output_open(&out, file, NULL, true);
         if (good) report_page(out.stream, &t, &d, 1);
@@ -75,7 +74,7 @@ static bool make_page(const char *json, const char *file, const char *title)
 }
 
 // Rank 0 writes the trace of all, and the page; where it can't, the others have to learn of it.
-static bool save_page(gwt *g, const gwt_profile *p, const char *file, const char *title)
+static bool save_page(gwt *g, const gwt_profile *p, const char *file)
 {
     char folder[CLI_PATH], json[CLI_PATH + 16] = "";
     bool first = gwt_rank(g) == 0, made = first && cli_make_folder(folder);
@@ -83,16 +82,16 @@ static bool save_page(gwt *g, const gwt_profile *p, const char *file, const char
     else if (gwt_num_ranks(g) == 1) return false;
     bool good = gwt_profile_save_trace(g, p, made || !first ? json : NULL);
     if (!made) return good && !first;
-    good = good && make_page(json, file, title);
+    good = good && make_page(json, file);
     remove(json);
     rmdir(folder);
     return good;
 }
 
-bool profile_save(gwt *g, const gwt_profile *p, const char *file, const char *title)
+bool profile_save(gwt *g, const gwt_profile *p, const char *file)
 {
     char prefix[CLI_PATH];
-    if (ends_in(file, ".html")) return save_page(g, p, file, title);
+    if (ends_in(file, ".html")) return save_page(g, p, file);
     if (ends_in(file, ".json")) return gwt_profile_save_trace(g, p, file);
     return find_prefix(file, prefix) && gwt_profile_save_csv(g, p, prefix);
 }

@@ -13,8 +13,8 @@
 // not.
 bool profile_may_write(const char *file, const char *const *inputs, size_t count, bool overwrite);
 
-// Write it; of an MPI job all ranks have to. `title` is what the page calls the run. False when it
-// failed: the session has the error, or it has been printed.
-bool profile_save(gwt *g, const gwt_profile *p, const char *file, const char *title);
+// Write it; of an MPI job all ranks have to. False when it failed: the session has the error, or it
+// has been printed.
+bool profile_save(gwt *g, const gwt_profile *p, const char *file);
 
 #endif
