@@ -25,16 +25,16 @@ check() { if [ "$1" -eq 0 ]; then ok; else shift; not_ok "$@"; fi; }
 ranks() {
     n=$1
     shift
-    timeout 60 mpirun -n "$n" "$gwt_mpi" "$@" >out 2>err
+    timeout -k 5 60 mpirun -n "$n" "$gwt_mpi" "$@" >out 2>err
 }
 
 # NAME RANKS WORKERS CHUNKS ARGUMENT.. - OUT in the arguments is the output; same as one process.
 same() {
-    name="$1, $2 ranks of $3, chunks $4" n=$2 workers=$3 chunks=$4
+    title="$1, $2 ranks of $3, chunks $4" n=$2 workers=$3 chunks=$4
     shift 4
     rm -f out.tif
     ranks "$n" calc "$@" -o out.tif -j "$workers" --chunks "$chunks" && cmp out.tif want.tif >>err 2>&1
-    check $? "$name"
+    check $? "$title"
 }
 
 # NAME ARGUMENT.. - over ranks x workers x chunks.
@@ -81,7 +81,7 @@ check $? "two outputs"
 
 rm -f out.tif want.tif
 "$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --block 32
-timeout 60 mpirun --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
+timeout -k 5 60 mpirun --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
     -o out.tif -q --compress deflate --block 32 >out 2>err && cmp out.tif want.tif
 check $? "over TCP only"
 
@@ -90,7 +90,7 @@ ranks 3 stats scene.tif && cmp out want.txt
 check $? "stats"
 
 "$distributed" scene.tif one.tif 2 >one.txt 2>err &&
-    timeout 60 mpirun -n 3 "$distributed" scene.tif three.tif 1 >three.txt 2>err &&
+    timeout -k 5 60 mpirun -n 3 "$distributed" scene.tif three.tif 1 >three.txt 2>err &&
     cmp one.tif three.tif && [ "$(sed 's/.*: //' one.txt)" = "$(sed 's/.*: //' three.txt)" ]
 check $? "the example, and its numbers"
 
@@ -149,13 +149,13 @@ fails() {
     check $? "$1: $lines messages"
 }
 rm -f x.tif
-timeout 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif \
+timeout -k 5 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif \
     >out 2>err
 fails "a file that one rank has not" "no.tif"
-timeout 60 mpirun -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif : -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif \
+timeout -k 5 60 mpirun -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif : -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif \
     >out 2>err
 fails "a file that rank 0 has not" "no.tif"
-timeout 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b2 scene.tif -o x.tif \
+timeout -k 5 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b2 scene.tif -o x.tif \
     >out 2>err
 fails "another expression" "rank 2"
 ranks 3 calc b9 scene.tif -o x.tif
@@ -196,10 +196,10 @@ fi
 # ---- the interface ------------------------------------------------------------------------------
 
 for n in 1 2 3 4; do
-    timeout 60 mpirun -n $n "$api" scene.tif >out 2>err
+    timeout -k 5 60 mpirun -n $n "$api" scene.tif >out 2>err
     check $? "the interface on $n ranks"
 done
-timeout 60 mpirun -n 2 "$api" scene.tif single >out 2>err
+timeout -k 5 60 mpirun -n 2 "$api" scene.tif single >out 2>err
 check $? "MPI begun for one thread"
 
 echo "$passed passed, $failed failed, $skipped skipped"
