@@ -1427,6 +1427,8 @@ static _Thread_local _gwt_stay *_gwt_stays;
 
 static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
 
+static int _gwt_worker_here(void) { return _gwt_stays ? _gwt_self()->id : 0; }
+
 // Where what this thread does now is stamped; NULL when nowhere.
 static _gwt_lane *_gwt_lane_here(void) { return _gwt_stays ? _gwt_stays->worker->lane : NULL; }
 
@@ -1435,7 +1437,7 @@ static void _gwt_lock_seen(_gwt_mutex *m)
 {
     if (_gwt_trylock(m)) return;
     _gwt_lane *l = _gwt_lane_here();
-    int id = _gwt_stays ? _gwt_self()->id : 0;
+    int id = _gwt_worker_here();
     _gwt_lane_enter(l, (gwt_event){ .stage = GWT_STAGE_WAIT_LOCK, .worker = id, .tile = -1 });
     _gwt_lock(m);
     _gwt_lane_leave(l, 0, 0);
@@ -2840,7 +2842,7 @@ static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
 
 static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
 {
-    return (gwt_event){ .stage = stage, .worker = _gwt_stays ? _gwt_self()->id : 0,
+    return (gwt_event){ .stage = stage, .worker = _gwt_worker_here(),
                         .file = _gwt_base_name(path), .tile = tile };
 }
 
@@ -2876,6 +2878,15 @@ static uint64_t _gwt_codec_expansion(uint16_t compression)
     }
 }
 
+// How much of the end of a tile a decoder can leave as it was and say all is well: libdeflate, in
+// libtiff, stops before a stored block (at most 65535 bytes) or a match that goes beyond the tile.
+static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
+{
+    bool deflate = compression == COMPRESSION_DEFLATE || compression == COMPRESSION_ADOBE_DEFLATE;
+    if (compression == COMPRESSION_LZW) return 0;
+    return deflate && bytes > 65535 ? 65535 : bytes;
+}
+
 static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
 {
     char where[128];
@@ -2895,8 +2906,8 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_DECODE, s->path, i));
     d->io.message[0] = 0;
-    // libtiff with libdeflate may leave a part of it as it was, and say all is well.
-    memset(to, 0, bytes);
+    size_t left = _gwt_codec_leaves(s->compression, bytes);
+    memset((char *)to + bytes - left, 0, left);
     bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to,
                                        (tmsize_t)bytes);
     _gwt_lane_leave(lane, n, bytes);
@@ -2997,7 +3008,7 @@ typedef struct _gwt_cache {
     _gwt_tile **resident;
     size_t num_resident, room, hand;
     size_t bytes, budget;       // of decoded tiles, spare buffers included
-    struct { void *data; size_t bytes; } spare[_GWT_SPARES];
+    struct { void *data; size_t bytes; int worker; } spare[_GWT_SPARES];
     int num_spare;
 } _gwt_cache;
 
@@ -3045,6 +3056,7 @@ static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
     }
     if (t->data && c->num_spare < _GWT_SPARES && c->bytes <= c->budget) {
         c->spare[c->num_spare].data = t->data;
+        c->spare[c->num_spare].worker = _gwt_worker_here();
         c->spare[c->num_spare++].bytes = bytes;
     } else {
         c->bytes -= bytes;
@@ -3053,16 +3065,21 @@ static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
     GWT_FREE(t);
 }
 
-// Under `lock`: the newest spare buffer of that size, or of any.
+// Under `lock`: the newest spare buffer of that size, this worker's own before another's, which is
+// warm in another processor's cache.
 static bool _gwt_cache_spare(_gwt_cache *c, size_t bytes, void **data)
 {
-    for (int i = c->num_spare - 1; i >= 0; i--) {
-        if (c->spare[i].bytes != bytes) continue;
-        *data = c->spare[i].data;
-        c->spare[i] = c->spare[--c->num_spare];
-        return true;
-    }
-    return false;
+    int found = -1, worker = _gwt_worker_here();
+    for (int i = 0; i < c->num_spare; i++)
+        if (c->spare[i].bytes == bytes &&
+            (found < 0 || c->spare[i].worker == worker || c->spare[found].worker != worker))
+            found = i;
+    if (found < 0) return false;
+    *data = c->spare[found].data;
+    c->num_spare--;
+    memmove(&c->spare[found], &c->spare[found + 1],
+            (size_t)(c->num_spare - found) * sizeof *c->spare);
+    return true;
 }
 
 // Under `lock`: the clock hand goes round, at most twice, until `bytes` more fit.
@@ -3205,7 +3222,7 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
     X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
-    X(AND, _GWT_BOTH(x != 0 && y != 0)) X(OR, _GWT_BOTH(x != 0 || y != 0)) \
+    X(AND, _GWT_BOTH((x != 0) & (y != 0))) X(OR, _GWT_BOTH((x != 0) | (y != 0))) \
     X(FIRST, x != x ? y : x) \
     X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(BEATS, (double)(x == x && (y != y || x > y)))
@@ -6258,6 +6275,8 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
     if (!root) _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: the graph is not complete");
     if (_gwt_over(p->plan->action)) return;
     root = _gwt_plan_resolve(p, root, &frame);
+    while (root->op == _GWT_OP_CAST && root->dtype == to->dtype)    // storing does the same
+        root = _gwt_plan_resolve(p, root->args[0], &frame);
     if (_gwt_plan_copies(p, to, root, frame)) {
         _gwt_instr load = { .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane,
                             .output = output, .frame = frame };
@@ -6891,12 +6910,14 @@ static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gw
 // ---- loading: n samples, each `step` after the one before, to `real` (double or float); nodata to
 // NaN
 
-#define _GWT_LOAD_LOOP(real, step)                                                                 \
-    if (!masked)                                                                                   \
-        for (size_t i = 0; i < n; i++) to[i] = (real)s[i * (step)];                                \
-    else                                                                                           \
-        for (size_t i = 0; i < n; i++)                                                             \
-            to[i] = s[i * (step)] == nodata ? (real)NAN : (real)s[i * (step)];
+// Compared as `real`, all in one width, which is what compilers can vectorise; only of 64 bits can
+// two samples be one `real`. Nothing equals NaN.
+#define _GWT_LOAD_LOOP(real, step) \
+    for (size_t i = 0; i < n; i++) { \
+        real v = (real)s[i * (step)]; \
+        bool absent = v == missing && (sizeof *s < 8 || s[i * (step)] == nodata); \
+        to[i] = absent ? (real)NAN : v; \
+    }
 
 #define _GWT_LOAD(real, name, ctype) \
     _GWT_LOOP static void name(real *restrict to, const void *from, size_t n, size_t step, \
@@ -6905,6 +6926,7 @@ static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gw
         const ctype *restrict s = from; \
         ctype nodata; \
         memcpy(&nodata, &raw, sizeof nodata); \
+        const real missing = masked ? (real)nodata : (real)NAN; \
         switch (step) { \
         case 1: _GWT_LOAD_LOOP(real, 1) break; \
         case 2: _GWT_LOAD_LOOP(real, 2) break; \
@@ -6936,64 +6958,79 @@ static void (*const _gwt_loads[])(double *restrict, const void *, size_t, size_t
 
 // ---- storing: NaN as the nodata value, integers rounded to nearest, ties to even, saturated
 
-// Adding and taking away 1.5 * 2^52 rounds any |v| < 2^51 as the processor does, ties to even; it
-// needs doubles to be computed as doubles.
+// Adding 1.5 * 2^52 rounds any |v| < 2^51 as the processor does, ties to even, and leaves it in the
+// low bits, negative ones too; it needs doubles to be computed as doubles.
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
 static inline double _gwt_round(double v)
 {
-#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
     return (v + 6755399441055744.0) - 6755399441055744.0;
-#else
-    return nearbyint(v);
-#endif
 }
 
-#define _GWT_TO_SMALL(v, ctype, lo, hi) \
-    ((ctype)(int64_t)_gwt_round((v) < (lo) ? (lo) : (v) > (hi) ? (hi) : (v)))
-#define _GWT_TO_LARGE(v, ctype, lo, hi, max) \
-    ((v) >= (hi) ? (max) : (v) <= (lo) ? (ctype)(lo) : (ctype)nearbyint(v))
+static inline uint64_t _gwt_round_bits(double v)
+{
+    uint64_t bits;
+    v += 6755399441055744.0;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+#else
+static inline double _gwt_round(double v) { return nearbyint(v); }
+static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nearbyint(v); }
+#endif
 
-#define _GWT_TO_GWT_UINT8(v) _GWT_TO_SMALL(v, uint8_t, 0.0, 255.0)
-#define _GWT_TO_GWT_INT8(v) _GWT_TO_SMALL(v, int8_t, -128.0, 127.0)
-#define _GWT_TO_GWT_UINT16(v) _GWT_TO_SMALL(v, uint16_t, 0.0, 65535.0)
-#define _GWT_TO_GWT_INT16(v) _GWT_TO_SMALL(v, int16_t, -32768.0, 32767.0)
-#define _GWT_TO_GWT_UINT32(v) _GWT_TO_SMALL(v, uint32_t, 0.0, 4294967295.0)
-#define _GWT_TO_GWT_INT32(v) _GWT_TO_SMALL(v, int32_t, -2147483648.0, 2147483647.0)
-#define _GWT_TO_GWT_UINT64(v) _GWT_TO_LARGE(v, uint64_t, 0.0, 0x1p64, UINT64_MAX)
-#define _GWT_TO_GWT_INT64(v) _GWT_TO_LARGE(v, int64_t, -0x1p63, 0x1p63, INT64_MAX)
-#define _GWT_TO_GWT_FLOAT32(v) ((float)(v))
-#define _GWT_TO_GWT_FLOAT64(v) (v)
+// Each chooses in one width, before or after the conversion, which is what can be vectorised.
+#define _GWT_STORE_SMALL(ctype, lo, hi) \
+    double v = from[i], held = v < (lo) ? (lo) : v > (hi) ? (hi) : v; \
+    held = v != v ? missing : held; \
+    ctype stored = (ctype)_gwt_round_bits(held);
+#define _GWT_STORE_LARGE(ctype, lo, hi, max) \
+    double v = from[i]; \
+    ctype stored = v != v ? nodata \
+                 : v >= (hi) ? (max) : v <= (lo) ? (ctype)(lo) : (ctype)nearbyint(v);
+#define _GWT_STORE_FLOAT(ctype) \
+    ctype v = (ctype)from[i], stored = v != v ? nodata : v;
 
-// Returns whether any was missing.
-#define _GWT_STORE_LOOP(type, ctype, step) \
-    for (size_t i = 0; i < n; i++) { \
-        double v = from[i]; \
-        bool absent = v != v; \
-        missing |= absent; \
-        v = absent ? 0 : v; \
-        ctype stored = (ctype)_GWT_TO_##type(v); \
-        d[i * (step)] = absent ? nodata : stored; \
-    }
+#define _GWT_STORES(X) \
+    X(GWT_UINT8, uint8_t, _GWT_STORE_SMALL(uint8_t, 0.0, 255.0)) \
+    X(GWT_INT8, int8_t, _GWT_STORE_SMALL(int8_t, -128.0, 127.0)) \
+    X(GWT_UINT16, uint16_t, _GWT_STORE_SMALL(uint16_t, 0.0, 65535.0)) \
+    X(GWT_INT16, int16_t, _GWT_STORE_SMALL(int16_t, -32768.0, 32767.0)) \
+    X(GWT_UINT32, uint32_t, _GWT_STORE_SMALL(uint32_t, 0.0, 4294967295.0)) \
+    X(GWT_INT32, int32_t, _GWT_STORE_SMALL(int32_t, -2147483648.0, 2147483647.0)) \
+    X(GWT_UINT64, uint64_t, _GWT_STORE_LARGE(uint64_t, 0.0, 0x1p64, UINT64_MAX)) \
+    X(GWT_INT64, int64_t, _GWT_STORE_LARGE(int64_t, -0x1p63, 0x1p63, INT64_MAX)) \
+    X(GWT_FLOAT32, float, _GWT_STORE_FLOAT(float)) \
+    X(GWT_FLOAT64, double, _GWT_STORE_FLOAT(double))
 
-#define X(type, ctype) \
-    _GWT_LOOP static bool _gwt_store_##type(void *to, const double *restrict from, size_t n, \
+#define X(type, ctype, store) \
+    _GWT_LOOP static void _gwt_store_##type(void *to, const double *restrict from, size_t n, \
                                             size_t step, uint64_t raw) \
     { \
         ctype *restrict d = to; \
         ctype nodata; \
-        int missing = 0; \
         memcpy(&nodata, &raw, sizeof nodata); \
-        if (step == 1) { _GWT_STORE_LOOP(type, ctype, 1) } \
-        else { _GWT_STORE_LOOP(type, ctype, step) } \
-        return missing != 0; \
+        const double missing = (double)nodata; \
+        (void)missing; \
+        if (step == 1) \
+            for (size_t i = 0; i < n; i++) { store d[i] = stored; } \
+        else \
+            for (size_t i = 0; i < n; i++) { store d[i * step] = stored; } \
     }
-_GWT_TYPES(X)
+_GWT_STORES(X)
 #undef X
 
-static bool (*const _gwt_stores[])(void *, const double *restrict, size_t, size_t, uint64_t) = {
-#define X(type, ctype) [type] = _gwt_store_##type,
-    _GWT_TYPES(X)
+static void (*const _gwt_stores[])(void *, const double *restrict, size_t, size_t, uint64_t) = {
+#define X(type, ctype, store) [type] = _gwt_store_##type,
+    _GWT_STORES(X)
 #undef X
 };
+
+_GWT_LOOP static bool _gwt_any_nan(const double *from, size_t n)
+{
+    int64_t missing = 0;
+    for (size_t i = 0; i < n; i++) missing += from[i] != from[i];
+    return missing > 0;
+}
 
 // ---- operations, in double, and those that programs in float32 are made of in that, too
 
@@ -7345,10 +7382,11 @@ X(4, uint32_t) X(8, uint64_t)
 static void _gwt_vm_store(const _gwt_output *o, _gwt_scratch *x, const double *from,
                           const _gwt_rect *r, char *to, const _gwt_target *target)
 {
-    bool missing = false;
+    if (!o->has_nodata && _gwt_dtype_integer(o->dtype) &&
+        _gwt_any_nan(from, (size_t)(r->rows * r->cols)))
+        x->missing = o->dtype;
     for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
-        missing |= _gwt_stores[o->dtype](to, from, (size_t)r->cols, target->step, o->nodata_raw);
-    if (missing && !o->has_nodata && _gwt_dtype_integer(o->dtype)) x->missing = o->dtype;
+        _gwt_stores[o->dtype](to, from, (size_t)r->cols, target->step, o->nodata_raw);
 }
 
 static const double *_gwt_vm_operand(const _gwt_program *program, const double *regs, size_t strip,
