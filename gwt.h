@@ -7871,17 +7871,22 @@ static bool _gwt_journal_replay(_gwt_writer *w)
 
 // ---- the part
 
-// Every 16 MiB the system is asked to begin writing what there is to the disk, so that the sync at
-// the end finds little left to wait for. Advice: where it is unknown, the sync just takes longer.
-static void _gwt_writer_push(_gwt_writer *w)
+// Ask the system to begin writing n bytes to the disk, so that the sync at the end finds little left
+// to wait for. Advice: where it is unknown, the sync just takes longer.
+static void _gwt_push(int fd, uint64_t at, uint64_t n)
 {
 #ifdef POSIX_FADV_DONTNEED
-    if (w->end - w->pushed < (16u << 20)) return;
-    posix_fadvise(w->fd, (off_t)w->pushed, (off_t)(w->end - w->pushed), POSIX_FADV_DONTNEED);
-    w->pushed = w->end;
+    posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
 #else
-    (void)w;
+    (void)fd, (void)at, (void)n;
 #endif
+}
+
+static void _gwt_writer_push(_gwt_writer *w)
+{
+    if (w->end - w->pushed < (16u << 20)) return;
+    _gwt_push(w->fd, w->pushed, w->end - w->pushed);
+    w->pushed = w->end;
 }
 
 // The number of a tile in the file's directory, which lists band after band.
@@ -7989,11 +7994,12 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t window, bool checksums)
     w->window = window;
     w->end = 16;
     atomic_init(&w->head, w->complete ? w->num_tiles : 0);
-    if (w->complete || w->follows) return true;
+    if (w->complete) return true;
+    w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
+    if (w->follows) return w->spare != NULL;
     w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
     w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
-    w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
     w->crcs = checksums ? _gwt_calloc(w->g, n, sizeof *w->crcs) : NULL;
     return w->offsets && w->counts && w->ring && w->spare && (w->crcs || !checksums)
         && _gwt_writer_create(w);
@@ -8752,6 +8758,8 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
 #ifdef GWT_MPI
 
 enum { _GWT_TAG_AGREE = 1, _GWT_TAG_MAIL };
+#define _GWT_RANKS_WRITE ((size_t)1 << 20)  // bytes in one go, a multiple of most systems' blocks
+
 enum { _GWT_AGREE_START = 1, _GWT_AGREE_FINISH, _GWT_AGREE_END };
 
 // From a rank to rank 0, which decides; from rank 0 to all.
@@ -8765,7 +8773,7 @@ typedef struct _gwt_verdict {
 
 typedef enum _gwt_mail_kind {
     // to rank 0
-    _GWT_MAIL_NEXT,             // may I have `count` tiles at the most?
+    _GWT_MAIL_NEXT,             // may I have `count` tiles at the most, for `first` workers?
     _GWT_MAIL_SIZES,            // batch `id` is encoded; sizes and checksums
     _GWT_MAIL_WRITTEN,          // batch `id` is written, but for these ends of it
     _GWT_MAIL_FAILED,           // with code `id` and a message
@@ -8822,6 +8830,7 @@ typedef struct _gwt_ranks {
     _gwt_mail *out;             // to be sent to rank 0
     _gwt_slot *slots;           // under way, in order
     int writing;                // slots taken off the list, to be written
+    int waiting;                // workers with nothing to do
     bool asked, none_left, over;
     // The thread's own.
     bool told, done;
@@ -9090,10 +9099,11 @@ static int64_t _gwt_ranks_tile(const _gwt_ranks *k, int64_t group)
     return _gwt_max64(tile, k->first);
 }
 
-static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t most)
+static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t workers, int64_t most)
 {
     int64_t left = _gwt_ranks_groups(k) - k->next_group;
-    int64_t n = _gwt_max64(1, _gwt_min64(left / (4 * k->size), most / k->group));
+    int64_t n = _gwt_max64(left / (4 * k->size), _gwt_min64(workers, left / k->size));
+    n = _gwt_max64(1, _gwt_min64(n, most / k->group));
     _gwt_batch *b = NULL;
     n = k->stopped ? 0 : _gwt_min64(n, left);
     int64_t first = _gwt_ranks_tile(k, k->next_group), end = _gwt_ranks_tile(k, k->next_group + n);
@@ -9202,7 +9212,7 @@ static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
                   ? _gwt_root_batch(k, m->id)
                   : NULL;
     switch (m->kind) {
-    case _GWT_MAIL_NEXT: _gwt_root_hand_out(k, rank, m->count); break;
+    case _GWT_MAIL_NEXT: _gwt_root_hand_out(k, rank, m->first, m->count); break;
     case _GWT_MAIL_SIZES:
         if (b && (b->records = _gwt_malloc(k->g, (size_t)m->bytes)) != NULL) {
             memcpy(b->records, payload, (size_t)m->bytes);
@@ -9230,11 +9240,19 @@ static _gwt_slot *_gwt_ranks_slot(const _gwt_ranks *k, int64_t id)
     return s;
 }
 
+// Its buffers are kept for the tiles to come.
 static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
 {
-    int64_t blobs = 0;
-    for (int i = 0; i < k->num_saves; i++) blobs += s->tiles * k->saves[i].writer.parts;
-    for (int64_t i = 0; s->blobs && i < blobs; i++) GWT_FREE(s->blobs[i].data);
+    const _gwt_blob *blob = s->blobs;
+    _gwt_lock(&k->lock);
+    for (int i = 0; i < k->num_saves && blob; i++) {
+        _gwt_writer *w = &k->saves[i].writer;
+        for (int64_t n = s->tiles * w->parts; n > 0; n--, blob++) {
+            if (blob->data && w->num_spare < w->window) w->spare[w->num_spare++] = *blob;
+            else GWT_FREE(blob->data);
+        }
+    }
+    _gwt_unlock(&k->lock);
     GWT_FREE(s->blobs);
     GWT_FREE(s);
 }
@@ -9282,20 +9300,26 @@ static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m)
     _gwt_pool_notify(&k->g->pool);
 }
 
-// Ask for more when there is nothing to begin soon and memory for what comes.
+// Groups of tiles that no worker has begun. Under the lock.
+static int64_t _gwt_ranks_ahead(const _gwt_ranks *k)
+{
+    int64_t n = 0;
+    for (const _gwt_slot *s = k->slots; s; s = s->next) n += s->groups - s->group;
+    return n;
+}
+
+// Ask for more while there is one for each worker to go on with, if there is memory for what comes.
 static void _gwt_ranks_ask(_gwt_ranks *k)
 {
-    int64_t begin = 0, held = 0;
+    int64_t held = 0;
     _gwt_lock(&k->lock);
-    for (const _gwt_slot *s = k->slots; s; s = s->next)
-        begin += s->groups - s->group, held += s->tiles;
+    for (const _gwt_slot *s = k->slots; s; s = s->next) held += s->tiles;
     int64_t room = _gwt_min64(k->window - held, k->window / 3);
-    bool ask = !k->asked && !k->none_left && begin < k->workers
+    bool ask = !k->asked && !k->none_left && _gwt_ranks_ahead(k) < 2 * k->workers
             && (k->window - held >= k->workers * k->group || held == 0);
     k->asked |= ask;
-    _gwt_mail *m = ask ? _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_NEXT, .count = room },
-                                       NULL)
-                       : NULL;
+    _gwt_mail head = { .kind = _GWT_MAIL_NEXT, .first = k->workers, .count = room };
+    _gwt_mail *m = ask ? _gwt_mail_new(k->g, head, NULL) : NULL;
     if (m) _gwt_ranks_post(k, m);
     _gwt_unlock(&k->lock);
 }
@@ -9379,7 +9403,6 @@ static bool _gwt_ranks_receive_all(_gwt_ranks *k)
 static _gwt_thread_result _gwt_ranks_serve(void *arg)
 {
     _gwt_ranks *k = arg;
-    long ns = 50000;
     while (!k->over) {
         if (!k->done) _gwt_ranks_ask(k), _gwt_ranks_leave(k);
         bool any = _gwt_ranks_send_all(k);
@@ -9389,13 +9412,12 @@ static _gwt_thread_result _gwt_ranks_serve(void *arg)
                 _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_OVER }, NULL);
             continue;
         }
-        ns = any ? 50000 : ns < 1000000 ? ns + ns / 2 : ns;
         if (any) continue;
         struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        t.tv_nsec += ns;
-        if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
         _gwt_lock(&k->lock);
+        clock_gettime(CLOCK_REALTIME, &t);
+        t.tv_nsec += k->waiting ? 50000 : 1000000;
+        if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
         if (!k->out) _gwt_cond_until(&k->wake, &k->lock, &t);
         _gwt_unlock(&k->lock);
     }
@@ -9418,50 +9440,59 @@ static _gwt_slot *_gwt_ranks_ready(_gwt_ranks *k)
     return NULL;
 }
 
-// One output of a slot: the whole blocks of it in one piece, its ends to `mail`.
+// n bytes from `first` of the tiles as they follow one another.
+static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, char *to)
+{
+    for (size_t some; n > 0; blob++, first = 0) {
+        while (first >= blob->bytes) first -= blob++->bytes;
+        some = n < blob->bytes - first ? n : (size_t)(blob->bytes - first);
+        memcpy(to, blob->data + first, some);
+        to += some, n -= some;
+    }
+}
+
+// One output of a slot, which begins at `at`: whole blocks of it to the file, through a buffer that
+// stays in the processor's cache; the pieces at its ends to `ends`.
 static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
-                                uint64_t at, _gwt_text *ends)
+                                uint64_t at, char *buffer, _gwt_text *ends)
 {
     const _gwt_writer *w = &k->saves[i].writer;
-    uint64_t bytes = 0, used = 0;
-    for (int64_t b = 0; b < n; b++) bytes += blobs[b].bytes;
-    char *data = bytes ? _gwt_malloc(k->g, (size_t)bytes) : NULL;
-    if (bytes && !data) return false;
-    for (int64_t b = 0; b < n; b++) {
-        if (blobs[b].bytes) memcpy(data + used, blobs[b].data, blobs[b].bytes);
-        used += blobs[b].bytes;
-    }
-    uint64_t end = at + bytes, from = (at + k->align - 1) / k->align * k->align,
-             to = end / k->align * k->align;
-    if (k->rank == 0 || from >= to) from = at, to = k->rank == 0 ? end : at;
-    const uint64_t parts[2][2] = { { at, from }, { to, end } };
-    bool good = to == from || _gwt_pwrite(k->g, w->fd, w->part, data + (from - at),
-                                          (size_t)(to - from), from);
-    for (int p = 0; p < 2; p++) {
+    uint64_t end = at, bounds[4];
+    for (int64_t b = 0; b < n; b++) end += blobs[b].bytes;
+    uint64_t from = (at + k->align - 1) / k->align * k->align, to = end / k->align * k->align;
+    if (k->rank == 0) from = at, to = end;
+    if (from >= to) from = at, to = at;
+    bounds[0] = at, bounds[1] = from, bounds[2] = to, bounds[3] = end;
+    for (int part = 0; part < 3; part++) {
+        uint64_t place = bounds[part], left = bounds[part + 1] - place;
         char head[24];
-        uint64_t first = parts[p][0], size = parts[p][1] - first;
-        if (size == 0) continue;
-        _gwt_put(head, (uint64_t)i, 8), _gwt_put(head + 8, first, 8), _gwt_put(head + 16, size, 8);
-        _gwt_text_add(ends, head, sizeof head);
-        _gwt_text_add(ends, data + (first - at), (size_t)size);
+        _gwt_put(head, (uint64_t)i, 8), _gwt_put(head + 8, place, 8), _gwt_put(head + 16, left, 8);
+        if (part != 1 && left) _gwt_text_add(ends, head, sizeof head);
+        for (size_t some; left > 0; place += some, left -= some) {
+            some = left < _GWT_RANKS_WRITE ? (size_t)left : _GWT_RANKS_WRITE;
+            _gwt_blobs_copy(blobs, place - at, some, buffer);
+            if (part != 1) _gwt_text_add(ends, buffer, some);
+            else if (!_gwt_pwrite(k->g, w->fd, w->part, buffer, some, place)) return false;
+        }
     }
-    GWT_FREE(data);
-    _gwt_record_io(k->g, 0, bytes);
-    return good;
+    if (to > from) _gwt_push(w->fd, from, to - from);
+    _gwt_record_io(k->g, 0, end - at);
+    return true;
 }
 
 static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
 {
     _gwt_text ends = { .g = k->g };
     const _gwt_blob *blobs = s->blobs;
-    bool good = !_gwt_over(k->action);
+    char *buffer = _gwt_malloc(k->g, _GWT_RANKS_WRITE);
+    bool good = buffer && !_gwt_over(k->action);
     for (int i = 0; i < k->num_saves && good; i++) {
         const _gwt_writer *w = &k->saves[i].writer;
         int64_t n = s->tiles * w->parts;
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name,
                                               _gwt_writer_listed(w, s->first * w->parts)));
-        good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], &ends);
+        good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], buffer, &ends);
         _gwt_lane_leave(lane, 0, 0);
         blobs += n;
     }
@@ -9472,6 +9503,7 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
     if (m) _gwt_ranks_post(k, m);
     _gwt_unlock(&k->lock);
     GWT_FREE(ends.data);
+    GWT_FREE(buffer);
     _gwt_slot_free(k, s);
 }
 
@@ -9492,14 +9524,16 @@ static int64_t _gwt_ranks_take(_gwt_ranks *k)
 {
     _gwt_worker *w = _gwt_self();
     for (;;) {
-        int64_t group = -1, begin = 0;
+        int64_t group = -1;
         _gwt_lock(&k->lock);
         bool over = k->over || _gwt_over(k->action);
         _gwt_slot *ready = over ? NULL : _gwt_ranks_ready(k);
         for (_gwt_slot *s = k->slots; s && !ready && !over && group < 0; s = s->next)
             if (s->group < s->groups) group = s->group++;
-        for (_gwt_slot *s = k->slots; s; s = s->next) begin += s->groups - s->group;
-        if (group >= 0 && begin < k->workers && !k->asked) _gwt_cond_broadcast(&k->wake);
+        bool idle = !ready && !over && group < 0;
+        k->waiting += idle;
+        if (idle || (!k->asked && !k->none_left && _gwt_ranks_ahead(k) < 2 * k->workers))
+            _gwt_cond_broadcast(&k->wake);
         _gwt_unlock(&k->lock);
         if (ready) _gwt_slot_write(k, ready);
         else if (over || group >= 0) return over ? -1 : group;
@@ -9509,6 +9543,9 @@ static int64_t _gwt_ranks_take(_gwt_ranks *k)
                                                .tile = -1 });
             _gwt_pool_wait(w, w->depth + 1, _gwt_ranks_something, k);
             _gwt_lane_leave(lane, 0, 0);
+            _gwt_lock(&k->lock);
+            k->waiting--;
+            _gwt_unlock(&k->lock);
         }
     }
 }
@@ -9522,17 +9559,20 @@ static _gwt_slot *_gwt_ranks_slot_of(const _gwt_ranks *k, int64_t tile)
 }
 
 // A part of a tile of an output, as for _gwt_writer_submit.
-static void _gwt_ranks_submit(_gwt_ranks *k, const _gwt_writer *w, int64_t part, _gwt_sink *sink)
+static void _gwt_ranks_submit(_gwt_ranks *k, _gwt_writer *w, int64_t part, _gwt_sink *sink)
 {
     uint32_t crc = _gwt_crc(0, sink->data, sink->used);
     _gwt_lock(&k->lock);
     _gwt_slot *s = _gwt_ranks_slot_of(k, part / w->parts);
     _gwt_blob *to = s ? s->blobs : NULL;
     for (int i = 0; to && &k->saves[i].writer != w; i++) to += s->tiles * k->saves[i].writer.parts;
-    if (to) to[part - s->first * w->parts] =
-        (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
+    if (to) {
+        _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
+        to[part - s->first * w->parts] =
+            (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
+        sink->data = back.data, sink->room = back.room;
+    }
     _gwt_unlock(&k->lock);
-    if (to) sink->data = NULL, sink->room = 0;
     sink->used = 0;
 }
 
@@ -9570,7 +9610,7 @@ static bool _gwt_ranks_start(_gwt_ranks *k)
 {
     k->out = NULL, k->slots = NULL, k->batches = NULL;
     k->asked = k->none_left = k->over = k->told = k->done = false;
-    k->writing = 0;
+    k->writing = k->waiting = 0;
     k->next_id = 0, k->num_done = 0, k->stopped = false;
     k->next_group = k->first / k->across * _gwt_ceil_div(k->across, k->group)
                   + k->first % k->across / k->group;
