@@ -7871,8 +7871,8 @@ static bool _gwt_journal_replay(_gwt_writer *w)
 
 // ---- the part
 
-// Ask the system to begin writing n bytes to the disk, so that the sync at the end finds little left
-// to wait for. Advice: where it is unknown, the sync just takes longer.
+// Ask the system to begin writing n bytes to the disk, so that the sync at the end finds little to
+// wait for. Advice: where it is unknown, the sync just takes longer.
 static void _gwt_push(int fd, uint64_t at, uint64_t n)
 {
 #ifdef POSIX_FADV_DONTNEED
@@ -8765,7 +8765,7 @@ enum { _GWT_AGREE_START = 1, _GWT_AGREE_FINISH, _GWT_AGREE_END };
 // From a rank to rank 0, which decides; from rank 0 to all.
 typedef struct _gwt_verdict {
     int code, kind;
-    int teller;                 // the rank that prints the message
+    int teller;                 // the rank that prints the message, whose error it is; -1: another
     uint32_t job;               // of the action: all must be in the same one
     int64_t numbers[4];         // rank 0's
     char message[2200];
@@ -8922,42 +8922,43 @@ static void _gwt_verdict_say(_gwt_verdict *v, int code, int rank, const char *te
     else snprintf(v->message, sizeof v->message, "rank %d: %s", rank, said);
 }
 
-// What rank 0 makes of another's word, which becomes *all.
-static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int rank, int *worst)
+// What rank 0 makes of another's word, which becomes *all. What counts most is the error of the
+// lowest rank that has one of its own; then that they do not agree; then what somebody has heard.
+static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int rank, int *weight)
 {
     static const char *const doing[] = { "", "begins an action", "finishes an action",
                                          "ends its session" };
+    bool differs = its->kind != all->kind || its->job != all->job;
+    int counts = its->code && its->teller >= 0 ? rank : differs ? INT_MAX - 2 : INT_MAX - 1;
     char text[160];
-    if (*worst >= 0 && *worst < rank) return;
+    if ((!its->code && !differs) || counts >= *weight) return;
+    *weight = counts;
+    all->teller = its->code ? its->teller : 0;
     if (its->code) {
         _gwt_verdict_say(all, its->code, rank, its->message);
-        all->teller = rank;
-    } else if (its->kind != all->kind || its->job != all->job) {
-        snprintf(text, sizeof text, "%s while rank 0 %s%s: all ranks must run the same actions",
-                 doing[its->kind], doing[all->kind],
-                 its->kind == all->kind ? " of another kind" : "");
-        _gwt_verdict_say(all, GWT_E_ARGUMENT, rank, text);
-        all->teller = 0;
-    } else {
         return;
     }
-    *worst = rank;
+    snprintf(text, sizeof text, "%s while rank 0 %s%s: all ranks must run the same actions",
+             doing[its->kind], doing[all->kind],
+             its->kind == all->kind ? " of another kind" : "");
+    _gwt_verdict_say(all, GWT_E_ARGUMENT, rank, text);
 }
 
 static void _gwt_ranks_decide(_gwt_ranks *k, _gwt_verdict *all)
 {
-    int waiting = 0, left = 0, worst = all->code ? 0 : -1;
+    int waiting = 0, left = 0, weight = !all->code ? INT_MAX : all->teller < 0 ? INT_MAX - 1 : 0;
     int *from = GWT_MALLOC((size_t)k->size * sizeof *from);
-    if (!from) _gwt_verdict_say(all, GWT_E_MEMORY, worst = 0, "out of memory");
-    if (worst == 0) _gwt_verdict_say(all, all->code, 0, all->message);
+    if (!from) _gwt_verdict_say(all, GWT_E_MEMORY, weight = all->teller = 0, "out of memory");
+    else if (all->code) _gwt_verdict_say(all, all->code, 0, all->message);
     for (int r = 1; r < k->size; r++) left += !k->gone[r];
     for (; left > 0; left--) {
         _gwt_verdict its;
         int sender = _gwt_ranks_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
-        _gwt_verdict_join(all, &its, sender, &worst);
+        _gwt_verdict_join(all, &its, sender, &weight);
         k->gone[sender] |= its.kind == _GWT_AGREE_END;
         if (from) from[waiting++] = sender;
     }
+    if (all->teller < 0) all->teller = 0;
     for (int i = 0; i < waiting; i++)
         _gwt_ranks_send(k, from[i], _GWT_TAG_AGREE, all, sizeof *all);
     GWT_FREE(from);
@@ -8970,6 +8971,7 @@ static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, i
     if (numbers) memcpy(v.numbers, numbers, sizeof v.numbers);
     if (!good) {
         v.code = GWT_E_USER;
+        v.teller = k->g->remote ? -1 : k->rank;
         _gwt_lock(&k->g->lock);
         if (k->g->code) v.code = k->g->code;
         snprintf(v.message, sizeof v.message, "%s", k->g->message);
@@ -8982,10 +8984,8 @@ static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, i
         _gwt_ranks_receive(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
     }
     if (numbers) memcpy(numbers, v.numbers, sizeof v.numbers);
-    if (v.code && good) {
-        _gwt_fail(k->g, (gwt_code)v.code, "%s", v.message);
-        k->g->remote = v.teller != k->rank;
-    }
+    if (v.code && good) _gwt_fail(k->g, (gwt_code)v.code, "%s", v.message);
+    if (v.code) k->g->remote = v.teller != k->rank;
     return !v.code;
 }
 

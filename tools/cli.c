@@ -18,6 +18,8 @@
 
 // ---- errors -----------------------------------------------------------------------------------
 
+static bool hushed;             // another process says it
+
 // One line, whatever names and values from the command line are in it: a control character would
 // break the line, or drive the terminal.
 static void print_line(const char *format, va_list args, const cli_command *see)
@@ -43,9 +45,15 @@ int cli_usage_error(const cli_command *command, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    print_line(format, args, command);
+    if (!hushed) print_line(format, args, command);
     va_end(args);
     return CLI_USAGE;
+}
+
+void cli_hush(void)
+{
+    hushed = true;
+    if (!freopen("/dev/null", "w", stdout)) cli_error("/dev/null can't be opened");
 }
 
 // ---- values -----------------------------------------------------------------------------------

@@ -93,9 +93,12 @@ bool cli_next_word(const char **text, char word[CLI_WORD]);
 const cli_choice *cli_find_choice(const cli_choice *choices, const char *name);
 
 // One line on stderr, "gwt: " first; gives the status to exit with. cli_usage_error adds where to
-// find help, in the same line.
+// find the help of `command`, unless that is NULL, in the same line.
 int cli_error(const char *format, ...);
 int cli_usage_error(const cli_command *command, const char *format, ...);
+
+// No more of cli_usage_error, nor anything on stdout: another process of the same job says it.
+void cli_hush(void);
 
 // gwt_begin, with a line on stderr when it gives NULL. SIGINT and SIGTERM then cancel what the
 // session does; a second one ends the program at once.

@@ -52,8 +52,8 @@ static const subcommand *find_subcommand(const char *name)
 
 static int unknown(const char *name)
 {
-    cli_error("unknown %s '%s'; see gwt --help", name[0] == '-' ? "option" : "command", name);
-    return CLI_USAGE;
+    return cli_usage_error(NULL, "unknown %s '%s'; see gwt --help",
+                           name[0] == '-' ? "option" : "command", name);
 }
 
 // `gwt help calc` is `gwt calc --help`.
@@ -70,10 +70,7 @@ static int help(int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-    if (argc < 1) {
-        cli_error("no command; see gwt --help");
-        return CLI_USAGE;
-    }
+    if (argc < 1) return cli_usage_error(NULL, "no command; see gwt --help");
     const char *name = argv[0];
     const subcommand *s = find_subcommand(name);
     if (s) return s->run(argc, argv);
@@ -84,8 +81,20 @@ static int run(int argc, char **argv)
     return CLI_OK;
 }
 
+// Of the ranks of an MPI job the first one alone speaks of what all of them see: results, help, a
+// command line that can't be meant.
+static void hush_other_ranks(void)
+{
+#ifdef GWT_MPI
+    gwt *g = gwt_begin(.num_workers = 1);
+    if (g && gwt_rank(g) > 0) cli_hush();
+    gwt_end(g);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    hush_other_ranks();
     int status = run(argc - 1, argv + 1);
     // What was printed may still be in the buffer, and the disk behind stdout full.
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK)
