@@ -872,7 +872,7 @@ typedef enum gwt_stage {
     GWT_STAGE_DECODE,          // and become a tile
     GWT_STAGE_COMPUTE,         // a program runs over a piece
     GWT_STAGE_USER,            // a function of yours runs
-    GWT_STAGE_ENCODE,          // a tile becomes bytes
+    GWT_STAGE_ENCODE,          // a tile becomes bytes, and these are summed up for the journal
     GWT_STAGE_WRITE,           // which go to a file
     GWT_STAGE_WAIT_TILE,       // for a tile that another worker loads
     GWT_STAGE_WAIT_WRITER,     // too far ahead of the order of the file
@@ -8036,10 +8036,9 @@ static void _gwt_writer_end(_gwt_writer *w)
 }
 
 // Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
-static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink)
+static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink, uint32_t crc)
 {
     if (k < atomic_load(&w->head)) return;      // there already when the save was resumed
-    uint32_t crc = _gwt_crc(0, sink->data, sink->used);
     _gwt_lock_seen(&w->lock);
     w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
     _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
@@ -9559,9 +9558,9 @@ static _gwt_slot *_gwt_ranks_slot_of(const _gwt_ranks *k, int64_t tile)
 }
 
 // A part of a tile of an output, as for _gwt_writer_submit.
-static void _gwt_ranks_submit(_gwt_ranks *k, _gwt_writer *w, int64_t part, _gwt_sink *sink)
+static void _gwt_ranks_submit(_gwt_ranks *k, _gwt_writer *w, int64_t part, _gwt_sink *sink,
+                              uint32_t crc)
 {
-    uint32_t crc = _gwt_crc(0, sink->data, sink->used);
     _gwt_lock(&k->lock);
     _gwt_slot *s = _gwt_ranks_slot_of(k, part / w->parts);
     _gwt_blob *to = s ? s->blobs : NULL;
@@ -10464,41 +10463,39 @@ static bool _gwt_save_encode(_gwt_save *s, _gwt_save_worker *w, char *part)
 }
 
 // Part k of the tiles goes into the file when its turn comes.
-static void _gwt_save_submit(_gwt_save *s, int64_t k, _gwt_sink *sink)
+static void _gwt_save_submit(_gwt_save *s, int64_t k, _gwt_sink *sink, uint32_t crc)
 {
 #ifdef GWT_MPI
     if (s->writer.action->ranks) {
-        _gwt_ranks_submit(s->writer.action->ranks, &s->writer, k, sink);
+        _gwt_ranks_submit(s->writer.action->ranks, &s->writer, k, sink, crc);
         return;
     }
 #endif
-    _gwt_writer_submit(&s->writer, k, sink);
+    _gwt_writer_submit(&s->writer, k, sink, crc);
 }
 
 static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, const _gwt_rect *r)
 {
     const _gwt_format *f = &s->format;
     int64_t parts = _gwt_format_parts(f);
+    size_t bytes = f->tile_bytes;
     for (int64_t i = 0; i < parts; i++) {
-        size_t bytes = f->tile_bytes;
         _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes }, none = { .used = 0 };
+        _gwt_sink *sink = _gwt_format_plain(f) ? &plain : &w->encoder.sink;
         if (s->o.sparse && _gwt_save_absent(s, w->tile + (size_t)i * bytes, r)) {
-            _gwt_save_submit(s, t * parts + i, &none);
+            _gwt_save_submit(s, t * parts + i, &none, 0);
             GWT_FREE(none.data);
             continue;
         }
-        if (_gwt_format_plain(f)) {
-            _gwt_save_submit(s, t, &plain);
-            w->tile = plain.data;
-        } else {
-            _gwt_lane *lane = _gwt_lane_here();
-            _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->writer.name,
-                                                  _gwt_writer_listed(&s->writer, t * parts + i)));
-            bool good = _gwt_save_encode(s, w, w->tile + (size_t)i * bytes);
-            _gwt_lane_leave(lane, bytes, w->encoder.sink.used);
-            if (!good) return false;
-            _gwt_save_submit(s, t * parts + i, &w->encoder.sink);
-        }
+        _gwt_lane *lane = _gwt_lane_here();
+        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->writer.name,
+                                              _gwt_writer_listed(&s->writer, t * parts + i)));
+        bool good = sink == &plain || _gwt_save_encode(s, w, w->tile + (size_t)i * bytes);
+        uint32_t crc = good ? _gwt_crc(0, sink->data, sink->used) : 0;
+        _gwt_lane_leave(lane, bytes, sink->used);
+        if (!good) return false;
+        _gwt_save_submit(s, t * parts + i, sink, crc);
+        if (sink == &plain) w->tile = plain.data;
     }
     return true;
 }
