@@ -14,6 +14,8 @@
 //   compute    that job into memory, next to a program that only decodes its tiles
 //   profile    the deflate job in chunks of 256 while a profile is taken, while none is, and built
 //              without the profiler
+//   ranks      the deflate job by two MPI ranks of one worker, next to one rank of two (only when
+//              asked for: it needs `make mpi`)
 //   memory     peak memory of the deflate job with a limit of 256 MB, and of one of 16 times as
 //              many pixels (only when asked for: the scene takes 5 GB for a while, and minutes)
 //   peers      the deflate job by programs of others (only when asked for; see peers.sh)
@@ -122,18 +124,38 @@ sample run_floor(const settings *s, const job *j, const char *out, int workers, 
     return run(w.list);
 }
 
+static void add_calc(words *w, const job *j, const char *out, const char *threads)
+{
+    const char *const calc[] = { "calc", j->expression, "-o", out, "--dtype", "float32",
+                                 "--compress", j->compress, "--block", "256", "-j", threads,
+                                 "--quiet" };
+    for (size_t i = 0; i < sizeof calc / sizeof *calc; i++) w->list[w->n++] = calc[i];
+    for (int i = 0; i < JOB_OPTIONS && j->options[i]; i++) w->list[w->n++] = j->options[i];
+    add_inputs(w, j);
+}
+
 sample run_gwt(const settings *s, const job *j, const char *out, int workers, int chunks)
 {
     char program[PATH], threads[16], edge[16];
     join(program, "%s/gwt", s->programs);
     snprintf(threads, sizeof threads, "%d", workers);
     snprintf(edge, sizeof edge, "%d", chunks);
-    words w = { .list = { program, "calc", j->expression, "-o", out, "--dtype", "float32",
-                          "--compress", j->compress, "--block", "256", "-j", threads, "--quiet" },
-                .n = 14 };
-    for (int i = 0; i < JOB_OPTIONS && j->options[i]; i++) w.list[w.n++] = j->options[i];
+    words w = { .list = { program }, .n = 1 };
+    add_calc(&w, j, out, threads);
     if (chunks) w.list[w.n++] = "--chunks", w.list[w.n++] = edge;
-    add_inputs(&w, j);
+    unlink(out);
+    return run(w.list);
+}
+
+sample run_ranks(const settings *s, const job *j, const char *out, int ranks, int workers)
+{
+    char program[PATH], count[16], threads[16];
+    join(program, "%s/gwt-mpi", s->programs);
+    snprintf(count, sizeof count, "%d", ranks);
+    snprintf(threads, sizeof threads, "%d", workers);
+    words w = { .list = { "/usr/bin/env", "mpirun", "--bind-to", "none", "-n", count, program },
+                .n = 7 };
+    add_calc(&w, j, out, threads);
     unlink(out);
     return run(w.list);
 }
@@ -345,8 +367,8 @@ static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
-          "WHAT: deflate lzw none zstd dates moving workers tasks chunks compute profile; memory "
-          "peers\n", stderr);
+          "WHAT: deflate lzw none zstd dates moving workers tasks chunks compute profile; ranks "
+          "memory peers\n", stderr);
     exit(2);
 }
 
@@ -362,8 +384,8 @@ static int number(const char *text, int lo, int hi)
 static const struct { const char *name; bool (*measure)(const settings *); bool asked; } parts[] = {
     { "workers", measure_workers, false }, { "tasks", measure_tasks, false },
     { "chunks", measure_chunks, false }, { "compute", measure_compute, false },
-    { "profile", measure_profile, false }, { "memory", measure_memory, true },
-    { "peers", measure_peers, true }
+    { "profile", measure_profile, false }, { "ranks", measure_ranks, true },
+    { "memory", measure_memory, true }, { "peers", measure_peers, true }
 };
 
 enum { PARTS = sizeof parts / sizeof *parts };

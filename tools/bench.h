@@ -95,6 +95,9 @@ sample run_floor(const settings *s, const job *j, const char *out, int workers, 
 // `gwt calc` of the job; chunks 0: gwt's own choice.
 sample run_gwt(const settings *s, const job *j, const char *out, int workers, int chunks);
 
+// The same by gwt-mpi; of mpirun and all it starts, but memory of the largest process.
+sample run_ranks(const settings *s, const job *j, const char *out, int ranks, int workers);
+
 void json_text(FILE *to, const char *name, const char *text);
 void json_sample(FILE *to, const char *name, const sample *s);
 
@@ -105,6 +108,7 @@ bool measure_tasks(const settings *s);
 bool measure_chunks(const settings *s);
 bool measure_compute(const settings *s);
 bool measure_profile(const settings *s);
+bool measure_ranks(const settings *s);
 bool measure_memory(const settings *s);
 
 // ---- peers.c ----------------------------------------------------------------------------------

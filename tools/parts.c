@@ -278,6 +278,44 @@ bool measure_profile(const settings *s)
     return true;
 }
 
+// ---- ranks --------------------------------------------------------------------------------------
+
+bool measure_ranks(const settings *s)
+{
+    static sample one[MAX_TURNS], two[MAX_TURNS];
+    char out[PATH];
+    job j = norm_diff_job(s, s->size, s->size, "deflate");
+    join(out, "%s/out.tif", s->dir);
+    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0);
+    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
+    for (int i = 0; i < s->warmup; i++) run_ranks(s, &j, out, 2, 1);
+    int n = 0;
+    for (; n < s->pairs * LONGER; n++) {
+        one[n] = run_ranks(s, &j, out, 1, 2);
+        two[n] = run_ranks(s, &j, out, 2, 1);
+    }
+    unlink(out);
+    sample by_one = median_sample(one, n), by_two = median_sample(two, n);
+    range ratio = range_of_ratio(two, one, n);
+    printf("\nnorm_diff of %d x %d, deflate, by one rank of two workers and by two ranks of one; "
+           "medians\nof %d turns, with what mpirun takes\n\n          | wall s  CPU s    MB\n",
+           s->size, s->size, n);
+    print_row("1 x 2", &by_one);
+    print_row("2 x 1", &by_two);
+    printf("2 x 1 / 1 x 2 %.3f, of which 95 %% sure is %.3f to %.3f\n", ratio.middle, ratio.low,
+           ratio.high);
+    bar_at_most(1.10, ratio.middle, "two ranks / two workers");
+    bars_print();
+    if (!s->json) return true;
+    fprintf(s->json, ",\n \"ranks\": {\"turns\": %d, ", n);
+    json_sample(s->json, "one", &by_one);
+    fprintf(s->json, ", ");
+    json_sample(s->json, "two", &by_two);
+    fprintf(s->json, ", \"ratio\": %.4f, \"low\": %.4f, \"high\": %.4f}", ratio.middle, ratio.low,
+            ratio.high);
+    return true;
+}
+
 // ---- memory -------------------------------------------------------------------------------------
 
 bool measure_memory(const settings *s)
