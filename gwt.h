@@ -2880,10 +2880,11 @@ static uint64_t _gwt_codec_expansion(uint16_t compression)
 
 // How much of the end of a tile a decoder can leave as it was and say all is well: libdeflate, in
 // libtiff, stops before a stored block (at most 65535 bytes) or a match that goes beyond the tile.
+// LZW and ZSTD fail when they come up short.
 static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
 {
     bool deflate = compression == COMPRESSION_DEFLATE || compression == COMPRESSION_ADOBE_DEFLATE;
-    if (compression == COMPRESSION_LZW) return 0;
+    if (compression == COMPRESSION_LZW || compression == COMPRESSION_ZSTD) return 0;
     return deflate && bytes > 65535 ? 65535 : bytes;
 }
 
