@@ -393,8 +393,6 @@ static gwt *begin(gwt_begin_options options)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (interrupted) gwt_cancel(g);
-    // What several ranks would print, one does.
-    if (gwt_rank(g) > 0 && !freopen("/dev/null", "w", stdout)) cli_error("no /dev/null");
     return g;
 }
 
