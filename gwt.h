@@ -3003,6 +3003,12 @@ typedef struct _gwt_tile {
     double since;               // when it came, on the clock
 } _gwt_tile;
 
+static void _gwt_tile_free(_gwt_tile *t)
+{
+    _gwt_aligned_free(t->data);
+    GWT_FREE(t);
+}
+
 typedef struct _gwt_cache {
     struct { _gwt_mutex lock; _gwt_cond ready; char apart[_GWT_CACHE_LINE]; } stripes[_GWT_STRIPES];
     _gwt_mutex lock;            // guards what follows
@@ -3031,10 +3037,7 @@ static bool _gwt_cache_begin(gwt *g, size_t budget)
 
 static void _gwt_cache_end(_gwt_cache *c)
 {
-    for (size_t i = 0; i < c->num_resident; i++) {
-        _gwt_aligned_free(c->resident[i]->data);
-        GWT_FREE(c->resident[i]);
-    }
+    for (size_t i = 0; i < c->num_resident; i++) _gwt_tile_free(c->resident[i]);
     for (int i = 0; i < c->num_spare; i++) _gwt_aligned_free(c->spare[i].data);
     GWT_FREE(c->resident);
     for (int i = 0; i < _GWT_STRIPES; i++) {
@@ -3046,7 +3049,7 @@ static void _gwt_cache_end(_gwt_cache *c)
 
 static void _gwt_record_tile(const _gwt_tile *t);
 
-// Under `lock`: take a tile off the list and keep its buffer, or give it back.
+// Under `lock`: take a tile off the list and keep its buffer; else it goes with the tile.
 static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
 {
     size_t bytes = t->source->tile_bytes;
@@ -3059,11 +3062,10 @@ static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
         c->spare[c->num_spare].data = t->data;
         c->spare[c->num_spare].worker = _gwt_worker_here();
         c->spare[c->num_spare++].bytes = bytes;
+        t->data = NULL;
     } else {
         c->bytes -= bytes;
-        _gwt_aligned_free(t->data);
     }
-    GWT_FREE(t);
 }
 
 // Under `lock`: the newest spare buffer of that size, this worker's own before another's, which is
@@ -3101,7 +3103,7 @@ static void _gwt_cache_shrink(_gwt_cache *c, size_t bytes)
         if (out) t->source->tiles[t->index] = NULL, t->gone = true;
         _gwt_unlock(lock);
         if (!out) c->hand++;
-        else _gwt_cache_forget(c, t);
+        else _gwt_cache_forget(c, t), _gwt_tile_free(t);
     }
 }
 
@@ -3143,18 +3145,22 @@ static _gwt_tile *_gwt_cache_ask(_gwt_cache *c, _gwt_source *s, int64_t index, i
                                  bool *mine)
 {
     _gwt_mutex *lock = &c->stripes[_gwt_tile_stripe(s, index)].lock;
+    _gwt_tile *t, *fresh = NULL;
     *mine = false;
-    _gwt_lock_seen(lock);
-    _gwt_tile *t = s->tiles[index];
-    if (t) {
-        t->pins++;
-        t->hits++;
-        t->recent = true;
-    } else if ((t = _gwt_cache_make(s, index, uses)) != NULL) {
-        s->tiles[index] = t;
-        *mine = true;
-    }
-    _gwt_unlock(lock);
+    do {                        // memory is not asked for under the lock
+        _gwt_lock_seen(lock);
+        t = s->tiles[index];
+        if (t) {
+            t->pins++;
+            t->hits++;
+            t->recent = true;
+        } else if (fresh) {
+            t = s->tiles[index] = fresh;
+            *mine = true;
+        }
+        _gwt_unlock(lock);
+    } while (!t && (fresh = _gwt_cache_make(s, index, uses)) != NULL);
+    if (!*mine) GWT_FREE(fresh);
     return t;
 }
 
@@ -3164,8 +3170,8 @@ static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
     bool good = _gwt_cache_admit(c, t) && _gwt_source_decode(t->source, t->index, t->data);
     _gwt_lock_seen(&c->stripes[stripe].lock);
     t->state = good ? _GWT_READY : _GWT_BROKEN;
-    _gwt_cond_broadcast(&c->stripes[stripe].ready);
     _gwt_unlock(&c->stripes[stripe].lock);
+    _gwt_cond_broadcast(&c->stripes[stripe].ready);     // who wakes up finds the lock free
 }
 
 // False, and an error, when it could not be loaded, by whomever.
@@ -3200,6 +3206,7 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     _gwt_lock_seen(&c->lock);
     _gwt_cache_forget(c, t);
     _gwt_unlock(&c->lock);
+    _gwt_tile_free(t);
 }
 
 // >>array -------------------------------------------------------------------------------------
