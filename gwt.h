@@ -8762,11 +8762,11 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
 // Writers: 1,000 ranks x 8 workers x 200 tiles/s x 100 kB are 160 GB/s, more than file systems of
 // today take; there, not here, is the end of it. The journal grows by 16 bytes a tile, 26 MB/s.
 
+#define _GWT_RANKS_WRITE ((size_t)1 << 20)  // bytes in one go, a multiple of most systems' blocks
+
 #ifdef GWT_MPI
 
 enum { _GWT_TAG_AGREE = 1, _GWT_TAG_MAIL };
-#define _GWT_RANKS_WRITE ((size_t)1 << 20)  // bytes in one go, a multiple of most systems' blocks
-
 enum { _GWT_AGREE_START = 1, _GWT_AGREE_FINISH, _GWT_AGREE_END };
 
 // From a rank to rank 0, which decides; from rank 0 to all.
@@ -10527,11 +10527,21 @@ static int64_t _gwt_save_written(const _gwt_run *run)
     return least;
 }
 
-// What ranks do differently: batches wait in larger numbers, their order is rank 0's business, and
-// all outputs go on from the same tile.
+// How many tiles may wait for their turn; among ranks whole batches do.
+static int64_t _gwt_save_window(const _gwt_run *run, int num_workers)
+{
+    int64_t most = run->g->pool.num_workers;
+    if (!run->action->ranks)
+        return 2 * most * _gwt_run_group(run, _gwt_run_workers(run->g, num_workers)) + 8;
+    return _gwt_max64(16 * most * _gwt_run_group(run, (int)most) + 32,
+                      most * gwt_num_ranks(run->g) * 3 / 4);
+}
+
+// What ranks do differently: their order is rank 0's business, and all outputs go on from the same
+// tile.
 static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
 {
-    int64_t from = _gwt_save_written(run), workers = run->g->pool.num_workers;
+    int64_t from = _gwt_save_written(run);
     for (int i = 0; i < n; i++) {
         _gwt_writer *w = &saves[i].writer;
         int64_t head = atomic_load(&w->head);
@@ -10542,8 +10552,6 @@ static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
     }
     run->saves = saves, run->num_saves = n;
     run->first = from, run->written = NULL;
-    run->window = _gwt_max64(16 * workers * _gwt_run_group(run, (int)workers) + 32,
-                             workers * gwt_num_ranks(run->g) * 3 / 4);
     return true;
 }
 
@@ -10560,8 +10568,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
                      .close = _gwt_save_close, .sink = &k, .written = _gwt_save_written };
     _gwt_run_shape(&run, saves[0].a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
-    run.window =
-        2 * g->pool.num_workers * _gwt_run_group(&run, _gwt_run_workers(g, o->num_workers)) + 8;
+    run.window = _gwt_save_window(&run, o->num_workers);
+    run.tile_bytes = run.action->ranks ? (double)_GWT_RANKS_WRITE : 0;
     bool good = k.workers != NULL;
     for (int i = 0; i < n; i++) {
         // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
