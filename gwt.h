@@ -9406,10 +9406,13 @@ static bool _gwt_ranks_receive_all(_gwt_ranks *k)
     return any;
 }
 
-// The thread that talks.
+// The thread that talks. It looks for mail once a millisecond, and at first more often while a
+// worker has nothing to do.
 static _gwt_thread_result _gwt_ranks_serve(void *arg)
 {
+    const long least = 40000, most = 1000000;
     _gwt_ranks *k = arg;
+    long ns = least;
     while (!k->over) {
         if (!k->done) _gwt_ranks_ask(k), _gwt_ranks_leave(k);
         bool any = _gwt_ranks_send_all(k);
@@ -9419,11 +9422,13 @@ static _gwt_thread_result _gwt_ranks_serve(void *arg)
                 _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_OVER }, NULL);
             continue;
         }
+        if (any) ns = least;
         if (any) continue;
         struct timespec t;
         _gwt_lock(&k->lock);
+        ns = !k->waiting ? least : ns < most ? ns + ns / 4 : most;
         clock_gettime(CLOCK_REALTIME, &t);
-        t.tv_nsec += k->waiting ? 50000 : 1000000;
+        t.tv_nsec += k->waiting ? ns : most;
         if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
         if (!k->out) _gwt_cond_until(&k->wake, &k->lock, &t);
         _gwt_unlock(&k->lock);
