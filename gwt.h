@@ -10551,6 +10551,9 @@ static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
         _gwt_writer *w = &saves[i].writer;
         int64_t head = atomic_load(&w->head);
         run->job ^= w->job.options + (uint32_t)i;
+        if (w->complete && from * w->parts < w->num_tiles)
+            return _gwt_fail(w->g, GWT_E_UNSUPPORTED, "%s is complete and another output is not: "
+                             "resume in a single process", w->path);
         if (w->follows || w->complete || head == from * w->parts) continue;
         while (head > from * w->parts) w->end -= w->counts[--head];
         if (!_gwt_journal_cut(w, head)) return false;
