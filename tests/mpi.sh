@@ -3,38 +3,37 @@
 # one process, whatever the ranks, workers and chunks; kills, errors and numbers. GWT, GWT_MPI,
 # MAKE_SCENE, DISTRIBUTED, MPI_API: programs. Run by make mpi-test.
 
-full() { case $1 in */*) echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;; *) echo "$1" ;; esac; }
-gwt=$(full "${GWT:?}") gwt_mpi=$(full "${GWT_MPI:?}") make_scene=$(full "${MAKE_SCENE:?}")
-distributed=$(full "${DISTRIBUTED:?}") api=$(full "${MPI_API:?}")
+. "$(dirname "$0")/checks.sh"
+gwt=$(absolute "${GWT:?}") gwt_mpi=$(absolute "${GWT_MPI:?}")
+distributed=$(absolute "${DISTRIBUTED:?}") api=$(absolute "${MPI_API:?}")
+make_scene=$(absolute "${MAKE_SCENE:?}") && cd "$box" || exit 2
 
 # More ranks than processors, as any user, without looking for other machines.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_MCA_plm_rsh_agent=false OMPI_MCA_mpi_yield_when_idle=1
 
-box=$(mktemp -d) || exit 1
-trap 'rm -rf "$box"' EXIT
-cd "$box" || exit 1
-passed=0 failed=0 skipped=0
+# good NAME STATUS - of what has just run; with what it said when that is not 0.
+good() { check "$1" "$([ "$2" -eq 0 ] || { echo "status $2: "; cat "$err"; })"; }
 
-ok() { passed=$((passed + 1)); }
-not_ok() { failed=$((failed + 1)); echo "not ok - $*"; head -c 2000 err 2>/dev/null; }
-check() { if [ "$1" -eq 0 ]; then ok; else shift; not_ok "$@"; fi; }
+# ARGUMENT.. - of mpirun. A hang is a failure.
+job() { timeout -k 5 60 mpirun "$@" >"$out" 2>"$err"; }
 
-# RANKS ARGUMENT.. - the command in so many ranks. A hang is a failure.
+# RANKS ARGUMENT.. - the command in so many ranks.
 ranks() {
     n=$1
     shift
-    timeout -k 5 60 mpirun -n "$n" "$gwt_mpi" "$@" >out 2>err
+    job -n "$n" "$gwt_mpi" "$@"
 }
 
 # NAME RANKS WORKERS CHUNKS ARGUMENT.. - OUT in the arguments is the output; same as one process.
-same() {
+equal() {
     title="$1, $2 ranks of $3, chunks $4" n=$2 workers=$3 chunks=$4
     shift 4
     rm -f out.tif
-    ranks "$n" calc "$@" -o out.tif -j "$workers" --chunks "$chunks" && cmp out.tif want.tif >>err 2>&1
-    check $? "$title"
+    ranks "$n" calc "$@" -o out.tif -j "$workers" --chunks "$chunks" &&
+        cmp out.tif want.tif >>"$err" 2>&1
+    good "$title" $?
 }
 
 # NAME ARGUMENT.. - over ranks x workers x chunks.
@@ -42,10 +41,10 @@ matrix() {
     name=$1
     shift
     rm -f want.tif
-    "$gwt" calc "$@" -o want.tif -q || not_ok "$name: one process"
+    "$gwt" calc "$@" -o want.tif -q || check "$name: one process" failed
     for n in 1 2 3 4; do
         for workers in 1 2 3; do
-            for chunks in 50 128 1000; do same "$name" $n $workers $chunks "$@"; done
+            for chunks in 50 128 1000; do equal "$name" $n $workers $chunks "$@"; done
         done
     done
 }
@@ -65,8 +64,8 @@ once() {
     name=$1
     shift
     rm -f want.tif
-    "$gwt" calc "$@" -o want.tif -q 2>err || not_ok "$name: one process"
-    same "$name" 3 2 100 "$@"
+    "$gwt" calc "$@" -o want.tif -q 2>"$err" || check "$name: one process" failed
+    equal "$name" 3 2 100 "$@"
 }
 once planar a scene.tif --interleave band --compress deflate --block 64
 once pixel a scene.tif --compress deflate --predictor 2 --block 64
@@ -77,37 +76,37 @@ once 'one tile' b1 scene.tif --window 0,0,20,20 --block 32
 rm -f a.tif b.tif
 "$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(b3, 9)' --block 64 -q
 ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(b3, 9)' --block 64 -q &&
-    cmp a.tif a1.tif && cmp b.tif b1.tif
-check $? "two outputs"
+    cmp a.tif a1.tif >>"$err" 2>&1 && cmp b.tif b1.tif >>"$err" 2>&1
+good "two outputs" $?
 
 rm -f out.tif want.tif
 "$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --block 32
-timeout -k 5 60 mpirun --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
-    -o out.tif -q --compress deflate --block 32 >out 2>err && cmp out.tif want.tif
-check $? "over TCP only"
+job --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
+    -o out.tif -q --compress deflate --block 32 && cmp out.tif want.tif >>"$err" 2>&1
+good "over TCP only" $?
 
 "$gwt" stats scene.tif >want.txt
-ranks 3 stats scene.tif && cmp out want.txt
-check $? "stats"
+ranks 3 stats scene.tif && cmp "$out" want.txt >>"$err" 2>&1
+good "stats" $?
 
-"$distributed" scene.tif one.tif 2 >one.txt 2>err &&
-    timeout -k 5 60 mpirun -n 3 "$distributed" scene.tif three.tif 1 >three.txt 2>err &&
+"$distributed" scene.tif one.tif 2 >one.txt 2>"$err" &&
+    timeout -k 5 60 mpirun -n 3 "$distributed" scene.tif three.tif 1 >three.txt 2>"$err" &&
     cmp one.tif three.tif && [ "$(sed 's/.*: //' one.txt)" = "$(sed 's/.*: //' three.txt)" ]
-check $? "the example, and its numbers"
+good "the example, and its numbers" $?
 
 # ---- killed, and resumed ------------------------------------------------------------------------
 
 "$make_scene" large.tif 2500 2000 3 deflate 256 || exit 1
-job="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --block 64 --resume"
+save="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --block 64 --resume"
 rm -f want.tif
 # shellcheck disable=SC2086  # arguments are words
-"$gwt" calc $job -o want.tif -q -j 1
+"$gwt" calc $save -o want.tif -q -j 1
 parts=0 rounds=0
 for delay in 0.45 0.55 0.65 0.75 0.85 0.95 1.05 1.15; do
     rounds=$((rounds + 1))
     rm -f k.tif*
     # shellcheck disable=SC2086
-    mpirun -n 3 "$gwt_mpi" calc $job -o k.tif -j 1 >out 2>err &
+    mpirun -n 3 "$gwt_mpi" calc $save -o k.tif -j 1 >"$out" 2>"$err" &
     job_id=$!
     sleep "$delay"
     victim=$(pgrep -P $job_id | sed -n "$((rounds % 3 + 1))p")
@@ -115,28 +114,28 @@ for delay in 0.45 0.55 0.65 0.75 0.85 0.95 1.05 1.15; do
     began=$(date +%s)
     wait $job_id 2>/dev/null
     [ $(($(date +%s) - began)) -le 10 ]
-    check $? "after a kill the job ends within 10 s"
+    good "after a kill the job ends within 10 s" $?
     if [ -f k.tif.part.journal ]; then parts=$((parts + 1)); fi
     [ ! -f k.tif ] || cmp -s k.tif want.tif
-    check $? "killed after $delay s: no half output"
+    good "killed after $delay s: no half output" $?
     if [ ! -f k.tif ]; then
         # shellcheck disable=SC2086
-        if [ $((rounds % 4)) -eq 3 ]; then "$gwt" calc $job -o k.tif -q >out 2>err
-        else ranks $((rounds % 4 + 1)) calc $job -o k.tif -j 2; fi
+        if [ $((rounds % 4)) -eq 3 ]; then "$gwt" calc $save -o k.tif -q >"$out" 2>"$err"
+        else ranks $((rounds % 4 + 1)) calc $save -o k.tif -j 2; fi
     fi
-    cmp k.tif want.tif >>err 2>&1 && [ ! -f k.tif.part ] && [ ! -f k.tif.part.journal ]
-    check $? "killed after $delay s, resumed"
+    cmp k.tif want.tif >>"$err" 2>&1 && [ ! -f k.tif.part ] && [ ! -f k.tif.part.journal ]
+    good "killed after $delay s, resumed" $?
 done
 [ $parts -ge 2 ]
-check $? "only $parts of $rounds kills left something to resume"
+good "kills leave something to resume: $parts of $rounds" $?
 
 rm -f k.tif*
 # shellcheck disable=SC2086
-timeout -s KILL 0.25 "$gwt" calc $job -o k.tif -q -j 1 2>/dev/null
+timeout -s KILL 0.25 "$gwt" calc $save -o k.tif -q -j 1 2>/dev/null
 # shellcheck disable=SC2086
-[ -f k.tif ] || ranks 3 calc $job -o k.tif -j 1
-cmp k.tif want.tif
-check $? "begun by one process, resumed by three"
+[ -f k.tif ] || ranks 3 calc $save -o k.tif -j 1
+cmp k.tif want.tif >>"$err" 2>&1
+good "begun by one process, resumed by three" $?
 
 # ---- errors: one message, all ranks end, nothing half done --------------------------------------
 
@@ -144,30 +143,27 @@ check $? "begun by one process, resumed by three"
 # default.
 fails() {
     status=$?
-    lines=$(grep -c "^gwt: " err)
-    [ $status -ne 0 ] && [ $status -ne 124 ] && [ "$lines" -ge 1 ] && grep -q "$2" err
-    check $? "$1: status $status, $lines messages"
+    lines=$(grep -c "^gwt: " "$err")
+    [ $status -ne 0 ] && [ $status -ne 124 ] && [ "$lines" -ge 1 ] && grep -q "$2" "$err"
+    good "$1: status $status, $lines messages" $?
     [ "$lines" -eq "${3:-1}" ]
-    check $? "$1: $lines messages"
+    good "$1: $lines messages" $?
 }
 rm -f x.tif
-timeout -k 5 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif \
-    >out 2>err
+job -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif
 fails "a file that one rank has not" "no.tif"
-timeout -k 5 60 mpirun -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif : -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif \
-    >out 2>err
+job -n 1 "$gwt_mpi" calc b1 no.tif -o x.tif : -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif
 fails "a file that rank 0 has not" "no.tif"
-timeout -k 5 60 mpirun -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b2 scene.tif -o x.tif \
-    >out 2>err
+job -n 2 "$gwt_mpi" calc b1 scene.tif -o x.tif : -n 1 "$gwt_mpi" calc b2 scene.tif -o x.tif
 fails "another expression" "rank 2"
 ranks 3 calc b1 scene.tif -o x.tif --bloc 64
 fails "an unknown option" "unknown option '--bloc'"
 ranks 3 cal b1
 fails "an unknown command" "unknown command 'cal'"
 ranks 3 info scene.tif
-check $? "info"
-[ "$(grep -c 'pixel size' out)" -eq 1 ]
-check $? "info, once"
+good "info" $?
+[ "$(grep -c 'pixel size' "$out")" -eq 1 ]
+good "info, once" $?
 ranks 3 calc b9 scene.tif -o x.tif
 fails "an unknown band" "b9"
 ranks 3 calc b1 scene.tif -o nowhere/x.tif
@@ -182,35 +178,33 @@ ranks 3 calc b1 broken.tif -o x.tif --block 64
 fails "a broken tile" "broken.tif" 2              # and how to go on
 rm -f x.tif*
 ranks 3 calc b1 broken.tif -o x.tif --block 64 --bad-tiles fill --nodata 0
-check $? "a broken tile, filled"
+good "a broken tile, filled" $?
 rm -f x.tif* full.tif*
 mkdir disk
 if mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
-    trap 'umount -l disk 2>/dev/null; rm -rf "$box"' EXIT
+    at_end() { umount -l "$box/disk" 2>/dev/null; }
     # shellcheck disable=SC2086
-    ranks 3 calc $job -o disk/full.tif -j 1
+    ranks 3 calc $save -o disk/full.tif -j 1
     fails "a full disk" "full.tif.part" 2          # and how to go on
     [ ! -f disk/full.tif ] && [ -f disk/full.tif.part.journal ]
-    check $? "a full disk leaves what can be resumed"
+    good "a full disk leaves what can be resumed" $?
     mount -o remount,size=100m disk
     # shellcheck disable=SC2086
-    ranks 2 calc $job -o disk/full.tif -j 1
-    cmp disk/full.tif want.tif
-    check $? "a full disk, resumed"
+    ranks 2 calc $save -o disk/full.tif -j 1
+    cmp disk/full.tif want.tif >>"$err" 2>&1
+    good "a full disk, resumed" $?
     umount -l disk
 else
-    skipped=$((skipped + 1))
-    echo "SKIPPED: a full disk: a small one can't be mounted here"
+    skip "a full disk" "a small one can't be mounted here"
 fi
 
 # ---- the interface ------------------------------------------------------------------------------
 
 for n in 1 2 3 4; do
-    timeout -k 5 60 mpirun -n $n "$api" scene.tif >out 2>err
-    check $? "the interface on $n ranks"
+    job -n $n "$api" scene.tif
+    good "the interface on $n ranks" $?
 done
-timeout -k 5 60 mpirun -n 2 "$api" scene.tif single >out 2>err
-check $? "MPI begun for one thread"
+job -n 2 "$api" scene.tif single
+good "MPI begun for one thread" $?
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

@@ -3,94 +3,13 @@
 #
 #     GWT=build/release/gwt sh tests/test_report.sh
 #
-# One line a check ("ok 12 - ..", "not ok 12 - .. (what is wrong)" or "SKIPPED: 12 - .. (why)"), and
-# a last line that counts them. The dumps are made up (make_trace.py, and by hand below); numbers
-# and data of a page are compared with what python3 computes from the dump by itself. How a page
-# looks and works in a browser is report_browser.js's.
+# The dumps are made up (make_trace.py, and by hand below); numbers and data of a page are compared
+# with what python3 computes from the dump by itself. How a page looks and works in a browser is
+# report_browser.js's.
 
-set -u
-LC_ALL=C
-export LC_ALL
-
-here=$(cd "$(dirname "$0")" && pwd) || exit 2
-gwt=$(cd "$(dirname "${GWT:?}")" && pwd)/$(basename "$GWT") || exit 2
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/gwt_report_XXXXXX") || exit 2
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-box=$tmp/box out=$tmp/out err=$tmp/err   # box: where the command works; all else stays outside it
-python=$(command -v python3) && "$python" -c '' 2>/dev/null || python=
-limit=
-timeout --foreground 9 true 2>/dev/null && limit='timeout --foreground 60'
-mkdir "$box"
+. "$(dirname "$0")/checks.sh"
+gwt=$(absolute "${GWT:?is the command to test}") || exit 2
 cd "$box" || exit 2
-
-# ---- checks --------------------------------------------------------------------------------------
-
-number=0 passed=0 failed=0 skipped=0
-
-# check NAME WRONG - good when nothing is WRONG.
-check() {
-    number=$((number + 1))
-    if [ -z "$2" ]; then passed=$((passed + 1)); echo "ok $number - $1"
-    else failed=$((failed + 1)); echo "not ok $number - $1 ($(printf %.400s "$2" | tr '\n' '|'))"
-    fi
-}
-
-skip() {  # NAME WHY
-    number=$((number + 1)) skipped=$((skipped + 1))
-    echo "SKIPPED: $number - $1 ($2)"
-}
-
-is() {    # NAME GOT EXPECTED
-    if [ "$2" = "$3" ]; then check "$1" ''; else check "$1" "got '$2', expected '$3'"; fi
-}
-
-same() {  # NAME FILE FILE
-    if cmp "$2" "$3" >"$tmp/cmp" 2>&1; then check "$1" ''; else check "$1" "$(cat "$tmp/cmp")"; fi
-}
-
-holds() { # NAME FILE TEXT
-    if grep -qF -e "$3" "$2"; then check "$1" ''; else check "$1" "no '$3'"; fi
-}
-
-# check_python NAME COMMAND.. - by oracle.py, which prints what is wrong.
-check_python() {
-    name=$1
-    shift
-    if [ -z "$python" ]; then skip "$name" "no python3"; return; fi
-    if "$python" "$tmp/oracle.py" "$@" >"$out.py" 2>&1; then check "$name" "$(cat "$out.py")"
-    else check "$name" "oracle.py: $(tail -n 3 "$out.py")"
-    fi
-}
-
-run() { $limit "$gwt" "$@" >"$out" 2>"$err" </dev/null; status=$?; }
-
-works() {   # NAME ARGUMENT..
-    name=$1
-    shift
-    run "$@"
-    wrong=$(cat "$err")
-    [ "$status" = 0 ] || wrong="exit status $status: $wrong"
-    check "$name" "$wrong"
-}
-
-# refused NAME STATUS TEXT ARGUMENT.. - one line on stderr with TEXT, and the box as it was before.
-refused() {
-    name=$1 expected=$2 text=$3
-    shift 3
-    before=$(ls -A; cksum ./*)
-    run "$@"
-    wrong=
-    [ "$status" = "$expected" ] || wrong="exit status $status, expected $expected; "
-    [ "$(wc -l <"$err")" -eq 1 ] || wrong="$wrong not one line: "
-    case $(cat "$err") in "gwt: "*) ;; *) wrong="$wrong not gwt's: " ;; esac
-    grep -qF -e "$text" "$err" || wrong="$wrong no '$text' in: $(cat "$err")"
-    [ ! -s "$out" ] || wrong="$wrong on stdout: $(head -n 1 "$out")"
-    [ "$before" = "$(ls -A; cksum ./*)" ] || wrong="$wrong left behind: $(ls -A)"
-    check "$name" "$wrong"
-}
 
 cat >"$tmp/oracle.py" <<'EOF_ORACLE'
 """What a page says against what the dump says, with nothing but python's standard library."""
@@ -666,5 +585,4 @@ check_python "any bytes (2)" fuzz "$gwt" texts.json 2
 
 is "no .part is left anywhere" "$(find . -name '*.part')" ''
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -5,53 +5,18 @@
 #
 #     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_resume.sh
 #
-# One line a check, and a last line that counts them, as in test_cli.sh. SEED=n: other moments.
+# SEED=n: other moments.
 
-set -u
-LC_ALL=C
-export LC_ALL
+. "$(dirname "$0")/checks.sh"
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/gwt_resume_XXXXXX") || exit 2
 running=
-finish() {
+at_end() {
     [ -z "$running" ] || kill -9 "$running" 2>/dev/null
     [ ! -d "$tmp/full" ] || umount "$tmp/full" 2>/dev/null
-    rm -rf "$tmp"
 }
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# ---- checks -----------------------------------------------------------------------------------
-
-number=0 passed=0 failed=0 skipped=0
-
-check() {   # NAME WRONG - good when nothing is WRONG.
-    number=$((number + 1))
-    if [ -z "$2" ]; then passed=$((passed + 1)); echo "ok $number - $1"
-    else failed=$((failed + 1)); echo "not ok $number - $1 ($(printf %.400s "$2" | tr '\n' '|'))"
-    fi
-}
-
-skip() {    # NAME WHY
-    number=$((number + 1)) skipped=$((skipped + 1))
-    echo "SKIPPED: $number - $1 ($2)"
-}
-
-is() {      # NAME GOT EXPECTED
-    if [ "$2" = "$3" ]; then check "$1" ''; else check "$1" "got '$2', expected '$3'"; fi
-}
-
-run() { "$gwt" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; status=$?; }
-
-works() {   # NAME ARGUMENT..
-    name=$1
-    shift
-    run "$@"
-    wrong=$(cat "$tmp/err")
-    [ "$status" = 0 ] || wrong="exit status $status: $wrong"
-    check "$name" "$wrong"
-}
+gwt=$(absolute "${GWT:?is the command to test}") || exit 2
+make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
+cd "$box" || exit 2
 
 # fails NAME STATUS TEXT ARGUMENT.. - with TEXT on stderr.
 fails() {
@@ -59,7 +24,7 @@ fails() {
     shift 3
     run "$@"
     [ "$status" = "$expected" ] || wrong="exit status $status, expected $expected; "
-    grep -qF -e "$text" "$tmp/err" || wrong="$wrong no '$text' in: $(cat "$tmp/err")"
+    grep -qF -e "$text" "$err" || wrong="$wrong no '$text' in: $(cat "$err")"
     check "$name" "$wrong"
 }
 
@@ -74,20 +39,13 @@ done_as() {
     check "$name" "$wrong"
 }
 
-full() {
-    case $1 in */*) echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;; *) echo "$1" ;; esac
-}
-gwt=$(full "${GWT:?}") make_scene=$(full "${MAKE_SCENE:?}")
-
 # A sanitizer's programs take their time, also to stop.
 patience=0.5
 case $gwt in *sanitize*|*tsan*) patience=5 ;; esac
 
-mkdir "$tmp/box" && cd "$tmp/box" || exit 2
-
 size_of() { if [ -e "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
 larger() { awk "BEGIN { exit !($1 > $2) }"; }
-seconds() { sed -n 's/.*, \([0-9.]*\) s, .*/\1/p' "$tmp/out" | tail -n 1; }
+seconds() { sed -n 's/.*, \([0-9.]*\) s, .*/\1/p' "$out" | tail -n 1; }
 
 # Seconds with their fractions; nothing where date does not tell.
 now() { date +%s.%N | grep -x '[0-9]*\.[0-9]*'; }
@@ -128,7 +86,7 @@ until_killed() {
     while [ "$1" != -- ]; do outs="$outs $1"; shift; done
     shift
     while [ "$wanted" -gt 0 ] && read -r share chunks workers <&3; do
-        "$gwt" "$@" --resume -q --chunks "$chunks" -j "$workers" >"$tmp/out" 2>"$tmp/err" \
+        "$gwt" "$@" --resume -q --chunks "$chunks" -j "$workers" >"$out" 2>"$err" \
             </dev/null &
         running=$!
         sleep "$(awk "BEGIN { print $share * $took }")"
@@ -144,7 +102,7 @@ until_killed() {
                 rm -f "$o"
             done
             early=$((early + 1))
-        elif [ $status -ne 137 ]; then wrong="$wrong exit status $status: $(cat "$tmp/err");"
+        elif [ $status -ne 137 ]; then wrong="$wrong exit status $status: $(cat "$err");"
         else
             killed=$((killed + 1)) wanted=$((wanted - 1))
             for o in $outs; do [ "$(size_of "$o.part.journal")" -gt 48 ] && break; done
@@ -152,7 +110,7 @@ until_killed() {
         fi
     done
     run "$@" --resume -q
-    [ "$status" = 0 ] || wrong="$wrong in the end exit status $status: $(cat "$tmp/err")"
+    [ "$status" = 0 ] || wrong="$wrong in the end exit status $status: $(cat "$err")"
 }
 
 # job NAME N OPTION.. - one output of `work`.
@@ -203,7 +161,7 @@ rm -f out.tif good.out.tif
 # started - in the background, until some tiles are there. Its number is in $running.
 started() {
     # shellcheck disable=SC2086
-    "$gwt" calc "$long" scene.tif -o long.tif $options -j 2 --chunks 32 >"$tmp/out" 2>"$tmp/err" \
+    "$gwt" calc "$long" scene.tif -o long.tif $options -j 2 --chunks 32 >"$out" 2>"$err" \
         </dev/null &
     running=$!
     waited=0
@@ -238,7 +196,7 @@ resume() {  # NAME - by the same command; to the end.
 }
 
 stopped "SIGINT" 130 INT
-is "SIGINT: what it prints" "$(cat "$tmp/err")" "gwt: cancelled
+is "SIGINT: what it prints" "$(cat "$err")" "gwt: cancelled
 gwt: long.tif: not finished; the same command with --resume goes on"
 check "SIGINT: no output yet" "$([ ! -e long.tif ] || echo it is there)"
 resume "SIGINT, then --resume"
@@ -275,9 +233,9 @@ whole=$(size_of good.out.tif)
     trap '' XFSZ
     ulimit -f $((whole / 1024))    # blocks of 512 bytes
     exec "$gwt" calc "$short" scene.tif -o out.tif $options
-) 2>"$tmp/err"
+) 2>"$err"
 check "a file that may not grow" "$(grep -v -e "out.tif.part: can't be written: File too large" \
-    -e 'out.tif: not finished; the same command with --resume goes on' "$tmp/err")"
+    -e 'out.tif: not finished; the same command with --resume goes on' "$err")"
 cp out.tif.part kept.part && cp out.tif.part.journal kept.journal && cp -p scene.tif kept.scene
 kept=$(size_of kept.journal)
 
@@ -385,7 +343,7 @@ torn() {    # NAME MOST - at most so many tiles are good still; resumed to the s
     n=$(good_in_part)
     # shellcheck disable=SC2086
     run calc "$short" scene.tif -o out.tif $options -j 2 --resume
-    wrong=$(cat "$tmp/err")
+    wrong=$(cat "$err")
     [ "$status" = 0 ] || wrong="exit status $status: $wrong"
     cmp out.tif good.out.tif >"$tmp/cmp" 2>&1 || wrong="$wrong $(cat "$tmp/cmp")"
     [ ! -e out.tif.part ] && [ ! -e out.tif.part.journal ] || wrong="$wrong something is left"
@@ -440,26 +398,26 @@ rm -f out.tif
 
 if mkdir "$tmp/full" && mount -t tmpfs -o size=$((whole / 2048))k none "$tmp/full" 2>/dev/null; then
     cd "$tmp/full" || exit 2
-    cp "$tmp/box/old" out.tif
+    cp "$box/old" out.tif
     # shellcheck disable=SC2086
-    run calc "$short" "$tmp/box/scene.tif" -o out.tif $options -j 2 --overwrite
+    run calc "$short" "$box/scene.tif" -o out.tif $options -j 2 --overwrite
     is "full disk: exit status" "$status" 1
-    is "full disk: one error, and how to go on" "$(cat "$tmp/err")" \
+    is "full disk: one error, and how to go on" "$(cat "$err")" \
 "gwt: out.tif.part: can't be written: No space left on device
 gwt: out.tif: not finished; the same command with --resume goes on"
-    check "full disk: the old output is untouched" "$(cmp out.tif "$tmp/box/old" 2>&1)"
+    check "full disk: the old output is untouched" "$(cmp out.tif "$box/old" 2>&1)"
     # shellcheck disable=SC2086
     fails "full disk: still full" 1 "No space left on device" \
-        calc "$short" "$tmp/box/scene.tif" -o out.tif $options -j 2 --overwrite --resume
+        calc "$short" "$box/scene.tif" -o out.tif $options -j 2 --overwrite --resume
     some=$(good_in_part)
     check "full disk: tiles are kept" "$([ "${some:-0}" -gt 0 ] || echo none)"
     mount -o remount,size=64m "$tmp/full"
     # shellcheck disable=SC2086
     works "full disk: room is made, --resume" \
-        calc "$short" "$tmp/box/scene.tif" -o out.tif $options -j 3 --overwrite --resume
-    cp "$tmp/box/good.out.tif" .
+        calc "$short" "$box/scene.tif" -o out.tif $options -j 3 --overwrite --resume
+    cp "$box/good.out.tif" .
     done_as "full disk: the same bytes" out.tif
-    cd "$tmp/box" || exit 2
+    cd "$box" || exit 2
     umount "$tmp/full"
 else
     skip "a disk that is full" "no tmpfs can be mounted here"
@@ -473,13 +431,13 @@ for c in none lzw deflate; do
     works "a file to verify, $c" calc a small.tif -o "$c.tif" -q --checksums --compress $c \
         --block 64 --interleave band --sparse
     works "verify, $c" verify $c.tif
-    is "verify, $c: what it says" "$(cat "$tmp/out")" "$c.tif: 40 tiles good (checksums compared)"
+    is "verify, $c: what it says" "$(cat "$out")" "$c.tif: 40 tiles good (checksums compared)"
 done
 works "verify, several, without checksums" verify small.tif strips.tif -j 3 --memory 64M
-is "verify, several: what it says" "$(cat "$tmp/out")" "small.tif: 20 tiles good (no checksums)
+is "verify, several: what it says" "$(cat "$out")" "small.tif: 20 tiles good (no checksums)
 strips.tif: 13 strips good (no checksums)"
 works "verify --quiet" verify -q none.tif
-is "verify --quiet says nothing" "$(cat "$tmp/out")" ''
+is "verify --quiet says nothing" "$(cat "$out")" ''
 fails "verify: no file" 1 "nowhere.tif" verify nowhere.tif
 fails "verify: no file given" 2 "at least one file" verify
 fails "verify: a folder" 1 "is not a file" verify .
@@ -492,9 +450,9 @@ for c in none lzw deflate; do
     flip bad.tif 3000
     flip bad.tif $(($(size_of $c.tif) * 2 / 3))
     fails "verify: damaged, $c" 1 "bad.tif: 2 of 40 tiles bad" verify bad.tif
-    is "verify: damaged, $c: each tile is named once" "$(grep -c 'tile [0-9]* (row' "$tmp/err")" 2
+    is "verify: damaged, $c: each tile is named once" "$(grep -c 'tile [0-9]* (row' "$err")" 2
     fails "verify: good and bad" 1 "2 of 40 tiles bad" verify bad.tif $c.tif
-    is "verify: good and bad: the good one" "$(cat "$tmp/out")" \
+    is "verify: good and bad: the good one" "$(cat "$out")" \
         "$c.tif: 40 tiles good (checksums compared)"
 done
 cp small.tif bad.tif
@@ -523,7 +481,7 @@ EOF
     fails "verify: tiles on one another" 1 "lies on tile" verify bad.tif
     cp lzw.tif bad.tif && "$python" "$tmp/move.py" bad.tif 9 100000000
     fails "verify: a tile beyond the end" 1 "does not lie in the file" verify bad.tif
-    is "verify: a tile beyond the end is named once" "$(wc -l <"$tmp/err" | tr -d ' ')" 2
+    is "verify: a tile beyond the end is named once" "$(wc -l <"$err" | tr -d ' ')" 2
 else
     skip "verify: tiles on one another" "no python3"
     skip "verify: a tile beyond the end" "no python3"
@@ -543,8 +501,8 @@ rm -f filled.tif.part filled.tif.part.journal
 run calc a bad.tif -o filled.tif -q --bad-tiles fill
 is "--bad-tiles fill: exit status" "$status" 0
 check "--bad-tiles fill: what was filled, once" \
-    "$(grep -c 'gwt: filled: bad.tif: tile 0 (row 0, column 0)' "$tmp/err" | grep -vx 1;
-       wc -l <"$tmp/err" | grep -vx ' *1')"
+    "$(grep -c 'gwt: filled: bad.tif: tile 0 (row 0, column 0)' "$err" | grep -vx 1;
+       wc -l <"$err" | grep -vx ' *1')"
 run calc 'where(valid(a) == valid(b) && (a == b || !valid(a)), 0, 1)' filled.tif input.tif \
     -o same.tif -q --dtype uint8
 run stats same.tif -q
@@ -557,5 +515,4 @@ lost=$(awk "BEGIN { printf \"%.0f\", ($(valid valid.tif) - $(valid left.tif)) * 
 check "--bad-tiles fill: no more than that tile is missing" \
     "$([ "${lost:-0}" -gt 0 ] && [ "$lost" -le 4096 ] || echo "$lost pixels of band 1")"
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -1,26 +1,22 @@
 #!/bin/sh
-# test_same_bytes.sh - the command with and without loops for newer processors writes the same bytes,
-# whatever the operation, the types, the workers and the chunks. GWT, GWT_PLAIN, MAKE_SCENE: programs.
+# test_same_bytes.sh - the command with and without loops for newer processors writes the same
+# bytes, whatever the operation, the types, the workers and the chunks. GWT, GWT_PLAIN, MAKE_SCENE:
+# programs.
 
-full() { case $1 in */*) echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;; *) echo "$1" ;; esac; }
-gwt=$(full "${GWT:?}") plain=$(full "${GWT_PLAIN:?}") make_scene=$(full "${MAKE_SCENE:?}")
-
-box=$(mktemp -d) || exit 1
-trap 'rm -rf "$box"' EXIT
-cd "$box" || exit 1
-passed=0 failed=0
+. "$(dirname "$0")/checks.sh"
+gwt=$(absolute "${GWT:?}") plain=$(absolute "${GWT_PLAIN:?}")
+make_scene=$(absolute "${MAKE_SCENE:?}") && cd "$box" || exit 2
 
 # EXPR OPTION.. - by both; many workers and small chunks against one worker and one chunk.
 compare() {
     expression=$1
     shift
     rm -f fast.tif plain.tif
-    "$gwt" calc "$expression" scene.tif -o fast.tif -q -j 3 --chunks 37 "$@" 2>err &&
-        "$plain" calc "$expression" scene.tif -o plain.tif -q -j 1 --chunks 4096 "$@" 2>>err &&
-        cmp fast.tif plain.tif >>err 2>&1
-    if [ $? -eq 0 ]; then passed=$((passed + 1)); return; fi
-    failed=$((failed + 1))
-    echo "not ok - $expression $*: $(cat err)"
+    if "$gwt" calc "$expression" scene.tif -o fast.tif -q -j 3 --chunks 37 "$@" 2>"$err" &&
+        "$plain" calc "$expression" scene.tif -o plain.tif -q -j 1 --chunks 4096 "$@" 2>"$err"
+    then same "$expression $*" fast.tif plain.tif
+    else check "$expression $*" "failed: $(cat "$err")"
+    fi
 }
 
 "$make_scene" scene.tif 517 389 4 lzw 64 || exit 1
@@ -39,5 +35,4 @@ compare 'a' --every 3
 compare 'a' --res 70 --resample cubic --dtype float32 --nodata 0
 compare 'a' --res 100 --resample average --dtype float64 --nodata 0
 compare 'a' --compress deflate --predictor 2
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+finish

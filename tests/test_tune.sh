@@ -3,77 +3,11 @@
 # here, whose best schedules can be told by hand; the table and the picture of a sweep; refusals.
 #
 #     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_tune.sh
-#
-# One line a check, and a last line that counts them, as in test_cli.sh.
 
-set -u
-LC_ALL=C
-export LC_ALL
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/gwt_tune_test_XXXXXX") || exit 2
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-python=$(command -v python3) && "$python" -c '' 2>/dev/null || python=
-limit=
-timeout --foreground 9 true 2>/dev/null && limit='timeout --foreground 60'
-
-# ---- checks --------------------------------------------------------------------------------------
-
-number=0 passed=0 failed=0 skipped=0
-
-check() {   # NAME WRONG - good when nothing is WRONG.
-    number=$((number + 1))
-    if [ -z "$2" ]; then passed=$((passed + 1)); echo "ok $number - $1"
-    else failed=$((failed + 1)); echo "not ok $number - $1 ($(printf %.400s "$2" | tr '\n' '|'))"
-    fi
-}
-
-skip() {    # NAME WHY
-    number=$((number + 1)) skipped=$((skipped + 1))
-    echo "SKIPPED: $number - $1 ($2)"
-}
-
-is() {      # NAME GOT EXPECTED
-    if [ "$2" = "$3" ]; then check "$1" ''; else check "$1" "got '$2', expected '$3'"; fi
-}
-
-run() { $limit "$gwt" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; status=$?; }
-
-works() {   # NAME ARGUMENT..
-    name=$1
-    shift
-    run "$@"
-    wrong=$(cat "$tmp/err")
-    [ "$status" = 0 ] || wrong="exit status $status: $wrong"
-    check "$name" "$wrong"
-}
-
-refused() { # NAME STATUS TEXT ARGUMENT.. - one line on stderr, nothing on stdout, no file left.
-    name=$1 expected=$2 text=$3 wrong=
-    shift 3
-    before=$(ls -A)
-    run "$@"
-    [ "$status" = "$expected" ] || wrong="exit status $status, expected $expected; "
-    [ "$(wc -l <"$tmp/err")" -eq 1 ] || wrong="$wrong not one line: $(cat "$tmp/err"); "
-    grep -qF -e "$text" "$tmp/err" || wrong="$wrong no '$text' in: $(cat "$tmp/err"); "
-    [ ! -s "$tmp/out" ] || wrong="$wrong on stdout: $(head -n 1 "$tmp/out"); "
-    [ "$before" = "$(ls -A)" ] || wrong="$wrong left behind: $(ls -A)"
-    check "$name" "$wrong"
-}
-
-absolute() {
-    case $1 in
-    /*) echo "$1" ;;
-    */*) echo "$PWD/$1" ;;
-    *) command -v "$1" ;;
-    esac
-}
-
+. "$(dirname "$0")/checks.sh"
 gwt=$(absolute "${GWT:?is the command to test}") || exit 2
 make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
-mkdir "$tmp/box" "$tmp/runs" && cd "$tmp/box" || exit 2
+mkdir "$tmp/runs" && cd "$box" || exit 2
 TMPDIR=$tmp/runs
 export TMPDIR
 
@@ -113,7 +47,7 @@ trace() {
 # of FILE CHUNK WORKERS - "seconds efficiency" that are predicted.
 of() {
     run tune --what-if "$1" --chunks "$2" --workers "$3"
-    awk -v c="$2" -v w="$3" '!seen && $1 == c && $2 == w { print $3, $4; seen = 1 }' "$tmp/out"
+    awk -v c="$2" -v w="$3" '!seen && $1 == c && $2 == w { print $3, $4; seen = 1 }' "$out"
 }
 
 trace 8 0 >eight.json
@@ -135,17 +69,17 @@ is "a larger chunk does nothing" "$(of one.json 4096 4)" "0.0110 25"
 is "many workers wait for the file" "$(of writer.json 256 64)" "0.2100 9"
 
 run tune --what-if eight.json written.json --workers 1
-is "each trace is compared" "$(grep -c '%.*json$' "$tmp/out")" 2
+is "each trace is compared" "$(grep -c '%.*json$' "$out")" 2
 is "with the sum of its times and waits" \
-    "$(awk '/%.*eight.json$/ { print $1, $2, $3, $4 }' "$tmp/out")" "256 1 0.0800 0.1230"
+    "$(awk '/%.*eight.json$/ { print $1, $2, $3, $4 }' "$out")" "256 1 0.0800 0.1230"
 # In 123 ms the processor gave half of the 72 ms that decoding, computing and encoding took.
 awk '/"memory"/ { sub(/"memory"/, "\"cpu\""); sub(/"ts":1.0/, "\"ts\":123000.0")
     sub(/"MB":12.3/, "\"percent\":29.268293") } { print }' eight.json >half.json
 is "half a processor: half the time on a whole one" "$(of half.json 256 1)" "0.0400 100"
 is "and so is what was measured" \
-    "$(awk '/half.json$/ && NF > 8 { print $4, $5, $7 }' "$tmp/out" | tail -n 1)" "0.1230 50 0.0615"
+    "$(awk '/half.json$/ && NF > 8 { print $4, $5, $7 }' "$out" | tail -n 1)" "0.1230 50 0.0615"
 run tune --what-if eight.json
-is "up to 64 workers" "$(awk '$1 == 64 { print $2 }' "$tmp/out" | tr '\n' ' ')" \
+is "up to 64 workers" "$(awk '$1 == 64 { print $2 }' "$out" | tr '\n' ' ')" \
     "1 2 4 8 16 32 64 "
 
 # ---- a sweep -------------------------------------------------------------------------------------
@@ -154,14 +88,14 @@ is "up to 64 workers" "$(awk '$1 == 64 { print $2 }' "$tmp/out" | tr '\n' ' ')" 
 works "a sweep" tune 'b1 / b2' scene.tif --chunks 256,64,64 --workers 2,1 --seconds 1 -o t.svg \
     --compress lzw
 is "of each pair once, in order" \
-    "$(awk 'NF >= 7 && $NF ~ /x$/ { print $(NF - 6), $(NF - 5) }' "$tmp/out" | tr '\n' ' ')" \
+    "$(awk 'NF >= 7 && $NF ~ /x$/ { print $(NF - 6), $(NF - 5) }' "$out" | tr '\n' ' ')" \
     "64 1 256 1 64 2 256 2 "
 check "with tasks and decodes" "$(awk '$NF ~ /x$/ && !($(NF - 2) > 0 && $(NF - 1) > 0 &&
-    $(NF - 4) > 0)' "$tmp/out")"
-is "the best is marked" "$(grep -c '^\*.* 1\.00x$' "$tmp/out")" 1
-check "flags are given" "$(grep -qE 'Use --chunks (64|256) --workers [12]$' "$tmp/out" ||
+    $(NF - 4) > 0)' "$out")"
+is "the best is marked" "$(grep -c '^\*.* 1\.00x$' "$out")" 1
+check "flags are given" "$(grep -qE 'Use --chunks (64|256) --workers [12]$' "$out" ||
     echo none)"
-check "and the sample" "$(grep -q '^sample: rows .*image$' "$tmp/out" || echo none)"
+check "and the sample" "$(grep -q '^sample: rows .*image$' "$out" || echo none)"
 is "nothing is left behind" "$(ls -A "$tmp/runs")" ""
 is "a line for each number of workers" "$(grep -c '<polyline' t.svg)" 2
 is "with its name" "$(grep -c '</tspan> [12] worker' t.svg)" 2
@@ -177,13 +111,13 @@ works "unless asked to; one point; text that XML knows" tune 'where(b1 < 5 && b2
 is "it is text there" "$(grep -c '(b1 &lt; 5 &amp;&amp; b2 &gt; 3, 1, 2)' t.svg)" 1
 works "of a window of a stack" tune 'mean(b1)' scene.tif scene.tif --stack time \
     --window 0,0,200,300 --chunks 64 -j 1 --seconds .2
-is "it is the sample" "$(sed -n 's/^sample: //p' "$tmp/out")" \
+is "it is the sample" "$(sed -n 's/^sample: //p' "$out")" \
     "rows 0..199, columns 0..299: all of the image"
 works "a plan" plan 'b1 / b2' scene.tif --chunks 64 -j 2
-check "says something" "$(grep -q '^work: .*, 2 workers$' "$tmp/out" || echo nothing)"
+check "says something" "$(grep -q '^work: .*, 2 workers$' "$out" || echo nothing)"
 is "and predicts" "$(sed -n 's/^prediction, from a probe of \([49]\) of 9 tiles,.*/\1/p' \
-    "$tmp/out" | tr 49 xx)" x
-stages() { sed -n '/^prediction/,$p' "$tmp/out" | awk 'NR > 1 && $3 == "s"'; }
+    "$out" | tr 49 xx)" x
+stages() { sed -n '/^prediction/,$p' "$out" | awk 'NR > 1 && $3 == "s"'; }
 is "time by stages" "$(stages | awk '$2 >= 0 { print $1 }' | grep -v -e all -e wall | sort |
     tr '\n' ' ')" "compute decode encode read schedule write "
 check "which add up" "$(stages | awk '$1 == "all" { all = $2 } $1 != "all" && $1 != "wall" {
@@ -198,19 +132,19 @@ is "takes all the time" "$(stages | awk '$1 == "all" { print $2 }')" \
 is "and encodes" "$(stages | awk '$1 == "encode" { print ($2 > 0) }')" 1
 works "a plan of a part" plan b1 scene.tif --window 0,0,200,300
 is "has the tiles of that" "$(sed -n 's/^prediction, from a probe of \(.*\) tiles,.*/\1/p' \
-    "$tmp/out")" "2 of 2"
+    "$out")" "2 of 2"
 works "a plan of what takes long" plan 'moving_percentile(b1, 7, 50)' scene.tif -j 1
-check "is of a part, and as much longer as the whole is larger" "$(sed 's/,//g' "$tmp/out" | awk '
+check "is of a part, and as much longer as the whole is larger" "$(sed 's/,//g' "$out" | awk '
     /^prediction/ { of = $6 "/" $8; probed = $10 } $1 == "all" { ratio = $2 / probed }
     END { if (!(of == "4/9" && ratio > 1.13 && ratio < 1.25)) print of, ratio }')"
 works "without a probe" plan 'b1 / b2' scene.tif --no-probe
-is "no prediction" "$(grep -c -e prediction -e wall "$tmp/out")" 0
+is "no prediction" "$(grep -c -e prediction -e wall "$out")" 0
 cp scene.tif bad.tif
 head -c 4000 /dev/zero | dd of=bad.tif bs=1000 seek=800 conv=notrunc 2>/dev/null
 works "which reads no pixels" plan b1 bad.tif --no-probe
 run plan b1 bad.tif
 is "a probe that fails: status" "$status" 1
-is "and a line" "$(grep -c '^gwt: .*bad.tif' "$tmp/err")" 1
+is "and a line" "$(grep -c '^gwt: .*bad.tif' "$err")" 1
 is "and leaves nothing behind" "$(ls -A "$tmp/runs")" ""
 rm bad.tif
 
@@ -254,8 +188,7 @@ refused "nothing in it" 1 "nothing was recorded" tune --what-if idle.json
 refused "nothing computed in it" 1 "nothing was computed" tune --what-if read.json
 run tune --what-if eight.json cut.json
 is "a second trace is broken: status" "$status" 1
-check "a second trace is broken: message" "$(grep -q '^gwt: cut.json: line 21: ' "$tmp/err" ||
-    cat "$tmp/err")"
+check "a second trace is broken: message" "$(grep -q '^gwt: cut.json: line 21: ' "$err" ||
+    cat "$err")"
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -1,0 +1,121 @@
+# checks.sh - what the tests in shell have in common; sourced by them, first of all:
+#
+#     . "$(dirname "$0")/checks.sh"
+#
+# One line a check ("ok 12 - ..", "not ok 12 - .. (what is wrong)" or "SKIPPED: 12 - .. (why)"), and
+# by `finish` a last line that counts them. The test works in $box, an empty folder; $tmp is around
+# it, for all that the command should not see. Both are gone at the end, after `at_end`.
+# shellcheck shell=sh disable=SC2034  # who sources this uses them
+
+set -u
+LC_ALL=C
+export LC_ALL
+
+here=$(cd "$(dirname "$0")" && pwd) || exit 2
+name=$(basename "$0" .sh)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/gwt_${name#test_}_XXXXXX") || exit 2
+at_end() { :; }
+trap 'at_end; chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+box=$tmp/box out=$tmp/out err=$tmp/err
+python=$(command -v python3) && "$python" -c '' 2>/dev/null || python=
+limit=
+timeout --foreground 9 true 2>/dev/null && limit='timeout --foreground 60'
+
+absolute() {    # a program, from wherever it is called
+    case $1 in
+    /*) echo "$1" ;;
+    */*) echo "$PWD/$1" ;;
+    *) command -v "$1" ;;
+    esac
+}
+
+number=0 passed=0 failed=0 skipped=0
+
+# check NAME WRONG - good when nothing is WRONG.
+check() {
+    number=$((number + 1))
+    if [ -z "$2" ]; then passed=$((passed + 1)); echo "ok $number - $1"
+    else failed=$((failed + 1)); echo "not ok $number - $1 ($(printf %.400s "$2" | tr '\n' '|'))"
+    fi
+}
+
+skip() {        # NAME WHY
+    number=$((number + 1)) skipped=$((skipped + 1))
+    echo "SKIPPED: $number - $1 ($2)"
+}
+
+is() {          # NAME GOT EXPECTED
+    if [ "$2" = "$3" ]; then check "$1" ''; else check "$1" "got '$2', expected '$3'"; fi
+}
+
+same() {        # NAME FILE FILE
+    if cmp "$2" "$3" >"$tmp/cmp" 2>&1; then check "$1" ''; else check "$1" "$(cat "$tmp/cmp")"; fi
+}
+
+holds() {       # NAME FILE TEXT
+    if grep -qF -e "$3" "$2"; then check "$1" ''; else check "$1" "no '$3'"; fi
+}
+
+# check_python NAME COMMAND.. - by $tmp/oracle.py, which prints what is wrong.
+check_python() {
+    name=$1
+    shift
+    if [ -z "$python" ]; then skip "$name" "no python3"; return; fi
+    if "$python" "$tmp/oracle.py" "$@" >"$out.py" 2>&1; then check "$name" "$(cat "$out.py")"
+    else check "$name" "oracle.py: $(tail -n 3 "$out.py")"
+    fi
+}
+
+# ---- the command ---------------------------------------------------------------------------------
+
+run() { $limit "$gwt" "$@" >"$out" 2>"$err" </dev/null; status=$?; }
+
+# What was wrong with the last run as a success: status 0, nothing on stderr (a pipe gets no bar).
+not_done() {
+    [ "$status" = 0 ] || printf 'exit status %s: ' "$status"
+    cat "$err"
+}
+
+works() {       # NAME ARGUMENT..
+    name=$1
+    shift
+    run "$@"
+    check "$name" "$(not_done)"
+}
+
+# Everything in the box: names, kinds, and what is in the files.
+snapshot() { (cd "$box" && ls -AlR | awk '{ print $1, $NF }' && find . -type f -exec cksum {} +); }
+
+# What was wrong with the last run as a refusal with STATUS and so many LINES that hold TEXT.
+not_refused() {
+    [ "$status" = "$1" ] || printf 'exit status %s, expected %s; ' "$status" "$1"
+    [ "$(wc -l <"$err")" -eq "$2" ] || printf '%s lines on stderr: ' "$(($(wc -l <"$err")))"
+    [ "$(wc -l <"$err")" -eq "$2" ] || cat "$err"
+    case $(cat "$err") in "gwt: "*) ;; *) printf 'stderr begins "%.40s"; ' "$(cat "$err")" ;; esac
+    grep -qF -e "$3" "$err" || printf 'no "%s" in: %s; ' "$3" "$(cat "$err")"
+    [ ! -s "$out" ] || printf 'on stdout: %s; ' "$(head -n 1 "$out")"
+}
+
+# refused NAME STATUS TEXT ARGUMENT.. - one line on stderr, and the box as it was before.
+# refused_in: of an expression, with that and a caret in two lines more.
+refused_in() { lines=3; refused "$@"; lines=1; }
+refused() {
+    name=$1 expected=$2 text=$3
+    shift 3
+    before=$(snapshot)
+    run "$@"
+    after=$(snapshot)
+    wrong=$(not_refused "$expected" "${lines:-1}" "$text")
+    [ "$before" = "$after" ] || wrong="$wrong the directory is not as it was: $(ls -A "$box")"
+    check "$name" "$wrong"
+}
+
+finish() {
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}
+
+mkdir "$box"
