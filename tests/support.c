@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,23 @@ void skip_loudly(const char *reason)
 {
     print_message("SKIPPED: %s\n", reason);
     skip();
+}
+
+void decimal_comma_begin(void)
+{
+    static const char *const names[] = {
+        "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "nl_NL.UTF-8", "es_ES.UTF-8",
+        "it_IT.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8", "sv_SE.UTF-8", "de_DE", "fr_FR"
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (setlocale(LC_ALL, names[i]) && !strcmp(localeconv()->decimal_point, ",")) return;
+    skip_loudly("no locale with a decimal comma is installed");
+}
+
+int decimal_comma_end(void **state)
+{
+    (void)state;
+    return setlocale(LC_ALL, "C") ? 0 : -1;
 }
 
 // ---- files ------------------------------------------------------------------------------------

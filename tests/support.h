@@ -48,6 +48,11 @@ void expect_error_at(const char *file, int line, gwt *g, gwt_code code, const ch
 // Prints a line that can't be overlooked (and that run.sh repeats), then skips the running test.
 void skip_loudly(const char *reason);
 
+// From here on numbers are printed with a comma; skips the test where no locale does that. The
+// second is the teardown of such a test.
+void decimal_comma_begin(void);
+int decimal_comma_end(void **state);
+
 // ---- files ------------------------------------------------------------------------------------
 
 // Group setup and teardown: an empty directory of this program, removed with all that is in it.

@@ -6,7 +6,6 @@
 #include "support.h"
 
 #include <float.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1335,23 +1334,6 @@ static void errors_of_calls(void **state)
 
 // ---- a decimal comma --------------------------------------------------------------------------
 
-static int in_no_language(void **state)
-{
-    (void)state;
-    return setlocale(LC_ALL, "C") ? 0 : -1;
-}
-
-static bool decimal_comma(void)
-{
-    static const char *const names[] = {
-        "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "nl_NL.UTF-8", "es_ES.UTF-8",
-        "it_IT.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8", "sv_SE.UTF-8", "de_DE", "fr_FR"
-    };
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (setlocale(LC_ALL, names[i]) && !strcmp(localeconv()->decimal_point, ",")) return true;
-    return false;
-}
-
 // Numbers in files and expressions have a point, wherever the program runs.
 static void numbers_have_a_point(void **state)
 {
@@ -1360,7 +1342,7 @@ static void numbers_have_a_point(void **state)
         "0.125</Item><Item name=\"OFFSET\" sample=\"0\" role=\"offset\">-1.5e-1</Item>"
         "</GDALMetadata>";
     const double values[4] = { -0.5, 0.75, 2, 3.25 };
-    if (!decimal_comma()) skip_loudly("no locale with a decimal comma is installed");
+    decimal_comma_begin();
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     const char *path = temp_path("comma.tif"), *saved = temp_path("comma_saved.tif");
     tiff_write_values(path, &(tiff_spec){ .width = 4, .height = 1, .dtype = GWT_FLOAT32,
@@ -1788,7 +1770,7 @@ int main(void)
         cmocka_unit_test(calls_in_expressions),
         cmocka_unit_test(words_as_names),
         cmocka_unit_test(errors_of_calls),
-        cmocka_unit_test_teardown(numbers_have_a_point, in_no_language),
+        cmocka_unit_test_teardown(numbers_have_a_point, decimal_comma_end),
         cmocka_unit_test(attributes),
         cmocka_unit_test(long_expressions),
         cmocka_unit_test(deep_graphs),

@@ -1342,27 +1342,10 @@ static void summary_is_the_profile(void **state)
     free(text);
 }
 
-static int in_no_language(void **state)
-{
-    (void)state;
-    return setlocale(LC_ALL, "C") ? 0 : -1;
-}
-
-static bool decimal_comma(void)
-{
-    static const char *const names[] = {
-        "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8", "nl_NL.UTF-8", "es_ES.UTF-8",
-        "it_IT.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8", "sv_SE.UTF-8", "de_DE", "fr_FR"
-    };
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (setlocale(LC_ALL, names[i]) && !strcmp(localeconv()->decimal_point, ",")) return true;
-    return false;
-}
-
 static void numbers_have_a_point(void **state)
 {
     (void)state;
-    if (!decimal_comma()) skip_loudly("no locale with a decimal comma is installed");
+    decimal_comma_begin();
     gwt *g = gwt_begin(.num_workers = 2);
     const gwt_profile *p = rich_profile(g, write_image("comma.tif", 400, 300, 64),
                                         temp_path("comma_out.tif"));
@@ -1670,7 +1653,7 @@ int main(void)
         cmocka_unit_test(trace_is_the_profile),
         cmocka_unit_test(trace_of_names_that_are_no_text),
         cmocka_unit_test(summary_is_the_profile),
-        cmocka_unit_test_teardown(numbers_have_a_point, in_no_language),
+        cmocka_unit_test_teardown(numbers_have_a_point, decimal_comma_end),
         cmocka_unit_test(begins_and_ends),
         cmocka_unit_test(not_inside_an_action),
         cmocka_unit_test(refuses_to_save),

@@ -546,6 +546,36 @@ static void nodata_of_the_file(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Samples that are the same as double are not the same: one of them is nodata, the next is not.
+static void nodata_of_64_bits(void **state)
+{
+    (void)state;
+    static const struct { gwt_dtype dtype; const char *text; uint64_t samples[4]; } cases[] = {
+        { GWT_INT64, "9007199254740992",
+          { 1ull << 53, (1ull << 53) + 1, (1ull << 53) - 1, 0 } },
+        { GWT_INT64, "-9007199254740992",
+          { 0 - (1ull << 53), 0 - (1ull << 53) - 1, 0 - (1ull << 53) + 1, 0 } },
+        { GWT_INT64, "9223372036854775807", { INT64_MAX, INT64_MAX - 1, INT64_MAX - 300, 1 } },
+        { GWT_INT64, "-9223372036854775808",
+          { 1ull << 63, (1ull << 63) + 1, (1ull << 63) + 300, 1 } },
+        { GWT_UINT64, "18446744073709551615", { UINT64_MAX, UINT64_MAX - 1, 1ull << 63, 0 } },
+    };
+    gwt *g = gwt_begin(.num_workers = 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *path = temp_path("wide%zu.tif", i);
+        tiff_write(path, &(tiff_spec){ .width = 4, .height = 1, .dtype = cases[i].dtype,
+                                       .nodata = cases[i].text }, cases[i].samples);
+        double *got = VALUES_OF(gwt_mul(gwt_open(g, path), gwt_number(g, 1)));
+        for (int k = 0; k < 4; k++) {
+            double want = k == 0 ? NAN : sample_get(cases[i].dtype, cases[i].samples, (size_t)k);
+            REQUIRE(same_double(got[k], want), "%s, nodata %s: sample %d is %.17g, not %.17g",
+                    gwt_dtype_name(cases[i].dtype), cases[i].text, k, got[k], want);
+        }
+        gwt_free(got);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
 static void nodata_is_told(void **state)
 {
     (void)state;
@@ -980,6 +1010,7 @@ int main(void)
         cmocka_unit_test(either_byte_order),
         cmocka_unit_test(directories),
         cmocka_unit_test(nodata_of_the_file),
+        cmocka_unit_test(nodata_of_64_bits),
         cmocka_unit_test(nodata_is_told),
         cmocka_unit_test(whose_nodata),
         cmocka_unit_test(gdal_metadata),
