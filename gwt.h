@@ -158,11 +158,13 @@
 //       >>base     memory, sizes, sample types
 //       >>thread   C11 threads or pthreads
 //       >>prof     what workers stamp while a profile is taken
-//       >>pool     work-stealing workers; then the session and its errors
+//       >>pool     work-stealing workers; a session and its errors
 //       >>geo      affine grids, GeoKeys
 //       >>read     opening files, decoding tiles
 //       >>cache    decoded tiles, shared
 //       >>array    the lazy graph
+//       >>open     files to arrays
+//       >>ops      arrays to arrays
 //       >>math     sensors, nodata, indices, expressions
 //       >>plan     from the graph to programs
 //       >>step     windows, resampling, users' kernels
@@ -170,7 +172,10 @@
 //       >>write    encoding, ordered writing, the directory
 //       >>mpi      the ranks of a job on several machines
 //       >>run      the loop behind every action
-//       >>show     arrays as text
+//       >>sink     its results: to memory, to a file, to a function
+//       >>stat     statistics, percentiles
+//       >>session  begin, end, profiles
+//       >>show     arrays, plans and profiles as text
 //
 // LICENSE
 //
@@ -3494,7 +3499,8 @@ gwt_array *gwt_number(gwt *g, double value)
     return _gwt_array_finish(a);
 }
 
-// ---- opening
+// >>open --------------------------------------------------------------------------------------
+// Files to arrays: one, or several stacked along time or band, and the dates in their names.
 
 static bool _gwt_check_chunk(gwt *g, const char *what, int64_t chunk)
 {
@@ -3757,6 +3763,10 @@ size_t gwt_sort_by_date(const char **paths, size_t n)
     for (size_t i = 0; paths && i < n; i++) dated += gwt_date_of(paths[i]) != 0;
     return dated;
 }
+
+// >>ops ---------------------------------------------------------------------------------------
+// Arrays to arrays: the operations of the interface, each of them new planes over those it is
+// given, checked and described when it is called and computed much later.
 
 // ---- re-arranging
 
@@ -10275,7 +10285,11 @@ static bool _gwt_check_many(gwt_array *const *arrays, size_t n)
     return n <= _GWT_MAX_OUTPUTS;
 }
 
-// ---- sink: memory
+// >>sink --------------------------------------------------------------------------------------
+// Where the pixels of a run go: each sink says where a tile is to be stored, and is told when it
+// is there.
+
+// ---- memory
 
 typedef struct _gwt_buffer { char *data; size_t row_bytes, plane_bytes, size; } _gwt_buffer;
 
@@ -10379,7 +10393,7 @@ bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers)
 
 void gwt_free(void *p) { GWT_FREE(p); }
 
-// ---- sink: files
+// ---- files
 
 // One output of one worker.
 typedef struct _gwt_save_worker {
@@ -10671,7 +10685,7 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
     return good;
 }
 
-// ---- sink: a user's function
+// ---- a user's function
 
 typedef struct _gwt_block_worker { char *data; size_t room; } _gwt_block_worker;
 
@@ -10800,7 +10814,12 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
     _gwt_loads[b->dtype](to, (const char *)b->data + at, (size_t)b->cols, 1, masked, raw);
 }
 
-// ---- numbers: blocks of a size that depends on the image only, each to its own place; then joined
+// >>stat --------------------------------------------------------------------------------------
+// Statistics, histograms and percentiles of an image, by the sink above that gives blocks to a
+// function. Sums are made over blocks of a size that depends on the image only, each in its own
+// place, and then joined in order: so they have the same bits however they were shared out.
+
+// ---- sums
 
 // Edge of the blocks: no more than 65536 of them.
 static int _gwt_numbers_block(const gwt_array *a)
@@ -11191,6 +11210,12 @@ bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *
     return true;
 }
 
+// >>session -----------------------------------------------------------------------------------
+// A session from its begin to its end: its options, a caller's own loop on its workers, and the
+// recorder of its profiles.
+
+// ---- a caller's loop
+
 typedef struct _gwt_users_loop { gwt *g; gwt_loop_fn *fn; void *user; } _gwt_users_loop;
 
 static void _gwt_users_index(size_t index, void *user)
@@ -11215,7 +11240,7 @@ void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
     _gwt_action_end(&action);
 }
 
-// ---- session
+// ---- begin and end
 
 static void _gwt_check_options(gwt *g)
 {
@@ -11580,7 +11605,7 @@ static void _gwt_recorders_free(gwt *g)
 }
 
 // >>show --------------------------------------------------------------------------------------
-// Arrays and profiles as text.
+// Arrays, plans and profiles as text.
 
 static void _gwt_print_dims(const gwt_info *i, const int64_t *of, const char *format, FILE *to)
 {
