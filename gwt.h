@@ -37,7 +37,8 @@
 //           gwt_array *src = gwt_open(g, "scene.tif", .chunks = 256);
 //           gwt_array *ndi = gwt_norm_diff(src, "green", "red", .nodata = gwt_some(0),
 //                                          .scale_factor = gwt_some(1e-4));
-//           gwt_save(ndi, "ndi.tif", .compress = "lzw", .progress = true);
+//           gwt_save(ndi, "ndi.tif", .compress = "lzw", .nodata = gwt_some(NAN),
+//                    .progress = true);      // missing is NaN there: 0 is an index, too
 //           return gwt_end(g);      // prints the first error, if any; 0 when all went well
 //       }
 //
@@ -1689,6 +1690,7 @@ struct gwt {
     bool remote;                // the error is another rank's, which prints it
     const char **traces;        // what the other ranks did, for the trace that rank 0 writes
     size_t num_traces;
+    double trace_begins;        // and how much later its own profile began than the first of all
     int line;                   // of this file, where it was found
     char message[2048];
 };
@@ -7372,12 +7374,13 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
     }
 X(1, uint8_t)
 X(2, uint16_t)
-X(4, uint32_t) X(8, uint64_t)
+X(4, uint32_t)
+X(8, uint64_t)
 #undef X
 
-    static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program,
-                             const _gwt_scratch *x, const _gwt_instr *in, const _gwt_rect *r,
-                             char *to, const _gwt_target *target)
+static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, const _gwt_scratch *x,
+                         const _gwt_instr *in, const _gwt_rect *r, char *to,
+                         const _gwt_target *target)
 {
     size_t size = gwt_dtype_size(in->dtype);
     const _gwt_frame *f = &program->frames[in->frame];
@@ -12068,7 +12071,7 @@ bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *prefix)
 }
 
 // Where events go: the process they are of, which is the rank counted from 1, and how much later
-// than rank 0 its profile began, in seconds.
+// its profile began than that of the rank which was first, in seconds.
 typedef struct _gwt_trace { FILE *f; int pid; double shift; } _gwt_trace;
 
 static void _gwt_trace_event(const gwt_event *e, const _gwt_trace *to)
@@ -12166,7 +12169,7 @@ static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
     fprintf(f, ", \"workers\": %d, \"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n"
                "\"traceEvents\": [\n", p->num_workers, p->seconds, (long long)p->chunks[0],
             (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);
-    _gwt_trace_process(g, p, &(_gwt_trace){ f, 1, 0 });
+    _gwt_trace_process(g, p, &(_gwt_trace){ f, 1, g ? g->trace_begins : 0 });
     for (size_t i = 0; i < g->num_traces; i++) fprintf(f, ",\n%s", g->traces[i]);
     fputs("\n]}\n", f);
 }
@@ -12215,14 +12218,14 @@ static bool _gwt_trace_ranks(gwt *g, const gwt_profile *p, const char *path)
     _gwt_ranks *k = g->ranks;
     const _gwt_recorder *r = g->recorders;
     while (r && &r->profile != p) r = r->next;
-    int64_t wall[4] = { r ? r->wall.tv_sec : 0, r ? r->wall.tv_nsec : 0 }, zero[2];
-    memcpy(zero, wall, sizeof zero);
+    int64_t began = r ? (int64_t)r->wall.tv_sec * 1000000000 + r->wall.tv_nsec : INT64_MAX, first;
     bool good = !_gwt_failed(g);
     if (!p || !path) good = _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
-    if (!_gwt_ranks_agree(k, _GWT_AGREE_START, good, _gwt_crc(0, "trace", 5), wall)) return false;
+    if (!_gwt_ranks_agree(k, _GWT_AGREE_START, good, _gwt_crc(0, "trace", 5), NULL)) return false;
+    _GWT_MPI_DO(k, MPI_Allreduce(&began, &first, 1, MPI_INT64_T, MPI_MIN, k->comm));
+    g->trace_begins = r ? 1e-9 * (double)(began - first) : 0;
     if (k->rank == 0) good = _gwt_trace_receive(k) && _gwt_dump(g, p, path, _gwt_dump_trace);
-    else good = _gwt_trace_send(k, p, (double)(zero[0] - wall[0])
-                                          + 1e-9 * (double)(zero[1] - wall[1]));
+    else good = _gwt_trace_send(k, p, g->trace_begins);
     return _gwt_ranks_agree(k, _GWT_AGREE_FINISH, good, 0, NULL);
 }
 #endif

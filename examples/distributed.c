@@ -2,15 +2,17 @@
 // are those of a single process. Then numbers of it, the same on every rank.
 //
 //     mpicc -std=c11 -O3 distributed.c -ltiff -lz -lm -o distributed
-//     mpirun -n 4 ./distributed scene.tif ndvi.tif 2
+//     mpirun --bind-to none -n 4 ./distributed scene.tif ndvi.tif 2
 //
-// Four ranks (dask: n_workers) of two workers each (threads_per_worker). Killed on the way? The same
+// Four ranks (dask: n_workers) of two workers each (threads_per_worker), which Open MPI would else
+// bind to one core (on fewer cores than ranks say --oversubscribe, too). Killed on the way? The same
 // line goes on where it stopped, with any number of ranks.
 
 #define GWT_IMPLEMENTATION
 #define GWT_MPI
 #include "../gwt.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 int main(int argc, char **argv)
@@ -22,8 +24,9 @@ int main(int argc, char **argv)
     gwt *g = gwt_begin(.num_workers = argc > 3 ? atoi(argv[3]) : 1, .sensor = "bgr");
     gwt_array *scene = gwt_open(g, argv[1]);
     gwt_array *ndi = gwt_norm_diff(scene, "green", "red", .nodata = gwt_some(0));
-    gwt_save(ndi, argv[2], .compress = "deflate", .dtype = GWT_FLOAT32, .resume = true,
-             .overwrite = true);
+    // NaN where missing: 0 is a value that an index can have.
+    gwt_save(ndi, argv[2], .compress = "deflate", .dtype = GWT_FLOAT32, .nodata = gwt_some(NAN),
+             .resume = true, .overwrite = true);
 
     gwt_summary of = { 0 };
     if (gwt_summarize(ndi, &of) && gwt_rank(g) == 0)

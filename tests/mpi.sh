@@ -164,6 +164,19 @@ ranks 3 info scene.tif
 good "info" $?
 [ "$(grep -c 'pixel size' "$out")" -eq 1 ]
 good "info, once" $?
+ranks 2 verify scene.tif
+fails "what one process does" "gwt verify runs in one process"
+rm -f run_*
+: >run_rank1_cache.csv
+ranks 2 calc b1 scene.tif -o x.tif --profile run
+fails "tables of another rank that are there" "run_rank1_cache.csv"
+rm -f run_*
+ranks 2 calc b1 scene.tif -o x.tif --profile run && [ -s run_rank1_cache.csv ]
+good "tables of each rank" $?
+ranks 3 calc b1 scene.tif -o x.tif --overwrite --profile run.html &&
+    grep -q 'rank 2' run.html
+good "a page of all ranks" $?
+rm -f x.tif
 ranks 3 calc b9 scene.tif -o x.tif
 fails "an unknown band" "b9"
 ranks 3 calc b1 scene.tif -o nowhere/x.tif

@@ -121,13 +121,14 @@ static const cli_command command = {
         "--profile FILE.html is the page of gwt visualize; FILE.json is for it, for gwt tune\n"
         "--what-if and for Perfetto. Any other FILE makes tables, FILE_events.csv,\n"
         "FILE_resources.csv and FILE_cache.csv; a folder, FOLDER/profile_events.csv, and so on.\n"
+        "Ranks of an MPI job have tables of their own, FILE_rank1_events.csv ..\n"
         "\n"
         "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
         "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n"
         "  gwt calc 'ndvi()' 'scenes/*.tif' -o mean.tif --stack time --reduce mean --sensor l8\n"
-        "  gwt calc s.tif -o ndvi.tif='ndvi()' -o water.tif='green > nir' --sensor l8  (one pass)\n"
+        "  gwt calc s.tif -o ndvi.tif='ndvi()' -o water.tif='green > nir' --sensor l8   # one pass\n"
         "  gwt calc a 'tiles/*.tif' -o all.tif --mosaic mean --bounds-by union --nodata 0\n"
-        "  gwt calc -o d.tif -- '-b1' a.tif    (after --, what begins with - is no option)\n",
+        "  gwt calc -o d.tif -- '-b1' a.tif    # after --, what begins with - is no option\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20,
     .wanted = "an expression and at least one file"
 };
@@ -182,6 +183,8 @@ static int read_outputs(calc_args *args, int argc, char **argv)
     args->paths[0] = args->outputs.items[0];
     args->expressions[0] = argv[0];
     if (argc > 1) return CLI_GO_ON;
+    if (strchr(args->outputs.items[0], '='))
+        return cli_error("%s: no such file", argv[0]);
     return cli_usage_error(&command, "%s wants %s", command.name, command.wanted);
 }
 
@@ -214,7 +217,7 @@ static int read_command_line(calc_args *args, int argc, char **argv)
 // ---- the work ---------------------------------------------------------------------------------
 
 // Before anything is opened: gwt_save_many knows only the files that the results are made of.
-static bool may_write_all(const calc_args *args, const file_list *files)
+static bool may_write_all(const calc_args *args, const file_list *files, int ranks)
 {
     const char *const *reference = &args->inputs.reference;
     bool overwrite = args->save.overwrite || args->save.resume, good = true;
@@ -223,8 +226,8 @@ static bool may_write_all(const calc_args *args, const file_list *files)
                cli_may_write(args->paths[i], reference, *reference != NULL, overwrite);
     if (!good || !args->profile) return good;
     overwrite = args->save.overwrite;       // what is resumed has not come to a profile
-    return profile_may_write(args->profile, files->paths, files->count, overwrite) &&
-           profile_may_write(args->profile, reference, *reference != NULL, overwrite);
+    return profile_may_write(args->profile, ranks, files->paths, files->count, overwrite) &&
+           profile_may_write(args->profile, ranks, reference, *reference != NULL, overwrite);
 }
 
 static gwt_array *reduced(gwt_array *a, const reduction *r)
@@ -261,7 +264,8 @@ static bool show_profile(const calc_args *args, gwt *g)
     const gwt_profile *p = gwt_profile_end(g);
     if (args->summary) gwt_profile_summary(p, stdout);
     if (!args->profile) return true;
-    return profile_may_write(args->profile, args->paths, args->outputs.count, true) &&
+    return profile_may_write(args->profile, gwt_num_ranks(g), args->paths, args->outputs.count,
+                             true) &&
            profile_save(g, p, args->profile);
 }
 
@@ -273,7 +277,8 @@ static int run(const calc_args *args, file_list *files)
     char title[SAMPLE_TITLE];
     gwt *g = cli_begin(args->workers, args->sensor, args->memory);
     if (!g) return CLI_FAILED;
-    if (gwt_rank(g) == 0 && !may_write_all(args, files)) return cli_end(g), CLI_FAILED;
+    if (gwt_rank(g) == 0 && !may_write_all(args, files, gwt_num_ranks(g)))
+        return cli_end(g), CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     for (size_t i = 0; i < num_outputs; i++)
         results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);

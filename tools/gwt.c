@@ -1,11 +1,10 @@
 // gwt.c - the command `gwt`: which subcommands there are, and the one place that holds the
 // implementation of gwt.h.
 //
-//     cd tools && sh embed.sh report.css report.js > /tmp/report_page.h && cc -std=c11 -O2 -o gwt
-//         -I/tmp
-//         gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c profile.c quicklook.c
-//         plan.c sample.c tune.c tune_picture.c replay.c report.c page.c digest.c trace.c
-//         verify.c -ltiff -lz -lm -pthread
+//     cd tools && sh embed.sh report.css report.js > /tmp/report_page.h
+//     cc -std=c11 -O2 -I/tmp -o /tmp/gwt gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c \
+//         profile.c quicklook.c plan.c sample.c tune.c tune_picture.c replay.c report.c page.c \
+//         digest.c trace.c verify.c -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"
@@ -18,18 +17,19 @@ typedef struct subcommand {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
+    bool alone;                 // one process does it, not the ranks of an MPI job
 } subcommand;
 
 static const subcommand subcommands[] = {
-    { "info", cmd_info, "what a file says about itself" },
-    { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band" },
-    { "calc", cmd_calc, "an expression over files, into a file" },
-    { "plan", cmd_plan, "what calc would do, and what that takes" },
-    { "tune", cmd_tune, "the best chunk size and number of workers" },
-    { "quicklook", cmd_quicklook, "a small picture" },
-    { "verify", cmd_verify, "whether every tile of a file is good" },
-    { "visualize", cmd_visualize, "a page of recorded profiles: where the time went" },
-    { NULL, NULL, NULL }
+    { "info", cmd_info, "what a file says about itself", false },
+    { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band", false },
+    { "calc", cmd_calc, "an expression over files, into a file", false },
+    { "plan", cmd_plan, "what calc would do, and what that takes", true },
+    { "tune", cmd_tune, "the best chunk size and number of workers", true },
+    { "quicklook", cmd_quicklook, "a small picture", true },
+    { "verify", cmd_verify, "whether every tile of a file is good", true },
+    { "visualize", cmd_visualize, "a page of recorded profiles: where the time went", true },
+    { NULL, NULL, NULL, false }
 };
 
 static void print_overview(void)
@@ -68,11 +68,13 @@ static int help(int argc, char **argv)
     return CLI_OK;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, int ranks)
 {
     if (argc < 1) return cli_usage_error(NULL, "no command; see gwt --help");
     const char *name = argv[0];
     const subcommand *s = find_subcommand(name);
+    if (s && s->alone && ranks > 1)
+        return cli_usage_error(NULL, "gwt %s runs in one process, without mpirun", name);
     if (s) return s->run(argc, argv);
     if (strcmp(name, "help") == 0) return help(argc, argv);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return help(1, argv);
@@ -81,21 +83,24 @@ static int run(int argc, char **argv)
     return CLI_OK;
 }
 
-// Of the ranks of an MPI job the first one alone speaks of what all of them see: results, help, a
-// command line that can't be meant.
-static void hush_other_ranks(void)
+// How many ranks there are. Of those of an MPI job the first one alone speaks of what all of them
+// see: results, help, a command line that can't be meant.
+static int hush_other_ranks(void)
 {
+    int ranks = 1;
 #ifdef GWT_MPI
     gwt *g = gwt_begin(.num_workers = 1);
     if (g && gwt_rank(g) > 0) cli_hush();
+    if (g) ranks = gwt_num_ranks(g);
     gwt_end(g);
 #endif
+    return ranks;
 }
 
 int main(int argc, char **argv)
 {
-    hush_other_ranks();
-    int status = run(argc - 1, argv + 1);
+    int ranks = hush_other_ranks();
+    int status = run(argc - 1, argv + 1, ranks);
     // What was printed may still be in the buffer, and the disk behind stdout full.
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK)
         status = cli_error("stdout can't be written");

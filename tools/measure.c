@@ -223,7 +223,7 @@ void bars_print(void)
     for (; num_printed < num_bars; num_printed++) {
         const bar *b = &bars[num_printed];
         printf("bar: %-52s %9.4g, at %s %6g: %s\n", b->what, b->value,
-               b->least ? "least" : "most ", b->limit, is_kept(b) ? "ok" : "OVER");
+               b->least ? "least" : "most ", b->limit, is_kept(b) ? "ok" : "MISSED");
     }
 }
 

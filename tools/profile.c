@@ -40,7 +40,8 @@ static bool has_folder(const char *path)
     return is_folder(folder) || (cli_error("%s: no such folder", folder), false);
 }
 
-bool profile_may_write(const char *file, const char *const *inputs, size_t count, bool overwrite)
+bool profile_may_write(const char *file, int ranks, const char *const *inputs, size_t count,
+                       bool overwrite)
 {
     static const char *const tables[] = { "events", "resources", "cache" };
     char prefix[CLI_PATH], path[CLI_PATH + 32];
@@ -48,10 +49,12 @@ bool profile_may_write(const char *file, const char *const *inputs, size_t count
     if (ends_in(file, ".html") || ends_in(file, ".json"))
         return has_folder(file) && cli_may_write(file, inputs, count, overwrite);
     bool good = find_prefix(file, prefix) && has_folder(prefix);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables && good; i++) {
-        snprintf(path, sizeof path, "%s_%s.csv", prefix, tables[i]);
-        good = cli_may_write(path, inputs, count, overwrite);
-    }
+    for (int rank = 0; rank < ranks; rank++)
+        for (size_t i = 0; i < sizeof tables / sizeof *tables && good; i++) {
+            if (rank == 0) snprintf(path, sizeof path, "%s_%s.csv", prefix, tables[i]);
+            else snprintf(path, sizeof path, "%s_rank%d_%s.csv", prefix, rank, tables[i]);
+            good = cli_may_write(path, inputs, count, overwrite);
+        }
     return good;
 }
 

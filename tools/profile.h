@@ -7,11 +7,12 @@
 
 // By the end of its name: FILE.html is the page of gwt visualize, FILE.json a trace, any other
 // FILE is where the names of three tables begin, FILE_events.csv, FILE_resources.csv and
-// FILE_cache.csv; of a folder, FILE/profile_events.csv ..
+// FILE_cache.csv; of a folder, FILE/profile_events.csv ..; of rank 1, FILE_rank1_events.csv ..
 
 // Whether all of that may be written, as cli_may_write, and whether its folder is there. Says why
 // not.
-bool profile_may_write(const char *file, const char *const *inputs, size_t count, bool overwrite);
+bool profile_may_write(const char *file, int ranks, const char *const *inputs, size_t count,
+                       bool overwrite);
 
 // Write it; of an MPI job all ranks have to. False when it failed: the session has the error, or it
 // has been printed.

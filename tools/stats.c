@@ -59,7 +59,8 @@ static void merge_moments(moments *to, const moments *from)
     }
     double n = (double)(to->valid + from->valid), delta = from->mean - to->mean;
     to->m2 += from->m2 + delta * delta * ((double)to->valid * (double)from->valid / n);
-    to->mean += delta * ((double)from->valid / n);
+    // With infinite pixels there is no delta to speak of: their mean is inf, -inf or, of both, nan.
+    to->mean += isfinite(delta) ? delta * ((double)from->valid / n) : from->mean;
     to->valid += from->valid;
     if (from->min < to->min) to->min = from->min;
     if (from->max > to->max) to->max = from->max;
