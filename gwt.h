@@ -6131,6 +6131,98 @@ static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame)
     program->reads[program->num_reads++] = (_gwt_read){ fetch, from, frame };
 }
 
+// ---- order
+
+// Who uses what: the instructions that use value v are users[first[v]] .. users[first[v + 1] - 1].
+typedef struct _gwt_uses {
+    int *first, *users;
+    int *left;                  // of each value: uses by instructions that have no place yet
+    int *missing;               // of each instruction: operands that have no place yet
+} _gwt_uses;
+
+static bool _gwt_uses_begin(_gwt_uses *u, const _gwt_planner *p)
+{
+    const _gwt_program *program = &p->program;
+    size_t values = (size_t)p->num_values + 2;
+    u->first = _gwt_calloc(p->g, values, sizeof *u->first);
+    u->left = _gwt_calloc(p->g, values, sizeof *u->left);
+    u->missing = _gwt_calloc(p->g, (size_t)program->num_instrs + 1, sizeof *u->missing);
+    u->users = _gwt_calloc(p->g, (size_t)program->num_operands + 1, sizeof *u->users);
+    if (!u->first || !u->left || !u->missing || !u->users) return false;
+    for (int pass = 0; pass < 2; pass++) {      // count, then fill in
+        for (int i = 0; i < program->num_instrs; i++)
+            for (int k = 0; k < program->instrs[i].num_args; k++) {
+                int operand = program->operands[program->instrs[i].first + k];
+                if (operand < 0) continue;
+                if (pass) u->users[u->first[operand + 1]++] = i, u->missing[i]++;
+                else u->left[operand]++;
+            }
+        for (int v = 0; v < p->num_values && !pass; v++)
+            u->first[v + 2] = u->first[v + 1] + u->left[v];
+    }
+    return true;
+}
+
+static void _gwt_uses_end(_gwt_uses *u)
+{
+    GWT_FREE(u->first);
+    GWT_FREE(u->users);
+    GWT_FREE(u->left);
+    GWT_FREE(u->missing);
+}
+
+// Whether an instruction can come now and gives back a register at least: nobody else is left to
+// use one of its operands.
+static bool _gwt_uses_up(const _gwt_uses *u, const _gwt_program *program, int instr)
+{
+    const _gwt_instr *in = &program->instrs[instr];
+    const int *operands = program->operands + in->first;
+    if (u->missing[instr] > 0) return false;
+    for (int k = 0; k < in->num_args; k++) {
+        int mine = 0;
+        for (int m = 0; m < in->num_args; m++) mine += operands[m] == operands[k];
+        if (operands[k] >= 0 && u->left[operands[k]] == mine) return true;
+    }
+    return false;
+}
+
+// Instructions come in the order they were asked for, but those that give back a register come as
+// soon as they can. So the count and the sum of a thousand dates, one asked for after the other, go
+// hand in hand and hold a few values instead of a thousand.
+static void _gwt_plan_order(_gwt_planner *p)
+{
+    _gwt_program *program = &p->program;
+    _gwt_uses u = { 0 };
+    size_t n = (size_t)program->num_instrs + 1;
+    int *stack = _gwt_malloc(p->g, n * sizeof *stack), placed = 0;
+    _gwt_instr *ordered = _gwt_malloc(p->g, n * sizeof *ordered);
+    bool *taken = _gwt_calloc(p->g, n, sizeof *taken);
+    bool good = _gwt_uses_begin(&u, p) && stack && ordered && taken;
+    for (int i = 0; good && i < program->num_instrs; i++) {
+        int depth = 0;
+        if (!taken[i]) taken[i] = true, stack[depth++] = i;
+        while (depth > 0) {
+            const _gwt_instr *in = &program->instrs[stack[--depth]];
+            ordered[placed++] = *in;
+            // Whose turn may have come: users of the result, and the last users of an operand.
+            for (int k = -1; k < in->num_args; k++) {
+                int v = k < 0 ? in->dst : program->operands[in->first + k];
+                if (v < 0 || (k < 0 && in->op >= _GWT_OP_STORE)) continue;
+                if (k >= 0) u.left[v]--;
+                for (int a = u.first[v]; k < 0 && a < u.first[v + 1]; a++) u.missing[u.users[a]]--;
+                for (int a = u.first[v]; (k < 0 || u.left[v] <= 3) && a < u.first[v + 1]; a++)
+                    if (!taken[u.users[a]] && _gwt_uses_up(&u, program, u.users[a]))
+                        taken[u.users[a]] = true, stack[depth++] = u.users[a];
+            }
+        }
+    }
+    if (good) memcpy(program->instrs, ordered, (n - 1) * sizeof *ordered);
+    _gwt_uses_end(&u);
+    GWT_FREE(stack);
+    GWT_FREE(ordered);
+    GWT_FREE(taken);
+}
+
 // ---- registers
 
 // From values to registers, in one walk. A result never shares a register with its own operands:
@@ -6349,7 +6441,8 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
     for (int i = 0; i < n; i++)
         for (int k = 0; k < outputs[i].num_planes; k++, planes++) _gwt_plan_plane(&p, i, k);
     if (!_gwt_over(plan->action)) {
-        _gwt_plan_registers(&p);
+        _gwt_plan_order(&p);
+        if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
         if (!_gwt_over(plan->action)) _gwt_program_narrow(plan->g, &p.program);
     }
     plan->depth--;
@@ -7199,17 +7292,23 @@ static size_t _gwt_vm_strip(const _gwt_program *program)
     return n < _GWT_STRIP_MIN ? _GWT_STRIP_MIN : n > _GWT_STRIP_MAX ? _GWT_STRIP_MAX : n;
 }
 
-static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
+// Doubles that the registers of any of the programs take, and behind them room for the operands of
+// a percentile, which no operation has more of than there are.
+static size_t _gwt_vm_doubles(const _gwt_plan *plan)
 {
-    size_t regs = 0;
+    size_t most = 0;
     for (int i = 0; i < plan->num_stages; i++) {
         const _gwt_program *program = &plan->stages[i].program;
-        // And room for the operands of a percentile, which no operation has more of than there are.
         size_t n =
             _gwt_vm_strip(program) * (size_t)program->num_regs + (size_t)program->num_operands;
-        regs = n > regs ? n : regs;
+        most = n > most ? n : most;
     }
-    x->regs = _gwt_aligned(plan->g, regs * sizeof(double));
+    return most;
+}
+
+static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
+{
+    x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
     x->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->views);
     x->needs = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->needs);
     x->stages = _gwt_calloc(plan->g, (size_t)plan->num_stages, sizeof *x->stages);
@@ -10106,7 +10205,8 @@ static double _gwt_run_pinned_bytes(const _gwt_run *run)
 static double _gwt_run_bytes(const _gwt_run *run)
 {
     double most, stages = _gwt_run_stage_bytes(run, &most);
-    double each = stages + _gwt_run_pinned_bytes(run) + run->tile_bytes + 2 * _GWT_STRIP_BYTES;
+    double each = stages + _gwt_run_pinned_bytes(run) + run->tile_bytes
+                + (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
     return run->workers * each + (double)run->window * run->wait_bytes;
 }
 
