@@ -5716,6 +5716,7 @@ typedef struct _gwt_instr {
     int dst;                    // register; STORE, COPY: plane of the output
     int output;                 // STORE, COPY
     int first, num_args;        // operands: program->operands[first ..]
+    unsigned dies;              // bit k: nobody reads the register of operand k any more
     int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: stage, plane
     int frame;                  // LOAD, COPY, FETCH
     double imm[2];
@@ -5756,6 +5757,7 @@ typedef struct _gwt_program {
     int num_frames;
     _gwt_read *reads;           // all there are, each once
     int num_reads;
+    bool framed;                // reads something that does not lie under all of its pixels
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     int num_outputs;
 } _gwt_program;
@@ -6129,6 +6131,8 @@ static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame)
                    sizeof *program->reads))
         return;
     program->reads[program->num_reads++] = (_gwt_read){ fetch, from, frame };
+    const _gwt_frame *f = &program->frames[frame];
+    program->framed |= f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width;
 }
 
 // ---- order
@@ -6247,7 +6251,10 @@ static void _gwt_plan_registers(_gwt_planner *p)
             int *operand = &program->operands[instr->first + k];
             if (*operand < 0) continue;
             _gwt_value *v = &p->values[*operand];
-            if (v->last_use == i) spare[num_spare++] = v->reg, v->last_use = -1;
+            if (v->last_use == i) {
+                spare[num_spare++] = v->reg, v->last_use = -1;
+                if (k < 3) instr->dies |= 1u << k;
+            }
             *operand = v->reg;
         }
     }
@@ -7270,6 +7277,22 @@ typedef struct _gwt_view {
     int64_t first_row, first_col, down, across;
 } _gwt_view;
 
+// What a register holds all over a piece. A number that is known is not put there before somebody
+// asks for the register.
+typedef struct _gwt_held {
+    enum { _GWT_HELD_PIXELS, _GWT_HELD_MISSING, _GWT_HELD_ZERO } is;
+    bool plus;                  // a 0 in it is not -0
+    int at;                     // the register it really is
+} _gwt_held;
+
+// A program with what can be left out for one piece left out.
+typedef struct _gwt_trim {
+    _gwt_held *held;
+    _gwt_instr *instrs;
+    int *operands;
+    int num_instrs, num_operands;
+} _gwt_trim;
+
 // One worker's memory for running pieces of one plan.
 typedef struct _gwt_scratch {
     double *regs;
@@ -7280,6 +7303,7 @@ typedef struct _gwt_scratch {
     size_t room;
     int64_t num_tiles;          // pinned now
     _gwt_work work;
+    _gwt_trim trim;
     gwt_dtype missing;          // of an integer output with missing pixels and no nodata, or none
 } _gwt_scratch;
 
@@ -7306,8 +7330,27 @@ static size_t _gwt_vm_doubles(const _gwt_plan *plan)
     return most;
 }
 
+// Room for the programs that can be trimmed; each operand may have to be filled in.
+static bool _gwt_trim_begin(_gwt_trim *t, const _gwt_plan *plan)
+{
+    size_t regs = 0, instrs = 0, operands = 0;
+    for (int i = 0; i < plan->num_stages; i++) {
+        const _gwt_program *p = &plan->stages[i].program;
+        if (!p->framed) continue;
+        regs = (size_t)_gwt_max64((int64_t)regs, p->num_regs);
+        operands = (size_t)_gwt_max64((int64_t)operands, p->num_operands + 1);
+        instrs = (size_t)_gwt_max64((int64_t)instrs, (int64_t)p->num_instrs + p->num_operands);
+    }
+    if (instrs == 0) return true;
+    t->held = _gwt_calloc(plan->g, regs + 1, sizeof *t->held);
+    t->instrs = _gwt_calloc(plan->g, instrs, sizeof *t->instrs);
+    t->operands = _gwt_calloc(plan->g, operands, sizeof *t->operands);
+    return t->held && t->instrs && t->operands;
+}
+
 static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
 {
+    if (!_gwt_trim_begin(&x->trim, plan)) return false;
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
     x->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->views);
     x->needs = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->needs);
@@ -7320,6 +7363,9 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
     for (int i = 0; x->stages && i < plan->num_stages; i++) _gwt_aligned_free(x->stages[i].data);
     _gwt_aligned_free(x->regs);
     _gwt_aligned_free(x->work.data);
+    GWT_FREE(x->trim.held);
+    GWT_FREE(x->trim.instrs);
+    GWT_FREE(x->trim.operands);
     GWT_FREE(x->views);
     GWT_FREE(x->needs);
     GWT_FREE(x->stages);
@@ -7604,6 +7650,163 @@ static void _gwt_narrow_step(const _gwt_program *program, float *regs, size_t st
     }
 }
 
+// ---- what is not there
+//
+// Of the files of a mosaic few lie under any one piece. What is missing all over the piece need not
+// be read, nor be computed with: an operation on it is missing too, a choice between it and another
+// is that other one, its count is 0, and adding 0 changes nothing but -0. So a piece costs what the
+// files under it cost, however many there are. Results keep their bits, or pieces would show.
+
+static _gwt_held _gwt_held_number(double v)
+{
+    return (_gwt_held){ .is = v != v ? _GWT_HELD_MISSING : _gwt_bits(v) == 0 ? _GWT_HELD_ZERO
+                                                                            : _GWT_HELD_PIXELS };
+}
+
+static _gwt_held _gwt_held_operand(const _gwt_trim *t, const _gwt_program *program, int operand)
+{
+    if (operand < 0) return _gwt_held_number(program->consts[~operand]);
+    return t->held[operand];
+}
+
+static _gwt_instr *_gwt_trim_emit(_gwt_trim *t, _gwt_instr in)
+{
+    in.dst = t->held[in.dst].at;
+    t->instrs[t->num_instrs] = in;
+    return &t->instrs[t->num_instrs++];
+}
+
+static void _gwt_trim_set(_gwt_trim *t, int dst, int is)
+{
+    t->held[dst] = (_gwt_held){ .is = is, .plus = is == _GWT_HELD_ZERO, .at = t->held[dst].at };
+}
+
+static void _gwt_trim_fill(_gwt_trim *t, int dst, double number)
+{
+    _gwt_trim_emit(t, (_gwt_instr){ .op = _GWT_OP_CONST, .dst = dst, .imm = { number } });
+    t->held[dst].is = _GWT_HELD_PIXELS;
+}
+
+// An operand as the kernels take it.
+static void _gwt_trim_operand(_gwt_trim *t, int operand)
+{
+    if (operand >= 0 && t->held[operand].is != _GWT_HELD_PIXELS)
+        _gwt_trim_fill(t, operand, t->held[operand].is == _GWT_HELD_ZERO ? 0 : (double)NAN);
+    t->operands[t->num_operands++] = operand < 0 ? operand : t->held[operand].at;
+}
+
+// The instruction as it is.
+static void _gwt_trim_keep(_gwt_trim *t, const _gwt_program *program, const _gwt_instr *in)
+{
+    const int *operands = program->operands + in->first;
+    bool ranks = in->op == _GWT_OP_PERCENTILE;      // of those that are there
+    int first = t->num_operands;
+    for (int k = 0; k < in->num_args; k++)
+        if (!ranks || t->held[operands[k]].is != _GWT_HELD_MISSING)
+            _gwt_trim_operand(t, operands[k]);
+    _gwt_instr kept = *in;
+    kept.first = first, kept.num_args = t->num_operands - first;
+    if (in->op >= _GWT_OP_STORE) {
+        t->instrs[t->num_instrs++] = kept;
+        return;
+    }
+    if (ranks && kept.num_args == 0) {
+        _gwt_trim_set(t, in->dst, _GWT_HELD_MISSING);
+        return;
+    }
+    _gwt_trim_emit(t, kept);
+    _gwt_trim_set(t, in->dst, _GWT_HELD_PIXELS);
+}
+
+// The result is operand k. Registers are swapped when the operand's is free from here on.
+static void _gwt_trim_take(_gwt_trim *t, const _gwt_program *program, const _gwt_instr *in, int k)
+{
+    int from = program->operands[in->first + k];
+    _gwt_held held = _gwt_held_operand(t, program, from);
+    if (held.is != _GWT_HELD_PIXELS) {
+        _gwt_trim_set(t, in->dst, held.is);
+    } else if (from < 0) {
+        _gwt_trim_fill(t, in->dst, program->consts[~from]);
+        t->held[in->dst].plus = false;
+    } else if (in->dies >> k & 1) {
+        t->held[from].at = t->held[in->dst].at;
+        t->held[in->dst] = held;
+    } else {
+        _gwt_instr copy = { .op = _GWT_OP_CAST, .dtype = GWT_FLOAT64, .dst = in->dst,
+                            .first = t->num_operands, .num_args = 1 };
+        _gwt_trim_operand(t, from);
+        _gwt_trim_emit(t, copy);
+        held.at = t->held[in->dst].at;
+        t->held[in->dst] = held;
+    }
+}
+
+// An operation on one or two operands, or a choice between two.
+static void _gwt_trim_compute(_gwt_trim *t, const _gwt_program *program, const _gwt_instr *in)
+{
+    const int *operands = program->operands + in->first;
+    _gwt_held a = _gwt_held_operand(t, program, operands[0]),
+              b = in->num_args > 1 ? _gwt_held_operand(t, program, operands[1]) : a;
+    bool no_a = a.is == _GWT_HELD_MISSING, no_b = b.is == _GWT_HELD_MISSING;
+    switch (in->op) {
+    case _GWT_OP_WHERE:
+        if (no_a) _gwt_trim_set(t, in->dst, _GWT_HELD_MISSING);
+        else if (a.is == _GWT_HELD_ZERO) _gwt_trim_take(t, program, in, 2);
+        else _gwt_trim_keep(t, program, in);
+        return;
+    case _GWT_OP_VALID:
+        if (no_a) _gwt_trim_set(t, in->dst, _GWT_HELD_ZERO);
+        else _gwt_trim_keep(t, program, in), t->held[in->dst].plus = true;
+        return;
+    case _GWT_OP_BEATS:
+        if (no_a) _gwt_trim_set(t, in->dst, _GWT_HELD_ZERO);
+        else _gwt_trim_keep(t, program, in);
+        return;
+    case _GWT_OP_FIRST: case _GWT_OP_LEAST: case _GWT_OP_MOST:
+        if (no_a || no_b) _gwt_trim_take(t, program, in, no_a);
+        else _gwt_trim_keep(t, program, in);
+        return;
+    default: break;
+    }
+    if (no_a || no_b) {
+        _gwt_trim_set(t, in->dst, _GWT_HELD_MISSING);
+    } else if (in->op == _GWT_OP_ADD && a.is == _GWT_HELD_ZERO && b.plus) {
+        _gwt_trim_take(t, program, in, 1);
+    } else if (in->op == _GWT_OP_ADD && b.is == _GWT_HELD_ZERO && a.plus) {
+        _gwt_trim_take(t, program, in, 0);
+    } else {
+        _gwt_trim_keep(t, program, in);
+        t->held[in->dst].plus = in->op == _GWT_OP_ADD && (a.plus || b.plus);
+    }
+}
+
+// The program for the pixels of r.
+static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, const _gwt_rect *r)
+{
+    _gwt_program trimmed = *program;
+    t->num_instrs = t->num_operands = 0;
+    for (int i = 0; i < program->num_regs; i++) t->held[i] = (_gwt_held){ .at = i };
+    for (int i = 0; i < program->num_instrs; i++) {
+        const _gwt_instr *in = &program->instrs[i];
+        if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH) {
+            _gwt_rect shown = _gwt_frame_rect(&program->frames[in->frame], r);
+            if (_gwt_rect_empty(&shown)) _gwt_trim_set(t, in->dst, _GWT_HELD_MISSING);
+            else _gwt_trim_keep(t, program, in);
+        } else if (in->op == _GWT_OP_CONST) {
+            int is = _gwt_held_number(in->imm[0]).is;
+            if (is == _GWT_HELD_PIXELS) _gwt_trim_keep(t, program, in);
+            else _gwt_trim_set(t, in->dst, is);
+        } else if (in->op >= _GWT_OP_STORE || in->op == _GWT_OP_PERCENTILE) {
+            _gwt_trim_keep(t, program, in);
+        } else {
+            _gwt_trim_compute(t, program, in);
+        }
+    }
+    trimmed.instrs = t->instrs, trimmed.num_instrs = t->num_instrs;
+    trimmed.operands = t->operands, trimmed.num_operands = t->num_operands;
+    return trimmed;
+}
+
 // ---- running
 
 // The program over one strip: r->rows * r->cols is at most `strip`. (row, col) is where the strip
@@ -7640,6 +7843,8 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
 static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
                                 const _gwt_rect *r, const _gwt_target *targets)
 {
+    _gwt_program trimmed;
+    if (program->framed) trimmed = _gwt_vm_trimmed(program, &x->trim, r), program = &trimmed;
     size_t strip = _gwt_vm_strip(program);
     int64_t cols = _gwt_min64(r->cols, (int64_t)strip);
     int64_t rows = _gwt_max64(1, (int64_t)strip / r->cols);

@@ -1,10 +1,7 @@
 // gwt.c - the command `gwt`: which subcommands there are, and the one place that holds the
 // implementation of gwt.h.
 //
-//     cd tools && sh embed.sh report.css report.js > /tmp/report_page.h
-//     cc -std=c11 -O2 -I/tmp -o /tmp/gwt gwt.c cli.c json.c png.c inputs.c info.c stats.c calc.c \
-//         profile.c quicklook.c plan.c sample.c tune.c tune_picture.c replay.c report.c page.c \
-//         digest.c trace.c verify.c -ltiff -lz -lm -pthread
+//     make build/release/gwt
 
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"
