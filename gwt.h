@@ -10386,24 +10386,54 @@ static double _gwt_run_touched(_gwt_reach r, int64_t size, int64_t piece, int64_
     return most;
 }
 
-// Memory of the decoded tiles that a piece holds on to.
+// Memory of the tiles of one view that a piece holds on to, where it lies under the piece.
+static double _gwt_run_view_bytes(const _gwt_run *run, const _gwt_view_plan *v)
+{
+    const _gwt_source *s = v->source;
+    double down =
+        _gwt_run_touched(v->y, run->plan->height, run->piece_h, s->geo.height, s->tile_h);
+    double across =
+        _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width, s->tile_w);
+    if (v->stride > 1) {
+        down = fmin(down, v->y.scale * (double)run->piece_h / (double)v->stride);
+        across = fmin(across, v->x.scale * (double)run->piece_w / (double)v->stride);
+    }
+    return down * across * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
+}
+
+#define _GWT_AREAS 32
+
+// Along one axis: the areas, each of `size` rows or columns of the output, that need a source.
+static void _gwt_run_areas(_gwt_reach r, int64_t source, int64_t all, int64_t size, int64_t *first,
+                           int64_t *last)
+{
+    double from = 0, to = (double)(all - 1);
+    if (r.scale != 0) {
+        from = fmax(from, floor(-r.after / r.scale));
+        to = fmin(to, ceil(((double)(source - 1) - r.before) / r.scale));
+    }
+    *first = (int64_t)from / size, *last = from > to ? *first - 1 : (int64_t)to / size;
+}
+
+// Memory of the decoded tiles that a piece holds on to: of the files under it, which in a mosaic
+// are few. So the output is looked at in areas of whole tiles, 32 x 32 of them at most.
 static double _gwt_run_pinned_bytes(const _gwt_run *run)
 {
-    double sum = 0;
+    double sums[_GWT_AREAS][_GWT_AREAS] = { { 0 } }, most = 0;
+    int64_t height = run->plan->height, width = run->plan->width;
+    int64_t h = run->tile_h * _gwt_ceil_div(_gwt_ceil_div(height, run->tile_h), _GWT_AREAS);
+    int64_t w = run->tile_w * _gwt_ceil_div(_gwt_ceil_div(width, run->tile_w), _GWT_AREAS);
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_view_plan *v = &run->plan->views[i];
-        const _gwt_source *s = v->source;
-        double down =
-            _gwt_run_touched(v->y, run->plan->height, run->piece_h, s->geo.height, s->tile_h);
-        double across =
-            _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width, s->tile_w);
-        if (v->stride > 1) {
-            down = fmin(down, v->y.scale * (double)run->piece_h / (double)v->stride);
-            across = fmin(across, v->x.scale * (double)run->piece_w / (double)v->stride);
-        }
-        sum += down * across * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
+        double bytes = _gwt_run_view_bytes(run, v);
+        int64_t top, bottom, left, right;
+        _gwt_run_areas(v->y, v->source->geo.height, height, h, &top, &bottom);
+        _gwt_run_areas(v->x, v->source->geo.width, width, w, &left, &right);
+        for (int64_t row = top; row <= bottom; row++)
+            for (int64_t col = left; col <= right; col++)
+                most = fmax(most, sums[row][col] += bytes);
     }
-    return sum;
+    return most;
 }
 
 // All of it, but for the cache's spare tiles.
@@ -12118,11 +12148,16 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
             to->programs += !plan.stages[i].step, to->steps += plan.stages[i].step != NULL;
             to->instructions += plan.stages[i].program.num_instrs;
         }
-        double planes = 0;
-        for (int i = 0; i < plan.num_views; i++)
-            planes += plan.views[i].source->planar ? plan.views[i].num_bands : 1;
-        double image = (double)plan.width * (double)plan.height * fmax(planes, 1);
-        to->amplification = pixels / image;
+        double needed = 0;
+        for (int i = 0; i < plan.num_views; i++) {
+            const _gwt_view_plan *v = &plan.views[i];
+            int64_t top, bottom, left, right;
+            _gwt_run_areas(v->y, v->source->geo.height, plan.height, 1, &top, &bottom);
+            _gwt_run_areas(v->x, v->source->geo.width, plan.width, 1, &left, &right);
+            needed += (double)(bottom - top + 1) * (double)(right - left + 1)
+                    * (v->source->planar ? v->num_bands : 1);
+        }
+        to->amplification = needed > 0 ? pixels / needed : 0;
         to->bytes_pinned = (uint64_t)(run.workers * _gwt_run_pinned_bytes(&run));
         to->bytes_stages = (uint64_t)(run.workers * _gwt_run_stage_bytes(&run, &most));
         to->bytes_cache = a->g->cache->budget - (size_t)fmin((double)to->bytes_pinned,
