@@ -1396,6 +1396,8 @@ typedef struct _gwt_worker {
     unsigned depth;             // of what it runs now; the worker's own
     unsigned seed;              // for the choice of victims; the worker's own
     _gwt_lane *lane;            // NULL: no profile is taken; changed between actions
+    void *packed;               // a tile as stored, while it is decoded; the worker's own
+    size_t packed_room;
     _gwt_thread thread;
     char apart[_GWT_CACHE_LINE];
     atomic_size_t top;          // thieves take here
@@ -1638,6 +1640,7 @@ static void _gwt_pool_stop(_gwt_pool *p, int started)
     _gwt_cond_destroy(&p->wake);
     _gwt_mutex_destroy(&p->lock);
     _gwt_mutex_destroy(&p->turn);
+    for (int i = 0; i < p->num_workers; i++) GWT_FREE(p->workers[i].packed);
     GWT_FREE(p->workers);
     p->workers = NULL;
 }
@@ -1688,6 +1691,7 @@ struct gwt {
     atomic_bool cancelled;      // set by anybody, at any time
     struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
     bool remote;                // the error is another rank's, which prints it
+    atomic_int idle_decoders;   // of all sources
     const char **traces;        // what the other ranks did, for the trace that rank 0 writes
     size_t num_traces;
     double trace_begins;        // and how much later its own profile began than the first of all
@@ -1985,7 +1989,8 @@ static const char *_gwt_geo_text(char *to, size_t size, const _gwt_geo *geo)
 //
 // Decoding needs a libtiff handle (it keeps the codec's state) that only one thread may use: a
 // source keeps those that are idle and opens another when all are busy, so there come to be as
-// many as threads that decode this file at once. Nothing is locked while decoding.
+// many as threads that decode this file at once, if not too many of all files. Nothing is locked
+// while decoding.
 
 typedef struct _gwt_io {        // what a libtiff handle reads through
     const struct _gwt_source *source;
@@ -1997,8 +2002,6 @@ typedef struct _gwt_io {        // what a libtiff handle reads through
 typedef struct _gwt_decoder {
     struct _gwt_decoder *next;
     TIFF *tif;
-    void *packed;               // one tile as stored
-    size_t capacity;
     _gwt_io io;
 } _gwt_decoder;
 
@@ -2076,6 +2079,24 @@ static const char *_gwt_codec_name(uint16_t compression)
 }
 
 // ---- libtiff on our descriptor
+
+// open; what is executed later does not inherit the file. A process may have more files open than
+// it is given at first, and a stack of many dates needs that.
+static int _gwt_open_file(const char *path, int flags)
+{
+    struct rlimit files;
+    int fd = open(path, flags | O_CLOEXEC, 0666);
+    if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &files)) return fd;
+    rlim_t given = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+#ifdef OPEN_MAX
+    if (files.rlim_cur > OPEN_MAX) files.rlim_cur = OPEN_MAX;   // all that macOS accepts
+#endif
+    if (files.rlim_cur > given && setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return open(path, flags | O_CLOEXEC, 0666);
+    errno = EMFILE;
+    return -1;
+}
 
 // Whole or nothing, but for the end of the file.
 static int64_t _gwt_pread(int fd, void *to, uint64_t n, uint64_t at)
@@ -2705,7 +2726,6 @@ static void _gwt_source_close(_gwt_source *s)
         _gwt_decoder *d = s->idle;
         s->idle = d->next;
         TIFFClose(d->tif);
-        GWT_FREE(d->packed);
         GWT_FREE(d);
     }
     if (s->fd >= 0) close(s->fd);
@@ -2716,7 +2736,7 @@ static void _gwt_source_close(_gwt_source *s)
 static bool _gwt_source_begin(_gwt_source *s)
 {
     // O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever.
-    s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    s->fd = _gwt_open_file(s->path, O_RDONLY | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &s->stat)) {
         _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened: %s", s->path, strerror(errno));
     } else if (!S_ISREG(s->stat.st_mode)) {
@@ -2825,7 +2845,10 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
     _gwt_decoder *d = s->idle;
     if (d) s->idle = d->next;
     _gwt_unlock(&s->lock);
-    if (d) return d;
+    if (d) {
+        atomic_fetch_sub(&s->g->idle_decoders, 1);
+        return d;
+    }
     d = _gwt_calloc(s->g, 1, sizeof *d);
     if (!d) return NULL;
     d->tif = _gwt_source_tiff(s, &d->io, "rcO");
@@ -2839,8 +2862,17 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
     return d;
 }
 
+// Of thousands of files not all keep their decoders, each of which holds some 10 to 100 KB.
+#define _GWT_IDLE_DECODERS 256
+
 static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
 {
+    if (atomic_fetch_add(&s->g->idle_decoders, 1) >= _GWT_IDLE_DECODERS) {
+        atomic_fetch_sub(&s->g->idle_decoders, 1);
+        TIFFClose(d->tif);
+        GWT_FREE(d);
+        return;
+    }
     _gwt_lock_seen(&s->lock);
     d->next = s->idle;
     s->idle = d;
@@ -2903,20 +2935,21 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     if (n > INT32_MAX || (factor && n < bytes / factor))
         return _gwt_source_bad(s, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
                                where, (unsigned long long)n, bytes), false;
-    if (d->capacity < n) {
-        GWT_FREE(d->packed);
-        d->capacity = 0;
-        d->packed = _gwt_malloc(s->g, (size_t)n + n / 4);
-        if (!d->packed) return false;
-        d->capacity = (size_t)(n + n / 4);
+    _gwt_worker *w = _gwt_self();
+    if (w->packed_room < n) {
+        GWT_FREE(w->packed);
+        w->packed_room = 0;
+        w->packed = _gwt_malloc(s->g, (size_t)n + n / 4);
+        if (!w->packed) return false;
+        w->packed_room = (size_t)(n + n / 4);
     }
-    if (!_gwt_source_fetch(s, i, d->packed, n)) return false;
+    if (!_gwt_source_fetch(s, i, w->packed, n)) return false;
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_DECODE, s->path, i));
     d->io.message[0] = 0;
     size_t left = _gwt_codec_leaves(s->compression, bytes);
     memset((char *)to + bytes - left, 0, left);
-    bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, d->packed, (tmsize_t)n, to,
+    bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, w->packed, (tmsize_t)n, to,
                                        (tmsize_t)bytes);
     _gwt_lane_leave(lane, n, bytes);
     if (!good)
@@ -8252,7 +8285,7 @@ static bool _gwt_writer_journal(_gwt_writer *w)
     char head[_GWT_JOURNAL_HEAD];
     _gwt_journal_head(w, head);
     unlink(w->journal);
-    w->journal_fd = open(w->journal, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    w->journal_fd = _gwt_open_file(w->journal, O_RDWR | O_CREAT | O_EXCL);
     if (w->journal_fd < 0) {
         _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal, strerror(errno));
         unlink(w->part);
@@ -8265,7 +8298,7 @@ static bool _gwt_writer_journal(_gwt_writer *w)
 // to be thrown away.
 static bool _gwt_writer_adopt(_gwt_writer *w, bool *adopted)
 {
-    w->journal_fd = open(w->journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    w->journal_fd = _gwt_open_file(w->journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     const char *differs = _gwt_journal_differs(w, w->journal_fd);
     int64_t n = _gwt_journal_length(w->journal_fd);
     *adopted = w->adopted = !differs && w->resume;
@@ -8288,10 +8321,10 @@ static bool _gwt_writer_create(_gwt_writer *w)
 {
     for (int tries = 0; tries < 3; tries++) {
         bool adopted = false;
-        w->fd = open(w->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        w->fd = _gwt_open_file(w->part, O_RDWR | O_CREAT | O_EXCL);
         bool fresh = w->fd >= 0;
         if (!fresh && errno != EEXIST) break;
-        if (!fresh) w->fd = open(w->part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (!fresh) w->fd = _gwt_open_file(w->part, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
         // File systems without locks tell nothing; that is not to say that somebody holds one.
         if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
             return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
@@ -8698,7 +8731,7 @@ static void _gwt_sync_directory(const char *path)
     if (n >= sizeof dir) return;
     memcpy(dir, path, n);
     dir[n] = 0;
-    int fd = open(n ? dir : ".", O_RDONLY | O_CLOEXEC);
+    int fd = _gwt_open_file(n ? dir : ".", O_RDONLY);
     if (fd < 0) return;
     fsync(fd);
     close(fd);
@@ -9034,7 +9067,7 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
     // Between the renaming of the part and the end of the journal there was a moment. The journal
     // of the first output goes last.
     if (s->o.resume && !part) {
-        int fd = open(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        int fd = _gwt_open_file(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
         w->complete = first->complete || !_gwt_journal_differs(w, fd);
         if (fd >= 0) close(fd);
     }
@@ -10545,7 +10578,7 @@ static bool _gwt_run_share(_gwt_run *run)
     for (int i = 0; i < k->num_saves && k->rank > 0; i++) {
         _gwt_writer *w = &k->saves[i].writer;
         if (w->num_tiles == numbers[1] * w->parts) continue;        // there is nothing to do
-        w->fd = open(w->part, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        w->fd = _gwt_open_file(w->part, O_RDWR | O_NOFOLLOW);
         if (w->fd < 0)
             _gwt_fail(k->g, GWT_E_IO, "%s, which rank 0 has made, can't be opened here: %s",
                       w->part, strerror(errno));

@@ -248,7 +248,7 @@ static const fault faults[] = {
     { "all allocations from", FAULT_ALLOC, FAULT_FROM_THEN, ENOMEM, false },
     { "libtiff's allocation", FAULT_CODEC_ALLOC, FAULT_ONCE, ENOMEM, false },
     { "thread", FAULT_THREAD, FAULT_ONCE, EAGAIN, false },
-    { "open", FAULT_OPEN, FAULT_ONCE, EMFILE, false },
+    { "open", FAULT_OPEN, FAULT_ONCE, ENFILE, false },
     { "read", FAULT_READ, FAULT_ONCE, EIO, false },
     { "end at read", FAULT_READ, FAULT_END, 0, false },
     { "interrupted read", FAULT_READ, FAULT_ONCE, EINTR, true },
