@@ -1420,6 +1420,63 @@ static void files_of_several_grids(void **state)
 }
 
 // Half a cell off: the first's cells all the same, whole ones.
+// The same bits from one piece, under which all files lie, and from pieces under which few do.
+static void expect_any_pieces(gwt *g, gwt_array *a, const char *what, int which)
+{
+    static const gwt_dtype dtypes[] = { GWT_FLOAT64, GWT_FLOAT32 };
+    for (size_t i = 0; i < COUNT_OF(dtypes); i++) {
+        void *whole = gwt_compute(gwt_rechunk(a, 4096, 4096), .dtype = dtypes[i]);
+        void *pieces = gwt_compute(gwt_rechunk(a, 5, 6), .dtype = dtypes[i]);
+        EXPECT_OK(g);
+        size_t bytes = array_count(a) * gwt_dtype_size(dtypes[i]);
+        REQUIRE(!memcmp(whole, pieces, bytes), "%s %d as %s: pieces show", what, which,
+                gwt_dtype_name(dtypes[i]));
+        gwt_free(whole);
+        gwt_free(pieces);
+    }
+}
+
+// 5 x 5 images that overlap their neighbours, alone in all of the area; with zeros of both signs,
+// infinities and holes.
+static void few_files_under_a_piece(void **state)
+{
+    (void)state;
+    static const double odd[] = { -0.0, 0.0, INFINITY, -INFINITY, NAN, -0.0, 3, -3 };
+    static const gwt_dtype dtypes[] = { GWT_FLOAT64, GWT_UINT8, GWT_INT16 };
+    enum { SIDE = 5, ALL = SIDE * SIDE };
+    for (size_t d = 0; d < COUNT_OF(dtypes); d++) {
+        gwt *g = gwt_begin(.num_workers = 2);
+        gwt_array *images[ALL], *dates[ALL], *half = gwt_number(g, 0.5);
+        for (int i = 0; i < ALL; i++) {
+            cube c = noisy(dtypes[d], 1, 1, 9, 11, (uint64_t)i + 1, 4);
+            for (int k = 0; k < count_of(&c) && dtypes[d] == GWT_FLOAT64; k += 2)
+                c.v[k] = odd[noise((uint64_t)(1000 * i + k)) % COUNT_OF(odd)];
+            images[i] = tile_at(g, &c, (int[]){ i / SIDE * 7, i % SIDE * 9 }, dtypes[d]);
+        }
+        gwt_array *all = gwt_mosaic(images, ALL, GWT_UNION, GWT_FIRST, GWT_NEAREST);
+        for (size_t o = 0; o < COUNT_OF(overlaps); o++)
+            expect_any_pieces(g, gwt_mosaic(images, ALL, GWT_UNION, overlaps[o], GWT_NEAREST),
+                              "overlap", (int)overlaps[o]);
+        for (int i = 0; i < ALL; i++) dates[i] = gwt_align(images[i], all, GWT_NEAREST);
+        gwt_array *stack = gwt_stack(dates, ALL, GWT_TIME), *a = dates[6], *b = dates[18];
+        for (int stat = GWT_MEAN; stat <= GWT_ARGMAX; stat++)
+            expect_any_pieces(g, gwt_reduce(stack, GWT_TIME, (gwt_stat)stat, .percentile = 30),
+                              "statistic", stat);
+        gwt_array *mixed[] = {
+            gwt_add(a, b), gwt_sub(a, all), gwt_mul(gwt_neg(a), half), gwt_min(all, b),
+            gwt_valid(a), gwt_not(gwt_valid(b)), gwt_where(gwt_valid(a), a, all),
+            gwt_where(gwt_gt(a, half), all, b), gwt_add(gwt_valid(a), gwt_valid(b)),
+            gwt_add(gwt_valid(a), all), gwt_clip(gwt_add(b, half), -1, 2), stack,
+            gwt_add(gwt_where(gwt_valid(a), a, gwt_number(g, 0)), gwt_valid(b)),
+            gwt_where(gwt_lt(all, half), gwt_number(g, 0), gwt_where(gwt_valid(b), b, half)),
+            gwt_moving(gwt_mosaic(images, ALL, GWT_UNION, GWT_MEAN, GWT_NEAREST), .window = 3)
+        };
+        for (size_t i = 0; i < COUNT_OF(mixed); i++)
+            expect_any_pieces(g, mixed[i], "expression", (int)i);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 static void mosaics_between_cells(void **state)
 {
     (void)state;
@@ -2261,6 +2318,7 @@ int main(void)
         TEST(upside_down_and_nowhere),
         TEST(mosaics_by_definition),
         TEST(files_of_several_grids),
+        TEST(few_files_under_a_piece),
         TEST(mosaics_between_cells),
         TEST(mosaics_refused),
         TEST(regridded_by_definition),

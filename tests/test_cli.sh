@@ -632,6 +632,8 @@ refused "an output with an empty expression" 2 "'n.tif='" calc strips.tif -o no.
 refused "two outputs of one name" 2 "no.tif" calc strips.tif -o no.tif=b1 -o n.tif=b2 -o no.tif=b2
 refused "several outputs and no file" 2 "gwt calc --help" calc -o no.tif=b1 -o n.tif=b2
 refused "one output, its expression, and no file" 2 "gwt calc --help" calc b1 -o no.tif=b1
+refused "one output, its expression, and a file that is not there" 2 "typo.tif: no such file" \
+    calc typo.tif -o no.tif=b1
 many=
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do many="$many -o n$i.tif=b1*$i"; done
 # shellcheck disable=SC2086  # several words

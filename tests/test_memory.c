@@ -92,6 +92,59 @@ static void stays_within_its_limit(void **state)
 }
 
 // The number in the refusal is one that does.
+// The mean of 600 dates, of three images by turns, in a process that may at first have 256 files
+// open. Its exit status: 0 when all pixels are right.
+static int mean_of_many(const char *const *paths, int n, size_t limit, const double *want)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files)) return 2;
+    files.rlim_cur = 256;
+    if (setrlimit(RLIMIT_NOFILE, &files)) return 2;
+    gwt *g = gwt_begin(.num_workers = 1, .memory_limit = limit);
+    gwt_array *stack = gwt_open_many(g, paths, (size_t)n, .stack = GWT_TIME);
+    double *got = gwt_compute(gwt_reduce(stack, GWT_TIME, GWT_MEAN));
+    bool right = got != NULL;
+    for (int i = 0; right && i < 256 * 256; i++) right = got[i] == want[i];
+    gwt_free(got);
+    return gwt_end(g) || !right;
+}
+
+static void many_files(void **state)
+{
+    (void)state;
+    enum { FILES = 600, PIXELS = 256 * 256, LIMIT = 120 * MEGABYTE };
+    static uint16_t images[3][PIXELS];
+    static double want[PIXELS];
+    static const char *paths[FILES];
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_max < FILES + 100)
+        skip_loudly("no process may have 700 files open here");
+    tiff_spec spec = { .width = 256, .height = 256, .dtype = GWT_UINT16, .tile_width = 256,
+                       .tile_height = 256, .compression = COMPRESSION_LZW };
+    for (int i = 0; i < 3; i++) {       // noise: as large packed as not
+        fill_noise(GWT_UINT16, images[i], PIXELS, (uint64_t)i);
+        tiff_write(temp_path("image%d.tif", i), &spec, images[i]);
+    }
+    for (int i = 0; i < FILES; i++) {
+        paths[i] = temp_path("date%d.tif", i);
+        assert_int_equal(link(temp_path("image%d.tif", i % 3), paths[i]), 0);
+    }
+    for (int i = 0; i < PIXELS; i++)
+        want[i] = 200.0 * (images[0][i] + images[1][i] + images[2][i]) / FILES;
+
+    struct rusage use;
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) _exit(mean_of_many(paths, FILES, LIMIT, want));
+    REQUIRE(child > 0 && wait4(child, &status, 0, &use) == child, "no child");
+    REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+#ifndef __APPLE__
+    use.ru_maxrss *= 1024;
+#endif
+    if (!INFLATED)
+        REQUIRE(use.ru_maxrss < LIMIT + 32 * MEGABYTE, "%ld bytes of memory", (long)use.ru_maxrss);
+}
+
 static void refuses_with_the_number_that_would_do(void **state)
 {
     (void)state;
@@ -219,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stays_within_its_limit),
+        cmocka_unit_test(many_files),
         cmocka_unit_test(refuses_with_the_number_that_would_do),
         cmocka_unit_test(sparse_files),
         cmocka_unit_test(sparse_without_nodata),

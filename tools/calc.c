@@ -184,7 +184,8 @@ static int read_outputs(calc_args *args, int argc, char **argv)
     args->expressions[0] = argv[0];
     if (argc > 1) return CLI_GO_ON;
     if (strchr(args->outputs.items[0], '='))
-        return cli_error("%s: no such file", argv[0]);
+        return cli_usage_error(&command, "%s: no such file, and an expression wants one",
+                               argv[0]);
     return cli_usage_error(&command, "%s wants %s", command.name, command.wanted);
 }
 
