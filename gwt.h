@@ -77,7 +77,8 @@
 //   workers; encoders; encoded tiles that wait for their turn. When that is over .memory_limit it
 //   takes smaller pieces, a shorter queue, fewer workers, and if it still does not fit it is
 //   refused with the number that would do. What is left goes to the cache of decoded tiles. None of
-//   this changes a result, and none of it grows with the height of the image.
+//   this changes a result, and none of it grows with the height of the image (but for 20 to 50
+//   bytes a tile for the directory of a saved file, which are not counted).
 //
 // GRIDS
 //
@@ -8176,14 +8177,14 @@ static int64_t _gwt_journal_length(int fd)
     return _gwt_max64(0, ((int64_t)st.st_size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
 }
 
-// CRC-32 of n bytes of the part from `at`. That they can't be read is an error, not a torn tile.
-static uint32_t _gwt_part_crc(const _gwt_writer *w, uint64_t at, uint64_t n)
+// CRC-32 of n bytes of a file from `at`. That they can't be read is an error, not a torn tile.
+static uint32_t _gwt_part_crc(const _gwt_writer *w, int fd, uint64_t at, uint64_t n)
 {
     char data[16384];
     uint32_t crc = 0;
     for (uint64_t some; n > 0; at += some, n -= some) {
         some = n < sizeof data ? n : sizeof data;
-        if (_gwt_pread(w->fd, data, some, at) != (int64_t)some)
+        if (_gwt_pread(fd, data, some, at) != (int64_t)some)
             return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, strerror(errno));
         crc = _gwt_crc(crc, data, (size_t)some);
     }
@@ -8201,23 +8202,31 @@ static bool _gwt_journal_cut(_gwt_writer *w, int64_t tile)
     return true;
 }
 
+// Whether the file holds from `at` on what its journal says of a tile, which goes to bytes and crc.
+static bool _gwt_journal_tile(const _gwt_writer *w, int fd, int journal, int64_t tile, uint64_t at,
+                              uint64_t *bytes, uint32_t *crc)
+{
+    char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
+    uint64_t place = _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record;
+    struct stat st;
+    uint64_t length = fstat(fd, &st) ? 0 : (uint64_t)st.st_size;
+    if (_gwt_pread(journal, record, sizeof record, place) != (int64_t)sizeof record) return false;
+    *bytes = _gwt_get_little(record, 8);
+    *crc = (uint32_t)_gwt_get_little(record + 8, 4);
+    _gwt_journal_record(good, tile, *bytes, *crc);
+    return !memcmp(record, good, sizeof good) && *bytes <= length && at <= length - *bytes
+        && _gwt_part_crc(w, fd, at, *bytes) == *crc;
+}
+
 // Take over the tiles that are there, as far as the journal and the part agree, and cut the rest
 // off both.
 static bool _gwt_journal_replay(_gwt_writer *w)
 {
     int64_t tile = 0, n = _gwt_min64(_gwt_journal_length(w->journal_fd), w->num_tiles);
-    struct stat st;
-    uint64_t length = fstat(w->fd, &st) ? 0 : (uint64_t)st.st_size;
+    uint64_t bytes;
+    uint32_t crc;
     for (; tile < n && !_gwt_over(w->action); tile++) {
-        char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
-        uint64_t at = _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record;
-        if (_gwt_pread(w->journal_fd, record, sizeof record, at) != (int64_t)sizeof record) break;
-        uint64_t bytes = _gwt_get_little(record, 8);
-        uint32_t crc = (uint32_t)_gwt_get_little(record + 8, 4);
-        _gwt_journal_record(good, tile, bytes, crc);
-        if (memcmp(record, good, sizeof good) || bytes > length || w->end > length - bytes
-            || _gwt_part_crc(w, w->end, bytes) != crc)
-            break;
+        if (!_gwt_journal_tile(w, w->fd, w->journal_fd, tile, w->end, &bytes, &crc)) break;
         w->offsets[tile] = bytes ? w->end : 0;
         w->counts[tile] = bytes;
         if (w->crcs) w->crcs[tile] = crc;
@@ -8225,6 +8234,23 @@ static bool _gwt_journal_replay(_gwt_writer *w)
     }
     if (_gwt_over(w->action)) return false;
     return _gwt_journal_cut(w, tile);
+}
+
+// Whether PATH is what the journal beside it tells of: between the renaming of the part and the end
+// of the journal there was a moment. An older PATH, whose part somebody has removed, is not.
+static bool _gwt_journal_is_of_path(const _gwt_writer *w)
+{
+    int journal = _gwt_open_file(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    int fd = _gwt_open_file(w->path, O_RDONLY | O_NONBLOCK);
+    bool is = fd >= 0 && !_gwt_journal_differs(w, journal)
+           && _gwt_journal_length(journal) == w->num_tiles;
+    uint64_t at = 16, bytes;
+    uint32_t crc;
+    for (int64_t tile = 0; is && tile < w->num_tiles; tile++, at += bytes)
+        is = _gwt_journal_tile(w, fd, journal, tile, at, &bytes, &crc);
+    if (fd >= 0) close(fd);
+    if (journal >= 0) close(journal);
+    return is;
 }
 
 // ---- the part
@@ -8315,6 +8341,13 @@ static bool _gwt_writer_adopt(_gwt_writer *w, bool *adopted)
                      differs ? " with that other job" : "");
 }
 
+// Whether the name .part still is that of our file.
+static bool _gwt_writer_owns(const _gwt_writer *w)
+{
+    struct stat ours, there;
+    return !fstat(w->fd, &ours) && !lstat(w->part, &there) && _gwt_same_file(&ours, &there);
+}
+
 // The .part, fresh or adopted, locked for as long as it is open. A stale one, whose writer is gone
 // and with it the lock, is removed; were it a link, what it points at stays.
 static bool _gwt_writer_create(_gwt_writer *w)
@@ -8328,21 +8361,19 @@ static bool _gwt_writer_create(_gwt_writer *w)
         // File systems without locks tell nothing; that is not to say that somebody holds one.
         if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
             return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
-        if (fresh) return _gwt_writer_journal(w);
-        if (w->fd >= 0 && !_gwt_writer_adopt(w, &adopted)) return false;
+        bool gone = w->fd >= 0 && !_gwt_writer_owns(w);     // finished, or removed, meanwhile
+        if (fresh && !gone) return _gwt_writer_journal(w);
+        if (w->fd >= 0 && !gone && !_gwt_writer_adopt(w, &adopted)) return false;
         if (adopted) return true;
+        if (!gone) unlink(w->journal);      // first: without it a part is nothing to go on with
+        bool failed = !gone && unlink(w->part);
+        int why = errno;
         if (w->fd >= 0) close(w->fd);
         w->fd = -1;
-        if (unlink(w->part)) break;
+        errno = gone ? EEXIST : why;
+        if (failed) break;
     }
     return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
-}
-
-// Whether the name .part still is that of our file.
-static bool _gwt_writer_owns(const _gwt_writer *w)
-{
-    struct stat ours, there;
-    return !fstat(w->fd, &ours) && !lstat(w->part, &there) && _gwt_same_file(&ours, &there);
 }
 
 // Names, job and number of tiles are set already.
@@ -8376,8 +8407,8 @@ static bool _gwt_writer_keeps(const _gwt_writer *w)
 static void _gwt_writer_end(_gwt_writer *w)
 {
     if (w->fd >= 0 && w->journal_fd >= 0 && !_gwt_writer_keeps(w) && _gwt_writer_owns(w)) {
-        unlink(w->part);            // not finished, nor ever will be
-        unlink(w->journal);
+        unlink(w->journal);         // not finished, nor ever will be
+        unlink(w->part);
     }
     if (w->fd >= 0) close(w->fd);
     if (w->journal_fd >= 0) close(w->journal_fd);
@@ -8919,6 +8950,10 @@ static bool _gwt_save_resolve(_gwt_save *s)
     s->down = _gwt_ceil_div(s->a->geo.height, f->block);
     s->writer.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
     s->writer.parts = f->planar ? f->planes : 1;
+    size_t table;
+    if (!_gwt_mul4((uint64_t)s->across, (uint64_t)s->down, (uint64_t)s->writer.parts, 8, &table))
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: take a larger "
+                         "block", (long long)s->across, (long long)s->down);
     s->writer.num_tiles = s->across * s->down * s->writer.parts;
     s->writer.resume = s->o.resume, s->writer.overwrite = s->o.overwrite;
     return true;
@@ -9064,13 +9099,8 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
     if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
     if (!S_ISREG(st.st_mode))
         return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
-    // Between the renaming of the part and the end of the journal there was a moment. The journal
-    // of the first output goes last.
-    if (s->o.resume && !part) {
-        int fd = _gwt_open_file(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-        w->complete = first->complete || !_gwt_journal_differs(w, fd);
-        if (fd >= 0) close(fd);
-    }
+    // Of several outputs the journal of the first goes last.
+    if (s->o.resume && !part) w->complete = first->complete || _gwt_journal_is_of_path(w);
     if (!s->o.overwrite && !w->complete)
         return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it",
                          w->path);
@@ -9088,8 +9118,8 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
 //   - when a batch is encoded the rank says how large each tile is. As soon as all batches before
 //     it have said so too, rank 0 answers where it goes, and the rank writes it there, at once.
 //     Until then it waits in that rank's memory, as in a single process tiles wait for their turn;
-//   - blocks of the file system that two batches share are sent to rank 0, which writes them: so no
-//     block is ever written by two ranks, which some network file systems get wrong;
+//   - pages that two batches share are sent to rank 0, which writes them: so no page is ever
+//     written by two ranks, which some network file systems get wrong;
 //   - when a batch has been written rank 0 puts its tiles into the journal, in order.
 //
 // So the file has the bytes a single process would give it. Each rank talks through one thread of
@@ -9180,7 +9210,6 @@ typedef struct _gwt_ranks {
     int num_saves, workers;
     int64_t across, down, group, window, first;
     uint64_t align;             // of the file system's blocks
-    bool running;
     _gwt_thread thread;
     _gwt_mutex lock;            // guards what follows
     _gwt_cond wake;
@@ -9189,8 +9218,9 @@ typedef struct _gwt_ranks {
     int writing;                // slots taken off the list, to be written
     int waiting;                // workers with nothing to do
     bool asked, none_left, over;
+    int64_t flying;             // tiles of these
     // The thread's own.
-    bool told, done;
+    bool told, done, silent;
     // Rank 0's books, the thread's own.
     _gwt_batch *batches;
     int64_t next_group, next_id;
@@ -9213,10 +9243,15 @@ static void _gwt_mpi_check(_gwt_ranks *k, int code, const char *what)
 }
 #define _GWT_MPI_DO(k, call) _gwt_mpi_check((k), call, #call)
 
+static atomic_int _gwt_ranks_open;      // sessions that have not ended
+
+// At exit. In the middle of a session the others may wait for this rank, and must not for ever.
 static void _gwt_mpi_finalize(void)
 {
     int done = 1;
-    if (MPI_Finalized(&done) == MPI_SUCCESS && !done) MPI_Finalize();
+    if (MPI_Finalized(&done) != MPI_SUCCESS || done) return;
+    if (atomic_load(&_gwt_ranks_open)) MPI_Abort(MPI_COMM_WORLD, 1);
+    else MPI_Finalize();
 }
 
 // MPI as the caller began it, or begun here and ended at exit.
@@ -9247,6 +9282,7 @@ static bool _gwt_ranks_begin(gwt *g)
     if (k->size == 1) return MPI_Comm_free(&k->comm) == MPI_SUCCESS;
     k->gone = _gwt_keep(g, (size_t)k->size, sizeof *k->gone);
     g->ranks = k;
+    atomic_fetch_add(&_gwt_ranks_open, 1);
     return k->gone && _gwt_mutex_init(&k->lock) && _gwt_cond_init(&k->wake);
 }
 
@@ -9328,7 +9364,7 @@ static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, i
     if (numbers) memcpy(v.numbers, numbers, sizeof v.numbers);
     if (!good) {
         v.code = GWT_E_USER;
-        v.teller = k->g->remote ? -1 : k->rank;
+        v.teller = k->g->remote || !atomic_load(&k->g->code) ? -1 : k->rank;
         _gwt_lock(&k->g->lock);
         if (k->g->code) v.code = k->g->code;
         snprintf(v.message, sizeof v.message, "%s", k->g->message);
@@ -9379,6 +9415,7 @@ static void _gwt_ranks_end(gwt *g)
         _gwt_ranks_receive(k, 0, _GWT_TAG_AGREE, &root, sizeof root);
         if (root.code && root.teller == 0 && strstr(root.message, v.message)) g->remote = true;
     }
+    atomic_fetch_sub(&_gwt_ranks_open, 1);
     MPI_Comm_free(&k->comm);
     _gwt_cond_destroy(&k->wake);
     _gwt_mutex_destroy(&k->lock);
@@ -9538,12 +9575,16 @@ static void _gwt_root_commit(_gwt_ranks *k)
     }
 }
 
-// Pieces of blocks that a batch shares with its neighbours: offset, size, bytes; of each output.
+// Pieces of pages that a batch shares with its neighbours: output, offset, size, bytes.
 static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
 {
     while (bytes >= 24) {
         uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
                  n = _gwt_get_little(from + 16, 8);
+        if (output >= (uint64_t)k->num_saves || n > bytes - 24) {
+            _gwt_fail(k->g, GWT_E_IO, "what a rank has sent is torn");
+            return;
+        }
         const _gwt_writer *w = &k->saves[output].writer;
         if (!_gwt_pwrite(k->g, w->fd, w->part, from + 24, (size_t)n, at)) return;
         from += 24 + n, bytes -= 24 + n;
@@ -9560,6 +9601,16 @@ static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *te
         if (r != rank)
             _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_STOP, .id = code,
                                                  .bytes = strlen(v.message) + 1 }, v.message);
+}
+
+// What this session's error is, for others.
+static int _gwt_ranks_error(_gwt_ranks *k, char text[2048])
+{
+    _gwt_lock(&k->g->lock);
+    snprintf(text, 2048, "%s", k->g->message);
+    int code = k->g->code ? k->g->code : GWT_E_USER;
+    _gwt_unlock(&k->g->lock);
+    return code;
 }
 
 static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
@@ -9605,7 +9656,8 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
     for (int i = 0; i < k->num_saves && blob; i++) {
         _gwt_writer *w = &k->saves[i].writer;
         for (int64_t n = s->tiles * w->parts; n > 0; n--, blob++) {
-            if (blob->data && w->num_spare < w->window) w->spare[w->num_spare++] = *blob;
+            int64_t most = _gwt_min64(w->window, k->window * w->parts);
+            if (blob->data && w->num_spare < most) w->spare[w->num_spare++] = *blob;
             else GWT_FREE(blob->data);
         }
     }
@@ -9652,7 +9704,9 @@ static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m)
         }
         k->told = true;
     } else {
+        _gwt_lock(&k->lock);
         k->over = true;
+        _gwt_unlock(&k->lock);
     }
     _gwt_pool_notify(&k->g->pool);
 }
@@ -9665,11 +9719,12 @@ static int64_t _gwt_ranks_ahead(const _gwt_ranks *k)
     return n;
 }
 
-// Ask for more while there is one for each worker to go on with, if there is memory for what comes.
+// Ask for more before there are fewer than two groups for each worker to go on with, if there is
+// memory for what comes.
 static void _gwt_ranks_ask(_gwt_ranks *k)
 {
-    int64_t held = 0;
     _gwt_lock(&k->lock);
+    int64_t held = k->flying;
     for (const _gwt_slot *s = k->slots; s; s = s->next) held += s->tiles;
     int64_t room = _gwt_min64(k->window - held, k->window / 3);
     bool ask = !k->asked && !k->none_left && _gwt_ranks_ahead(k) < 2 * k->workers
@@ -9697,11 +9752,8 @@ static void _gwt_ranks_leave(_gwt_ranks *k)
     }
     _gwt_mail *m = NULL;
     if (failed && !k->told) {
-        _gwt_lock(&k->g->lock);
-        char text[sizeof k->g->message];
-        snprintf(text, sizeof text, "%s", k->g->message);
-        int code = k->g->code ? k->g->code : GWT_E_USER;
-        _gwt_unlock(&k->g->lock);
+        char text[2048];
+        int code = _gwt_ranks_error(k, text);
         m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_FAILED, .id = code,
                                              .bytes = strlen(text) + 1 }, text);
         k->told = true;
@@ -9715,7 +9767,24 @@ static void _gwt_ranks_leave(_gwt_ranks *k)
     _gwt_unlock(&k->lock);
 }
 
-// What there is to send; false when there was nothing. After its last word a rank is silent.
+static bool _gwt_ranks_receive_all(_gwt_ranks *k);
+
+// To rank 0. It may be sending, too: what comes is received meanwhile, or both might wait for ever.
+static void _gwt_ranks_tell(_gwt_ranks *k, const _gwt_mail *m)
+{
+    MPI_Request request;
+    int sent = 0;
+    _GWT_MPI_DO(k, MPI_Isend(m, (int)(sizeof *m + (size_t)m->bytes), MPI_BYTE, 0, _GWT_TAG_MAIL,
+                             k->comm, &request));
+    for (;;) {
+        _GWT_MPI_DO(k, MPI_Test(&request, &sent, MPI_STATUS_IGNORE));
+        if (sent) return;
+        if (!_gwt_ranks_receive_all(k)) nanosleep(&(struct timespec){ 0, 20000 }, NULL);
+    }
+}
+
+// What there is to send; false when there was nothing. After its last word a rank is silent: what a
+// worker still comes with, when another has failed, nobody waits for.
 static bool _gwt_ranks_send_all(_gwt_ranks *k)
 {
     _gwt_lock(&k->lock);
@@ -9725,10 +9794,9 @@ static bool _gwt_ranks_send_all(_gwt_ranks *k)
     bool any = m != NULL;
     for (_gwt_mail *next; m; m = next) {
         next = m->next;
-        if (k->rank == 0) _gwt_root_read(k, 0, m);
-        else _gwt_ranks_send(k, 0, _GWT_TAG_MAIL, m, sizeof *m + (size_t)m->bytes);
-        if (m->kind == _GWT_MAIL_DONE)
-            for (_gwt_mail *late = next; late; late = next) next = late->next, GWT_FREE(late);
+        if (!k->silent && k->rank == 0) _gwt_root_read(k, 0, m);
+        else if (!k->silent) _gwt_ranks_tell(k, m);
+        k->silent |= m->kind == _GWT_MAIL_DONE;
         GWT_FREE(m);
     }
     return any;
@@ -9764,7 +9832,13 @@ static _gwt_thread_result _gwt_ranks_serve(void *arg)
     _gwt_ranks *k = arg;
     long ns = least;
     while (!k->over) {
-        if (!k->done) _gwt_ranks_ask(k), _gwt_ranks_leave(k);
+        if (!k->done) {
+            _gwt_ranks_ask(k), _gwt_ranks_leave(k);
+        } else if (k->rank == 0 && !k->stopped && _gwt_over(k->action)) {
+            char text[2048];        // its own part is done, but not its books
+            int code = _gwt_ranks_error(k, text);
+            _gwt_root_stop(k, 0, code, text);
+        }
         bool any = _gwt_ranks_send_all(k);
         any |= _gwt_ranks_receive_all(k);
         if (k->rank == 0 && k->num_done == k->size) {
@@ -9796,7 +9870,7 @@ static _gwt_slot *_gwt_ranks_ready(_gwt_ranks *k)
         _gwt_slot *slot = *s;
         if (!slot->placed) continue;
         *s = slot->next;
-        k->writing++;
+        k->writing++, k->flying += slot->tiles;
         return slot;
     }
     return NULL;
@@ -9813,7 +9887,7 @@ static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, cha
     }
 }
 
-// One output of a slot, which begins at `at`: whole blocks of it to the file, through a buffer that
+// One output of a slot, which begins at `at`: whole pages of it to the file, through a buffer that
 // stays in the processor's cache; the pieces at its ends to `ends`.
 static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
                                 uint64_t at, char *buffer, _gwt_text *ends)
@@ -9858,6 +9932,8 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
         _gwt_lane_leave(lane, 0, 0);
         blobs += n;
     }
+    good = good && !_gwt_over(k->action);       // and there was memory for the ends
+    int64_t tiles = s->tiles;
     _gwt_mail *m = !good ? NULL : _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_WRITTEN,
                                                 .id = s->id, .bytes = ends.used }, ends.data);
     _gwt_lock(&k->lock);
@@ -9867,6 +9943,9 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
     GWT_FREE(ends.data);
     GWT_FREE(buffer);
     _gwt_slot_free(k, s);
+    _gwt_lock(&k->lock);
+    k->flying -= tiles;
+    _gwt_unlock(&k->lock);
 }
 
 // Whether a worker has something to do, or nothing will come any more.
@@ -9971,20 +10050,19 @@ static void _gwt_ranks_complete(_gwt_ranks *k, int64_t tile)
 static bool _gwt_ranks_start(_gwt_ranks *k)
 {
     k->out = NULL, k->slots = NULL, k->batches = NULL;
-    k->asked = k->none_left = k->over = k->told = k->done = false;
-    k->writing = k->waiting = 0;
+    k->asked = k->none_left = k->over = k->told = k->done = k->silent = false;
+    k->writing = k->waiting = 0, k->flying = 0;
     k->next_id = 0, k->num_done = 0, k->stopped = false;
     k->next_group = k->first / k->across * _gwt_ceil_div(k->across, k->group)
                   + k->first % k->across / k->group;
-    k->running = _gwt_thread_start(&k->thread, _gwt_ranks_serve, k);
-    if (!k->running) _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
-    return k->running;
+    bool running = _gwt_thread_start(&k->thread, _gwt_ranks_serve, k);
+    if (!running) _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
+    return running;
 }
 
 static void _gwt_ranks_stop(_gwt_ranks *k)
 {
     _gwt_thread_join(k->thread);
-    k->running = false;
     for (_gwt_slot *s = k->slots, *next; s; s = next) next = s->next, _gwt_slot_free(k, s);
     for (_gwt_mail *m = k->out, *next; m; m = next) next = m->next, GWT_FREE(m);
     for (_gwt_batch *b = k->batches, *next; b; b = next) {
@@ -10556,13 +10634,48 @@ static int _gwt_run_workers(const gwt *g, int asked)
 // ---- among ranks
 
 #ifdef GWT_MPI
+// Until the header is written the part begins with a number by which other ranks know it: a file of
+// that name on a disk of their own, or in another folder, may be there as well.
+static int64_t _gwt_run_mark(_gwt_run *run)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.tv_sec, (uint64_t)now.tv_nsec),
+                              (uint64_t)getpid());
+    for (int i = 0; i < run->num_saves && !_gwt_over(run->action); i++) {
+        const _gwt_writer *w = &run->saves[i].writer;
+        char bytes[16] = "gwt part";
+        _gwt_put(bytes + 8, mark, 8);
+        if (w->fd < 0 || !_gwt_pwrite(run->g, w->fd, w->part, bytes, sizeof bytes, 0)) continue;
+        if (fsync(w->fd))
+            _gwt_fail(run->g, GWT_E_IO, "%s: can't be synced: %s", w->part, strerror(errno));
+    }
+    return (int64_t)mark;
+}
+
+// Rank 0's part, on another rank.
+static bool _gwt_run_follow(_gwt_run *run, _gwt_writer *w, int64_t mark)
+{
+    char bytes[16];
+    w->fd = _gwt_open_file(w->part, O_RDWR | O_NOFOLLOW);
+    if (w->fd < 0)
+        return _gwt_fail(run->g, GWT_E_IO, "%s, which rank 0 has made, can't be opened here: %s",
+                         w->part, strerror(errno));
+    if (_gwt_pread(w->fd, bytes, sizeof bytes, 0) == sizeof bytes
+        && _gwt_get_little(bytes + 8, 8) == (uint64_t)mark)
+        return true;
+    return _gwt_fail(run->g, GWT_E_IO, "%s is another file here than on rank 0: ranks need a "
+                     "folder that they share", w->part);
+}
+
 // All ranks begin together, with rank 0's tiles, and in its files.
 static bool _gwt_run_share(_gwt_run *run)
 {
     _gwt_ranks *k = run->action->ranks;
     if (!k) return true;
     k->joined = true;
-    int64_t numbers[4] = { run->group, run->first, (int64_t)sysconf(_SC_PAGESIZE), run->across };
+    int64_t numbers[4] = { run->group, run->first, (int64_t)sysconf(_SC_PAGESIZE) };
+    if (k->rank == 0) numbers[3] = _gwt_run_mark(run);
     uint32_t job = _gwt_job_expression(run->plan) ^ run->job;
     _gwt_job_number(&job, (uint64_t)run->tile_h), _gwt_job_number(&job, (uint64_t)run->tile_w);
     run->shared = _gwt_ranks_agree(k, _GWT_AGREE_START, !_gwt_over(run->action), job, numbers);
@@ -10578,10 +10691,7 @@ static bool _gwt_run_share(_gwt_run *run)
     for (int i = 0; i < k->num_saves && k->rank > 0; i++) {
         _gwt_writer *w = &k->saves[i].writer;
         if (w->num_tiles == numbers[1] * w->parts) continue;        // there is nothing to do
-        w->fd = _gwt_open_file(w->part, O_RDWR | O_NOFOLLOW);
-        if (w->fd < 0)
-            _gwt_fail(k->g, GWT_E_IO, "%s, which rank 0 has made, can't be opened here: %s",
-                      w->part, strerror(errno));
+        if (!_gwt_run_follow(run, w, numbers[3])) break;
     }
     return _gwt_ranks_start(k);
 }
@@ -12579,7 +12689,7 @@ static bool _gwt_trace_receive(_gwt_ranks *k)
         _gwt_ranks_receive(k, from, _GWT_TAG_MAIL, text, bytes);
         char *kept = _gwt_keep_string(k->g, text);
         if (kept && g->traces && *kept) g->traces[g->num_traces++] = kept;
-        else good = false;
+        else if (*text) good = false;       // of "" that rank says why
         GWT_FREE(text);
     }
     return good;

@@ -164,6 +164,14 @@ ranks 3 info scene.tif
 good "info" $?
 [ "$(grep -c 'pixel size' "$out")" -eq 1 ]
 good "info, once" $?
+# A rank that works elsewhere, where a file of that name is.
+mkdir elsewhere
+: >elsewhere/x.tif.part
+rm -f x.tif*
+job -n 1 "$gwt_mpi" calc b1 "$box/scene.tif" -o x.tif : \
+    -n 1 --wdir "$box/elsewhere" "$gwt_mpi" calc b1 "$box/scene.tif" -o x.tif
+fails "another file of that name" "another file here than on rank 0"
+rm -f x.tif*
 ranks 2 verify scene.tif
 fails "what one process does" "gwt verify runs in one process"
 rm -f run_*
@@ -174,7 +182,7 @@ rm -f run_*
 ranks 2 calc b1 scene.tif -o x.tif --profile run && [ -s run_rank1_cache.csv ]
 good "tables of each rank" $?
 ranks 3 calc b1 scene.tif -o x.tif --overwrite --profile run.html &&
-    grep -q 'rank 2' run.html
+    grep -q '3: worker 0' run.html
 good "a page of all ranks" $?
 rm -f x.tif
 ranks 3 calc b9 scene.tif -o x.tif

@@ -394,6 +394,21 @@ rm out.tif.part
 torn "no part" 0
 rm -f out.tif
 
+# An older output is not taken for the one whose part somebody has removed.
+put_back
+rm out.tif.part
+cp kept.part out.tif
+# shellcheck disable=SC2086
+{
+    fails "no part, an older output, --resume" 1 "out.tif: exists" \
+        calc "$short" scene.tif -o out.tif $options --resume
+    same "it is untouched" out.tif kept.part
+    works "no part, an older output, --resume --overwrite" \
+        calc "$short" scene.tif -o out.tif $options --resume --overwrite
+}
+done_as "it is the new one" out.tif
+rm -f out.tif
+
 # ---- a disk that is full ----------------------------------------------------------------------
 
 if mkdir "$tmp/full" && mount -t tmpfs -o size=$((whole / 2048))k none "$tmp/full" 2>/dev/null; then

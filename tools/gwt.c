@@ -86,7 +86,7 @@ static int hush_other_ranks(void)
 {
     int ranks = 1;
 #ifdef GWT_MPI
-    gwt *g = gwt_begin(.num_workers = 1);
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     if (g && gwt_rank(g) > 0) cli_hush();
     if (g) ranks = gwt_num_ranks(g);
     gwt_end(g);
