@@ -3314,7 +3314,8 @@ typedef struct _gwt_node {
 typedef enum _gwt_step_kind {
     _GWT_STEP_WINDOW,
     _GWT_STEP_RESAMPLE,
-    _GWT_STEP_APPLY
+    _GWT_STEP_APPLY,
+    _GWT_STEP_HOLD              // its planes as they are: a program ends here, another goes on
 } _gwt_step_kind;
 
 // An operation on whole rectangles. Axes: 0 is y, 1 is x.
@@ -4245,136 +4246,7 @@ gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
     return _gwt_array_finish(r);
 }
 
-// ---- over time or band
-
-typedef const _gwt_node *_gwt_plane;
-
-static _gwt_plane _gwt_fold(gwt *g, _gwt_op op, const _gwt_plane *x, int64_t n)
-{
-    _gwt_plane all = x[0];
-    for (int64_t i = 1; i < n; i++) all = _gwt_node_op(g, op, all, x[i]);
-    return all;
-}
-
-static _gwt_plane _gwt_fold_count(gwt *g, const _gwt_plane *x, int64_t n)
-{
-    _gwt_plane count = _gwt_node_op(g, _GWT_OP_VALID, x[0], NULL);
-    for (int64_t i = 1; i < n; i++)
-        count = _gwt_node_op(g, _GWT_OP_ADD, count, _gwt_node_op(g, _GWT_OP_VALID, x[i], NULL));
-    return count;
-}
-
-// What is there, added up; missing where nothing is. A sum that is no number (inf - inf) stays so.
-static _gwt_plane _gwt_fold_sum(gwt *g, const _gwt_plane *x, int64_t n, _gwt_plane count)
-{
-    _gwt_plane zero = _gwt_node_number(g, 0), none = _gwt_node_number(g, (double)NAN), sum = NULL;
-    for (int64_t i = 0; i < n; i++) {
-        _gwt_plane term = _gwt_node_op(g, _GWT_OP_FIRST, x[i], zero);
-        sum = i ? _gwt_node_op(g, _GWT_OP_ADD, sum, term) : term;
-    }
-    return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE },
-                          (_gwt_plane[]){ count, sum, none }, 3);
-}
-
-// Mean of the squares of the distances to the mean.
-static _gwt_plane _gwt_fold_variance(gwt *g, const _gwt_plane *x, int64_t n, _gwt_plane mean,
-                                     _gwt_plane count)
-{
-    _gwt_node where = { .op = _GWT_OP_WHERE };
-    _gwt_plane zero = _gwt_node_number(g, 0), sum = NULL;
-    for (int64_t i = 0; i < n; i++) {
-        _gwt_plane d = _gwt_node_op(g, _GWT_OP_SUB, x[i], mean);
-        _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
-        _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x[i], NULL);
-        square = _gwt_node_with(g, where, (_gwt_plane[]){ there, square, zero }, 3);
-        sum = i ? _gwt_node_op(g, _GWT_OP_ADD, sum, square) : square;
-    }
-    return _gwt_node_op(g, _GWT_OP_DIV, sum, count);
-}
-
-static _gwt_plane _gwt_fold_argmax(gwt *g, const _gwt_plane *x, int64_t n)
-{
-    _gwt_node where = { .op = _GWT_OP_WHERE };
-    _gwt_plane best = x[0], at = _gwt_node_number(g, (double)NAN), none = at;
-    for (int64_t i = 0; i < n; i++) {
-        _gwt_plane better = _gwt_node_op(g, _GWT_OP_BEATS, x[i], i ? best : none);
-        at = _gwt_node_with(g, where, (_gwt_plane[]){ better, _gwt_node_number(g, (double)i), at },
-                            3);
-        best = _gwt_node_op(g, _GWT_OP_MOST, best, x[i]);
-    }
-    return at;
-}
-
-static _gwt_plane _gwt_fold_stat(gwt *g, gwt_stat stat, double percentile, _gwt_plane *x, int64_t n)
-{
-    _gwt_node rank = { .op = _GWT_OP_PERCENTILE, .imm = { percentile } };
-    _gwt_plane sum, count, mean, variance;
-    switch (stat) {
-    case GWT_SUM: return _gwt_fold_sum(g, x, n, _gwt_fold_count(g, x, n));
-    case GWT_MIN: return _gwt_fold(g, _GWT_OP_LEAST, x, n);
-    case GWT_MAX: return _gwt_fold(g, _GWT_OP_MOST, x, n);
-    case GWT_FIRST: return _gwt_fold(g, _GWT_OP_FIRST, x, n);
-    case GWT_COUNT: return _gwt_fold_count(g, x, n);
-    case GWT_ARGMAX: return _gwt_fold_argmax(g, x, n);
-    case GWT_MEDIAN:
-    case GWT_PERCENTILE: return _gwt_node_with(g, rank, x, (int)n);
-    case GWT_LAST:
-        for (int64_t i = 0; i < n / 2; i++) {
-            _gwt_plane swap = x[i];
-            x[i] = x[n - 1 - i], x[n - 1 - i] = swap;
-        }
-        return _gwt_fold(g, _GWT_OP_FIRST, x, n);
-    default: break;
-    }
-    count = _gwt_fold_count(g, x, n), sum = _gwt_fold_sum(g, x, n, count);
-    mean = _gwt_node_op(g, _GWT_OP_DIV, sum, count);
-    if (stat == GWT_MEAN) return mean;
-    variance = _gwt_fold_variance(g, x, n, mean, count);
-    return stat == GWT_VAR ? variance : _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
-}
-
-static void _gwt_reduce_describe(gwt_array *r, const gwt_array *a, gwt_dim dim, gwt_stat stat)
-{
-    bool picks = stat == GWT_MIN || stat == GWT_MAX || stat == GWT_FIRST || stat == GWT_LAST;
-    bool counts = stat == GWT_COUNT || stat == GWT_ARGMAX;
-    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(r->g, 1);
-    else _gwt_array_unnamed(r);
-    if (picks && dim == GWT_TIME) return;
-    _gwt_array_unscaled(r);
-    if (picks) return;
-    r->info.dtype = counts ? GWT_INT32 : GWT_FLOAT64;
-    r->info.nodata = stat == GWT_ARGMAX ? gwt_some(-1) : (gwt_optional){ 0 };
-    (void)a;
-}
-
-gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
-                           const gwt_reduce_options *options)
-{
-    double percentile = stat == GWT_MEDIAN ? 50 : options ? options->percentile : 0;
-    if (!a || _gwt_failed(a->g)) return NULL;
-    gwt *g = a->g;
-    int64_t times = a->info.shape[0], bands = a->info.shape[1], n = dim == GWT_TIME ? times : bands;
-    if ((dim != GWT_TIME && dim != GWT_BAND) || stat < GWT_MEAN || stat > GWT_ARGMAX
-        || !(percentile >= 0 && percentile <= 100))
-        return _gwt_fail_null(
-            g, GWT_E_ARGUMENT,
-            "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
-            "a percentile is 0 to 100 (%g)",
-            (int)dim, (int)stat, percentile);
-    gwt_array *r =
-        dim == GWT_TIME ? _gwt_array_new(g, a, 1, bands) : _gwt_array_new(g, a, times, 1);
-    _gwt_plane *x = _gwt_calloc(g, (size_t)n, sizeof *x);
-    for (int64_t i = 0; r && x && i < (dim == GWT_TIME ? bands : times); i++) {
-        for (int64_t k = 0; k < n; k++)
-            x[k] = dim == GWT_TIME ? a->planes[k * bands + i] : a->planes[i * bands + k];
-        r->planes[i] = _gwt_fold_stat(g, stat, percentile, x, n);
-    }
-    GWT_FREE(x);
-    if (r) _gwt_reduce_describe(r, a, dim, stat);
-    return _gwt_array_finish(r);
-}
-
-// ---- looking at other pixels
+// ---- steps
 
 static const _gwt_node **_gwt_keep_nodes(gwt *g, const _gwt_node *const *from, int n)
 {
@@ -4408,6 +4280,236 @@ static const _gwt_node *_gwt_step_plane(gwt *g, const _gwt_step *s, int plane)
 {
     return s ? _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_STEP, .step = s, .band = plane }) : NULL;
 }
+
+// ---- over time or band
+
+typedef const _gwt_node *_gwt_plane;
+
+// What a statistic has seen so far of one pixel: those planes that it is about.
+typedef struct _gwt_fold {
+    _gwt_plane count, sum;      // sum: of the values; of std and var later of squares
+    _gwt_plane best, at;        // of min, max, first, last, argmax
+    _gwt_plane mean;            // of std and var, when it is known
+} _gwt_fold;
+
+static _gwt_plane _gwt_fold_join(gwt *g, _gwt_op op, _gwt_plane so_far, _gwt_plane x)
+{
+    return so_far ? _gwt_node_op(g, op, so_far, x) : x;
+}
+
+// One more value, the k-th.
+static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int64_t k)
+{
+    _gwt_plane zero = _gwt_node_number(g, 0), none = _gwt_node_number(g, (double)NAN), better;
+    _gwt_node where = { .op = _GWT_OP_WHERE };
+    switch (stat) {
+    case GWT_MIN: f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x); break;
+    case GWT_MAX: f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x); break;
+    case GWT_FIRST: case GWT_LAST: f->best = _gwt_fold_join(g, _GWT_OP_FIRST, f->best, x); break;
+    case GWT_ARGMAX:
+        better = _gwt_node_op(g, _GWT_OP_BEATS, x, f->best ? f->best : none);
+        f->at = _gwt_node_with(g, where,
+                               (_gwt_plane[]){ better, _gwt_node_number(g, (double)k),
+                                               f->at ? f->at : none }, 3);
+        f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x);
+        break;
+    default:
+        f->count = _gwt_fold_join(g, _GWT_OP_ADD, f->count,
+                                  _gwt_node_op(g, _GWT_OP_VALID, x, NULL));
+        if (stat == GWT_COUNT) break;
+        f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, _gwt_node_op(g, _GWT_OP_FIRST, x, zero));
+    }
+}
+
+// The square of its distance to the mean.
+static void _gwt_fold_square(gwt *g, _gwt_fold *f, _gwt_plane x)
+{
+    _gwt_plane zero = _gwt_node_number(g, 0), d = _gwt_node_op(g, _GWT_OP_SUB, x, f->mean);
+    _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
+    _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
+    square = _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE },
+                            (_gwt_plane[]){ there, square, zero }, 3);
+    f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, square);
+}
+
+// Missing where nothing is. A sum that is no number (inf - inf) stays so.
+static _gwt_plane _gwt_fold_sum(gwt *g, const _gwt_fold *f)
+{
+    return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE },
+                          (_gwt_plane[]){ f->count, f->sum, _gwt_node_number(g, (double)NAN) }, 3);
+}
+
+static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
+{
+    _gwt_plane variance;
+    switch (stat) {
+    case GWT_COUNT: return f->count;
+    case GWT_SUM: return _gwt_fold_sum(g, f);
+    case GWT_MEAN: return _gwt_node_op(g, _GWT_OP_DIV, _gwt_fold_sum(g, f), f->count);
+    case GWT_ARGMAX: return f->at;
+    case GWT_STD: case GWT_VAR:
+        variance = _gwt_node_op(g, _GWT_OP_DIV, f->sum, f->count);
+        return stat == GWT_VAR ? variance : _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
+    default: return f->best;
+    }
+}
+
+// Memory of the tiles that are needed for a plane of an array, if it is not too complicated to say.
+// What lies under a part of it only, as the files of a mosaic do, is not counted.
+static double _gwt_plane_tiles(const gwt_array *a, _gwt_plane n, int *visits)
+{
+    double sum = 0;
+    if (!n || ++*visits > 64) return 0;
+    if (n->op == _GWT_OP_LOAD) return (double)n->source->tile_bytes;
+    if (n->op == _GWT_OP_CROP
+        && (n->row < 0 || n->col < 0 || n->row + n->stride * (a->geo.height - 1) >= n->height
+            || n->col + n->stride * (a->geo.width - 1) >= n->width))
+        return 0;
+    for (int i = 0; i < n->num_args; i++) sum += _gwt_plane_tiles(a, n->args[i], visits);
+    return sum;
+}
+
+// A reduction of n values each: those of result i are x[i * n] and following.
+typedef struct _gwt_reduction {
+    const gwt_array *a;
+    gwt_stat stat;
+    _gwt_plane *x;
+    int64_t results, n;
+    _gwt_fold *folds;
+    double most, held;          // tiles that one program may want, and wants so far; bytes
+} _gwt_reduction;
+
+// A stack that is so deep that a program would hold on to too many tiles at once is gone through
+// in several: what all statistics have seen so far is stored, and the next program takes it up.
+#define _GWT_DEEP_BYTES ((double)(16 << 20))
+#define _GWT_DEEP_PROGRAMS 50
+
+static double _gwt_reduction_tiles(const _gwt_reduction *r, int64_t k)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < r->results; i++) {
+        int visits = 0;
+        _gwt_plane x = r->x[i * r->n + k], before = i ? r->x[(i - 1) * r->n + k] : NULL;
+        bool same = x && before && x->op == _GWT_OP_LOAD && before->op == _GWT_OP_LOAD
+                 && x->source == before->source && !x->source->planar;
+        if (!same) sum += _gwt_plane_tiles(r->a, x, &visits);
+    }
+    return sum;
+}
+
+static void _gwt_reduction_hold(_gwt_reduction *r)
+{
+    enum { STATES = sizeof(_gwt_fold) / sizeof(_gwt_plane) };
+    gwt *g = r->a->g;
+    int n = 0;
+    _gwt_plane **at = _gwt_calloc(g, (size_t)r->results * STATES, sizeof *at),
+               *planes = _gwt_calloc(g, (size_t)r->results * STATES, sizeof *planes);
+    for (int64_t i = 0; at && planes && i < r->results; i++) {
+        _gwt_fold *f = &r->folds[i];
+        _gwt_plane *states[STATES] = { &f->count, &f->sum, &f->best, &f->at, &f->mean };
+        for (int k = 0; k < STATES; k++)
+            if (*states[k] && (*states[k])->op != _GWT_OP_STEP) at[n] = states[k],
+                                                                planes[n++] = *states[k];
+    }
+    _gwt_step *s = n ? _gwt_step_new(r->a, _GWT_STEP_HOLD, planes, n, n, 0) : NULL;
+    for (int i = 0; s && i < n; i++) *at[i] = _gwt_step_plane(g, s, i);
+    GWT_FREE(at);
+    GWT_FREE(planes);
+    r->held = 0;
+}
+
+// Before value k is taken in.
+static void _gwt_reduction_next(_gwt_reduction *r, int64_t k)
+{
+    double tiles = _gwt_reduction_tiles(r, k);
+    if (r->held > 0 && r->held + tiles > r->most) _gwt_reduction_hold(r);
+    r->held += tiles;
+}
+
+static void _gwt_reduction_run(_gwt_reduction *r)
+{
+    gwt *g = r->a->g;
+    double all = 0;
+    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR;
+    for (int64_t k = 0; k < r->n; k++) all += _gwt_reduction_tiles(r, k);
+    r->most = all > 2 * _GWT_DEEP_BYTES ? fmax(_GWT_DEEP_BYTES, all / _GWT_DEEP_PROGRAMS)
+                                        : (double)INFINITY;
+    for (int64_t k = 0; k < r->n; k++) {
+        int64_t from = r->stat == GWT_LAST ? r->n - 1 - k : k;
+        _gwt_reduction_next(r, from);
+        for (int64_t i = 0; i < r->results; i++)
+            _gwt_fold_add(g, r->stat, &r->folds[i], r->x[i * r->n + from], k);
+    }
+    for (int64_t i = 0; i < r->results && spread; i++) {
+        _gwt_fold *f = &r->folds[i];
+        f->mean = _gwt_fold_result(g, GWT_MEAN, f), f->sum = NULL;
+    }
+    if (spread && isfinite(r->most)) _gwt_reduction_hold(r);
+    for (int64_t k = 0; k < r->n && spread; k++) {
+        _gwt_reduction_next(r, k);
+        for (int64_t i = 0; i < r->results; i++)
+            _gwt_fold_square(g, &r->folds[i], r->x[i * r->n + k]);
+    }
+}
+
+static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, gwt_dim dim, gwt_stat stat,
+                               double percentile)
+{
+    gwt *g = a->g;
+    int64_t times = a->info.shape[0], bands = a->info.shape[1];
+    _gwt_reduction r = { .a = a, .stat = stat, .results = dim == GWT_TIME ? bands : times,
+                         .n = dim == GWT_TIME ? times : bands };
+    _gwt_node rank = { .op = _GWT_OP_PERCENTILE, .imm = { percentile } };
+    bool ranks = stat == GWT_MEDIAN || stat == GWT_PERCENTILE;
+    r.x = _gwt_calloc(g, (size_t)(r.results * r.n), sizeof *r.x);
+    r.folds = _gwt_calloc(g, (size_t)r.results, sizeof *r.folds);
+    for (int64_t i = 0; r.x && i < r.results; i++)
+        for (int64_t k = 0; k < r.n; k++)
+            r.x[i * r.n + k] = a->planes[dim == GWT_TIME ? k * bands + i : i * bands + k];
+    if (r.x && r.folds && !ranks) _gwt_reduction_run(&r);
+    for (int64_t i = 0; r.x && r.folds && i < r.results; i++)
+        to->planes[i] = ranks ? _gwt_node_with(g, rank, r.x + i * r.n, (int)r.n)
+                              : _gwt_fold_result(g, stat, &r.folds[i]);
+    GWT_FREE(r.x);
+    GWT_FREE(r.folds);
+}
+
+static void _gwt_reduce_describe(gwt_array *r, const gwt_array *a, gwt_dim dim, gwt_stat stat)
+{
+    bool picks = stat == GWT_MIN || stat == GWT_MAX || stat == GWT_FIRST || stat == GWT_LAST;
+    bool counts = stat == GWT_COUNT || stat == GWT_ARGMAX;
+    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(r->g, 1);
+    else _gwt_array_unnamed(r);
+    if (picks && dim == GWT_TIME) return;
+    _gwt_array_unscaled(r);
+    if (picks) return;
+    r->info.dtype = counts ? GWT_INT32 : GWT_FLOAT64;
+    r->info.nodata = stat == GWT_ARGMAX ? gwt_some(-1) : (gwt_optional){ 0 };
+    (void)a;
+}
+
+gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
+                           const gwt_reduce_options *options)
+{
+    double percentile = stat == GWT_MEDIAN ? 50 : options ? options->percentile : 0;
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt *g = a->g;
+    int64_t times = a->info.shape[0], bands = a->info.shape[1];
+    if ((dim != GWT_TIME && dim != GWT_BAND) || stat < GWT_MEAN || stat > GWT_ARGMAX
+        || !(percentile >= 0 && percentile <= 100))
+        return _gwt_fail_null(
+            g, GWT_E_ARGUMENT,
+            "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
+            "a percentile is 0 to 100 (%g)",
+            (int)dim, (int)stat, percentile);
+    gwt_array *r =
+        dim == GWT_TIME ? _gwt_array_new(g, a, 1, bands) : _gwt_array_new(g, a, times, 1);
+    if (r) _gwt_reduce_planes(r, a, dim, stat, percentile);
+    if (r) _gwt_reduce_describe(r, a, dim, stat);
+    return _gwt_array_finish(r);
+}
+
+// ---- looking at other pixels
 
 static const char *const _gwt_stat_names[] = {
     [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
@@ -5727,7 +5829,8 @@ gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
 // window, resampling, a user's function with a halo) needs its operand over a larger rectangle
 // first: that operand becomes a program of its own, whose planes go to buffers, and the operation
 // a step from buffers to buffers. So a plan is a list of stages, each reading only from sources
-// and earlier stages; the last one stores into the output.
+// and earlier stages; the last one stores into the output. A reduction of a stack so deep that its
+// tiles should not be held all at once is cut into programs, too, by steps that do nothing (HOLD).
 //
 // For a piece of the output, the rectangle every stage has to fill follows from the last stage
 // backwards: what reads it, moved by the frame of the reader, and grown by the reach of the step.
@@ -5801,8 +5904,10 @@ typedef struct _gwt_reach { double scale, before, after; } _gwt_reach;
 
 typedef struct _gwt_stage {
     const _gwt_step *step;      // NULL: the program
+    const _gwt_step *holds;     // of a program: whose planes it stores, of a HOLD
     _gwt_program program;
     int input;                  // of a step: the program that stores its operands
+    int reader;                 // the last stage that reads its planes
     int num_planes;
     int64_t width, height;      // of its grid
     bool reached;
@@ -5829,6 +5934,7 @@ typedef struct _gwt_plan {
     int num_views, room_views;
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
+    bool deep;                  // there are HOLDs: tiles are held for one stage at a time
     int depth;                  // while planning: steps within steps
 } _gwt_plan;
 
@@ -6518,7 +6624,7 @@ static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stag
     *plane = (int)node->band;
     for (int i = 0; i < plan->num_stages; i++) {
         const _gwt_step *other = plan->stages[i].step;
-        if (other == step) return *stage = i, true;
+        if (other == step || plan->stages[i].holds == step) return *stage = i, true;
         if (other && other->num_args == step->num_args
             && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
             input = plan->stages[i].input;
@@ -6528,7 +6634,12 @@ static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stag
             _gwt_output_of(step->args, step->num_args, GWT_FLOAT64, (gwt_optional){ 0 });
         input = _gwt_plan_program(plan, &o, 1, step->in_width, step->in_height);
     }
-    if (_gwt_over(plan->action)) return false;
+    if (_gwt_over(plan->action) || input < 0) return false;
+    if (step->kind == _GWT_STEP_HOLD) {
+        plan->stages[input].holds = step;
+        plan->deep = true;
+        return *stage = input, true;
+    }
     *stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step,
                                                      .input = input,
                                                      .num_planes = step->num_planes,
@@ -6564,8 +6675,9 @@ static _gwt_reach _gwt_reach_step(_gwt_reach r, const _gwt_step *s, int axis)
                          r.after * scale + s->origin[axis] + scale + reach };
 }
 
-static void _gwt_plan_reach_program(_gwt_plan *plan, const _gwt_stage *s)
+static void _gwt_plan_reach_program(_gwt_plan *plan, int number)
 {
+    const _gwt_stage *s = &plan->stages[number];
     const _gwt_program *program = &s->program;
     for (int i = 0; i < program->num_reads; i++) {
         const _gwt_read *r = &program->reads[i];
@@ -6573,6 +6685,7 @@ static void _gwt_plan_reach_program(_gwt_plan *plan, const _gwt_stage *s)
         _gwt_stage *stage = r->fetch ? &plan->stages[r->from] : NULL;
         _gwt_view_plan *view = r->fetch ? NULL : &plan->views[r->from];
         bool *reached = r->fetch ? &stage->reached : &view->reached, first = *reached;
+        if (stage) stage->reader = stage->reader > number ? stage->reader : number;
         if (view) view->stride = first ? 1 : f->stride;
         _gwt_reach_add(r->fetch ? &stage->y : &view->y, &first,
                        _gwt_reach_framed(s->y, f->row, f->stride));
@@ -6589,10 +6702,11 @@ static void _gwt_plan_reach(_gwt_plan *plan)
     for (int i = plan->num_stages - 1; i >= 0; i--) {
         _gwt_stage *s = &plan->stages[i];
         if (!s->step) {
-            _gwt_plan_reach_program(plan, s);
+            _gwt_plan_reach_program(plan, i);
             continue;
         }
         _gwt_stage *in = &plan->stages[s->input];
+        in->reader = in->reader > i ? in->reader : i;
         bool first = in->reached;
         _gwt_reach_add(&in->y, &first, _gwt_reach_step(s->y, s->step, 0));
         _gwt_reach_add(&in->x, &in->reached, _gwt_reach_step(s->x, s->step, 1));
@@ -7890,36 +8004,50 @@ static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *progr
         }
 }
 
-// Memory for the planes of a stage over its rectangle.
-static bool _gwt_vm_room(gwt *g, _gwt_planes *p, int planes)
+// Memory for the planes of a stage over its rectangle: what it has, else what a stage has that
+// nobody reads any more.
+static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int stage)
 {
+    _gwt_planes *p = &x->stages[stage];
     size_t n;
-    if (!_gwt_mul4((uint64_t)p->rect.rows, (uint64_t)p->rect.cols, (uint64_t)planes, sizeof(double),
-                   &n))
+    if (!_gwt_mul4((uint64_t)p->rect.rows, (uint64_t)p->rect.cols,
+                   (uint64_t)plan->stages[stage].num_planes, sizeof(double), &n))
         n = SIZE_MAX;
+    for (int i = 0; p->room < n && i < plan->num_stages - 1; i++) {
+        _gwt_planes *other = &x->stages[i], mine = *p;
+        if (i == stage || (i < stage && plan->stages[i].reader >= stage)) continue;
+        if (other->room >= n) {
+            p->data = other->data, p->room = other->room;
+            other->data = mine.data, other->room = mine.room;
+        } else {
+            _gwt_aligned_free(other->data);     // it will want more, too
+            other->data = NULL, other->room = 0;
+        }
+    }
     if (n <= p->room) return true;
     _gwt_aligned_free(p->data);
     p->room = 0;
-    p->data = _gwt_aligned(g, n);
+    p->data = _gwt_aligned(plan->g, n);
     if (p->data) p->room = n;
     return p->data != NULL;
 }
 
-// All stages over the rectangles _gwt_vm_needs found, the last one into the targets.
-static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_target *targets)
+// One stage over the rectangle that _gwt_vm_needs found, the last one into the targets.
+static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int stage,
+                        const _gwt_target *targets)
 {
-    int last = plan->num_stages - 1;
-    for (int i = 0; i < last; i++) {
-        const _gwt_stage *s = &plan->stages[i];
-        _gwt_planes *p = &x->stages[i];
-        size_t row = (size_t)p->rect.cols * sizeof(double);
-        if (_gwt_rect_empty(&p->rect)) continue;
-        if (!_gwt_vm_room(plan->g, p, s->num_planes)) return false;
-        _gwt_target to = { (char *)p->data, (size_t)p->rect.rows * row, row, 1 };
-        if (!s->step) _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
-        else if (!_gwt_step_run(plan->g, s->step, &x->stages[s->input], p, &x->work)) return false;
+    const _gwt_stage *s = &plan->stages[stage];
+    _gwt_planes *p = &x->stages[stage];
+    size_t row = (size_t)p->rect.cols * sizeof(double);
+    if (stage == plan->num_stages - 1) {
+        _gwt_vm_run_program(plan, &s->program, x, &p->rect, targets);
+        return true;
     }
-    _gwt_vm_run_program(plan, &plan->stages[last].program, x, &x->stages[last].rect, targets);
+    if (_gwt_rect_empty(&p->rect)) return true;
+    if (!_gwt_vm_room(plan, x, stage)) return false;
+    _gwt_target to = { (char *)p->data, (size_t)p->rect.rows * row, row, 1 };
+    if (s->step) return _gwt_step_run(plan->g, s->step, &x->stages[s->input], p, &x->work);
+    _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
     return true;
 }
 
@@ -10183,8 +10311,8 @@ static int64_t _gwt_view_tiles(const _gwt_view *v, const _gwt_view_plan *vp)
     return v->down * v->across * (vp->source->planar ? vp->num_bands : 1);
 }
 
-// Lay out the views of a piece in x->tiles, still empty.
-static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x)
+// Lay out the views of a piece in x->tiles, still empty: of stages first..end - 1.
+static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x, int first, int end)
 {
     const _gwt_plan *plan = run->plan;
     int64_t total = 0;
@@ -10193,7 +10321,8 @@ static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x)
         const _gwt_rect *r = &x->needs[i];
         _gwt_view *v = &x->views[i];
         *v = (_gwt_view){ 0 };
-        if (_gwt_rect_empty(r)) continue;
+        if (_gwt_rect_empty(r) || plan->views[i].stage < first || plan->views[i].stage >= end)
+            continue;
         v->first_row = r->row / s->tile_h, v->first_col = r->col / s->tile_w;
         v->down = (r->row + r->rows - 1) / s->tile_h - v->first_row + 1;
         v->across = (r->col + r->cols - 1) / s->tile_w - v->first_col + 1;
@@ -10251,9 +10380,9 @@ static bool _gwt_run_pin_view(_gwt_run *run, _gwt_scratch *x, int i)
 
 // Pin every tile the piece needs. Those that others are loading come last, so that workers that
 // need the same row of strips share the decoding instead of queueing behind one another.
-static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x)
+static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, int first, int end)
 {
-    if (!_gwt_run_views(run, x)) return false;
+    if (!_gwt_run_views(run, x, first, end)) return false;
     bool good = true;
     for (int i = 0; good && i < run->plan->num_views; i++) good = _gwt_run_pin_view(run, x, i);
     for (int64_t i = 0; i < x->num_tiles; i++)
@@ -10286,13 +10415,15 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
     if (_gwt_over(run->action)) return;
     if (!x->stages && !_gwt_scratch_begin(x, run->plan)) return;
     _gwt_vm_needs(run->plan, x, r);
-    if (_gwt_run_pin(run, x)) {
-        _gwt_lane *lane = _gwt_lane_here();
-        _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
-        _gwt_vm_run(run->plan, x, targets);
-        _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
+    _gwt_lane *lane = _gwt_lane_here();
+    int all = run->plan->num_stages, each = run->plan->deep ? 1 : all, begun = 0;
+    for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
+        bool good = _gwt_run_pin(run, x, i, i + each);
+        if (good && !begun++) _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
+        for (int k = i; k < i + each && good; k++) good = _gwt_vm_run(run->plan, x, k, targets);
+        _gwt_run_release(run, x);
     }
-    _gwt_run_release(run, x);
+    if (begun) _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
                   "there are missing pixels, and %s without a nodata value can't say so: give one, "
@@ -10464,21 +10595,29 @@ static int64_t _gwt_run_group(const _gwt_run *run, int workers)
 
 #define _GWT_STAGE_BYTES (16 << 20)
 
-// Memory of the stages behind one piece; *most of it by the largest.
+static double _gwt_run_planes_bytes(const _gwt_run *run, const _gwt_stage *s)
+{
+    double rows = s->y.scale * (double)run->piece_h + s->y.after - s->y.before + 1;
+    double cols = s->x.scale * (double)run->piece_w + s->x.after - s->x.before + 1;
+    rows = fmin(rows, (double)s->height), cols = fmin(cols, (double)s->width);
+    return rows * cols * s->num_planes * (double)sizeof(double);
+}
+
+// Memory of the stages behind one piece, as long as they are read; *most of it by the largest.
 static double _gwt_run_stage_bytes(const _gwt_run *run, double *most)
 {
-    double sum = 0;
+    const _gwt_plan *plan = run->plan;
+    double peak = 0;
     *most = 0;
-    for (int i = 0; i < run->plan->num_stages - 1; i++) {
-        const _gwt_stage *s = &run->plan->stages[i];
-        double rows = s->y.scale * (double)run->piece_h + s->y.after - s->y.before + 1;
-        double cols = s->x.scale * (double)run->piece_w + s->x.after - s->x.before + 1;
-        rows = fmin(rows, (double)s->height), cols = fmin(cols, (double)s->width);
-        double bytes = rows * cols * s->num_planes * (double)sizeof(double);
-        *most = fmax(*most, bytes);
-        sum += bytes;
+    for (int at = 0; at < plan->num_stages - 1; at++) {
+        double sum = 0;
+        for (int i = 0; i <= at; i++)
+            if (i == at || plan->stages[i].reader >= at)
+                sum += _gwt_run_planes_bytes(run, &plan->stages[i]);
+        peak = fmax(peak, sum);
+        *most = fmax(*most, _gwt_run_planes_bytes(run, &plan->stages[at]));
     }
-    return sum + 4 * *most;     // a step's own room: at most so many planes of its input
+    return peak + 4 * *most;    // a step's own room: at most so many planes of its input
 }
 
 // The most tiles that a piece touches along one axis of a source: all pieces are tried.
@@ -10527,8 +10666,9 @@ static void _gwt_run_areas(_gwt_reach r, int64_t source, int64_t all, int64_t si
 }
 
 // Memory of the decoded tiles that a piece holds on to: of the files under it, which in a mosaic
-// are few. So the output is looked at in areas of whole tiles, 32 x 32 of them at most.
-static double _gwt_run_pinned_bytes(const _gwt_run *run)
+// are few. So the output is looked at in areas of whole tiles, 32 x 32 of them at most. For stages
+// first..end - 1.
+static double _gwt_run_stages_pin(const _gwt_run *run, int first, int end)
 {
     double sums[_GWT_AREAS][_GWT_AREAS] = { { 0 } }, most = 0;
     int64_t height = run->plan->height, width = run->plan->width;
@@ -10536,6 +10676,7 @@ static double _gwt_run_pinned_bytes(const _gwt_run *run)
     int64_t w = run->tile_w * _gwt_ceil_div(_gwt_ceil_div(width, run->tile_w), _GWT_AREAS);
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_view_plan *v = &run->plan->views[i];
+        if (v->stage < first || v->stage >= end) continue;
         double bytes = _gwt_run_view_bytes(run, v);
         int64_t top, bottom, left, right;
         _gwt_run_areas(v->y, v->source->geo.height, height, h, &top, &bottom);
@@ -10544,6 +10685,15 @@ static double _gwt_run_pinned_bytes(const _gwt_run *run)
             for (int64_t col = left; col <= right; col++)
                 most = fmax(most, sums[row][col] += bytes);
     }
+    return most;
+}
+
+static double _gwt_run_pinned_bytes(const _gwt_run *run)
+{
+    int all = run->plan->num_stages;
+    double most = 0;
+    if (!run->plan->deep) return _gwt_run_stages_pin(run, 0, all);
+    for (int i = 0; i < all; i++) most = fmax(most, _gwt_run_stages_pin(run, i, i + 1));
     return most;
 }
 
@@ -10562,11 +10712,9 @@ static void _gwt_run_halve(_gwt_run *run)
     else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
 }
 
-// Smaller pieces as long as that helps; then a shorter queue; then fewer workers.
-static bool _gwt_run_fit(_gwt_run *run)
+// Smaller pieces as long as that helps.
+static double _gwt_run_cut(_gwt_run *run, double bytes, double limit)
 {
-    gwt *g = run->g;
-    double limit = (double)g->options.memory_limit, bytes = _gwt_run_bytes(run);
     while (bytes > limit && run->piece_h * run->piece_w > 256) {
         _gwt_run tried = *run;
         _gwt_run_halve(&tried);
@@ -10575,19 +10723,31 @@ static bool _gwt_run_fit(_gwt_run *run)
         *run = tried;
         bytes = less;
     }
+    return bytes;
+}
+
+// Smaller pieces; then a shorter queue; then fewer workers. Of a deep stack pieces come last: what
+// does not stay in the cache from one piece to the next would be decoded for each of them.
+static bool _gwt_run_fit(_gwt_run *run)
+{
+    gwt *g = run->g;
+    double limit = (double)g->options.memory_limit, bytes = _gwt_run_bytes(run);
+    if (!run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
     for (; bytes > limit && run->window > run->workers; bytes = _gwt_run_bytes(run)) run->window--;
     for (; bytes > limit && run->workers > 1; bytes = _gwt_run_bytes(run))
         run->workers--, run->window = _gwt_min64(run->window, run->workers);
-    size_t rest = limit > bytes ? (size_t)(limit - bytes) : 0, wanted = g->options.cache_bytes;
-    double pinned = run->workers * _gwt_run_pinned_bytes(run);
+    if (run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
+    double pinned = run->workers * _gwt_run_pinned_bytes(run), rest = fmax(limit - bytes, 0);
+    // The next piece may need the same tiles, of all stages.
+    double wanted = (double)g->options.cache_bytes
+                  + run->workers * _gwt_run_stages_pin(run, 0, run->plan->num_stages) - pinned;
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
             "this takes %.1f MB of memory with one worker, and memory_limit is %.1f MB",
             bytes / 1e6, limit / 1e6);
     _gwt_lock(&g->cache->lock);
-    g->cache->budget = (size_t)fmin(pinned + (double)(rest < wanted ? rest : wanted),
-                                       (double)(SIZE_MAX / 4));
+    g->cache->budget = (size_t)fmin(pinned + fmin(rest, wanted), (double)(SIZE_MAX / 4));
     _gwt_unlock(&g->cache->lock);
     return true;
 }
