@@ -4381,7 +4381,9 @@ typedef struct _gwt_reduction {
 
 // A stack that is so deep that a program would hold on to too many tiles at once is gone through
 // in several: what all statistics have seen so far is stored, and the next program takes it up.
+// Storing and fetching that should be little beside what a program reads: several dates each.
 #define _GWT_DEEP_BYTES ((double)(16 << 20))
+#define _GWT_DEEP_DATES 8
 #define _GWT_DEEP_PROGRAMS 50
 
 static double _gwt_reduction_tiles(const _gwt_reduction *r, int64_t k)
@@ -4432,8 +4434,9 @@ static void _gwt_reduction_run(_gwt_reduction *r)
     double all = 0;
     bool spread = r->stat == GWT_STD || r->stat == GWT_VAR;
     for (int64_t k = 0; k < r->n; k++) all += _gwt_reduction_tiles(r, k);
-    r->most = all > 2 * _GWT_DEEP_BYTES ? fmax(_GWT_DEEP_BYTES, all / _GWT_DEEP_PROGRAMS)
-                                        : (double)INFINITY;
+    r->most = fmax(_GWT_DEEP_BYTES, all / _GWT_DEEP_PROGRAMS);
+    r->most = fmax(r->most, all / (double)r->n * _GWT_DEEP_DATES);
+    if (all < 2 * r->most) r->most = (double)INFINITY;
     for (int64_t k = 0; k < r->n; k++) {
         int64_t from = r->stat == GWT_LAST ? r->n - 1 - k : k;
         _gwt_reduction_next(r, from);
