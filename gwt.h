@@ -5937,7 +5937,7 @@ typedef struct _gwt_plan {
     int num_views, room_views;
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
-    bool deep;                  // there are HOLDs: tiles are held for one stage at a time
+    bool deep;                  // there are HOLDs
     int depth;                  // while planning: steps within steps
 } _gwt_plan;
 
@@ -10234,6 +10234,7 @@ struct _gwt_run {
     int64_t across, down;       // tiles
     int64_t group;              // neighbours taken together
     bool whole;                 // pieces run on the worker that has the tile
+    bool staged;                // tiles are held for one stage at a time
     bool shared;                // with other ranks
     struct _gwt_save *saves;    // of a save, its outputs
     int num_saves;
@@ -10419,7 +10420,7 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
     if (!x->stages && !_gwt_scratch_begin(x, run->plan)) return;
     _gwt_vm_needs(run->plan, x, r);
     _gwt_lane *lane = _gwt_lane_here();
-    int all = run->plan->num_stages, each = run->plan->deep ? 1 : all, begun = 0;
+    int all = run->plan->num_stages, each = run->staged ? 1 : all, begun = 0;
     for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
         bool good = _gwt_run_pin(run, x, i, i + each);
         if (good && !begun++) _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
@@ -10695,7 +10696,7 @@ static double _gwt_run_pinned_bytes(const _gwt_run *run)
 {
     int all = run->plan->num_stages;
     double most = 0;
-    if (!run->plan->deep) return _gwt_run_stages_pin(run, 0, all);
+    if (!run->staged) return _gwt_run_stages_pin(run, 0, all);
     for (int i = 0; i < all; i++) most = fmax(most, _gwt_run_stages_pin(run, i, i + 1));
     return most;
 }
@@ -10715,6 +10716,23 @@ static void _gwt_run_halve(_gwt_run *run)
     else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
 }
 
+// Whether each tile is used by one piece only.
+static bool _gwt_run_uses_once(const _gwt_run *run)
+{
+    bool once = true;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        const _gwt_source *s = v->source;
+        once &= run->piece_h >= _gwt_min64(s->tile_h, s->geo.height)
+             && run->piece_w >= _gwt_min64(s->tile_w, s->geo.width)
+             && _gwt_run_touched(v->y, run->plan->height, run->piece_h, s->geo.height,
+                                 s->tile_h) <= 1
+             && _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width,
+                                 s->tile_w) <= 1;
+    }
+    return once;
+}
+
 // Smaller pieces as long as that helps.
 static double _gwt_run_cut(_gwt_run *run, double bytes, double limit)
 {
@@ -10730,11 +10748,14 @@ static double _gwt_run_cut(_gwt_run *run, double bytes, double limit)
 }
 
 // Smaller pieces; then a shorter queue; then fewer workers. Of a deep stack pieces come last: what
-// does not stay in the cache from one piece to the next would be decoded for each of them.
+// does not stay in the cache from one piece to the next would be decoded for each of them. For that
+// reason its tiles are held for all stages, if there is memory for it, where pieces share them.
 static bool _gwt_run_fit(_gwt_run *run)
 {
     gwt *g = run->g;
-    double limit = (double)g->options.memory_limit, bytes = _gwt_run_bytes(run);
+    double limit = (double)g->options.memory_limit;
+    run->staged = run->plan->deep && (_gwt_run_uses_once(run) || _gwt_run_bytes(run) > limit);
+    double bytes = _gwt_run_bytes(run);
     if (!run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
     for (; bytes > limit && run->window > run->workers; bytes = _gwt_run_bytes(run)) run->window--;
     for (; bytes > limit && run->workers > 1; bytes = _gwt_run_bytes(run))
