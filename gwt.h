@@ -76,9 +76,10 @@
 //   Before an action runs it adds up what it will take: tiles and buffers of a piece, times the
 //   workers; encoders; encoded tiles that wait for their turn. When that is over .memory_limit it
 //   takes smaller pieces, a shorter queue, fewer workers, and if it still does not fit it is
-//   refused with the number that would do. What is left goes to the cache of decoded tiles. None of
-//   this changes a result, and none of it grows with the height of the image (but for 20 to 50
-//   bytes a tile for the directory of a saved file, which are not counted).
+//   refused with the number that would do. What is left goes to the cache of decoded tiles. An
+//   action that your function begins inside of another is added up for itself. None of this changes
+//   a result, and none of it grows with the height of the image (but for 20 to 50 bytes a tile for
+//   the directory of a saved file, which are not counted).
 //
 // GRIDS
 //
@@ -2021,6 +2022,7 @@ typedef struct _gwt_source {
     int64_t across, down;       // tiles in a row, rows of tiles
     int64_t num_tiles;          // across * down, times the bands when planar
     size_t tile_bytes;
+    size_t packed_bytes;        // of the largest tile in the file, what is not read directly
     size_t step;                // samples from a pixel to the next: bands, or 1 if planar
     bool planar;
     bool direct;                // stored as we want them: uncompressed, in our byte order
@@ -2028,6 +2030,7 @@ typedef struct _gwt_source {
     gwt_optional nodata;
     bool fills;                 // a tile that can't be read is `fill` all over,
     uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
+    bool *bad;                  // tiles that were: guarded by the session's lock
     gwt_optional fill_asked;
     double *scales, *adds;      // one a band
     bool has_scales;
@@ -2152,10 +2155,16 @@ static int _gwt_tiff_error(TIFF *tif, void *user, const char *module, const char
     return 1;
 }
 
+// JPEG's decoder goes on with what is damaged or too short, grey from there, and only warns.
 static int _gwt_tiff_warning(TIFF *tif, void *user, const char *module, const char *format,
                              va_list args)
 {
-    (void)tif, (void)user, (void)module, (void)format, (void)args;
+    static const char *const damage[] = { "Corrupt JPEG", "Premature end", "Improper JPEG" };
+    char text[256] = "";
+    (void)tif, (void)module;
+    vsnprintf(text, sizeof text, format, args);
+    for (size_t i = 0; i < _GWT_COUNT(damage); i++)
+        if (!strncmp(text, damage[i], strlen(damage[i]))) memcpy(user, text, sizeof text);
     return 1;
 }
 
@@ -2463,6 +2472,12 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
     return true;
 }
 
+// Tiles take memory each: a file has no more of them than bytes, ours or its own.
+static bool _gwt_source_can_list(const _gwt_source *s, int64_t tiles)
+{
+    return (uint64_t)tiles <= s->length && tiles <= UINT32_MAX;
+}
+
 // Sizes from the file are believed only after they were held against its length.
 static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
 {
@@ -2490,7 +2505,7 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
     size_t tiles;
     if (!_gwt_mul4((uint64_t)s->across, (uint64_t)s->down, s->planar ? (uint64_t)s->bands : 1, 1,
                    &tiles)
-        || tiles > s->length || tiles > UINT32_MAX)
+        || !_gwt_source_can_list(s, (int64_t)tiles))
         return _gwt_fail(s->g, GWT_E_FORMAT,
                          "%s: %lld x %lld blocks are more than a file of %llu bytes can hold",
                          s->path, (long long)s->across, (long long)s->down,
@@ -2515,9 +2530,9 @@ static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *
     return to;
 }
 
-// A tile can't be read: an error, or, when such tiles are filled, noted once.
-_GWT_PRINTF(3, 4)
-static bool _gwt_source_bad(_gwt_source *s, gwt_code code, const char *format, ...)
+// Tile i can't be read: an error, or, when such tiles are filled, noted once.
+_GWT_PRINTF(4, 5)
+static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char *format, ...)
 {
     gwt *g = s->g;
     char text[sizeof g->message];
@@ -2526,15 +2541,19 @@ static bool _gwt_source_bad(_gwt_source *s, gwt_code code, const char *format, .
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (!s->fills) return _gwt_fail(g, code, "%s", text);
+    _gwt_lock(&g->lock);
+    bool noted = s->bad[i];
+    s->bad[i] = true;
+    _gwt_unlock(&g->lock);
+    if (noted) return true;
     _gwt_plain_text(text, 0);
     char *kept = _gwt_keep_string(g, text);
+    if (!kept) return false;
     _gwt_lock(&g->lock);
-    size_t i = 0, n = g->num_bad_tiles;
-    while (i < n && strcmp(g->bad_tiles[i], text)) i++;
-    char **list = i < n || n & (n + 1) ? g->bad_tiles       // room for 1, 3, 7, ..
+    size_t n = g->num_bad_tiles;
+    char **list = n & (n + 1) ? g->bad_tiles        // room for 1, 3, 7, ..
                 : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
-    if (list) g->bad_tiles = list;
-    if (list && kept && i == n) list[g->num_bad_tiles++] = kept;
+    if (list) g->bad_tiles = list, list[g->num_bad_tiles++] = kept;
     _gwt_unlock(&g->lock);
     return list || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
 }
@@ -2546,7 +2565,7 @@ static bool _gwt_source_holds(_gwt_source *s, int64_t i)
     uint64_t at = s->offsets[i], n = s->counts[i];
     if (n == 0 || (at > 0 && at < s->length && n <= s->length - at)) return true;
     _gwt_source_bad(
-        s, GWT_E_FORMAT,
+        s, i, GWT_E_FORMAT,
         "%s: truncated or broken: %s is said to lie at bytes %llu..%llu of a file of %llu",
         s->path, _gwt_source_tile_text(s, i, where, sizeof where), (unsigned long long)at,
         (unsigned long long)(at + n), (unsigned long long)s->length);
@@ -2591,8 +2610,10 @@ static bool _gwt_source_cut_run(_gwt_source *s)
     }
     uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
     int64_t planes = s->num_tiles / s->down, old_down = s->down;
-    s->tile_h = _gwt_max64(1, _gwt_min64(s->geo.height, (int64_t)((256 << 10) / row_bytes)));
-    s->down = _gwt_ceil_div(s->geo.height, s->tile_h);
+    int64_t rows = _gwt_max64(1, _gwt_min64(s->geo.height, (int64_t)((256 << 10) / row_bytes)));
+    int64_t down = _gwt_ceil_div(s->geo.height, rows);
+    if (!_gwt_source_can_list(s, down * planes)) return true;
+    s->tile_h = rows, s->down = down;
     s->num_tiles = s->down * planes;
     s->tile_bytes = (size_t)row_bytes * (size_t)s->tile_h;
     uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
@@ -2613,12 +2634,13 @@ static bool _gwt_source_cut_tiles(_gwt_source *s)
     int64_t rows = s->tile_h, old_down = s->down, planes = s->planar ? s->bands : 1;
     uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
     while (rows % 2 == 0 && (uint64_t)rows / 2 * row_bytes >= 256 << 10) rows /= 2;
-    if (!s->direct || !s->tiled || rows == s->tile_h) return true;
+    int64_t parts = s->tile_h / rows, down = _gwt_ceil_div(s->geo.height, rows);
+    if (!s->direct || !s->tiled || parts == 1) return true;
+    if (!_gwt_source_can_list(s, down * s->across * planes)) return true;
     for (int64_t i = 0; i < s->num_tiles; i++)
         if (s->counts[i] > 0 && s->counts[i] < s->tile_bytes) return true;
-    int64_t parts = s->tile_h / rows;
     s->tile_h = rows, s->tile_bytes = (size_t)(row_bytes * (uint64_t)rows);
-    s->down = _gwt_ceil_div(s->geo.height, rows);
+    s->down = down;
     s->num_tiles = s->down * s->across * planes;
     uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
     uint64_t *counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *counts);
@@ -2631,6 +2653,14 @@ static bool _gwt_source_cut_tiles(_gwt_source *s)
     }
     s->offsets = offsets, s->counts = counts;
     return true;
+}
+
+// What is read of a packed tile at the most. A byte count may be anything; 10 times the pixels and
+// 4096 bytes is where libtiff stops believing it, too.
+static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
+{
+    uint64_t most = 10 * (uint64_t)s->tile_bytes + 4096;
+    return s->counts[i] < most ? s->counts[i] : most;
 }
 
 // Reduced images in the file: further directories, and SubIFDs, that say so; masks are none.
@@ -2715,6 +2745,10 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     s->overviews = _gwt_source_count_overviews(tif) + subifds;
     if (!_gwt_source_cut_run(s) || !_gwt_source_cut_tiles(s)) return false;
+    for (int64_t i = 0; i < s->num_tiles && !s->direct; i++) {
+        uint64_t bytes = _gwt_source_packed(s, i);
+        if (bytes <= INT32_MAX && bytes > s->packed_bytes) s->packed_bytes = (size_t)bytes;
+    }
     if (s->tile_bytes <= INT32_MAX) return true;
     return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                      "%s: blocks of %lld x %lld pixels are more than 2 GiB each", s->path,
@@ -2802,6 +2836,16 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_o
     return s;
 }
 
+// The same tiles are bad for all that fill them.
+static bool _gwt_source_set_bad(_gwt_source *s)
+{
+    _gwt_lock(&s->g->lock);
+    for (_gwt_source *o = s->g->sources; o && !s->bad; o = o->next)
+        if (!strcmp(o->path, s->path) && _gwt_unchanged(&o->stat, &s->stat)) s->bad = o->bad;
+    _gwt_unlock(&s->g->lock);
+    return s->bad || (s->bad = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->bad)) != NULL;
+}
+
 static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
 {
     gwt_optional with = nodata.set ? nodata : s->nodata;
@@ -2827,7 +2871,7 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     s->path = _gwt_keep_string(g, path);
     if (!s->path || !_gwt_mutex_init(&s->lock)) return NULL;
     if (!_gwt_source_begin(s) || !_gwt_source_read(s)
-        || (fills && !_gwt_source_set_fill(s, nodata))) {
+        || (fills && !(_gwt_source_set_fill(s, nodata) && _gwt_source_set_bad(s)))) {
         _gwt_source_close(s);
         return NULL;
     }
@@ -2897,7 +2941,7 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
     _gwt_lane_leave(lane, n, n);
     _gwt_record_io(s->g, n, 0);
     if (got == (int64_t)n) return true;
-    _gwt_source_bad(s, GWT_E_IO, "%s: %s can't be read: %s", s->path,
+    _gwt_source_bad(s, i, GWT_E_IO, "%s: %s can't be read: %s", s->path,
                     _gwt_source_tile_text(s, i, where, sizeof where),
                     got < 0 ? strerror(errno) : "the file has become shorter");
     return false;
@@ -2931,18 +2975,19 @@ static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
 static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
 {
     char where[128];
-    uint64_t n = s->counts[i], factor = _gwt_codec_expansion(s->compression);
+    uint64_t n = _gwt_source_packed(s, i), factor = _gwt_codec_expansion(s->compression);
     _gwt_source_tile_text(s, i, where, sizeof where);
     if (n > INT32_MAX || (factor && n < bytes / factor))
-        return _gwt_source_bad(s, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
+        return _gwt_source_bad(s, i, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
                                where, (unsigned long long)n, bytes), false;
     _gwt_worker *w = _gwt_self();
     if (w->packed_room < n) {
+        size_t room = s->packed_bytes > n ? s->packed_bytes : (size_t)n;
         GWT_FREE(w->packed);
         w->packed_room = 0;
-        w->packed = _gwt_malloc(s->g, (size_t)n + n / 4);
+        w->packed = _gwt_malloc(s->g, room);
         if (!w->packed) return false;
-        w->packed_room = (size_t)(n + n / 4);
+        w->packed_room = room;
     }
     if (!_gwt_source_fetch(s, i, w->packed, n)) return false;
     _gwt_lane *lane = _gwt_lane_here();
@@ -2951,10 +2996,11 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     size_t left = _gwt_codec_leaves(s->compression, bytes);
     memset((char *)to + bytes - left, 0, left);
     bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, w->packed, (tmsize_t)n, to,
-                                       (tmsize_t)bytes);
+                                       (tmsize_t)bytes)
+             && !d->io.message[0];
     _gwt_lane_leave(lane, n, bytes);
     if (!good)
-        _gwt_source_bad(s, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
+        _gwt_source_bad(s, i, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
                         d->io.message[0] ? ": " : "", d->io.message);
     return good;
 }
@@ -3050,12 +3096,16 @@ static void _gwt_tile_free(_gwt_tile *t)
     GWT_FREE(t);
 }
 
+// What a running action takes of the limit; `wanted` of what that leaves would be useful as well.
+typedef struct _gwt_share { uint64_t taken, pinned, wanted; } _gwt_share;
+
 typedef struct _gwt_cache {
     struct { _gwt_mutex lock; _gwt_cond ready; char apart[_GWT_CACHE_LINE]; } stripes[_GWT_STRIPES];
     _gwt_mutex lock;            // guards what follows
     _gwt_tile **resident;
     size_t num_resident, room, hand;
     size_t bytes, budget;       // of decoded tiles, spare buffers included
+    _gwt_share shares;          // of all running actions
     struct { void *data; size_t bytes; int worker; } spare[_GWT_SPARES];
     int num_spare;
 } _gwt_cache;
@@ -3065,11 +3115,10 @@ static size_t _gwt_tile_stripe(const _gwt_source *s, int64_t index)
     return ((size_t)index ^ (size_t)((uintptr_t)s >> 4) * 31u) % _GWT_STRIPES;
 }
 
-static bool _gwt_cache_begin(gwt *g, size_t budget)
+static bool _gwt_cache_begin(gwt *g)
 {
     _gwt_cache *c = g->cache = _gwt_keep(g, 1, sizeof *c);
     if (!c || !_gwt_mutex_init(&c->lock)) return false;
-    c->budget = budget;
     for (int i = 0; i < _GWT_STRIPES; i++)
         if (!_gwt_mutex_init(&c->stripes[i].lock) || !_gwt_cond_init(&c->stripes[i].ready))
             return false;
@@ -3089,6 +3138,25 @@ static void _gwt_cache_end(_gwt_cache *c)
 }
 
 static void _gwt_record_tile(const _gwt_tile *t);
+
+static uint64_t _gwt_share_spare(const _gwt_share *s, uint64_t limit)
+{
+    uint64_t rest = limit > s->taken ? limit - s->taken : 0;
+    return s->wanted < rest ? s->wanted : rest;
+}
+
+// An action begins or ends, maybe within another: tiles in use, and spare ones where there is room.
+static void _gwt_cache_plan(gwt *g, const _gwt_share *share, bool begins)
+{
+    _gwt_cache *c = g->cache;
+    _gwt_lock(&c->lock);
+    _gwt_share *all = &c->shares, s = *share;
+    if (!begins) s = (_gwt_share){ 0 - s.taken, 0 - s.pinned, 0 - s.wanted };
+    all->taken += s.taken, all->pinned += s.pinned, all->wanted += s.wanted;
+    uint64_t budget = all->pinned + _gwt_share_spare(all, g->options.memory_limit);
+    if (all->taken) c->budget = budget < SIZE_MAX / 4 ? (size_t)budget : SIZE_MAX / 4;
+    _gwt_unlock(&c->lock);
+}
 
 // Under `lock`: take a tile off the list and keep its buffer; else it goes with the tile.
 static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
@@ -10251,6 +10319,7 @@ struct _gwt_run {
     int64_t window;             // tiles that may be begun ahead of that
     int workers;                // that take part
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
+    _gwt_share share;           // of memory
     _gwt_scratch *scratch;      // one a worker, that worker's own
     // Shared.
     _Atomic int64_t next;       // group to take
@@ -10701,11 +10770,22 @@ static double _gwt_run_pinned_bytes(const _gwt_run *run)
     return most;
 }
 
+// Memory of a tile as it comes from the file.
+static double _gwt_run_packed(const _gwt_run *run)
+{
+    size_t most = 0;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        size_t bytes = run->plan->views[i].source->packed_bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return (double)most;
+}
+
 // All of it, but for the cache's spare tiles.
 static double _gwt_run_bytes(const _gwt_run *run)
 {
     double most, stages = _gwt_run_stage_bytes(run, &most);
-    double each = stages + _gwt_run_pinned_bytes(run) + run->tile_bytes
+    double each = stages + _gwt_run_pinned_bytes(run) + _gwt_run_packed(run) + run->tile_bytes
                 + (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
     return run->workers * each + (double)run->window * run->wait_bytes;
 }
@@ -10761,7 +10841,7 @@ static bool _gwt_run_fit(_gwt_run *run)
     for (; bytes > limit && run->workers > 1; bytes = _gwt_run_bytes(run))
         run->workers--, run->window = _gwt_min64(run->window, run->workers);
     if (run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
-    double pinned = run->workers * _gwt_run_pinned_bytes(run), rest = fmax(limit - bytes, 0);
+    double pinned = run->workers * _gwt_run_pinned_bytes(run);
     // The next piece may need the same tiles, of all stages.
     double wanted = (double)g->options.cache_bytes
                   + run->workers * _gwt_run_stages_pin(run, 0, run->plan->num_stages) - pinned;
@@ -10770,9 +10850,7 @@ static bool _gwt_run_fit(_gwt_run *run)
             g, GWT_E_MEMORY,
             "this takes %.1f MB of memory with one worker, and memory_limit is %.1f MB",
             bytes / 1e6, limit / 1e6);
-    _gwt_lock(&g->cache->lock);
-    g->cache->budget = (size_t)fmin(pinned + fmin(rest, wanted), (double)(SIZE_MAX / 4));
-    _gwt_unlock(&g->cache->lock);
+    run->share = (_gwt_share){ (uint64_t)bytes, (uint64_t)pinned, (uint64_t)fmin(wanted, limit) };
     return true;
 }
 
@@ -10927,9 +11005,11 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     }
     run->next = run->first / run->across * _gwt_ceil_div(run->across, run->group)
               + run->first % run->across / run->group;
+    _gwt_cache_plan(g, &run->share, true);
     if (_gwt_run_share(run) && !_gwt_over(run->action))
         _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
     _gwt_run_unshare(run);
+    _gwt_cache_plan(g, &run->share, false);
     if (run->progress) _gwt_run_draw(run, true);
     for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
     GWT_FREE(run->scratch);
@@ -11944,7 +12024,7 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     if (!_gwt_mutex_init(&g->lock)) return GWT_FREE(g), NULL;
     if (options) g->options = *options;
     _gwt_check_options(g);
-    if (_gwt_cache_begin(g, g->options.cache_bytes)
+    if (_gwt_cache_begin(g)
         && _gwt_pool_start(&g->pool, g->options.num_workers)) {
 #ifdef GWT_MPI
         _gwt_ranks_begin(g);
@@ -12485,10 +12565,10 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
                     * (v->source->planar ? v->num_bands : 1);
         }
         to->amplification = needed > 0 ? pixels / needed : 0;
-        to->bytes_pinned = (uint64_t)(run.workers * _gwt_run_pinned_bytes(&run));
-        to->bytes_stages = (uint64_t)(run.workers * _gwt_run_stage_bytes(&run, &most));
-        to->bytes_cache = a->g->cache->budget - (size_t)fmin((double)to->bytes_pinned,
-                                                             (double)a->g->cache->budget);
+        to->bytes_pinned = run.share.pinned;
+        to->bytes_stages = (uint64_t)(run.workers * (_gwt_run_stage_bytes(&run, &most)
+                                                     + _gwt_run_packed(&run)));
+        to->bytes_cache = _gwt_share_spare(&run.share, a->g->options.memory_limit);
         if (print && good) _gwt_print_programs(&plan, print);
         _gwt_plan_free(&plan);
     }

@@ -7,6 +7,7 @@
 #include "oracle.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -92,7 +93,6 @@ static void stays_within_its_limit(void **state)
             }
 }
 
-// The number in the refusal is one that does.
 // 150 dates of two bands, of three images by turns, in a process that may at first have 128 files
 // open: a statistic of each pixel against the plain loop. Exit status 0 when all are right.
 enum { FILES = 150, SIDE = 256, PIXELS = SIDE * SIDE, BANDS = 2 };
@@ -180,6 +180,42 @@ static void deep_stacks(void **state)
     }
 }
 
+// Plans and actions inside of an action are added up for themselves, and change nothing of its own.
+typedef struct within { gwt_array *a; gwt_plan plan; double *values; atomic_int wrong; } within;
+
+static int plan_and_compute(const gwt_block *block, void *user)
+{
+    within *w = user;
+    gwt_plan plan;
+    w->wrong += !gwt_plan_of(w->a, &plan) || plan.bytes_cache != w->plan.bytes_cache
+             || plan.bytes_pinned != w->plan.bytes_pinned || plan.pieces != w->plan.pieces;
+    double *got = gwt_compute(gwt_window(w->a, block->row, block->col, block->rows, block->cols),
+                              .dtype = GWT_FLOAT64);
+    for (int64_t i = 0; got && i < block->rows * block->cols; i++) {
+        int64_t row = block->row + i / block->cols, col = block->col + i % block->cols;
+        w->wrong += got[i] != w->values[row * EDGE + col];
+    }
+    w->wrong += !got;
+    gwt_free(got);
+    return 0;
+}
+
+static void plans_within_actions(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 4, .memory_limit = 24 * MEGABYTE);
+    within w = { .a = gwt_open(g, temp_path("tiles.tif")) };
+    w.values = gwt_compute(w.a, .dtype = GWT_FLOAT64);
+    assert_true(gwt_plan_of(w.a, &w.plan));
+    assert_true(w.plan.bytes_cache > 0 && w.plan.bytes_cache < 24 * MEGABYTE);
+    assert_true(gwt_map_blocks(w.a, plan_and_compute, &w) > 0);
+    EXPECT_OK(g);
+    assert_int_equal(w.wrong, 0);
+    gwt_free(w.values);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// The number in the refusal is one that does.
 static void refuses_with_the_number_that_would_do(void **state)
 {
     (void)state;
@@ -308,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stays_within_its_limit),
         cmocka_unit_test(deep_stacks),
+        cmocka_unit_test(plans_within_actions),
         cmocka_unit_test(refuses_with_the_number_that_would_do),
         cmocka_unit_test(sparse_files),
         cmocka_unit_test(sparse_without_nodata),

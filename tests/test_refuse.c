@@ -2,6 +2,7 @@
 // input, however broken, that crashes or hangs.
 
 #define _XOPEN_SOURCE 700
+#define _DARWIN_C_SOURCE
 
 #include "support.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -280,6 +282,58 @@ static void files_by_hand(void **state)
         gwt_clear(g);
     }
     gwt_end(g);
+}
+
+static long peak_memory(void)       // of this process so far, kB
+{
+    struct rusage use;
+    assert_int_equal(getrusage(RUSAGE_SELF, &use), 0);
+#ifdef __APPLE__
+    use.ru_maxrss /= 1024;
+#endif
+    return use.ru_maxrss;
+}
+
+// Little files that speak of large things: what is not there takes no memory.
+static void large_words(void **state)
+{
+    (void)state;
+    const uint32_t side = 1u << 30, tall = 0x7FFFFFFF;
+    const entry absent[ENTRIES] = {     // one tile of 2^60 bytes, not there
+        { 256, LONG, 1, side }, { 257, LONG, 1, side }, { 258, SHORT, 1, 8 }, { 259, SHORT, 1, 1 },
+        { 262, SHORT, 1, 1 }, { 277, SHORT, 1, 1 }, { 322, LONG, 1, side }, { 323, LONG, 1, side },
+        { 324, LONG, 1, 0 }, { 325, LONG, 1, 0 }
+    };
+    const entry strip[ENTRIES] = {      // one strip of 2^47 bytes, beyond the end
+        { 256, LONG, 1, 65536 }, { 257, LONG, 1, tall }, { 258, SHORT, 1, 8 }, { 259, SHORT, 1, 1 },
+        { 262, SHORT, 1, 1 }, { 273, LONG, 1, 8 }, { 277, SHORT, 1, 1 }, { 278, LONG, 1, tall },
+        { 279, LONG, 1, 0xFFFFFFFF }, { 339, SHORT, 1, 1 }
+    };
+    const entry packed[ENTRIES] = {     // PackBits of 64 x 64 bytes, in 1 GB
+        { 256, LONG, 1, 64 }, { 257, LONG, 1, 64 }, { 258, SHORT, 1, 8 }, { 259, SHORT, 1, 32773 },
+        { 262, SHORT, 1, 1 }, { 273, LONG, 1, DATA_AT }, { 277, SHORT, 1, 1 }, { 278, LONG, 1, 64 },
+        { 279, LONG, 1, 1 << 30 }, { 339, SHORT, 1, 1 }
+    };
+    const struct { const char *name; const entry *entries; bool good; } files[] = {
+        { "absent.tif", absent, false }, { "strip.tif", strip, false },
+        { "packed.tif", packed, true }
+    };
+    room("large_words");
+    long before = peak_memory();
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        for (int fills = 0; fills < 2; fills++) {
+            gwt *g = gwt_begin(.num_workers = 2, .quiet = true, .memory_limit = 20 << 20);
+            const char *path = temp_path("large_words/%s", files[i].name);
+            write_by_hand(path, files[i].entries, ENTRIES);
+            if (files[i].good) assert_int_equal(truncate(path, DATA_AT + (off_t)(1 << 30)), 0);
+            void *got = gwt_compute(gwt_open(g, path, .fill_bad_tiles = fills,
+                                             .nodata = gwt_some(0)));
+            REQUIRE(!got == !files[i].good, "%s: %s", files[i].name, gwt_message(g));
+            if (!files[i].good) EXPECT_ERROR(g, gwt_status(g), files[i].name);
+            gwt_free(got);
+            assert_int_equal(gwt_end(g), 0);
+        }
+    REQUIRE(peak_memory() - before < 200000, "%ld kB, %ld before", peak_memory(), before);
 }
 
 // ---- names and numbers ------------------------------------------------------------------------
@@ -690,6 +744,7 @@ int main(void)
         cmocka_unit_test(not_a_tiff),
         cmocka_unit_test(truncated_files),
         cmocka_unit_test(files_by_hand),
+        cmocka_unit_test(large_words),
         cmocka_unit_test(unknown_names),
         cmocka_unit_test(absurd_chunks),
         cmocka_unit_test(absurd_blocks),

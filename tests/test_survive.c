@@ -241,6 +241,41 @@ static void damaged_tiles(void **state)
     }
 }
 
+// JPEG's decoder makes something of everything, and only warns.
+static void half_a_jpeg(void **state)
+{
+    (void)state;
+    tiff_spec spec = { .width = W, .height = H, .bands = 1, .dtype = GWT_UINT8, .tile_width = TILE,
+                       .tile_height = TILE, .compression = COMPRESSION_JPEG };
+    if (TIFFLIB_VERSION < 20221213 || !tiff_can_write(&spec))
+        skip_loudly("no JPEG here, or a libtiff before 4.5, which warns nobody in particular");
+    const char *path = temp_path("half_jpeg.tif");
+    tiff_write_values(path, &spec, pixels);
+    image *whole = image_read(path);
+    bytes b = load(path);
+    const int bad = 6;
+    uint32_t at = tile_offset(&b, bad), n = tile_size(&b, bad);
+    memset(b.data + at + n / 2, 0, n - n / 2);      // as what was never fetched
+    store(path, &b);
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    assert_null(gwt_compute(gwt_open(g, path)));
+    EXPECT_ERROR(g, GWT_E_FORMAT, "half_jpeg.tif: tile 6 (row 1, column 2) can't be decoded");
+    double *got = VALUES_OF(gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(0)));
+    EXPECT_OK(g);
+    layout l = { .planar = false };
+    for (int i = 0; i < W * H; i++) {
+        double want = image_get(whole, 0, i / W, i % W);
+        bool missing = tile_of(&l, 0, i / W, i % W) == bad || want == 0;
+        REQUIRE(same_double(got[i], missing ? NAN : want), "row %d, column %d: %g", i / W, i % W,
+                got[i]);
+    }
+    gwt_free(got);
+    image_free(whole);
+    assert_non_null(strstr(gwt_bad_tile(g, 0), "tile 6"));
+    assert_null(gwt_bad_tile(g, 1));
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // Tiles so small that nothing can be in them, and tiles that are said to lie nowhere.
 static void impossible_tiles(void **state)
 {
@@ -577,7 +612,8 @@ static void a_save_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damaged_tiles),       cmocka_unit_test(impossible_tiles),
+        cmocka_unit_test(damaged_tiles),       cmocka_unit_test(half_a_jpeg),
+        cmocka_unit_test(impossible_tiles),
         cmocka_unit_test(truncated_files),     cmocka_unit_test(cut_while_open),
         cmocka_unit_test(what_it_is_filled_with), cmocka_unit_test(from_another_thread),
         cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
