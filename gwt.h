@@ -123,8 +123,9 @@
 //   Killed, cancelled, out of space? PATH.part holds the tiles there are, PATH.part.journal the
 //   size and CRC-32 of each. The same save with .resume checks them, cuts off what is torn, and
 //   goes on from there, to the same bytes as if nothing had happened. The journal knows its job:
-//   graph, numbers, inputs (size and time of their last change), and all options that end up in
-//   the file. It is refused to another one. Chunks, workers and memory may differ.
+//   graph, numbers, inputs (size and time of their last change), your kernels by their .identity,
+//   and all options that end up in the file. It is refused to another one. Chunks, workers and
+//   memory may differ.
 //
 // THREADS
 //
@@ -385,6 +386,8 @@ typedef struct gwt_apply_options {
     int bands;                 // that it makes, for each time; default as many as it gets
     gwt_dtype dtype;           // of the result; default float64
     gwt_optional nodata;       // of the result
+    const char *identity;      // names the kernel and its numbers, "slope 2, z = 3": a save that is
+                               // resumed with another one is refused; default "", all are the same
 } gwt_apply_options;
 
 typedef struct gwt_regrid_options {
@@ -3403,6 +3406,7 @@ typedef struct _gwt_step {
     bool weighted;                      // WINDOW: by the distance from its centre
     gwt_kernel_fn *fn;
     void *user;
+    const char *identity;               // of these two, as the caller says
 } _gwt_step;
 
 struct gwt_array {
@@ -4655,10 +4659,11 @@ gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
             "a kernel wants a function, a halo of 0 to 1024, 1 to %d bands, a type, "
             "and a nodata value of that type",
             _GWT_MAX_BANDS);
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], out);
+    const char *identity = _gwt_keep_string(a->g, o.identity ? o.identity : "");
+    gwt_array *r = identity ? _gwt_array_new(a->g, a, a->info.shape[0], out) : NULL;
     for (int64_t t = 0; r && t < a->info.shape[0]; t++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_APPLY, a->planes + t * in, in, out, o.halo);
-        if (s) s->fn = fn, s->user = user;
+        if (s) s->fn = fn, s->user = user, s->identity = identity;
         for (int b = 0; b < out; b++) {
             const _gwt_node *plane = _gwt_step_plane(a->g, s, b);
             r->planes[t * out + b] = _gwt_node_cast(a->g, plane, dtype);
@@ -9195,7 +9200,7 @@ static void _gwt_job_program(uint32_t *crc, const _gwt_program *p)
     }
 }
 
-// Of a user's kernel no more is known than what it was asked for with.
+// Of a user's kernel no more is known than what it was asked for with, and its .identity.
 static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
 {
     const int64_t fields[] = { (int64_t)s->kind, s->num_args, s->in_width, s->in_height,
@@ -9205,6 +9210,7 @@ static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
                                s->parameter };
     for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(crc, (uint64_t)fields[i]);
     for (size_t i = 0; i < _GWT_COUNT(numbers); i++) _gwt_job_number(crc, _gwt_bits(numbers[i]));
+    if (s->identity) _gwt_job_add(crc, s->identity, strlen(s->identity));
 }
 
 static uint32_t _gwt_job_inputs(const _gwt_plan *plan)

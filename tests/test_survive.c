@@ -609,6 +609,30 @@ static void a_save_goes_on(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// A kernel that has changed since is another job, if it says so.
+static void another_kernel(void **state)
+{
+    (void)state;
+    static const char *const others[] = { "slow 2", "", NULL };
+    const char *out = temp_path("kernel.tif");
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    slow s = { .g = g, .cancel_at = 60 };
+    gwt_array *a = open_large(g);
+    assert_false(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = "slow 1"), out, .block = 32));
+    EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        gwt_array *b = gwt_apply(a, slow_kernel, &s, .identity = others[i]);
+        assert_false(gwt_save(b, out, .block = 32, .resume = true));
+        EXPECT_ERROR(g, gwt_status(g), "kernel.tif.part");
+        assert_true(file_exists(temp_path("kernel.tif.part.journal")));
+    }
+    char same[] = "slow 1";
+    s.cancel_at = 0;
+    assert_true(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = same), out, .block = 32,
+                         .resume = true));
+    assert_int_equal(gwt_end(g), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,7 +642,7 @@ int main(void)
         cmocka_unit_test(what_it_is_filled_with), cmocka_unit_test(from_another_thread),
         cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
-        cmocka_unit_test(a_save_goes_on),
+        cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(another_kernel),
     };
     return cmocka_run_group_tests_name("survive", tests, begin, temp_end);
 }
