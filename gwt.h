@@ -637,10 +637,12 @@ GWT_API gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
 // A statistic of the w x w window around every pixel, missing pixels left out; missing where none
 // is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
 // var, min, max and count grows as log2(w). float64; min and max keep the type.
-// var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53. With .weights
-// a pixel at distance d from the centre counts k = 1 - d / D, D being that of the corners, which
-// count nothing: sum(k v), mean = sum(k v) / sum(k), var = sum(k (v - mean)^2) / sum(k), at a cost
-// that grows as w^2; missing where none that counts is valid.
+// var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53, otherwise off
+// by some 1e-16 times the square of the mean: of numbers about 5,000,000 that differ by hundredths
+// nothing is left; subtract a number first. With .weights a pixel at distance d from the centre
+// counts k = 1 - d / D, D being that of the corners, which count nothing: sum(k v), mean = sum(k v)
+// / sum(k), var = sum(k (v - mean)^2) / sum(k), at a cost that grows as w^2; missing where none
+// that counts is valid.
 GWT_API gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options);
 #define gwt_moving(...) _gwt_moving_args(__VA_ARGS__, ._ = 0)
 #define _gwt_moving_args(a, ...) gwt_moving_with((a), &(gwt_moving_options){ __VA_ARGS__ })
@@ -3407,6 +3409,7 @@ typedef struct _gwt_step {
     gwt_kernel_fn *fn;
     void *user;
     const char *identity;               // of these two, as the caller says
+    const struct _gwt_step *after;      // HOLD: the one before, which it goes on from
 } _gwt_step;
 
 struct gwt_array {
@@ -4448,7 +4451,8 @@ typedef struct _gwt_reduction {
     _gwt_plane *x;
     int64_t results, n;
     _gwt_fold *folds;
-    double most, held;          // tiles that one program may want, and wants so far; bytes
+    double most, held;          // tiles that are enough for a program, and those so far; bytes
+    const _gwt_step *hold;      // the last
 } _gwt_reduction;
 
 // A stack that is so deep that a program would hold on to too many tiles at once is gone through
@@ -4486,6 +4490,7 @@ static void _gwt_reduction_hold(_gwt_reduction *r)
                                                                 planes[n++] = *states[k];
     }
     _gwt_step *s = n ? _gwt_step_new(r->a, _GWT_STEP_HOLD, planes, n, n, 0) : NULL;
+    if (s) s->after = r->hold, r->hold = s;
     for (int i = 0; s && i < n; i++) *at[i] = _gwt_step_plane(g, s, i);
     GWT_FREE(at);
     GWT_FREE(planes);
@@ -4495,9 +4500,8 @@ static void _gwt_reduction_hold(_gwt_reduction *r)
 // Before value k is taken in.
 static void _gwt_reduction_next(_gwt_reduction *r, int64_t k)
 {
-    double tiles = _gwt_reduction_tiles(r, k);
-    if (r->held > 0 && r->held + tiles > r->most) _gwt_reduction_hold(r);
-    r->held += tiles;
+    if (r->held >= r->most) _gwt_reduction_hold(r);
+    r->held += _gwt_reduction_tiles(r, k);
 }
 
 static void _gwt_reduction_run(_gwt_reduction *r)
@@ -5975,8 +5979,9 @@ typedef struct _gwt_program {
     int num_outputs;
 } _gwt_program;
 
-// How far a stage or view reaches for output rows a..b: scale * a + before .. scale * b + after.
-typedef struct _gwt_reach { double scale, before, after; } _gwt_reach;
+// How far a stage or view reaches for output rows a..b: least * a + before .. most * b + after. The
+// two scales differ where it is read in several.
+typedef struct _gwt_reach { double least, most, before, after; } _gwt_reach;
 
 typedef struct _gwt_stage {
     const _gwt_step *step;      // NULL: the program
@@ -6534,7 +6539,8 @@ static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a)
     case _GWT_OP_CAST: return in->dtype == GWT_FLOAT32 ? a[0] : wide;
     case _GWT_OP_CLIP:
         if (lo != (float)lo || hi != (float)hi) return wide;
-        if (one && lo == floor(lo) && hi == floor(hi)) return a[0];
+        if (one && lo == floor(lo) && hi == floor(hi))
+            return _gwt_known_integer(fmax(a[0].most, fmax(lo, -hi)));
         return a[0].is == _GWT_WIDE ? wide : (_gwt_known){ _GWT_ROUNDED, 0 };
     case _GWT_OP_WHERE: return one ? _gwt_known_either(a[1], a[2]) : wide;
     case _GWT_OP_NEG:
@@ -6691,16 +6697,19 @@ static void _gwt_step_needs(const _gwt_step *s, int axis, double *first, double 
     *last = floor((*last + 0.5) * scale + origin) + (double)s->reach[axis];
 }
 
-// Where a step's planes can be fetched from: its stage, planned when first asked for, after the
-// program that stores its operands. Steps on the same operands share that.
-static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stage, int *plane)
+static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step)
 {
-    const _gwt_step *step = node->step;
+    int i = plan->num_stages - 1;
+    while (i >= 0 && plan->stages[i].step != step && plan->stages[i].holds != step) i--;
+    return i;
+}
+
+// After the program that stores its operands. Steps on the same operands share that.
+static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step)
+{
     int input = -1;
-    *plane = (int)node->band;
     for (int i = 0; i < plan->num_stages; i++) {
         const _gwt_step *other = plan->stages[i].step;
-        if (other == step || plan->stages[i].holds == step) return *stage = i, true;
         if (other && other->num_args == step->num_args
             && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
             input = plan->stages[i].input;
@@ -6710,44 +6719,49 @@ static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stag
             _gwt_output_of(step->args, step->num_args, GWT_FLOAT64, (gwt_optional){ 0 });
         input = _gwt_plan_program(plan, &o, 1, step->in_width, step->in_height);
     }
-    if (_gwt_over(plan->action) || input < 0) return false;
-    if (step->kind == _GWT_STEP_HOLD) {
-        plan->stages[input].holds = step;
-        plan->deep = true;
-        return *stage = input, true;
+    if (_gwt_over(plan->action) || input < 0) return;
+    if (step->kind == _GWT_STEP_HOLD)
+        plan->stages[input].holds = step, plan->deep = true;
+    else
+        _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step, .input = input,
+                                                .num_planes = step->num_planes,
+                                                .width = step->width, .height = step->height });
+}
+
+// Where a step's planes can be fetched from: its stage, planned when first asked for. HOLDs that
+// follow one another are planned in that order, not each within the next.
+static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stage, int *plane)
+{
+    *plane = (int)node->band;
+    while ((*stage = _gwt_plan_find(plan, node->step)) < 0 && !_gwt_over(plan->action)) {
+        const _gwt_step *s = node->step;
+        while (s->after && _gwt_plan_find(plan, s->after) < 0) s = s->after;
+        _gwt_plan_step(plan, s);
     }
-    *stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step,
-                                                     .input = input,
-                                                     .num_planes = step->num_planes,
-                                                     .width = step->width,
-                                                     .height = step->height });
-    return *stage >= 0;
+    return *stage >= 0 && !_gwt_over(plan->action);
 }
 
 // ---- how far things reach, for the cache: an upper bound on the pieces that will read a tile
 
 static void _gwt_reach_add(_gwt_reach *to, bool *reached, _gwt_reach r)
 {
-    if (!*reached) {
-        *to = r;
-    } else if (to->scale == r.scale) {
-        to->before = fmin(to->before, r.before), to->after = fmax(to->after, r.after);
-    } else {
-        to->scale = 0;      // read in two scales at once: no bound is kept
-    }
+    if (!*reached) *to = r;
+    to->least = fmin(to->least, r.least), to->most = fmax(to->most, r.most);
+    to->before = fmin(to->before, r.before), to->after = fmax(to->after, r.after);
     *reached = true;
 }
 
 static _gwt_reach _gwt_reach_framed(_gwt_reach r, int64_t by, int64_t stride)
 {
-    double k = (double)stride;
-    return (_gwt_reach){ r.scale * k, r.before * k + (double)by, r.after * k + (double)by };
+    double k = (double)stride, first = (double)by;
+    return (_gwt_reach){ r.least * k, r.most * k, r.before * k + first, r.after * k + first };
 }
 
 static _gwt_reach _gwt_reach_step(_gwt_reach r, const _gwt_step *s, int axis)
 {
     double scale = s->scale[axis], reach = (double)s->reach[axis] + 1;
-    return (_gwt_reach){ r.scale * scale, r.before * scale + s->origin[axis] - reach,
+    return (_gwt_reach){ r.least * scale, r.most * scale,
+                         r.before * scale + s->origin[axis] - reach,
                          r.after * scale + s->origin[axis] + scale + reach };
 }
 
@@ -6773,8 +6787,8 @@ static void _gwt_plan_reach_program(_gwt_plan *plan, int number)
 static void _gwt_plan_reach(_gwt_plan *plan)
 {
     _gwt_stage *last = &plan->stages[plan->num_stages - 1];
-    last->y = (_gwt_reach){ 1, -(double)plan->pad[3], (double)plan->pad[1] };
-    last->x = (_gwt_reach){ 1, -(double)plan->pad[0], (double)plan->pad[2] };
+    last->y = (_gwt_reach){ 1, 1, -(double)plan->pad[3], (double)plan->pad[1] };
+    last->x = (_gwt_reach){ 1, 1, -(double)plan->pad[0], (double)plan->pad[2] };
     for (int i = plan->num_stages - 1; i >= 0; i--) {
         _gwt_stage *s = &plan->stages[i];
         if (!s->step) {
@@ -6962,10 +6976,11 @@ static void _gwt_window_moments(int stat, double *out, const double *squares, co
     }
 }
 
+// -0 before 0: else which of them comes out would depend on the order in which they came in.
 static int _gwt_compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    return x == y ? !!signbit(y) - !!signbit(x) : (x > y) - (x < y);
 }
 
 // A percentile by linear interpolation, numpy's default: at place `at` of the sorted values, which
@@ -10351,9 +10366,8 @@ static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int6
 static int64_t _gwt_run_reaches(_gwt_reach r, int64_t first, int64_t last, int64_t size,
                                 int64_t tile, int64_t pad, int64_t piece)
 {
-    if (r.scale == 0) return INT32_MAX;
-    double from = floor(((double)first - r.after) / r.scale),
-           to = ceil(((double)last - r.before) / r.scale);
+    double from = floor(((double)first - r.after) / r.most),
+           to = ceil(((double)last - r.before) / r.least);
     from = fmax(from, 0), to = fmin(to, (double)(size - 1));
     return from > to ? 0 : _gwt_run_overlaps((int64_t)from, (int64_t)to, tile, pad, piece);
 }
@@ -10674,11 +10688,17 @@ static int64_t _gwt_run_group(const _gwt_run *run, int workers)
 
 #define _GWT_STAGE_BYTES (16 << 20)
 
+// Rows or columns of a stage that a piece needs at the most: the last ones of `all`.
+static double _gwt_run_needs(_gwt_reach r, int64_t piece, int64_t all, int64_t size)
+{
+    double apart = (r.most - r.least) * (double)(all - piece);
+    return fmin(r.most * (double)piece + apart + r.after - r.before + 1, (double)size);
+}
+
 static double _gwt_run_planes_bytes(const _gwt_run *run, const _gwt_stage *s)
 {
-    double rows = s->y.scale * (double)run->piece_h + s->y.after - s->y.before + 1;
-    double cols = s->x.scale * (double)run->piece_w + s->x.after - s->x.before + 1;
-    rows = fmin(rows, (double)s->height), cols = fmin(cols, (double)s->width);
+    double rows = _gwt_run_needs(s->y, run->piece_h, run->plan->height, s->height);
+    double cols = _gwt_run_needs(s->x, run->piece_w, run->plan->width, s->width);
     return rows * cols * s->num_planes * (double)sizeof(double);
 }
 
@@ -10704,10 +10724,9 @@ static double _gwt_run_touched(_gwt_reach r, int64_t size, int64_t piece, int64_
                                int64_t tile)
 {
     double most = 0, last = (double)source - 1;
-    if (r.scale == 0) return (double)_gwt_ceil_div(source, tile);
     for (int64_t at = 0; at < size; at += piece) {
-        double to = r.scale * (double)(_gwt_min64(at + piece, size) - 1) + r.after;
-        double from = fmax(r.scale * (double)at + r.before, 0);
+        double to = r.most * (double)(_gwt_min64(at + piece, size) - 1) + r.after;
+        double from = fmax(r.least * (double)at + r.before, 0);
         to = fmin(to, last);
         if (to >= from)
             most = fmax(most, floor(to / (double)tile) - floor(from / (double)tile) + 1);
@@ -10724,8 +10743,8 @@ static double _gwt_run_view_bytes(const _gwt_run *run, const _gwt_view_plan *v)
     double across =
         _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width, s->tile_w);
     if (v->stride > 1) {
-        down = fmin(down, v->y.scale * (double)run->piece_h / (double)v->stride);
-        across = fmin(across, v->x.scale * (double)run->piece_w / (double)v->stride);
+        down = fmin(down, v->y.most * (double)run->piece_h / (double)v->stride);
+        across = fmin(across, v->x.most * (double)run->piece_w / (double)v->stride);
     }
     return down * across * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
 }
@@ -10736,11 +10755,8 @@ static double _gwt_run_view_bytes(const _gwt_run *run, const _gwt_view_plan *v)
 static void _gwt_run_areas(_gwt_reach r, int64_t source, int64_t all, int64_t size, int64_t *first,
                            int64_t *last)
 {
-    double from = 0, to = (double)(all - 1);
-    if (r.scale != 0) {
-        from = fmax(from, floor(-r.after / r.scale));
-        to = fmin(to, ceil(((double)(source - 1) - r.before) / r.scale));
-    }
+    double from = fmax(0, floor(-r.after / r.most));
+    double to = fmin((double)(all - 1), ceil(((double)(source - 1) - r.before) / r.least));
     *first = (int64_t)from / size, *last = from > to ? *first - 1 : (int64_t)to / size;
 }
 
@@ -11030,6 +11046,10 @@ static bool _gwt_check_many(gwt_array *const *arrays, size_t n)
     for (size_t i = 0; i < n; i++)
         if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_grids(arrays[0], arrays[i]))
             return false;
+    for (size_t i = 1; i < n; i++)
+        if (arrays[i]->number != arrays[0]->number)
+            return _gwt_fail(arrays[0]->g, GWT_E_GRID,
+                             "a number and an image in one pass: a number has no grid");
     if (n > _GWT_MAX_OUTPUTS)
         _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT, "%zu outputs in one pass: there may be %d", n,
                   _GWT_MAX_OUTPUTS);

@@ -884,7 +884,10 @@ static void exact_in_float32(void **state)
                             .dtype = GWT_UINT16, .nodata = "0" }, values);
     static const char *const narrow[] = { "(b1 - b2) / (b1 + b2)", "b1 * b2", "b1 / b2",
                                           "where(b1 > b2, b1 / 7, b2)" };
-    static const char *const wide[] = { "b1 / b2 * 3", "b1 * 0.1", "b1 * b2 + 1", "sqrt(b1)" };
+    static const char *const wide[] = {
+        "b1 / b2 * 3", "b1 * 0.1", "b1 * b2 + 1", "sqrt(b1)",
+        "clip(b1, 100000, 110000) * 200 + b2 - clip(b1, 100000, 110000) * 200"
+    };
     for (size_t k = 0; k < COUNT_OF(narrow) + COUNT_OF(wide); k++) {
         bool is_narrow = k < COUNT_OF(narrow);
         const char *text = is_narrow ? narrow[k] : wide[k - COUNT_OF(narrow)];
@@ -902,7 +905,7 @@ static void exact_in_float32(void **state)
         for (int i = 0; i < SIDE * SIDE; i++) {
             double x = values[i], y = values[SIDE * SIDE + i];
             double want[] = { (x - y) / (x + y), x * y, x / y, x > y ? x / 7 : y,
-                              x / y * 3, x * 0.1, x * y + 1, sqrt(x) };
+                              x / y * 3, x * 0.1, x * y + 1, sqrt(x), y };
             float v = x == 0 || (y == 0 && k != 5 && k != 7) ? NAN : (float)want[k];
             REQUIRE(isnan(v) ? isnan(got[i]) : got[i] == v, "%s of %g, %g: %.9g, not %.9g", text,
                     x, y, got[i], v);

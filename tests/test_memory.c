@@ -180,6 +180,42 @@ static void deep_stacks(void **state)
     }
 }
 
+// So deep that its parts are many: of n values x, x + 1, .. the variance is (n n - 1) / 12, and so
+// it is of their differences to a number, be it a deep stack's mean.
+static void very_deep_stacks(void **state)
+{
+    (void)state;
+    enum { TILE = 1024, MOST = 2003 };
+    static const int depths[] = { 99, 401, MOST };
+    static uint16_t pixels[TILE * TILE];
+    static gwt_array *list[MOST];
+    for (int i = 0; i < TILE * TILE; i++) pixels[i] = (uint16_t)(i % 1000);
+    tiff_spec spec = { .width = TILE, .height = TILE, .dtype = GWT_UINT16, .tile_width = TILE,
+                       .tile_height = TILE, .compression = COMPRESSION_LZW };
+    tiff_write(temp_path("deep.tif"), &spec, pixels);
+    for (size_t d = 0; d < COUNT_OF(depths); d++) {
+        gwt *g = gwt_begin(.num_workers = 2, .memory_limit = 64 * MEGABYTE);
+        gwt_array *a = gwt_open(g, temp_path("deep.tif"));
+        int n = depths[d];
+        for (int k = 0; k < n; k++) list[k] = gwt_add(a, gwt_number(g, k));
+        gwt_array *stack = gwt_stack(list, (size_t)n, GWT_TIME);
+        gwt_array *mean = gwt_reduce(stack, GWT_TIME, GWT_MEAN);
+        for (int k = 0; k < n; k++) list[k] = gwt_sub(list[k], mean);
+        gwt_array *both[] = { gwt_reduce(stack, GWT_TIME, GWT_VAR),
+                              gwt_reduce(gwt_stack(list, (size_t)n, GWT_TIME), GWT_TIME, GWT_VAR) };
+        for (int i = 0; i < 2; i++) {
+            double *got = VALUES_OF(gwt_window(both[i], 500, 500, 10, 10));
+            double want = ((double)n * n - 1) / 12;
+            for (int k = 0; k < 100; k++)
+                REQUIRE(fabs(got[k] - want) < 1e-9 * want, "%d dates: %.9g, not %.9g", n, got[k],
+                        want);
+            gwt_free(got);
+        }
+        EXPECT_OK(g);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 // Plans and actions inside of an action are added up for themselves, and change nothing of its own.
 typedef struct within { gwt_array *a; gwt_plan plan; double *values; atomic_int wrong; } within;
 
@@ -212,6 +248,30 @@ static void plans_within_actions(void **state)
     EXPECT_OK(g);
     assert_int_equal(w.wrong, 0);
     gwt_free(w.values);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// There and back to another grid: k times 1 / k is not always 1, but the memory is about the same.
+static void there_and_back(void **state)
+{
+    (void)state;
+    double cell[] = { 16, 49 };
+    gwt_plan plans[2];
+    gwt *g = gwt_begin(.num_workers = 1);
+    REQUIRE(49 * (1 / 49.0) != 1, "another number, then");
+    for (int i = 0; i < 2; i++) {
+        gwt_array *m = gwt_moving(gwt_open(g, temp_path("tiles.tif")), .window = 3);
+        gwt_array *there = gwt_regrid(m, .res = cell[i], .resampling = GWT_AVERAGE);
+        gwt_array *back = gwt_align(there, m, GWT_BILINEAR);
+        assert_true(gwt_plan_of(gwt_sub(m, back), &plans[i]));
+    }
+    EXPECT_OK(g);
+    REQUIRE(plans[1].bytes_pinned < 4 * plans[0].bytes_pinned
+                && plans[1].bytes_stages < 4 * plans[0].bytes_stages
+                && plans[1].bytes_stages > plans[0].bytes_stages / 4,
+            "%llu and %llu bytes of tiles, %llu and %llu of buffers",
+            (unsigned long long)plans[0].bytes_pinned, (unsigned long long)plans[1].bytes_pinned,
+            (unsigned long long)plans[0].bytes_stages, (unsigned long long)plans[1].bytes_stages);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -344,7 +404,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stays_within_its_limit),
         cmocka_unit_test(deep_stacks),
+        cmocka_unit_test(very_deep_stacks),
         cmocka_unit_test(plans_within_actions),
+        cmocka_unit_test(there_and_back),
         cmocka_unit_test(refuses_with_the_number_that_would_do),
         cmocka_unit_test(sparse_files),
         cmocka_unit_test(sparse_without_nodata),

@@ -621,6 +621,33 @@ static void mismatched_grids(void **state)
     gwt_end(g);
 }
 
+// A number has no grid that an image could be computed on in the same pass, nor the reverse.
+static void numbers_beside_images(void **state)
+{
+    (void)state;
+    gwt *g = quiet_session();
+    write_scene(temp_path("beside.tif"), NULL);
+    gwt_array *a = gwt_open(g, temp_path("beside.tif")), *n = gwt_number(g, 3);
+    gwt_array *lists[2][2] = { { a, n }, { n, a } };
+    const char *paths[] = { temp_path("beside1.tif"), temp_path("beside2.tif") };
+    for (int i = 0; i < 2; i++) {
+        void *buffers[2] = { NULL, NULL };
+        assert_false(gwt_compute_many(lists[i], 2, buffers));
+        EXPECT_ERROR(g, GWT_E_GRID, "a number");
+        assert_true(!buffers[0] && !buffers[1]);
+        assert_false(gwt_save_many(lists[i], paths, 2));
+        EXPECT_ERROR(g, GWT_E_GRID, "a number");
+        assert_false(file_exists(paths[0]) || file_exists(paths[1]));
+    }
+    gwt_array *numbers[] = { n, gwt_mul(n, n) };
+    void *buffers[2] = { NULL, NULL };
+    assert_true(gwt_compute_many(numbers, 2, buffers));
+    assert_true(*(double *)buffers[0] == 3 && *(double *)buffers[1] == 9);
+    gwt_free(buffers[0]);
+    gwt_free(buffers[1]);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 static void mismatched_files(void **state)
 {
     (void)state;
@@ -755,6 +782,7 @@ int main(void)
         cmocka_unit_test(bad_save_options),
         cmocka_unit_test(mismatched_grids),
         cmocka_unit_test(mismatched_files),
+        cmocka_unit_test(numbers_beside_images),
         cmocka_unit_test(a_file_that_shrinks),
         cmocka_unit_test(flipped_bytes),
     };
