@@ -68,7 +68,8 @@ alone      := make_scene floor
 tools      := $(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
-checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c))
+checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c)) \
+              $(B)/tests/refused
 headers    := gwt.h $(wildcard tools/*.h tests/*.h)
 scripts    := $(wildcard tests/test_*.sh)
 first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
@@ -158,6 +159,16 @@ $(B)/%.c.o: %.c $(headers) $(B)/flags
 $(B)/%.cc.o: %.cc $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror $(flags_$(config)) $(CPPFLAGS) -c -o $@ $<
+
+# Where gwt_some(255) is wanted 255 is refused, even by a compiler that was not asked for warnings.
+refused = $(CC) -std=c11 $(system) $(tiff_cflags) $(CPPFLAGS) -Werror -fsyntax-only
+$(B)/tests/refused: tests/refused.c gwt.h $(B)/flags
+	@mkdir -p $(@D)
+	$(refused) $<
+	@for n in 255 1e-4 NAN; do \
+	    if $(refused) -DNUMBER=$$n $< 2>/dev/null; then echo "$<: .nodata = $$n"; exit 1; fi; \
+	done
+	@touch $@
 
 $(B)/tests/header_two: $(B)/tests/header_two_a.c.o $(B)/tests/header_two_b.c.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)

@@ -254,12 +254,18 @@ typedef enum gwt_dtype {
     GWT_FLOAT32, GWT_FLOAT64
 } gwt_dtype;
 
-// A number that may be absent; gwt_some(0) is the number 0, {0} is no number.
-typedef struct gwt_optional { bool set; double value; } gwt_optional;
+// A number that may be absent: gwt_some(255) is 255, gwt_some(0) is 0, {0} is none. What comes
+// first makes compilers complain of .nodata = 255, which would not be what it seems to be. Where a
+// constant is wanted: { .set = true, .value = 255 }.
+typedef struct gwt_optional {
+    const struct gwt_some_is_wanted_here *_;
+    bool set;
+    double value;
+} gwt_optional;
 
 static inline gwt_optional gwt_some(double value)
 {
-    gwt_optional o = { true, value };
+    gwt_optional o = { 0, true, value };
     return o;
 }
 
@@ -285,13 +291,12 @@ typedef enum gwt_resampling {
     GWT_NEAREST = 0, GWT_BILINEAR, GWT_CUBIC, GWT_AVERAGE
 } gwt_resampling;
 
-// Which area files of several grids are brought to: that of the first, of all, or what all share;
-// always whole cells of the first file's grid.
+// Which area files of several grids are brought to; always whole cells of the first file's grid.
 typedef enum gwt_bounds_by {
-    GWT_SAME_GRID = 0,
-    GWT_REFERENCE,
-    GWT_UNION,
-    GWT_INTERSECTION
+    GWT_SAME_GRID = 0,         // none: other grids than the first's are an error
+    GWT_REFERENCE,             // that of the first
+    GWT_UNION,                 // of all
+    GWT_INTERSECTION           // what all share
 } gwt_bounds_by;
 
 typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
@@ -307,6 +312,7 @@ typedef struct gwt_begin_options {
     int _;
     int num_workers;           // threads that compute, the caller included; 1..256, 0 = all cores
     const char *sensor;        // names the bands of files that have that many: "bgr", "l8", ..
+                               // (gwt_sensor_name has all); other files are left alone
     gwt_optional nodata;       // beats the files' nodata; an explicit argument beats this
     gwt_optional scale_factor; // likewise
     gwt_optional offset;       // likewise
@@ -325,7 +331,8 @@ typedef struct gwt_open_options {
                                         // who ask; a piece is computed for all times and bands
     const char *const *band_names;      // one a band (of the result), NULL-terminated
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
-    const char *sensor;        // names the bands by a sensor; beats the session's
+    const char *sensor;        // names the bands by a sensor; beats the session's. ARGUMENT when
+                               // there are not as many
     gwt_optional nodata;       // this raw value is missing, whatever the file says
     bool fill_bad_tiles;       // tiles that can't be read or decoded are missing, and are listed by
                                // gwt_bad_tile, instead of an error; integers need a nodata value
@@ -364,13 +371,13 @@ typedef struct gwt_moving_options {
     int _;
     gwt_stat stat;             // mean, sum, min, max, std, var, median, percentile, count
     int window;                // edge in pixels, odd, 1..1023; default 3
-    double percentile;         // 0..100, of GWT_PERCENTILE
+    double percentile;         // 0..100, of GWT_PERCENTILE, which has no other default than 0
     bool weights;              // mean, sum, std, var: a pixel counts 1 - d / D (see gwt_moving)
 } gwt_moving_options;
 
 typedef struct gwt_reduce_options {
     int _;
-    double percentile;         // 0..100, of GWT_PERCENTILE
+    double percentile;         // 0..100, of GWT_PERCENTILE, which has no other default than 0
 } gwt_reduce_options;
 
 typedef struct gwt_index_options {
@@ -439,7 +446,8 @@ typedef struct gwt_map_blocks_options {
     gwt_optional nodata;         // stored where missing; default the array's, else NaN for floats
     void *results;               // one of result_size bytes for each block, in the order of their
     size_t result_size;          // ids: zeroed first, filled in by `fn` through block->result; the
-    int64_t num_results;         // same on all ranks in the end. At least as many as blocks
+    int64_t num_results;         // same on all ranks in the end. At least as many as blocks, which
+                                 // are ceil(rows / row_chunks) x ceil(columns / col_chunks)
     int num_workers;             // at most this many blocks at once; 0 = all workers
     bool progress;
 } gwt_map_blocks_options;
@@ -753,7 +761,8 @@ GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *
 //                x[2], x["2016-05-17"] one time of x; nan, which is missing
 //   operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, parentheses
 //   functions    abs sqrt exp log tanh min(x, y) max(x, y) pow where(c, x, y) clip(x, lo, hi)
-//                mask(x, v) valid(x) replace(x, from, to) norm_diff(b1, b2)
+//                mask(x, v) valid(x) replace(x, from, to)
+//                norm_diff(b1, b2), which is (b2 - b1) / (b2 + b1)
 //   statistics   mean sum min max std var median count first last argmax, percentile(x, p): over
 //                the times of x if it has several, else its bands; mean(x, time), mean(x, band)
 //   windows      moving_mean(x, w), and so on for sum min max std var median count;
@@ -968,8 +977,8 @@ GWT_API bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *pref
 // rank of an MPI job, all of which have to call this; rank 0 writes the file.
 GWT_API bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path);
 
-// Whether this build's libtiff can write a compression; the names it can, NULL-terminated order
-// of preference unspecified: index from 0, NULL after the last.
+// Whether this build's libtiff can write a compression; and the names of those that it can: the
+// first has index 0, NULL comes after the last.
 GWT_API bool gwt_can_compress(const char *name);
 GWT_API const char *gwt_compression_name(size_t index);
 

@@ -29,6 +29,7 @@
 #endif
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define SOME(number) { .set = true, .value = (number) }     // gwt_some where a constant is wanted
 
 // ---- failing ----------------------------------------------------------------------------------
 

@@ -130,10 +130,10 @@ static gwt_array *build_mix(gwt_array *a)
 
 static const job matrix_jobs[] = {
     { "none", build_norm_diff, { .compress = "none", .dtype = GWT_FLOAT32,
-                                 .nodata = { true, -2 } } },
-    { "lzw", build_norm_diff, { .compress = "lzw", .dtype = GWT_FLOAT32, .nodata = { true, -2 } } },
+                                 .nodata = SOME(-2) } },
+    { "lzw", build_norm_diff, { .compress = "lzw", .dtype = GWT_FLOAT32, .nodata = SOME(-2) } },
     { "deflate", build_norm_diff, { .compress = "deflate", .dtype = GWT_FLOAT32,
-                                    .nodata = { true, -2 } } }
+                                    .nodata = SOME(-2) } }
 };
 
 // Save under one setting; the first setting's file is the reference, all others must equal it.
@@ -185,9 +185,9 @@ static void run_corners(const job *j, const char *reference)
 static const job other_jobs[] = {
     { "float64_pred3", build_norm_diff, { .compress = "deflate", .predictor = 3 } },
     { "mix_int16", build_mix, { .compress = "lzw", .predictor = 2, .dtype = GWT_INT16,
-                                .nodata = { true, -32768 } } },
+                                .nodata = SOME(-32768) } },
     { "mix_planar", build_mix, { .compress = "lzw", .interleave = GWT_PLANAR, .block = 112,
-                                 .dtype = GWT_FLOAT32, .nodata = { true, -1 } } },
+                                 .dtype = GWT_FLOAT32, .nodata = SOME(-1) } },
     { "same", build_same, { .compress = "deflate" } },
     { "same_planar", build_same, { .compress = "deflate", .interleave = GWT_PLANAR, .block = 48 } },
     { "block16", build_same, { .compress = "none", .block = 16 } },
@@ -227,7 +227,7 @@ static void every_compression(void **state)
     for (size_t i = 0; gwt_compression_name(i); i++) {
         job j = { gwt_compression_name(i), build_norm_diff,
                   { .compress = gwt_compression_name(i), .dtype = GWT_FLOAT32,
-                    .nodata = { true, 5 } } };
+                    .nodata = SOME(5) } };
         const char *reference = temp_path("any_%s.tif", j.name);
         run_setting(&j, 0, 1, 256, reference);
         run_setting(&j, 2, 8, 100, reference);
@@ -253,9 +253,9 @@ static void product_of_three(void **state)
     for (size_t w = 0; w < COUNT_OF(workers); w++) {
         const char *separate = temp_path("separate.tif"), *stacked = temp_path("stacked.tif");
         gwt *g = gwt_begin(.num_workers = workers[w]);
-        gwt_set_nodata_options options = { .src_nodata = { true, NODATA }, .dtype = GWT_FLOAT64,
+        gwt_set_nodata_options options = { .src_nodata = SOME(NODATA), .dtype = GWT_FLOAT64,
                                            .out_range = { true, 0, 1 },
-                                           .scale_factor = { true, 0.0001 } };
+                                           .scale_factor = SOME(0.0001) };
         gwt_array *band[3];
         for (int b = 0; b < 3; b++)
             band[b] = gwt_set_nodata_with(gwt_open(g, paths[b], .chunks = 100), &options);

@@ -546,8 +546,8 @@ static void bad_save_options(void **state)
         { .bigtiff = (gwt_bigtiff)9 }, { .num_workers = -1 },
         { .band_names = (const char *const[]){ "only one", NULL }, .scales = three },
         { .tags = (const char *const[]){ "NO EQUALS SIGN", NULL } },
-        { .dtype = GWT_UINT8, .nodata = { true, 300 } },
-        { .dtype = GWT_UINT8, .nodata = { true, NAN } }
+        { .dtype = GWT_UINT8, .nodata = SOME(300) },
+        { .dtype = GWT_UINT8, .nodata = SOME(NAN) }
     };
     gwt *g = quiet_session();
     gwt_array *a = gwt_open(g, in);
