@@ -329,7 +329,9 @@ static void large_words(void **state)
             void *got = gwt_compute(gwt_open(g, path, .fill_bad_tiles = fills,
                                              .nodata = gwt_some(0)));
             REQUIRE(!got == !files[i].good, "%s: %s", files[i].name, gwt_message(g));
-            if (!files[i].good) EXPECT_ERROR(g, gwt_status(g), files[i].name);
+            // The strip that lies beyond the end is found out first, unless it may be filled.
+            gwt_code code = files[i].entries == strip && !fills ? GWT_E_FORMAT : GWT_E_UNSUPPORTED;
+            if (!files[i].good) EXPECT_ERROR(g, code, files[i].name);
             gwt_free(got);
             assert_int_equal(gwt_end(g), 0);
         }
