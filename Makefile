@@ -154,11 +154,11 @@ $(B)/tests/test_faults: %: %.o $(B)/tests/impl_faults.o $(B)/tests/support.o
 # The header as others see it: no warning is allowed, in C11 or in C++17.
 $(B)/%.c.o: %.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(compile_flags) -Werror -c -o $@ $<
+	$(CC) $(compile_flags) -Wconversion -Werror -c -o $@ $<
 
 $(B)/%.cc.o: %.cc $(headers) $(B)/flags
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror $(flags_$(config)) $(CPPFLAGS) -c -o $@ $<
+	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Wconversion -Werror $(flags_$(config)) $(CPPFLAGS) -c -o $@ $<
 
 # Where gwt_some(255) is wanted 255 is refused, even by a compiler that was not asked for warnings.
 refused = $(CC) -std=c11 $(system) $(tiff_cflags) $(CPPFLAGS) -Werror -fsyntax-only

@@ -3771,7 +3771,7 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
 {
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
     gwt_array *a = _gwt_open_one(g, path, &o);
-    if (a && (o.reference || o.bounds || o.res) && !_gwt_align_all(&a, 1, &o)) return NULL;
+    if (a && (o.reference || o.bounds || o.res != 0) && !_gwt_align_all(&a, 1, &o)) return NULL;
     if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
         || !_gwt_array_set_scales(a, &o)) return NULL;
     return _gwt_array_finish(a);
@@ -3793,7 +3793,7 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
 // Opened files on one grid, stacked or merged.
 static gwt_array *_gwt_open_joined(gwt_array **list, size_t n, const gwt_open_options *o)
 {
-    if ((o->bounds_by || o->reference || o->bounds || o->res) && !_gwt_align_all(list, n, o))
+    if ((o->bounds_by || o->reference || o->bounds || o->res != 0) && !_gwt_align_all(list, n, o))
         return NULL;
     if (o->mosaic) return _gwt_mosaic_of(list, n, o->overlap);
     return gwt_stack(list, n, o->stack == GWT_TIME ? GWT_TIME : GWT_BAND);
@@ -4643,7 +4643,7 @@ gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_WINDOW, &a->planes[i], 1, 1, o.window / 2);
         if (!s) return NULL;
-        s->method = o.stat, s->parameter = o.percentile, s->weighted = o.weights;
+        s->method = (int)o.stat, s->parameter = o.percentile, s->weighted = o.weights;
         r->planes[i] = _gwt_step_plane(a->g, s, 0);
     }
     if (!r) return NULL;
@@ -4706,7 +4706,7 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_RESAMPLE, &a->planes[i], 1, 1, 0);
         if (!s) return NULL;
-        s->method = method;
+        s->method = (int)method;
         s->height = geo->height, s->width = geo->width;
         for (int axis = 0; axis < 2; axis++) {
             s->scale[axis] = scale[axis], s->origin[axis] = origin[axis];
@@ -4849,7 +4849,7 @@ gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options)
     gwt_regrid_options o = options ? *options : (gwt_regrid_options){ 0 };
     if (!a || _gwt_failed(a->g)) return NULL;
     _gwt_geo geo = a->geo;
-    if (!_gwt_geo_regrid(a->g, &geo, o.bounds, o.res, o.res_y ? o.res_y : o.res)) return NULL;
+    if (!_gwt_geo_regrid(a->g, &geo, o.bounds, o.res, o.res_y != 0 ? o.res_y : o.res)) return NULL;
     return _gwt_array_on(a, &geo, a, o.resampling);
 }
 
@@ -6238,7 +6238,7 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
 {
     const _gwt_value *v = &p->values[value];
     const _gwt_node *n = v->node;
-    _gwt_instr instr = { .op = n->op,
+    _gwt_instr instr = { .op = (int)n->op,
                          .dtype = n->dtype,
                          .dst = value,
                          .first = v->first,
@@ -7527,8 +7527,10 @@ typedef struct _gwt_view {
 
 // What a register holds all over a piece. A number that is known is not put there before somebody
 // asks for the register.
+enum { _GWT_HELD_PIXELS, _GWT_HELD_MISSING, _GWT_HELD_ZERO };
+
 typedef struct _gwt_held {
-    enum { _GWT_HELD_PIXELS, _GWT_HELD_MISSING, _GWT_HELD_ZERO } is;
+    int is;                     // _GWT_HELD_PIXELS ..
     bool plus;                  // a 0 in it is not -0
     int at;                     // the register it really is
 } _gwt_held;
@@ -8518,7 +8520,7 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
 {
     if (w->crcs) w->crcs[tile] = blob->crc;
     if (blob->bytes == 0) return _gwt_journal_add(w, tile, blob);   // absent: offset, count stay 0
-    if (blob->bytes > w->limit - _gwt_min64((int64_t)w->end, (int64_t)w->limit))
+    if (blob->bytes > w->limit - (uint64_t)_gwt_min64((int64_t)w->end, (int64_t)w->limit))
         return _gwt_fail_classic(w);
     w->offsets[tile] = w->end;
     w->counts[tile] = blob->bytes;
