@@ -1184,6 +1184,13 @@ static void _gwt_locale_end(locale_t c, locale_t before)
     freelocale(c);
 }
 
+static void _gwt_print_va(char *to, size_t size, const char *format, va_list args)
+{
+    locale_t c, before = _gwt_locale_begin(&c);
+    vsnprintf(to, size, format, args);
+    _gwt_locale_end(c, before);
+}
+
 static double _gwt_strtod(const char *text, char **end)
 {
     locale_t c, before = _gwt_locale_begin(&c);
@@ -1729,7 +1736,7 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
     if (!g) return;
     _gwt_lock(&g->lock);
     if (atomic_load(&g->code) == GWT_OK) {
-        vsnprintf(g->message, sizeof g->message, format, args);
+        _gwt_print_va(g->message, sizeof g->message, format, args);
         _gwt_plain_text(g->message, strchr(format, '\n') ? '\n' : 0);
         g->line = line;
         atomic_store(&g->code, code);
@@ -1874,7 +1881,7 @@ _GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
     char text[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    _gwt_print_va(text, sizeof text, format, args);
     va_end(args);
     return _gwt_keep_string(g, text);
 }
@@ -2552,7 +2559,7 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
     char text[sizeof g->message];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    _gwt_print_va(text, sizeof text, format, args);
     va_end(args);
     if (!s->fills) return _gwt_fail(g, code, "%s", text);
     _gwt_lock(&g->lock);
@@ -5467,7 +5474,7 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
     char message[512], shown[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    _gwt_print_va(message, sizeof message, format, args);
     va_end(args);
     _gwt_plain_text(message, 0);
     _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n%s", message,
@@ -10579,6 +10586,7 @@ static void _gwt_run_draw(_gwt_run *run, bool last)
     if (last || now - run->drawn > 0.1) {
         double part = (double)atomic_load(&run->done) / total, took = now - run->start;
         int marks = (int)(part * 30);
+        locale_t c, before = _gwt_locale_begin(&c);
         run->drawn = now;
         fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.1f Mpx/s  %5.1f s %s", marks, bar, 30 - marks,
                 room, part * 100, part * total / 1e6 / (took > 0 ? took : 1),
@@ -10586,6 +10594,7 @@ static void _gwt_run_draw(_gwt_run *run, bool last)
                 : part > 0 ? took / part - took
                            : 0.0,
                 last ? "    \n" : "left");
+        _gwt_locale_end(c, before);
     }
     _gwt_unlock(&run->drawing);
 }
@@ -12725,6 +12734,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
         fputs(p ? "no memory for a summary\n" : "no profile\n", to);
         return;
     }
+    locale_t c, before = _gwt_locale_begin(&c);
     fprintf(to, "%-12s %9s %9s %9s %9s %7s %9s\n", "stage", "count", "total s", "mean ms", "p95 ms",
             "share", "MB/s");
     for (int s = 0; s < _GWT_NUM_STAGES; s++) {
@@ -12741,6 +12751,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
     GWT_FREE(list);
     _gwt_summary_workers(p, to);
     _gwt_summary_cache(p, to);
+    _gwt_locale_end(c, before);
     if (!p->complete) fputs("memory gave out: there was more than this\n", to);
 }
 
