@@ -1027,6 +1027,10 @@ GWT_API const char *gwt_compression_name(size_t index);
 #error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
 #endif
 
+#if TIFFLIB_VERSION < 20191103
+#error "gwt.h needs libtiff 4.1 or later"
+#endif
+
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "gwt.h marks missing pixels with NaN: compile its implementation without -ffast-math"
 #endif
@@ -2731,12 +2735,13 @@ static bool _gwt_source_check_entry(const _gwt_source *s, uint64_t tag, uint64_t
 }
 
 // TIFF 6.0, section 2, and BigTIFF's larger fields.
-static bool _gwt_source_check_tags(const _gwt_source *s)
+static bool _gwt_source_check_tags(_gwt_source *s)
 {
     unsigned char head[16] = { 0 }, entry[20];
     _gwt_pread(s->fd, head, sizeof head, 0);
     bool be = head[0] == 'M', big = _gwt_get(head + 2, 2, be) == 43;
     size_t word = big ? 8 : 4, n_bytes = big ? 8 : 2;
+    s->bigtiff = big;
     uint64_t at = _gwt_get(head + word, word, be);
     if (_gwt_pread(s->fd, entry, n_bytes, at) != (int64_t)n_bytes) return true;
     uint64_t n = _gwt_get(entry, n_bytes, be);
@@ -2762,7 +2767,6 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     s->direct = s->compression == COMPRESSION_NONE && fill == FILLORDER_MSB2LSB
              && (!TIFFIsByteSwapped(tif) || gwt_dtype_size(s->dtype) == 1);
-    s->bigtiff = TIFFIsBigTIFF(tif) != 0;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     s->overviews = _gwt_source_count_overviews(tif) + subifds;
     if (!_gwt_source_cut_run(s) || !_gwt_source_cut_tiles(s)) return false;
