@@ -22,7 +22,7 @@
 //
 //   Before the first include, all optional, and for the implementation only:
 //
-//       GWT_PTHREADS    pthreads instead of C11 threads (always so on macOS and under TSan)
+//       GWT_PTHREADS    pthreads instead of C11 threads (always so on macOS, BSD and under TSan)
 //       GWT_MALLOC(n), GWT_REALLOC(p, n), GWT_FREE(p)    your allocator; all three or none
 //       GWT_API         what stands before public declarations; default extern
 //       GWT_NO_PROFILE  leave the profiler out
@@ -186,7 +186,8 @@
 //   MIT, see the end of the file.
 
 #if defined(GWT_IMPLEMENTATION) && !defined(GWT_IMPLEMENTED)
-// What the implementation wants of the system's headers: POSIX, and file offsets of 64 bits.
+// What the implementation wants of the system's headers: POSIX, file offsets of 64 bits, and locks
+// of files and the number of processors, which some hide from who asks for POSIX.
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700
 #endif
@@ -195,6 +196,12 @@
 #endif
 #if defined(__APPLE__) && !defined(_DARWIN_C_SOURCE)
 #define _DARWIN_C_SOURCE
+#elif (defined(__FreeBSD__) || defined(__DragonFly__)) && !defined(__BSD_VISIBLE)
+#define __BSD_VISIBLE 1
+#elif defined(__NetBSD__) && !defined(_NETBSD_SOURCE)
+#define _NETBSD_SOURCE
+#elif defined(__OpenBSD__) && !defined(_BSD_SOURCE)
+#define _BSD_SOURCE
 #endif
 #endif
 
@@ -1225,7 +1232,8 @@ static const char *_gwt_format_double(char *to, size_t size, double v)
 
 // >>thread ------------------------------------------------------------------------------------
 // C11 threads by other names, or pthreads: ThreadSanitizer does not know C11 threads, macOS and
-// some others do not have them. GWT_PTHREADS asks for pthreads.
+// some others do not have them, FreeBSD has them in a library of their own. GWT_PTHREADS asks for
+// pthreads.
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -1237,7 +1245,8 @@ static const char *_gwt_format_double(char *to, size_t size, double v)
 #endif
 
 #if defined(GWT_PTHREADS) || defined(_GWT_TSAN) || defined(__STDC_NO_THREADS__) \
-    || defined(__APPLE__)
+    || defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) \
+    || defined(__OpenBSD__) || defined(__NetBSD__)
 #include <pthread.h>
 typedef pthread_t _gwt_thread;
 typedef pthread_mutex_t _gwt_mutex;
@@ -8994,6 +9003,15 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
     return good;
 }
 
+// To the disk itself: Apple's fsync ends at its cache. Not every file system there can do more.
+static int _gwt_fsync(int fd)
+{
+#ifdef F_FULLFSYNC
+    if (fcntl(fd, F_FULLFSYNC) != -1) return 0;
+#endif
+    return fsync(fd);
+}
+
 // The new name must survive a power cut too; a directory that can't be synced is no error.
 static void _gwt_sync_directory(const char *path)
 {
@@ -9005,7 +9023,7 @@ static void _gwt_sync_directory(const char *path)
     dir[n] = 0;
     int fd = _gwt_open_file(n ? dir : ".", O_RDONLY);
     if (fd < 0) return;
-    fsync(fd);
+    _gwt_fsync(fd);
     close(fd);
 }
 
@@ -9013,7 +9031,7 @@ static bool _gwt_save_rename(_gwt_writer *w)
 {
     const char *failed = NULL;
     if (w->mode) fchmod(w->fd, w->mode);
-    if (fsync(w->fd)) failed = "synced";
+    if (_gwt_fsync(w->fd)) failed = "synced";
     else if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
     else if (rename(w->part, w->path)) failed = "renamed";
     if (failed)
@@ -9989,7 +10007,7 @@ static void _gwt_ranks_leave(_gwt_ranks *k)
     if (!idle || k->done) return;
     for (int i = 0; i < k->num_saves && !failed && k->rank > 0; i++) {
         const _gwt_writer *w = &k->saves[i].writer;
-        if (w->fd < 0 || !fsync(w->fd)) continue;
+        if (w->fd < 0 || !_gwt_fsync(w->fd)) continue;
         failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part, strerror(errno));
     }
     _gwt_mail *m = NULL;
@@ -10955,7 +10973,7 @@ static int64_t _gwt_run_mark(_gwt_run *run)
         char bytes[16] = "gwt part";
         _gwt_put(bytes + 8, mark, 8);
         if (w->fd < 0 || !_gwt_pwrite(run->g, w->fd, w->part, bytes, sizeof bytes, 0)) continue;
-        if (fsync(w->fd))
+        if (_gwt_fsync(w->fd))
             _gwt_fail(run->g, GWT_E_IO, "%s: can't be synced: %s", w->part, strerror(errno));
     }
     return (int64_t)mark;
