@@ -69,7 +69,7 @@ tools      := $(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c)) \
-              $(B)/tests/refused
+              $(B)/tests/refused $(B)/tests/refused_machines
 headers    := gwt.h $(wildcard tools/*.h tests/*.h)
 scripts    := $(wildcard tests/test_*.sh)
 first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
@@ -167,6 +167,17 @@ $(B)/tests/refused: tests/refused.c gwt.h $(B)/flags
 	$(refused) $<
 	@for n in 255 1e-4 NAN; do \
 	    if $(refused) -DNUMBER=$$n $< 2>/dev/null; then echo "$<: .nodata = $$n"; exit 1; fi; \
+	done
+	@touch $@
+
+# So are machines that would go wrong in silence.
+$(B)/tests/refused_machines: tests/refused_machines.c gwt.h $(B)/flags
+	@mkdir -p $(@D)
+	$(refused) $<
+	$(refused) -DFLOAT_IN_DOUBLE $<
+	$(refused) -DX87 -DGWT_EXCESS_PRECISION $<
+	@for m in OLD_LIBTIFF X87 UNKNOWN_PRECISION; do \
+	    if $(refused) -D$$m $< 2>/dev/null; then echo "$<: $$m"; exit 1; fi; \
 	done
 	@touch $@
 

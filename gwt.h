@@ -27,6 +27,8 @@
 //       GWT_API         what stands before public declarations; default extern
 //       GWT_NO_PROFILE  leave the profiler out
 //       GWT_MPI         actions share their work among the ranks of an MPI job: build with mpicc
+//       GWT_EXCESS_PRECISION    compile for x87 too (32-bit x86 without -msse2 -mfpmath=sse): its
+//                       wider registers give pixels other last bits than all other machines do
 //       GWT_PLAIN       loops for any processor of the kind, none for newer ones, and all in double
 //
 // EXAMPLE
@@ -1040,6 +1042,13 @@ GWT_API const char *gwt_compression_name(size_t index);
 
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "gwt.h marks missing pixels with NaN: compile its implementation without -ffast-math"
+#endif
+
+// Float in double, 1, gives the same pixels: float32 computes what double gives the same bits of.
+#if (FLT_EVAL_METHOD < 0 || (FLT_EVAL_METHOD > 1 && FLT_EVAL_METHOD != 16)) \
+    && !defined(GWT_EXCESS_PRECISION)
+#error "here double is computed with more bits than it has, as x87 does: compile gwt.h with \
+-msse2 -mfpmath=sse, or define GWT_EXCESS_PRECISION to have pixels that differ in the last bits"
 #endif
 
 _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");

@@ -1,5 +1,5 @@
 // header_libtiff.c - gwt.h does with libtiff 4.1: nothing that came later is so much as named.
-// Compiled with -Wall -Wextra -pedantic -Werror, not run. With OLDER it must not compile.
+// Compiled with -Wall -Wextra -pedantic -Werror, not run.
 
 #define _XOPEN_SOURCE 700
 #define _FILE_OFFSET_BITS 64
@@ -8,11 +8,7 @@
 #include <tiffio.h>
 
 #undef TIFFLIB_VERSION
-#ifdef OLDER
-#define TIFFLIB_VERSION 20181110
-#else
 #define TIFFLIB_VERSION 20191103
-#endif
 
 // What tiffio.h has had since.
 #pragma GCC poison TIFFIsBigTIFF TIFFClientOpenExt TIFFFdOpenExt TIFFOpenExt TIFFOpenWExt
