@@ -105,9 +105,11 @@
 //   larger than a tile of the output is cut there. Any chunk size works, and none is slow.
 //
 //   Deterministic: pixel values, and the bytes of a saved file, depend on the inputs, the graph
-//   and the options of the save; not on chunk size, number of workers, or timing. Across machines
-//   the values of exp, log, tanh and pow are those of its C library, and the bytes of compressed
-//   tiles those of its libtiff and codecs.
+//   and the options of the save; not on chunk size, number of workers, or timing. Nor on compiler
+//   and processor: files are little-endian, and nothing becomes a fused multiply-add (but for clang
+//   with -ffp-contract=fast, which outdoes all pragmas). Across machines the values of exp, log,
+//   tanh and pow are those of its C library, and the bytes of compressed tiles those of its libtiff
+//   and codecs.
 //
 // PROFILING
 //
@@ -1052,6 +1054,16 @@ GWT_API const char *gwt_compression_name(size_t index);
 #endif
 
 _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");
+
+// No multiplication and addition here becomes a fused one, which rounds once instead of twice: the
+// same pixels on processors with and without. gcc does it but under -std=c11, clang where no pragma
+// forbids. What follows the implementation is compiled as before.
+#if defined(__clang__) || !defined(__GNUC__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__FP_FAST_FMA) || defined(__FP_FAST_FMAF)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#endif
 
 #ifndef GWT_MALLOC
 #define GWT_MALLOC(size) malloc(size)
@@ -13063,6 +13075,12 @@ bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path)
 #endif
     return _gwt_dump(g, p, path, _gwt_dump_trace);
 }
+
+#if defined(__clang__) || !defined(__GNUC__)
+#pragma STDC FP_CONTRACT DEFAULT
+#elif defined(__FP_FAST_FMA) || defined(__FP_FAST_FMAF)
+#pragma GCC pop_options
+#endif
 
 #endif  // GWT_IMPLEMENTED
 #endif  // GWT_IMPLEMENTATION
