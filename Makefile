@@ -77,7 +77,7 @@ first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop report-check bench bench-peers clean FORCE
+.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop same-everywhere report-check bench bench-peers clean FORCE
 
 all: $(checks) $(B)/gwt $(tools) $(examples) ## build the command gwt, tools and examples; check the header
 
@@ -116,6 +116,17 @@ $(B)/tools/gwt_plain.o: tools/gwt.c $(headers) $(B)/flags
 $(B)/gwt-plain: $(B)/tools/gwt_plain.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
+# The command as gcc and clang compile it when they are not asked for C11, for a processor with a
+# fused multiply-add: its output must have the same bytes, too.
+march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
+
+$(B)/tools/gwt_gnu.o: tools/gwt.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -std=gnu11 $(march) -c -o $@ $<
+
+$(B)/gwt-gnu: $(B)/tools/gwt_gnu.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
 # The command for the ranks of an MPI job: MPI's compiler around ours.
 mpicc := OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
 
@@ -134,6 +145,9 @@ $(B)/examples/distributed $(B)/tests/mpi_api: $(B)/%: %.c gwt.h $(B)/flags
 $(B)/tools/ndi-noprofile.o: tools/ndi.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -DGWT_NO_PROFILE -c -o $@ $<
+
+$(B)/tests/big_endian: $(B)/tests/big_endian.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 $(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile): $(B)/%: $(B)/tools/%.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
@@ -190,7 +204,7 @@ help: ## this list
 	@echo 'make [TARGET..] [config=$(config)] [CC=$(CC)] [WERROR=1]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-	    awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
+	    awk -F'|' '{ printf "  %-15s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  config    release (-O3), debug, sanitize (address, undefined) or tsan (threads);'
 	@echo '            each in a folder of its own, build/CONFIG'
@@ -221,6 +235,10 @@ demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute 
 test: all $(tests) $(B)/tests/header_two $(B)/gwt-plain ## run all tests
 	@$(runner) $(B)/tests/header_two
 	@GWT=$(B)/gwt GWT_PLAIN=$(B)/gwt-plain MAKE_SCENE=$(B)/make_scene $(runner) sh tests/run.sh $(tests) $(scripts)
+
+same-everywhere: $(B)/gwt $(B)/make_scene $(B)/tests/big_endian ## the same bytes from other compilers and processors (make deps-ci)
+	@MAKE='$(MAKE)' GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene BIG_ENDIAN=$(B)/tests/big_endian \
+	    sh tests/same_everywhere.sh
 
 interop: $(B)/gwt $(B)/make_scene ## compare with rasterio and GDAL (make deps-ci)
 	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(python) tests/interop.py

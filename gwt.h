@@ -8275,7 +8275,10 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
         [GWT_FLOAT32] = SAMPLEFORMAT_IEEEFP, [GWT_FLOAT64] = SAMPLEFORMAT_IEEEFP
     };
     uint32_t block = (uint32_t)f->block;
-    e->tif = _gwt_tiff_open("tile", "wl", &e->sink, e->sink.message, _gwt_sink_read,
+    // Predictor 3 takes samples apart into bytes, in an order of its own. When they are not in the
+    // machine's, libtiff up to 4.7.0 swaps them first, and reads other values: ask for that order.
+    const char *mode = f->predictor == 3 ? "w" : "wl";
+    e->tif = _gwt_tiff_open("tile", mode, &e->sink, e->sink.message, _gwt_sink_read,
                             _gwt_sink_write, _gwt_sink_seek, _gwt_sink_close, _gwt_sink_size);
     if (!e->tif) goto refused;
     bool good = TIFFSetField(e->tif, TIFFTAG_IMAGEWIDTH, block)
