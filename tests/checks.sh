@@ -69,6 +69,13 @@ check_python() {
     fi
 }
 
+# ---- files written byte by byte: little-endian TIFFs -----------------------------------------------
+
+bytes() { for b do printf "\\$(printf %03o "$((b & 255))")"; done; }
+le16() { bytes "$1" $(($1 >> 8)); }
+le32() { bytes "$1" $(($1 >> 8)) $(($1 >> 16)) $(($1 >> 24)); }
+entry() { le16 "$1"; le16 "$2"; le32 "$3"; le32 "$4"; }    # TAG TYPE COUNT VALUE
+
 # ---- the command ---------------------------------------------------------------------------------
 
 run() { $limit "$gwt" "$@" >"$out" 2>"$err" </dev/null; status=$?; }

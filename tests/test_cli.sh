@@ -32,11 +32,6 @@ caret() {
 
 # ---- files to work on ----------------------------------------------------------------------------
 
-bytes() { for b do printf "\\$(printf %03o "$((b & 255))")"; done; }
-le16() { bytes "$1" $(($1 >> 8)); }
-le32() { bytes "$1" $(($1 >> 8)) $(($1 >> 16)) $(($1 >> 24)); }
-entry() { le16 "$1"; le16 "$2"; le32 "$3"; le32 "$4"; }    # TAG TYPE COUNT VALUE
-
 # tiny [GDAL_METADATA] - 4 x 3 pixels of uint8, the last row nodata (255); pixels come last, so that
 # every piece of the file is too short. Mean 5 and deviation 2 are exact.
 tiny() {

@@ -3,7 +3,10 @@
 // The image is cut into blocks whose shape follows from its size and type alone. Each block, on
 // whatever worker, leaves its figures in its own place; they are then put together in the order of
 // the blocks. So every bit printed is the same for any number of workers, and for any tiles,
-// strips or compression the same pixels are stored in.
+// strips or compression the same pixels are stored in. Rows of blocks are gone through so many at a
+// time that what is kept of them is small, whatever the image.
+
+#define _FILE_OFFSET_BITS 64    // of the lengths zlib takes
 
 #include "cli.h"
 #include "json.h"
@@ -82,50 +85,46 @@ static uint32_t crc_of_row(const unsigned char *samples, int64_t count, size_t s
     return (uint32_t)crc;
 }
 
-// Appending checksums of pieces of one length, over and over. zlib 1.2.12 splits the part that
-// depends on the length from the rest, which makes an append about twenty times cheaper.
-typedef struct crc_joiner { size_t length; uLong operator; } crc_joiner;
+// The checksum of A and B, one after the other, is that of A, carried past the length of B, XOR that
+// of B (zlib's crc32_combine). So the checksum of many pieces is the XOR of all of theirs, each
+// carried past what follows it; in any order, and with nothing to be kept of a piece.
+typedef struct crc_carrier { uint64_t length; uLong operator; } crc_carrier;
 
-static crc_joiner crc_join_pieces_of(size_t length)
+// zlib 1.2.12 splits the part that depends on the length from the rest, which makes the rest about
+// twenty times cheaper.
+static crc_carrier crc_past(uint64_t length)
 {
-    crc_joiner j = { length, 0 };
+    crc_carrier c = { length, 0 };
 #if ZLIB_VERNUM >= 0x12c0
-    j.operator = crc32_combine_gen((z_off_t)length);
+    c.operator = crc32_combine_gen((z_off_t)length);
 #endif
-    return j;
+    return c;
 }
 
-static uLong crc_append(uLong crc, uint32_t piece, const crc_joiner *j)
+static uint32_t crc_carried(uint32_t crc, const crc_carrier *past)
 {
 #if ZLIB_VERNUM >= 0x12c0
-    return crc32_combine_op(crc, piece, j->operator);
+    return (uint32_t)crc32_combine_op(crc, 0, past->operator);
 #else
-    return crc32_combine(crc, piece, (z_off_t)j->length);
+    return (uint32_t)crc32_combine(crc, 0, (z_off_t)past->length);
 #endif
 }
 
 // ---- the run ----------------------------------------------------------------------------------
 
+// Of a band: in one block, where `crc` is carried past all that follows the block in the band, or so
+// far.
+typedef struct figures { moments moments; uint32_t crc; } figures;
+
 typedef struct stats_job {
     const gwt_info *info;
     int64_t width, height, bands;
     int64_t rows, cols;        // shape of a block
-    int64_t down, across;      // blocks
-    // One result for each block, as gwt_map_blocks collects them: for each band its moments and the
-    // checksums of its rows.
-    size_t band_bytes, block_bytes;
-    char *results;
+    int64_t across;            // blocks in a row of them
+    int64_t first_row;         // of the blocks that are gone through now
+    // One result for each of these, as gwt_map_blocks collects them: figures of each band.
+    figures *results;
 } stats_job;
-
-static moments *moments_in(const stats_job *job, char *result, int64_t band)
-{
-    return (moments *)(void *)(result + (size_t)band * job->band_bytes);
-}
-
-static uint32_t *crcs_in(const stats_job *job, char *result, int64_t band)
-{
-    return (uint32_t *)(void *)(moments_in(job, result, band) + 1);
-}
 
 static int64_t round_up(int64_t value, int64_t step)
 {
@@ -138,8 +137,8 @@ static int64_t at_most(int64_t value, int64_t limit)
 }
 
 // Blocks of 512 x 512 pixels, so that tiles of the usual sizes are decoded for one block only;
-// wider where the image is, for at most 16 across bound the checksums kept; and smaller where many
-// bands would make them larger than 4 MiB.
+// wider where the image is, so that there are at most 16 across; and smaller where many bands would
+// make them larger than 4 MiB.
 static void choose_blocks(stats_job *job)
 {
     const int64_t max_bytes = 4 << 20, max_across = 16, min_edge = 64, max_edge = 1 << 20;
@@ -149,17 +148,19 @@ static void choose_blocks(stats_job *job)
     job->cols = at_most(cols, max_edge);
     while (rows > min_edge && rows * job->cols * pixel > max_bytes) rows /= 2;
     job->rows = rows;
-    job->down = (job->height + job->rows - 1) / job->rows;
     job->across = (job->width + job->cols - 1) / job->cols;
-    job->band_bytes = sizeof(moments) + (size_t)round_up(job->rows, 2) * sizeof(uint32_t);
-    job->block_bytes = (size_t)job->bands * job->band_bytes;
 }
 
 // A gwt_block_fn.
 static int stats_of_block(const gwt_block *block, void *user)
 {
     stats_job *job = user;
-    size_t size = gwt_dtype_size(block->dtype);
+    figures *result = block->result;
+    size_t size = gwt_dtype_size(block->dtype), row_bytes = (size_t)block->cols * size;
+    int64_t rows_after = job->height - (job->first_row + block->row + block->rows);
+    int64_t cols_after = job->width - (block->col + block->cols);
+    crc_carrier next_row = crc_past((uint64_t)job->width * size);
+    crc_carrier end = crc_past((uint64_t)(rows_after * job->width + cols_after) * size);
     double *values = malloc((size_t)block->cols * sizeof *values);
     if (!values) {
         gwt_fail(block->g, GWT_E_MEMORY, "out of memory");
@@ -167,44 +168,28 @@ static int stats_of_block(const gwt_block *block, void *user)
     }
     const unsigned char *samples = block->data;
     for (int64_t band = 0; band < block->bands; band++) {
-        moments *m = moments_in(job, block->result, band);
-        uint32_t *crc = crcs_in(job, block->result, band);
+        figures *f = &result[band];
         for (int64_t row = 0; row < block->rows; row++) {
             gwt_block_row(block, band, row, values);
             moments of_row = moments_of_row(values, block->cols);
-            merge_moments(m, &of_row);
-            *crc++ = crc_of_row(samples, block->cols, size);
-            samples += (size_t)block->cols * size;
+            merge_moments(&f->moments, &of_row);
+            f->crc = crc_carried(f->crc, &next_row) ^ crc_of_row(samples, block->cols, size);
+            samples += row_bytes;
         }
+        f->crc = crc_carried(f->crc, &end);
     }
     free(values);
     return 0;
 }
 
-static moments band_moments(const stats_job *job, int64_t band)
+static void add_results(const stats_job *job, int64_t blocks, figures *all)
 {
-    moments all = { 0 };
-    for (int64_t block = 0; block < job->down * job->across; block++)
-        merge_moments(&all, moments_in(job, job->results + (size_t)block * job->block_bytes,
-                                       band));
-    return all;
-}
-
-static uint32_t band_crc(const stats_job *job, int64_t band)
-{
-    size_t size = gwt_dtype_size(job->info->dtype);
-    int64_t last_cols = job->width - (job->across - 1) * job->cols;
-    crc_joiner whole = crc_join_pieces_of((size_t)job->cols * size);
-    crc_joiner last = crc_join_pieces_of((size_t)last_cols * size);
-    uLong crc = crc32(0, NULL, 0);
-    for (int64_t row = 0; row < job->height; row++)
-        for (int64_t i = 0; i < job->across; i++) {
-            size_t block = (size_t)(row / job->rows * job->across + i);
-            uint32_t piece =
-                crcs_in(job, job->results + block * job->block_bytes, band)[row % job->rows];
-            crc = crc_append(crc, piece, i + 1 < job->across ? &whole : &last);
+    const figures *from = job->results;
+    for (int64_t block = 0; block < blocks; block++)
+        for (int64_t band = 0; band < job->bands; band++, from++) {
+            merge_moments(&all[band].moments, &from->moments);
+            all[band].crc ^= from->crc;
         }
-    return (uint32_t)crc;
 }
 
 // ---- printing ---------------------------------------------------------------------------------
@@ -237,18 +222,42 @@ static void print_text_band(int64_t band, const moments *m, uint32_t crc)
     printf(" %13" PRId64 "  %08" PRIx32 "\n", m->valid, crc);
 }
 
-static void print_stats(const stats_job *job, bool json)
+static void print_stats(const stats_job *job, const figures *all, bool json)
 {
     if (json) fputs("{\"bands\": [", stdout);
     else printf("%4s %13s %13s %13s %13s %13s  %s\n",
                 "band", "min", "max", "mean", "std", "valid", "crc32");
     for (int64_t band = 0; band < job->bands; band++) {
-        moments m = band_moments(job, band);
-        uint32_t crc = band_crc(job, band);
-        if (json) print_json_band(band, &m, crc);
-        else print_text_band(band, &m, crc);
+        const figures *f = &all[band];
+        if (json) print_json_band(band, &f->moments, f->crc);
+        else print_text_band(band, &f->moments, f->crc);
     }
     if (json) fputs("\n]}\n", stdout);
+}
+
+// Rows of blocks whose results take 4 MiB, or one; all there are, if those are fewer.
+static int64_t rows_at_once(const stats_job *job)
+{
+    int64_t row_bytes = job->across * job->bands * (int64_t)sizeof(figures);
+    int64_t rows = (4 << 20) / row_bytes, down = (job->height + job->rows - 1) / job->rows;
+    return at_most(rows > 0 ? rows : 1, down);
+}
+
+static bool go_through(stats_job *job, gwt_array *image, int64_t down, figures *all, bool progress)
+{
+    for (; job->first_row < job->height; job->first_row += down * job->rows) {
+        int64_t height = at_most(down * job->rows, job->height - job->first_row);
+        int64_t blocks = (height + job->rows - 1) / job->rows * job->across;
+        gwt_array *part = height == job->height ? image
+                        : gwt_window(image, job->first_row, 0, height, job->width);
+        if (gwt_map_blocks(part, stats_of_block, job, .row_chunks = (int)job->rows,
+                           .col_chunks = (int)job->cols, .results = job->results,
+                           .result_size = (size_t)job->bands * sizeof *job->results,
+                           .num_results = blocks, .progress = progress) < 0)
+            return false;
+        add_results(job, blocks, all);
+    }
+    return true;
 }
 
 static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
@@ -257,14 +266,13 @@ static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
     stats_job job = { .info = info, .width = info->shape[3], .height = info->shape[2],
                       .bands = info->shape[1] };
     choose_blocks(&job);
-    job.results = calloc((size_t)(job.down * job.across), job.block_bytes);
-    if (!job.results) gwt_fail(g, GWT_E_MEMORY, "out of memory");
-    else if (gwt_map_blocks(image, stats_of_block, &job, .row_chunks = (int)job.rows,
-                            .col_chunks = (int)job.cols, .results = job.results,
-                            .result_size = job.block_bytes,
-                            .num_results = job.down * job.across, .progress = progress) >= 0)
-        print_stats(&job, json);
+    int64_t down = rows_at_once(&job);
+    figures *all = calloc((size_t)job.bands, sizeof *all);
+    job.results = calloc((size_t)(down * job.across * job.bands), sizeof *job.results);
+    if (!all || !job.results) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    else if (go_through(&job, image, down, all, progress)) print_stats(&job, all, json);
     free(job.results);
+    free(all);
 }
 
 // ---- the command ------------------------------------------------------------------------------

@@ -1,0 +1,54 @@
+#!/bin/sh
+# test_limits.sh - memory that a process may take, by the command's own option or by the system's
+# limits, and files of some hundred bytes that speak of large images.
+#
+#     GWT=build/debug/gwt MAKE_SCENE=build/debug/make_scene sh tests/test_limits.sh
+# shellcheck source=tests/checks.sh
+. "$(dirname "$0")/checks.sh"
+
+gwt=$(absolute "${GWT:?is the command to test}") || exit 2
+make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
+cd "$box" || exit 2
+
+# absent WIDTH HEIGHT BANDS STRIPS - uint8, pixel-interleaved, of so many strips that are not there.
+absent() {
+    strips=$4 at=$((8 + 2 + 12 * 9 + 4))
+    printf 'II*\000'; le32 8
+    le16 9
+    entry 256 4 1 "$1"; entry 257 4 1 "$2"
+    entry 258 3 1 8; entry 259 3 1 1; entry 262 3 1 1
+    entry 273 4 "$strips" $((strips > 1 ? at : 0)); entry 277 3 1 "$3"
+    entry 278 4 1 $((($2 + strips - 1) / strips)); entry 279 4 "$strips" $((strips > 1 ? at : 0))
+    le32 0
+    i=0
+    while [ $i -lt "$strips" ]; do le32 0; i=$((i + 1)); done
+}
+
+# within KILOBYTES ARGUMENT.. - a run that may map so much memory and no more. One worker: each
+# further one maps, but does not use, a stack and an arena.
+within() {
+    kilobytes=$1
+    shift
+    (ulimit -v "$kilobytes" && exec $limit "$gwt" "$@") >"$out" 2>"$err" </dev/null
+    status=$?
+}
+
+# A sanitizer maps terabytes.
+within 400000 --version
+can_limit=$([ "$status" = 0 ] && echo yes)
+
+# ---- gwt stats -----------------------------------------------------------------------------------
+
+# Four bytes kept of each row of each band would be 134 MB.
+absent 1 524288 64 64 >tall.tif
+name="stats of 2^19 rows of 64 bands, in little memory"
+if [ -z "$can_limit" ]; then skip "$name" "this program can't run in 400 MB of addresses"
+else
+    within 120000 stats tall.tif -j 1 --memory 32M
+    check "$name" "$(not_done)"
+    is "their checksums are those of 2^19 zeros" \
+        "$(awk 'NR > 1 { print $6, $7 }' "$out" | sort | uniq -c | awk '{ print $1, $2, $3 }')" \
+        '64 524288 75660aac'
+fi
+
+finish
