@@ -851,12 +851,14 @@ GWT_API int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
 // One row of one plane (time * bands + band) of a block as doubles, NaN where missing.
 GWT_API void gwt_block_row(const gwt_block *block, int64_t plane, int64_t row, double *to);
 
-// Numbers of one plane, missing pixels left out.
+// Numbers of one plane. Missing pixels are left out, and so are infinite ones, as one of them would
+// leave neither extreme nor mean: they are counted apart.
 typedef struct gwt_summary {
-    int64_t count;             // of valid pixels
+    int64_t count;             // of valid pixels, those that are neither
     double sum;
     double mean, min, max;     // NaN when there is no valid pixel
     double std, var;           // divided by count; likewise
+    int64_t infinite;          // pixels that are inf or -inf
 } gwt_summary;
 
 // What is in an array, as numbers: shape[0] * shape[1] summaries, times bands + band. Sums are
@@ -867,8 +869,8 @@ GWT_API bool gwt_summarize(gwt_array *a, gwt_summary *summaries);
 // has its lower end, the last one both (numpy.histogram). Others are not counted.
 GWT_API bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts);
 
-// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane: values[plane][i], by
-// linear interpolation; NaN where there is no valid pixel. Exact, in memory that does not grow with
+// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane (infinite ones are not,
+// as above): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory that does not grow with
 // the image: the array is computed once for 8 and 16 bits, three times for 32, five times for 64.
 GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values);
 
@@ -11693,14 +11695,17 @@ static bool _gwt_numbers_run(gwt_array *a, gwt_block_fn *fn, void *user)
                           .dtype = GWT_FLOAT64, .nodata = nan) >= 0;
 }
 
-typedef struct _gwt_part { int64_t count; double sum, min, max, mean, m2; } _gwt_part;
+typedef struct _gwt_part { int64_t count, infinite; double sum, min, max, mean, m2; } _gwt_part;
 
 // Sums of squared distances from the mean are joined by Chan, Golub and LeVeque (1979).
 static void _gwt_part_join(_gwt_part *a, const _gwt_part *b)
 {
+    int64_t infinite = a->infinite + b->infinite;
+    a->infinite = infinite;
     if (b->count == 0) return;
     if (a->count == 0) {
         *a = *b;
+        a->infinite = infinite;
         return;
     }
     double m = (double)a->count, n = (double)b->count, d = b->mean - a->mean;
@@ -11711,17 +11716,21 @@ static void _gwt_part_join(_gwt_part *a, const _gwt_part *b)
     a->m2 += b->m2 + d * d * (m * (n / (m + n)));
 }
 
+// isfinite, as loops over pixels like it.
+static bool _gwt_is_finite(double v) { return v - v == 0; }
+
 static _gwt_part _gwt_part_of(const double *v, int64_t rows, int64_t cols)
 {
     _gwt_part p = { .min = INFINITY, .max = -INFINITY };
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0;
         for (int64_t i = r * cols; i < (r + 1) * cols; i++) {
-            bool there = v[i] == v[i];
+            bool there = _gwt_is_finite(v[i]);
             p.count += there;
+            p.infinite += v[i] == v[i] && !there;
             sum += there ? v[i] : 0;
-            p.min = v[i] < p.min ? v[i] : p.min;
-            p.max = v[i] > p.max ? v[i] : p.max;
+            p.min = there && v[i] < p.min ? v[i] : p.min;
+            p.max = there && v[i] > p.max ? v[i] : p.max;
         }
         p.sum += sum;
     }
@@ -11729,7 +11738,7 @@ static _gwt_part _gwt_part_of(const double *v, int64_t rows, int64_t cols)
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0;
         for (int64_t i = r * cols; i < (r + 1) * cols; i++) {
-            double d = v[i] == v[i] ? v[i] - p.mean : 0;
+            double d = _gwt_is_finite(v[i]) ? v[i] - p.mean : 0;
             sum += d * d;
         }
         p.m2 += sum;
@@ -11767,7 +11776,7 @@ static bool _gwt_summarize_group(gwt_array *a, gwt_summary *to)
     for (int64_t i = 0; good && i < planes; i++) {
         const _gwt_part *p = &parts[i];
         double none = (double)NAN, count = (double)p->count, var = p->count ? p->m2 / count : none;
-        to[i] = (gwt_summary){ .count = p->count, .sum = p->sum,
+        to[i] = (gwt_summary){ .count = p->count, .infinite = p->infinite, .sum = p->sum,
                                .mean = p->count ? p->sum / count : none,
                                .min = p->count ? p->min : none, .max = p->count ? p->max : none,
                                .std = sqrt(var), .var = var };
@@ -11814,7 +11823,7 @@ static int _gwt_count_block(const gwt_block *b, void *user)
     for (int64_t p = 0; p < c->planes; p++) {
         const double *v = (const double *)b->data + p * size;
         for (int64_t i = 0; i < size; i++) {
-            size_t at = v[i] == v[i] ? c->counter(c, p, v[i]) : SIZE_MAX;
+            size_t at = _gwt_is_finite(v[i]) ? c->counter(c, p, v[i]) : SIZE_MAX;
             if (at != SIZE_MAX) table[(size_t)p * c->size + at]++;
         }
     }

@@ -102,7 +102,7 @@ static gwt_array *array_of_pixels(gwt *g, const pixels *p, int tile, const char 
 
 // ---- by definition ----------------------------------------------------------------------------
 
-typedef struct valid { double *v; int n; } valid;      // of one plane
+typedef struct valid { double *v; int n, infinite; } valid;    // of one plane: what is finite
 
 static int ascending(const void *a, const void *b)
 {
@@ -112,11 +112,12 @@ static int ascending(const void *a, const void *b)
 
 static valid valid_of(const pixels *p, int plane)
 {
-    valid r = { malloc((size_t)size_of(p) * sizeof *r.v), 0 };
+    valid r = { malloc((size_t)size_of(p) * sizeof *r.v), 0, 0 };
     REQUIRE(r.v, "out of memory");
     for (int i = 0; i < size_of(p); i++) {
         double v = p->v[plane * size_of(p) + i];
-        if (!isnan(v)) r.v[r.n++] = v;
+        if (isfinite(v)) r.v[r.n++] = v;
+        else r.infinite += !isnan(v);
     }
     return r;
 }
@@ -141,6 +142,8 @@ static void check_summary(const gwt_summary *s, const valid *p, gwt_dtype dtype,
     // The means of the parts are off by rounding.
     double off = 1e-11 * var + 1e-15 * most * sqrt(var) + 1e-28 * most * most;
     REQUIRE(s->count == p->n, "%s: count %lld, not %d", what, (long long)s->count, p->n);
+    REQUIRE(s->infinite == p->infinite, "%s: %lld infinite, not %d", what, (long long)s->infinite,
+            p->infinite);
     REQUIRE(same_double(s->min, lo) && same_double(s->max, hi), "%s: %g..%g, not %g..%g", what,
             s->min, s->max, lo, hi);
     bool exact = !is_float(dtype) && all < 0x1p53L;
@@ -163,9 +166,7 @@ static void check_percentiles(const double *values, const double *percentiles, i
             double at = (double)(p->n - 1) * (percentiles[i] / 100), part = at - floor(at);
             double a = p->v[(int)at], b = p->v[(int)at + 1 < p->n ? (int)at + 1 : (int)at];
             want = part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
-            // Between a number and an infinity there is only that; between both nothing.
             if (part == 0 || a == b) want = a;
-            else if (isinf(a) != isinf(b)) want = isinf(a) ? a : b;
         }
         REQUIRE(same_double(values[i], want), "%s: percentile %.17g of %d is %.17g, not %.17g",
                 what, percentiles[i], p->n, values[i], want);
@@ -334,6 +335,33 @@ static void many_percentiles(void **state)
         free(p.v);
     }
     assert_int_equal(gwt_end(g), 0);
+}
+
+// A ratio with zeros in it: its infinities are counted, and take nothing from the other figures.
+static void infinities_apart(void **state)
+{
+    (void)state;
+    static const double values[] = { 3, INFINITY, 1, -INFINITY, 2, INFINITY, NAN };
+    static const gwt_dtype dtypes[] = { GWT_FLOAT32, GWT_FLOAT64 };
+    for (size_t d = 0; d < COUNT_OF(dtypes); d++) {
+        gwt *g = gwt_begin(.num_workers = 2);
+        gwt_array *a = array_of(g, &(tiff_spec){ .width = 7, .height = 1, .dtype = dtypes[d] },
+                                values);
+        gwt_summary s;
+        double percentiles[2];
+        int64_t counts[2];
+        assert_true(gwt_summarize(a, &s));
+        REQUIRE(s.count == 3 && s.infinite == 3, "%lld valid, %lld infinite", (long long)s.count,
+                (long long)s.infinite);
+        REQUIRE(s.min == 1 && s.max == 3 && s.mean == 2 && s.sum == 6, "%g..%g, mean %g, sum %g",
+                s.min, s.max, s.mean, s.sum);
+        assert_true(gwt_percentiles(a, (double[]){ 0, 100 }, 2, percentiles));
+        REQUIRE(percentiles[0] == 1 && percentiles[1] == 3, "%g..%g", percentiles[0],
+                percentiles[1]);
+        assert_true(gwt_histogram(a, 0, 4, 2, counts));
+        assert_true(counts[0] == 1 && counts[1] == 2);
+        assert_int_equal(gwt_end(g), 0);
+    }
 }
 
 // ---- of what is computed ----------------------------------------------------------------------
@@ -514,6 +542,7 @@ int main(void)
         cmocka_unit_test(larger_than_a_block),
         cmocka_unit_test(values_on_edges),
         cmocka_unit_test(many_percentiles),
+        cmocka_unit_test(infinities_apart),
         cmocka_unit_test(numbers_of_results),
         cmocka_unit_test(same_bits_everywhere),
         cmocka_unit_test(numbers_refused),
