@@ -150,7 +150,8 @@ def figures(tiff):
         if sys.byteorder == "big":
             raw.byteswap()
         bands.append({"band": number, "min": min(valid), "max": max(valid), "mean": mean,
-                      "std": std, "valid": len(valid), "crc32": zlib.crc32(raw.tobytes())})
+                      "std": std, "valid": len(valid), "infinite": 0,
+                      "crc32": "%08x" % zlib.crc32(raw.tobytes())})
     return bands
 
 
@@ -165,7 +166,8 @@ def stats_json(path, answer):
         if sorted(want) != sorted(got):
             print("keys", sorted(got))
         for key in want:
-            if not close(want[key], got[key], 1e-12 if key in ("mean", "std") else 0):
+            if want[key] != got[key] and not (key in ("mean", "std") and
+                                              close(want[key], got[key], 1e-12)):
                 print("band", want["band"], key, "is", got[key], "expected", want[key])
 
 
@@ -173,7 +175,7 @@ def stats_text(path, answer):
     lines = open(answer).read().split("\n")
     for want, line in zip(figures(Tiff(path)), lines[1:]):
         numbers = ["%.7g" % want[k] for k in ("min", "max", "mean", "std")]
-        expected = ["%d" % want["band"]] + numbers + ["%d" % want["valid"], "%08x" % want["crc32"]]
+        expected = ["%d" % want["band"]] + numbers + ["%d" % want["valid"], want["crc32"]]
         if line.split() != expected:
             print("got", line.split(), "expected", expected)
 
@@ -933,7 +935,7 @@ check_python "odd names are escaped" info_descriptions "$out" 'a "b" \ <c> é'
 
 works "stats of twelve pixels" stats --json tiny.tif
 is "their figures" "$(compact)" '{"bands":[{"band":1,"min":2,"max":9,"mean":5,'\
-'"std":2,"valid":8,"crc32":2806417901}]}'
+'"std":2,"valid":8,"infinite":0,"crc32":"a74689ed"}]}'
 
 works "stats --nodata" stats --nodata 4 --json tiny.tif
 is "the value given is what is missing" "$(compact | sed 's/.*"valid":\([0-9]*\).*/\1/')" 9
@@ -965,8 +967,45 @@ is "a line for each" "$(sed 1d "$out" | awk '{ printf "%s ", $1 }')" '1 2 3 4 5 
 works "a file of missing pixels alone" calc 'b1 / 0 * 0' strips.tif -o no.tif --dtype float32
 works "its stats" stats --json no.tif
 is "there are none" "$(compact | sed 's/,"crc32.*//')" \
-    '{"bands":[{"band":1,"min":null,"max":null,"mean":null,"std":null,"valid":0'
+    '{"bands":[{"band":1,"min":null,"max":null,"mean":null,"std":null,"valid":0,"infinite":0'
 rm no.tif
+
+# wide BITS FORMAT VALUE.. - eight bytes each VALUE, one below the other; in one strip.
+wide() {
+    bits=$1 format=$2
+    shift 2
+    printf 'II*\000'; le32 8
+    le16 10
+    entry 256 3 1 1; entry 257 3 1 $#
+    entry 258 3 1 "$bits"; entry 259 3 1 1; entry 262 3 1 1
+    entry 273 4 1 $((8 + 2 + 12 * 10 + 4)); entry 277 3 1 1; entry 278 3 1 $#
+    entry 279 4 1 $((8 * $#)); entry 339 3 1 "$format"
+    le32 0
+    for v do le32 $((v & 0xffffffff)); le32 $(((v >> 32) & 0xffffffff)); done
+}
+extremes() {    # NAME MIN MAX, of wide.tif
+    works "$1" stats --json wide.tif
+    is "extremes of $1" "$(compact | sed 's/,"mean.*//')" "{\"bands\":[{\"band\":1,\"min\":$2,\"max\":$3"
+    works "$1, as text" stats wide.tif
+    is "extremes of $1, as text" "$(awk 'NR == 2 { print $2, $3 }' "$out")" "$2 $3"
+}
+wide 64 1 -1 9007199254740993 -2 >wide.tif
+extremes "stats of uint64" 9007199254740993 18446744073709551615
+wide 64 2 9007199254740993 -9223372036854775807 0 -9007199254740993 >wide.tif
+extremes "stats of int64" -9223372036854775807 9007199254740993
+wide 64 3 0x3ff0000000000000 0x7ff0000000000000 0x4008000000000000 -4503599627370496 \
+    0x7ff0000000000000 >wide.tif            # 1 inf 3 -inf inf
+extremes "stats of a band with infinities" 1 3
+holds "they are counted, as text" "$out" "band 1: infinite: 3"
+run stats --json wide.tif
+is "they are counted" "$(compact | sed 's/.*"mean/"mean/; s/,"crc32.*//')" \
+    '"mean":2,"std":1,"valid":2,"infinite":3'
+printf '\377\377\377\377\006\000\000\000' >four
+wide 32 1 0 >wide.tif
+head -c 134 wide.tif >more.tif && cat four >>more.tif && mv more.tif wide.tif
+rm four
+extremes "stats of uint32" 4294967295 4294967295
+rm wide.tif
 
 # ---- calc ----------------------------------------------------------------------------------------
 
@@ -1180,7 +1219,7 @@ tiny '<GDALMetadata><Item name="SCALE" sample="0" role="scale">0.5</Item><Item n
 works "--scale-data" calc b1 scaled.tif -o plain.tif --scale-data --dtype float64
 works "its stats" stats --json plain.tif
 is "each is half of what is stored, less 1" "$(compact | sed 's/,"crc32.*//')" \
-    '{"bands":[{"band":1,"min":0,"max":3.5,"mean":1.5,"std":1,"valid":8'
+    '{"bands":[{"band":1,"min":0,"max":3.5,"mean":1.5,"std":1,"valid":8,"infinite":0'
 rm -f scaled.tif plain.tif
 
 # ---- calc: several files -------------------------------------------------------------------------
@@ -1310,7 +1349,7 @@ valid=$(compact | sed 's/.*"valid":\([0-9]*\).*/\1/')
 run stats --json all.tif
 is "differ by 5 wherever there is a value" \
     "$(compact | sed 's/,"crc32[^}]*}]}//; s/.*"band":3/3/')" \
-    "3,\"min\":5,\"max\":5,\"mean\":5,\"std\":0,\"valid\":$valid"
+    "3,\"min\":5,\"max\":5,\"mean\":5,\"std\":0,\"valid\":$valid,\"infinite\":0"
 works "arrays on the first one's grid" \
     calc b left.tif right.tif -o all.tif --overwrite --bounds-by reference
 check_python "are cut and filled" mosaic all.tif first 0 0 80 70 right.tif 0 50

@@ -19,11 +19,12 @@
 
 // ---- moments ----------------------------------------------------------------------------------
 
-// Count, extremes, mean and sum of squared differences from the mean (m2) of some valid pixels.
-// 64-bit integers pass through double: beyond 2^53 their extremes are rounded.
+// Count, extremes, mean and sum of squared differences from the mean (m2) of some valid pixels:
+// what is neither missing nor infinite.
 typedef struct moments {
-    int64_t valid;
+    int64_t valid, infinite;
     double min, max, mean, m2;
+    uint64_t low, high;        // extremes of 64-bit integers, which a double would round: their keys
 } moments;
 
 // Two passes over values that are in the L1 cache: the sum of squares never meets the mean's own
@@ -35,6 +36,10 @@ static moments moments_of_row(const double *values, int64_t count)
     for (int64_t i = 0; i < count; i++) {
         double v = values[i];
         if (isnan(v)) continue;
+        if (isinf(v)) {
+            m.infinite++;
+            continue;
+        }
         m.valid++;
         sum += v;
         if (v < m.min) m.min = v;
@@ -44,29 +49,56 @@ static moments moments_of_row(const double *values, int64_t count)
     m.mean = sum / (double)m.valid;
     for (int64_t i = 0; i < count; i++) {
         double d = values[i] - m.mean;
-        if (!isnan(d)) m2 += d * d;
+        if (isfinite(d)) m2 += d * d;
     }
-    // Infinite pixels: inf - inf above was skipped as if it were missing.
+    // Where the sum was beyond all doubles.
     m.m2 = isfinite(m.mean) ? m2 : NAN;
     return m;
 }
 
-// Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
-// variances", Stanford STAN-CS-79-773, formulae 2.1.
-static void merge_moments(moments *to, const moments *from)
+static bool is_64_bits(gwt_dtype type) { return type == GWT_INT64 || type == GWT_UINT64; }
+
+// In the order of the integers; its own inverse.
+static uint64_t key_of(gwt_dtype type, uint64_t raw)
 {
-    if (from->valid == 0) return;
-    if (to->valid == 0) {
-        *to = *from;
-        return;
+    return type == GWT_INT64 ? raw ^ (uint64_t)1 << 63 : raw;
+}
+
+static void exact_extremes(moments *m, gwt_dtype type, const unsigned char *samples,
+                           const double *values, int64_t count)
+{
+    m->low = UINT64_MAX;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t raw;
+        if (isnan(values[i])) continue;
+        memcpy(&raw, samples + 8 * i, sizeof raw);
+        uint64_t key = key_of(type, raw);
+        if (key < m->low) m->low = key;
+        if (key > m->high) m->high = key;
     }
+}
+
+// Both of some pixels. Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for
+// computing sample variances", Stanford STAN-CS-79-773, formulae 2.1.
+static void join_moments(moments *to, const moments *from)
+{
     double n = (double)(to->valid + from->valid), delta = from->mean - to->mean;
     to->m2 += from->m2 + delta * delta * ((double)to->valid * (double)from->valid / n);
-    // With infinite pixels there is no delta to speak of: their mean is inf, -inf or, of both, nan.
+    // There may be a mean that is beyond all doubles.
     to->mean += isfinite(delta) ? delta * ((double)from->valid / n) : from->mean;
     to->valid += from->valid;
     if (from->min < to->min) to->min = from->min;
     if (from->max > to->max) to->max = from->max;
+    if (from->low < to->low) to->low = from->low;
+    if (from->high > to->high) to->high = from->high;
+}
+
+static void merge_moments(moments *to, const moments *from)
+{
+    int64_t infinite = to->infinite + from->infinite;
+    if (to->valid == 0) *to = *from;
+    else if (from->valid > 0) join_moments(to, from);
+    to->infinite = infinite;
 }
 
 // ---- checksums --------------------------------------------------------------------------------
@@ -172,6 +204,8 @@ static int stats_of_block(const gwt_block *block, void *user)
         for (int64_t row = 0; row < block->rows; row++) {
             gwt_block_row(block, band, row, values);
             moments of_row = moments_of_row(values, block->cols);
+            if (is_64_bits(block->dtype))
+                exact_extremes(&of_row, block->dtype, samples, values, block->cols);
             merge_moments(&f->moments, &of_row);
             f->crc = crc_carried(f->crc, &next_row) ^ crc_of_row(samples, block->cols, size);
             samples += row_bytes;
@@ -199,24 +233,44 @@ static double deviation(const moments *m)
     return sqrt(m->m2 / (double)m->valid);
 }
 
-static void print_json_band(int64_t band, const moments *m, uint32_t crc)
+// An extreme into a buffer of at least 32 bytes: of integers all digits, of floats so many that it
+// reads back as the same (JSON), or seven.
+static const char *extreme(const moments *m, gwt_dtype type, bool largest, bool json, char *buffer)
 {
-    printf("%s\n  {\"band\": %" PRId64, band ? "," : "", band + 1);
-    const char *const names[] = { "min", "max", "mean", "std" };
-    const double values[] = { m->min, m->max, m->mean, m->valid ? deviation(m) : 0 };
-    for (int i = 0; i < 4; i++) {
-        printf(", \"%s\": ", names[i]);
-        if (m->valid) json_number(stdout, values[i]);
-        else fputs("null", stdout);
-    }
-    printf(", \"valid\": %" PRId64 ", \"crc32\": %" PRIu32 "}", m->valid, crc);
+    double v = largest ? m->max : m->min;
+    uint64_t exact = key_of(type, largest ? m->high : m->low);
+    if (type == GWT_UINT64) snprintf(buffer, 32, "%" PRIu64, exact);
+    else if (type == GWT_INT64) snprintf(buffer, 32, "%" PRId64, (int64_t)exact);
+    else if (type == GWT_FLOAT32 || type == GWT_FLOAT64)
+        return json ? json_digits(v, buffer) : (snprintf(buffer, 32, "%.7g", v), buffer);
+    else snprintf(buffer, 32, "%.0f", v);
+    return buffer;
 }
 
-static void print_text_band(int64_t band, const moments *m, uint32_t crc)
+static void print_json_band(int64_t band, const moments *m, gwt_dtype type, uint32_t crc)
 {
+    char min[32], max[32];
+    printf("%s\n  {\"band\": %" PRId64, band ? "," : "", band + 1);
+    if (m->valid) {
+        printf(", \"min\": %s, \"max\": %s, \"mean\": ", extreme(m, type, false, true, min),
+               extreme(m, type, true, true, max));
+        json_number(stdout, m->mean);
+        fputs(", \"std\": ", stdout);
+        json_number(stdout, deviation(m));
+    } else {
+        fputs(", \"min\": null, \"max\": null, \"mean\": null, \"std\": null", stdout);
+    }
+    printf(", \"valid\": %" PRId64 ", \"infinite\": %" PRId64 ", \"crc32\": \"%08" PRIx32 "\"}",
+           m->valid, m->infinite, crc);
+}
+
+static void print_text_band(int64_t band, const moments *m, gwt_dtype type, uint32_t crc)
+{
+    char min[32], max[32];
     printf("%4" PRId64, band + 1);
     if (m->valid)
-        printf(" %13.7g %13.7g %13.7g %13.7g", m->min, m->max, m->mean, deviation(m));
+        printf(" %13s %13s %13.7g %13.7g", extreme(m, type, false, false, min),
+               extreme(m, type, true, false, max), m->mean, deviation(m));
     else
         printf(" %13s %13s %13s %13s", "-", "-", "-", "-");
     printf(" %13" PRId64 "  %08" PRIx32 "\n", m->valid, crc);
@@ -229,9 +283,13 @@ static void print_stats(const stats_job *job, const figures *all, bool json)
                 "band", "min", "max", "mean", "std", "valid", "crc32");
     for (int64_t band = 0; band < job->bands; band++) {
         const figures *f = &all[band];
-        if (json) print_json_band(band, &f->moments, f->crc);
-        else print_text_band(band, &f->moments, f->crc);
+        if (json) print_json_band(band, &f->moments, job->info->dtype, f->crc);
+        else print_text_band(band, &f->moments, job->info->dtype, f->crc);
     }
+    for (int64_t band = 0; band < job->bands && !json; band++)
+        if (all[band].moments.infinite > 0)
+            printf("band %" PRId64 ": infinite: %" PRId64 ", not counted above\n", band + 1,
+                   all[band].moments.infinite);
     if (json) fputs("\n]}\n", stdout);
 }
 
@@ -298,9 +356,10 @@ static const cli_command command = {
     .name = "gwt stats", .synopsis = "FILE [options]",
     .summary = "Print minimum, maximum, mean and standard deviation of each band over its valid\n"
                "pixels, how many those are, and the CRC-32 of the band's raw values.",
-    .details = "Valid is what is neither nodata nor NaN; std is of the population. The checksum\n"
-               "is of the values row by row, little-endian, in the file's own type: it does not\n"
-               "change with compression or layout.\n",
+    .details = "Valid is what is neither nodata nor NaN nor infinite (infinite pixels are counted\n"
+               "apart); std is of the population. Extremes of integers are exact. The checksum,\n"
+               "8 hexadecimal digits, is of all values row by row, little-endian, in the file's\n"
+               "own type: it does not change with compression or layout.\n",
     .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
 };
 
