@@ -2331,23 +2331,33 @@ static bool _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
     return _gwt_source_read_transform(s, tif);
 }
 
-// "<Item name="SCALE" sample="0" role="scale">": the value of an attribute into `to`.
-static bool _gwt_xml_attribute(const char *from, const char *end, const char *name, char *to,
-                               size_t size)
+typedef struct _gwt_span { const char *at; size_t n; } _gwt_span;
+
+static bool _gwt_span_is(_gwt_span s, const char *text)
 {
-    size_t n = strlen(name);
-    for (const char *p = from; p + n + 2 < end; p++) {
-        if ((p[-1] != ' ' && p[-1] != '\t' && p[-1] != '\n') || strncmp(p, name, n) || p[n] != '=')
-            continue;
-        char quote = p[n + 1];
-        const char *value = p + n + 2, *stop = memchr(value, quote, (size_t)(end - value));
-        if ((quote != '"' && quote != '\'') || !stop || (size_t)(stop - value) >= size)
-            return false;
-        memcpy(to, value, (size_t)(stop - value));
-        to[stop - value] = 0;
-        return true;
+    return s.at && s.n == strlen(text) && !memcmp(s.at, text, s.n);
+}
+
+// <Item name="SCALE" sample="0" role='scale'>, from behind "Item" to its end: the value of an
+// attribute as it is written; at NULL where there is none of that name.
+static _gwt_span _gwt_xml_attribute(const char *p, const char *end, const char *name)
+{
+    static const char blank[] = " \t\r\n";
+    _gwt_span none = { NULL, 0 };
+    for (;;) {
+        p += strspn(p, blank);
+        _gwt_span key = { p, strcspn(p, " \t\r\n=>") };
+        p += key.n;
+        p += strspn(p, blank);
+        if (p >= end || *p != '=') return none;
+        p++;
+        p += strspn(p, blank);
+        const char *stop =
+            p < end && (*p == '"' || *p == '\'') ? memchr(p + 1, *p, (size_t)(end - p - 1)) : NULL;
+        if (!stop) return none;
+        if (_gwt_span_is(key, name)) return (_gwt_span){ p + 1, (size_t)(stop - p - 1) };
+        p = stop + 1;
     }
-    return false;
 }
 
 // A character as UTF-8; nothing for what is none.
@@ -2416,13 +2426,14 @@ static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
 
 static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *head_end, char *text)
 {
-    char name[256], role[64], sample[32], domain[64];
-    bool has_domain =
-        _gwt_xml_attribute(head, head_end, "domain", domain, sizeof domain) && domain[0];
-    if (!_gwt_xml_attribute(head, head_end, "name", name, sizeof name) || !text || has_domain)
-        return;
+    _gwt_span domain = _gwt_xml_attribute(head, head_end, "domain"),
+              called = _gwt_xml_attribute(head, head_end, "name"),
+              sample = _gwt_xml_attribute(head, head_end, "sample"),
+              role = _gwt_xml_attribute(head, head_end, "role");
+    char *name = called.at && !domain.n ? _gwt_keep_bytes(s->g, called.at, called.n) : NULL;
+    if (!name || !text) return;
     _gwt_xml_decode(name);
-    if (!_gwt_xml_attribute(head, head_end, "sample", sample, sizeof sample)) {
+    if (!sample.at) {
         size_t n = strlen(name) + strlen(text) + 2;
         char *tag = _gwt_keep(s->g, n, 1);
         if (tag) snprintf(tag, n, "%s=%s", name, text);
@@ -2430,15 +2441,14 @@ static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *h
         s->num_tags += s->tags[s->num_tags] != NULL;
         return;
     }
-    if (!_gwt_xml_attribute(head, head_end, "role", role, sizeof role)) return;
     char *stop;
-    long band = strtol(sample, &stop, 10);
-    if (*stop || band < 0 || band >= s->bands) return;
+    long band = strtol(sample.at, &stop, 10);
+    if (stop != sample.at + sample.n || band < 0 || band >= s->bands) return;
     double value = _gwt_strtod(text, &stop);
     bool number = stop != text;
-    if (!strcmp(role, "description") && *text) s->names[band] = text, s->has_names = true;
-    else if (!strcmp(role, "scale") && number) s->scales[band] = value, s->has_scales = true;
-    else if (!strcmp(role, "offset") && number) s->adds[band] = value, s->has_scales = true;
+    if (_gwt_span_is(role, "description") && *text) s->names[band] = text, s->has_names = true;
+    else if (_gwt_span_is(role, "scale") && number) s->scales[band] = value, s->has_scales = true;
+    else if (_gwt_span_is(role, "offset") && number) s->adds[band] = value, s->has_scales = true;
 }
 
 // GDAL_METADATA: a flat list of <Item ...>text</Item>, of which GDAL defines the roles scale,
@@ -2452,7 +2462,7 @@ static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
         const char *head_end = strchr(p, '>');
         const char *end = head_end ? strchr(head_end, '<') : NULL;
         if (!end) break;
-        if (head_end[-1] != '/' && !strncmp(end, "</Item>", 7))
+        if (strchr(" \t\r\n", p[5]) && head_end[-1] != '/' && !strncmp(end, "</Item>", 7))
             _gwt_source_add_item(s, p + 5, head_end,
                                  _gwt_xml_text(s->g, head_end + 1, end));
         p = end;
