@@ -546,7 +546,7 @@ typedef struct gwt_info {
     bool auto_chunks;              // nobody asked for them
     uint64_t nbytes;               // of the whole array in its dtype
     const char *const *band_names; // shape[1] names; "1", "2", .. when nothing better is known
-    bool bands_named;              // false: they are those numbers
+    bool bands_named;              // false: all are those numbers; see `named`
     const char *const *time_names; // shape[0] names
     double transform[6];           // a b c d e f: x = a col + b row + c, y = d col + e row + f
     double res[2];                 // width and height of a cell
@@ -574,6 +574,9 @@ typedef struct gwt_info {
     gwt_interleave interleave;
     int overviews;                 // reduced images in the file
     bool bigtiff;
+    // of the array again:
+    const bool *named;             // shape[1] flags, false: a band's name is only its number
+    char nodata_text[32];          // nodata exactly: "255", "nan", "-inf"; "" when it is unset
 } gwt_info;
 
 // Never NULL; for a NULL array everything is zero and the strings are "".
@@ -2470,13 +2473,37 @@ static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
     return s->tags != NULL;
 }
 
-// A number as GDAL writes it: also "nan", "-nan", "inf".
+// What C libraries of Microsoft's print for numbers that are none: "-1.#INF", "1.#QNAN", rounded to
+// some digits "1.#INF00".
+static const char *_gwt_skip_special(const char *text, double *value)
+{
+    static const struct { const char *text; double value; } specials[] = {
+        { "1.#INF", (double)INFINITY }, { "1.#IND", (double)NAN }, { "1.#QNAN", (double)NAN },
+        { "1.#SNAN", (double)NAN }
+    };
+    bool negative = *text == '-';
+    const char *from = text + (negative || *text == '+');
+    for (size_t i = 0; i < _GWT_COUNT(specials); i++) {
+        size_t n = strlen(specials[i].text);
+        if (strncmp(from, specials[i].text, n)) continue;
+        *value = negative ? -specials[i].value : specials[i].value;
+        from += n;
+        from += strspn(from, "0");
+        return strncmp(from, "e+000", 5) ? from : from + 5;
+    }
+    return NULL;
+}
+
+// A number as GDAL writes it, or wrote it on some system: also "nan", "-nan", "inf", "-1.#INF".
 static bool _gwt_parse_number(const char *text, double *value)
 {
-    char *end;
-    *value = _gwt_strtod(text, &end);
-    while (*end == ' ' || *end == '\n') end++;
-    return end != text && *end == 0;
+    char *stop;
+    text += strspn(text, " \n");
+    const char *end = _gwt_skip_special(text, value);
+    if (!end) *value = _gwt_strtod(text, &stop), end = stop;
+    bool any = end != text;
+    end += strspn(end, " \n");
+    return any && *end == 0;
 }
 
 static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
@@ -3556,6 +3583,21 @@ static const double *_gwt_keep_filled(gwt *g, int64_t n, double value)
     return list;
 }
 
+static const bool *_gwt_keep_flags(gwt *g, int64_t n, bool value)
+{
+    bool *list = _gwt_keep(g, (size_t)n, sizeof *list);
+    if (list) memset(list, value, (size_t)n);
+    return list;
+}
+
+static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
+{
+    gwt_info *i = &a->info;
+    i->nodata = nodata;
+    i->nodata_text[0] = 0;
+    if (nodata.set) _gwt_format_double(i->nodata_text, sizeof i->nodata_text, nodata.value);
+}
+
 // A new array like `like` (or empty), with room for its planes.
 static gwt_array *_gwt_array_new(gwt *g, const gwt_array *like, int64_t times, int64_t bands)
 {
@@ -3576,6 +3618,7 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     const double *t = a->geo.t;
     static const char *const none[] = { NULL };
     if (!i->attrs) i->attrs = none;
+    _gwt_array_set_nodata(a, i->nodata);
     i->shape[2] = a->geo.height, i->shape[3] = a->geo.width;
     for (int d = 0; d < 4; d++) i->chunks[d] = _gwt_max64(1, _gwt_min64(i->chunks[d], i->shape[d]));
     i->nbytes = (uint64_t)i->shape[2] * (uint64_t)i->shape[3] * gwt_dtype_size(i->dtype);
@@ -3608,6 +3651,7 @@ static void _gwt_array_unnamed(gwt_array *a)
 {
     a->info.band_names = _gwt_numbered(a->g, a->info.shape[1]);
     a->info.bands_named = false;
+    a->info.named = _gwt_keep_flags(a->g, a->info.shape[1], false);
 }
 
 const gwt_info *gwt_describe(const gwt_array *a)
@@ -3760,6 +3804,7 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
     if (!o->band_names && !fits) return true;
     a->info.band_names = _gwt_keep_names(g, o->band_names ? o->band_names : bands, n);
     a->info.bands_named = true;
+    a->info.named = _gwt_keep_flags(g, n, true);
     return true;
 }
 
@@ -3787,12 +3832,15 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     const char *codec = _gwt_codec_name(s->compression);
     i->compression = codec ? codec : _gwt_keep_format(g, "compression %d", s->compression);
     i->time_names = _gwt_numbered(g, 1);
-    i->band_names = _gwt_numbered(g, s->bands);
+    _gwt_array_unnamed(a);
     if (s->has_names && i->band_names) {
         const char **names = _gwt_keep(g, (size_t)s->bands + 1, sizeof *names);
-        for (int64_t b = 0; names && b < s->bands; b++)
-            names[b] = s->names[b] ? s->names[b] : i->band_names[b];
-        i->band_names = names;
+        bool *named = _gwt_keep(g, (size_t)s->bands, sizeof *named);
+        for (int64_t b = 0; names && named && b < s->bands; b++) {
+            named[b] = s->names[b] != NULL;
+            names[b] = named[b] ? s->names[b] : i->band_names[b];
+        }
+        i->band_names = names, i->named = named;
         i->bands_named = true;
     }
     for (int64_t b = 0; b < s->bands; b++)
@@ -3987,14 +4035,18 @@ static gwt_array *_gwt_array_bands(gwt_array *a, const int64_t *bands, int64_t n
     const char **names = _gwt_keep(g, (size_t)n + 1, sizeof *names);
     double *scales = _gwt_keep(g, (size_t)n, sizeof *scales);
     double *adds = _gwt_keep(g, (size_t)n, sizeof *adds);
-    if (!r || !names || !scales || !adds) return NULL;
+    bool *named = _gwt_keep(g, (size_t)n, sizeof *named);
+    if (!r || !names || !scales || !adds || !named) return NULL;
+    r->info.bands_named = false;
     for (int64_t i = 0; i < n; i++) {
         names[i] = a->info.band_names[bands[i]];
+        named[i] = a->info.named[bands[i]];
+        r->info.bands_named |= named[i];
         scales[i] = a->info.scales[bands[i]], adds[i] = a->info.offsets[bands[i]];
         for (int64_t t = 0; t < a->info.shape[0]; t++)
             r->planes[t * n + i] = a->planes[t * a->info.shape[1] + bands[i]];
     }
-    r->info.band_names = names;
+    r->info.band_names = names, r->info.named = named;
     r->info.scales = scales, r->info.offsets = adds;
     return _gwt_array_finish(r);
 }
@@ -4089,26 +4141,31 @@ static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n
 {
     gwt *g = r->g;
     size_t files = 0, bands = (size_t)r->info.shape[1], at = 0, file_at = 0;
-    bool named = true;
-    for (size_t i = 0; i < n; i++)
-        files += arrays[i]->info.num_files, named &= arrays[i]->info.bands_named;
+    bool all = true, any = false;
+    for (size_t i = 0; i < n; i++) {
+        files += arrays[i]->info.num_files;
+        all &= arrays[i]->info.bands_named, any |= arrays[i]->info.bands_named;
+    }
     const char **file = _gwt_keep(g, files + 1, sizeof *file),
                **names = _gwt_keep(g, bands + 1, sizeof *names);
     double *scales = _gwt_keep(g, bands, sizeof *scales), *adds = _gwt_keep(g, bands, sizeof *adds);
-    if (!file || !names || !scales || !adds) return;
+    bool *named = _gwt_keep(g, bands, sizeof *named);
+    if (!file || !names || !scales || !adds || !named) return;
+    _gwt_array_unnamed(r);
     for (size_t i = 0; i < n; i++) {
         const gwt_info *info = &arrays[i]->info;
         for (size_t f = 0; f < info->num_files; f++) file[file_at++] = info->filenames[f];
         for (int64_t b = 0; b < info->shape[1] && at < bands; b++, at++)
-            names[at] = info->band_names[b], scales[at] = info->scales[b],
-            adds[at] = info->offsets[b];
+            named[at] = info->named[b],
+            names[at] = named[at] ? info->band_names[b] : r->info.band_names[at],
+            scales[at] = info->scales[b], adds[at] = info->offsets[b];
         if (!r->info.nodata.set) r->info.nodata = info->nodata;
         r->info.has_scales |= info->has_scales;
     }
     r->info.filenames = file, r->info.num_files = files;
     r->info.scales = scales, r->info.offsets = adds;
-    r->info.band_names = names, r->info.bands_named = named;
-    if (!named) _gwt_array_unnamed(r);
+    if (dim == GWT_TIME ? all : any)
+        r->info.band_names = names, r->info.named = named, r->info.bands_named = true;
     if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, r->info.shape[0]);
 }
 
@@ -4186,7 +4243,9 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         if (info->shape[0] == times && times > 1) r->info.time_names = info->time_names;
         if (arg[i]->number || info->shape[1] != bands) continue;
         if (named && !_gwt_same_names(&r->info, info)) clash = true;
-        if (!named) r->info.band_names = info->band_names, r->info.bands_named = info->bands_named;
+        if (!named)
+            r->info.band_names = info->band_names, r->info.named = info->named,
+            r->info.bands_named = info->bands_named;
         named = true;
     }
     if (!named || clash) _gwt_array_unnamed(r);
@@ -5227,14 +5286,15 @@ gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *optio
                               o.dst_nodata.value, gwt_dtype_name(dtype));
     r->info.nodata = o.dst_nodata;
     r->info.chunks[1] = a->info.chunks[1];
-    r->info.band_names = a->info.band_names, r->info.bands_named = a->info.bands_named;
+    r->info.band_names = a->info.band_names, r->info.named = a->info.named;
+    r->info.bands_named = a->info.bands_named;
     return _gwt_array_finish(r);
 }
 
 gwt_array *gwt_mask_nodata(gwt_array *a)
 {
     gwt_array *r = gwt_cast(a, a && a->info.dtype == GWT_FLOAT32 ? GWT_FLOAT32 : GWT_FLOAT64);
-    if (r) r->info.nodata = (gwt_optional){ 0 };
+    if (r) _gwt_array_set_nodata(r, (gwt_optional){ 0 });
     return r;
 }
 
@@ -5313,7 +5373,7 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
     gwt_array *r = _gwt_ratio(_gwt_array_bands(pair, &(int64_t){ 0 }, 1),
                               _gwt_array_bands(pair, &(int64_t){ 1 }, 1));
     if (!r) return NULL;
-    r->info.nodata = nodata;
+    _gwt_array_set_nodata(r, nodata);
     _gwt_index_note(r, "norm-diff", factor, -1, 1);
     return r;
 }
@@ -5417,7 +5477,7 @@ gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_option
     if (_gwt_indices[i].divisor != 1) r = gwt_div(r, gwt_number(a->g, _gwt_indices[i].divisor));
     r = gwt_rename(r, (const char *const[]){ name, NULL });
     if (!r) return NULL;
-    r->info.nodata = nodata;
+    _gwt_array_set_nodata(r, nodata);
     _gwt_index_note(r, name, factor, _gwt_indices[i].lo / _gwt_indices[i].divisor,
                     _gwt_indices[i].hi / _gwt_indices[i].divisor);
     return r;
@@ -5464,7 +5524,7 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
             rows[row] = b ? gwt_add(rows[row], term) : term;
         }
     gwt_array *r = gwt_rename(gwt_stack(rows, 3, GWT_BAND), names);
-    if (r) r->info.nodata = nodata;
+    if (r) _gwt_array_set_nodata(r, nodata);
     return r;
 }
 
@@ -5744,7 +5804,7 @@ static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
     if (c->given && !_gwt_call_arity(p, c, 1)) return NULL;
     gwt_array *r =
         strcmp(c->name, "tasseled_cap") ? gwt_index(of, c->name) : gwt_tasseled_cap(of);
-    if (r) r->info.nodata = (gwt_optional){ 0 };
+    if (r) _gwt_array_set_nodata(r, (gwt_optional){ 0 });
     return r;
 }
 
@@ -8892,7 +8952,8 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
         _gwt_text_string(t, "</Item>\n");
     }
     for (int64_t i = 0; i < planes; i++) {
-        if (names) _gwt_text_band_item(t, "DESCRIPTION", i, "description", names[i % bands]);
+        if (names && (o->band_names || a->info.named[i % bands]))
+            _gwt_text_band_item(t, "DESCRIPTION", i, "description", names[i % bands]);
         if (offsets)
             _gwt_text_band_item(t, "OFFSET", i, "offset",
                                 _gwt_format_double(number, sizeof number, offsets[i % bands]));
@@ -12509,15 +12570,13 @@ static void _gwt_print_list(const char *name, const double *list, int64_t n, FIL
 static void _gwt_print_attributes(const gwt_info *i, FILE *to)
 {
     static const char *const methods[] = { "nearest", "bilinear", "cubic", "average" };
-    char number[32];
     fputs("Attributes:\n", to);
     _gwt_print_list("transform:", i->transform, 6, to);
     if (i->epsg) fprintf(to, "    %-14s EPSG:%d\n", "crs:", i->epsg);
     else fprintf(to, "    %-14s %s\n", "crs:", i->has_crs ? "user-defined" : "none");
     _gwt_print_list("res:", (double[]){ fabs(i->transform[0]), fabs(i->transform[4]) }, 2, to);
     fprintf(to, "    %-14s %d\n", "is_tiled:", i->is_tiled);
-    fprintf(to, "    %-14s %s\n", "nodata:",
-            i->nodata.set ? _gwt_format_double(number, sizeof number, i->nodata.value) : "none");
+    fprintf(to, "    %-14s %s\n", "nodata:", i->nodata.set ? i->nodata_text : "none");
     if (i->has_scales) {
         _gwt_print_list("scales:", i->scales, i->shape[1], to);
         _gwt_print_list("offsets:", i->offsets, i->shape[1], to);

@@ -919,7 +919,7 @@ cp "$out" "$tmp/info.json"
 
 works "info --json before the file" info --json tiny.tif
 is "info --json of a TIFF without a place" "$(compact)" '{"width":4,"height":3,"bands":1,'\
-'"dtype":"uint8","transform":[1,0,0,0,1,0],"bounds":[0,0,4,3],"epsg":null,"nodata":255,'\
+'"dtype":"uint8","bounds":[0,0,4,3],"epsg":null,"nodata":255,'\
 '"block":[3,4],"compression":"none","interleave":"band","overviews":0,"bigtiff":false,'\
 '"area_or_point":"Area","scales":[1],"offsets":[0],"descriptions":[null]}'
 

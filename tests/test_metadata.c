@@ -74,11 +74,116 @@ static void attributes_in_values(void **state)
     gwt_end(g);
 }
 
+// ---- names ------------------------------------------------------------------------------------
+
+// Of three bands two have a description, one of them a number's.
+static const char described[] =
+    "<GDALMetadata><Item name=\"DESCRIPTION\" sample=\"0\" role=\"description\">3</Item>"
+    "<Item name=\"DESCRIPTION\" sample=\"2\" role=\"description\">nir</Item></GDALMetadata>";
+
+static void check_named(const gwt_array *a, const char *flags)
+{
+    const gwt_info *info = gwt_describe(a);
+    for (int64_t b = 0; b < info->shape[1]; b++)
+        REQUIRE(info->named[b] == (flags[b] == 'y'), "band %d is %snamed", (int)b + 1,
+                info->named[b] ? "" : "not ");
+    assert_int_equal(info->bands_named, strchr(flags, 'y') != NULL);
+}
+
+// Which bands have a name of their own: it goes with them.
+static void bands_without_names(void **state)
+{
+    (void)state;
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, made("three.tif", GWT_UINT8, 3, NULL, described));
+    EXPECT_OK(g);
+    check_named(a, "yny");
+    assert_string_equal(gwt_describe(a)->band_names[1], "2");
+    check_named(gwt_sel(a, "nir", "2"), "yn");
+    check_named(gwt_sel(a, "2"), "n");
+    check_named(gwt_window(a, 1, 1, 4, 4), "yny");
+    check_named(gwt_cast(a, GWT_INT16), "yny");
+    check_named(gwt_add(a, gwt_number(g, 1)), "yny");
+    gwt_array *four = gwt_stack((gwt_array *[]){ gwt_sel(a, "2"), a }, 2, GWT_BAND);
+    check_named(four, "nyny");
+    assert_string_equal(gwt_describe(four)->band_names[0], "1");
+    assert_string_equal(gwt_describe(four)->band_names[3], "nir");
+    check_named(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME), "yny");
+    check_named(gwt_set_nodata(a, .src_nodata = gwt_some(1), .dst_nodata = gwt_some(0)), "yny");
+    check_named(gwt_rename(a, (const char *const[]){ "x", "2", "y", NULL }), "yyy");
+    check_named(gwt_reduce(a, GWT_BAND, GWT_MEAN), "n");
+    check_named(gwt_number(g, 1), "n");
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// A copy describes the bands that were, and no other.
+static void copied_names(void **state)
+{
+    (void)state;
+    gwt *g = session();
+    const char *out = temp_path("named.tif");
+    gwt_array *a = gwt_open(g, made("three.tif", GWT_UINT8, 3, NULL, described));
+    assert_true(gwt_save(a, out));
+    image *im = image_read(out);
+    const char *const wanted[] = { "3", NULL, "nir" };
+    for (int b = 0; b < 3; b++) {
+        char *text = metadata_item(im->metadata, "DESCRIPTION", b, "description");
+        REQUIRE(wanted[b] ? text && !strcmp(text, wanted[b]) : !text, "band %d is described as %s",
+                b + 1, text ? text : "nothing");
+        free(text);
+    }
+    image_free(im);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// ---- nodata -----------------------------------------------------------------------------------
+
+// Texts of GDAL_NODATA as other programs and systems write them.
+static void nodata_texts(void **state)
+{
+    (void)state;
+    static const struct { const char *text; double value; const char *said; } cases[] = {
+        { "1.#INF", INFINITY, "inf" }, { "-1.#INF", -INFINITY, "-inf" },
+        { "1.#INF00", INFINITY, "inf" }, { "-1.#INF000e+000", -INFINITY, "-inf" },
+        { "-1.#IND", NAN, "nan" }, { "1.#QNAN", NAN, "nan" }, { "-1.#QNAN", NAN, "nan" },
+        { "1.#QNAN0", NAN, "nan" }, { "1.#SNAN", NAN, "nan" }, { "1.#IND", NAN, "nan" },
+        { "nan", NAN, "nan" }, { "-nan", NAN, "nan" }, { "NaN", NAN, "nan" },
+        { "-nan(ind)", NAN, "nan" }, { "inf", INFINITY, "inf" }, { "-inf", -INFINITY, "-inf" },
+        { "-Infinity", -INFINITY, "-inf" }, { " -9999 ", -9999, "-9999" }, { "0", 0, "0" },
+        { "-1.5e-3", -0.0015, "-0.0015" }
+    };
+    static const char *const none[] = { "", "none", "1.#", "1.#INFX", "2.#INF", "1.#QNANX", "12x" };
+    gwt *g = session();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_array *a = gwt_open(g, made("nodata.tif", GWT_FLOAT32, 1, cases[i].text, NULL));
+        EXPECT_OK(g);
+        const gwt_info *info = gwt_describe(a);
+        REQUIRE(info->nodata.set && same_double(info->nodata.value, cases[i].value),
+                "\"%s\" is read as %s%g", cases[i].text, info->nodata.set ? "" : "none, ",
+                info->nodata.value);
+        REQUIRE(!strcmp(info->nodata_text, cases[i].said), "\"%s\" is said to be \"%s\"",
+                cases[i].text, info->nodata_text);
+    }
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        const gwt_info *info =
+            gwt_describe(gwt_open(g, made("nodata.tif", GWT_FLOAT32, 1, none[i], NULL)));
+        REQUIRE(!info->nodata.set && !info->nodata_text[0], "\"%s\" is read as %g", none[i],
+                info->nodata.value);
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_names),
         cmocka_unit_test(attributes_in_values),
+        cmocka_unit_test(bands_without_names),
+        cmocka_unit_test(copied_names),
+        cmocka_unit_test(nodata_texts),
     };
     return cmocka_run_group_tests_name("metadata", tests, temp_begin, temp_end);
 }

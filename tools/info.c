@@ -4,6 +4,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static const char *interleave_name(const gwt_info *info)
@@ -18,15 +19,15 @@ static void json_descriptions(const gwt_info *info)
     putchar('[');
     for (int64_t b = 0; b < info->shape[1]; b++) {
         if (b) fputs(", ", stdout);
-        json_string(stdout, info->bands_named ? info->band_names[b] : NULL);
+        json_string(stdout, info->named[b] ? info->band_names[b] : NULL);
     }
     putchar(']');
 }
 
 static void json_nodata(const gwt_info *info)
 {
-    if (info->nodata.set) json_number(stdout, info->nodata.value);
-    else fputs("null", stdout);
+    if (!info->nodata.set) fputs("null", stdout);
+    else printf(isfinite(info->nodata.value) ? "%s" : "\"%s\"", info->nodata_text);
 }
 
 static void print_json(const gwt_info *info)
@@ -34,8 +35,11 @@ static void print_json(const gwt_info *info)
     size_t bands = (size_t)info->shape[1];
     printf("{\n  \"width\": %" PRId64 ",\n  \"height\": %" PRId64 ",\n  \"bands\": %" PRId64,
            info->shape[3], info->shape[2], info->shape[1]);
-    printf(",\n  \"dtype\": \"%s\",\n  \"transform\": ", gwt_dtype_name(info->dtype));
-    json_numbers(stdout, info->transform, 6);
+    printf(",\n  \"dtype\": \"%s\"", gwt_dtype_name(info->dtype));
+    if (info->has_transform) {
+        fputs(",\n  \"transform\": ", stdout);
+        json_numbers(stdout, info->transform, 6);
+    }
     fputs(",\n  \"bounds\": ", stdout);
     json_numbers(stdout, info->bounds, 4);
     if (info->epsg) printf(",\n  \"epsg\": %d,\n  \"nodata\": ", info->epsg);
@@ -111,7 +115,7 @@ static void print_bands(const gwt_info *info)
 {
     for (int64_t b = 0; b < info->shape[1]; b++) {
         printf("  band %-7" PRId64 " ", b + 1);
-        if (info->bands_named) print_text(info->band_names[b]);
+        if (info->named[b]) print_text(info->band_names[b]);
         else putchar('-');
         if (info->scales[b] != 1 || info->offsets[b] != 0) {
             fputs("   value = raw * ", stdout);
@@ -123,13 +127,12 @@ static void print_bands(const gwt_info *info)
 
 static void print_human(const char *path, const gwt_info *info)
 {
-    char size[32], nodata[32] = "none";
-    if (info->nodata.set) json_digits(info->nodata.value, nodata);
+    char size[32];
     print_text(path);
     printf("\n  size         %" PRId64 " x %" PRId64 ", %" PRId64 " band%s of %s, %s in memory\n",
            info->shape[3], info->shape[2], info->shape[1], info->shape[1] == 1 ? "" : "s",
            gwt_dtype_name(info->dtype), cli_bytes((double)info->nbytes, size));
-    printf("  nodata       %s\n", nodata);
+    printf("  nodata       %s\n", info->nodata.set ? info->nodata_text : "none");
     print_place(info);
     print_storage(info);
     print_bands(info);

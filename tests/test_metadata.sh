@@ -1,0 +1,68 @@
+#!/bin/sh
+# test_metadata.sh - what gwt info and gwt stats say of a file's metadata, and what gwt calc copies.
+#
+#     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_metadata.sh
+#
+# The files are written here, byte by byte.
+
+. "$(dirname "$0")/checks.sh"
+
+gwt=$(absolute "${GWT:?is the command to test}") || exit 2
+cd "$box" || exit 2
+
+bytes() { for b do printf "\\$(printf %03o "$((b & 255))")"; done; }
+le16() { bytes "$1" $(($1 >> 8)); }
+le32() { bytes "$1" $(($1 >> 8)) $(($1 >> 16)) $(($1 >> 24)); }
+entry() { le16 "$1"; le16 "$2"; le32 "$3"; le32 "$4"; }    # TAG TYPE COUNT VALUE
+
+# tiff BITS FORMAT BANDS NODATA METADATA - 2 x 2 pixels from stdin, pixel after pixel; GDAL's two
+# texts are there unless they are empty.
+tiff() {
+    set -- "$1" "$2" "$3" "${4:+$(printf '%-4s' "$4")}" "$5"    # too long for its entry
+    entries=$((11 + (${#4} > 0) + (${#5} > 0)))
+    after=$((8 + 2 + 12 * entries + 4))
+    size=$(($1 / 8 * $3 * 4)) lists=$((after + size)) nodata=$((after + size + 4 * $3))
+    metadata=$((nodata + ${#4} + 1))
+    printf 'II*\000'; le32 8
+    le16 $entries
+    entry 256 3 1 2; entry 257 3 1 2
+    if [ "$3" -gt 2 ]; then entry 258 3 "$3" $lists; else entry 258 3 1 "$1"; fi
+    entry 259 3 1 1; entry 262 3 1 1; entry 273 4 1 $after
+    entry 277 3 1 "$3"; entry 278 3 1 2; entry 279 4 1 $size; entry 284 3 1 1
+    if [ "$3" -gt 2 ]; then entry 339 3 "$3" $((lists + 2 * $3)); else entry 339 3 1 "$2"; fi
+    [ -z "$5" ] || entry 42112 2 $((${#5} + 1)) $metadata
+    [ -z "$4" ] || entry 42113 2 $((${#4} + 1)) $nodata
+    le32 0
+    cat
+    i=0; while [ $i -lt "$3" ]; do le16 "$1"; i=$((i + 1)); done
+    i=0; while [ $i -lt "$3" ]; do le16 "$2"; i=$((i + 1)); done
+    printf '%s\000%s\000' "$4" "$5"
+}
+
+# said KEY - its value, of a line of its own in the JSON of the last run; empty without.
+said() { sed -n "s/^  \"$1\": \(.*[^,]\),*\$/\1/p" "$out"; }
+
+# ---- names, transforms, infinities -----------------------------------------------------------------
+
+one='<Item name="DESCRIPTION" sample="0" role="description">3</Item>'
+bytes 1 2 3 1 2 3 1 2 3 1 2 3 | tiff 8 1 3 '' "<GDALMetadata>$one</GDALMetadata>" >named.tif
+works 'info of a file where one band of three is named' info --json named.tif
+is 'a band without a description is null' "$(said descriptions)" '["3", null, null]'
+is 'no transform where the file has none' "$(grep -c '"transform"' "$out")" 0
+works 'the same as text' info named.tif
+is 'a name for the first band only' "$(grep -c '^  band .* -$' "$out")" 2
+
+# float32: 1, 2, -inf, +inf
+floats() { bytes 0 0 128 63 0 0 0 64 0 0 128 255 0 0 128 127; }
+for case in 'inf "inf"' '-inf "-inf"' '-1.#INF "-inf"' '1.#QNAN "nan"' '-1.#IND "nan"'; do
+    text=${case% *}
+    floats | tiff 32 3 1 "$text" '' >infinite.tif
+    works "info where nodata is written $text" info --json infinite.tif
+    is "nodata $text in JSON" "$(said nodata)" "${case#* }"
+    works "stats where nodata is written $text" stats --json infinite.tif
+    case $text in *[Nn][DAd]*) valid=4 ;; *) valid=3 ;; esac
+    is "valid pixels where nodata is $text" \
+        "$(sed -n 's/.*"valid": \([0-9]*\).*/\1/p' "$out")" $valid
+done
+
+finish
