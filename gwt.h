@@ -267,7 +267,8 @@ typedef enum gwt_dtype {
 
 // A number that may be absent: gwt_some(255) is 255, gwt_some(0) is 0, {0} is none. What comes
 // first makes compilers complain of .nodata = 255, which would not be what it seems to be. Where a
-// constant is wanted: { .set = true, .value = 255 }.
+// constant is wanted: { .set = true, .value = 255 }. A nodata value that gwt_describe gives is exact
+// when it is handed on, though its `value` may be the double nearest to a 64-bit integer.
 typedef struct gwt_optional {
     const struct gwt_some_is_wanted_here *_;
     bool set;
@@ -1206,6 +1207,49 @@ static bool _gwt_raw(gwt_dtype t, double v, uint64_t *raw)
     return true;
 }
 
+// A 64-bit integer beyond 2^53 lies between two doubles. How far it is from the nearer one, which
+// is the `value` of its gwt_optional, goes along in `_`, that nobody else looks at: so whatever
+// hands a nodata value on hands on all of it.
+static int _gwt_optional_rest(gwt_optional o)
+{
+    intptr_t rest = (intptr_t)o._;
+    return rest >= -1024 && rest <= 1024 ? (int)rest : 0;
+}
+
+// The integer that a double in the range of 64 bits is, modulo 2^64.
+static uint64_t _gwt_wide(double v)
+{
+    return v < 0 ? (uint64_t)(int64_t)v : v < 0x1p64 ? (uint64_t)v : 0;
+}
+
+static gwt_optional _gwt_some_wide(double nearest, uint64_t bits)
+{
+    gwt_optional o = gwt_some(nearest);
+    o._ = (const void *)(intptr_t)(int64_t)(bits - _gwt_wide(nearest));
+    return o;
+}
+
+// As _gwt_raw, of v + rest.
+static bool _gwt_raw_beside(gwt_dtype t, double v, int rest, uint64_t *raw)
+{
+    if (!_gwt_raw(t, v, raw)) return false;
+    if (rest == 0 || (t != GWT_INT64 && t != GWT_UINT64)) return true;
+    *raw = _gwt_wide(v) + (uint64_t)(int64_t)rest;
+    if (rest < 0 || v < _gwt_dtypes[t].hi) return true;
+    return *raw = 0, false;
+}
+
+static bool _gwt_raw_of(gwt_dtype t, gwt_optional o, uint64_t *raw)
+{
+    return _gwt_raw_beside(t, o.value, _gwt_optional_rest(o), raw);
+}
+
+static bool _gwt_dtype_holds_it(gwt_dtype t, gwt_optional o)
+{
+    uint64_t raw;
+    return _gwt_raw_of(t, o, &raw);
+}
+
 // ---- numbers as text: with a point, whatever the program's locale says
 
 static locale_t _gwt_locale_begin(locale_t *c)
@@ -1246,6 +1290,20 @@ static const char *_gwt_format_double(char *to, size_t size, double v)
         if (strtod(to, NULL) == v) break;
     }
     _gwt_locale_end(c, before);
+    return to;
+}
+
+// As a reader of that type parses it: GDAL takes 64-bit integers by strtoll.
+static const char *_gwt_format_nodata(char *to, size_t size, gwt_dtype dtype, gwt_optional nodata)
+{
+    uint64_t raw;
+    double v = nodata.value;
+    bool wide = dtype == GWT_INT64 || dtype == GWT_UINT64;
+    if (!_gwt_dtype_integer(dtype) || !_gwt_raw_of(dtype, nodata, &raw))
+        return _gwt_format_double(to, size, v);
+    if (!wide) snprintf(to, size, "%lld", (long long)v);
+    else if (dtype == GWT_INT64) snprintf(to, size, "%lld", (long long)raw);
+    else snprintf(to, size, "%llu", (unsigned long long)raw);
     return to;
 }
 
@@ -2506,6 +2564,24 @@ static bool _gwt_parse_number(const char *text, double *value)
     return any && *end == 0;
 }
 
+// The nodata value of a file: of 64-bit integers exactly.
+static gwt_optional _gwt_parse_nodata(gwt_dtype dtype, const char *text)
+{
+    gwt_optional o = { 0 };
+    char *end = NULL;
+    bool is_signed = dtype == GWT_INT64, negative = text[strspn(text, " \n")] == '-';
+    errno = 0;
+    if (is_signed || (dtype == GWT_UINT64 && !negative)) {
+        long long below = is_signed ? strtoll(text, &end, 10) : 0;
+        unsigned long long bits =
+            is_signed ? (unsigned long long)below : strtoull(text, &end, 10);
+        bool whole = end != text && !errno && !end[strspn(end, " \n")];
+        if (whole) return _gwt_some_wide(is_signed ? (double)below : (double)bits, bits);
+    }
+    o.set = _gwt_parse_number(text, &o.value);
+    return o;
+}
+
 static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
 {
     size_t n = (size_t)s->bands;
@@ -2515,7 +2591,7 @@ static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
     if (!s->scales || !s->adds || !s->names) return false;
     for (size_t i = 0; i < n; i++) s->scales[i] = 1;
     const char *nodata = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_NODATA);
-    if (nodata) s->nodata.set = _gwt_parse_number(nodata, &s->nodata.value);
+    if (nodata) s->nodata = _gwt_parse_nodata(s->dtype, nodata);
     const char *xml = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_METADATA);
     if (xml && !_gwt_source_read_metadata(s, xml)) return false;
     return _gwt_source_read_geo(s, tif);
@@ -2945,7 +3021,7 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
     gwt_optional with = nodata.set ? nodata : s->nodata;
     if (!with.set && !_gwt_dtype_integer(s->dtype)) with = gwt_some((double)NAN);
     s->fill_asked = nodata;
-    if (with.set && _gwt_raw(s->dtype, with.value, &s->fill)) return true;
+    if (with.set && _gwt_raw_of(s->dtype, with, &s->fill)) return true;
     return _gwt_fail(s->g, GWT_E_NODATA,
                      "%s: its bad tiles can be filled only with a nodata value: give one that %s "
                      "can hold", s->path, gwt_dtype_name(s->dtype));
@@ -3112,7 +3188,7 @@ static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
     uint64_t raw = 0;
     bool good;
     if (s->counts[i] == 0) {    // absent: all nodata, else all 0, as GDAL has it
-        if (s->nodata.set) _gwt_raw(s->dtype, s->nodata.value, &raw);
+        if (s->nodata.set) _gwt_raw_of(s->dtype, s->nodata, &raw);
         return _gwt_source_fill(s, raw, to, bytes), true;
     }
     if (!_gwt_source_holds(s, i)) {
@@ -3442,7 +3518,8 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
 #define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
 
 typedef enum _gwt_op {
-    _GWT_OP_LOAD,   // band `band` of `source`; raw values equal to imm[0] are missing if `masked`
+    _GWT_OP_LOAD,   // band `band` of `source`; if `masked`, raw values of imm[0] + imm[1] are
+                    // missing (imm[1]: the rest of a nodata value that is no double)
     _GWT_OP_CROP,   // every stride-th pixel of arg 0 from (row, col) on; missing outside of it
     _GWT_OP_STEP,   // plane `band` of `step`, which looks at more than its own pixel
     _GWT_OP_CONST,  // imm[0]
@@ -3595,7 +3672,8 @@ static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
     gwt_info *i = &a->info;
     i->nodata = nodata;
     i->nodata_text[0] = 0;
-    if (nodata.set) _gwt_format_double(i->nodata_text, sizeof i->nodata_text, nodata.value);
+    if (nodata.set)
+        _gwt_format_nodata(i->nodata_text, sizeof i->nodata_text, i->dtype, nodata);
 }
 
 // A new array like `like` (or empty), with room for its planes.
@@ -3849,7 +3927,8 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
                                                      .band = b,
                                                      .dtype = s->dtype,
                                                      .masked = i->nodata.set,
-                                                     .imm = { i->nodata.value } });
+                                                     .imm = { i->nodata.value,
+                                                              _gwt_optional_rest(i->nodata) } });
     return _gwt_array_finish(a);
 }
 
@@ -4437,7 +4516,7 @@ gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
         r->planes[i] = same ? node : _gwt_node_with(a->g, cast, &node, 1);
     }
     r->info.dtype = dtype;
-    if (r->info.nodata.set && !_gwt_dtype_holds(dtype, r->info.nodata.value))
+    if (r->info.nodata.set && !_gwt_dtype_holds_it(dtype, r->info.nodata))
         r->info.nodata = (gwt_optional){ 0 };
     return _gwt_array_finish(r);
 }
@@ -5215,12 +5294,13 @@ const char *const *gwt_sensor_bands(const char *sensor)
 
 // A plane with another raw value missing: what is a band of a file, cropped or not, is loaded with
 // it instead of the file's; anything else is compared as it stands.
-static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, double nodata, gwt_dtype dtype)
+static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, gwt_optional nodata,
+                                         gwt_dtype dtype)
 {
     _gwt_node node = *n;
     if (n->op == _GWT_OP_LOAD) {
         node.masked = true;
-        node.imm[0] = nodata;
+        node.imm[0] = nodata.value, node.imm[1] = _gwt_optional_rest(nodata);
         return _gwt_node_new(g, node);
     }
     if (n->op == _GWT_OP_CROP) {
@@ -5228,7 +5308,7 @@ static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, double noda
         return _gwt_node_with(g, node, &under, 1);
     }
     node = (_gwt_node){ .op = _GWT_OP_MASK };
-    node.imm[0] = dtype == GWT_FLOAT32 ? (double)(float)nodata : nodata;
+    node.imm[0] = dtype == GWT_FLOAT32 ? (double)(float)nodata.value : nodata.value;
     return _gwt_node_with(g, node, &n, 1);
 }
 
@@ -5239,7 +5319,7 @@ static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
     if (!nodata.set) return a;
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        r->planes[i] = _gwt_node_masked(a->g, a->planes[i], nodata.value, a->info.dtype);
+        r->planes[i] = _gwt_node_masked(a->g, a->planes[i], nodata, a->info.dtype);
     }
     if (r) r->info.nodata = nodata;
     return _gwt_array_finish(r);
@@ -6077,7 +6157,7 @@ static _gwt_output _gwt_output_of(const _gwt_node *const *planes, int num_planes
                                   gwt_optional nodata)
 {
     _gwt_output o = { planes, num_planes, dtype, nodata.set, 0 };
-    _gwt_raw(dtype, nodata.set ? nodata.value : (double)NAN, &o.nodata_raw);
+    _gwt_raw_of(dtype, nodata.set ? nodata : gwt_some((double)NAN), &o.nodata_raw);
     return o;
 }
 
@@ -6365,7 +6445,8 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
     }
     _gwt_instr *emitted = _gwt_plan_emit(p, instr);
     if (!emitted || n->op != _GWT_OP_LOAD) return;
-    emitted->masked = n->masked && _gwt_raw(n->dtype, n->imm[0], &emitted->raw);
+    emitted->masked =
+        n->masked && _gwt_raw_beside(n->dtype, n->imm[0], (int)n->imm[1], &emitted->raw);
     _gwt_plan_bind(p, emitted, n);
 }
 
@@ -6724,7 +6805,7 @@ static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_output *to, const
     uint64_t raw = 0, nan = 0;
     if (n->op != _GWT_OP_LOAD || n->dtype != to->dtype) return false;
     if (f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width) return false;
-    if (n->masked && _gwt_raw(n->dtype, n->imm[0], &raw))
+    if (n->masked && _gwt_raw_beside(n->dtype, n->imm[0], (int)n->imm[1], &raw))
         return to->has_nodata && raw == to->nodata_raw;
     _gwt_raw(n->dtype, (double)NAN, &nan);
     return _gwt_dtype_integer(n->dtype) || to->nodata_raw == nan;
@@ -8985,17 +9066,6 @@ typedef struct _gwt_save {      // one save, its options resolved
     _gwt_writer writer;
 } _gwt_save;
 
-// As a reader of that type parses it: GDAL takes 64-bit integers by strtoll.
-static void _gwt_format_nodata(char *to, size_t size, gwt_dtype dtype, double v)
-{
-    if (!_gwt_dtype_integer(dtype)) _gwt_format_double(to, size, v);
-    else if (v < 0) snprintf(to, size, "%lld", (long long)v);
-    else if (dtype == GWT_INT64 && v >= 0x1p63) snprintf(to, size, "%lld", (long long)INT64_MAX);
-    else
-        snprintf(to, size, "%llu",
-                 v < 0x1p64 ? (unsigned long long)v : (unsigned long long)UINT64_MAX);
-}
-
 static void _gwt_directory_add_geo(_gwt_directory *d, const _gwt_geo *geo, double *values)
 {
     // values: 0..2 scale, 3..8 tie point, 9..24 matrix; of pixel centres when the keys say so.
@@ -9077,7 +9147,7 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
         _gwt_directory_add(&d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata->used + 1,
                            metadata->data);
     if (s->nodata.set) {
-        _gwt_format_nodata(nodata, sizeof nodata, f->dtype, s->nodata.value);
+        _gwt_format_nodata(nodata, sizeof nodata, f->dtype, s->nodata);
         _gwt_directory_add(&d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
     }
 
@@ -9247,7 +9317,7 @@ static bool _gwt_resolve_nodata(const gwt_array *a, gwt_dtype dtype, gwt_optiona
                                 gwt_optional *nodata)
 {
     *nodata = given.set ? given : a->info.nodata;
-    if (!nodata->set || _gwt_dtype_holds(dtype, nodata->value)) return true;
+    if (!nodata->set || _gwt_dtype_holds_it(dtype, *nodata)) return true;
     *nodata = (gwt_optional){ 0 };
     if (!given.set) return true;
     return _gwt_fail(a->g, GWT_E_ARGUMENT, "nodata %g is not a value of %s", given.value,
@@ -9396,6 +9466,7 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
                                geo->point };
     for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(&crc, (uint64_t)fields[i]);
     _gwt_job_number(&crc, _gwt_bits(s->nodata.value));
+    _gwt_job_number(&crc, (uint64_t)(int64_t)_gwt_optional_rest(s->nodata));
     for (int i = 0; i < 6; i++) _gwt_job_number(&crc, _gwt_bits(geo->t[i]));
     _gwt_job_add(&crc, geo->keys, geo->num_keys * sizeof *geo->keys);
     _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);
@@ -11370,7 +11441,7 @@ static bool _gwt_save_absent(const _gwt_save *s, const char *tile, const _gwt_re
     size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
     size_t row = (size_t)f->block * step * size, used = (size_t)r->cols * step * size;
     uint64_t raw = 0;
-    if (s->nodata.set) _gwt_raw(f->dtype, s->nodata.value, &raw);
+    if (s->nodata.set) _gwt_raw_of(f->dtype, s->nodata, &raw);
     if (memcmp(tile, &raw, size)) return false;
     for (int64_t y = 0; y < r->rows; y++, tile += row)      // all as the first, first as raw
         if (memcmp(tile, tile + size, used - size) || (y > 0 && memcmp(tile, tile - row, size)))
@@ -11720,7 +11791,7 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
 {
     uint64_t raw = 0;
     size_t at = (size_t)((plane * b->rows + row) * b->cols) * gwt_dtype_size(b->dtype);
-    bool masked = b->nodata.set && _gwt_raw(b->dtype, b->nodata.value, &raw);
+    bool masked = b->nodata.set && _gwt_raw_of(b->dtype, b->nodata, &raw);
     _gwt_loads[b->dtype](to, (const char *)b->data + at, (size_t)b->cols, 1, masked, raw);
 }
 

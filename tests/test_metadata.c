@@ -176,6 +176,137 @@ static void nodata_texts(void **state)
     gwt_end(g);
 }
 
+// ---- nodata of 64 bits ------------------------------------------------------------------------
+
+typedef struct wide { gwt_dtype dtype; const char *text; uint64_t bits; } wide;
+
+// Nodata values that no double is, and the samples around them that are the same double.
+static const wide wides[] = {
+    { GWT_UINT64, "18446744073709551615", UINT64_MAX },
+    { GWT_UINT64, "18446744073709551614", UINT64_MAX - 1 },
+    { GWT_UINT64, "9223372036854775807", INT64_MAX },
+    { GWT_UINT64, "9007199254740993", ((uint64_t)1 << 53) + 1 },
+    { GWT_INT64, "9223372036854775807", INT64_MAX },
+    { GWT_INT64, "-9223372036854775807", (uint64_t)-INT64_MAX },
+    { GWT_INT64, "-9223372036854775808", (uint64_t)1 << 63 },
+    { GWT_INT64, "-9007199254740993", (uint64_t)0 - (((uint64_t)1 << 53) + 1) },
+    { GWT_UINT64, "0", 0 }, { GWT_INT64, "-1", UINT64_MAX }
+};
+
+static const char *wide_file(const wide *w, uint64_t *samples)
+{
+    static int number;
+    const char *path = temp_path("wide%d.tif", number++);
+    tiff_spec s = { .width = W, .height = H, .dtype = w->dtype, .nodata = w->text,
+                    .tile_width = 16, .tile_height = 16 };
+    for (int i = 0; i < N; i++) samples[i] = w->bits + (uint64_t)(i % 5) - 2;
+    tiff_write(path, &s, samples);
+    return path;
+}
+
+static bool is_missing(int i) { return i % 5 == 2; }
+
+// Exactly the pixels of that value are missing: 4 of 5 around it are not.
+static void wide_nodata(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(wides); k++) {
+        const wide *w = &wides[k];
+        uint64_t samples[N];
+        gwt *g = session();
+        gwt_array *a = gwt_open(g, wide_file(w, samples));
+        EXPECT_OK(g);
+        REQUIRE(!strcmp(gwt_describe(a)->nodata_text, w->text), "%s is said to be %s", w->text,
+                gwt_describe(a)->nodata_text);
+        uint8_t *valid = gwt_compute(gwt_valid(a));
+        for (int i = 0; i < N; i++)
+            REQUIRE(valid[i] == !is_missing(i), "nodata %s: pixel %d is %s", w->text, i,
+                    valid[i] ? "valid" : "missing");
+        gwt_free(valid);
+        valid = gwt_compute(gwt_valid(gwt_window(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME),
+                                                 0, 0, H, W)));
+        for (int i = 0; i < 2 * N; i++) assert_int_equal(valid[i], !is_missing(i % N));
+        gwt_free(valid);
+        // The array's own value, handed in by the caller.
+        valid = gwt_compute(gwt_valid(gwt_open(g, wide_file(w, samples),
+                                               .nodata = gwt_describe(a)->nodata)));
+        for (int i = 0; i < N; i++) assert_int_equal(valid[i], !is_missing(i));
+        gwt_free(valid);
+        gwt_summary summary;
+        assert_true(gwt_summarize(a, &summary));
+        assert_int_equal(summary.count, N - (N + 2) / 5);
+        EXPECT_OK(g);
+        gwt_end(g);
+    }
+}
+
+// A copy has the same samples and the same text; a result that is missing there has that value.
+static void wide_copies(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(wides); k++) {
+        const wide *w = &wides[k];
+        uint64_t samples[N];
+        gwt *g = session();
+        gwt_array *a = gwt_open(g, wide_file(w, samples));
+        const char *copy = temp_path("copy.tif"), *least = temp_path("least.tif");
+        assert_true(gwt_save(a, copy, .overwrite = true));
+        assert_true(gwt_save(gwt_min(a, a), least, .overwrite = true));
+        image *im = image_read(copy), *min = image_read(least);
+        REQUIRE(im->nodata && !strcmp(im->nodata, w->text), "nodata %s is copied as %s", w->text,
+                im->nodata);
+        assert_memory_equal(im->raw, samples, sizeof samples);
+        assert_string_equal(min->nodata, w->text);
+        for (int i = 0; i < N; i++)
+            if (is_missing(i)) assert_int_equal(((uint64_t *)(void *)min->raw)[i], w->bits);
+        image_free(im);
+        image_free(min);
+        EXPECT_OK(g);
+        gwt_end(g);
+    }
+}
+
+// Of the same type and bits: blocks, tiles that are absent, and tiles that could not be read.
+static bool first_is_absent(uint32_t tile) { return tile == 0; }
+
+static int count_missing(const gwt_block *block, void *user)
+{
+    double row[W];
+    int *missing = user;
+    for (int64_t r = 0; r < block->rows; r++) {
+        gwt_block_row(block, 0, r, row);
+        for (int64_t c = 0; c < block->cols; c++) *missing += isnan(row[c]);
+    }
+    return 0;
+}
+
+static void wide_elsewhere(void **state)
+{
+    (void)state;
+    const wide *w = &wides[1];
+    uint64_t samples[N];
+    for (int i = 0; i < N; i++) samples[i] = UINT64_MAX - (uint64_t)(i % 2);
+    const char *path = temp_path("absent.tif");
+    tiff_spec s = { .width = W, .height = H, .dtype = w->dtype, .nodata = w->text, .tile_width = 16,
+                    .tile_height = 16, .absent = first_is_absent };
+    tiff_write(path, &s, samples);
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_open(g, path);
+    uint64_t *got = gwt_compute(a);
+    assert_true(got[0] == w->bits && got[15] == w->bits && got[16] == UINT64_MAX);
+    gwt_free(got);
+    int missing = 0;
+    assert_int_equal(gwt_map_blocks(a, count_missing, &missing, .row_chunks = H, .col_chunks = W),
+                     1);
+    assert_int_equal(missing, 16 * H + (W - 16) * H / 2);
+    // Another type can't hold it, or holds what it is rounded to.
+    assert_false(gwt_describe(gwt_cast(a, GWT_INT32))->nodata.set);
+    assert_string_equal(gwt_describe(gwt_cast(a, GWT_FLOAT64))->nodata_text,
+                        "1.8446744073709552e+19");
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +315,9 @@ int main(void)
         cmocka_unit_test(bands_without_names),
         cmocka_unit_test(copied_names),
         cmocka_unit_test(nodata_texts),
+        cmocka_unit_test(wide_nodata),
+        cmocka_unit_test(wide_copies),
+        cmocka_unit_test(wide_elsewhere),
     };
     return cmocka_run_group_tests_name("metadata", tests, temp_begin, temp_end);
 }

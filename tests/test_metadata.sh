@@ -65,4 +65,20 @@ for case in 'inf "inf"' '-inf "-inf"' '-1.#INF "-inf"' '1.#QNAN "nan"' '-1.#IND 
         "$(sed -n 's/.*"valid": \([0-9]*\).*/\1/p' "$out")" $valid
 done
 
+# ---- nodata of 64 bits -----------------------------------------------------------------------------
+
+for case in '1 18446744073709551615' '1 9007199254740993' '2 -9223372036854775807'; do
+    text=${case#* }
+    i=0
+    while [ $i -lt 4 ]; do bytes $i 0 0 0 0 0 0 0; i=$((i + 1)); done |
+        tiff 64 "${case% *}" 1 "$text" '' >wide.tif
+    works "info --json where nodata is $text" info --json wide.tif
+    is "nodata $text in JSON" "$(said nodata)" "$text"
+    works "info where nodata is $text" info wide.tif
+    is "nodata $text as text" "$(sed -n 's/^  nodata  *//p' "$out")" "$text"
+    works "copy where nodata is $text" calc a wide.tif -o copy.tif --overwrite --quiet
+    works "info --json of that copy" info --json copy.tif
+    is "nodata $text of a copy" "$(said nodata)" "$text"
+done
+
 finish
