@@ -341,7 +341,8 @@ typedef struct gwt_open_options {
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
     int chunk_times, chunk_bands;       // of the first two dims, default 1 and all bands: for those
                                         // who ask; a piece is computed for all times and bands
-    const char *const *band_names;      // one a band (of the result), NULL-terminated
+    const char *const *band_names;      // one a band (of the result), NULL-terminated; as those of
+                                        // gwt_save_options
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
     const char *sensor;        // names the bands by a sensor; beats the session's. ARGUMENT when
                                // there are not as many
@@ -443,6 +444,8 @@ typedef struct gwt_save_options {
     bool checksums;            // write the CRC-32 of every tile into GDAL_METADATA
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
+    // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
+    // (a control character) or is no UTF-8; in names of the array, U+FFFD is written for those.
     const char *const *band_names;      // written as band descriptions; default the array's
     const double *scales, *offsets;     // one a band, written as metadata; default the array's
     const char *const *tags;   // "KEY=VALUE", NULL-terminated, written into GDAL_METADATA
@@ -593,6 +596,16 @@ GWT_API gwt_dtype gwt_dtype_from_name(const char *name);  // GWT_DTYPE_NONE when
 
 // Print an array as a person wants to see it: dims, dtype, chunks, size, coordinates, attributes.
 GWT_API void gwt_print(const gwt_array *a, FILE *to);
+
+// One character of a text that others wrote (the name of a file, what a file says), as it may be
+// shown, into `shown`: itself; "\x1b" or "\u202e" for one that would steer a terminal, break a line
+// or turn the text around (control characters, marks of direction); "\xff" for a byte that is no
+// UTF-8. Gives how many bytes of `text` that was, 0 at its end:
+//
+//     for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) fputs(shown, to);
+//
+// gwt_message, gwt_bad_tile, gwt_print and tables of profiles have all texts so.
+GWT_API size_t gwt_escape(const char *text, char shown[8]);
 
 // A number as an array without a grid: pairs with any array in the operations below.
 GWT_API gwt_array *gwt_number(gwt *g, double value);
@@ -1250,6 +1263,78 @@ static bool _gwt_dtype_holds_it(gwt_dtype t, gwt_optional o)
     return _gwt_raw_of(t, o, &raw);
 }
 
+// ---- texts that others wrote
+
+// Bytes of the UTF-8 character that begins here; 0: there is none.
+static int _gwt_utf8(const char *s)
+{
+    unsigned char c = (unsigned char)*s;
+    int n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if (((unsigned char)s[i] & 0xC0) != 0x80) return 0;
+    unsigned char d = n > 1 ? (unsigned char)s[1] : 0;
+    bool bad = (c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90)
+            || (c == 0xF4 && d > 0x8F);
+    return bad ? 0 : n;
+}
+
+// The code point of a character of n bytes.
+static uint32_t _gwt_code_point(const char *s, int n)
+{
+    uint32_t c = (unsigned char)*s & (n > 1 ? 0x7Fu >> n : 0x7Fu);
+    for (int i = 1; i < n; i++) c = c << 6 | ((unsigned char)s[i] & 0x3F);
+    return c;
+}
+
+// C0, DEL and C1; the marks, embeddings, overrides and isolates of direction; the separators of
+// lines and paragraphs, which stand before the embeddings.
+static bool _gwt_steers(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x61C || c == 0x200E || c == 0x200F
+        || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t gwt_escape(const char *text, char shown[8])
+{
+    shown[0] = 0;
+    if (!text || !*text) return 0;
+    int n = _gwt_utf8(text);
+    uint32_t c = n ? _gwt_code_point(text, n) : (unsigned char)*text;
+    if (n && !_gwt_steers(c)) memcpy(shown, text, (size_t)n), shown[n] = 0;
+    else snprintf(shown, 8, n > 1 ? "\\u%04x" : "\\x%02x", (unsigned)(c & 0xFFFF));
+    return n ? (size_t)n : 1;
+}
+
+// A whole text, cut before what has no room. A character `but` stays as it is.
+static const char *_gwt_escape_all(char *to, size_t size, const char *text, char but)
+{
+    char shown[8];
+    size_t used = 0;
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) {
+        if (but && *text == but) shown[0] = but, shown[1] = 0;
+        size_t more = strlen(shown);
+        if (used + more >= size) break;
+        memcpy(to + used, shown, more);
+        used += more;
+    }
+    to[used] = 0;
+    return to;
+}
+
+// What XML 1.0 can hold (its section 2.2): no control characters but tab and line ends, no halves of
+// a pair, and nothing that is no UTF-8.
+static bool _gwt_xml_char(const char *s, int n)
+{
+    uint32_t c = n ? _gwt_code_point(s, n) : 0;
+    return (c >= 0x20 || (c && strchr("\t\n\r", (int)c))) && c != 0xFFFE && c != 0xFFFF;
+}
+
+static void _gwt_put_text(FILE *to, const char *text)
+{
+    char shown[8];
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) fputs(shown, to);
+}
+
 // ---- numbers as text: with a point, whatever the program's locale says
 
 static locale_t _gwt_locale_begin(locale_t *c)
@@ -1819,22 +1904,17 @@ struct gwt {
     char message[2048];
 };
 
-// Names out of files and arguments come into messages: control characters do not, so that an error
-// stays one line and nothing speaks to the terminal.
-static void _gwt_plain_text(char *text, char but)
-{
-    for (; *text; text++)
-        if (((unsigned char)*text < 0x20 || *text == 0x7F) && *text != but) *text = '?';
-}
-
-// One place through which every failure passes: put the breakpoint here.
+// One place through which every failure passes: put the breakpoint here. Names out of files and
+// arguments come into messages, so that these are escaped: an error stays one line (an expression's
+// three), and nothing speaks to the terminal.
 static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va_list args)
 {
     if (!g) return;
     _gwt_lock(&g->lock);
     if (atomic_load(&g->code) == GWT_OK) {
-        _gwt_print_va(g->message, sizeof g->message, format, args);
-        _gwt_plain_text(g->message, strchr(format, '\n') ? '\n' : 0);
+        char text[sizeof g->message];
+        _gwt_print_va(text, sizeof text, format, args);
+        _gwt_escape_all(g->message, sizeof g->message, text, strchr(format, '\n') ? '\n' : 0);
         g->line = line;
         atomic_store(&g->code, code);
     }
@@ -1853,6 +1933,21 @@ _GWT_PRINTF(4, 5) static bool _gwt_fail_at(gwt *g, gwt_code code, int line, cons
 }
 #define _gwt_fail(g, code, ...) _gwt_fail_at((g), (code), __LINE__, __VA_ARGS__)
 #define _gwt_fail_null(g, ...) (_gwt_fail(g, __VA_ARGS__), NULL)
+
+// Of texts that a caller gives, if any, for GDAL_METADATA. Names out of files are not refused: U+FFFD
+// is written for what XML can't hold.
+static bool _gwt_check_texts(gwt *g, const char *what, const char *const *list)
+{
+    for (; list && *list; list++)
+        for (const char *s = *list; *s;) {
+            int n = _gwt_utf8(s);
+            if (!_gwt_xml_char(s, n))
+                return _gwt_fail(g, GWT_E_ARGUMENT, "the %s \"%s\" has a character that XML, in "
+                                 "which it is written, can't hold", what, *list);
+            s += n;
+        }
+    return true;
+}
 
 void gwt_fail(gwt *g, gwt_code code, const char *format, ...)
 {
@@ -2716,8 +2811,8 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
     s->bad[i] = true;
     _gwt_unlock(&g->lock);
     if (noted) return true;
-    _gwt_plain_text(text, 0);
-    char *kept = _gwt_keep_string(g, text);
+    char shown[sizeof g->message];
+    char *kept = _gwt_keep_string(g, _gwt_escape_all(shown, sizeof shown, text, 0));
     if (!kept) return false;
     _gwt_lock(&g->lock);
     size_t n = g->num_bad_tiles;
@@ -3952,7 +4047,8 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
     gwt_array *a = _gwt_open_one(g, path, &o);
     if (a && (o.reference || o.bounds || o.res != 0) && !_gwt_align_all(&a, 1, &o)) return NULL;
-    if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
+    if (!a || !_gwt_check_texts(g, "band name", o.band_names)
+        || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
         || !_gwt_array_set_scales(a, &o)) return NULL;
     return _gwt_array_finish(a);
 }
@@ -3990,7 +4086,8 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     while (list && opened < n && (list[opened] = _gwt_open_one(g, paths[opened], &o))) opened++;
     if (list && opened == n) a = _gwt_open_joined(list, n, &o);
     GWT_FREE(list);
-    if (!a || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
+    if (!a || !_gwt_check_texts(g, "band name", o.band_names)
+        || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
         || !_gwt_array_set_scales(a, &o) || !_gwt_array_set_times(a, o.time_names)) return NULL;
     return _gwt_array_finish(a);
 }
@@ -5627,14 +5724,19 @@ typedef struct _gwt_parser {
 // from up to 60 characters before that, blanks as blanks.
 static const char *_gwt_parse_shown(const _gwt_parser *p, const char *where, char *to, size_t size)
 {
-    char shown[128];
+    char shown[128], one[8];
     const char *from = where - p->text > 60 ? where - 60 : p->text;
     while (((unsigned char)*from & 0xC0) == 0x80) from++;
-    snprintf(shown, sizeof shown, "%s", from);
-    for (char *c = shown; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
     int column = 0;         // in characters, of UTF-8
-    for (const char *c = from; c < where; c++) column += ((unsigned char)*c & 0xC0) != 0x80;
+    size_t used = 0;
+    for (size_t n; (n = gwt_escape(from, one)) > 0 && used + strlen(one) < sizeof shown; from += n) {
+        if (strchr(" \t\r\n", *from)) one[0] = ' ', one[1] = 0;
+        for (const char *c = one; *c && from < where; c++)
+            column += ((unsigned char)*c & 0xC0) != 0x80;
+        memcpy(shown + used, one, strlen(one));
+        used += strlen(one);
+    }
+    shown[used] = 0;
     snprintf(to, size, "  %s\n  %*s^", shown, column, "");
     return to;
 }
@@ -5642,7 +5744,7 @@ static const char *_gwt_parse_shown(const _gwt_parser *p, const char *where, cha
 // What an operation refused inside an expression: its message, and where that was.
 static void _gwt_parse_point(const _gwt_parser *p, unsigned since)
 {
-    char shown[256];
+    char shown[512];
     gwt *g = p->g;
     _gwt_parse_shown(p, p->where, shown, sizeof shown);
     _gwt_lock(&g->lock);
@@ -5657,13 +5759,12 @@ static void _gwt_parse_point(const _gwt_parser *p, unsigned since)
 _GWT_PRINTF(3, 4)
 static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
 {
-    char message[512], shown[256];
+    char text[512], message[512], shown[512];
     va_list args;
     va_start(args, format);
-    _gwt_print_va(message, sizeof message, format, args);
+    _gwt_print_va(text, sizeof text, format, args);
     va_end(args);
-    _gwt_plain_text(message, 0);
-    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n%s", message,
+    _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n%s", _gwt_escape_all(message, sizeof message, text, 0),
               _gwt_parse_shown(p, where, shown, sizeof shown));
     return NULL;
 }
@@ -8991,11 +9092,14 @@ static void _gwt_text_escaped(_gwt_text *t, const char *s, size_t n, int times)
         { "&amp;", "&amp;amp;" }, { "&lt;", "&amp;lt;" }, { "&gt;", "&amp;gt;" },
         { "&quot;", "&amp;quot;" }
     };
-    for (size_t i = 0; i < n; i++) {
+    for (const char *end = s + n; s < end;) {
         static const char special[] = "&<>\"";
-        const char *at = s[i] ? strchr(special, s[i]) : NULL;
+        int bytes = _gwt_utf8(s);
+        const char *at = strchr(special, *s);
         if (at) _gwt_text_string(t, entities[at - special][times - 1]);
-        else _gwt_text_add(t, &s[i], 1);
+        else if (_gwt_xml_char(s, bytes)) _gwt_text_add(t, s, (size_t)bytes);
+        else _gwt_text_string(t, "\xEF\xBF\xBD");
+        s += bytes ? bytes : 1;
     }
 }
 
@@ -9347,6 +9451,8 @@ static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_opt
     if (o->band_names && names != bands)
         return _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands", (long long)names,
                   (long long)bands);
+    if (!_gwt_check_texts(g, "band name", o->band_names) || !_gwt_check_texts(g, "tag", o->tags))
+        return false;
     for (int64_t i = 0; o->tags && o->tags[i]; i++)
         if (!strchr(o->tags[i], '='))
             return _gwt_fail(g, GWT_E_ARGUMENT, "the tag \"%s\" is not of the form KEY=VALUE",
@@ -12612,7 +12718,9 @@ static void _gwt_print_names(const char *dim, const char *const *names, int64_t 
             fputs(" ...", to);
             k = n - 3;
         }
-        fprintf(to, " '%s'", names[k]);
+        fputs(" '", to);
+        _gwt_put_text(to, names[k]);
+        fputc('\'', to);
     }
     fputc('\n', to);
 }
@@ -12654,12 +12762,21 @@ static void _gwt_print_attributes(const gwt_info *i, FILE *to)
     }
     if (i->sensor) fprintf(to, "    %-14s %s\n", "sensor:", i->sensor);
     fprintf(to, "    %-14s", "filename:");
-    for (size_t k = 0; k < i->num_files && k < 6; k++) fprintf(to, " %s", i->filenames[k]);
+    for (size_t k = 0; k < i->num_files && k < 6; k++) {
+        fputc(' ', to);
+        _gwt_put_text(to, i->filenames[k]);
+    }
     fprintf(to, "%s\n    %-14s %s\n    %-14s %s\n", i->num_files > 6 ? " ..." : "",
             "resampling:", methods[i->resampling], "AREA_OR_POINT:", i->area_or_point);
     for (const char *const *item = i->attrs; *item; item++) {
+        char key[128];
         int n = (int)strcspn(*item, "=");
-        fprintf(to, "    %.*s:%*s %s\n", n, *item, n < 13 ? 13 - n : 0, "", *item + n + 1);
+        snprintf(key, sizeof key, "%.*s:", n, *item);
+        fputs("    ", to);
+        _gwt_put_text(to, key);
+        fprintf(to, "%*s ", n < 13 ? 13 - n : 0, "");
+        _gwt_put_text(to, *item + n + 1);
+        fputc('\n', to);
     }
 }
 
@@ -12973,31 +13090,18 @@ static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_
     return good;
 }
 
-// Bytes of the UTF-8 character that begins here; 0: there is none.
-static int _gwt_utf8(const char *s)
-{
-    unsigned char c = (unsigned char)*s;
-    int n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-    for (int i = 1; i < n; i++)
-        if (((unsigned char)s[i] & 0xC0) != 0x80) return 0;
-    unsigned char d = n > 1 ? (unsigned char)s[1] : 0;
-    bool bad = (c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90)
-            || (c == 0xF4 && d > 0x8F);
-    return bad ? 0 : n;
-}
-
-// A text between quotes; CSV doubles those in it, JSON escapes them, and bytes that are no text.
+// A text between quotes. CSV has it as it may be shown, with quotes doubled; JSON has escapes of its
+// own, and U+FFFD for bytes that are no text.
 static void _gwt_dump_text(FILE *f, const char *text, bool json)
 {
+    char shown[8];
     fputc('"', f);
-    for (; text && *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        int n = json ? _gwt_utf8(text) : 1;
-        if (n > 1) fwrite(text, 1, (size_t)n, f), text += n - 1;
-        else if (json && (c < 0x20 || n == 0)) fprintf(f, "\\u%04x", c);
-        else if (json && (c == '"' || c == '\\')) fprintf(f, "\\%c", c);
-        else if (c == '"') fputs("\"\"", f);
-        else fputc(c, f);
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) {
+        bool escaped = *shown == '\\' && *text != '\\';
+        if (json && escaped && shown[1] == 'x' && (*text & 0x80)) fputs("\\ufffd", f);
+        else if (json && escaped && shown[1] == 'x') fprintf(f, "\\u00%s", shown + 2);
+        else if (json && !escaped && strchr("\"\\", *shown)) fprintf(f, "\\%c", *shown);
+        else fputs(*shown == '"' ? "\"\"" : shown, f);
     }
     fputc('"', f);
 }

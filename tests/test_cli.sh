@@ -32,30 +32,6 @@ caret() {
 
 # ---- files to work on ----------------------------------------------------------------------------
 
-# tiny [GDAL_METADATA] - 4 x 3 pixels of uint8, the last row nodata (255); pixels come last, so that
-# every piece of the file is too short. Mean 5 and deviation 2 are exact.
-tiny() {
-    metadata=${1:-} entries=11
-    [ -z "$metadata" ] || entries=12
-    after=$((8 + 2 + 12 * entries + 4))
-    printf 'II*\000'; le32 8
-    le16 $entries
-    entry 256 3 1 4; entry 257 3 1 3       # width, height
-    entry 258 3 1 8; entry 259 3 1 1; entry 262 3 1 1
-    entry 273 4 1 $((after + ${#metadata} + (${#metadata} > 0)))
-    entry 277 3 1 1; entry 278 3 1 3; entry 279 4 1 12; entry 339 3 1 1
-    [ -z "$metadata" ] || entry 42112 2 $((${#metadata} + 1)) $after
-    entry 42113 2 4 $((0x353532))          # "255"
-    le32 0
-    [ -z "$metadata" ] || printf '%s\000' "$metadata"
-    bytes 2 4 4 4 5 5 7 9 255 255 255 255
-}
-
-description() {
-    printf '<GDALMetadata><Item name="DESCRIPTION" sample="0" role="description">%s</Item>%s' \
-        "$1" '</GDALMetadata>'
-}
-
 gwt=$(absolute "${GWT:?is the command to test}") || exit 2
 make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
 mkdir "$tmp/bin"

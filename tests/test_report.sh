@@ -479,7 +479,7 @@ dump '"gwt":"0","label":"</title><script>alert(1)</script>&amp;\"'"'"' \u00e9\ud
     "$(event compute 0 10 5 "$(printf 'caf\303\251 \346\227\245\346\234\254')")" >texts.json
 works "texts" visualize texts.json -o texts.html
 check_python "come out as they are" safe texts.html '</script><img src=x onerror=alert(1)>' \
-    "$(printf '<!-- <script> \342\200\250 \\ " ]]>')" \
+    '<!-- <script> \u2028 \ " ]]>' \
     "$(printf 'caf\303\251 \346\227\245\346\234\254')" \
     "</title><script>alert(1)</script>&amp;\"' $(printf '\303\251\360\237\230\200')" '<b>w & 0'
 dump "$head" "$(event compute 0 0 5 "$(printf 'a\377\300\200\355\240\200z')")" \
@@ -492,7 +492,7 @@ if [ -n "$python" ]; then
 fi
 dump '"gwt":"0","label":"a\u001b[31m\nb"' "$(event compute 0 0 5)" >control.json
 works "control characters" visualize control.json --text
-holds "do not reach the terminal" "$out" "a?[31m?b"
+holds "do not reach the terminal" "$out" 'a\x1b[31m\x0ab'
 
 # ---- dumps that are none -------------------------------------------------------------------------
 

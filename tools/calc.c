@@ -244,7 +244,8 @@ static void print_summary(const char *path, const gwt_info *info, double seconds
     struct stat written;
     double pixels = (double)info->shape[2] * (double)info->shape[3];
     if (stat(path, &written) != 0) return;
-    printf("%s: %s, %.2f s, %.1f Mpx/s\n", path, cli_bytes((double)written.st_size, size), seconds,
+    cli_text(stdout, path);
+    printf(": %s, %.2f s, %.1f Mpx/s\n", cli_bytes((double)written.st_size, size), seconds,
            pixels / 1e6 / seconds);
 }
 

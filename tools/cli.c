@@ -20,16 +20,21 @@
 
 static bool hushed;             // another process says it
 
-// One line, whatever names and values from the command line are in it: a control character would
-// break the line, or drive the terminal.
+void cli_text(FILE *to, const char *text)
+{
+    char shown[8];
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) fputs(shown, to);
+}
+
+// One line, whatever names and values from the command line are in it.
 static void print_line(const char *format, va_list args, const cli_command *see)
 {
     char line[4096];
     vsnprintf(line, sizeof line, format, args);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';
-    if (see) fprintf(stderr, "gwt: %s; see %s --help\n", line, see->name);
-    else fprintf(stderr, "gwt: %s\n", line);
+    fputs("gwt: ", stderr);
+    cli_text(stderr, line);
+    if (see) fprintf(stderr, "; see %s --help", see->name);
+    fputc('\n', stderr);
 }
 
 int cli_error(const char *format, ...)

@@ -97,6 +97,10 @@ const cli_choice *cli_find_choice(const cli_choice *choices, const char *name);
 int cli_error(const char *format, ...);
 int cli_usage_error(const cli_command *command, const char *format, ...);
 
+// A text from a file or the command line, as gwt_escape has it: all that may have a name in it is
+// printed so. The line of an error is, whatever is in it.
+void cli_text(FILE *to, const char *text);
+
 // No more of cli_usage_error, nor anything on stdout: another process of the same job says it.
 void cli_hush(void);
 

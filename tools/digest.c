@@ -329,13 +329,6 @@ char *digest_chunks(const trace *t, const char *times, char *buffer, size_t size
 
 // ---- text -------------------------------------------------------------------------------------
 
-// Texts of a dump: a control character must not reach the terminal.
-static void print_text(FILE *to, const char *text)
-{
-    for (; *text; text++)
-        putc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, to);
-}
-
 static void print_rate(FILE *to, const char *what, double bytes, int64_t wall)
 {
     char size[32];
@@ -376,7 +369,7 @@ static void print_lanes(FILE *to, const trace *t, const digest *d)
         const digest_lane *a = &d->lanes[i];
         double part = 100 / (double)d->wall;
         fputs("  ", to);
-        print_text(to, trace_lane_name(t, &t->lanes[i], name));
+        cli_text(to, trace_lane_name(t, &t->lanes[i], name));
         int blank = 12 - (int)strlen(name);
         fprintf(to, "%*s %8.1f %10.1f %10.1f %8.1f\n", blank > 0 ? blank : 0, "",
                 (double)a->work * part, (double)a->schedule * part, (double)a->wait * part,
@@ -387,7 +380,7 @@ static void print_lanes(FILE *to, const trace *t, const digest *d)
 void digest_print(FILE *to, const trace *t, const digest *d)
 {
     char time[32], chunks[128], advice[DIGEST_ADVICE];
-    print_text(to, t->label);
+    cli_text(to, t->label);
     fprintf(to, "\n  time           %s on %zu worker%s\n", digest_time((double)d->wall, time),
             d->workers, d->workers == 1 ? "" : "s");
     if (*digest_chunks(t, " x ", chunks, sizeof chunks))
@@ -420,7 +413,7 @@ void digest_print_comparison(FILE *to, const trace *t, const digest *d, size_t c
                 (double)d[i].wall / 1e9, (double)d[i].wall / (double)best, d[i].workers,
                 d[i].tasks, (double)d[i].total.work * part, (double)d[i].total.wait * part,
                 (double)d[i].total.idle * part, digest_chunks(&t[i], "x", chunks, sizeof chunks));
-        print_text(to, t[i].label);
+        cli_text(to, t[i].label);
         putc('\n', to);
     }
 }

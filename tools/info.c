@@ -63,12 +63,6 @@ static void print_json(const gwt_info *info)
 
 // ---- text -------------------------------------------------------------------------------------
 
-// Names come from the file: a control character in one must not reach the terminal.
-static void print_text(const char *text)
-{
-    for (const char *c = text; *c; c++) putchar((unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c);
-}
-
 static void print_numbers(const double *values, size_t count, const char *between)
 {
     char digits[32];
@@ -115,7 +109,7 @@ static void print_bands(const gwt_info *info)
 {
     for (int64_t b = 0; b < info->shape[1]; b++) {
         printf("  band %-7" PRId64 " ", b + 1);
-        if (info->named[b]) print_text(info->band_names[b]);
+        if (info->named[b]) cli_text(stdout, info->band_names[b]);
         else putchar('-');
         if (info->scales[b] != 1 || info->offsets[b] != 0) {
             fputs("   value = raw * ", stdout);
@@ -128,7 +122,7 @@ static void print_bands(const gwt_info *info)
 static void print_human(const char *path, const gwt_info *info)
 {
     char size[32];
-    print_text(path);
+    cli_text(stdout, path);
     printf("\n  size         %" PRId64 " x %" PRId64 ", %" PRId64 " band%s of %s, %s in memory\n",
            info->shape[3], info->shape[2], info->shape[1], info->shape[1] == 1 ? "" : "s",
            gwt_dtype_name(info->dtype), cli_bytes((double)info->nbytes, size));

@@ -2,6 +2,8 @@
 
 #include "json.h"
 
+#include "../gwt.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -57,13 +59,12 @@ void json_string(FILE *to, const char *text)
         return;
     }
     fputc('"', to);
-    for (const char *s = text; *s;) {
-        size_t length = json_utf8_length(s);
-        if (length == 0) fputs("\\ufffd", to);
-        else if (*s == '"' || *s == '\\') fprintf(to, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20 || *s == 0x7F) fprintf(to, "\\u%04x", (unsigned)*s);
-        else fwrite(s, 1, length, to);
-        s += length ? length : 1;
+    char shown[8];
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) {
+        if (*text == '"' || *text == '\\') fprintf(to, "\\%c", *text);
+        else if (*shown != '\\' || shown[1] == 'u') fputs(shown, to);
+        else if (*text & 0x80) fputs("\\ufffd", to);
+        else fprintf(to, "\\u00%s", shown + 2);
     }
     fputc('"', to);
 }

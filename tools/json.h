@@ -11,8 +11,8 @@
 void json_number(FILE *to, double value);
 void json_numbers(FILE *to, const double *values, size_t count);  // [..], each as above
 
-// A quoted string; NULL is null. The output is valid whatever the bytes: controls, quotes and
-// backslashes are escaped, and what is not UTF-8 becomes U+FFFD.
+// A quoted string; NULL is null. The output is valid whatever the bytes: quotes, backslashes and
+// what gwt_escape escapes are, and what is not UTF-8 becomes U+FFFD.
 void json_string(FILE *to, const char *text);
 
 // Length of the well-formed UTF-8 sequence that begins here, 0 when there is none.

@@ -9,6 +9,8 @@
 
 #include "report.h"
 
+#include "../gwt.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -38,26 +40,28 @@ static void put(page *p, const char *html) { fputs(html, p->to); }
 
 static void put_text(page *p, const char *text)
 {
-    for (; *text; text++)
+    char shown[8];
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n)
         switch (*text) {
         case '&': put(p, "&amp;"); break;
         case '<': put(p, "&lt;"); break;
         case '>': put(p, "&gt;"); break;
         case '"': put(p, "&quot;"); break;
         case '\'': put(p, "&#39;"); break;
-        default: putc((unsigned char)*text < 0x20 || *text == 0x7F ? ' ' : *text, p->to);
+        default: put(p, shown);
         }
 }
 
 // A string of JSON within a script element: nothing in it can end the element or begin a comment.
 static void put_script_text(page *p, const char *text)
 {
+    char shown[8];
     putc('"', p->to);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7F || strchr("\"\\<>&'", c)) fprintf(p->to, "\\u%04x", c);
-        else putc(c, p->to);
-    }
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n)
+        for (const char *c = shown; *c; c++) {
+            if (strchr("\"\\<>&'", *c)) fprintf(p->to, "\\u%04x", (unsigned)*c);
+            else putc(*c, p->to);
+        }
     putc('"', p->to);
 }
 

@@ -446,7 +446,10 @@ int cmd_quicklook(int argc, char **argv)
     gwt *g = cli_begin(args.workers, args.sensor, 0);
     bool drawn = g && draw(g, &args, out.stream);
     bool kept = cli_output_close(&out, drawn);
-    if (kept && !args.quiet) printf("%s\n", args.output);
+    if (kept && !args.quiet) {
+        cli_text(stdout, args.output);
+        putchar('\n');
+    }
     status = cli_end(g);
     return kept ? status : CLI_FAILED;
 }

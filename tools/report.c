@@ -58,7 +58,9 @@ static bool write_page(const visualize_args *args, const trace *traces, const di
     if (!cli_output_open(&out, args->output, traces[0].path, args->overwrite)) return false;
     report_page(out.stream, traces, digests, count);
     if (!cli_output_close(&out, true)) return false;
-    if (!args->quiet && !args->text) printf("%s\n", args->output);
+    if (args->quiet || args->text) return true;
+    cli_text(stdout, args->output);
+    putchar('\n');
     return true;
 }
 

@@ -295,9 +295,10 @@ static int measure(const tune_args *args, tune_sweep *sweep, file_list *files, c
 static bool print_predictions(const tune_sweep *sweep, const replay_trace *trace)
 {
     replay_result r;
-    printf("%s: %zu tiles of %d x %d, in pieces of up to %d, %d worker%s, %.4f s\n\n", trace->path,
-           trace->count, trace->tile, trace->tile, trace->chunk, trace->workers,
-           trace->workers == 1 ? "" : "s", trace->seconds);
+    cli_text(stdout, trace->path);
+    printf(": %zu tiles of %d x %d, in pieces of up to %d, %d worker%s, %.4f s\n\n", trace->count,
+           trace->tile, trace->tile, trace->chunk, trace->workers, trace->workers == 1 ? "" : "s",
+           trace->seconds);
     printf("  chunks  workers   seconds  efficiency\n");
     for (int c = 0; c < sweep->num_chunks; c++)
         for (int w = 0; w < sweep->num_workers; w++) {
@@ -315,9 +316,11 @@ static bool print_comparison(const replay_trace *trace, const replay_trace *meas
         return cli_error("%s: more than %d workers", measured->path, REPLAY_MAX_WORKERS), false;
     if (!replay_run(trace, measured->workers, measured->chunk, &r)) return false;
     double alone = measured->seconds * measured->share;
-    printf("  %6d %8d %9.4f %9.4f %8.0f %% %9.4f %+7.1f %%  %s\n", measured->chunk,
+    printf("  %6d %8d %9.4f %9.4f %8.0f %% %9.4f %+7.1f %%  ", measured->chunk,
            measured->workers, r.seconds, measured->seconds, 100 * measured->share, alone,
-           100 * (r.seconds / alone - 1), measured->path);
+           100 * (r.seconds / alone - 1));
+    cli_text(stdout, measured->path);
+    putchar('\n');
     return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include "tune_picture.h"
 
+#include "../gwt.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -59,12 +61,13 @@ static scale scale_of(const tune_sweep *sweep)
 
 static void put_text(FILE *to, const char *text)
 {
-    for (; *text; text++) {
+    char shown[8];
+    for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) {
         if (*text == '<') fputs("&lt;", to);
         else if (*text == '>') fputs("&gt;", to);
         else if (*text == '&') fputs("&amp;", to);
         else if (*text == '"') fputs("&quot;", to);
-        else fputc((unsigned char)*text < 0x20 ? ' ' : *text, to);
+        else fputs(shown, to);
     }
 }
 

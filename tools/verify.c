@@ -312,9 +312,10 @@ static bool check_image(image *im, const verify_args *args)
     if (im->num_bad > 0)
         return cli_error("%s: %lld of %lld %s bad", im->path, (long long)im->num_bad,
                          (long long)im->num_tiles, kind_of(im)), false;
-    if (!args->quiet)
-        printf("%s: %lld %s good (%s)\n", im->path, (long long)im->num_tiles, kind_of(im),
-               im->checksums ? "checksums compared" : "no checksums");
+    if (args->quiet) return true;
+    cli_text(stdout, im->path);
+    printf(": %lld %s good (%s)\n", (long long)im->num_tiles, kind_of(im),
+           im->checksums ? "checksums compared" : "no checksums");
     return true;
 }
 
