@@ -528,8 +528,8 @@ GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n
     gwt_open_many_with((g), (paths), (n), &(gwt_open_options){ __VA_ARGS__ })
 
 // Tiles that could not be read and are missing instead (.fill_bad_tiles), each as the message the
-// error would have had. gwt_end prints them (unless .quiet). NULL after the last; valid until
-// gwt_end. Ask between actions.
+// error would have had. gwt_end prints one of each kind and file, and how many more there are
+// (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
 GWT_API const char *gwt_bad_tile(const gwt *g, size_t index);
 
 // The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
@@ -1878,6 +1878,14 @@ typedef struct _gwt_block_of_memory {
     size_t used, size;
 } _gwt_block_of_memory;
 
+// A tile that is filled: what is wrong with it, and the rows it has.
+typedef struct _gwt_bad_tile {
+    const char *text;
+    const struct _gwt_source *source;
+    const char *why;            // the same for tiles with the same fault
+    int64_t row, last_row;
+} _gwt_bad_tile;
+
 struct _gwt_recorder;
 
 struct gwt {
@@ -1891,7 +1899,7 @@ struct gwt {
     struct _gwt_source *sources;
     atomic_int code;            // the first error's; read without the lock by running loops
     atomic_uint failures;       // all there ever were, cleared or not; likewise
-    char **bad_tiles;           // what could not be read, and was filled
+    _gwt_bad_tile *bad_tiles;   // what could not be read, and was filled
     size_t num_bad_tiles;
     atomic_bool cancelled;      // set by anybody, at any time
     struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
@@ -2789,36 +2797,43 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
 static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *to, size_t size)
 {
     int64_t in_plane = i % (s->across * s->down), plane = i / (s->across * s->down);
-    snprintf(to, size, "%s %lld (row %lld, column %lld%s%.0lld)", s->tiled ? "tile" : "strip",
-             (long long)i, (long long)(in_plane / s->across), (long long)(in_plane % s->across),
+    int64_t row = in_plane / s->across * s->tile_h, col = in_plane % s->across * s->tile_w;
+    snprintf(to, size, "%s %lld (rows %lld..%lld, columns %lld..%lld%s%.0lld)",
+             s->tiled ? "tile" : "strip", (long long)i, (long long)row,
+             (long long)_gwt_min64(row + s->tile_h, s->geo.height) - 1, (long long)col,
+             (long long)_gwt_min64(col + s->tile_w, s->geo.width) - 1,
              s->planar ? ", band " : "", s->planar ? (long long)plane + 1 : 0LL);
     return to;
 }
 
-// Tile i can't be read: an error, or, when such tiles are filled, noted once.
+// Tile i can't be read: an error, or, when such tiles are filled, noted once. `why` goes on after
+// "FILE: tile 7 (..) "; what it is the format of counts as one fault, whatever the numbers in it.
 _GWT_PRINTF(4, 5)
-static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char *format, ...)
+static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char *why, ...)
 {
     gwt *g = s->g;
-    char text[sizeof g->message];
+    char reason[512], where[128], text[sizeof g->message], shown[sizeof g->message];
     va_list args;
-    va_start(args, format);
-    _gwt_print_va(text, sizeof text, format, args);
+    va_start(args, why);
+    _gwt_print_va(reason, sizeof reason, why, args);
     va_end(args);
-    if (!s->fills) return _gwt_fail(g, code, "%s", text);
+    _gwt_source_tile_text(s, i, where, sizeof where);
+    if (!s->fills) return _gwt_fail(g, code, "%s: %s %s", s->path, where, reason);
     _gwt_lock(&g->lock);
     bool noted = s->bad[i];
     s->bad[i] = true;
     _gwt_unlock(&g->lock);
     if (noted) return true;
-    char shown[sizeof g->message];
+    snprintf(text, sizeof text, "%s: %s %s", s->path, where, reason);
     char *kept = _gwt_keep_string(g, _gwt_escape_all(shown, sizeof shown, text, 0));
     if (!kept) return false;
+    int64_t row = i % (s->across * s->down) / s->across * s->tile_h;
+    _gwt_bad_tile bad = { kept, s, why, row, _gwt_min64(row + s->tile_h, s->geo.height) - 1 };
     _gwt_lock(&g->lock);
     size_t n = g->num_bad_tiles;
-    char **list = n & (n + 1) ? g->bad_tiles        // room for 1, 3, 7, ..
-                : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
-    if (list) g->bad_tiles = list, list[g->num_bad_tiles++] = kept;
+    _gwt_bad_tile *list = n & (n + 1) ? g->bad_tiles        // room for 1, 3, 7, ..
+                        : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
+    if (list) g->bad_tiles = list, list[g->num_bad_tiles++] = bad;
     _gwt_unlock(&g->lock);
     return list || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
 }
@@ -2826,14 +2841,11 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
 // Whether the file is as long as its directory says.
 static bool _gwt_source_holds(_gwt_source *s, int64_t i)
 {
-    char where[128];
     uint64_t at = s->offsets[i], n = s->counts[i];
     if (n == 0 || (at > 0 && at < s->length && n <= s->length - at)) return true;
-    _gwt_source_bad(
-        s, i, GWT_E_FORMAT,
-        "%s: truncated or broken: %s is said to lie at bytes %llu..%llu of a file of %llu",
-        s->path, _gwt_source_tile_text(s, i, where, sizeof where), (unsigned long long)at,
-        (unsigned long long)(at + n), (unsigned long long)s->length);
+    _gwt_source_bad(s, i, GWT_E_FORMAT, "is said to lie at bytes %llu..%llu of a file of %llu: "
+                    "truncated or broken", (unsigned long long)at, (unsigned long long)(at + n),
+                    (unsigned long long)s->length);
     return false;
 }
 
@@ -3199,15 +3211,13 @@ static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written);
 
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
-    char where[128];
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_READ, s->path, i));
     int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
     _gwt_lane_leave(lane, n, n);
     _gwt_record_io(s->g, n, 0);
     if (got == (int64_t)n) return true;
-    _gwt_source_bad(s, i, GWT_E_IO, "%s: %s can't be read: %s", s->path,
-                    _gwt_source_tile_text(s, i, where, sizeof where),
+    _gwt_source_bad(s, i, GWT_E_IO, "can't be read: %s",
                     got < 0 ? strerror(errno) : "the file has become shorter");
     return false;
 }
@@ -3239,12 +3249,10 @@ static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
 
 static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
 {
-    char where[128];
     uint64_t n = _gwt_source_packed(s, i), factor = _gwt_codec_expansion(s->compression);
-    _gwt_source_tile_text(s, i, where, sizeof where);
     if (n > INT32_MAX || (factor && n < bytes / factor))
-        return _gwt_source_bad(s, i, GWT_E_FORMAT, "%s: %s: %llu bytes can't hold its %zu", s->path,
-                               where, (unsigned long long)n, bytes), false;
+        return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes can't hold its "
+                               "%zu", (unsigned long long)n, bytes), false;
     _gwt_worker *w = _gwt_self();
     if (w->packed_room < n) {
         size_t room = s->packed_bytes > n ? s->packed_bytes : (size_t)n;
@@ -3265,7 +3273,7 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
              && !d->io.message[0];
     _gwt_lane_leave(lane, n, bytes);
     if (!good)
-        _gwt_source_bad(s, i, GWT_E_FORMAT, "%s: %s can't be decoded%s%s", s->path, where,
+        _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded%s%s",
                         d->io.message[0] ? ": " : "", d->io.message);
     return good;
 }
@@ -12386,6 +12394,34 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
 
 static void _gwt_recorders_free(gwt *g);
 
+static bool _gwt_same_fault(const _gwt_bad_tile *a, const _gwt_bad_tile *b)
+{
+    return a->source == b->source && a->why == b->why;
+}
+
+// One line for each fault of a file: the first tile that has it, and how many more.
+static void _gwt_print_bad_tiles(const gwt *g)
+{
+    const _gwt_bad_tile *list = g->bad_tiles, *end = list + g->num_bad_tiles;
+    for (const _gwt_bad_tile *b = list; b < end; b++) {
+        const _gwt_bad_tile *first = list;
+        while (!_gwt_same_fault(first, b)) first++;
+        if (first < b) continue;
+        int64_t more = 0, row = b->row, last_row = b->last_row;
+        for (const _gwt_bad_tile *o = b + 1; o < end; o++)
+            if (_gwt_same_fault(o, b)) {
+                more++;
+                row = _gwt_min64(row, o->row);
+                last_row = _gwt_max64(last_row, o->last_row);
+            }
+        fprintf(stderr, "gwt: filled: %s", b->text);
+        if (more)
+            fprintf(stderr, "; %lld more such tiles are filled: all lie within rows %lld..%lld",
+                    (long long)more, (long long)row, (long long)last_row);
+        fputc('\n', stderr);
+    }
+}
+
 int gwt_end(gwt *g)
 {
     if (!g) return 1;
@@ -12395,8 +12431,7 @@ int gwt_end(gwt *g)
     _gwt_ranks_end(g);
 #endif
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
-    for (size_t i = 0; i < g->num_bad_tiles && !g->options.quiet; i++)
-        fprintf(stderr, "gwt: filled: %s\n", g->bad_tiles[i]);
+    if (!g->options.quiet) _gwt_print_bad_tiles(g);
     if (failed && !g->options.quiet && !g->remote) fprintf(stderr, "gwt: %s\n", g->message);
     _gwt_recorders_free(g);
     _gwt_release_all(g);
@@ -12417,7 +12452,7 @@ int gwt_num_ranks(const gwt *g) { return (void)g, 1; }
 
 const char *gwt_bad_tile(const gwt *g, size_t index)
 {
-    return g && index < g->num_bad_tiles ? g->bad_tiles[index] : NULL;
+    return g && index < g->num_bad_tiles ? g->bad_tiles[index].text : NULL;
 }
 
 void gwt_clear(gwt *g)

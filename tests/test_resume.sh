@@ -507,16 +507,16 @@ fi
 run calc a strips.tif -o input.tif -q --compress lzw --block 64
 cp input.tif bad.tif
 head -c 40 /dev/zero | tr '\0' '\377' | dd of=bad.tif bs=1 seek=16 conv=notrunc 2>/dev/null
-fails "a bad tile" 1 "bad.tif: tile 0 (row 0, column 0) can't be decoded" \
+fails "a bad tile" 1 "bad.tif: tile 0 (rows 0..63, columns 0..63) can't be decoded" \
     calc a bad.tif -o filled.tif -q
-fails "a bad tile, --bad-tiles fail" 1 "tile 0 (row 0, column 0)" \
+fails "a bad tile, --bad-tiles fail" 1 "tile 0 (rows 0..63, columns 0..63)" \
     calc a bad.tif -o filled.tif -q --bad-tiles fail
 check "a bad tile: no output" "$([ ! -e filled.tif ] || echo there is one)"
 rm -f filled.tif.part filled.tif.part.journal
 run calc a bad.tif -o filled.tif -q --bad-tiles fill
 is "--bad-tiles fill: exit status" "$status" 0
 check "--bad-tiles fill: what was filled, once" \
-    "$(grep -c 'gwt: filled: bad.tif: tile 0 (row 0, column 0)' "$err" | grep -vx 1;
+    "$(grep -c 'gwt: filled: bad.tif: tile 0 (rows 0..63, columns 0..63)' "$err" | grep -vx 1;
        wc -l <"$err" | grep -vx ' *1')"
 run calc 'where(valid(a) == valid(b) && (a == b || !valid(a)), 0, 1)' filled.tif input.tif \
     -o same.tif -q --dtype uint8

@@ -162,6 +162,15 @@ static int tile_of(const layout *l, int band, int row, int col)
     return (l->planar ? band * TILES : 0) + row / TILE * ACROSS + col / TILE;
 }
 
+// "tile 7 (rows 32..63, columns 96..99", into a text of at least 96 bytes.
+static char *tile_text(char *text, int i)
+{
+    int row = i % TILES / ACROSS * TILE, col = i % TILES % ACROSS * TILE;
+    snprintf(text, 96, "tile %d (rows %d..%d, columns %d..%d", i, row,
+             row + TILE < H ? row + TILE - 1 : H - 1, col, col + TILE < W ? col + TILE - 1 : W - 1);
+    return text;
+}
+
 // The pixels of bad tiles are missing, all others right; each bad tile is named once.
 static void check_filled(const layout *l, const char *path, const bool *bad, gwt_optional nodata)
 {
@@ -183,10 +192,9 @@ static void check_filled(const layout *l, const char *path, const bool *bad, gwt
             gwt_free(got);
             size_t named = 0, expected = 0;
             for (int i = 0; i < tiles_of(l); i++) {
-                char text[64];
+                char text[96];
                 int times = 0;
-                snprintf(text, sizeof text, " tile %d (row %d, column %d", i,
-                         i % TILES / ACROSS, i % TILES % ACROSS);
+                tile_text(text, i);
                 for (named = 0; gwt_bad_tile(g, named); named++) {
                     const char *there = strstr(gwt_bad_tile(g, named), text);
                     bool of_band = there && (!l->planar || strstr(there, i < TILES ? "band 1"
@@ -205,14 +213,13 @@ static void check_filled(const layout *l, const char *path, const bool *bad, gwt
 // Otherwise it is an error that names file, tile and band.
 static void check_fails(const layout *l, const char *path, gwt_code code, int tile)
 {
-    char text[64];
+    char text[96];
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     void *got = gwt_compute(gwt_open(g, path, .nodata = gwt_some(0)));
     assert_null(got);
     snprintf(text, sizeof text, "%s_", l->name);
     REQUIRE(strstr(gwt_message(g), text), "%s: %s", path, gwt_message(g));
-    snprintf(text, sizeof text, "tile %d (row %d, column %d%s", tile, tile % TILES / ACROSS,
-             tile % TILES % ACROSS, !l->planar ? ")" : tile < TILES ? ", band 1)" : ", band 2)");
+    strcat(tile_text(text, tile), !l->planar ? ")" : tile < TILES ? ", band 1)" : ", band 2)");
     EXPECT_ERROR(g, code, text);
     assert_null(gwt_bad_tile(g, 0));
     gwt_end(g);
@@ -259,7 +266,7 @@ static void half_a_jpeg(void **state)
     store(path, &b);
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     assert_null(gwt_compute(gwt_open(g, path)));
-    EXPECT_ERROR(g, GWT_E_FORMAT, "half_jpeg.tif: tile 6 (row 1, column 2) can't be decoded");
+    EXPECT_ERROR(g, GWT_E_FORMAT, "half_jpeg.tif: tile 6 (rows 32..63, columns 64..95) can't be decoded");
     double *got = VALUES_OF(gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(0)));
     EXPECT_OK(g);
     layout l = { .planar = false };
@@ -382,7 +389,7 @@ static void what_it_is_filled_with(void **state)
         assert_non_null(gwt_bad_tile(g, 0));
         assert_null(gwt_bad_tile(g, 1));
         assert_null(gwt_compute(fails));
-        EXPECT_ERROR(g, GWT_E_FORMAT, "tile 3 (row 0, column 3)");
+        EXPECT_ERROR(g, GWT_E_FORMAT, "tile 3 (rows 0..31, columns 96..99)");
         assert_int_equal(gwt_end(g), 0);
     }
     assert_null(gwt_bad_tile(NULL, 0));

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // ---- one character --------------------------------------------------------------------------------
 
@@ -136,10 +137,95 @@ static void given_texts(void **state)
     image_free(im);
 }
 
+// ---- tiles that can't be read ----------------------------------------------------------------------
+
+// 100 x 70 pixels in tiles of 32, deflated, those from tile `first` on broken by `bytes` of 0xFF.
+static const char *broken_file(const char *name, int first, int bands)
+{
+    enum { W = 100, H = 70 };
+    static double values[2 * W * H];
+    const char *path = temp_path("%s", name);
+    for (int i = 0; i < 2 * W * H; i++) values[i] = i % 251;
+    tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_UINT8,
+        .bands = bands, .planar = bands > 1, .tile_width = 32, .tile_height = 32,
+        .compression = COMPRESSION_ADOBE_DEFLATE }, values);
+    TIFF *tif = TIFFOpen(path, "r");
+    assert_non_null(tif);
+    size_t size;
+    unsigned char *file = file_read(path, &size);
+    uint64_t *offsets = NULL;
+    TIFFGetField(tif, TIFFTAG_TILEOFFSETS, &offsets);
+    for (uint32_t i = (uint32_t)first; i < TIFFNumberOfTiles(tif); i++)
+        memset(file + offsets[i], 0xFF, 8);
+    TIFFClose(tif);
+    file_write(path, file, size);
+    free(file);
+    return path;
+}
+
+// What the session prints at its end.
+static char *end_of(gwt *g, char text[8192])
+{
+    const char *path = temp_path("stderr");
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    assert_true(kept >= 0 && freopen(path, "w", stderr));
+    gwt_end(g);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    size_t size;
+    unsigned char *read = file_read(path, &size);
+    snprintf(text, 8192, "%.*s", (int)size, (const char *)read);
+    free(read);
+    return text;
+}
+
+static void tiles_named(void **state)
+{
+    (void)state;
+    static const struct { int first, bands; const char *text; } cases[] = {
+        { 0, 1, "named.tif: tile 0 (rows 0..31, columns 0..31) can't be decoded" },
+        { 5, 1, "named.tif: tile 5 (rows 32..63, columns 32..63) can't be decoded" },
+        { 11, 1, "named.tif: tile 11 (rows 64..69, columns 96..99) can't be decoded" },
+        { 16, 2, "named.tif: tile 16 (rows 32..63, columns 0..31, band 2) can't be decoded" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *path = broken_file("named.tif", cases[i].first, cases[i].bands);
+        gwt *g = gwt_begin(.quiet = true, .num_workers = 1);
+        gwt_free(gwt_compute(gwt_open(g, path)));
+        EXPECT_ERROR(g, GWT_E_FORMAT, cases[i].text);
+        gwt_end(g);
+    }
+}
+
+// Many tiles with one fault are one line in the end; the program can still have each.
+static void tiles_counted(void **state)
+{
+    (void)state;
+    char text[8192];
+    const char *path = broken_file("many.tif", 4, 1), *other = broken_file("one.tif", 11, 1);
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_free(gwt_compute(gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(0))));
+    gwt_free(gwt_compute(gwt_open(g, other, .fill_bad_tiles = true, .nodata = gwt_some(0))));
+    EXPECT_OK(g);
+    for (size_t i = 0; i < 9; i++) REQUIRE(gwt_bad_tile(g, i), "%zu bad tiles", i);
+    assert_null(gwt_bad_tile(g, 9));
+    end_of(g, text);
+    int lines = 0;
+    for (const char *c = text; *c; c++) lines += *c == '\n';
+    REQUIRE(lines == 2, "%d lines: %s", lines, text);
+    REQUIRE(strstr(text, "many.tif: tile 4 (rows 32..63, columns 0..31) can't be decoded")
+            && strstr(text, "; 7 more such tiles are filled: all lie within rows 32..69\n")
+            && strstr(text, "one.tif: tile 11 (rows 64..69, columns 96..99) can't be decoded"),
+            "it is: %s", text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(characters), cmocka_unit_test(printed), cmocka_unit_test(given_texts)
+        cmocka_unit_test(characters), cmocka_unit_test(printed), cmocka_unit_test(given_texts),
+        cmocka_unit_test(tiles_named), cmocka_unit_test(tiles_counted)
     };
     return cmocka_run_group_tests_name("text", tests, temp_begin, temp_end);
 }

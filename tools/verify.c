@@ -41,6 +41,7 @@ typedef struct image {         // a file that is looked at
     uint64_t length;
     bool tiled, planar, plain, deflated;    // plain: not compressed
     int64_t across, of_band;   // tiles in a row, in a band
+    int64_t width, height, tile_width, tile_height;
     stored *tiles;
     int64_t num_tiles, num_bad;
     bool checksums;
@@ -90,13 +91,18 @@ static const char *why_not_read(int error)
 
 // ---- what libtiff says of a file -------------------------------------------------------------
 
-// "tile 7 (row 1, column 2, band 3)", as gwt has it, in a buffer of at least 128 bytes.
+static int64_t at_most(int64_t value, int64_t limit) { return value < limit ? value : limit; }
+
+// "tile 7 (rows 0..255, columns 256..511, band 3)", as gwt has it, in a buffer of at least 128
+// bytes.
 static const char *text_of(const image *im, int64_t i, char *buffer)
 {
-    int64_t place = i % im->of_band;
-    int n = snprintf(buffer, 128, "%s %lld (row %lld, column %lld", im->tiled ? "tile" : "strip",
-                     (long long)i, (long long)(place / im->across),
-                     (long long)(place % im->across));
+    int64_t row = i % im->of_band / im->across * im->tile_height;
+    int64_t col = i % im->of_band % im->across * im->tile_width;
+    int n = snprintf(buffer, 128, "%s %lld (rows %lld..%lld, columns %lld..%lld",
+                     im->tiled ? "tile" : "strip", (long long)i, (long long)row,
+                     (long long)at_most(row + im->tile_height, im->height) - 1, (long long)col,
+                     (long long)at_most(col + im->tile_width, im->width) - 1);
     if (im->planar) snprintf(buffer + n, 128 - (size_t)n, ", band %lld)",
                              (long long)(i / im->of_band + 1));
     else snprintf(buffer + n, 128 - (size_t)n, ")");
@@ -146,7 +152,7 @@ static bool read_checksums(image *im, TIFF *tif)
 
 static bool read_layout(image *im, TIFF *tif)
 {
-    uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0;
+    uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0, strip = UINT32_MAX;
     uint16_t planar = PLANARCONFIG_CONTIG, bands = 1, compression = COMPRESSION_NONE;
     const uint64_t *offsets = NULL, *counts = NULL;
     im->tiled = TIFFIsTiled(tif) != 0;
@@ -157,12 +163,17 @@ static bool read_layout(image *im, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_COMPRESSION, &compression);
     if (im->tiled) TIFFGetField(tif, TIFFTAG_TILEWIDTH, &tile_width);
     if (im->tiled) TIFFGetField(tif, TIFFTAG_TILELENGTH, &tile_height);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_ROWSPERSTRIP, &strip);
     TIFFGetField(tif, im->tiled ? TIFFTAG_TILEOFFSETS : TIFFTAG_STRIPOFFSETS, &offsets);
     TIFFGetField(tif, im->tiled ? TIFFTAG_TILEBYTECOUNTS : TIFFTAG_STRIPBYTECOUNTS, &counts);
     im->num_tiles = im->tiled ? TIFFNumberOfTiles(tif) : TIFFNumberOfStrips(tif);
     im->planar = planar == PLANARCONFIG_SEPARATE && bands > 1;
     im->plain = compression == COMPRESSION_NONE;
     im->deflated = compression == COMPRESSION_DEFLATE || compression == COMPRESSION_ADOBE_DEFLATE;
+    im->width = width;
+    im->height = height;
+    im->tile_width = im->tiled ? tile_width : width;
+    im->tile_height = im->tiled ? tile_height : at_most(strip, height);
     im->across = im->tiled && tile_width ? (width + (int64_t)tile_width - 1) / tile_width : 1;
     im->of_band = im->planar ? im->num_tiles / bands : im->num_tiles;
     if (!offsets || !counts || im->num_tiles < 1 || im->of_band < 1 || !width || !height)
