@@ -430,7 +430,8 @@ typedef struct gwt_compute_options {
 
 typedef struct gwt_save_options {
     int _;
-    const char *compress;      // "none" (default), "lzw", "deflate", "zstd", "packbits", "lzma"
+    const char *compress;      // "none" (default), "lzw", "deflate", "zstd", "packbits", "lzma",
+                               // or in capitals
     int level;                 // of deflate 1..12, zstd 1..22, lzma 1..9; 0 = libtiff's default
     int predictor;             // 1 none (default), 2 horizontal (any type), 3 floating point
     int block;                 // tile edge, a multiple of 16, up to 16384; 0 = 256, or less if tiny
@@ -592,7 +593,8 @@ GWT_API const char *gwt_attr(const gwt_array *a, const char *key);
 // Bytes of one sample, and the name: "uint8" .. "float64". 0 and "none" for GWT_DTYPE_NONE.
 GWT_API size_t gwt_dtype_size(gwt_dtype dtype);
 GWT_API const char *gwt_dtype_name(gwt_dtype dtype);
-GWT_API gwt_dtype gwt_dtype_from_name(const char *name);  // GWT_DTYPE_NONE when unknown
+GWT_API gwt_dtype gwt_dtype_from_name(const char *name);  // GWT_DTYPE_NONE when unknown; "UInt16"
+                                                          // is "uint16"
 
 // Print an array as a person wants to see it: dims, dtype, chunks, size, coordinates, attributes.
 GWT_API void gwt_print(const gwt_array *a, FILE *to);
@@ -802,7 +804,7 @@ GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *
 // under the column.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
 
-// Names of a sensor's bands in order, NULL-terminated; NULL when the sensor is unknown.
+// Names of a sensor's bands in order, NULL-terminated; NULL when the sensor is unknown. "L8" is "l8".
 // gwt_sensor_name(0), (1), .. are the known sensors, NULL after the last.
 GWT_API const char *const *gwt_sensor_bands(const char *sensor);
 GWT_API const char *gwt_sensor_name(size_t index);
@@ -1143,6 +1145,17 @@ static bool _gwt_mul4(uint64_t a, uint64_t b, uint64_t c, uint64_t d, size_t *pr
     return true;
 }
 
+// Names of what there is to choose from are the same in capitals: of ASCII, whatever the locale.
+static bool _gwt_same_name(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        int x = *a >= 'A' && *a <= 'Z' ? *a - 'A' + 'a' : *a;
+        int y = *b >= 'A' && *b <= 'Z' ? *b - 'A' + 'a' : *b;
+        if (x != y) return false;
+        if (!x) return true;
+    }
+}
+
 // ---- sample types
 
 static const struct {
@@ -1174,7 +1187,7 @@ const char *gwt_dtype_name(gwt_dtype t) { return _gwt_dtypes[_gwt_dtype_valid(t)
 gwt_dtype gwt_dtype_from_name(const char *name)
 {
     for (int t = GWT_UINT8; name && t <= GWT_FLOAT64; t++)
-        if (!strcmp(name, _gwt_dtypes[t].name)) return (gwt_dtype)t;
+        if (_gwt_same_name(name, _gwt_dtypes[t].name)) return (gwt_dtype)t;
     return GWT_DTYPE_NONE;
 }
 
@@ -3981,7 +3994,9 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
         return _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", o->sensor,
                          (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
     bool fits = bands && _gwt_count_strings(bands) == n;
-    if (fits) a->info.sensor = _gwt_keep_string(g, sensor);
+    size_t k = 0;
+    while (fits && gwt_sensor_bands(gwt_sensor_name(k)) != bands) k++;
+    if (fits) a->info.sensor = gwt_sensor_name(k);      // not as the caller spells it
     if (!o->band_names && !fits) return true;
     a->info.band_names = _gwt_keep_names(g, o->band_names ? o->band_names : bands, n);
     a->info.bands_named = true;
@@ -5391,7 +5406,7 @@ const char *gwt_sensor_name(size_t index)
 const char *const *gwt_sensor_bands(const char *sensor)
 {
     for (size_t i = 0; sensor && i < _GWT_COUNT(_gwt_sensors); i++)
-        if (!strcmp(sensor, _gwt_sensors[i].name)) return _gwt_sensors[i].bands;
+        if (_gwt_same_name(sensor, _gwt_sensors[i].name)) return _gwt_sensors[i].bands;
     return NULL;
 }
 
@@ -5696,7 +5711,7 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
     if (!a || _gwt_failed(a->g)) return NULL;
     const char *sensor = o.sensor ? o.sensor : a->info.sensor;
     while (k < _GWT_COUNT(_gwt_tasseled_caps)
-           && strcmp(sensor ? sensor : "", _gwt_tasseled_caps[k].sensor))
+           && !_gwt_same_name(sensor ? sensor : "", _gwt_tasseled_caps[k].sensor))
         k++;
     if (k == _GWT_COUNT(_gwt_tasseled_caps))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
@@ -9341,7 +9356,7 @@ static bool _gwt_save_finish(_gwt_save *s)
 bool gwt_can_compress(const char *name)
 {
     for (size_t i = 0; name && i < _GWT_COUNT(_gwt_codecs); i++)
-        if (_gwt_codecs[i].writable && !strcmp(name, _gwt_codecs[i].name))
+        if (_gwt_codecs[i].writable && _gwt_same_name(name, _gwt_codecs[i].name))
             return TIFFIsCODECConfigured(_gwt_codecs[i].tag) != 0;
     return false;
 }
@@ -9366,7 +9381,7 @@ static bool _gwt_format_codec(gwt *g, _gwt_format *f, const char *name, int leve
                   name, _gwt_join_names(there, sizeof there, names, n));
         return false;
     }
-    while (strcmp(name, _gwt_codecs[i].name)) i++;
+    while (!_gwt_same_name(name, _gwt_codecs[i].name)) i++;
     f->compression = _gwt_codecs[i].tag;
     f->level = level;
     f->level_tag = _gwt_codecs[i].level_tag;

@@ -221,11 +221,51 @@ static void tiles_counted(void **state)
             "it is: %s", text);
 }
 
+// ---- names of what there is to choose from ---------------------------------------------------------
+
+static void capitals(void **state)
+{
+    (void)state;
+    assert_int_equal(gwt_dtype_from_name("UInt16"), GWT_UINT16);
+    assert_int_equal(gwt_dtype_from_name("FLOAT64"), GWT_FLOAT64);
+    assert_int_equal(gwt_dtype_from_name("UInt16 "), GWT_DTYPE_NONE);
+    assert_int_equal(gwt_dtype_from_name("[INT8"), GWT_DTYPE_NONE);
+    assert_int_equal(gwt_dtype_from_name("UINT"), GWT_DTYPE_NONE);
+    assert_int_equal(gwt_can_compress("LZW"), gwt_can_compress("lzw"));
+    assert_int_equal(gwt_can_compress("Deflate"), gwt_can_compress("deflate"));
+    assert_false(gwt_can_compress("Deflate "));
+    assert_true(gwt_sensor_bands("L8") && gwt_sensor_bands("L8") == gwt_sensor_bands("l8"));
+    const char *path = broken_file("capitals.tif", 12, 1), *out = temp_path("capitals_out.tif"),
+               *same = temp_path("same_out.tif");
+    gwt *g = gwt_begin(.quiet = true);
+    gwt_array *a = gwt_open(g, path);
+    gwt_save(a, out, .compress = "Deflate");
+    gwt_save(a, same, .compress = "deflate");
+    EXPECT_OK(g);
+    assert_true(files_equal(out, same));
+    assert_string_equal(gwt_describe(gwt_open(g, out))->compression, "deflate");
+    gwt_end(g);
+    g = gwt_begin(.quiet = true, .sensor = "RGB");
+    static const double values[3 * 64] = { 0 };
+    const char *rgb = temp_path("rgb.tif");
+    tiff_write_values(rgb, &(tiff_spec){ .width = 8, .height = 8, .bands = 3,
+                                         .dtype = GWT_UINT8 }, values);
+    assert_string_equal(gwt_describe(gwt_open(g, rgb))->sensor, "rgb");
+    const char *two = broken_file("two.tif", 99, 2);
+    gwt_array *b = gwt_open(g, two), *six = gwt_sel(b, "1", "2", "1", "2", "1", "2");
+    static const char *const l7[] = { "blue", "green", "red", "nir", "swir1", "swir2", NULL };
+    six = gwt_rename(six, l7);
+    gwt_tasseled_cap(six, .sensor = "L7");
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(characters), cmocka_unit_test(printed), cmocka_unit_test(given_texts),
-        cmocka_unit_test(tiles_named), cmocka_unit_test(tiles_counted)
+        cmocka_unit_test(tiles_named), cmocka_unit_test(tiles_counted),
+        cmocka_unit_test(capitals)
     };
     return cmocka_run_group_tests_name("text", tests, temp_begin, temp_end);
 }

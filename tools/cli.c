@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,7 +102,7 @@ bool cli_next_word(const char **text, char word[CLI_WORD])
 
 const cli_choice *cli_find_choice(const cli_choice *choices, const char *name)
 {
-    while (choices->name && strcmp(choices->name, name) != 0) choices++;
+    while (choices->name && strcasecmp(choices->name, name) != 0) choices++;
     return choices->name ? choices : NULL;
 }
 

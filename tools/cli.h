@@ -89,7 +89,7 @@ bool cli_read_number(const char *text, double *value);
 enum { CLI_WORD = 64 };
 bool cli_next_word(const char **text, char word[CLI_WORD]);
 
-// The choice of that name; NULL when there is none.
+// The choice of that name, in capitals or not; NULL when there is none.
 const cli_choice *cli_find_choice(const cli_choice *choices, const char *name);
 
 // One line on stderr, "gwt: " first; gives the status to exit with. cli_usage_error adds where to
