@@ -62,8 +62,14 @@
 //   Inside, a missing pixel is NaN. Reading turns the nodata value into NaN (compared raw, before
 //   any scaling); storing turns NaN into the nodata value of the output. Arithmetic with a missing
 //   pixel is missing; clipping and scaling touch valid pixels only. A result that is no number
-//   (0/0) is missing too. The nodata value is that of the call, else of the session (gwt_begin),
-//   else of the file. An integer output with missing pixels and no nodata value is an error.
+//   (0/0) is missing too. An integer output with missing pixels and no nodata value is an error.
+//
+//   Of an input the nodata value is that of the call (gwt_open, an index, gwt_set_nodata), else of
+//   the session (gwt_begin), else of the file. Of an output it is that of the call (gwt_save,
+//   gwt_compute), else of the array: of an input that is selected, cut, aligned or picked from, its
+//   own; of arithmetic none, which is NaN; of comparisons, logic and gwt_valid 255; of argmax -1.
+//   The session's is that of inputs only. A valid pixel that equals the nodata value of its output
+//   reads as missing ever after: gwt_save counts those where .collisions asks for it.
 //
 // TYPES
 //
@@ -325,8 +331,8 @@ typedef struct gwt_begin_options {
     int num_workers;           // threads that compute, the caller included; 1..256, 0 = all cores
     const char *sensor;        // names the bands of files that have that many: "bgr", "l8", ..
                                // (gwt_sensor_name has all); other files are left alone
-    gwt_optional nodata;       // beats the files' nodata; an explicit argument beats this
-    gwt_optional scale_factor; // likewise
+    gwt_optional nodata;       // of the files opened: beats theirs; .nodata of a call beats this
+    gwt_optional scale_factor; // beats the files'; an explicit argument beats this
     gwt_optional offset;       // likewise
     int chunks;                // default chunk edge, pixels; 0 = auto
     size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
@@ -346,7 +352,7 @@ typedef struct gwt_open_options {
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
     const char *sensor;        // names the bands by a sensor; beats the session's. ARGUMENT when
                                // there are not as many
-    gwt_optional nodata;       // this raw value is missing, whatever the file says
+    gwt_optional nodata;       // this raw value is missing, whatever the session and the file say
     bool fill_bad_tiles;       // tiles that can't be read or decoded are missing, and are listed by
                                // gwt_bad_tile, instead of an error; integers need a nodata value
     bool scale_data;           // give raw * scale + offset as float64 instead of raw values
@@ -365,7 +371,7 @@ typedef struct gwt_open_options {
 
 typedef struct gwt_set_nodata_options {
     int _;
-    gwt_optional src_nodata;   // raw value that is missing; default config's, else the array's
+    gwt_optional src_nodata;   // raw value that is missing; default the array's
     gwt_optional dst_nodata;   // value missing pixels are stored as; default NaN
     gwt_interval out_range;    // valid pixels are clipped to this, after scaling
     gwt_dtype dtype;           // of the result; default the array's
@@ -375,7 +381,8 @@ typedef struct gwt_set_nodata_options {
 
 typedef struct gwt_norm_diff_options {
     int _;
-    gwt_optional nodata;       // missing in every band used, compared raw; and of the result
+    gwt_optional nodata;       // missing in every band used, compared raw; and of the result;
+                               // default the array's
     gwt_optional scale_factor; // default config's, else the array's
     const char *sensor;        // resolve the band names by this sensor's order
 } gwt_norm_diff_options;
@@ -395,7 +402,8 @@ typedef struct gwt_reduce_options {
 
 typedef struct gwt_index_options {
     int _;
-    gwt_optional nodata;       // missing in every band used, compared raw; and of the result
+    gwt_optional nodata;       // missing in every band used, compared raw; and of the result;
+                               // default the array's
     gwt_optional scale_factor; // default config's, else the array's
     const char *sensor;        // resolve the band names by this sensor's order
 } gwt_index_options;
@@ -452,6 +460,9 @@ typedef struct gwt_save_options {
     const char *const *tags;   // "KEY=VALUE", NULL-terminated, written into GDAL_METADATA
     int num_workers;           // at most this many of the session's; 0 = all
     bool progress;             // a bar on stderr when that is a terminal
+    const gwt_optional *nodatas;        // save_many: .nodata of each array, where it is set
+    int64_t *collisions;       // filled in, for each array: valid pixels, of all bands together,
+                               // that were stored as its nodata value and so read as missing
 } gwt_save_options;
 
 typedef struct gwt_map_blocks_options {
@@ -660,7 +671,8 @@ GWT_API gwt_array *gwt_and(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_or(gwt_array *a, gwt_array *b);
 GWT_API gwt_array *gwt_not(gwt_array *a);
 GWT_API gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_valid(gwt_array *a);  // uint8: 1 where there is a value, 0 where missing
+GWT_API gwt_array *gwt_valid(gwt_array *a);  // uint8: 1 where there is a value, 0 where missing;
+                                             // nodata 255, so that neither is
 GWT_API gwt_array *gwt_clip(gwt_array *a, double lo, double hi);
 
 // A statistic over all times or all bands, pixel by pixel, missing ones left out; missing where
@@ -827,6 +839,8 @@ GWT_API bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers
 // PATH.part, synced, renamed to PATH; on failure PATH is as it was. What an interruption, a full
 // disk, a bad input or a user's function left unfinished stays as PATH.part and PATH.part.journal,
 // for .resume; it is EXISTS to begin another save there without either .resume or .overwrite.
+// .collisions counts the tiles that this call computed, on all ranks: what an earlier call left and
+// .resume takes over is not looked at again. After a failure it is 0.
 GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options);
 #define gwt_save(...) _gwt_save_args(__VA_ARGS__, ._ = 0)
 #define _gwt_save_args(a, path, ...) \
@@ -4594,12 +4608,7 @@ gwt_array *gwt_neg(gwt_array *a)
     return _gwt_array_saturated(is_signed ? _gwt_array_keep_type(r, &a, 1) : r);
 }
 
-gwt_array *gwt_valid(gwt_array *a)
-{
-    gwt_array *r = _gwt_array_unary(_GWT_OP_VALID, a);
-    if (r) r->info.dtype = GWT_UINT8;
-    return _gwt_array_finish(r);
-}
+gwt_array *gwt_valid(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_VALID, a)); }
 
 gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
 {
@@ -5476,7 +5485,7 @@ gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *optio
     gwt_set_nodata_options o = options ? *options : (gwt_set_nodata_options){ 0 };
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
-    gwt_array *r = _gwt_array_masked(a, _gwt_first_set(o.src_nodata, a->g->options.nodata));
+    gwt_array *r = _gwt_array_masked(a, o.src_nodata);
     if (r) r = _gwt_array_scaled(r, o.scale_factor, o.offset);
     if (o.out_range.set) r = gwt_clip(r, o.out_range.lo, o.out_range.hi);
     r = gwt_cast(r, dtype);
@@ -5564,10 +5573,9 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
     a = _gwt_index_input(a, o.sensor);
     gwt_array *pair = gwt_sel(a, b1, b2);
     if (!pair) return NULL;
-    gwt_optional nodata =
-        _gwt_first_set(_gwt_first_set(o.nodata, pair->g->options.nodata), pair->info.nodata);
+    gwt_optional nodata = _gwt_first_set(o.nodata, pair->info.nodata);
     double factor = _gwt_array_factor(pair, o.scale_factor);
-    pair = _gwt_array_masked(pair, _gwt_first_set(o.nodata, pair->g->options.nodata));
+    pair = _gwt_array_masked(pair, o.nodata);
     pair = pair ? _gwt_array_scaled(pair, o.scale_factor, gwt_some(0)) : NULL;
     if (!pair) return NULL;
     gwt_array *r = _gwt_ratio(_gwt_array_bands(pair, &(int64_t){ 0 }, 1),
@@ -5585,10 +5593,9 @@ static bool _gwt_index_bands(gwt_array *a, const char *const *names, const gwt_i
     a = _gwt_index_input(a, o->sensor);
     a = gwt_sel_bands(a, names);
     if (!a) return false;
-    gwt_optional given = _gwt_first_set(o->nodata, a->g->options.nodata);
-    *nodata = _gwt_first_set(given, a->info.nodata);
+    *nodata = _gwt_first_set(o->nodata, a->info.nodata);
     *factor = _gwt_array_factor(a, o->scale_factor);
-    a = _gwt_array_masked(a, given);
+    a = _gwt_array_masked(a, o->nodata);
     a = a ? _gwt_array_scaled(a, o->scale_factor, gwt_some(0)) : NULL;
     for (int64_t i = 0; a && names[i]; i++) bands[i] = _gwt_array_bands(a, &i, 1);
     return a != NULL;
@@ -6255,7 +6262,7 @@ typedef struct _gwt_frame {
 typedef struct _gwt_instr {
     int op;                     // a _gwt_op, or one of the three above
     gwt_dtype dtype;            // LOAD, COPY: the source's; CAST: the target
-    bool masked;                // LOAD
+    bool masked;                // LOAD, COPY
     int dst;                    // register; STORE, COPY: plane of the output
     int output;                 // STORE, COPY
     int first, num_args;        // operands: program->operands[first ..]
@@ -6275,14 +6282,32 @@ typedef struct _gwt_output {
     gwt_dtype dtype;
     bool has_nodata;            // else a missing pixel in an integer output is an error
     uint64_t nodata_raw;        // its bytes in that type; NaN's when floats have none
+    bool counts;                // valid pixels that are stored as nodata: those in least..most
+    double least, most;
 } _gwt_output;
 
 static _gwt_output _gwt_output_of(const _gwt_node *const *planes, int num_planes, gwt_dtype dtype,
                                   gwt_optional nodata)
 {
-    _gwt_output o = { planes, num_planes, dtype, nodata.set, 0 };
+    _gwt_output o = { planes, num_planes, dtype, nodata.set, 0, false, 0, 0 };
     _gwt_raw_of(dtype, nodata.set ? nodata : gwt_some((double)NAN), &o.nodata_raw);
     return o;
+}
+
+// Have valid pixels counted that are stored as nodata; no number is stored as NaN. An integer type
+// stores half a unit around it so, all of it where the nearest even number is nodata, and beyond
+// its ends what saturates. Of floats least and most are the value itself.
+static void _gwt_output_count(_gwt_output *o, gwt_optional nodata)
+{
+    double v = nodata.value;
+    if (!nodata.set || isnan(v)) return;
+    o->counts = true, o->least = o->most = v;
+    if (!_gwt_dtype_integer(o->dtype)) return;
+    o->least = v - 0.5, o->most = v + 0.5;
+    if (nearbyint(o->least) != v) o->least = nextafter(o->least, v);
+    if (nearbyint(o->most) != v) o->most = nextafter(o->most, v);
+    if (v <= _gwt_dtypes[o->dtype].lo) o->least = (double)-INFINITY;
+    if (v >= _gwt_dtypes[o->dtype].hi) o->most = (double)INFINITY;
 }
 
 // Something a program reads: a view, or the planes of an earlier stage.
@@ -6946,8 +6971,12 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
     while (root->op == _GWT_OP_CAST && root->dtype == to->dtype)    // storing does the same
         root = _gwt_plan_resolve(p, root->args[0], &frame);
     if (_gwt_plan_copies(p, to, root, frame)) {
+        uint64_t raw;       // masked: what equals nodata is missing there already
         _gwt_instr load = { .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane,
-                            .output = output, .frame = frame };
+                            .output = output, .frame = frame,
+                            .masked = root->masked
+                                   && _gwt_raw_beside(root->dtype, root->imm[0],
+                                                      (int)root->imm[1], &raw) };
         _gwt_instr *copy = _gwt_plan_emit(p, load);
         if (copy) _gwt_plan_bind(p, copy, root);
         return;
@@ -7711,6 +7740,56 @@ static void (*const _gwt_stores[])(void *, const double *restrict, size_t, size_
 #undef X
 };
 
+// ---- valid pixels that are stored as nodata
+// Two steps: whether a row that has just been stored has any nodata in it, compared in its own
+// width, many at once; only then, of the doubles it was made of, how many are valid.
+
+#define X(name, ctype, truth) \
+    _GWT_LOOP static bool _gwt_any_##name(const void *from, size_t n, uint64_t raw) \
+    { \
+        const ctype *s = from; \
+        ctype is; \
+        truth any = 0; \
+        memcpy(&is, &raw, sizeof is); \
+        for (size_t i = 0; i < n; i++) any |= (truth)(s[i] == is); \
+        return any != 0; \
+    }
+X(1, uint8_t, uint8_t) X(2, uint16_t, uint16_t) X(4, uint32_t, uint32_t) X(8, uint64_t, uint64_t)
+X(float, float, uint32_t) X(double, double, uint64_t)
+#undef X
+
+static bool _gwt_any_stored(gwt_dtype dtype, const void *from, size_t n, uint64_t raw)
+{
+    size_t size = gwt_dtype_size(dtype);
+    if (dtype == GWT_FLOAT32) return _gwt_any_float(from, n, raw);
+    if (dtype == GWT_FLOAT64) return _gwt_any_double(from, n, raw);
+    return size == 1 ? _gwt_any_1(from, n, raw)
+         : size == 2 ? _gwt_any_2(from, n, raw)
+         : size == 4 ? _gwt_any_4(from, n, raw)
+                     : _gwt_any_8(from, n, raw);
+}
+
+_GWT_LOOP static int64_t _gwt_count_within(const double *v, size_t n, double least, double most)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < n; i++) count += (v[i] >= least) & (v[i] <= most);
+    return count;
+}
+
+_GWT_LOOP static int64_t _gwt_count_float32(const double *v, size_t n, float is)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < n; i++) count += (float)v[i] == is;
+    return count;
+}
+
+_GWT_LOOP static int64_t _gwt_count_narrow(const float *v, size_t n, float is)
+{
+    int32_t count = 0;      // a strip is short
+    for (size_t i = 0; i < n; i++) count += v[i] == is;
+    return count;
+}
+
 _GWT_LOOP static bool _gwt_any_nan(const double *from, size_t n)
 {
     int64_t missing = 0;
@@ -7873,6 +7952,7 @@ typedef struct _gwt_scratch {
     _gwt_work work;
     _gwt_trim trim;
     gwt_dtype missing;          // of an integer output with missing pixels and no nodata, or none
+    int64_t collisions[_GWT_MAX_OUTPUTS];   // of outputs that count them
 } _gwt_scratch;
 
 // Doubles in a register, so that all of a program's stay in the first-level cache.
@@ -8084,6 +8164,16 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
         const ctype *restrict s = from; \
         if (to_step == 1 && from_step == 1) memcpy(d, s, n * sizeof *d); \
         else for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
+    } \
+    _GWT_LOOP static int64_t _gwt_count_copy_##name(const void *from, size_t n, size_t step, \
+                                                    uint64_t raw) \
+    { \
+        const ctype *s = from; \
+        ctype is; \
+        int64_t count = 0; \
+        memcpy(&is, &raw, sizeof is); \
+        for (size_t i = 0; i < n; i++) count += s[i * step] == is; \
+        return count; \
     }
 X(1, uint8_t)
 X(2, uint16_t)
@@ -8091,10 +8181,19 @@ X(4, uint32_t)
 X(8, uint64_t)
 #undef X
 
-static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, const _gwt_scratch *x,
+static int64_t _gwt_count_copy(const void *from, size_t size, size_t n, size_t step, uint64_t raw)
+{
+    return size == 1 ? _gwt_count_copy_1(from, n, step, raw)
+         : size == 2 ? _gwt_count_copy_2(from, n, step, raw)
+         : size == 4 ? _gwt_count_copy_4(from, n, step, raw)
+                     : _gwt_count_copy_8(from, n, step, raw);
+}
+
+static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
                          const _gwt_instr *in, const _gwt_rect *r, char *to,
                          const _gwt_target *target)
 {
+    const _gwt_output *o = &program->outputs[in->output];
     size_t size = gwt_dtype_size(in->dtype);
     const _gwt_frame *f = &program->frames[in->frame];
     const _gwt_view_plan *vp = &plan->views[in->view];
@@ -8110,17 +8209,27 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, con
             else if (size == 2) _gwt_copy_2(d, from, run, target->step, step);
             else if (size == 4) _gwt_copy_4(d, from, run, target->step, step);
             else _gwt_copy_8(d, from, run, target->step, step);
+            if (o->counts && !in->masked
+                && (target->step > 1 || _gwt_any_stored(o->dtype, d, run, o->nodata_raw)))
+                x->collisions[in->output] += _gwt_count_copy(from, size, run, step, o->nodata_raw);
         }
 }
 
-static void _gwt_vm_store(const _gwt_output *o, _gwt_scratch *x, const double *from,
+static void _gwt_vm_store(const _gwt_output *o, _gwt_scratch *x, int output, const double *from,
                           const _gwt_rect *r, char *to, const _gwt_target *target)
 {
-    if (!o->has_nodata && _gwt_dtype_integer(o->dtype) &&
-        _gwt_any_nan(from, (size_t)(r->rows * r->cols)))
+    size_t cols = (size_t)r->cols;
+    if (!o->has_nodata && _gwt_dtype_integer(o->dtype)
+        && _gwt_any_nan(from, (size_t)r->rows * cols))
         x->missing = o->dtype;
-    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
-        _gwt_stores[o->dtype](to, from, (size_t)r->cols, target->step, o->nodata_raw);
+    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += cols) {
+        _gwt_stores[o->dtype](to, from, cols, target->step, o->nodata_raw);
+        if (!o->counts) continue;
+        if (target->step == 1 && !_gwt_any_stored(o->dtype, to, cols, o->nodata_raw)) continue;
+        x->collisions[output] += o->dtype == GWT_FLOAT32
+                                   ? _gwt_count_float32(from, cols, (float)o->least)
+                                   : _gwt_count_within(from, cols, o->least, o->most);
+    }
 }
 
 static const double *_gwt_vm_operand(const _gwt_program *program, const double *regs, size_t strip,
@@ -8182,11 +8291,13 @@ _GWT_LOOP static void _gwt_narrow_store_row(float *restrict to, const float *res
         for (size_t i = 0; i < n; i++) to[i * step] = from[i] != from[i] ? nodata : from[i];
 }
 
-static void _gwt_narrow_store(const _gwt_output *o, const float *from, const _gwt_rect *r,
-                              char *to, const _gwt_target *target)
+static void _gwt_narrow_store(const _gwt_output *o, _gwt_scratch *x, int output, const float *from,
+                              const _gwt_rect *r, char *to, const _gwt_target *target)
 {
     float nodata;
     memcpy(&nodata, &o->nodata_raw, sizeof nodata);
+    if (o->counts)
+        x->collisions[output] += _gwt_count_narrow(from, (size_t)(r->rows * r->cols), nodata);
     for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
         _gwt_narrow_store_row((float *)(void *)to, from, (size_t)r->cols, target->step, nodata);
 }
@@ -8403,8 +8514,11 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
                  + (size_t)col * t->step * gwt_dtype_size(o->dtype);
         if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, program, x, in, r, to, t);
         else if (narrow)
-            _gwt_narrow_store(o, _gwt_narrow_operand(program, narrow_regs, strip, in, 0), r, to, t);
-        else _gwt_vm_store(o, x, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to, t);
+            _gwt_narrow_store(o, x, in->output,
+                              _gwt_narrow_operand(program, narrow_regs, strip, in, 0), r, to, t);
+        else
+            _gwt_vm_store(o, x, in->output, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to,
+                          t);
     }
 }
 
@@ -10679,6 +10793,7 @@ struct _gwt_run {
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
     _gwt_share share;           // of memory
     _gwt_scratch *scratch;      // one a worker, that worker's own
+    int64_t collisions[_GWT_MAX_OUTPUTS];   // of all workers, in the end
     // Shared.
     _Atomic int64_t next;       // group to take
     atomic_llong done;          // pixels; of all ranks, those handed out
@@ -11345,6 +11460,15 @@ static void _gwt_join_ranks(gwt *g, void *data, size_t bytes, bool root_only)
     (void)g, (void)data, (void)bytes, (void)root_only;
 }
 
+// Numbers of this rank to those of all.
+static void _gwt_add_ranks(gwt *g, int64_t *counts, size_t n)
+{
+#ifdef GWT_MPI
+    if (g->ranks && !_gwt_stays) _gwt_ranks_add(g->ranks, counts, n);
+#endif
+    (void)g, (void)counts, (void)n;
+}
+
 static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
 {
     gwt *g = run->g;
@@ -11372,7 +11496,11 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     _gwt_run_unshare(run);
     _gwt_cache_plan(g, &run->share, false);
     if (run->progress) _gwt_run_draw(run, true);
-    for (int i = 0; i < g->pool.num_workers; i++) _gwt_scratch_end(&run->scratch[i], run->plan);
+    for (int i = 0; i < g->pool.num_workers; i++) {
+        for (int k = 0; k < run->num_outputs; k++)
+            run->collisions[k] += run->scratch[i].collisions[k];
+        _gwt_scratch_end(&run->scratch[i], run->plan);
+    }
     GWT_FREE(run->scratch);
     _gwt_mutex_destroy(&run->drawing);
     return !_gwt_over(run->action);
@@ -11671,6 +11799,7 @@ static int64_t _gwt_save_window(const _gwt_run *run, int num_workers)
 static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
 {
     int64_t from = _gwt_save_written(run);
+    run->job += saves->o.collisions != NULL;    // all ranks add theirs up, or none
     for (int i = 0; i < n; i++) {
         _gwt_writer *w = &saves[i].writer;
         int64_t head = atomic_load(&w->head);
@@ -11719,6 +11848,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     for (int i = n - 1; good && i >= 0; i--)
         if (!saves[i].writer.follows) unlink(saves[i].writer.journal);
     good = _gwt_run_agree(&run, good);
+    if (good && o->collisions)
+        memcpy(o->collisions, run.collisions, (size_t)n * sizeof *o->collisions);
     for (size_t i = 0; k.workers && i < workers; i++) {
         _gwt_encoder_end(&k.workers[i].encoder);
         GWT_FREE(k.workers[i].constant.data);
@@ -11728,15 +11859,17 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     return good;
 }
 
-// Options resolved, and what the plan has to store.
+// Options of the i-th array resolved, and what the plan has to store.
 static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
-                              const gwt_save_options *o, _gwt_output *output)
+                              const gwt_save_options *o, size_t i, _gwt_output *output)
 {
     *s = (_gwt_save){ .a = a, .o = *o,
                       .writer = { .g = a->g, .path = path, .fd = -1, .journal_fd = -1 } };
+    if (o->nodatas && o->nodatas[i].set) s->o.nodata = o->nodatas[i];
     if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
     if (!_gwt_save_resolve(s)) return false;
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
+    if (o->collisions) _gwt_output_count(output, s->nodata);
     s->writer.name = a->g->recorder ? _gwt_keep_string(a->g, _gwt_base_name(path)) : path;
     return s->writer.name && _gwt_mutex_init(&s->writer.lock);
 }
@@ -11755,6 +11888,8 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     good = good && _gwt_save_run(saves, n, &plan);
     if (planned) _gwt_plan_free(&plan);
     _gwt_action_end(&action);
+    if (good && saves->o.collisions)
+        _gwt_add_ranks(saves->a->g, saves->o.collisions, (size_t)n);
     return good;
 }
 
@@ -11763,7 +11898,8 @@ bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *optio
     gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
     _gwt_save s;
     _gwt_output output;
-    if (!a || _gwt_failed(a->g) || !_gwt_save_prepare(&s, a, path, &o, &output)) return false;
+    if (o.collisions) *o.collisions = 0;
+    if (!a || _gwt_failed(a->g) || !_gwt_save_prepare(&s, a, path, &o, 0, &output)) return false;
     bool good = _gwt_save_all(&s, 1, &output);
     _gwt_writer_end(&s.writer);
     return good;
@@ -11774,6 +11910,7 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
 {
     gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
+    for (size_t i = 0; i < n && o.collisions; i++) o.collisions[i] = 0;
     if (!paths || !_gwt_check_many(arrays, n)) return false;
     gwt *g = arrays[0]->g;
     if (n > 1 && (o.band_names || o.scales || o.offsets))
@@ -11787,7 +11924,8 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
     _gwt_save *saves = _gwt_calloc(g, n, sizeof *saves);
     size_t ready = 0;
     while (saves && ready < n && !_gwt_failed(g)
-           && _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, &outputs[ready]))
+           && _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, ready,
+                                &outputs[ready]))
         ready++;
     bool good = ready == n && _gwt_save_all(saves, (int)n, outputs);
     for (size_t i = 0; i < ready; i++) _gwt_writer_end(&saves[i].writer);
@@ -12116,9 +12254,7 @@ static bool _gwt_count_run(gwt_array *a, _gwt_counting *c, int64_t *to)
         GWT_FREE(c->tables[w]);
     }
     GWT_FREE(c->tables);
-#ifdef GWT_MPI
-    if (good && a->g->ranks && !_gwt_stays) _gwt_ranks_add(a->g->ranks, to, all);
-#endif
+    if (good) _gwt_add_ranks(a->g, to, all);
     return good;
 }
 

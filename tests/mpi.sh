@@ -85,6 +85,14 @@ job --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' sc
     -o out.tif -q --compress deflate --block 32 && cmp out.tif want.tif >>"$err" 2>&1
 good "over TCP only" $?
 
+rm -f out.tif want.tif
+said='valid pixels of out.tif equal its nodata value 9000 and read as missing'
+"$gwt" calc b1 scene.tif -o out.tif -q --dst-nodata 9000 --block 32 2>want.txt
+grep -q "^gwt: [1-9][0-9]* $said" want.txt && rm -f out.tif &&
+    ranks 3 calc b1 scene.tif -o out.tif -q --dst-nodata 9000 --block 32 &&
+    cmp "$err" want.txt >>"$err" 2>&1
+good "valid pixels that equal nodata, of all ranks together" $?
+
 "$gwt" stats scene.tif >want.txt
 ranks 3 stats scene.tif && cmp "$out" want.txt >>"$err" 2>&1
 good "stats" $?

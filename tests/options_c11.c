@@ -53,6 +53,7 @@ static gwt_array *computing(gwt_array *a)
 static int64_t acting(gwt_array *a)
 {
     static double buffer[16];
+    int64_t lost = 0;
     static const double ones[] = { 1 };
     gwt_free(gwt_compute(a));
     gwt_free(gwt_compute(a, .dtype = GWT_FLOAT32));
@@ -65,13 +66,14 @@ static int64_t acting(gwt_array *a)
                       .interleave = GWT_PIXEL, .bigtiff = GWT_BIGTIFF_YES, .overwrite = true,
                       .band_names = (const char *const[]){ "ndvi", NULL }, .scales = ones,
                       .offsets = ones, .tags = (const char *const[]){ "A=b", NULL },
-                      .num_workers = 2, .progress = true);
+                      .num_workers = 2, .progress = true,
+                      .nodatas = (const gwt_optional[]){ gwt_some(0) }, .collisions = &lost);
     int64_t blocks = gwt_map_blocks(a, on_block, NULL);
     blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64);
     blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64, .col_chunks = 64,
                              .dtype = GWT_FLOAT64, .nodata = gwt_some(0), .num_workers = 3,
                              .progress = true);
-    return blocks + saved;
+    return blocks + saved + lost;
 }
 
 int options_c11(void)

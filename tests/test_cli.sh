@@ -1091,7 +1091,7 @@ pixels float64 none -inf 0 'b1 / 3' 'b1 / 3' --nodata -inf
 pixels uint8 0 0 0 'b1 / 128' 'b1 / 128' --dtype uint8 --nodata 0
 pixels uint8 0 0 0 'b1 / 2' 'b1 / 2' --dtype uint8 --nodata 0
 pixels int16 none -32768 0 'b1 / 2 - 5000' 'b1 / 2 - 5000' --dtype int16 --nodata -32768
-pixels int8 0 0 0 'b1 - 9000' 'b1 - 9000' --dtype int8 --nodata 0
+pixels int8 0 77 0 'b1 - 9000' 'b1 - 9000' --dtype int8 --src-nodata 0 --dst-nodata 77
 pixels uint32 0 0 0 'b1 * 100003' 'b1 * 100003' --dtype uint32 --nodata 0
 rm -f pixels.tif
 
@@ -1393,7 +1393,7 @@ run stats --json strips.tif
 top=$(compact | sed 's/.*"band":1,"min":[0-9]*,"max":\([0-9]*\).*/\1/')
 pixels uint16 0 0 0 "replace(b1, $top, 1)" "1 if b1 == $top else b1"
 pixels float64 0 none 0 "mask(b1, $top) + 0" "nan if b1 == $top else b1"
-pixels uint8 none none 0 'valid(b1)' 'b1 != 0'
+pixels uint8 none 255 0 'valid(b1)' 'b1 != 0'
 pixels uint16 0 0 0 'min(b1, b2)' 'min(b1, b2)'
 rm -f index.tif moved.tif pixels.tif window.tif
 

@@ -118,13 +118,16 @@ static const cli_command command = {
         "A pixel is missing where any pixel it is made of is; statistics and windows leave those\n"
         "out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
         "\n"
+        "--nodata V is V in the inputs and the outputs, but of comparisons, logic and argmax,\n"
+        "which store 255 or -1 where missing, which is none of their values.\n"
+        "\n"
         "--profile FILE.html is the page of gwt visualize; FILE.json is for it, for gwt tune\n"
         "--what-if and for Perfetto. Any other FILE makes tables, FILE_events.csv,\n"
         "FILE_resources.csv and FILE_cache.csv; a folder, FOLDER/profile_events.csv, and so on.\n"
         "Ranks of an MPI job have tables of their own, FILE_rank1_events.csv ..\n"
         "\n"
         "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
-        "  gwt calc 'where(b1 > 0.5, b1, b2)' a.tif b.tif -o c.tif --dtype float32 --nodata nan\n"
+        "  gwt calc 'max(b1, b2)' a.tif b.tif -o c.tif --dtype float32 --dst-nodata nan\n"
         "  gwt calc 'ndvi()' 'scenes/*.tif' -o mean.tif --stack time --reduce mean --sensor l8\n"
         "  gwt calc s.tif -o ndvi.tif='ndvi()' -o water.tif='green > nir' --sensor l8   # one pass\n"
         "  gwt calc a 'tiles/*.tif' -o all.tif --mosaic mean --bounds-by union --nodata 0\n"
@@ -209,7 +212,6 @@ static int read_command_line(calc_args *args, int argc, char **argv)
     save->dtype = (gwt_dtype)args->dtype;
     save->interleave = (gwt_interleave)args->interleave;
     save->bigtiff = (gwt_bigtiff)args->bigtiff;
-    save->nodata = args->inputs.nodata;
     save->tags = args->tags.count ? (const char *const *)args->tags.items : NULL;
     save->progress = !args->quiet;
     return CLI_GO_ON;
@@ -249,6 +251,15 @@ static void print_summary(const char *path, const gwt_info *info, double seconds
            pixels / 1e6 / seconds);
 }
 
+// Valid pixels that nobody will find again.
+static void print_collisions(const char *path, int64_t count, gwt_optional nodata)
+{
+    if (count == 0) return;
+    cli_error("%lld valid pixel%s of %s equal%s its nodata value %.10g and read%s as missing: "
+              "--dst-nodata chooses another", (long long)count, count == 1 ? "" : "s", path,
+              count == 1 ? "s" : "", nodata.value, count == 1 ? "s" : "");
+}
+
 // What an interruption left, and how to go on.
 static void print_kept(const char *path)
 {
@@ -276,20 +287,29 @@ static int run(const calc_args *args, file_list *files)
     double start = cli_seconds();
     size_t count, num_outputs = args->outputs.count;
     gwt_array *results[MAX_OUTPUTS];
+    gwt_optional nodatas[MAX_OUTPUTS];
+    int64_t collisions[MAX_OUTPUTS];
+    gwt_save_options save = args->save;
     char title[SAMPLE_TITLE];
     gwt *g = cli_begin(args->workers, args->sensor, args->memory);
     if (!g) return CLI_FAILED;
     if (gwt_rank(g) == 0 && !may_write_all(args, files, gwt_num_ranks(g)))
         return cli_end(g), CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
-    for (size_t i = 0; i < num_outputs; i++)
+    for (size_t i = 0; i < num_outputs; i++) {
         results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);
+        nodatas[i] = inputs_dst_nodata(&args->inputs, results[i]);
+    }
+    save.nodatas = nodatas, save.collisions = collisions;
     free(arrays);
     bool profiled = args->profile || args->summary, shown = true;
     sample_title(args->expressions[0], files, title);
     if (profiled)
         gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = title);
-    bool saved = gwt_save_many_with(results, args->paths, num_outputs, &args->save);
+    bool saved = gwt_save_many_with(results, args->paths, num_outputs, &save);
+    for (size_t i = 0; i < num_outputs && saved && gwt_rank(g) == 0; i++)
+        print_collisions(args->paths[i], collisions[i],
+                         nodatas[i].set ? nodatas[i] : gwt_describe(results[i])->nodata);
     for (size_t i = 0; i < num_outputs && saved && !args->quiet; i++)
         print_summary(args->paths[i], gwt_describe(results[i]), cli_seconds() - start);
     if (profiled && saved) shown = show_profile(args, g);

@@ -178,6 +178,25 @@ static const char *const *names_of(const cli_list *list)
     return list->count ? (const char *const *)list->items : NULL;
 }
 
+static gwt_optional src_nodata(const input_options *o)
+{
+    return o->src_nodata.set ? o->src_nodata : o->nodata;
+}
+
+// 255 of comparisons and logic, -1 of argmax: the one value that is none of their results. Any
+// other may be one, and --nodata speaks of the inputs first.
+gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result)
+{
+    const gwt_info *info = gwt_describe(result);
+    double own = info->dtype == GWT_UINT8 ? 255 : -1;
+    bool may = info->dtype == GWT_UINT8 || info->dtype == GWT_INT32;
+    gwt_optional src = src_nodata(o), none = { .set = false };
+    if (o->dst_nodata.set) return o->dst_nodata;
+    if (may && info->nodata.set && info->nodata.value == own && !(src.set && src.value == own))
+        return none;
+    return o->nodata;
+}
+
 // What is to be kept of an array.
 static gwt_array *part_of(gwt_array *a, const input_options *o)
 {
@@ -201,7 +220,7 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
     }
     if (o->by_date) gwt_sort_by_date(files->paths, files->count);
     gwt_open_options how = { .chunks = o->chunks, .band_names = names_of(&o->band_names),
-                             .nodata = o->nodata, .fill_bad_tiles = o->bad_tiles,
+                             .nodata = src_nodata(o), .fill_bad_tiles = o->bad_tiles,
                              .scale_data = o->scale_data || o->scale.set,
                              .scale_factor = o->scale, .res = o->res.value,
                              .resampling = (gwt_resampling)o->resampling };

@@ -28,7 +28,9 @@ typedef struct input_options {
     const char *reference;     // a file whose grid all are brought to
     cli_list band_names;       // of each array
     gwt_optional res;          // edge of the cells all are brought to
-    gwt_optional nodata, scale;
+    gwt_optional nodata;       // of inputs and outputs; these two beat it:
+    gwt_optional src_nodata, dst_nodata;
+    gwt_optional scale;
     int bad_tiles;             // 1: tiles that can't be read are nodata
     bool scale_data;           // by what the files say; so does a scale given
     int chunks;
@@ -49,5 +51,8 @@ int inputs_check(const cli_command *command, const input_options *o);
 // One array for each file, or one of all when they are stacked or a mosaic; *count says how many.
 // Some may be NULL, then the session has the error. Yours to free; NULL when there is no memory.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
+
+// What a result stores where missing; unset: what it has of itself.
+gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result);
 
 #endif

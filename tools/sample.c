@@ -26,10 +26,11 @@ bool sample_begin(sample_job *j)
 {
     gwt *g = cli_begin(1, j->sensor, j->memory);
     if (!g) return false;
-    const gwt_info *info = gwt_describe(make_result(j, g, 0));
+    gwt_array *result = make_result(j, g, 0);
+    const gwt_info *info = gwt_describe(result);
     j->height = info->shape[2];
     j->width = info->shape[3];
-    j->save.nodata = j->inputs->nodata;
+    j->save.nodata = inputs_dst_nodata(j->inputs, result);
     j->save.overwrite = true;
     if (cli_end(g) != 0 || !cli_make_folder(j->folder)) return false;
     snprintf(j->output, sizeof j->output, "%s/out.tif", j->folder);

@@ -1,0 +1,353 @@
+// test_values.c - what may happen to values unasked: a valid pixel that is stored as the nodata
+// value, a nodata value that comes from somewhere else than was said, rounding. Expected numbers
+// come from plain loops here and from literals.
+
+#define _XOPEN_SOURCE 700
+#define _DARWIN_C_SOURCE
+
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { W = 300, H = 210, N = W * H, BANDS = 2 };
+
+// ---- valid pixels that equal the nodata value -------------------------------------------------
+
+// Halves and whole numbers around 0, a fifth of them missing (-99), in float64.
+static double values[BANDS * N];
+
+static gwt_array *halves(gwt *g)
+{
+    for (int i = 0; i < BANDS * N; i++) {
+        uint64_t bits = noise((uint64_t)i);
+        values[i] = bits % 5 == 0 ? NAN : (double)(int)(bits >> 8 & 1023) / 2 - 256 + 0.25 * (i % 3);
+    }
+    static const tiff_spec spec = { .width = W, .height = H, .bands = BANDS, .dtype = GWT_FLOAT64,
+                                    .nodata = "nan", .tile_width = 64, .tile_height = 32 };
+    return array_of(g, &spec, values);
+}
+
+// How many are stored as `nodata`, of those that are there.
+static int64_t stored_as(gwt_dtype dtype, const double *v, int n, double nodata)
+{
+    int64_t count = 0;
+    for (int i = 0; i < n; i++) {
+        unsigned char raw[8];
+        if (isnan(v[i])) continue;
+        sample_set(dtype, raw, 0, v[i]);
+        count += sample_get(dtype, raw, 0) == nodata;
+    }
+    return count;
+}
+
+static const struct { gwt_dtype dtype; double nodata; } counted[] = {
+    { GWT_UINT8, 0 }, { GWT_UINT8, 255 }, { GWT_UINT8, 3 }, { GWT_UINT8, 4 },
+    { GWT_INT8, -128 }, { GWT_INT8, 127 }, { GWT_INT8, 0 }, { GWT_INT8, -7 },
+    { GWT_UINT16, 0 }, { GWT_UINT16, 65535 }, { GWT_INT16, -200 }, { GWT_INT16, -32768 },
+    { GWT_UINT32, 0 }, { GWT_INT32, 17 }, { GWT_UINT64, 0 }, { GWT_INT64, -9 },
+    { GWT_FLOAT32, 1.25 }, { GWT_FLOAT32, 0 }, { GWT_FLOAT32, NAN }, { GWT_FLOAT64, -3.5 },
+    { GWT_FLOAT64, NAN }, { GWT_FLOAT64, -9999 }
+};
+
+static void collisions_of_every_type(void **state)
+{
+    (void)state;
+    int some = 0;
+    for (size_t i = 0; i < COUNT_OF(counted); i++) {
+        gwt *g = gwt_begin(.num_workers = 1 + (int)(i % 3));
+        gwt_dtype dtype = counted[i].dtype;
+        double nodata = counted[i].nodata;
+        int64_t got = -1;
+        assert_true(gwt_save(halves(g), temp_path("counted.tif"), .dtype = dtype, .block = 48,
+                             .nodata = gwt_some(nodata), .overwrite = true, .collisions = &got,
+                             .interleave = i % 2 ? GWT_PIXEL : GWT_PLANAR));
+        int64_t want = stored_as(dtype, values, BANDS * N, nodata);
+        REQUIRE(got == want, "%s, nodata %g: %lld, not %lld", gwt_dtype_name(dtype), nodata,
+                (long long)got, (long long)want);
+        some += want > 0;
+        assert_int_equal(gwt_end(g), 0);
+    }
+    assert_true(some > 12);
+}
+
+// Whatever the workers, chunks and tiles; in float32 too, where that is what is computed in.
+static void collisions_however_it_is_cut(void **state)
+{
+    (void)state;
+    static const int workers[] = { 1, 2, 4 }, chunks[] = { 7, 64, 1000 }, blocks[] = { 16, 256 };
+    static double pixels[N], ratio[N];
+    int64_t want = 0, missing = 0;
+    for (int i = 0; i < N; i++) {
+        pixels[i] = (double)(noise((uint64_t)i) % 40);
+        ratio[i] = pixels[i] == 7 ? NAN : (pixels[i] - 20) / (pixels[i] + 20);
+        want += ratio[i] == 0, missing += isnan(ratio[i]);
+    }
+    static const tiff_spec spec = { .width = W, .height = H, .dtype = GWT_UINT8, .nodata = "7",
+                                    .tile_width = 64, .tile_height = 32 };
+    assert_true(want > 100 && missing > 100);
+    for (size_t i = 0; i < COUNT_OF(workers) * COUNT_OF(chunks) * COUNT_OF(blocks); i++) {
+        gwt *g = gwt_begin(.num_workers = workers[i % 3], .chunks = chunks[i / 3 % 3]);
+        gwt_array *a = array_of(g, &spec, pixels);
+        gwt_array *r = gwt_calc(&a, 1, "(b1 - 20) / (b1 + 20)");
+        for (int wide = 0; wide < 2; wide++) {
+            int64_t got = -1;
+            assert_true(gwt_save(r, temp_path("cut.tif"), .block = blocks[i / 9], .overwrite = true,
+                                 .dtype = wide ? GWT_FLOAT64 : GWT_FLOAT32, .nodata = gwt_some(0),
+                                 .compress = "lzw", .collisions = &got));
+            REQUIRE(got == want, "case %d: %lld, not %lld", (int)i, (long long)got,
+                    (long long)want);
+        }
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// A copy of what is in the file: nothing where the file says the same, all that there is where it
+// says nothing; of 64 bits exactly.
+static void collisions_of_copies(void **state)
+{
+    (void)state;
+    for (size_t d = 0; d < DTYPES; d++) {
+        gwt_dtype dtype = all_dtypes[d];
+        static double few[BANDS * 60 * 40];
+        int64_t fives = 0;
+        for (int i = 0; i < (int)COUNT_OF(few); i++) {
+            few[i] = (double)(noise((uint64_t)i) % 9);
+            fives += few[i] == 5;
+        }
+        for (int k = 0; k < 3; k++) {
+            static const char *const nodata[] = { NULL, "5", "3" };
+            tiff_spec spec = { .width = 60, .height = 40, .bands = BANDS, .dtype = dtype,
+                               .nodata = nodata[k], .planar = d % 2, .tile_width = 16,
+                               .tile_height = 16 };
+            int64_t got = -1, want = k == 1 ? 0 : fives;
+            gwt *g = gwt_begin(.num_workers = 2);
+            assert_true(gwt_save(array_of(g, &spec, few), temp_path("copies.tif"),
+                                 .nodata = gwt_some(5), .overwrite = true, .collisions = &got));
+            REQUIRE(got == want, "%s, nodata %s: %lld, not %lld", gwt_dtype_name(dtype),
+                    nodata[k] ? nodata[k] : "none", (long long)got, (long long)want);
+            assert_int_equal(gwt_end(g), 0);
+        }
+    }
+    const double large = 9007199254740994.0;    // 2^53 + 2; 2^53 + 3 is no double
+    uint64_t samples[4] = { 9007199254740994u, 9007199254740995u, 9007199254740994u, 1 };
+    gwt *g = gwt_begin(.num_workers = 1);
+    int64_t got = -1;
+    tiff_write(temp_path("large.tif"), &(tiff_spec){ .width = 4, .height = 1, .dtype = GWT_UINT64 },
+               samples);
+    assert_true(gwt_save(gwt_open(g, temp_path("large.tif")), temp_path("large2.tif"),
+                         .nodata = gwt_some(large), .collisions = &got));
+    assert_int_equal(got, 2);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Each output by itself, with a nodata value of its own; nothing asked, nothing told; a failure
+// counts nothing.
+static void collisions_of_several(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = halves(g), *zero = gwt_number(g, 0);
+    gwt_array *many[] = { gwt_gt(a, zero), gwt_cast(a, GWT_INT16), gwt_le(a, zero) };
+    const char *paths[] = { temp_path("m0.tif"), temp_path("m1.tif"), temp_path("m2.tif") };
+    gwt_optional nodatas[] = { gwt_some(0), { 0 }, { 0 } };
+    int64_t got[3] = { -1, -1, -1 }, below = 0;
+    for (int i = 0; i < BANDS * N; i++) below += values[i] <= 0;
+    gwt_save_options o = { .nodatas = nodatas, .collisions = got, .nodata = gwt_some(9),
+                           .block = 64 };
+    assert_true(gwt_save_many_with(many, paths, 3, &o));
+    assert_int_equal(got[0], below);
+    assert_int_equal(got[1], stored_as(GWT_INT16, values, BANDS * N, 9));
+    assert_int_equal(got[2], 0);
+    static const char *const texts[] = { "0", "9", "9" };
+    for (int i = 0; i < 3; i++) {
+        image *im = image_read(paths[i]);
+        assert_string_equal(im->nodata, texts[i]);
+        image_free(im);
+    }
+    got[0] = -1;
+    assert_true(gwt_save(many[0], paths[0], .overwrite = true, .nodata = gwt_some(0)));
+    assert_false(gwt_save(many[0], paths[0], .nodata = gwt_some(0), .collisions = got));
+    EXPECT_ERROR(g, GWT_E_EXISTS, "m0.tif");
+    assert_int_equal(got[0], 0);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// A save that was interrupted counts the tiles that are left.
+static int fails_below(const gwt_kernel *k, void *user)
+{
+    const int64_t *limit = user;
+    memcpy(k->out, k->in, (size_t)(k->rows * k->cols) * sizeof *k->out);
+    return k->row >= *limit;
+}
+
+static void collisions_of_a_resumed_save(void **state)
+{
+    (void)state;
+    enum { SIDE = 128, BLOCK = 32, TILES = SIDE / BLOCK };
+    static double v[SIDE * SIDE];
+    int64_t in_tile[TILES * TILES] = { 0 }, limit = 64, got = -1, left = 0;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        v[i] = (double)(noise((uint64_t)i) % 5);
+        in_tile[i / SIDE / BLOCK * TILES + i % SIDE / BLOCK] += v[i] == 3;
+    }
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = array_of(g, &(tiff_spec){ .width = SIDE, .height = SIDE, .dtype = GWT_UINT8 }, v);
+    gwt_array *r = gwt_apply(a, fails_below, &limit, .dtype = GWT_UINT8, .bands = 1,
+                             .identity = "same");
+    const char *path = temp_path("resumed.tif");
+    assert_false(gwt_save(r, path, .block = BLOCK, .nodata = gwt_some(3), .collisions = &got));
+    EXPECT_ERROR(g, GWT_E_USER, "kernel");
+    assert_int_equal(got, 0);
+    struct stat journal;
+    assert_int_equal(stat(temp_path("resumed.tif.part.journal"), &journal), 0);
+    int done = (int)((journal.st_size - 48) / 16);
+    assert_true(done > 0 && done < TILES * TILES);
+    for (int t = done; t < TILES * TILES; t++) left += in_tile[t];
+    limit = SIDE;
+    assert_true(gwt_save(r, path, .block = BLOCK, .nodata = gwt_some(3), .collisions = &got,
+                         .resume = true));
+    assert_int_equal(got, left);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- whose nodata it is -----------------------------------------------------------------------
+
+// Pixels 0 .. 9; a file that says 1. Who says nothing has -1 below.
+enum { DIGITS = 10 };
+static const double digits[DIGITS] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+
+static gwt_optional perhaps(int nodata)
+{
+    gwt_optional none = { 0 };
+    return nodata < 0 ? none : gwt_some(nodata);
+}
+
+// The one digit that is missing, -1 when none is.
+static int missing_of(gwt *g, gwt_array *a)
+{
+    double *v = VALUES_OF(a);
+    int found = -1;
+    for (int i = 0; i < DIGITS; i++) {
+        REQUIRE(!isnan(v[i]) || found < 0, "%d and %d are missing", found, i);
+        if (isnan(v[i])) found = i;
+    }
+    gwt_free(v);
+    return found;
+}
+
+static void expect_nodata(const gwt_array *a, int want, const char *what, int c)
+{
+    gwt_optional n = gwt_describe(a)->nodata;
+    REQUIRE(n.set == (want >= 0) && (want < 0 || n.value == want), "case %d: nodata of %s is %g, "
+            "not %d", c, what, n.set ? n.value : -1, want);
+}
+
+// Of inputs: the operation's argument, else that of the call that opened it, else the session's,
+// else the file's. Of what is opened, of an index, of set_nodata.
+static void precedence_of_inputs(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "red", NULL };
+    for (int c = 0; c < 16; c++) {
+        int file = c & 1 ? 1 : -1, session = c & 2 ? 2 : -1, call = c & 4 ? 3 : -1,
+            op = c & 8 ? 4 : -1;
+        int opened = call >= 0 ? call : session >= 0 ? session : file;
+        int used = op >= 0 ? op : opened;
+        const char *path = temp_path("precedence%d.tif", c);
+        tiff_write_values(path, &(tiff_spec){ .width = DIGITS, .height = 1, .dtype = GWT_INT16,
+                                              .nodata = file >= 0 ? "1" : NULL }, digits);
+        gwt *g = gwt_begin(.num_workers = 1, .nodata = perhaps(session));
+        gwt_array *a = gwt_open(g, path, .nodata = perhaps(call), .band_names = names);
+        expect_nodata(a, opened, "an opened file", c);
+        assert_int_equal(missing_of(g, a), opened);
+        gwt_array *many = gwt_open_many(g, &path, 1, .nodata = perhaps(call));
+        expect_nodata(many, opened, "several", c);
+        assert_int_equal(missing_of(g, many), opened);
+        // An index: missing before, and nowhere else. (b - b) / (b + b) is 0 / 0 of the digit 0.
+        gwt_array *i = gwt_norm_diff(a, "red", "red", .nodata = perhaps(op));
+        expect_nodata(i, used, "norm_diff", c);
+        double *v = VALUES_OF(i);
+        for (int k = 1; k < DIGITS; k++)
+            REQUIRE(isnan(v[k]) == (k == used), "case %d: norm_diff of %d is %g", c, k, v[k]);
+        gwt_free(v);
+        gwt_array *nir = gwt_rename(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND),
+                                    (const char *const[]){ "red", "nir", NULL });
+        gwt_array *evi2 = gwt_index(nir, "evi2", .nodata = perhaps(op));
+        expect_nodata(evi2, used, "evi2", c);
+        assert_int_equal(missing_of(g, evi2), used);
+        gwt_array *set = gwt_set_nodata(a, .src_nodata = perhaps(op), .dst_nodata = gwt_some(-5));
+        assert_true(gwt_describe(set)->nodata.value == -5);
+        assert_int_equal(missing_of(g, set), used);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// Of outputs: the argument, else the array's, which is that of its input where pixels are picked;
+// arithmetic has none, truth values have 255, argmax -1, whatever the session says.
+static void precedence_of_outputs(void **state)
+{
+    (void)state;
+    static const char *const given[] = { NULL, "7" };
+    static const struct { const char *expression; double nodata; } kinds[] = {
+        { "a", 2 }, { "max(b1, b1)", 2 }, { "where(b1 > 4, b1, 3)", 2 }, { "moving_max(b1, 1)", 2 },
+        { "b1 + 1", NAN }, { "b1 > 3", 255 }, { "b1 == 2 || b1 > 3", 255 }, { "!b1", 255 },
+        { "valid(b1)", 255 }, { "argmax(a)", -1 }
+    };
+    const char *path = temp_path("outputs.tif"), *to = temp_path("out.tif");
+    tiff_write_values(path, &(tiff_spec){ .width = DIGITS, .height = 1, .dtype = GWT_INT16,
+                                          .nodata = "1" }, digits);
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        for (int explicit = 0; explicit < 2; explicit++) {
+            gwt *g = gwt_begin(.num_workers = 1, .nodata = gwt_some(2));
+            gwt_array *a = gwt_open(g, path), *r = gwt_calc(&a, 1, kinds[i].expression);
+            assert_true(gwt_save(r, to, .nodata = perhaps(explicit ? 7 : -1), .overwrite = true));
+            image *im = image_read(to);
+            double want = explicit ? 7 : kinds[i].nodata;
+            if (given[explicit]) assert_string_equal(im->nodata, given[explicit]);
+            else if (isnan(want)) REQUIRE(!im->nodata || !strcmp(im->nodata, "nan"), "%s: '%s'",
+                                          kinds[i].expression, im->nodata);
+            else REQUIRE(im->nodata && atof(im->nodata) == want, "%s: nodata %s, not %g",
+                         kinds[i].expression, im->nodata ? im->nodata : "none", want);
+            if (strcmp(kinds[i].expression, "valid(b1)"))
+                REQUIRE(same_double(image_get(im, 0, 0, 2), want), "%s: missing is %g, not %g",
+                        kinds[i].expression, image_get(im, 0, 0, 2), want);
+            image_free(im);
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+// What was computed has no pixels to look for the session's nodata among.
+static void session_leaves_results_alone(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1, .nodata = gwt_some(6));
+    const char *path = temp_path("alone.tif");
+    tiff_write_values(path, &(tiff_spec){ .width = DIGITS, .height = 1, .dtype = GWT_INT16 },
+                      digits);
+    gwt_array *a = gwt_open(g, path), *more = gwt_add(a, gwt_number(g, 1));   // 5 becomes 6
+    assert_int_equal(missing_of(g, gwt_set_nodata(more)), 6);
+    gwt_array *two = gwt_rename(gwt_stack((gwt_array *[]){ more, more }, 2, GWT_BAND),
+                                (const char *const[]){ "red", "nir", NULL });
+    assert_int_equal(missing_of(g, gwt_norm_diff(two, "red", "nir")), 6);
+    assert_int_equal(missing_of(g, gwt_index(two, "evi2")), 6);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(collisions_of_every_type),
+        cmocka_unit_test(collisions_however_it_is_cut),
+        cmocka_unit_test(collisions_of_copies),
+        cmocka_unit_test(collisions_of_several),
+        cmocka_unit_test(collisions_of_a_resumed_save),
+        cmocka_unit_test(precedence_of_inputs),
+        cmocka_unit_test(precedence_of_outputs),
+        cmocka_unit_test(session_leaves_results_alone)
+    };
+    return cmocka_run_group_tests_name("values", tests, temp_begin, temp_end);
+}

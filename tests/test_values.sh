@@ -1,0 +1,122 @@
+#!/bin/sh
+# test_values.sh - what the command does to values without being asked, or says when it does: nodata
+# of inputs and outputs, valid pixels that equal it, files that no expression uses, resampling.
+#
+#     GWT=build/release/gwt MAKE_SCENE=build/release/make_scene sh tests/test_values.sh
+#
+# Expected pixels are written out by hand; they are read from the bytes of an uncompressed file.
+
+. "$(dirname "$0")/checks.sh"
+gwt=$(absolute "${GWT:?}") && cd "$box" || exit 2
+
+# ---- files ---------------------------------------------------------------------------------------
+
+bytes() { for b do printf "\\$(printf %03o "$((b & 255))")"; done; }
+le16() { bytes "$1" $(($1 >> 8)); }
+le32() { bytes "$1" $(($1 >> 8)) $(($1 >> 16)) $(($1 >> 24)); }
+entry() { le16 "$1"; le16 "$2"; le32 "$3"; le32 "$4"; }    # TAG TYPE COUNT VALUE
+
+# grey WIDTH NODATA PIXEL.. - uint8, one strip; NODATA is a number below 1000, or none.
+grey() {
+    width=$1 nodata=$2
+    shift 2
+    entries=10
+    [ "$nodata" = none ] || entries=11
+    printf 'II*\000'; le32 8
+    le16 $entries
+    entry 256 3 1 "$width"; entry 257 3 1 $(($# / width))
+    entry 258 3 1 8; entry 259 3 1 1; entry 262 3 1 1
+    entry 273 4 1 $((8 + 2 + 12 * entries + 4))
+    entry 277 3 1 1; entry 278 3 1 $(($# / width)); entry 279 4 1 $#; entry 339 3 1 1
+    if [ "$nodata" != none ]; then
+        le16 42113; le16 2; le32 4
+        printf '%-3s\000' "$nodata"
+    fi
+    le32 0
+    bytes "$@"
+}
+
+# pixels FILE SIZE ROWS COLUMNS [FORMAT] - of an output without compression, one tile of 16 x 16.
+pixels() {
+    for row in $(seq 0 $(($3 - 1))); do
+        od -An -v -t "${5:-u1}" -j $((16 + row * 16 * $2)) -N $(($4 * $2)) "$1"
+    done | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'
+}
+
+# nodata FILE - the text of GDAL_NODATA by itself, found by its tag in the bytes of a classic TIFF.
+nodata_of() { "$gwt" info --json "$1" | sed -n 's/.*"nodata": *\([^,]*\).*/\1/p' | head -n 1; }
+
+# stored NAME NODATA PIXELS FILE - of uint8.
+stored() { is "$1" "$(nodata_of "$4"): $(pixels "$4" 1 3 4)" "$2: $3"; }
+
+grey 4 255 2 4 4 4 5 5 7 9 255 255 255 255 >a.tif
+grey 4 none 0 1 2 3 4 5 6 7 8 9 10 0 >none.tif
+
+# said NAME LINE ARGUMENT.. - succeeds, and says that one line.
+said() {
+    name=$1 line=$2
+    shift 2
+    run "$@"
+    wrong=$([ "$status" = 0 ] || echo "exit status $status: ")
+    [ "$(cat "$err")" = "$line" ] || wrong="$wrong said '$(cat "$err")', not '$line'"
+    check "$name" "$wrong"
+}
+
+# ---- nodata of inputs and of outputs -------------------------------------------------------------
+
+works 'a comparison under --nodata' calc 'a > 4' a.tif -o gt.tif -q --nodata 0
+stored 'keeps 255 as its nodata' 255 '0 0 0 0 1 1 1 1 1 1 1 1' gt.tif
+works 'logic under --nodata' calc '!(a > 4) || a == 9' a.tif -o logic.tif -q --nodata 1
+stored 'keeps 255, too' 255 '1 1 1 1 0 0 0 1 0 0 0 0' logic.tif
+works 'valid under --nodata' calc 'valid(a)' a.tif -o valid.tif -q --nodata 4
+stored 'valid keeps 255' 255 '1 0 0 0 1 1 1 1 1 1 1 1' valid.tif
+works 'a comparison beside a copy' calc a.tif -o gt1.tif='a > 4' -o copy1.tif='a' -q --nodata 5
+stored 'in one pass, comparison' 255 '0 0 0 0 255 255 1 1 1 1 1 1' gt1.tif
+stored 'in one pass, copy' 5 '2 4 4 4 5 5 7 9 255 255 255 255' copy1.tif
+
+works '--nodata is both' calc 'a + 0' a.tif -o both.tif -q --nodata 4 --dtype uint8
+stored 'of input and output' 4 '2 4 4 4 5 5 7 9 255 255 255 255' both.tif
+works '--src-nodata' calc a a.tif -o src.tif -q --src-nodata 4
+stored 'is the input, and what it is stored as' 4 '2 4 4 4 5 5 7 9 255 255 255 255' src.tif
+works '--dst-nodata' calc a a.tif -o dst.tif -q --dst-nodata 0
+stored 'is the output alone' 0 '2 4 4 4 5 5 7 9 0 0 0 0' dst.tif
+works 'both of them' calc a a.tif -o two.tif -q --src-nodata 4 --dst-nodata 1
+stored 'in, and out' 1 '2 1 1 1 5 5 7 9 255 255 255 255' two.tif
+works '--src-nodata beats --nodata' calc a a.tif -o sn.tif -q --src-nodata 4 --nodata 3
+stored 'for inputs' 3 '2 3 3 3 5 5 7 9 255 255 255 255' sn.tif
+works '--dst-nodata beats --nodata' calc a a.tif -o dn.tif -q --dst-nodata 3 --nodata 4
+stored 'for outputs' 3 '2 3 3 3 5 5 7 9 255 255 255 255' dn.tif
+works '--dst-nodata nan' calc 'a + 0' a.tif -o nan.tif -q --dst-nodata nan --dtype float32
+is 'of floats' "$(pixels nan.tif 4 3 4 f4)" '2 4 4 4 5 5 7 9 nan nan nan nan'
+said '--dst-nodata of a comparison' \
+    'gwt: 4 valid pixels of gt0.tif equal its nodata value 0 and read as missing: --dst-nodata chooses another' \
+    calc 'a > 4' a.tif -o gt0.tif -q --dst-nodata 0
+stored 'is what was asked for' 0 '0 0 0 0 1 1 1 1 0 0 0 0' gt0.tif
+
+# ---- valid pixels that equal the nodata value ----------------------------------------------------
+
+said 'one' \
+    'gwt: 1 valid pixel of one.tif equals its nodata value 9 and reads as missing: --dst-nodata chooses another' \
+    calc a a.tif -o one.tif -q --src-nodata 255 --dst-nodata 9
+said 'rounded to it' \
+    'gwt: 3 valid pixels of rounded.tif equal its nodata value 4 and read as missing: --dst-nodata chooses another' \
+    calc 'a / 1.001' a.tif -o rounded.tif -q --dst-nodata 4 --dtype uint8
+said 'saturated to it' \
+    'gwt: 2 valid pixels of saturated.tif equal its nodata value 255 and read as missing: --dst-nodata chooses another' \
+    calc 'a * 40' a.tif -o saturated.tif -q --dst-nodata 255 --dtype uint8
+said 'of a copy of what had none' \
+    'gwt: 2 valid pixels of copied.tif equal its nodata value 0 and read as missing: --dst-nodata chooses another' \
+    calc a none.tif -o copied.tif -q --dst-nodata 0
+stored 'which is a copy' 0 '0 1 2 3 4 5 6 7 8 9 10 0' copied.tif
+run calc a.tif -o x.tif='a * 2' -o y.tif='a - 1' -q --dst-nodata 8 --dtype uint8
+is 'each of several outputs' "$(cat "$err")" "$(printf '%s\n%s' \
+    'gwt: 3 valid pixels of x.tif equal its nodata value 8 and read as missing: --dst-nodata chooses another' \
+    'gwt: 1 valid pixel of y.tif equals its nodata value 8 and reads as missing: --dst-nodata chooses another')"
+works 'NaN equals nothing' calc 'a / 2' a.tif -o half.tif -q
+works 'nor does what was missing' calc a a.tif -o same.tif -q
+
+"$gwt" calc --help >help 2>&1
+for option in --src-nodata --dst-nodata; do holds "help: $option" help "$option"; done
+holds 'help: --nodata is both' help 'both --src-nodata and --dst-nodata'
+
+finish
