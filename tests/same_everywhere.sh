@@ -135,7 +135,7 @@ run_jobs() {
         # shellcheck disable=SC2086  # files and options are words
         "$@" calc "$expression" $files -o "$to/$n.tif" -q -j 1 $options \
             >"$to/$n.failed" 2>&1 </dev/null && rm "$to/$n.failed"
-    done <jobs
+    done <jobs.txt
 }
 
 # What is wrong with job N of a build: nothing, or a few words.
@@ -155,7 +155,7 @@ compare() {
         if [ -z "$wrong" ]; then passed=$((passed + 1)); continue; fi
         failed=$((failed + 1)) differ=$((differ + 1))
         printf '    %4d  %s %s %s: %s\n' $n "$expression" "$inputs" "$options" "$wrong"
-    done <jobs
+    done <jobs.txt
     echo "$1: $((n - differ)) of $n files have the same bytes"
 }
 
@@ -186,8 +186,8 @@ read_back() {
 # ---- the other builds ----------------------------------------------------------------------------
 
 absent() {      # BUILD WHY - its jobs are skipped
-    skipped=$((skipped + $(wc -l <jobs)))
-    echo "SKIPPED: $(($(wc -l <jobs))) - $1 ($2)"
+    skipped=$((skipped + $(wc -l <jobs.txt)))
+    echo "SKIPPED: $(($(wc -l <jobs.txt))) - $1 ($2)"
 }
 
 has_fma() {
@@ -199,7 +199,7 @@ has_fma() {
 }
 
 build() {       # PROGRAM VARIABLE.. - by make, from the root; else a failure
-    (cd "$root" && "$make" "$@") >"$tmp/build" 2>&1 && return
+    (cd "$root" && "$make" config=release WERROR=1 "$@") >"$tmp/build" 2>&1 && return
     check "$*" "$(tail -n 5 "$tmp/build")"
     return 1
 }
@@ -207,7 +207,7 @@ build() {       # PROGRAM VARIABLE.. - by make, from the root; else a failure
 fused() {       # NAME COMPILER FOLDER
     if ! command -v "$2" >/dev/null; then absent "$1" "no $2"
     elif ! has_fma; then absent "$1" "no processor with a fused multiply-add"
-    elif build "$3/gwt-gnu" CC="$2" WERROR=1; then
+    elif build "$3/gwt-gnu" CC="$2"; then
         run_jobs "$1" "$root/$3/gwt-gnu" &
         builds="$builds $1"
     fi
@@ -219,16 +219,16 @@ s390x() {       # NAME PROGRAM
     elif ! command -v qemu-s390x-static >/dev/null; then absent "$1" "no qemu-s390x-static"
     elif ! [ -d "$sysroot" ]; then absent "$1" "no libtiff for s390x: make deps-ci"
     elif build "$folder/$2" CC="$cross --sysroot=$sysroot" march= tiff_cflags= \
-        tiff_libs='-ltiff -lz' WERROR=1; then
+        tiff_libs='-ltiff -lz'; then
         run_jobs "$1" qemu-s390x-static -L "$sysroot" "$root/$folder/$2" &
         builds="$builds $1" there="qemu-s390x-static -L $sysroot $root/$folder/$2"
     fi
 }
 
 cd "$box" || exit 2
-{ codec_jobs; big_endian_jobs; pixel_jobs; resampling_jobs; window_jobs; time_jobs; } >jobs
+{ codec_jobs; big_endian_jobs; pixel_jobs; resampling_jobs; window_jobs; time_jobs; } >jobs.txt
 make_inputs || { echo "the inputs can't be made"; exit 1; }
-builds= there=
+builds='' there=''
 run_jobs reference "$gwt"
 s390x s390x-c11 gwt
 s390x s390x-gnu11 gwt-gnu
@@ -237,7 +237,7 @@ fused clang-gnu11-fma clang build/release-clang
 wait
 n=$(find reference -name '*.failed' | wc -l)
 [ "$n" -eq 0 ] || head -n 1 reference/*.failed
-check "the reference runs $(($(wc -l <jobs))) jobs" "$([ "$n" -eq 0 ] || echo "$n failed")"
+check "the reference runs $(($(wc -l <jobs.txt))) jobs" "$([ "$n" -eq 0 ] || echo "$n failed")"
 for build in $builds; do compare "$build"; done
 read_back reference "$gwt"
 # shellcheck disable=SC2086  # words

@@ -6,7 +6,8 @@
 #     make, pkg-config  the build (pkg-config is optional)
 #     cmocka            the tests
 #     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare;
-#         chromium and playwright-core (npm), for the report in a browser
+#         a locale with a decimal comma; chromium and playwright-core (npm), for the report in a
+#         browser; a compiler, libraries (in build/s390x-root) and qemu for s390x
 #     mpi: Open MPI with its compiler and mpirun
 #     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
 #            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
@@ -16,6 +17,7 @@
 set -eu
 
 what=${1:-build}
+s390x=$(cd "$(dirname "$0")/.." && pwd)/build/s390x-root
 say() { echo "deps: $*"; }
 die() { echo "deps: $*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -59,9 +61,19 @@ have_browser() {
     have chromium && have node && have npm && [ -d "$(npm root -g)/playwright-core" ]
 }
 
+# Numbers must have a point there too.
+have_comma() { [ "$(LC_ALL=de_DE.UTF-8 locale decimal_point 2>/dev/null)" = , ]; }
+
+# A big-endian machine to compare with. Not where it can't be had: make same-everywhere then says
+# that it skips.
+have_s390x() {
+    if ! have apt-get; then return 0; fi
+    have s390x-linux-gnu-gcc && have qemu-s390x-static && [ -d "$s390x" ]
+}
+
 # clang's sanitizers are in a package of their own: see that a program links with them.
 ci_tools_are_there() {
-    have clang && have clang++ && have gdalinfo && have_rasterio || return 1
+    have clang && have clang++ && have gdalinfo && have_rasterio && have_comma || return 1
     echo 'int main(void) { return 0; }' |
         clang -fsanitize=address -x c -o /dev/null - >/dev/null 2>&1
 }
@@ -69,8 +81,8 @@ ci_tools_are_there() {
 case $what in
 build) if build_is_there; then say "libtiff, zlib, a compiler and cmocka are there"; exit 0; fi ;;
 ci)
-    if ci_tools_are_there && have_browser; then
-        say "clang, rasterio, gdalinfo and a browser are there"
+    if ci_tools_are_there && have_browser && have_s390x; then
+        say "clang, rasterio, gdalinfo, a decimal comma, a browser and s390x are there"
         exit 0
     fi
     ;;
@@ -121,10 +133,35 @@ install_browser() {
         say "no chromium or no playwright-core: make report-check will skip"
 }
 
+# Its compiler and qemu, then libtiff and what that needs, without a trace in the system: apt with
+# lists and a status of its own, which say that nothing is installed.
+install_s390x() {
+    run $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+        gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static || return 1
+    rm -rf "$s390x" "$s390x.apt"
+    mkdir -p "$s390x.apt/lists/partial" "$s390x.apt/archives/partial"
+    : >"$s390x.apt/status"
+    cat >"$s390x.apt/apt.conf" <<EOF
+APT::Architecture "s390x";
+APT::Architectures { "s390x"; };
+APT::Sandbox::User "";
+Dir::State::lists "$s390x.apt/lists";
+Dir::State::status "$s390x.apt/status";
+Dir::Cache "$s390x.apt";
+EOF
+    run env APT_CONFIG="$s390x.apt/apt.conf" apt-get update -q &&
+        run env APT_CONFIG="$s390x.apt/apt.conf" apt-get install -y -q --no-install-recommends \
+            --download-only -o Debug::NoLocking=1 libtiff-dev zlib1g-dev || return 1
+    for package in "$s390x.apt"/archives/*.deb; do
+        dpkg -x "$package" "$s390x.apt/root" || return 1
+    done
+    mv "$s390x.apt/root" "$s390x" && rm -rf "$s390x.apt"
+}
+
 if have apt-get; then
     case $what in
     build) packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev" ;;
-    ci) packages="clang python3 python3-numpy python3-rasterio gdal-bin" ;;
+    ci) packages="clang python3 python3-numpy python3-rasterio gdal-bin locales" ;;
     mpi) packages="libopenmpi-dev openmpi-bin" ;;
     esac
     run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
@@ -135,11 +172,19 @@ if have apt-get; then
     # shellcheck disable=SC2086  # packages are words
     run $sudo env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends $packages
+    if [ "$what" = ci ] && ! have_comma; then run $sudo localedef -i de_DE -f UTF-8 de_DE.UTF-8; fi
     if [ "$what" = ci ] && ! have_browser; then install_browser; fi
+    if [ "$what" = ci ] && ! have_s390x; then
+        install_s390x ||
+            say "no compiler, libtiff or qemu for s390x: make same-everywhere will skip"
+    fi
 elif have dnf; then
     case $what in
     build) packages="gcc gcc-c++ make pkgconf-pkg-config libtiff-devel zlib-devel libcmocka-devel" ;;
-    ci) packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal" ;;
+    ci)
+        packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal"
+        packages="$packages glibc-langpack-de"
+        ;;
     mpi) packages="openmpi openmpi-devel" ;;
     esac
     # shellcheck disable=SC2086
@@ -164,6 +209,7 @@ elif [ "$what" = build ]; then
     build_is_there || die "installed, but a program with libtiff, zlib and cmocka does not build"
     say "libtiff, zlib, a compiler and cmocka are there"
 else
-    ci_tools_are_there || die "installed, but one of clang's sanitizers, rasterio and gdalinfo is missing"
-    say "clang, rasterio and gdalinfo are there"
+    ci_tools_are_there || die "installed, but one of clang's sanitizers, rasterio, gdalinfo and a" \
+        "locale with a decimal comma is missing"
+    say "clang, rasterio, gdalinfo and a decimal comma are there"
 fi
