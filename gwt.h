@@ -337,7 +337,9 @@ typedef struct gwt_begin_options {
     int chunks;                // default chunk edge, pixels; 0 = auto
     size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
     size_t memory_limit;       // bytes an action may take for its work, the cache included, what
-                               // gwt_compute returns not; 0 = half of the machine's memory
+                               // gwt_compute returns not; 0 = half of the machine's memory or,
+                               // where that is less, of what this process may have: RLIMIT_AS,
+                               // RLIMIT_DATA, and the limits of the cgroups it is in (Linux)
     bool quiet;                // gwt_end does not print the error
 } gwt_begin_options;
 
@@ -1500,10 +1502,75 @@ static int _gwt_cores(void)
     return n < 1 ? 1 : n > _GWT_MAX_WORKERS ? _GWT_MAX_WORKERS : (int)n;
 }
 
-static size_t _gwt_half_of_ram(void)
+// ---- memory there is to have
+
+#ifndef _GWT_SYSTEM_ROOT
+#define _GWT_SYSTEM_ROOT ""     // a test has a /proc and a /sys of its own
+#endif
+
+static double _gwt_least(double a, double b) { return a < b ? a : b; }
+
+// The least limit of a cgroup and of those it is in: FOLDER/PATH/FILE, and so on up to FOLDER/FILE.
+// In a container the path may be the host's, and only the last of these files be there.
+static double _gwt_cgroup_limit(const char *folder, const char *path, const char *file)
 {
-    double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
-    return (size_t)fmin(fmax(bytes, 64e6), (double)(SIZE_MAX / 4));
+    char name[4096];
+    double limit, least = INFINITY;
+    for (size_t n = strlen(path);;) {
+        int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, (int)n,
+                             path, file);
+        FILE *f = wrote < (int)sizeof name ? fopen(name, "r") : NULL;
+        // "max", which is no number, is no limit.
+        if (f && fscanf(f, "%lf", &limit) == 1) least = _gwt_least(least, limit);
+        if (f) fclose(f);
+        if (n == 0) return least;
+        while (n > 0 && path[--n] != '/') {}
+    }
+}
+
+// Of this process: a line "0::PATH" for version 2, "4:cpu,memory:PATH" for version 1.
+static double _gwt_cgroups_limit(void)
+{
+    char line[4096];
+    double least = INFINITY;
+    snprintf(line, sizeof line, "%s/proc/self/cgroup", _GWT_SYSTEM_ROOT);
+    FILE *f = fopen(line, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = 0;
+        path[strcspn(path, "\n")] = 0;
+        if (strstr(controllers, "memory")) {
+            least = _gwt_least(least, _gwt_cgroup_limit("/sys/fs/cgroup/memory", path,
+                                                        "memory.limit_in_bytes"));
+        } else if (!strcmp(controllers, ":")) {
+            least = _gwt_least(least, _gwt_cgroup_limit("/sys/fs/cgroup", path, "memory.max"));
+            least = _gwt_least(least, _gwt_cgroup_limit("/sys/fs/cgroup/unified", path,
+                                                        "memory.max"));
+        }
+    }
+    if (f) fclose(f);
+    return least;
+}
+
+static double _gwt_resource_limit(int resource)
+{
+    struct rlimit r;
+    return getrlimit(resource, &r) || r.rlim_cur == RLIM_INFINITY ? INFINITY : (double)r.rlim_cur;
+}
+
+// Half of what this process may have at the most: the other half is for all else, what it has
+// already and other processes.
+static size_t _gwt_half_of_memory(void)
+{
+    double all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    all = _gwt_least(fmax(all, 128e6), _gwt_cgroups_limit());
+#ifdef RLIMIT_AS
+    all = _gwt_least(all, _gwt_resource_limit(RLIMIT_AS));
+#endif
+    all = _gwt_least(all, _gwt_resource_limit(RLIMIT_DATA));
+    return (size_t)fmin(fmax(all / 2, 1), (double)(SIZE_MAX / 4));
 }
 
 // Seconds on a clock that only goes forward.
@@ -12506,7 +12573,7 @@ static void _gwt_check_options(gwt *g)
     if (_gwt_failed(g)) o->num_workers = 1, o->chunks = 0, o->sensor = NULL;
     if (o->num_workers == 0) o->num_workers = _gwt_cores();
     if (o->cache_bytes == 0) o->cache_bytes = (size_t)64 << 20;
-    if (o->memory_limit == 0) o->memory_limit = _gwt_half_of_ram();
+    if (o->memory_limit == 0) o->memory_limit = _gwt_half_of_memory();
     if (o->sensor) o->sensor = _gwt_keep_string(g, o->sensor);
 }
 

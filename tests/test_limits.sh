@@ -2,12 +2,11 @@
 # test_limits.sh - memory that a process may take, by the command's own option or by the system's
 # limits, and files of some hundred bytes that speak of large images.
 #
-#     GWT=build/debug/gwt MAKE_SCENE=build/debug/make_scene sh tests/test_limits.sh
+#     GWT=build/debug/gwt sh tests/test_limits.sh
 # shellcheck source=tests/checks.sh
 . "$(dirname "$0")/checks.sh"
 
 gwt=$(absolute "${GWT:?is the command to test}") || exit 2
-make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
 cd "$box" || exit 2
 
 # absent WIDTH HEIGHT BANDS STRIPS - uint8, pixel-interleaved, of so many strips that are not there.
@@ -50,5 +49,28 @@ else
         "$(awk 'NR > 1 { print $6, $7 }' "$out" | sort | uniq -c | awk '{ print $1, $2, $3 }')" \
         '64 524288 75660aac'
 fi
+
+# ---- the default of --memory ----------------------------------------------------------------------
+
+# limited LIMIT KILOBYTES ARGUMENT.. - as `within`, by another limit of the shell's.
+limited() {
+    which=$1 kilobytes=$2
+    shift 2
+    (ulimit "$which" "$kilobytes" && exec $limit "$gwt" "$@") >"$out" 2>"$err" </dev/null
+    status=$?
+}
+
+# 65535 bands: a block of 64 x 64 pixels are 268 MB.
+absent 64 265 65535 265 >bands.tif
+for which in -v -d; do
+    name="a small file of 65535 bands, ulimit $which"
+    if [ -z "$can_limit" ]; then
+        skip "$name" "this program can't run in 400 MB of addresses"
+        continue
+    fi
+    if ! (ulimit "$which" 200000) 2>"$err"; then skip "$name" "$(cat "$err")"; continue; fi
+    limited "$which" 200000 stats bands.tif -j 1
+    check "$name" "$(not_refused 1 1 "memory_limit is 102.4 MB")"
+done
 
 finish

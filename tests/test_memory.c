@@ -6,10 +6,13 @@
 
 #include "oracle.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -297,6 +300,68 @@ static void refuses_with_the_number_that_would_do(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- what there is to have --------------------------------------------------------------------
+
+extern const char *gwt_test_root;      // where the implementation under test finds /proc and /sys
+
+static void put_line(const char *folders, const char *name, const char *text)
+{
+    char path[512], *at;
+    snprintf(path, sizeof path, "%s/%s/", gwt_test_root, folders);
+    for (at = path + strlen(gwt_test_root) - 1; (at = strchr(at + 1, '/')) != NULL;) {
+        *at = 0;
+        REQUIRE(mkdir(path, 0777) == 0 || errno == EEXIST, "%s", path);
+        *at = '/';
+    }
+    snprintf(path, sizeof path, "%s/%s/%s", gwt_test_root, folders, name);
+    file_write(path, text, strlen(text));
+}
+
+// The default is half of the least limit of the process's own cgroup and of those above it.
+static void follows_cgroups(void **state)
+{
+    static const struct { const char *name, *cgroups, *folder[3], *file, *limit[3]; } cases[] = {
+        { "2", "0::/a/b\n", { "sys/fs/cgroup/a/b" }, "memory.max", { "600000\n" } },
+        { "2, above", "0::/a/b\n", { "sys/fs/cgroup/a/b", "sys/fs/cgroup/a" }, "memory.max",
+          { "max\n", "600000\n" } },
+        { "2, the least", "0::/a/b\n", { "sys/fs/cgroup/a/b", "sys/fs/cgroup/a", "sys/fs/cgroup" },
+          "memory.max", { "1000000000\n", "600000\n", "700000\n" } },
+        { "2, in a container", "0::/docker/1f\n", { "sys/fs/cgroup" }, "memory.max",
+          { "600000\n" } },
+        { "2, beside 1", "3:cpu:/x\n0::/a\n", { "sys/fs/cgroup/unified/a" }, "memory.max",
+          { "600000\n" } },
+        { "1", "5:cpu:/z\n4:memory:/a/b\n0::/\n", { "sys/fs/cgroup/memory/a/b" },
+          "memory.limit_in_bytes", { "600000\n" } },
+        { "1, above", "4:cpuset,memory:/a/b\n", { "sys/fs/cgroup/memory/a/b",
+          "sys/fs/cgroup/memory/a" }, "memory.limit_in_bytes",
+          { "9223372036854771712\n", "600000\n" } },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_test_root = temp_path("root%d", (int)i);
+        put_line("proc/self", "cgroup", cases[i].cgroups);
+        for (int k = 0; k < 3 && cases[i].folder[k]; k++)
+            put_line(cases[i].folder[k], cases[i].file, cases[i].limit[k]);
+        gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+        REQUIRE(!gwt_save(graph(g, "wide"), temp_path("no.tif"), .block = 256),
+                "cgroups of version %s: the limit is not seen", cases[i].name);
+        EXPECT_ERROR(g, GWT_E_MEMORY, "memory_limit is 0.3 MB");
+        gwt_end(g);
+    }
+    // No limit, nonsense, or no cgroups at all.
+    static const char *const none[] = { "0::/a\n", "0:\n::\n\n4:memory\n", "0::/../../..\n", "" };
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        gwt_test_root = temp_path("none%d", (int)i);
+        put_line("proc/self", "cgroup", none[i]);
+        put_line("sys/fs/cgroup/a", "memory.max", i ? "" : "max\n");
+        gwt *g = gwt_begin(.num_workers = 1);
+        REQUIRE(gwt_save(graph(g, "wide"), temp_path("yes%d.tif", (int)i), .block = 256), "%s",
+                gwt_message(g));
+        gwt_end(g);
+    }
+    gwt_test_root = "";
+}
+
 // ---- tiles of one value -----------------------------------------------------------------------
 
 // 200 x 300, blocks of 64: missing in whole tiles, in parts of tiles, and a plain of 7.
@@ -408,6 +473,7 @@ int main(void)
         cmocka_unit_test(plans_within_actions),
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(refuses_with_the_number_that_would_do),
+        cmocka_unit_test(follows_cgroups),
         cmocka_unit_test(sparse_files),
         cmocka_unit_test(sparse_without_nodata),
         cmocka_unit_test(constant_tiles_are_the_same),
