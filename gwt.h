@@ -341,6 +341,9 @@ typedef struct gwt_begin_options {
                                // where that is less, of what this process may have: RLIMIT_AS,
                                // RLIMIT_DATA, and the limits of the cgroups it is in (Linux)
     bool quiet;                // gwt_end does not print the error
+    // How messages spell the fields of options, for a program whose users have other names for
+    // them: ".overwrite", "--overwrite", .., NULL. Used until gwt_end, not copied. NULL: .overwrite
+    const char *const *field_names;
 } gwt_begin_options;
 
 typedef struct gwt_open_options {
@@ -2006,6 +2009,31 @@ struct gwt {
     char message[2048];
 };
 
+// A message's format as the program's users want fields spelled; what is not in the format, as the
+// name of a file, is left alone. No list, no such field, no room: as it is.
+static const char *_gwt_spell(const gwt *g, const char *format, char *to, size_t size)
+{
+    size_t used = 0;
+    if (!g->options.field_names) return format;
+    for (const char *c = format; *c;) {
+        const char *const *pair = g->options.field_names;
+        size_t n = 0;
+        for (; *c == '.' && pair[0] && pair[1]; pair += 2, n = 0) {
+            n = strlen(pair[0]);
+            char after = strncmp(c, pair[0], n) ? 'x' : c[n];
+            if (after != '_' && !(after >= 'a' && after <= 'z')) break;
+        }
+        const char *word = n ? pair[1] : c;
+        size_t bytes = n ? strlen(word) : 1;
+        if (used + bytes >= size) return format;
+        memcpy(to + used, word, bytes);
+        used += bytes;
+        c += n ? n : 1;
+    }
+    to[used] = 0;
+    return to;
+}
+
 // One place through which every failure passes: put the breakpoint here. Names out of files and
 // arguments come into messages, so that these are escaped: an error stays one line (an expression's
 // three), and nothing speaks to the terminal.
@@ -2014,8 +2042,8 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
     if (!g) return;
     _gwt_lock(&g->lock);
     if (atomic_load(&g->code) == GWT_OK) {
-        char text[sizeof g->message];
-        _gwt_print_va(text, sizeof text, format, args);
+        char text[sizeof g->message], spelled[512];
+        _gwt_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
         _gwt_escape_all(g->message, sizeof g->message, text, strchr(format, '\n') ? '\n' : 0);
         g->line = line;
         atomic_store(&g->code, code);
@@ -3224,8 +3252,8 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
     s->fill_asked = nodata;
     if (with.set && _gwt_raw_of(s->dtype, with, &s->fill)) return true;
     return _gwt_fail(s->g, GWT_E_NODATA,
-                     "%s: its bad tiles can be filled only with a nodata value: give one that %s "
-                     "can hold", s->path, gwt_dtype_name(s->dtype));
+                     "%s: its bad tiles can be filled only with a nodata value: a .nodata that %s "
+                     "can hold is wanted", s->path, gwt_dtype_name(s->dtype));
 }
 
 // fills: tiles that can't be read are filled with nodata.
@@ -4283,7 +4311,10 @@ static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
     char one[256], two[256];
     if (!_gwt_check_session(a, b)) return false;
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
-    return _gwt_fail(a->g, GWT_E_GRID, "the grids differ: %s is %s; %s is %s",
+    return _gwt_fail(a->g, GWT_E_GRID,
+                     _gwt_geo_same_crs(&a->geo, &b->geo)
+                         ? "the grids differ: %s is %s; %s is %s; .bounds_by brings files to one grid"
+                         : "the grids differ: %s is %s; %s is %s",
                      a->info.num_files ? a->info.filenames[0] : "one",
                      _gwt_geo_text(one, sizeof one, &a->geo),
                      b->info.num_files ? b->info.filenames[0] : "the other",
@@ -4403,10 +4434,13 @@ static bool _gwt_stack_check(gwt_array *const *arrays, size_t n, gwt_dim dim)
             return _gwt_fail(a->g, GWT_E_ARGUMENT, "a number can't be stacked: it has no grid");
         int other = dim == GWT_TIME ? 1 : 0;
         if (a->info.shape[other] != first->info.shape[other])
-            return _gwt_fail(a->g, GWT_E_GRID, "can't stack along %s: %s has %lld %s, %s has %lld",
-                      dim == GWT_TIME ? "time" : "band", first->info.filenames[0],
-                      (long long)first->info.shape[other], other ? "bands" : "time steps",
-                      a->info.filenames[0], (long long)a->info.shape[other]);
+            return _gwt_fail(a->g, GWT_E_GRID,
+                             other ? "can't stack along time: %s has %lld bands, %s has %lld; "
+                                     ".stack = GWT_BAND puts one's bands after the other's"
+                                   : "can't stack along band: %s has %lld time steps, %s has %lld; "
+                                     ".stack = GWT_TIME puts one's times after the other's",
+                             first->info.filenames[0], (long long)first->info.shape[other],
+                             a->info.filenames[0], (long long)a->info.shape[other]);
         if (a->info.dtype != first->info.dtype)
             return _gwt_fail(a->g, GWT_E_ARGUMENT,
                              "can't stack %s (%s) and %s (%s): cast one first",
@@ -9015,7 +9049,8 @@ static bool _gwt_fail_classic(const _gwt_writer *w)
 {
     return _gwt_fail(
         w->g, GWT_E_UNSUPPORTED,
-        "%s: the output grows over 4 GiB, which a classic TIFF can't: allow BigTIFF", w->path);
+        "%s: the output grows over 4 GiB, which a classic TIFF can't: .bigtiff = GWT_BIGTIFF_AUTO "
+        "allows it", w->path);
 }
 
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
@@ -9065,12 +9100,11 @@ static bool _gwt_writer_adopt(_gwt_writer *w, bool *adopted)
     w->journal_fd = -1;
     if ((differs && !*differs) || n == 0 || (w->overwrite && !w->resume)) return true;
     if (differs && w->resume)
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s; ask "
-                         "for overwrite, without resume, to start afresh", w->part, differs);
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s; "
+                         ".overwrite without .resume starts afresh", w->part, differs);
     return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
-                     "ask for resume to go on%s, or for overwrite to start afresh", w->part,
-                     (long long)n, (long long)w->num_tiles,
-                     differs ? " with that other job" : "");
+                     ".resume goes on%s, .overwrite starts afresh", w->part, (long long)n,
+                     (long long)w->num_tiles, differs ? " with that other job" : "");
 }
 
 // Whether the name .part still is that of our file.
@@ -9604,7 +9638,7 @@ static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int bl
 {
     if (block < 0 || block > 16384 || block % 16)
         return _gwt_fail(g, GWT_E_ARGUMENT,
-                         "block = %d: the edge of a tile is a multiple of 16, 16 to 16384", block);
+                         ".block = %d: the edge of a tile is a multiple of 16, 16 to 16384", block);
     f->block = block ? block : _gwt_default_block(a);
     if (f->planes > _GWT_MAX_BANDS)
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d bands, not %lld",
@@ -9616,7 +9650,8 @@ static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int bl
         return true;
     return _gwt_fail(
         g, GWT_E_ARGUMENT,
-        "tiles of %lld x %lld x %lld %s are too large: take a smaller block, or planar",
+        "tiles of %lld x %lld x %lld %s are too large: a smaller .block, or .interleave = GWT_PLANAR, "
+        "would do",
         (long long)f->block, (long long)f->block, (long long)samples, gwt_dtype_name(f->dtype));
 }
 
@@ -9688,8 +9723,8 @@ static bool _gwt_save_resolve(_gwt_save *s)
     s->writer.parts = f->planar ? f->planes : 1;
     size_t table;
     if (!_gwt_mul4((uint64_t)s->across, (uint64_t)s->down, (uint64_t)s->writer.parts, 8, &table))
-        return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: take a larger "
-                         "block", (long long)s->across, (long long)s->down);
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: a larger "
+                         ".block would do", (long long)s->across, (long long)s->down);
     s->writer.num_tiles = s->across * s->down * s->writer.parts;
     s->writer.resume = s->o.resume, s->writer.overwrite = s->o.overwrite;
     return true;
@@ -9840,7 +9875,7 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
     // Of several outputs the journal of the first goes last.
     if (s->o.resume && !part) w->complete = first->complete || _gwt_journal_is_of_path(w);
     if (!s->o.overwrite && !w->complete)
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; ask for overwrite to replace it",
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; .overwrite replaces it",
                          w->path);
     w->mode = st.st_mode & 0777;
     return true;
@@ -11038,8 +11073,8 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
     if (begun) _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
-                  "there are missing pixels, and %s without a nodata value can't say so: give one, "
-                  "or a floating-point type",
+                  "there are missing pixels, and %s without a nodata value can't say so: "
+                  ".nodata gives one; a .dtype of floating point wants none",
                   gwt_dtype_name(x->missing));
 }
 
@@ -11391,7 +11426,7 @@ static bool _gwt_run_fit(_gwt_run *run)
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
-            "this takes %.1f MB of memory with one worker, and memory_limit is %.1f MB",
+            "this takes %.1f MB of memory with one worker, and .memory_limit is %.1f MB",
             bytes / 1e6, limit / 1e6);
     run->share = (_gwt_share){ (uint64_t)bytes, (uint64_t)pinned, (uint64_t)fmin(wanted, limit) };
     return true;

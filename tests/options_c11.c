@@ -17,7 +17,8 @@ static void beginning(void)
     gwt_end(gwt_begin(.num_workers = 4));
     gwt_end(gwt_begin(.num_workers = 4, .sensor = "bgr", .nodata = gwt_some(0),
                       .scale_factor = gwt_some(1e-4), .offset = { 0 }, .chunks = 256,
-                      .cache_bytes = (size_t)1 << 20, .quiet = true));
+                      .cache_bytes = (size_t)1 << 20, .quiet = true,
+                      .field_names = (const char *const[]){ ".block", "--block", NULL }));
 }
 
 static gwt_array *opening(gwt *g)

@@ -32,4 +32,64 @@ works "--stack, --reduce" calc a scene.tif scene.tif -o s.tif -q --stack TIME --
 works "--sensor" calc 'ndvi()' six.tif -o n.tif -q --sensor L7
 refused "no such type" 2 "--dtype is one of uint8, int8" calc a scene.tif -o no.tif --dtype uint24
 
+# ---- options, not fields -------------------------------------------------------------------------
+
+# The library's messages name fields of its options; the command's, its options.
+"$make_scene" grid.tif 301 200 3 none 0
+refused "other grids" 1 '; --bounds-by brings files to one grid' \
+    calc 'a.b1 + b.b1' scene.tif grid.tif -o no.tif
+refused "other grids, stacked" 1 '; --bounds-by brings files to one grid' \
+    calc a scene.tif grid.tif -o no.tif --stack time
+"$make_scene" one.tif 300 200 1 none 0
+refused "other numbers of bands, along time" 1 \
+    "scene.tif has 3 bands, one.tif has 1; --stack band puts one's bands after the other's" \
+    calc a scene.tif one.tif -o no.tif --stack time
+refused "an output that exists" 1 'exists (--overwrite replaces it)' calc b1 scene.tif -o six.tif
+refused "too little memory" 1 'and --memory is' calc a scene.tif -o no.tif --memory 10K
+refused "missing pixels in integers" 1 '--nodata gives one; a --dtype of floating point wants none' \
+    calc 'where(count(a) > 3, count(a), nan)' scene.tif -o no.tif --dtype uint8
+rm -f no.tif.part no.tif.part.journal
+refused "a tile edge" 1 '--block = 100: the edge of a tile' calc b1 scene.tif -o no.tif --block 100
+
+# What stands in a name is no field.
+cp scene.tif '.overwrite.tif'
+printf 'no TIFF' >'a .resume .memory_limit'
+refused "a name that looks like a field" 1 'a .resume .memory_limit: is not a TIFF' \
+    info 'a .resume .memory_limit'
+
+# ---- sensors that do not fit ---------------------------------------------------------------------
+
+# told NAME STATUS LINES TEXT ARGUMENT.. - so many lines on stderr, the first with TEXT.
+told() {
+    name=$1 expected=$2 lines=$3 text=$4
+    shift 4
+    run "$@"
+    wrong=
+    [ "$status" = "$expected" ] || wrong="exit status $status; "
+    [ "$(wc -l <"$err")" -eq "$lines" ] || wrong="$wrong$(wc -l <"$err") lines; "
+    head -n 1 "$err" | grep -qF -e "$text" || wrong="$wrong no '$text'; "
+    check "$name" "$wrong${wrong:+$(cat "$err")}"
+    lines=1
+}
+dropped='--sensor l7 is ignored: it has 6 bands, scene.tif has 3'
+told "calc: a sensor that does not fit" 0 1 "$dropped (sensors of 3: bgr, " \
+    calc b1 scene.tif -o d.tif -q --sensor l7
+told "calc: and names that are wanted" 1 4 "$dropped" \
+    calc 'ndvi()' scene.tif -o no.tif -q --sensor l7
+told "calc: several files, once" 0 1 "$dropped" calc 'a.b1' scene.tif scene.tif -o d.tif -q \
+    --overwrite --sensor l7
+told "calc: bands in files of their own" 1 4 \
+    'one.tif has 1 (sensors of 1: l7pan, l8pan, l9pan); --stack band makes the bands of all files those of one' \
+    calc 'ndvi()' one.tif one.tif -o no.tif -q --sensor l7
+told "calc: stacked, what counts is the stack" 0 1 'it has 6 bands, the stack has 2' \
+    calc b1 one.tif one.tif -o d.tif -q --overwrite --stack band --sensor l7
+told "plan" 0 1 "$dropped" plan b1 scene.tif --sensor l7
+told "tune" 0 1 "$dropped" tune b1 scene.tif --sensor l7 --seconds 0.2 --chunks 64,128 -j 1
+told "quicklook" 0 1 "$dropped" quicklook scene.tif -o d.png --sensor l7 -q
+works "a sensor that fits" calc 'ndvi()' six.tif -o d.tif -q --overwrite --sensor l7
+works "a stack that fits" calc 'ndvi()' one.tif one.tif one.tif one.tif one.tif one.tif -o d.tif -q \
+    --overwrite --sensor l7 --stack band
+works "names that are given" calc 'x' scene.tif -o d.tif -q --overwrite --sensor l7 \
+    --band-names x,y,z
+
 finish

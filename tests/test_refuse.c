@@ -540,7 +540,7 @@ static void bad_save_options(void **state)
     write_scene(in, NULL);
     static const double three[3] = { 1, 1, 1 };
     const gwt_save_options wrong[] = {
-        { .compress = "zip" }, { .compress = "" }, { .compress = "LZW" }, { .block = 17 },
+        { .compress = "zip" }, { .compress = "" }, { .compress = "LZ7" }, { .block = 17 },
         { .block = -16 }, { .block = 16400 }, { .block = 8 }, { .block = INT_MAX },
         { .predictor = 4 }, { .predictor = -1 }, { .compress = "deflate", .level = 13 },
         { .compress = "deflate", .level = -1 }, { .dtype = (gwt_dtype)77 },

@@ -267,7 +267,7 @@ another() {
 put_back
 # shellcheck disable=SC2086
 {
-    another "neither --resume nor --overwrite" "ask for resume to go on" \
+    another "neither --resume nor --overwrite" "--resume goes on" \
         calc "$short" scene.tif -o out.tif $options
     another "another expression" "it computes something else" \
         calc 'moving_max(a, 3) * 1.5' scene.tif -o out.tif $options --resume

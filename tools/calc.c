@@ -26,7 +26,6 @@ typedef struct calc_args {
     const char *paths[MAX_OUTPUTS], *expressions[MAX_OUTPUTS];
     const char *reduce;        // as given, and read:
     reduction reduction;
-    const char *sensor;
     cli_list tags;
     int workers;
     size_t memory;
@@ -291,7 +290,7 @@ static int run(const calc_args *args, file_list *files)
     int64_t collisions[MAX_OUTPUTS];
     gwt_save_options save = args->save;
     char title[SAMPLE_TITLE];
-    gwt *g = cli_begin(args->workers, args->sensor, args->memory);
+    gwt *g = cli_begin(args->workers, args->inputs.sensor, args->memory);
     if (!g) return CLI_FAILED;
     if (gwt_rank(g) == 0 && !may_write_all(args, files, gwt_num_ranks(g)))
         return cli_end(g), CLI_FAILED;

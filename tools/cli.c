@@ -389,8 +389,20 @@ static void on_interrupt(int signal)
     gwt_cancel(g);
 }
 
+// How messages spell the fields of gwt.h: as options of the command. Those it has no option for are
+// left as they are.
+static const char *const field_names[] = {
+    ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".block", "--block",
+    ".bounds_by", "--bounds-by", ".dtype", "--dtype", ".fill_bad_tiles", "--bad-tiles fill",
+    ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
+    ".nodata", "--nodata", ".num_workers", "--workers", ".overwrite", "--overwrite",
+    ".reference", "--reference", ".resume", "--resume", ".stack = GWT_BAND", "--stack band",
+    ".stack = GWT_TIME", "--stack time", NULL
+};
+
 static gwt *begin(gwt_begin_options options)
 {
+    options.field_names = field_names;
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
     gwt *g = gwt_begin_with(&options);
     if (!g) cli_error("no memory or no threads to begin with");
@@ -418,6 +430,30 @@ int cli_end(gwt *g)
 {
     atomic_store(&running, NULL);
     return gwt_end(g);
+}
+
+static long long count_bands(const char *sensor)
+{
+    long long n = 0;
+    for (const char *const *bands = gwt_sensor_bands(sensor); bands && bands[n];) n++;
+    return n;
+}
+
+void cli_check_sensor(const char *sensor, const gwt_array *a, const char *what, const char *hint)
+{
+    static bool said;
+    char others[512] = "";
+    long long has = count_bands(sensor), bands = a ? gwt_describe(a)->shape[1] : has;
+    if (has == 0 || bands == has || said || hushed) return;
+    said = true;
+    const char *name;
+    for (size_t i = 0; (name = gwt_sensor_name(i)) != NULL; i++) {
+        size_t used = strlen(others);
+        if (count_bands(name) == bands)
+            snprintf(others + used, sizeof others - used, "%s%s", used ? ", " : "", name);
+    }
+    cli_error("--sensor %s is ignored: it has %lld bands, %s has %lld (sensors of %lld: %s)%s",
+              sensor, has, what, bands, bands, *others ? others : "none", bands < has ? hint : "");
 }
 
 int cli_interrupted(void) { return interrupted ? 128 + interrupted : 0; }

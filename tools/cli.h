@@ -110,6 +110,10 @@ gwt *cli_begin(int workers, const char *sensor, size_t memory);
 gwt *cli_begin_quiet(int workers, size_t memory);  // cli_end prints nothing
 int cli_end(gwt *g);
 
+// Say once, on stderr, why a session's sensor (or NULL) does not name the bands of an array: there
+// are not as many. `what` the array is, and a hint for an array of fewer bands, or "".
+void cli_check_sensor(const char *sensor, const gwt_array *a, const char *what, const char *hint);
+
 // What to exit with after a signal, 128 + its number; 0 when none has come.
 int cli_interrupted(void);
 

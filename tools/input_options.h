@@ -1,6 +1,6 @@
 // input_options.h - the rows of options about inputs, for the tables of all commands that read
 // some: it is included where they stand. TO(field) is the offset in the command's struct, which has
-// `input_options inputs` and `const char *sensor`; HEADING(text) is a heading.
+// `input_options inputs`; HEADING(text) is a heading.
 
 HEADING("input, several files"),
 { 0, "stack", CLI_CHOICE, TO(inputs.stack), "DIM",
@@ -29,7 +29,7 @@ CLI_NODATA(TO(inputs.nodata), "value that is missing: both --src-nodata and --ds
 { 0, "scale", CLI_NUMBER, TO(inputs.scale), "V", "multiply the inputs by V first", 0, 0, NULL },
 { 0, "scale-data", CLI_FLAG, TO(inputs.scale_data), NULL,
   "apply the scales and offsets in the files first", 0, 0, NULL },
-CLI_SENSOR(TO(sensor)),
+CLI_SENSOR(TO(inputs.sensor)),
 { 0, "band-names", CLI_WORDS, TO(inputs.band_names), "A,B,..", "name the bands so", 0, 0,
   NULL },
 

@@ -209,6 +209,18 @@ static gwt_array *part_of(gwt_array *a, const input_options *o)
     return a;
 }
 
+// Whether the sensor names the bands: of each file, or of what they are joined to.
+static void check_sensor(gwt_array *const *arrays, size_t count, const file_list *files,
+                         const input_options *o)
+{
+    bool joined = count < files->count;
+    for (size_t i = 0; i < count && !o->band_names.count; i++) {
+        const char *what = joined ? o->stack ? "the stack" : "the mosaic" : files->paths[i];
+        cli_check_sensor(o->sensor, arrays[i], what, count > 1 ?
+                         "; --stack band makes the bands of all files those of one" : "");
+    }
+}
+
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count)
 {
     bool joined = o->stack || o->mosaic != NO_MOSAIC;
@@ -227,6 +239,7 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
     if (joined) arrays[0] = open_joined(g, files, o, how, reference);
     else open_each(g, arrays, files, o, how, reference);
+    check_sensor(arrays, *count, files, o);
     for (size_t i = 0; i < *count; i++) arrays[i] = part_of(arrays[i], o);
     return arrays;
 }

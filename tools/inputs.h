@@ -26,6 +26,7 @@ typedef struct input_options {
     int by_date;               // put the files into the order of their dates; else as given
     int bounds_by, resampling; // gwt_bounds_by, gwt_resampling
     const char *reference;     // a file whose grid all are brought to
+    const char *sensor;        // of the session, for it names bands
     cli_list band_names;       // of each array
     gwt_optional res;          // edge of the cells all are brought to
     gwt_optional nodata;       // of inputs and outputs; these two beat it:
@@ -50,6 +51,7 @@ int inputs_check(const cli_command *command, const input_options *o);
 
 // One array for each file, or one of all when they are stacked or a mosaic; *count says how many.
 // Some may be NULL, then the session has the error. Yours to free; NULL when there is no memory.
+// Says on stderr when the sensor is not that of some.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
 
 // What a result stores where missing; unset: what it has of itself.

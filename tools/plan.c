@@ -23,7 +23,6 @@ static const double LONG_ENOUGH = 0.1, TOO_LONG = 1;
 
 typedef struct plan_args {
     input_options inputs;
-    const char *sensor;
     int workers;
     size_t memory;
     bool no_probe;
@@ -153,8 +152,7 @@ static bool predict(const plan_args *args, file_list *files, const char *express
     probe p = { .all = 0 };
     sample s;
     sample_job j = { .inputs = &args->inputs, .files = files, .expression = expression,
-                     .sensor = args->sensor, .memory = args->memory,
-                     .save = { .compress = args->compress, .dtype = (gwt_dtype)args->dtype } };
+                     .memory = args->memory, .save = { .compress = args->compress, .dtype = (gwt_dtype)args->dtype } };
     if (!sample_begin(&j)) return false;
     bool done = run_probe(&j, &p, &s);
     sample_end(&j);
@@ -170,7 +168,7 @@ static int run(const plan_args *args, file_list *files, const char *expression)
     size_t count;
     gwt_plan plan;
     bool planned = false;
-    gwt *g = cli_begin(args->workers, args->sensor, args->memory);
+    gwt *g = cli_begin(args->workers, args->inputs.sensor, args->memory);
     if (!g) return CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     if (arrays) {

@@ -409,6 +409,7 @@ static gwt_array *open_bands(gwt *g, quicklook_args *args)
     gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata);
     if (!image) return NULL;
     const gwt_info *info = gwt_describe(image);
+    cli_check_sensor(args->sensor, image, args->file, "");
     if (!args->bands.count) args->bands = usual_selection(info);
     for (int i = 0; i < args->bands.count; i++)
         if (args->bands.band[i] > info->shape[1]) {

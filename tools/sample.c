@@ -24,7 +24,7 @@ static gwt_array *make_result(const sample_job *j, gwt *g, int chunk)
 
 bool sample_begin(sample_job *j)
 {
-    gwt *g = cli_begin(1, j->sensor, j->memory);
+    gwt *g = cli_begin(1, j->inputs->sensor, j->memory);
     if (!g) return false;
     gwt_array *result = make_result(j, g, 0);
     const gwt_info *info = gwt_describe(result);
@@ -67,7 +67,7 @@ double sample_pixels(const sample *s) { return (double)s->rows * (double)s->cols
 bool sample_run(const sample_job *j, const sample *part, int chunk, int workers,
                 sample_note *note, void *user)
 {
-    gwt *g = cli_begin(workers, j->sensor, j->memory);
+    gwt *g = cli_begin(workers, j->inputs->sensor, j->memory);
     if (!g) return false;
     gwt_array *a = gwt_window(make_result(j, g, chunk), part->row, part->col, part->rows,
                               part->cols);

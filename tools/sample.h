@@ -12,7 +12,7 @@ enum { SAMPLE_ALIGN = 256, SAMPLE_SMALLEST = 512 };
 typedef struct sample_job {
     const input_options *inputs;
     file_list *files;
-    const char *expression, *sensor;
+    const char *expression;
     size_t memory;
     gwt_save_options save;     // as of gwt calc; its nodata is the inputs'
     // Of sample_begin:

@@ -25,7 +25,6 @@ static const double GOOD_ENOUGH = 1.05;
 
 typedef struct tune_args {
     input_options inputs;
-    const char *sensor;
     size_t memory;
     bool what_if;
     cli_list chunks, workers;
@@ -275,8 +274,7 @@ static int measure(const tune_args *args, tune_sweep *sweep, file_list *files, c
 {
     double seconds = args->seconds.set ? args->seconds.value : 10, start = cli_seconds();
     sample_job j = { .inputs = &args->inputs, .files = files, .expression = what,
-                     .sensor = args->sensor, .memory = args->memory,
-                     .save.compress = args->compress };
+                     .memory = args->memory, .save.compress = args->compress };
     sample s;
     if (args->picture && !cli_may_write(args->picture, files->paths, files->count, args->overwrite))
         return CLI_FAILED;
