@@ -3182,13 +3182,54 @@ static bool _gwt_source_begin(_gwt_source *s)
     return false;
 }
 
+// With what the files begin that a save keeps until it is done (see >>write): the journal, and the
+// part, whose header comes last; among ranks it has a mark till then.
+static const char _gwt_journal_magic[16] = "gwt journal 1\n", _gwt_part_magic[8] = "gwt part";
+
+static bool _gwt_part_has_journal(const char *part)
+{
+    char name[4096], head[16];
+    if (snprintf(name, sizeof name, "%s.journal", part) >= (int)sizeof name) return false;
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is = fd >= 0 && _gwt_pread(fd, head, sizeof head, 0) == sizeof head
+           && !memcmp(head, _gwt_journal_magic, sizeof head);
+    if (fd >= 0) close(fd);
+    return is;
+}
+
+// Not a TIFF: what an interrupted save left may be taken for one.
+static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
+{
+    char head[16] = "";
+    static const char none[16] = { 0 };
+    size_t n = strlen(s->path), part = n > 5 && !strcmp(s->path + n - 5, ".part") ? n - 5 : 0;
+    bool whole = _gwt_pread(s->fd, head, sizeof head, 0) == sizeof head;
+    bool begun = whole && (!memcmp(head, none, sizeof none)
+                           || !memcmp(head, _gwt_part_magic, sizeof _gwt_part_magic));
+    bool journal = part && _gwt_part_has_journal(s->path);
+    if (part && (begun || journal))
+        return _gwt_fail(s->g, GWT_E_FORMAT, journal
+                             ? "%s: is what an interrupted save of %.*s left, no TIFF yet: the same "
+                               "save with .resume goes on"
+                             : "%s: is what an interrupted save of %.*s left, no TIFF yet; without "
+                               "its journal none can go on: the same save with .overwrite starts "
+                               "afresh", s->path, (int)part, s->path);
+    if (whole && !memcmp(head, _gwt_journal_magic, sizeof head))
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is the journal of an interrupted save, no TIFF: "
+                         "the same save with .resume goes on", s->path);
+    if (begun)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF: it begins with 16 empty bytes, as "
+                         "the .part of an interrupted save does", s->path);
+    return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF that can be read%s%s", s->path,
+                     why[0] ? ": " : "", why);
+}
+
 static bool _gwt_source_read(_gwt_source *s)
 {
     _gwt_io io;
     TIFF *tif = _gwt_source_tiff(s, &io, "rc");
     if (!tif && !io.failed)
-        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is not a TIFF that can be read%s%s", s->path,
-                         io.message[0] ? ": " : "", io.message);
+        return _gwt_fail_not_tiff(s, io.message);
     bool good = tif && _gwt_source_read_directory(s, tif);
     if (tif) TIFFClose(tif);
     // Else tags that could not be read would silently be missing.
@@ -8888,7 +8929,6 @@ static uint32_t _gwt_crc(uint32_t crc, const void *data, size_t n)
 
 enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
 
-static const char _gwt_journal_magic[16] = "gwt journal 1\n";
 
 static void _gwt_journal_head(const _gwt_writer *w, char *to)
 {
@@ -11484,7 +11524,8 @@ static int64_t _gwt_run_mark(_gwt_run *run)
                               (uint64_t)getpid());
     for (int i = 0; i < run->num_saves && !_gwt_over(run->action); i++) {
         const _gwt_writer *w = &run->saves[i].writer;
-        char bytes[16] = "gwt part";
+        char bytes[16] = "";
+        memcpy(bytes, _gwt_part_magic, sizeof _gwt_part_magic);
         _gwt_put(bytes + 8, mark, 8);
         if (w->fd < 0 || !_gwt_pwrite(run->g, w->fd, w->part, bytes, sizeof bytes, 0)) continue;
         if (_gwt_fsync(w->fd))

@@ -585,7 +585,7 @@ usage_of_calc --window '' 1,2 1,2,3 1,2,3,4,5 1,2,3, ,1,2,3 1,,2,3 1,2,x,4 1.5,2
 usage_of_calc --bounds '' 1,2 1,2,3,4,5 a,b,c,d 1,2,3,nan 1,2,inf,3 1,2,3,1e999 1,2,3, '1, 2,3,4'
 usage_of_calc --band-names '' , a, ,a a,,b
 usage_of_calc --select '' , 1, 1,,2
-usage_of_calc --reduce '' avg Mean mean, mean,x mean,time,band ,time mean:3 mean: percentile \
+usage_of_calc --reduce '' avg meen mean, mean,x mean,time,band ,time mean:3 mean: percentile \
     percentile: percentile:101 percentile:-1 percentile:x percentile:nan percentile:5:6 \
     'percentile: 5' percentile,90
 refused "--window: what is wanted" 2 "--window wants ROW,COL,ROWS,COLS, not '1,2'" \
@@ -730,15 +730,19 @@ is "an unknown name: the others are named" "$(grep -c 'blue, green, red' "$err")
 
 cp large.tif precious.tif
 refused "output exists" 1 "precious.tif" calc b1 strips.tif -o precious.tif
-refused "quicklook: output exists" 1 "precious.tif" quicklook strips.tif -o precious.tif
+cp large.tif precious.png
+refused "quicklook: output exists" 1 "precious.png" quicklook strips.tif -o precious.png
+cp strips.tif strips.png    # a raster by the name of a picture
+ln -s strips.png symlink.png
+ln strips.png hard.png
 ln -s strips.tif symlink.tif
 ln strips.tif hard.tif
 for way in strips.tif ./strips.tif folder.tif/../strips.tif symlink.tif hard.tif \
         "$box/strips.tif"; do
     shown=${way#"$box"}
     refused "output is the input: $shown" 1 "input" calc b1 strips.tif -o "$way" --overwrite
-    refused "quicklook: output is the input: $shown" 1 "input" \
-        quicklook strips.tif -o "$way" --overwrite
+    refused "quicklook: output is the input: ${shown%.tif}.png" 1 "input" \
+        quicklook strips.png -o "${way%.tif}.png" --overwrite
 done
 refused "output is what a symlink given as input points at" 1 "input" \
     calc b1 symlink.tif -o strips.tif --overwrite
@@ -777,16 +781,16 @@ for kind in symbolic hard; do
     flag=-s
     [ $kind = symbolic ] || flag=
     for command in calc quicklook; do
-        ln $flag precious.tif linked.out.part
+        ln $flag precious.tif linked.png.part
         case $command in
-        calc) run calc b1 strips.tif -o linked.out ;;
-        quicklook) run quicklook strips.tif -o linked.out ;;
+        calc) run calc b1 strips.tif -o linked.png ;;
+        quicklook) run quicklook strips.tif -o linked.png ;;
         esac
         wrong=
         cmp -s precious.tif large.tif || wrong="the file it pointed at was written to"
-        [ ! -h linked.out ] || wrong="$wrong; the output is a link"
+        [ ! -h linked.png ] || wrong="$wrong; the output is a link"
         check "$command: a $kind link at the place of the .part" "$wrong"
-        rm -f linked.out linked.out.part
+        rm -f linked.png linked.png.part
         cp large.tif precious.tif
     done
 done
@@ -797,8 +801,9 @@ refused "output under a file" 1 "tiny.tif/no.tif" calc b1 strips.tif -o tiny.tif
 refused "output is a directory" 1 "folder.tif" calc b1 strips.tif -o folder.tif --overwrite
 refused "quicklook: output in a directory that is missing" 1 "nosuch/no.png" \
     quicklook strips.tif -o nosuch/no.png
-refused "quicklook: output is a directory" 1 "folder.tif" \
-    quicklook strips.tif -o folder.tif --overwrite
+mkdir folder.png
+refused "quicklook: output is a directory" 1 "folder.png" \
+    quicklook strips.tif -o folder.png --overwrite
 
 # Root may write anywhere: then try as nobody.
 mkdir closed

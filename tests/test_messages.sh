@@ -92,4 +92,70 @@ works "a stack that fits" calc 'ndvi()' one.tif one.tif one.tif one.tif one.tif 
 works "names that are given" calc 'x' scene.tif -o d.tif -q --overwrite --sensor l7 \
     --band-names x,y,z
 
+# ---- where outputs go ----------------------------------------------------------------------------
+
+refused "calc -o -" 2 'a GeoTIFF can'"'"'t be written to stdout: name a file (./- for one called -)' \
+    calc b1 scene.tif -o -
+refused "calc -o -=EXPR" 2 "a GeoTIFF can't be written to stdout" calc scene.tif -o x.tif=b2 --output=-=b1
+refused "calc --profile -" 2 '--profile wants a FILE' calc b1 scene.tif -o no.tif --profile -
+refused "quicklook -o -" 2 "a picture can't be written to stdout" quicklook scene.tif -o -
+refused "quicklook: what is no PNG" 2 'x.jpg: the picture is a PNG: its name must end in .png' \
+    quicklook scene.tif -o x.jpg
+refused "quicklook: a name without an end" 2 'must end in .png' quicklook scene.tif -o picture
+works "quicklook: .PNG" quicklook scene.tif -o upper.PNG -q
+refused "tune -o -" 2 "the table goes to stdout: name a file for the picture" tune b1 scene.tif -o -
+works "calc -o ./-" calc b1 scene.tif -o ./- -q
+check "is a file of that name" "$([ -s ./- ] || echo there is none)"
+rm -f ./-
+works "a profile" calc b1 scene.tif -o p.tif -q --profile p.json
+works "visualize -o FILE" visualize p.json -o p.html -q
+works "visualize -o -" visualize p.json -o -
+same "the same page on stdout" "$out" p.html
+check "no file of that name" "$([ ! -e ./- ] || echo there is one)"
+refused "visualize -o - --text" 2 'both the page and the text to stdout' visualize p.json -o - --text
+
+# ---- what an interruption left -------------------------------------------------------------------
+
+# OUT.part and its journal, as a signal leaves them, or else a disk that is full.
+(trap '' XFSZ; ulimit -f 100; exec "$gwt" calc a scene.tif -o cut.tif -q --block 64) >"$out" 2>"$err"
+if [ -e cut.tif.part ] && [ -e cut.tif.part.journal ]; then
+    cut='cut.tif.part: is what an interrupted save of cut.tif left'
+    refused "info of a part" 1 "$cut" info cut.tif.part
+    holds "and how to go on" "$err" "the same save with --resume goes on"
+    refused "stats of a part" 1 "$cut" stats cut.tif.part
+    refused "calc of a part" 1 "$cut" calc b1 cut.tif.part -o no.tif
+    refused "quicklook of a part" 1 "$cut" quicklook cut.tif.part -o no.png
+    refused "verify of a part" 1 'cut.tif.part: not finished:' verify cut.tif.part
+    refused "info of a journal" 1 \
+        'cut.tif.part.journal: is the journal of an interrupted save, no TIFF' \
+        info cut.tif.part.journal
+    mv cut.tif.part.journal kept
+    refused "info of a part without a journal" 1 \
+        'cut.tif.part: is what an interrupted save of cut.tif left, no TIFF yet; without its journal none can go on' \
+        info cut.tif.part
+    mv kept cut.tif.part.journal
+    cp cut.tif.part other
+    refused "info of a part by another name" 1 'other: is not a TIFF: it begins with 16 empty bytes, as the .part' info other
+    rm other
+    works "it can go on" calc a scene.tif -o cut.tif -q --block 64 --resume
+else
+    skip "what an interruption left" "no disk can be full here"
+fi
+
+# ---- what is no trace ----------------------------------------------------------------------------
+
+works "tables" calc b1 scene.tif -o t.tif -q --profile run
+refused "visualize of a table" 1 \
+    'run_events.csv: is a table, not a trace: give the FILE.json of gwt calc --profile FILE.json' \
+    visualize run_events.csv --text
+refused "visualize of another table" 1 'run_cache.csv: is a table, not a trace' \
+    visualize run_cache.csv --text
+refused "tune --what-if of a table" 1 'run_events.csv: is a table, not a trace' \
+    tune --what-if run_events.csv
+refused "visualize of a page" 1 'p.html: is not a trace: give the FILE.json' visualize p.html --text
+refused "visualize of a raster" 1 'scene.tif: is not a trace: give the FILE.json' \
+    visualize scene.tif --text
+echo '{"a":1}' >other.json
+refused "visualize of other JSON" 1 'not a dump of a gwt profile' visualize other.json --text
+
 finish

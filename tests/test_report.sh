@@ -511,11 +511,11 @@ mkdir folder.json
 refused "a directory" 1 "folder.json" visualize folder.json -o no.html
 rmdir folder.json
 printf 'x' >broken.json
-refused "the second of two" 1 "broken.json: line 1" visualize small.json broken.json -o no.html
+refused "the second of two" 1 "broken.json: is not a trace" visualize small.json broken.json -o no.html
 broken "an empty file" "line 1: the file ends" ''
-broken "no JSON" "line 1: 'I' where '{'" 'II*'
+broken "no JSON" "is not a trace: give the FILE.json" 'II*'
 broken "another JSON" 'no "gwt" in "otherData"' '{"traceEvents":[]}'
-broken "an array" "line 1: '['" '[]'
+broken "an array" "is not a trace" '[]'
 broken "no events" "nothing was recorded" '{"otherData":{"gwt":"1"},"traceEvents":[]}'
 broken "bytes after the end" "line 2: '{' where the end" '{"a":1}
 {}'

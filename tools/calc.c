@@ -200,6 +200,12 @@ static int read_command_line(calc_args *args, int argc, char **argv)
     if (args->reduce && !read_reduction(args->reduce, &args->reduction))
         return cli_usage_error(&command, "--reduce wants STAT or STAT,DIM, as in mean, "
                                "percentile:90 or max,band, not '%s'", args->reduce);
+    for (size_t i = 0; i < args->outputs.count; i++)
+        if (cli_is_stdout(args->paths[i]))
+            return cli_usage_error(&command, "-o -: a GeoTIFF can't be written to stdout: name a "
+                                   "file (./- for one called -)");
+    if (args->profile && cli_is_stdout(args->profile))
+        return cli_usage_error(&command, "--profile wants a FILE, not -");
     for (size_t i = 0; i < args->outputs.count && args->profile; i++)
         if (strcmp(args->paths[i], args->profile) == 0)
             return cli_usage_error(&command, "--profile %s: that is an output", args->profile);

@@ -505,9 +505,12 @@ static bool is_no_input(const char *path, const char *part, const char *input)
     return false;
 }
 
+bool cli_is_stdout(const char *path) { return strcmp(path, "-") == 0; }
+
 bool cli_may_write(const char *path, const char *const *inputs, size_t count, bool overwrite)
 {
     struct stat there;
+    if (cli_is_stdout(path)) return true;
     char *part = part_name(path);
     bool good = part != NULL;
     for (size_t i = 0; i < count && good; i++) good = is_no_input(path, part, inputs[i]);
@@ -532,7 +535,8 @@ static FILE *create(const char *path)
 
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite)
 {
-    *out = (cli_output){ .path = path };
+    *out = (cli_output){ .path = path, .stream = stdout };
+    if (cli_is_stdout(path)) return true;
     if (!cli_may_write(path, &input, 1, overwrite) || !(out->part = part_name(path))) return false;
     out->stream = create(out->part);
     if (out->stream) return true;
@@ -544,6 +548,7 @@ bool cli_output_open(cli_output *out, const char *path, const char *input, bool 
 bool cli_output_close(cli_output *out, bool keep)
 {
     errno = 0;
+    if (!out->part) return keep;       // stdout: looked at when all is done
     bool written = fflush(out->stream) == 0 && !ferror(out->stream) &&
                    fsync(fileno(out->stream)) == 0;
     int why = errno;

@@ -124,13 +124,15 @@ double cli_seconds(void);
 char *cli_bytes(double bytes, char *buffer);
 
 // Whether PATH may be written: neither it nor PATH.part, where it is made, is one of the inputs,
-// and if it exists, it is a file that may be replaced. Says why not.
+// and if it exists, it is a file that may be replaced. Says why not. "-" may: it is stdout.
 bool cli_may_write(const char *path, const char *const *inputs, size_t count, bool overwrite);
 
 // An output that appears whole or not at all: cli_output_open gives a stream to PATH.part,
 // cli_output_close renames it to PATH when all was written, and removes it when not `keep`.
 typedef struct cli_output { FILE *stream; const char *path; char *part; } cli_output;
 
+// "-" is stdout, for texts: it has no part.
+bool cli_is_stdout(const char *path);
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite);
 bool cli_output_close(cli_output *out, bool keep);
 

@@ -347,7 +347,7 @@ typedef struct quicklook_args {
 #define TO(field) offsetof(quicklook_args, field)
 
 static const cli_option options[] = {
-    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the PNG to write", 0, 0, NULL },
+    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the PNG to write, a name that ends in .png", 0, 0, NULL },
     { 0, "size", CLI_INT, TO(size), "N", "longest side, pixels; 1024 when not given", 1, MAX_SIZE,
       NULL },
     { 0, "bands", CLI_TEXT, TO(shown), "R,G,B", "bands to show, by number, or one band", 0, 0,
@@ -371,11 +371,22 @@ static const cli_command command = {
     .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
 };
 
+static bool is_png(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 4 && equal_ignoring_case(path + n - 4, ".png", 4);
+}
+
 static int read_command_line(quicklook_args *args, int argc, char **argv)
 {
     int status = cli_parse(&command, args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
     if (!args->output) return cli_usage_error(&command, "no output: -o OUT says where it goes");
+    if (cli_is_stdout(args->output))
+        return cli_usage_error(&command, "-o -: a picture can't be written to stdout: name a file");
+    if (!is_png(args->output))
+        return cli_usage_error(&command, "%s: the picture is a PNG: its name must end in .png",
+                               args->output);
     if (args->shown && !read_selection(args->shown, &args->bands))
         return cli_usage_error(&command, "--bands wants one or three band numbers, as in 3,2,1, "
                                "not '%s'", args->shown);

@@ -14,7 +14,7 @@ typedef struct visualize_args {
 #define TO(field) offsetof(visualize_args, field)
 
 static const cli_option options[] = {
-    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the page to write", 0, 0, NULL },
+    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the page to write; - is stdout", 0, 0, NULL },
     { 0, "text", CLI_FLAG, TO(text), NULL, "print the tables and the advice", 0, 0, NULL },
     CLI_OVERWRITE(TO(overwrite)),
     CLI_QUIET(TO(quiet), "don't say what was written"),
@@ -39,6 +39,8 @@ static int read_command_line(visualize_args *args, int argc, char **argv, int *c
     if (status != CLI_GO_ON) return status;
     if (!args->output && !args->text)
         return cli_usage_error(&command, "no output: -o OUT says where the page goes, or --text");
+    if (args->output && cli_is_stdout(args->output) && args->text)
+        return cli_usage_error(&command, "-o - with --text: both the page and the text to stdout");
     return CLI_GO_ON;
 }
 
@@ -58,7 +60,7 @@ static bool write_page(const visualize_args *args, const trace *traces, const di
     if (!cli_output_open(&out, args->output, traces[0].path, args->overwrite)) return false;
     report_page(out.stream, traces, digests, count);
     if (!cli_output_close(&out, true)) return false;
-    if (args->quiet || args->text) return true;
+    if (args->quiet || args->text || cli_is_stdout(args->output)) return true;
     cli_text(stdout, args->output);
     putchar('\n');
     return true;

@@ -580,11 +580,25 @@ static bool take_head(reader *r, head *h)
     return add_idle_lanes(r, h->workers);
 }
 
+// What is no object may be another of the things that a profile can be saved as.
+static bool check_kind(const reader *r)
+{
+    static const char *const tables[] = { "worker,stage,", "time_s,", "file,tile," };
+    bool table = false;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        table = table || strncmp(r->at, tables[i], strlen(tables[i])) == 0;
+    if (*r->at == '{' || r->at == r->end) return true;
+    cli_error("%s: is %s: give the FILE.json of gwt calc --profile FILE.json", r->path,
+              table ? "a table, not a trace" : "not a trace");
+    return false;
+}
+
 static bool read_dump(reader *r)
 {
     head h = { .workers = NAN, .seconds = NAN };
     if (strncmp(r->at, "\xEF\xBB\xBF", 3) == 0) r->at += 3;
     skip_blanks(r);
+    if (!check_kind(r)) return false;
     if (!read_object(r, dump_fields, &h, 0)) return false;
     skip_blanks(r);
     if (r->at < r->end) return unexpected(r, "the end of the file");

@@ -129,6 +129,9 @@ static int check(const tune_args *args, int argc)
     double s = args->seconds.set ? args->seconds.value : 10;
     if (!(s > 0 && s <= 86400))
         return cli_usage_error(&command, "--seconds wants more than 0, at most 86400, not %g", s);
+    if (args->picture && cli_is_stdout(args->picture))
+        return cli_usage_error(&command, "-o -: the table goes to stdout: name a file for the "
+                               "picture");
     if (args->what_if && args->picture)
         return cli_usage_error(&command, "-o is for what was measured, not for --what-if");
     if (!args->what_if && argc < 2)
