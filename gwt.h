@@ -11164,8 +11164,9 @@ static void _gwt_run_draw(_gwt_run *run, bool last)
         int marks = (int)(part * 30);
         locale_t c, before = _gwt_locale_begin(&c);
         run->drawn = now;
-        fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.1f Mpx/s  %5.1f s %s", marks, bar, 30 - marks,
-                room, part * 100, part * total / 1e6 / (took > 0 ? took : 1),
+        double rate = part * total / 1e6 / (took > 0 ? took : 1);
+        fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.*f Mpx/s  %5.1f s %s", marks, bar, 30 - marks,
+                room, part * 100, rate < 0.01 ? 5 : rate < 1 ? 3 : 1, rate,
                 last       ? took
                 : part > 0 ? took / part - took
                            : 0.0,

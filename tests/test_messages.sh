@@ -158,4 +158,16 @@ refused "visualize of a raster" 1 'scene.tif: is not a trace: give the FILE.json
 echo '{"a":1}' >other.json
 refused "visualize of other JSON" 1 'not a dump of a gwt profile' visualize other.json --text
 
+# ---- numbers with digits that say something ------------------------------------------------------
+
+# A job as slow as it gets here: 64 pixels.
+"$make_scene" dot.tif 8 8 1 none 0
+run calc 'moving_median(b1, 3)' dot.tif -o dot_out.tif
+check "Mpx/s and seconds are not 0" \
+    "$(grep -E '^dot_out.tif: .*, 0*[.]?0*[1-9][0-9.]* s, 0*[.]?0*[1-9][0-9.e-]* Mpx/s$' "$out" | wc -l |
+        grep -vx ' *1'; sed -n 's/.*/&/p' "$out" | grep -E ' 0[.]0+ ')"
+works "a profile of little" calc b1 dot.tif -o dot_p.tif -q --profile dot.json
+works "as text" visualize dot.json --text
+check "MB/s are not 0 where bytes were read" "$(grep -E '^  (read|written) +0[.]0+ MB/s [(][1-9]' "$out")"
+
 finish

@@ -88,23 +88,52 @@ is "up to 64 workers" "$(awk '$1 == 64 { print $2 }' "$out" | tr '\n' ' ')" \
 works "a sweep" tune 'b1 / b2' scene.tif --chunks 256,64,64 --workers 2,1 --seconds 1 -o t.svg \
     --compress lzw
 is "of each pair once, in order" \
-    "$(awk 'NF >= 7 && $NF ~ /x$/ { print $(NF - 6), $(NF - 5) }' "$out" | tr '\n' ' ')" \
+    "$(awk '$NF ~ /^([0-9.]*x|same)$/ { print $(NF - 8), $(NF - 7) }' "$out" | tr '\n' ' ')" \
     "64 1 256 1 64 2 256 2 "
-check "with tasks and decodes" "$(awk '$NF ~ /x$/ && !($(NF - 2) > 0 && $(NF - 1) > 0 &&
-    $(NF - 4) > 0)' "$out")"
+check "with tasks and decodes" "$(awk '$NF ~ /^([0-9.]*x|same)$/ && !($(NF - 2) > 0 && $(NF - 1) > 0 &&
+    $(NF - 6) > 0)' "$out")"
+check "and the spread of the runs around the median" "$(awk '$NF ~ /^([0-9.]*x|same)$/ &&
+    !($(NF - 5) > 0 && $(NF - 5) <= $(NF - 6) && $(NF - 6) <= $(NF - 4))' "$out")"
 is "the best is marked" "$(grep -c '^\*.* 1\.00x$' "$out")" 1
-check "flags are given" "$(grep -qE 'Use --chunks (64|256) --workers [12]$' "$out" ||
-    echo none)"
+# A factor and flags come of differences that are larger than the spread of any pair's runs, and of
+# no others. Times have three digits.
+announces() {
+    awk '$NF ~ /^([0-9.]*x|same)$/ {
+            median[++n] = $(NF - 6); said[n] = $NF
+            ratio = $(NF - 4) / $(NF - 5)
+            if (ratio > spread) spread = ratio
+        }
+        $1 == "*" { best = n }
+        / Use --chunks (64|256|512) --workers [12]$/ { use = 1 }
+        /^no pair is slower than another by more/ { none = 1 }
+        END {
+            for (i = 1; i <= n; i++) {
+                if (i == best) continue
+                slower = median[i] / median[best]
+                if (said[i] == "same" ? slower > spread * 1.05 : slower < spread / 1.05)
+                    print "row " i " says " said[i] ": " slower ", " spread
+                factors += said[i] != "same"
+            }
+            if (!best || (factors > 0) != use || use == none) print best, factors, use, none
+        }' "$out"
+}
+check "flags are given for what differs" "$(announces)"
 check "and the sample" "$(grep -q '^sample: rows .*image$' "$out" || echo none)"
 is "nothing is left behind" "$(ls -A "$tmp/runs")" ""
 is "a line for each number of workers" "$(grep -c '<polyline' t.svg)" 2
 is "with its name" "$(grep -c '</tspan> [12] worker' t.svg)" 2
+is "and the spread of each pair" "$(grep -c 'class="spread"' t.svg)" 4
 check "the picture needs nothing else" "$(grep -E 'href|url\(|<script|@import' t.svg)"
 if [ -n "$python" ]; then
     check "and is XML" "$("$python" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' \
         t.svg 2>&1 | tail -n 1)"
 else skip "and is XML" "no python3"
 fi
+# 100 x 100 pixels are one piece, whatever the chunks: all that differs is chance.
+"$make_scene" small.tif 100 100 1 none 0
+works "pairs that do the same" tune b1 small.tif --chunks 256,512 -j 1 --seconds 0.3
+check "what differs by chance is not announced" "$(announces)"
+rm -f small.tif
 refused "a picture is not replaced" 1 "exists" tune b1 scene.tif -o t.svg
 works "unless asked to; one point; text that XML knows" tune 'where(b1 < 5 && b2 > 3, 1, 2)' \
     scene.tif --chunks 64 -j1 --seconds .2 -o t.svg --overwrite
@@ -180,7 +209,7 @@ echo '{"otherData": {"gwt": "0.1.0"}, "traceEvents": []}' >idle.json
 grep -v -e '"compute"' -e '"encode"' eight.json >read.json
 refused "an empty trace" 1 "empty.json: line 1: the file ends" tune --what-if empty.json
 refused "a trace cut short" 1 "cut.json: line 21: the file ends" tune --what-if cut.json
-refused "a TIFF" 1 "scene.tif: line 1: " tune --what-if scene.tif
+refused "a TIFF" 1 "scene.tif: is not a trace" tune --what-if scene.tif
 refused "a time that is none" 1 "broken.json: line 9: " tune --what-if broken.json
 refused "a stage that is none" 1 "none of gwt's" tune --what-if strange.json
 refused "another session" 1 "not of one session" tune --what-if ranks.json

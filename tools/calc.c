@@ -252,8 +252,9 @@ static void print_summary(const char *path, const gwt_info *info, double seconds
     double pixels = (double)info->shape[2] * (double)info->shape[3];
     if (stat(path, &written) != 0) return;
     cli_text(stdout, path);
-    printf(": %s, %.2f s, %.1f Mpx/s\n", cli_bytes((double)written.st_size, size), seconds,
-           pixels / 1e6 / seconds);
+    double rate = pixels / 1e6 / seconds;
+    printf(": %s, %.*f s, %.*f Mpx/s\n", cli_bytes((double)written.st_size, size),
+           seconds < 1 ? cli_decimals(seconds) : 2, seconds, cli_decimals(rate), rate);
 }
 
 // Valid pixels that nobody will find again.

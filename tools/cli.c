@@ -465,6 +465,12 @@ double cli_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+int cli_decimals(double value)
+{
+    double digits = value > 0 ? 2 - floor(log10(value)) : 1;
+    return digits < 1 ? 1 : digits > 9 ? 9 : (int)digits;
+}
+
 char *cli_bytes(double bytes, char *buffer)
 {
     static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };

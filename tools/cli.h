@@ -120,6 +120,9 @@ int cli_interrupted(void);
 // Seconds since some fixed moment, for differences.
 double cli_seconds(void);
 
+// How many decimals show three digits of a number that is not 0, at least one: for "%.*f".
+int cli_decimals(double value);
+
 // "15.2 MB" into a buffer of at least 32 bytes; gives the buffer.
 char *cli_bytes(double bytes, char *buffer);
 

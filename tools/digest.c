@@ -332,8 +332,8 @@ char *digest_chunks(const trace *t, const char *times, char *buffer, size_t size
 static void print_rate(FILE *to, const char *what, double bytes, int64_t wall)
 {
     char size[32];
-    fprintf(to, "  %-14s %.1f MB/s (%s)\n", what, bytes / (double)wall * 1e3,
-            cli_bytes(bytes, size));
+    double rate = bytes / (double)wall * 1e3;
+    fprintf(to, "  %-14s %.*f MB/s (%s)\n", what, cli_decimals(rate), rate, cli_bytes(bytes, size));
 }
 
 static void print_known(FILE *to, const char *what, const char *format, double value)

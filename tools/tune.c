@@ -69,7 +69,8 @@ static const cli_command command = {
     .details =
         "Runs EXPR (see gwt calc) over a part of the image for each chunk size and number of\n"
         "workers, in turns. * is the best, > the fewest workers with the smallest chunks within\n"
-        "5 % of it: those are the flags to use.\n"
+        "5 % of it: those are the flags to use. What is slower by less than the runs of one pair\n"
+        "differ among themselves is called the same.\n"
         "\n"
         "--what-if replays the schedule of a profile (gwt_profile_save_trace) with other workers\n"
         "and chunks, and compares with the runs that all traces given were made of: measured, the\n"
@@ -200,19 +201,30 @@ static double median(double *times, int n)
     return n % 2 ? times[n / 2] : (times[n / 2 - 1] + times[n / 2]) / 2;
 }
 
+// Whether a pair is slower than the best by more than the runs of any one pair differ among
+// themselves: else it may be chance, with so many pairs to choose the best from.
+static bool is_worse(const tune_sweep *sweep, const tune_point *p)
+{
+    return p->seconds > sweep->spread * sweep->best->seconds;
+}
+
 // Points are in order of workers, then chunks: the first that is good enough is the choice.
 static void judge(tune_sweep *sweep)
 {
     int n = sweep->num_chunks * sweep->num_workers;
     sweep->best = sweep->points;
+    sweep->spread = 1;
     for (int i = 0; i < n; i++) {
         tune_point *p = &sweep->points[i];
         p->seconds = median(p->times, p->runs);
+        sweep->spread = fmax(sweep->spread, p->times[p->runs - 1] / p->times[0]);
         if (p->seconds < sweep->best->seconds) sweep->best = p;
     }
     for (int i = n; i-- > 0;)
         if (sweep->points[i].seconds <= GOOD_ENOUGH * sweep->best->seconds)
             sweep->choice = &sweep->points[i];
+    sweep->differ = false;
+    for (int i = 0; i < n; i++) sweep->differ = sweep->differ || is_worse(sweep, &sweep->points[i]);
 }
 
 // Round after round, forwards and backwards, until the time is up.
@@ -250,16 +262,30 @@ static void describe(const sample_job *j, tune_sweep *sweep, const sample *s)
 static void print_sweep(const tune_sweep *sweep)
 {
     printf("sample: %s\n\n", sweep->sample);
-    printf("  chunks  workers   seconds     Mpx/s     tasks   decodes   to best\n");
+    printf("  chunks  workers   seconds     least      most     Mpx/s     tasks   decodes   "
+           "to best\n");
     for (int i = 0; i < sweep->num_chunks * sweep->num_workers; i++) {
         const tune_point *p = &sweep->points[i];
-        printf("%c %6d %8d %9.4f %9.1f %9lld %9lld %8.2fx\n",
-               p == sweep->best ? '*' : p == sweep->choice ? '>' : ' ', p->chunk, p->workers,
-               p->seconds, sweep->pixels / 1e6 / p->seconds, p->tasks, p->decodes,
-               p->seconds / sweep->best->seconds);
+        double rate = sweep->pixels / 1e6 / p->seconds;
+        int digits = cli_decimals(p->seconds);
+        printf("%c %6d %8d %9.*f %9.*f %9.*f %9.*f %9lld %9lld ",
+               p == sweep->best ? '*' : p == sweep->choice && sweep->differ ? '>' : ' ', p->chunk,
+               p->workers, digits, p->seconds, digits, p->times[0], digits, p->times[p->runs - 1],
+               cli_decimals(rate), rate, p->tasks, p->decodes);
+        if (p == sweep->best || is_worse(sweep, p))
+            printf("%8.2fx\n", p->seconds / sweep->best->seconds);
+        else printf("%9s\n", "same");
     }
-    printf("\nmedians of %d runs each. Use --chunks %d --workers %d\n", sweep->points[0].runs,
-           sweep->choice->chunk, sweep->choice->workers);
+    printf("\nmedians of %d runs each, with the least and the most. Runs of one pair differ by up to "
+           "%.2fx:\n", sweep->points[0].runs, sweep->spread);
+    if (sweep->differ)
+        printf("what is slower by less is called the same. Use --chunks %d --workers %d\n",
+               sweep->choice->chunk, sweep->choice->workers);
+    else if (sweep->num_chunks * sweep->num_workers > 1)
+        printf("no pair is slower than another by more, so chunks and workers make no difference "
+               "that\ncan be measured here\n");
+    else printf("--chunks %d --workers %d is all that was tried\n", sweep->choice->chunk,
+                sweep->choice->workers);
 }
 
 static bool save_picture(const tune_args *args, const tune_sweep *sweep)

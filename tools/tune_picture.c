@@ -24,6 +24,7 @@ static const char style[] =
     ".title { font-size: 18px; font-weight: 600; }\n"
     ".soft { fill: var(--soft); }\n"
     ".grid { stroke: var(--grid); }\n"
+    ".spread { stroke-width: 1.2; opacity: .55; }\n"
     ".line { fill: none; stroke-width: 2.2; stroke-linejoin: round; }\n"
     ".ring { fill: none; stroke: var(--mark); stroke-width: 2.4; }\n"
     ".mark { fill: var(--mark); font-weight: 600; stroke: var(--page); stroke-width: 4px;\n"
@@ -49,7 +50,7 @@ static scale scale_of(const tune_sweep *sweep)
 {
     double most = 1e-9;
     for (int i = 0; i < sweep->num_chunks * sweep->num_workers; i++)
-        most = fmax(most, sweep->points[i].seconds);
+        most = fmax(most, sweep->points[i].times[sweep->points[i].runs - 1]);
     double unit = pow(10, floor(log10(most / 4))), step = unit;
     if (most / step > 8) step = 2 * unit;
     if (most / step > 8) step = 5 * unit;
@@ -113,6 +114,9 @@ static void draw_line(const tune_sweep *sweep, const scale *s, int line, FILE *t
     fputs("\"/>\n", to);
     for (int i = 0; i < sweep->num_chunks; i++) {
         const tune_point *p = &points[i];
+        fprintf(to, "<line class=\"spread\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" "
+                "style=\"stroke: var(--c%d)\"/>\n", x_of(s, p->chunk), x_of(s, p->chunk),
+                y_of(s, p->times[p->runs - 1]), y_of(s, p->times[0]), colour);
         fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" style=\"fill: var(--c%d)\"><title>"
                 "chunks %d, %d workers: %.4g s (%.4g to %.4g in %d runs)</title></circle>\n",
                 x_of(s, p->chunk), y_of(s, p->seconds), colour, p->chunk, p->workers, p->seconds,
@@ -172,7 +176,7 @@ void tune_draw(const tune_sweep *sweep, FILE *to)
     draw_labels(sweep, &s, to);
     bool same = sweep->choice == sweep->best;
     bool higher = sweep->choice->seconds > sweep->best->seconds || same;
-    draw_mark(&s, sweep->best, "best", false, to);
-    if (!same) draw_mark(&s, sweep->choice, "use", higher, to);
+    if (sweep->differ) draw_mark(&s, sweep->best, "best", false, to);
+    if (!same && sweep->differ) draw_mark(&s, sweep->choice, "use", higher, to);
     fputs("</svg>\n", to);
 }

@@ -3,6 +3,7 @@
 #ifndef GWT_TOOLS_TUNE_PICTURE_H
 #define GWT_TOOLS_TUNE_PICTURE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { TUNE_MAX = 16, TUNE_ROUNDS = 9 };    // chunk sizes and worker counts; runs of each pair
@@ -21,6 +22,8 @@ typedef struct tune_sweep {
     tune_point points[TUNE_MAX * TUNE_MAX];      // [workers][chunks]
     const tune_point *best;    // the fastest
     const tune_point *choice;  // the fewest workers, then the smallest chunk, within 5 % of it
+    double spread;             // the largest of: the slowest run of a pair / its fastest
+    bool differ;               // some are slower than the best by more than that
     double pixels;
     char title[256], sample[160];
 } tune_sweep;
