@@ -130,6 +130,10 @@
 //   whole new one. GeoKeys are carried over untouched. Whether the file is a classic TIFF or a
 //   BigTIFF is decided when its size is known.
 //
+//   What a file says besides its pixels (metadata, units, palettes, what its bands are, texts) goes
+//   with the pixels where they are only selected, put together, cut, moved or converted; results
+//   that are computed have none of it. gwt_save has the list.
+//
 //   Killed, cancelled, out of space? PATH.part holds the tiles there are, PATH.part.journal the
 //   size and CRC-32 of each. The same save with .resume checks them, cuts off what is torn, and
 //   goes on from there, to the same bytes as if nothing had happened. The journal knows its job:
@@ -846,6 +850,27 @@ GWT_API bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers
 // for .resume; it is EXISTS to begin another save there without either .resume or .overwrite.
 // .collisions counts the tiles that this call computed, on all ranks: what an earlier call left and
 // .resume takes over is not looked at again. After a failure it is 0.
+//
+// What the files behind it say besides is copied as far as it is true of these pixels:
+//
+//   by           opening, selecting and stacking bands or times, other names, chunks, types and
+//                nodata values (gwt_set_nodata without a scale or range, too), windows, subsets,
+//                gwt_every, regridding, aligning, mosaics. All other operations, from arithmetic to
+//                reductions, windows and kernels, and scaled data have nothing of what follows
+//   items        of GDAL_METADATA in all domains, units among them, those of a band with their
+//                band. But for: GWT, IMAGE_STRUCTURE, COLOR_PROFILE, SUBDATASETS,
+//                DERIVED_SUBDATASETS and TIFF, which are about the other file; STATISTICS_* where
+//                pixels, type or nodata are others; RPC, GEOLOCATION and AREA_OR_POINT on another
+//                grid. .tags beat those of their name
+//   colours      RGB, CMYK, CIELab and white-is-zero (PhotometricInterpretation) while these bands
+//                are all there, first and in order, alpha (ExtraSamples) always; what a band is
+//                elsewhere, and other meanings, as GDAL's items COLORINTERP
+//   a palette    in uint8 and uint16 of one band (or that and alpha), and not where pixels are
+//                interpolated or mosaics of means
+//   tags         DocumentName, ImageDescription, Software, DateTime, Artist, HostComputer,
+//                Copyright, XMP and the ICC profile; on the same grid GDAL's RPC tag
+//   of several   files: in a stack of bands what each says of its own; of the files as such, of
+//                times, and of mosaics what all of them say alike
 GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options);
 #define gwt_save(...) _gwt_save_args(__VA_ARGS__, ._ = 0)
 #define _gwt_save_args(a, path, ...) \
@@ -2337,6 +2362,41 @@ static const char *_gwt_geo_text(char *to, size_t size, const _gwt_geo *geo)
 // many as threads that decode this file at once, if not too many of all files. Nothing is locked
 // while decoding.
 
+// What a file says of itself and of each of its bands besides what pixels are worth and where they
+// lie: for those who copy them. An item is one of GDAL_METADATA; "" is no domain, no role.
+typedef struct _gwt_item {
+    const char *domain, *name, *role, *text;
+    int64_t band;               // -1: of the file
+    size_t order;               // in the file
+} _gwt_item;
+
+typedef struct _gwt_items { _gwt_item *list; size_t n; } _gwt_items;    // by _gwt_item_compare
+
+static const struct { uint16_t tag, type; bool place; } _gwt_copied_tags[] = {
+    { TIFFTAG_DOCUMENTNAME, TIFF_ASCII, false }, { TIFFTAG_IMAGEDESCRIPTION, TIFF_ASCII, false },
+    { TIFFTAG_SOFTWARE, TIFF_ASCII, false }, { TIFFTAG_DATETIME, TIFF_ASCII, false },
+    { TIFFTAG_ARTIST, TIFF_ASCII, false }, { TIFFTAG_HOSTCOMPUTER, TIFF_ASCII, false },
+    { TIFFTAG_COPYRIGHT, TIFF_ASCII, false }, { TIFFTAG_XMLPACKET, TIFF_BYTE, false },
+    { TIFFTAG_ICCPROFILE, TIFF_UNDEFINED, false }, { 50844, TIFF_DOUBLE, true }     // of RPCs
+};
+
+typedef struct _gwt_tag_value { const void *data; uint32_t count; } _gwt_tag_value;
+
+typedef struct _gwt_file_about {
+    _gwt_items items;
+    _gwt_tag_value tags[_GWT_COUNT(_gwt_copied_tags)];
+} _gwt_file_about;
+
+typedef struct _gwt_band_about {
+    _gwt_items items;
+    const char *interpretation; // GDAL's colour interpretation, where an item says it; else ""
+    uint16_t photometric;       // it is number `colour` of the `colours` of that
+    int colour, colours;        // colour -1: of none
+    uint16_t extra;             // what it is then: EXTRASAMPLE_..
+    const uint16_t *palette;    // all reds, all greens, all blues: `shades` each
+    size_t shades;
+} _gwt_band_about;
+
 typedef struct _gwt_io {        // what a libtiff handle reads through
     const struct _gwt_source *source;
     uint64_t pos;
@@ -2381,6 +2441,8 @@ typedef struct _gwt_source {
     bool has_names;
     const char **tags;
     int64_t num_tags;
+    _gwt_file_about about;
+    _gwt_band_about *bands_about;       // one a band
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff;
     uint16_t compression, predictor;
@@ -2710,50 +2772,195 @@ static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
     return text;
 }
 
-static void _gwt_source_add_item(_gwt_source *s, const char *head, const char *head_end, char *text)
+static const char *_gwt_xml_name(gwt *g, _gwt_span span)
 {
-    _gwt_span domain = _gwt_xml_attribute(head, head_end, "domain"),
-              called = _gwt_xml_attribute(head, head_end, "name"),
-              sample = _gwt_xml_attribute(head, head_end, "sample"),
-              role = _gwt_xml_attribute(head, head_end, "role");
-    char *name = called.at && !domain.n ? _gwt_keep_bytes(s->g, called.at, called.n) : NULL;
-    if (!name || !text) return;
-    _gwt_xml_decode(name);
-    if (!sample.at) {
-        size_t n = strlen(name) + strlen(text) + 2;
-        char *tag = _gwt_keep(s->g, n, 1);
-        if (tag) snprintf(tag, n, "%s=%s", name, text);
-        s->tags[s->num_tags] = tag;
-        s->num_tags += s->tags[s->num_tags] != NULL;
-        return;
-    }
-    char *stop;
-    long band = strtol(sample.at, &stop, 10);
-    if (stop != sample.at + sample.n || band < 0 || band >= s->bands) return;
-    double value = _gwt_strtod(text, &stop);
-    bool number = stop != text;
-    if (_gwt_span_is(role, "description") && *text) s->names[band] = text, s->has_names = true;
-    else if (_gwt_span_is(role, "scale") && number) s->scales[band] = value, s->has_scales = true;
-    else if (_gwt_span_is(role, "offset") && number) s->adds[band] = value, s->has_scales = true;
+    char *name = span.n ? _gwt_keep_bytes(g, span.at, span.n) : NULL;
+    if (name) _gwt_xml_decode(name);
+    return name ? name : "";
 }
 
-// GDAL_METADATA: a flat list of <Item ...>text</Item>, of which GDAL defines the roles scale,
-// offset and description of a sample; items of other domains are not ours.
+static int _gwt_item_compare_keys(const _gwt_item *x, const _gwt_item *y)
+{
+    int order = strcmp(x->domain, y->domain);
+    if (!order) order = strcmp(x->name, y->name);
+    return order ? order : strcmp(x->role, y->role);
+}
+
+static int _gwt_item_compare(const void *a, const void *b)
+{
+    const _gwt_item *x = a, *y = b;
+    if (x->band != y->band) return x->band < y->band ? -1 : 1;
+    int order = _gwt_item_compare_keys(x, y);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+// Domains of which the output has its own, or that GDAL makes up from other tags.
+static bool _gwt_item_is_of_file(const _gwt_item *item)
+{
+    static const char *const domains[] = { "GWT", "IMAGE_STRUCTURE", "COLOR_PROFILE", "SUBDATASETS",
+                                           "DERIVED_SUBDATASETS", "TIFF" };
+    for (size_t i = 0; i < _GWT_COUNT(domains); i++)
+        if (!strcmp(item->domain, domains[i])) return true;
+    return false;
+}
+
+static bool _gwt_source_add_tag(_gwt_source *s, const _gwt_item *item)
+{
+    size_t n = strlen(item->name) + strlen(item->text) + 2;
+    char *tag = _gwt_keep(s->g, n, 1);
+    if (tag) snprintf(tag, n, "%s=%s", item->name, item->text);
+    s->tags[s->num_tags] = tag;
+    s->num_tags += tag != NULL;
+    return tag != NULL;
+}
+
+// What the items of a band mean that have a place of their own here.
+static bool _gwt_source_take_role(_gwt_source *s, const _gwt_item *item)
+{
+    char *stop;
+    int64_t b = item->band;
+    double value = _gwt_strtod(item->text, &stop);
+    bool number = stop != item->text;
+    if (*item->domain) return false;
+    if (!strcmp(item->role, "description")) {
+        if (*item->text) s->names[b] = item->text, s->has_names = true;
+    } else if (!strcmp(item->role, "scale")) {
+        if (number) s->scales[b] = value, s->has_scales = true;
+    } else if (!strcmp(item->role, "offset")) {
+        if (number) s->adds[b] = value, s->has_scales = true;
+    } else if (!strcmp(item->role, "colorinterp")) {
+        s->bands_about[b].interpretation = item->text;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+// The item between `head` and `head_end`: to its place, or onto the list.
+static void _gwt_source_add_item(_gwt_source *s, _gwt_items *list, const char *head,
+                                 const char *head_end, const char *text)
+{
+    _gwt_span sample = _gwt_xml_attribute(head, head_end, "sample"),
+              name = _gwt_xml_attribute(head, head_end, "name");
+    _gwt_item item = { _gwt_xml_name(s->g, _gwt_xml_attribute(head, head_end, "domain")),
+                       _gwt_xml_name(s->g, name),
+                       _gwt_xml_name(s->g, _gwt_xml_attribute(head, head_end, "role")),
+                       text, -1, list->n };
+    char *stop;
+    if (!name.at || !text || _gwt_item_is_of_file(&item)) return;
+    if (sample.at) {
+        long band = strtol(sample.at, &stop, 10);
+        if (stop != sample.at + sample.n || band < 0 || band >= s->bands) return;
+        item.band = band;
+        if (_gwt_source_take_role(s, &item)) return;
+    } else if (!*item.domain && !_gwt_source_add_tag(s, &item)) {
+        return;
+    }
+    list->list[list->n++] = item;
+}
+
+// The list, sorted, cut into that of the file and those of its bands.
+static void _gwt_source_share_items(_gwt_source *s, _gwt_items all)
+{
+    if (all.n) qsort(all.list, all.n, sizeof *all.list, _gwt_item_compare);
+    for (size_t i = 0; i < all.n; i++) {
+        int64_t band = all.list[i].band;
+        _gwt_items *of = band < 0 ? &s->about.items : &s->bands_about[band].items;
+        if (!of->n) of->list = all.list + i;
+        of->n++;
+    }
+}
+
+// GDAL_METADATA: a flat list of <Item ...>text</Item>. What is kept of it is some five times as
+// long as the text, which is no longer than the file.
 static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
 {
-    int64_t items = 0;
-    for (const char *p = xml; (p = strstr(p, "<Item")); p++) items++;
-    s->tags = _gwt_keep(s->g, (size_t)items + 1, sizeof *s->tags);
-    for (const char *p = xml; s->tags && (p = strstr(p, "<Item"));) {
+    static const char close[] = "</Item>";
+    size_t items = 0;
+    for (const char *p = xml; (p = strstr(p, close)); p++) items++;
+    s->tags = _gwt_keep(s->g, items + 1, sizeof *s->tags);
+    _gwt_items all = { _gwt_keep(s->g, items + 1, sizeof *all.list), 0 };
+    for (const char *p = xml; s->tags && all.list && (p = strstr(p, "<Item"));) {
         const char *head_end = strchr(p, '>');
         const char *end = head_end ? strchr(head_end, '<') : NULL;
         if (!end) break;
-        if (strchr(" \t\r\n", p[5]) && head_end[-1] != '/' && !strncmp(end, "</Item>", 7))
-            _gwt_source_add_item(s, p + 5, head_end,
+        if (strchr(" \t\r\n", p[5]) && head_end[-1] != '/'
+            && !strncmp(end, close, sizeof close - 1))
+            _gwt_source_add_item(s, &all, p + 5, head_end,
                                  _gwt_xml_text(s->g, head_end + 1, end));
         p = end;
     }
-    return s->tags != NULL;
+    if (all.list) _gwt_source_share_items(s, all);
+    return s->tags && all.list;
+}
+
+static bool _gwt_source_read_tags(_gwt_source *s, TIFF *tif)
+{
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
+        uint32_t n;
+        const void *data = _gwt_tag(tif, _gwt_copied_tags[i].tag,
+                                    (TIFFDataType)_gwt_copied_tags[i].type, &n);
+        size_t size = _gwt_copied_tags[i].type == TIFF_DOUBLE ? sizeof(double) : 1;
+        if (!data) continue;
+        bool text = _gwt_copied_tags[i].type == TIFF_ASCII;
+        if (text) n = (uint32_t)strlen(data) + 1;
+        const char *kept = _gwt_keep_bytes(s->g, data, (n - text) * size);
+        if (!kept) return false;
+        s->about.tags[i] = (_gwt_tag_value){ kept, n };
+    }
+    return true;
+}
+
+// How many samples a pixel has of colour; 0: of a kind that is not kept.
+static int _gwt_photometric_colours(uint16_t photometric)
+{
+    switch (photometric) {
+    case PHOTOMETRIC_MINISWHITE:
+    case PHOTOMETRIC_MINISBLACK:
+    case PHOTOMETRIC_PALETTE: return 1;
+    case PHOTOMETRIC_RGB:
+    case PHOTOMETRIC_CIELAB: return 3;
+    case PHOTOMETRIC_SEPARATED: return 4;
+    default: return 0;
+    }
+}
+
+static const uint16_t *_gwt_source_read_palette(_gwt_source *s, TIFF *tif, size_t shades)
+{
+    uint16_t *colour[3];
+    if (TIFFGetField(tif, TIFFTAG_COLORMAP, &colour[0], &colour[1], &colour[2]) != 1) return NULL;
+    uint16_t *palette = _gwt_keep(s->g, 3 * shades, sizeof *palette);
+    for (size_t i = 0; palette && i < 3; i++)
+        memcpy(palette + i * shades, colour[i], shades * sizeof *palette);
+    return palette;
+}
+
+static bool _gwt_source_read_colours(_gwt_source *s, TIFF *tif)
+{
+    uint16_t photometric = PHOTOMETRIC_MINISBLACK, extras = 0, *extra = NULL;
+    size_t shades = s->dtype == GWT_UINT8 ? 256 : s->dtype == GWT_UINT16 ? 65536 : 0;
+    const uint16_t *palette = NULL;
+    s->bands_about = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->bands_about);
+    if (!s->bands_about) return false;
+    if (TIFFGetField(tif, TIFFTAG_PHOTOMETRIC, &photometric) != 1)
+        photometric = PHOTOMETRIC_MINISBLACK;
+    if (photometric == PHOTOMETRIC_YCBCR) photometric = PHOTOMETRIC_RGB;    // as it is decoded
+    if (photometric == PHOTOMETRIC_PALETTE && shades)
+        palette = _gwt_source_read_palette(s, tif, shades);
+    if (TIFFGetField(tif, TIFFTAG_EXTRASAMPLES, &extras, &extra) != 1) extras = 0;
+    int colours = _gwt_photometric_colours(photometric);
+    if (!colours || colours > s->bands || (photometric == PHOTOMETRIC_PALETTE && !palette))
+        photometric = PHOTOMETRIC_MINISBLACK, colours = 1, palette = NULL;
+    for (int64_t b = 0; b < s->bands; b++) {
+        int64_t e = b - (s->bands - extras);
+        s->bands_about[b] = (_gwt_band_about){
+            .interpretation = "", .photometric = photometric, .colours = colours,
+            .colour = b < colours ? (int)b : -1,
+            .extra = b >= colours && e >= 0 ? extra[e] : EXTRASAMPLE_UNSPECIFIED,
+            .palette = palette, .shades = palette ? shades : 0
+        };
+    }
+    return true;
 }
 
 // What C libraries of Microsoft's print for numbers that are none: "-1.#INF", "1.#QNAN", rounded to
@@ -2817,6 +3024,7 @@ static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
     for (size_t i = 0; i < n; i++) s->scales[i] = 1;
     const char *nodata = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_NODATA);
     if (nodata) s->nodata = _gwt_parse_nodata(s->dtype, nodata);
+    if (!_gwt_source_read_colours(s, tif) || !_gwt_source_read_tags(s, tif)) return false;
     const char *xml = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_METADATA);
     if (xml && !_gwt_source_read_metadata(s, xml)) return false;
     return _gwt_source_read_geo(s, tif);
@@ -3844,11 +4052,26 @@ typedef struct _gwt_step {
     const struct _gwt_step *after;      // HOLD: the one before, which it goes on from
 } _gwt_step;
 
+// What of all that a file says stays true of its pixels after an operation on them. It is all kept,
+// and looked through when a file is written.
+enum {
+    _GWT_KEEP_WORDS = 1,        // items, texts, units, the meaning of bands
+    _GWT_KEEP_CLASSES = 2,      // a palette: a pixel still is the number of a colour
+    _GWT_KEEP_PLACES = 4,       // what speaks of rows and columns
+    _GWT_KEEP_FIGURES = 8,      // statistics: they are just these pixels
+    _GWT_KEEP_ALL = 15
+};
+
+typedef struct _gwt_kept_band { const _gwt_band_about *about; unsigned keep; } _gwt_kept_band;
+
 struct gwt_array {
     gwt_info info;              // first: what gwt_describe gives out
     gwt *g;
     bool number;                // no grid: goes with any array
     _gwt_geo geo;
+    const _gwt_file_about *about;       // NULL: nothing is kept
+    unsigned keep;
+    const _gwt_kept_band *bands_about;  // shape[1]; NULL: nothing is kept
     const _gwt_node **planes;   // shape[0] * shape[1], time-major
 };
 
@@ -3948,10 +4171,135 @@ static gwt_array *_gwt_array_new(gwt *g, const gwt_array *like, int64_t times, i
     gwt_array *a = _gwt_keep(g, 1, sizeof *a);
     if (!a) return NULL;
     if (like) *a = *like;
+    a->about = NULL, a->bands_about = NULL, a->keep = 0;
     a->g = g;
     a->info.shape[0] = times, a->info.shape[1] = bands;
     a->planes = _gwt_keep(g, (size_t)(times * bands), sizeof *a->planes);
     return a->planes ? a : NULL;
+}
+
+// `r` is made of the pixels of `a`: so much of what `a` says is said of it, too; of some of its bands
+// in another order, or (NULL) of all. An operation that does not come here keeps nothing.
+static void _gwt_array_keep(gwt_array *r, const gwt_array *a, unsigned keep, const int64_t *bands)
+{
+    if (!r) return;
+    r->about = a->about, r->keep = a->keep & keep, r->bands_about = a->bands_about;
+    if (!a->bands_about || (keep == _GWT_KEEP_ALL && !bands)) return;
+    size_t n = (size_t)r->info.shape[1];
+    _gwt_kept_band *list = _gwt_keep(r->g, n, sizeof *list);
+    for (size_t i = 0; list && i < n; i++) {
+        list[i] = a->bands_about[bands ? bands[i] : (int64_t)i];
+        list[i].keep &= keep;
+    }
+    r->bands_about = list;
+}
+
+// Leave of some items those that others have as well.
+static void _gwt_items_meet(_gwt_items *items, const _gwt_items *others)
+{
+    size_t kept = 0, k = 0;
+    for (size_t i = 0; i < items->n; i++) {
+        const _gwt_item *item = &items->list[i];
+        while (k < others->n && _gwt_item_compare_keys(&others->list[k], item) < 0) k++;
+        if (k < others->n && !_gwt_item_compare_keys(&others->list[k], item)
+            && !strcmp(others->list[k].text, item->text))
+            items->list[kept++] = *item;
+    }
+    items->n = kept;
+}
+
+static bool _gwt_items_copy(gwt *g, _gwt_items *items)
+{
+    _gwt_item *list = _gwt_keep(g, items->n, sizeof *list);
+    if (list && items->n) memcpy(list, items->list, items->n * sizeof *list);
+    items->list = list;
+    return list != NULL;
+}
+
+// What all files say alike.
+static void _gwt_array_meet_files(gwt_array *r, gwt_array *const *arrays, size_t n)
+{
+    _gwt_file_about *meet = NULL;
+    r->about = arrays[0]->about, r->keep = _GWT_KEEP_ALL;
+    for (size_t i = 0; i < n; i++) {
+        const _gwt_file_about *other = arrays[i]->about;
+        r->keep &= other ? arrays[i]->keep : 0;
+        if (!other || !r->about || other == arrays[0]->about) continue;
+        if (!meet) {
+            meet = _gwt_keep(r->g, 1, sizeof *meet);
+            if (meet) *meet = *r->about;
+            if (!meet || !_gwt_items_copy(r->g, &meet->items)) return;
+            r->about = meet;
+        }
+        _gwt_items_meet(&meet->items, &other->items);
+        for (size_t k = 0; k < _GWT_COUNT(_gwt_copied_tags); k++) {
+            _gwt_tag_value *x = &meet->tags[k];
+            size_t size = _gwt_copied_tags[k].type == TIFF_DOUBLE ? sizeof(double) : 1;
+            if (x->data && (x->count != other->tags[k].count
+                            || memcmp(x->data, other->tags[k].data, x->count * size)))
+                *x = (_gwt_tag_value){ NULL, 0 };
+        }
+    }
+    if (!r->keep) r->about = NULL;
+}
+
+static bool _gwt_same_palette(const _gwt_band_about *a, const _gwt_band_about *b)
+{
+    return a->palette == b->palette
+        || (a->palette && b->palette && a->shades == b->shades
+            && !memcmp(a->palette, b->palette, 3 * a->shades * sizeof *a->palette));
+}
+
+// What two bands say alike.
+static void _gwt_band_meet(_gwt_band_about *band, const _gwt_band_about *other)
+{
+    _gwt_items_meet(&band->items, &other->items);
+    if (strcmp(band->interpretation, other->interpretation)) band->interpretation = "";
+    if (band->photometric == other->photometric && band->colour == other->colour
+        && band->extra == other->extra && _gwt_same_palette(band, other)) return;
+    band->photometric = PHOTOMETRIC_MINISBLACK;
+    band->colour = -1, band->extra = EXTRASAMPLE_UNSPECIFIED;
+    band->palette = NULL, band->shades = 0;
+}
+
+static _gwt_kept_band _gwt_array_meet_band(gwt_array *const *arrays, size_t n, int64_t b)
+{
+    _gwt_kept_band nothing = { NULL, 0 }, r = nothing;
+    _gwt_band_about *meet = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const _gwt_kept_band *other = arrays[i]->bands_about ? &arrays[i]->bands_about[b] : NULL;
+        if (!other || !other->keep) return nothing;
+        if (i == 0) r = *other;
+        r.keep &= other->keep;
+        if (other->about == arrays[0]->bands_about[b].about) continue;
+        if (!meet) {
+            meet = _gwt_keep(arrays[0]->g, 1, sizeof *meet);
+            if (meet) *meet = *r.about;
+            if (!meet || !_gwt_items_copy(arrays[0]->g, &meet->items)) return nothing;
+            r.about = meet;
+        }
+        _gwt_band_meet(meet, other->about);
+    }
+    return r;
+}
+
+// `r` is made of the pixels of several arrays, one after the other along a dim: it has their bands,
+// or (along time) what they say alike of each, and of the files what all say alike.
+static void _gwt_array_keep_all(gwt_array *r, gwt_array *const *arrays, size_t n, gwt_dim dim,
+                                unsigned keep)
+{
+    size_t bands = (size_t)r->info.shape[1], at = 0;
+    _gwt_kept_band *list = _gwt_keep(r->g, bands, sizeof *list);
+    _gwt_array_meet_files(r, arrays, n);
+    r->keep &= keep;
+    if (!list) return;
+    for (size_t b = 0; b < bands && dim == GWT_TIME; b++)
+        list[b] = _gwt_array_meet_band(arrays, n, (int64_t)b);
+    for (size_t i = 0; i < n && dim != GWT_TIME; i++)
+        for (int64_t b = 0; b < arrays[i]->info.shape[1]; b++, at++)
+            if (arrays[i]->bands_about) list[at] = arrays[i]->bands_about[b];
+    for (size_t b = 0; b < bands; b++) list[b].keep &= keep;
+    r->bands_about = list;
 }
 
 // Fill in what follows from the rest; NULL when a step on the way here failed.
@@ -4154,6 +4502,22 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
     return true;
 }
 
+// All that a file says is true of its pixels, but for figures when others are missing than it says.
+static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optional nodata)
+{
+    const gwt_optional *own = &s->nodata;
+    bool both_nan = isnan(nodata.value) && isnan(own->value);
+    bool same = own->set && (nodata.value == own->value || both_nan)
+             && _gwt_optional_rest(nodata) == _gwt_optional_rest(*own);
+    bool figures = !s->fills && (same || !nodata.set);
+    _gwt_kept_band *list = _gwt_keep(a->g, (size_t)s->bands, sizeof *list);
+    a->about = &s->about;
+    a->keep = figures ? _GWT_KEEP_ALL : _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES;
+    for (int64_t b = 0; list && b < s->bands; b++)
+        list[b] = (_gwt_kept_band){ &s->bands_about[b], a->keep };
+    a->bands_about = list;
+}
+
 // The array of a whole file, with the file's names and chunk shape still unset.
 static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional nodata)
 {
@@ -4166,6 +4530,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     if (s->num_tags) memcpy(tags, s->tags, (size_t)s->num_tags * sizeof *tags);
     file[0] = _gwt_base_name(s->path);
     a->geo = s->geo;
+    _gwt_array_keep_source(a, s, nodata);
     i->dtype = s->dtype;
     i->nodata = nodata.set ? nodata : s->nodata;
     if (isnan(i->nodata.value) && _gwt_dtype_integer(s->dtype)) i->nodata.set = false;
@@ -4400,6 +4765,7 @@ static gwt_array *_gwt_array_bands(gwt_array *a, const int64_t *bands, int64_t n
     }
     r->info.band_names = names, r->info.named = named;
     r->info.scales = scales, r->info.offsets = adds;
+    _gwt_array_keep(r, a, _GWT_KEEP_ALL, bands);
     return _gwt_array_finish(r);
 }
 
@@ -4439,6 +4805,7 @@ gwt_array *gwt_sel_times(gwt_array *a, const char *const *names)
         memcpy(r->planes + i * bands, a->planes + t * bands, (size_t)bands * sizeof *r->planes);
     }
     if (r) r->info.time_names = kept;
+    _gwt_array_keep(r, a, _GWT_KEEP_ALL, NULL);
     return _gwt_array_finish(r);
 }
 
@@ -4448,6 +4815,7 @@ gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     if (!r) return NULL;
     memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
+    _gwt_array_keep(r, a, _GWT_KEEP_ALL, NULL);
     gwt_open_options o = { .band_names = band_names };
     return _gwt_array_set_names(r, &o) ? _gwt_array_finish(r) : NULL;
 }
@@ -4458,6 +4826,7 @@ gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     if (!r) return NULL;
     memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
+    _gwt_array_keep(r, a, _GWT_KEEP_ALL, NULL);
     gwt_open_options o = { .chunk_times = (int)_gwt_min64(a->info.chunks[0], _GWT_MAX_CHUNK),
                            .chunk_bands = (int)_gwt_min64(a->info.chunks[1], _GWT_MAX_CHUNK),
                            .chunk_rows = rows, .chunk_cols = cols };
@@ -4544,6 +4913,7 @@ gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim)
     }
     if (dim != GWT_TIME) r->info.chunks[1] = total;
     _gwt_stack_describe(r, arrays, n, dim);
+    _gwt_array_keep_all(r, arrays, n, dim, _GWT_KEEP_ALL);
     return _gwt_array_finish(r);
 }
 
@@ -4786,6 +5156,8 @@ gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
         _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
         r->planes[i] = same ? node : _gwt_node_with(a->g, cast, &node, 1);
     }
+    bool keeps = dtype == a->info.dtype;
+    _gwt_array_keep(r, a, keeps ? _GWT_KEEP_ALL : _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
     r->info.dtype = dtype;
     if (r->info.nodata.set && !_gwt_dtype_holds_it(dtype, r->info.nodata))
         r->info.nodata = (gwt_optional){ 0 };
@@ -5180,6 +5552,7 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
         r->planes[i] = method == GWT_NEAREST ? plane : _gwt_node_cast(a->g, plane, a->info.dtype);
     }
     if (r) r->geo = *geo, r->info.resampling = method;
+    _gwt_array_keep(r, a, _GWT_KEEP_WORDS | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0), NULL);
     return _gwt_array_finish(r);
 }
 
@@ -5199,7 +5572,10 @@ static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, int
                        .width = a->geo.width, .height = a->geo.height };
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
         r->planes[i] = _gwt_node_with(a->g, crop, &a->planes[i], 1);
+    bool whole = row == 0 && col == 0 && stride == 1 && geo->height == a->geo.height
+              && geo->width == a->geo.width;
     if (r) r->geo = *geo;
+    _gwt_array_keep(r, a, whole ? _GWT_KEEP_ALL : _GWT_KEEP_WORDS | _GWT_KEEP_CLASSES, NULL);
     return _gwt_array_finish(r);
 }
 
@@ -5458,7 +5834,10 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
                      : NULL;
     GWT_FREE(steps);
     GWT_FREE(done);
-    if (r) r->info.time_names = first->info.time_names;
+    if (!r) return NULL;
+    r->info.time_names = first->info.time_names;
+    _gwt_array_keep_all(r, arrays, n, GWT_TIME,
+                        _GWT_KEEP_WORDS | (overlap == GWT_MEAN ? 0 : _GWT_KEEP_CLASSES));
     return r;
 }
 
@@ -5593,6 +5972,7 @@ static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
         r->planes[i] = _gwt_node_masked(a->g, a->planes[i], nodata, a->info.dtype);
     }
     if (r) r->info.nodata = nodata;
+    _gwt_array_keep(r, a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
     return _gwt_array_finish(r);
 }
 
@@ -5606,6 +5986,7 @@ static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_option
     gwt_array *r = _gwt_array_new(g, a, a->info.shape[0], a->info.shape[1]);
     scale = _gwt_first_set(scale, g->options.scale_factor);
     offset = _gwt_first_set(offset, g->options.offset);
+    bool changes = false;
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
         int64_t band = i % a->info.shape[1];
         double s = scale.set ? scale.value : a->info.scales[band],
@@ -5613,9 +5994,11 @@ static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_option
         const _gwt_node *node = a->planes[i];
         if (s != 1) node = _gwt_node_op(g, _GWT_OP_MUL, node, _gwt_node_number(g, s));
         if (o != 0) node = _gwt_node_op(g, _GWT_OP_ADD, node, _gwt_node_number(g, o));
+        changes |= node != a->planes[i];
         r->planes[i] = node;
     }
     if (!r) return NULL;
+    if (!changes) _gwt_array_keep(r, a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
     r->info.dtype = GWT_FLOAT64;
     r->info.nodata = (gwt_optional){ 0 };
     _gwt_array_unscaled(r);
@@ -6083,6 +6466,7 @@ static gwt_array *_gwt_call_mask(_gwt_parser *p, const _gwt_call *c)
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
         r->planes[i] = _gwt_node_with(p->g, (_gwt_node){ .op = _GWT_OP_MASK, .imm = { value } },
                                       &a->planes[i], 1);
+    _gwt_array_keep(r, a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
     if (r && !r->info.nodata.set && _gwt_dtype_holds(r->info.dtype, value))
         r->info.nodata = gwt_some(value);
     return _gwt_array_finish(r);
@@ -9381,15 +9765,158 @@ static void _gwt_text_escaped(_gwt_text *t, const char *s, size_t n, int times)
     }
 }
 
-static void _gwt_text_band_item(_gwt_text *t, const char *name, int64_t band, const char *role,
-                                const char *value)
+// `sample`: of that band; -1 of the file.
+static void _gwt_text_item(_gwt_text *t, const _gwt_item *item, int64_t sample)
 {
-    char head[128];
-    snprintf(head, sizeof head, "  <Item name=\"%s\" sample=\"%lld\" role=\"%s\">", name,
-             (long long)band, role);
-    _gwt_text_string(t, head);
-    _gwt_text_escaped(t, value, strlen(value), 2);
+    char number[40];
+    _gwt_text_string(t, "  <Item name=\"");
+    _gwt_text_escaped(t, item->name, strlen(item->name), 1);
+    snprintf(number, sizeof number, "\" sample=\"%lld", (long long)sample);
+    if (sample >= 0) _gwt_text_string(t, number);
+    if (*item->role) _gwt_text_string(t, "\" role=\"");
+    _gwt_text_escaped(t, item->role, strlen(item->role), 1);
+    if (*item->domain) _gwt_text_string(t, "\" domain=\"");
+    _gwt_text_escaped(t, item->domain, strlen(item->domain), 1);
+    _gwt_text_string(t, "\">");
+    _gwt_text_escaped(t, item->text, strlen(item->text), 2);
     _gwt_text_string(t, "</Item>\n");
+}
+
+static void _gwt_text_role(_gwt_text *t, const char *name, const char *role, const char *value,
+                           int64_t sample)
+{
+    _gwt_text_item(t, &(_gwt_item){ "", name, role, value, sample, 0 }, sample);
+}
+
+// ---- what is copied of what the input says
+
+// Whether an item is true still.
+static bool _gwt_item_stays(const _gwt_item *item, unsigned keep)
+{
+    bool place = !strcmp(item->domain, "RPC") || !strcmp(item->domain, "GEOLOCATION")
+              || (!*item->domain && !strcmp(item->name, "AREA_OR_POINT"));
+    if (place && !(keep & _GWT_KEEP_PLACES)) return false;
+    if (!strncmp(item->name, "STATISTICS_", 11) && !(keep & _GWT_KEEP_FIGURES)) return false;
+    return keep & _GWT_KEEP_WORDS;
+}
+
+static const _gwt_band_about *_gwt_about_band(const gwt_array *a, int64_t plane)
+{
+    const _gwt_kept_band *band =
+        a->bands_about ? &a->bands_about[plane % a->info.shape[1]] : NULL;
+    return band && band->keep & _GWT_KEEP_WORDS ? band->about : NULL;
+}
+
+static uint16_t _gwt_about_extra(const _gwt_band_about *band)
+{
+    if (!band) return EXTRASAMPLE_UNSPECIFIED;
+    if (!strcmp(band->interpretation, "Alpha") && band->extra == EXTRASAMPLE_UNSPECIFIED)
+        return EXTRASAMPLE_UNASSALPHA;
+    return band->colour < 0 ? band->extra : EXTRASAMPLE_UNSPECIFIED;
+}
+
+static bool _gwt_is_alpha(uint16_t extra)
+{
+    return extra == EXTRASAMPLE_ASSOCALPHA || extra == EXTRASAMPLE_UNASSALPHA;
+}
+
+// The meaning of a file's first bands together.
+typedef struct _gwt_colours { uint16_t photometric; int n; const _gwt_band_about *palette; }
+    _gwt_colours;
+
+static bool _gwt_palette_fits(const gwt_array *a, gwt_dtype dtype, int64_t planes)
+{
+    return a->bands_about[0].keep & _GWT_KEEP_CLASSES
+        && (dtype == GWT_UINT8 || dtype == GWT_UINT16)
+        && (planes == 1
+            || (planes == 2 && _gwt_is_alpha(_gwt_about_extra(_gwt_about_band(a, 1)))));
+}
+
+// That of the input, where its bands still are all there and in order; else shades of gray.
+static _gwt_colours _gwt_colours_of(const gwt_array *a, gwt_dtype dtype)
+{
+    _gwt_colours gray = { PHOTOMETRIC_MINISBLACK, 1, NULL };
+    const _gwt_band_about *first = _gwt_about_band(a, 0);
+    int64_t planes = _gwt_num_planes(a);
+    if (!first || first->colour != 0 || first->colours > planes) return gray;
+    for (int i = 1; i < first->colours; i++) {
+        const _gwt_band_about *band = _gwt_about_band(a, i);
+        if (!band || band->photometric != first->photometric || band->colour != i) return gray;
+    }
+    if (first->palette && !_gwt_palette_fits(a, dtype, planes)) return gray;
+    return (_gwt_colours){ first->photometric, first->colours, first->palette ? first : NULL };
+}
+
+// GDAL's name for what a band is by TIFF's own tags.
+static const char *_gwt_interpretation(uint16_t photometric, int64_t colour, uint16_t extra)
+{
+    static const char *const rgb[] = { "Red", "Green", "Blue" },
+                      *const cmyk[] = { "Cyan", "Magenta", "Yellow", "Black" };
+    if (colour < 0) return _gwt_is_alpha(extra) ? "Alpha" : "Undefined";
+    if (photometric == PHOTOMETRIC_RGB) return rgb[colour];
+    if (photometric == PHOTOMETRIC_SEPARATED) return cmyk[colour];
+    return photometric == PHOTOMETRIC_PALETTE ? "Palette" : colour == 0 ? "Gray" : "Undefined";
+}
+
+// What a band is to GDAL where the tags of the output do not say it; else NULL.
+static const char *_gwt_about_interpretation(const gwt_array *a, const _gwt_colours *c,
+                                             int64_t plane)
+{
+    const _gwt_band_about *band = _gwt_about_band(a, plane);
+    if (!band) return NULL;
+    const char *is = band->interpretation,
+               *said = _gwt_interpretation(c->photometric, plane < c->n ? plane : -1,
+                                           _gwt_about_extra(band));
+    if (!*is) {
+        is = _gwt_interpretation(band->photometric, band->colour, band->extra);
+        if (!strcmp(is, "Gray") || !strcmp(is, "Undefined")) return NULL;
+    }
+    return strcmp(is, said) && strcmp(is, "Palette") ? is : NULL;
+}
+
+// A tag of the input that goes into the output as it is; data NULL where there is none.
+static _gwt_tag_value _gwt_about_tag(const gwt_array *a, size_t i)
+{
+    unsigned needs = _gwt_copied_tags[i].place ? _GWT_KEEP_PLACES : _GWT_KEEP_WORDS;
+    return a->about && a->keep & needs ? a->about->tags[i] : (_gwt_tag_value){ NULL, 0 };
+}
+
+static bool _gwt_tag_is_given(const gwt_save_options *o, const _gwt_item *item)
+{
+    size_t n = strlen(item->name);
+    for (int64_t i = 0; o->tags && o->tags[i] && !*item->domain; i++)
+        if (!strncmp(o->tags[i], item->name, n) && o->tags[i][n] == '=') return true;
+    return false;
+}
+
+static void _gwt_metadata_file(_gwt_text *t, const gwt_array *a, const gwt_save_options *o,
+                               unsigned keep)
+{
+    for (int64_t i = 0; o->tags && o->tags[i]; i++) {
+        const char *equals = strchr(o->tags[i], '=');
+        _gwt_text_string(t, "  <Item name=\"");
+        _gwt_text_escaped(t, o->tags[i], (size_t)(equals - o->tags[i]), 1);
+        _gwt_text_string(t, "\">");
+        _gwt_text_escaped(t, equals + 1, strlen(equals + 1), 2);
+        _gwt_text_string(t, "</Item>\n");
+    }
+    for (size_t i = 0; a->about && i < a->about->items.n; i++) {
+        const _gwt_item *item = &a->about->items.list[i];
+        if (_gwt_item_stays(item, a->keep & keep) && !_gwt_tag_is_given(o, item))
+            _gwt_text_item(t, item, -1);
+    }
+}
+
+static void _gwt_metadata_band(_gwt_text *t, const gwt_array *a, const _gwt_colours *c,
+                               int64_t plane, unsigned keep)
+{
+    const _gwt_band_about *band = _gwt_about_band(a, plane);
+    const char *interpretation = _gwt_about_interpretation(a, c, plane);
+    if (band) keep &= a->bands_about[plane % a->info.shape[1]].keep;
+    for (size_t i = 0; band && i < band->items.n; i++)
+        if (_gwt_item_stays(&band->items.list[i], keep))
+            _gwt_text_item(t, &band->items.list[i], plane);
+    if (interpretation) _gwt_text_role(t, "COLORINTERP", "colorinterp", interpretation, plane);
 }
 
 // GDAL_METADATA of what the options and the array say, and the checksums of the tiles in the order
@@ -9404,25 +9931,22 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
                                                    : NULL;
     const double *scales = o->scales ? o->scales : a->info.has_scales ? a->info.scales : NULL;
     const double *offsets = o->offsets ? o->offsets : a->info.has_scales ? a->info.offsets : NULL;
-    if (!names && !scales && !offsets && !(o->tags && o->tags[0]) && !o->checksums) return;
+    bool casts = o->dtype && o->dtype != a->info.dtype;
+    unsigned keep = casts ? _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES : _GWT_KEEP_ALL;
+    _gwt_colours colours = _gwt_colours_of(a, casts ? o->dtype : a->info.dtype);
     _gwt_text_string(t, "<GDALMetadata>\n");
-    for (int64_t i = 0; o->tags && o->tags[i]; i++) {
-        const char *equals = strchr(o->tags[i], '=');
-        _gwt_text_string(t, "  <Item name=\"");
-        _gwt_text_escaped(t, o->tags[i], (size_t)(equals - o->tags[i]), 1);
-        _gwt_text_string(t, "\">");
-        _gwt_text_escaped(t, equals + 1, strlen(equals + 1), 2);
-        _gwt_text_string(t, "</Item>\n");
-    }
+    size_t empty = t->used;
+    _gwt_metadata_file(t, a, o, keep);
     for (int64_t i = 0; i < planes; i++) {
         if (names && (o->band_names || a->info.named[i % bands]))
-            _gwt_text_band_item(t, "DESCRIPTION", i, "description", names[i % bands]);
+            _gwt_text_role(t, "DESCRIPTION", "description", names[i % bands], i);
         if (offsets)
-            _gwt_text_band_item(t, "OFFSET", i, "offset",
-                                _gwt_format_double(number, sizeof number, offsets[i % bands]));
+            _gwt_text_role(t, "OFFSET", "offset",
+                           _gwt_format_double(number, sizeof number, offsets[i % bands]), i);
         if (scales)
-            _gwt_text_band_item(t, "SCALE", i, "scale",
-                                _gwt_format_double(number, sizeof number, scales[i % bands]));
+            _gwt_text_role(t, "SCALE", "scale",
+                           _gwt_format_double(number, sizeof number, scales[i % bands]), i);
+        _gwt_metadata_band(t, a, &colours, i, keep);
     }
     if (w && w->crcs) {
         _gwt_text_string(t, "  <Item name=\"TILE_CRC32\" domain=\"GWT\">");
@@ -9434,7 +9958,8 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
         }
         _gwt_text_string(t, "</Item>\n");
     }
-    _gwt_text_string(t, "</GDALMetadata>\n");
+    if (t->used == empty) t->used = 0;
+    else _gwt_text_string(t, "</GDALMetadata>\n");
 }
 
 // ---- finishing
@@ -9482,6 +10007,23 @@ static uint64_t *_gwt_save_listed(const _gwt_save *s, const uint64_t *written)
     return list;
 }
 
+static uint64_t _gwt_save_shades(const _gwt_save *s)
+{
+    return (uint64_t)1 << (8 * gwt_dtype_size(s->format.dtype));
+}
+
+// The palette in the size that the output's type wants, which may be another than the input's.
+static uint16_t *_gwt_save_palette(const _gwt_save *s, const _gwt_colours *c)
+{
+    if (!c->palette) return NULL;
+    size_t n = (size_t)_gwt_save_shades(s), shades = c->palette->shades;
+    uint16_t *to = _gwt_calloc(s->a->g, 3 * n, sizeof *to);
+    for (size_t i = 0; to && i < 3; i++)
+        memcpy(to + i * n, c->palette->palette + i * shades,
+               (n < shades ? n : shades) * sizeof *to);
+    return to;
+}
+
 // Directory at the end, header last. Everything the entries point to must live until they are
 // written, hence one function with its values around it.
 static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const uint64_t *offsets,
@@ -9493,8 +10035,9 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
     bool is_signed = _gwt_dtypes[f->dtype].lo < 0, is_float = !_gwt_dtype_integer(f->dtype);
     uint32_t width = (uint32_t)s->a->geo.width, height = (uint32_t)s->a->geo.height,
              block = (uint32_t)f->block;
-    uint16_t planes = (uint16_t)f->planes, photometric = PHOTOMETRIC_MINISBLACK,
-             compression = f->compression;
+    uint16_t planes = (uint16_t)f->planes, compression = f->compression;
+    _gwt_colours colours = _gwt_colours_of(s->a, f->dtype);
+    uint16_t *palette = _gwt_save_palette(s, &colours);
     uint16_t planar = f->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG,
              predictor = f->predictor;
     uint16_t format = is_float  ? SAMPLEFORMAT_IEEEFP
@@ -9503,17 +10046,17 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
     double geo[25];
     char nodata[40];
     uint16_t *lists = _gwt_malloc(w->g, 3 * (size_t)planes * sizeof *lists);
-    if (!lists) return false;
+    if (!lists || (colours.palette && !palette)) return GWT_FREE(lists), GWT_FREE(palette), false;
     for (int i = 0; i < planes; i++) {
         lists[i] = (uint16_t)(8 * gwt_dtype_size(f->dtype));
         lists[planes + i] = format;
-        lists[2 * planes + i] = EXTRASAMPLE_UNSPECIFIED;
+        lists[2 * planes + i] = _gwt_about_extra(_gwt_about_band(s->a, i));
     }
     _gwt_directory_add(&d, TIFFTAG_IMAGEWIDTH, TIFF_LONG, 1, &width);
     _gwt_directory_add(&d, TIFFTAG_IMAGELENGTH, TIFF_LONG, 1, &height);
     _gwt_directory_add(&d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, planes, lists);
     _gwt_directory_add(&d, TIFFTAG_COMPRESSION, TIFF_SHORT, 1, &compression);
-    _gwt_directory_add(&d, TIFFTAG_PHOTOMETRIC, TIFF_SHORT, 1, &photometric);
+    _gwt_directory_add(&d, TIFFTAG_PHOTOMETRIC, TIFF_SHORT, 1, &colours.photometric);
     _gwt_directory_add(&d, TIFFTAG_SAMPLESPERPIXEL, TIFF_SHORT, 1, &planes);
     _gwt_directory_add(&d, TIFFTAG_PLANARCONFIG, TIFF_SHORT, 1, &planar);
     if (predictor != 1) _gwt_directory_add(&d, TIFFTAG_PREDICTOR, TIFF_SHORT, 1, &predictor);
@@ -9521,8 +10064,18 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
     _gwt_directory_add(&d, TIFFTAG_TILELENGTH, TIFF_LONG, 1, &block);
     _gwt_directory_add(&d, TIFFTAG_TILEOFFSETS, TIFF_LONG8, (uint64_t)w->num_tiles, offsets);
     _gwt_directory_add(&d, TIFFTAG_TILEBYTECOUNTS, TIFF_LONG8, (uint64_t)w->num_tiles, counts);
-    if (planes > 1)
-        _gwt_directory_add(&d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, planes - 1u, lists + 2 * planes);
+    if (planes > colours.n)
+        _gwt_directory_add(&d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, (uint64_t)(planes - colours.n),
+                           lists + 2 * planes + colours.n);
+    if (palette)
+        _gwt_directory_add(&d, TIFFTAG_COLORMAP, TIFF_SHORT,
+                           3 * _gwt_save_shades(s), palette);
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
+        _gwt_tag_value tag = _gwt_about_tag(s->a, i);
+        if (tag.data)
+            _gwt_directory_add(&d, _gwt_copied_tags[i].tag, _gwt_copied_tags[i].type, tag.count,
+                               tag.data);
+    }
     _gwt_directory_add(&d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, planes, lists + planes);
     _gwt_directory_add_geo(&d, &s->a->geo, geo);
     if (metadata->used)
@@ -9549,6 +10102,7 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
              && _gwt_pwrite(w->g, w->fd, w->part, header, sizeof header, 0);
     GWT_FREE(directory);
     GWT_FREE(lists);
+    GWT_FREE(palette);
     return good;
 }
 
@@ -9840,6 +10394,25 @@ static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
     return crc;
 }
 
+// What the input says: what is no text.
+static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
+{
+    _gwt_colours c = _gwt_colours_of(s->a, s->format.dtype);
+    _gwt_job_number(crc, c.photometric);
+    for (int64_t i = c.n; i < s->format.planes; i++)
+        _gwt_job_number(crc, _gwt_about_extra(_gwt_about_band(s->a, i)));
+    for (size_t i = 0; c.palette && i < 3 * c.palette->shades; i++)
+        _gwt_job_number(crc, c.palette->palette[i]);
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
+        _gwt_tag_value tag = _gwt_about_tag(s->a, i);
+        size_t size = _gwt_copied_tags[i].type == TIFF_DOUBLE ? sizeof(double) : 1;
+        if (!tag.data) continue;
+        _gwt_job_number(crc, _gwt_copied_tags[i].tag);
+        _gwt_job_number(crc, tag.count);
+        _gwt_job_add(crc, tag.data, tag.count * size);
+    }
+}
+
 static uint32_t _gwt_job_options(const _gwt_save *s)
 {
     uint32_t crc = 0;
@@ -9856,6 +10429,7 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     _gwt_job_add(&crc, geo->keys, geo->num_keys * sizeof *geo->keys);
     _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);
     _gwt_job_add(&crc, geo->ascii, geo->num_ascii);
+    _gwt_job_about(&crc, s);
     _gwt_text metadata = { .g = s->a->g };
     _gwt_metadata_text(&metadata, s->a, &s->o, NULL);
     _gwt_job_add(&crc, metadata.data, metadata.used);

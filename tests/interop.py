@@ -32,6 +32,7 @@ def give_up(reason):
 try:
     import numpy as np
     import rasterio
+    from rasterio.enums import ColorInterp
     from rasterio.errors import RasterioError
     from rasterio.transform import Affine
 except ImportError as error:
@@ -351,6 +352,32 @@ def profile_of(dataset):
             "offsets": dataset.offsets, "area or point": area_or_point(dataset)}
 
 
+def told_of(path):
+    """What gdalinfo says of a file but for its layout: metadata of all domains, and of each band
+    colours, names, units, scales and metadata. Files that lie beside it are not looked at."""
+    alone = ["--config", "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR"]
+    done = subprocess.run(["gdalinfo", *alone, "-json", "-mdd", "all", str(path)],
+                          capture_output=True, check=True)
+    said = json.loads(done.stdout)
+    about_files = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS")
+    told = {f"metadata {domain or 'by default'}": items
+            for domain, items in said["metadata"].items() if domain not in about_files}
+    for band in said["bands"]:
+        for key in ("colorInterpretation", "colorTable", "description", "unit", "scale", "offset"):
+            told[f"band {band['band']}: {key}"] = band.get(key)
+        told[f"band {band['band']}: metadata"] = {
+            domain: items for domain, items in band.get("metadata", {}).items()
+            if domain not in about_files}
+    return told
+
+
+def differ_told(got, expected):
+    wrong = []
+    for key in sorted({*got, *expected}):
+        wrong += differ(key, got.get(key), expected.get(key))
+    return wrong
+
+
 def epsg_of(crs):
     return crs.to_epsg() if crs else None
 
@@ -414,6 +441,7 @@ def differ_copy(path, dtype, expected, *given):
         kept = profile_of(copy)
         for key, value in profile_of(source).items():
             wrong += differ(key, kept[key], value)
+    wrong += differ_told(told_of("copy.tif"), told_of(path))
     Path("copy.tif").unlink()
     return wrong
 
@@ -513,6 +541,85 @@ def places():
             examine(name, "made.tif", "int16")
 
 
+XMP = "<?xpacket begin='' id=''?><x:xmpmeta xmlns:x='adobe:ns:meta/'/><?xpacket end='w'?>"
+
+
+def describe(dataset):
+    """All kinds of metadata that a GeoTIFF has room for."""
+    dataset.update_tags(SOURCE="field & <survey>", EMPTY_NOT=" ", TIFFTAG_SOFTWARE="a program",
+                        TIFFTAG_IMAGEDESCRIPTION="two\nlines", TIFFTAG_ARTIST="é",
+                        TIFFTAG_DATETIME="2020:02:03 04:05:06", TIFFTAG_COPYRIGHT="(c)",
+                        TIFFTAG_DOCUMENTNAME="name", TIFFTAG_HOSTCOMPUTER="host")
+    dataset.update_tags(ns="MINE", KEY="1 = 1", OTHER="\"quoted\"")
+    dataset.update_tags(ns="A_DOMAIN_WITH_A_NAME_OF_MORE_THAN_SIXTY_FOUR_CHARACTERS_AND_SOME", K="v")
+    dataset.update_tags(ns="xml:XMP", **{"xml:XMP": XMP})
+    for band in dataset.indexes:
+        dataset.update_tags(band, WAVELENGTH=str(0.4 + band / 10), STATISTICS_MINIMUM="0")
+        dataset.update_tags(band, ns="CALIBRATION", GAIN=str(band))
+    dataset.units = tuple("m" if band % 2 else "" for band in dataset.indexes)
+    dataset.descriptions = tuple(f"no. {band}" if band != 2 else None for band in dataset.indexes)
+
+
+def metadata():
+    """What gdalinfo says of a copy is what it says of the file."""
+    table = {value: (value, 255 - value, value * 3 % 256, 255) for value in range(256)}
+    cases = {
+        "one band": ("uint16", 1, {}, None), "three bands": ("int16", 3, {}, None),
+        "RGB": ("uint8", 3, {"photometric": "RGB"}, None),
+        "RGB of 16 bits": ("uint16", 3, {"photometric": "RGB"}, None),
+        "RGB and alpha": ("uint8", 4, {"photometric": "RGB", "ALPHA": "YES"}, None),
+        "RGB and multiplied alpha": ("uint8", 4, {"photometric": "RGB", "ALPHA": "PREMULTIPLIED"},
+                                     None),
+        "RGB and two more": ("uint8", 5, {"photometric": "RGB"}, None),
+        "gray and alpha": ("uint8", 2, {"ALPHA": "YES"}, None),
+        "CMYK": ("uint8", 4, {"photometric": "CMYK"}, None),
+        "white is zero": ("uint8", 1, {"photometric": "MINISWHITE"}, None),
+        "a palette": ("uint8", 1, {"photometric": "PALETTE"}, table),
+        "a palette of 16 bits": ("uint16", 1, {"photometric": "PALETTE"}, table),
+        "blue first": ("uint8", 3, {"colorinterp": ("blue", "green", "red")}, None),
+        "alpha first": ("uint8", 3, {"colorinterp": ("alpha", "gray", "undefined")}, None),
+    }
+    for name, (dtype, count, profile, colours) in cases.items():
+        pixels = noise(dtype, (count, 75, 91))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                meanings = profile.pop("colorinterp", None)
+                with rasterio.open("made.tif", "w", driver="GTiff", width=91, height=75,
+                                   count=count, dtype=dtype, **PLACE, **profile) as dataset:
+                    if meanings:
+                        dataset.colorinterp = [ColorInterp[meaning] for meaning in meanings]
+                    if colours:
+                        dataset.write_colormap(1, colours)
+                    describe(dataset)
+                    dataset.write(pixels)
+        except RasterioError as error:
+            tally.skip(f"metadata of {name}", f"rasterio can't write it: {error}")
+            continue
+        complaints.take()
+        before = told_of("made.tif")
+        for options in ([], ["--compress", "deflate", "--block", "32", "--interleave", "band"]):
+            wrong = calc("a", ["made.tif"], "copy.tif", *options) or gdalinfo("copy.tif")
+            tally.check(f"metadata of {name} {' '.join(options)}",
+                        wrong or differ_told(told_of("copy.tif"), before))
+        if name == "CMYK":              # which GDAL shows as RGBA
+            continue
+        picked = f"b{count}"
+        wrong = calc(picked, ["made.tif"], "copy.tif")
+        if not wrong:
+            after, last = told_of("copy.tif"), f"band {count}: "
+            expected = {key: value for key, value in before.items() if not key.startswith("band")}
+            expected |= {"band 1: " + key[len(last):]: value for key, value in before.items()
+                         if key.startswith(last)}
+            for told in (after, expected):      # the last of several, alone, may be gray
+                if told["band 1: colorInterpretation"] in ("Gray", "Undefined"):
+                    del told["band 1: colorInterpretation"]
+            wrong = differ_told(after, expected)
+        tally.check(f"metadata of the last band of {name}", wrong)
+    Path("made.tif").unlink()
+    Path("copy.tif").unlink()
+
+
 def layouts():
     """Type x compression x predictor of inputs; tiles, strips, planes, byte orders take turns."""
     shapes = [{}, {"tiled": True, "blockxsize": 32, "blockysize": 16}, {"blockysize": 7},
@@ -574,6 +681,7 @@ def main():
         index(scene)
     shared_data()
     places()
+    metadata()
     layouts()
     lossy()
     print(tally)

@@ -1,13 +1,17 @@
 // test_metadata.c - what a file says besides its pixels and their place: how it is read, and what
 // of it a copy has. Files are written, and outputs read, by plain libtiff.
 
+#define _XOPEN_SOURCE 700
+
 #include "support.h"
 
-#include <float.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { W = 20, H = 12, N = W * H };
 
@@ -307,6 +311,644 @@ static void wide_elsewhere(void **state)
     gwt_end(g);
 }
 
+// ---- pictures: TIFFs as others write them -------------------------------------------------------
+
+enum { TAG_METADATA = 42112, TAG_NODATA = 42113, TAG_RPC = 50844 };
+
+typedef struct picture {
+    gwt_dtype dtype;           // 0: uint8
+    int bands;                 // 0: 1
+    int photometric;           // 0: black is zero
+    bool white;                // white is zero
+    int extras;
+    uint16_t extra[4];
+    uint16_t brightest;        // 0: no palette; its last shade
+    const char *texts;         // of all of TIFF's tags for text, XMP and ICC; NULL: none
+    double rpc;                // first of 92 numbers; 0: none
+    const char *metadata, *nodata;
+    int width, height;         // 0: W x H
+    const geo_tags *geo;
+    uint32_t second;           // NewSubfileType of a second directory; 0: there is none
+} picture;
+
+static const uint32_t text_tags[] = {
+    TIFFTAG_DOCUMENTNAME, TIFFTAG_IMAGEDESCRIPTION, TIFFTAG_SOFTWARE, TIFFTAG_DATETIME,
+    TIFFTAG_ARTIST, TIFFTAG_HOSTCOMPUTER, TIFFTAG_COPYRIGHT
+};
+
+static void teach(TIFF *t)
+{
+    static char names[6][12] = { "metadata", "nodata", "rpc", "scale", "tiepoint", "keys" };
+    const TIFFFieldInfo fields[] = {
+        { TAG_METADATA, -1, -1, TIFF_ASCII, FIELD_CUSTOM, 1, 0, names[0] },
+        { TAG_NODATA, -1, -1, TIFF_ASCII, FIELD_CUSTOM, 1, 0, names[1] },
+        { TAG_RPC, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, names[2] },
+        { 33550, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, names[3] },
+        { 33922, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, names[4] },
+        { 34735, -1, -1, TIFF_SHORT, FIELD_CUSTOM, 1, 1, names[5] },
+    };
+    TIFFMergeFieldInfo(t, fields, COUNT_OF(fields));
+}
+
+// Red, green and blue of shade i of n.
+static void shade(int i, int n, uint16_t brightest, uint16_t *rgb)
+{
+    for (int c = 0; c < 3; c++) rgb[c] = (uint16_t)(i * (c + 1) * 7 % 65000);
+    if (i == n - 1) rgb[0] = brightest;
+}
+
+static void set_picture(TIFF *t, const picture *p)
+{
+    int bands = p->bands ? p->bands : 1;
+    gwt_dtype dtype = p->dtype ? p->dtype : GWT_UINT8;
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, p->width ? p->width : W);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, p->height ? p->height : H);
+    TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, p->height ? p->height : H);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, bands);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, (int)(8 * sample_size(dtype)));
+    TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, is_float(dtype) ? SAMPLEFORMAT_IEEEFP
+                                                          : SAMPLEFORMAT_UINT);
+    TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, p->white         ? PHOTOMETRIC_MINISWHITE
+                                         : p->photometric ? p->photometric
+                                                          : PHOTOMETRIC_MINISBLACK);
+    if (p->extras) TIFFSetField(t, TIFFTAG_EXTRASAMPLES, p->extras, p->extra);
+    int shades = 1 << (8 * sample_size(dtype));
+    uint16_t *map = p->brightest ? malloc(3 * (size_t)shades * sizeof *map) : NULL, rgb[3];
+    for (int i = 0; map && i < shades; i++) {
+        shade(i, shades, p->brightest, rgb);
+        for (int c = 0; c < 3; c++) map[c * shades + i] = rgb[c];
+    }
+    if (map) TIFFSetField(t, TIFFTAG_COLORMAP, map, map + shades, map + 2 * shades);
+    free(map);
+    for (size_t i = 0; p->texts && i < COUNT_OF(text_tags); i++)
+        TIFFSetField(t, text_tags[i], text_tags[i] == TIFFTAG_DATETIME ? "2020:02:03 04:05:06"
+                                                                       : p->texts);
+    if (p->texts) TIFFSetField(t, TIFFTAG_XMLPACKET, strlen(p->texts), p->texts);
+    if (p->texts) TIFFSetField(t, TIFFTAG_ICCPROFILE, strlen(p->texts), p->texts);
+    double rpc[92] = { p->rpc, 2, 3 };
+    if (p->rpc != 0) TIFFSetField(t, TAG_RPC, 92, rpc);
+    if (p->metadata) TIFFSetField(t, TAG_METADATA, p->metadata);
+    if (p->nodata) TIFFSetField(t, TAG_NODATA, p->nodata);
+    if (p->geo) {
+        TIFFSetField(t, 33550, 3, p->geo->scale);
+        TIFFSetField(t, 33922, 6, p->geo->tiepoint);
+        TIFFSetField(t, 34735, p->geo->num_keys, p->geo->keys);
+    }
+}
+
+// Pixels of it are 0, 1, 2, ..
+static const char *drawn(const char *name, const picture *p)
+{
+    const char *path = temp_path("%s", name);
+    TIFF *t = TIFFOpen(path, "w");
+    gwt_dtype dtype = p->dtype ? p->dtype : GWT_UINT8;
+    size_t n = (size_t)((p->width ? p->width : W) * (p->height ? p->height : H)
+                        * (p->bands ? p->bands : 1)), bytes = n * sample_size(dtype);
+    unsigned char *samples = malloc(bytes);
+    for (size_t i = 0; i < n; i++) sample_set(dtype, samples, i, (double)(i % 200));
+    teach(t);
+    set_picture(t, p);
+    REQUIRE(TIFFWriteEncodedStrip(t, 0, samples, (tmsize_t)bytes) > 0, "%s: not written", path);
+    if (p->second) {
+        picture two = { .width = p->width, .height = p->height };
+        unsigned char mask[N] = { 1 };
+        REQUIRE(TIFFWriteDirectory(t), "%s: no directory", path);
+        set_picture(t, &two);
+        TIFFSetField(t, TIFFTAG_SUBFILETYPE, p->second);
+        REQUIRE(TIFFWriteEncodedStrip(t, 0, mask, N) > 0, "%s: no mask", path);
+    }
+    TIFFClose(t);
+    free(samples);
+    return path;
+}
+
+// What of these a file has. `metadata` is NULL without; the rest is of the open file.
+typedef struct told {
+    TIFF *t;
+    uint16_t photometric, extras, *extra, *map[3];
+    int bands;
+    const char *metadata;
+} told;
+
+static told tell(const char *path)
+{
+    told r = { .t = TIFFOpen(path, "r") };
+    uint16_t bands = 1;
+    uint32_t n = 0;
+    char *text = NULL;
+    REQUIRE(r.t, "%s: libtiff can't read it", path);
+    TIFFGetField(r.t, TIFFTAG_PHOTOMETRIC, &r.photometric);
+    TIFFGetField(r.t, TIFFTAG_SAMPLESPERPIXEL, &bands);
+    r.bands = bands;
+    if (!TIFFGetField(r.t, TIFFTAG_EXTRASAMPLES, &r.extras, &r.extra)) r.extras = 0;
+    if (!TIFFGetField(r.t, TIFFTAG_COLORMAP, &r.map[0], &r.map[1], &r.map[2])) r.map[0] = NULL;
+    if (TIFFGetField(r.t, TAG_METADATA, &n, &text)) r.metadata = text;  // not taught: with a count
+    return r;
+}
+
+// Save it (over the last one) and look.
+static told saved(gwt_array *a, const gwt_save_options *more)
+{
+    gwt_save_options o = more ? *more : (gwt_save_options){ 0 };
+    const char *path = temp_path("saved.tif");
+    o.overwrite = true;
+    REQUIRE(a, "there is no array");
+    if (!gwt_save_with(a, path, &o)) FAIL("the array was not saved");
+    return tell(path);
+}
+
+// Each line of `has` is in the metadata, none of `lacks` is.
+static void check_items(told r, const char *what, const char *const *has, const char *const *lacks)
+{
+    const char *xml = r.metadata ? r.metadata : "";
+    for (int i = 0; has && has[i]; i++)
+        REQUIRE(strstr(xml, has[i]), "%s: no %s in %s", what, has[i], xml);
+    for (int i = 0; lacks && lacks[i]; i++)
+        REQUIRE(!strstr(xml, lacks[i]), "%s: %s in %s", what, lacks[i], xml);
+    TIFFClose(r.t);
+}
+
+#define LIST(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+// ---- items of copies ----------------------------------------------------------------------------
+
+#define PLAIN "<Item name=\"SOURCE\">field &amp;amp; &amp;lt;survey&amp;gt;</Item>"
+#define OTHER "<Item name=\"KEY\" domain=\"MINE\">a value</Item>"
+#define XML "<Item name=\"doc\" domain=\"xml:A&amp;B\">&amp;lt;a&amp;gt;1&amp;lt;/a&amp;gt;</Item>"
+#define QUOTED "<Item name=\"a&lt;b&quot;c\">x</Item>"
+#define CHECKSUMS "<Item name=\"TILE_CRC32\" domain=\"GWT\">00000000</Item>"
+#define STORED "<Item name=\"COMPRESSION\" domain=\"IMAGE_STRUCTURE\">LZW</Item>"
+#define PLACED "<Item name=\"LINE_OFF\" domain=\"RPC\">7</Item>"
+#define FIGURE "<Item name=\"STATISTICS_MINIMUM\" sample=\"0\">0</Item>"
+#define UNIT0 "<Item name=\"UNITTYPE\" sample=\"0\" role=\"unittype\">m</Item>"
+#define UNIT2 "<Item name=\"UNITTYPE\" sample=\"2\" role=\"unittype\">K</Item>"
+#define BAND1 "<Item name=\"WAVELENGTH\" sample=\"1\">0.55</Item>"
+#define BAND2 "<Item name=\"GAIN\" sample=\"2\" domain=\"CALIB\">2</Item>"
+
+static const char *const kept[] = { PLAIN, OTHER, XML, QUOTED, PLACED, FIGURE, UNIT0, UNIT2, BAND1,
+                                    BAND2, NULL };
+static const char *const always[] = { PLAIN, OTHER, XML, QUOTED, UNIT0, UNIT2, BAND1, BAND2, NULL };
+static const char *const of_pixels[] = { "STATISTICS", NULL };
+static const char *const of_place[] = { "STATISTICS", "RPC", NULL };
+static const char *const everything[] = {
+    "SOURCE", "MINE", "xml:", "a&lt;b", "UNITTYPE", "WAVELENGTH", "CALIB", "STATISTICS", "RPC",
+    "COLORINTERP", "name=\"B\"", NULL
+};
+
+static picture three(void)
+{
+    return (picture){ .bands = 3, .extras = 2, .nodata = "7", .geo = &geo_utm, .metadata =
+        "<GDALMetadata>" PLAIN OTHER XML QUOTED CHECKSUMS STORED PLACED FIGURE UNIT0 UNIT2 BAND1
+        BAND2 "</GDALMetadata>" };
+}
+
+// All that is true of the pixels is in a copy of them, and nothing that is the other file's.
+static void copied_items(void **state)
+{
+    (void)state;
+    static const char *const other_files[] = { "TILE_CRC32", "IMAGE_STRUCTURE", NULL };
+    picture p = three();
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, drawn("items.tif", &p));
+    check_items(saved(a, NULL), "a copy", kept, other_files);
+    check_items(saved(a, &(gwt_save_options){ .compress = "deflate", .block = 16,
+                                              .interleave = GWT_PLANAR }),
+                "another layout", kept, other_files);
+    check_items(saved(gwt_rechunk(a, 5, 5), NULL), "other chunks", kept, other_files);
+    check_items(saved(gwt_calc(&a, 1, "a"), NULL), "a as an expression", kept, other_files);
+    check_items(saved(gwt_sel(a, "1", "2", "3"), NULL), "all bands", kept, other_files);
+    check_items(saved(gwt_cast(a, GWT_UINT8), NULL), "a cast to the same", kept, other_files);
+    check_items(saved(gwt_window(a, 0, 0, H, W), NULL), "all of it", kept, other_files);
+    check_items(saved(gwt_stack(&a, 1, GWT_TIME), NULL), "a stack of one", kept, other_files);
+    // A tag that is given beats that of the file.
+    check_items(saved(a, &(gwt_save_options){ .tags = LIST("SOURCE=lab") }), "a tag",
+                LIST("<Item name=\"SOURCE\">lab</Item>", OTHER), LIST("survey"));
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+static void other_pixels(void **state)
+{
+    (void)state;
+    picture p = three();
+    gwt *g = session();
+    const char *path = drawn("items.tif", &p);
+    gwt_array *a = gwt_open(g, path);
+    check_items(saved(gwt_cast(a, GWT_INT16), NULL), "a cast", always, of_pixels);
+    check_items(saved(a, &(gwt_save_options){ .dtype = GWT_FLOAT32 }), "another type", always,
+                of_pixels);
+    check_items(saved(gwt_open(g, path, .nodata = gwt_some(3)), NULL), "another nodata", always,
+                of_pixels);
+    check_items(saved(gwt_open(g, path, .nodata = gwt_some(7)), NULL), "the same nodata", kept,
+                NULL);
+    check_items(saved(gwt_set_nodata(a, .src_nodata = gwt_some(3), .dst_nodata = gwt_some(0)),
+                      NULL), "set_nodata", always, of_pixels);
+    check_items(saved(gwt_calc(&a, 1, "mask(a, 3)"), NULL), "mask", always, of_pixels);
+    check_items(saved(gwt_window(a, 1, 0, 4, 4), NULL), "a window", always, of_place);
+    check_items(saved(gwt_every(a, 2), NULL), "every second pixel", always, of_place);
+    check_items(saved(gwt_regrid(a, .res = 45, .resampling = GWT_BILINEAR), NULL), "resampled",
+                always, of_place);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+static int kernel(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    for (int64_t i = 0; i < k->planes_out * k->rows * k->cols; i++) k->out[i] = 1;
+    return 0;
+}
+
+// Results of arithmetic are of another kind than what they were computed of.
+static void results(void **state)
+{
+    (void)state;
+    picture p = three();
+    p.texts = "text";
+    gwt *g = session();
+    const char *path = drawn("items.tif", &p);
+    gwt_array *a = gwt_open(g, path), *one = gwt_number(g, 1);
+    gwt_array *const of[] = {
+        gwt_add(a, one), gwt_max(a, one), gwt_abs(a), gwt_where(gwt_gt(a, one), a, one),
+        gwt_valid(a), gwt_clip(a, 1, 5), gwt_reduce(a, GWT_BAND, GWT_MEAN),
+        gwt_reduce(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME), GWT_TIME, GWT_MAX),
+        gwt_moving(a, .stat = GWT_MAX), gwt_apply(a, kernel, NULL, .nodata = gwt_some(0)),
+        gwt_replace(a, (double[]){ 1 }, (double[]){ 2 }, 1), gwt_norm_diff(a, "1", "2"),
+        gwt_set_nodata(a, .scale_factor = gwt_some(2), .dst_nodata = gwt_some(0)),
+        gwt_open(g, path, .scale_data = true, .scale_factor = gwt_some(2))
+    };
+    for (size_t i = 0; i < COUNT_OF(of); i++) {
+        char what[32], *text;
+        snprintf(what, sizeof what, "result %zu", i);
+        told r = saved(of[i], NULL);
+        REQUIRE(!TIFFGetField(r.t, TIFFTAG_IMAGEDESCRIPTION, &text), "%s has a description", what);
+        check_items(r, what, NULL, everything);
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// What is said of a band goes where the band goes.
+static void items_follow_bands(void **state)
+{
+    (void)state;
+    picture p = three();
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, drawn("items.tif", &p)), *picked = gwt_sel(a, "3", "1");
+    const char *const swapped[] = {
+        "<Item name=\"UNITTYPE\" sample=\"0\" role=\"unittype\">K</Item>",
+        "<Item name=\"UNITTYPE\" sample=\"1\" role=\"unittype\">m</Item>",
+        "<Item name=\"GAIN\" sample=\"0\" domain=\"CALIB\">2</Item>",
+        "<Item name=\"STATISTICS_MINIMUM\" sample=\"1\">0</Item>", PLAIN, NULL
+    };
+    check_items(saved(picked, NULL), "bands 3 and 1", swapped, LIST("WAVELENGTH", "sample=\"2\""));
+    gwt_array *computed = gwt_cast(gwt_add(gwt_sel(a, "1"), gwt_number(g, 1)), GWT_UINT8);
+    check_items(saved(gwt_stack((gwt_array *[]){ computed, picked, gwt_sel(a, "2") }, 3, GWT_BAND),
+                      NULL), "a stack of bands",
+                LIST("<Item name=\"UNITTYPE\" sample=\"1\" role=\"unittype\">K</Item>",
+                     "<Item name=\"UNITTYPE\" sample=\"2\" role=\"unittype\">m</Item>",
+                     "<Item name=\"WAVELENGTH\" sample=\"3\">0.55</Item>"),
+                LIST("sample=\"0\"", "SOURCE"));
+    // Each time has the bands.
+    check_items(saved(gwt_stack((gwt_array *[]){ picked, picked }, 2, GWT_TIME), NULL), "two times",
+                LIST("<Item name=\"UNITTYPE\" sample=\"2\" role=\"unittype\">K</Item>", PLAIN),
+                LIST("sample=\"4\""));
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+#define SAME "<Item name=\"B\">same</Item><Item name=\"B\" sample=\"0\">here</Item>" \
+    "<Item name=\"B\" domain=\"D\">too</Item>" UNIT0
+
+// Of several files stays what all of them say.
+static void items_of_several_files(void **state)
+{
+    (void)state;
+    picture p = { .geo = &geo_utm, .texts = "both", .metadata =
+        "<GDALMetadata><Item name=\"A\">1</Item>" SAME FIGURE "<Item name=\"C\">3</Item>"
+        "<Item name=\"G\" sample=\"0\">1</Item></GDALMetadata>" };
+    picture q = { .geo = &geo_utm, .texts = "both", .metadata =
+        "<GDALMetadata><Item name=\"C\">4</Item>" SAME FIGURE "<Item name=\"D\">3</Item>"
+        "<Item name=\"A\" domain=\"D\">1</Item><Item name=\"G\" sample=\"0\">2</Item>"
+        "</GDALMetadata>" };
+    const char *const common[] = {
+        "<Item name=\"B\">same</Item>", "<Item name=\"B\" domain=\"D\">too</Item>",
+        "<Item name=\"B\" sample=\"0\">here</Item>", UNIT0, NULL
+    };
+    gwt *g = session();
+    const char *paths[] = { drawn("one.tif", &p), drawn("two.tif", &q), drawn("three.tif", &p) };
+    const char *const own[] = { "\"A\"", "\"C\"", "name=\"D\"", "\"G\"", NULL };
+    gwt_array *times = gwt_open_many(g, paths, 3, .stack = GWT_TIME);
+    check_items(saved(times, NULL), "times", common, own);
+    check_items(saved(gwt_open_many(g, paths, 3), NULL), "bands",
+                LIST(common[0], common[1], common[2], "<Item name=\"G\" sample=\"1\">2</Item>",
+                     "<Item name=\"G\" sample=\"2\">1</Item>"), LIST("\"A\"", "\"C\""));
+    told mosaic = saved(gwt_open_many(g, paths, 3, .mosaic = true), NULL);
+    char *text = NULL;
+    REQUIRE(TIFFGetField(mosaic.t, TIFFTAG_COPYRIGHT, &text) && !strcmp(text, "both"),
+            "the mosaic's copyright is %s", text);
+    check_items(mosaic, "a mosaic", common,
+                LIST(own[0], own[1], own[2], own[3], "STATISTICS_MINIMUM"));
+    picture r = p;
+    r.texts = "another", r.metadata = NULL;
+    paths[2] = drawn("last.tif", &r);
+    mosaic = saved(gwt_open_many(g, paths, 3, .mosaic = true, .overlap = GWT_FIRST), NULL);
+    REQUIRE(!TIFFGetField(mosaic.t, TIFFTAG_COPYRIGHT, &text), "a copyright of some: %s", text);
+    check_items(mosaic, "a mosaic of differing files", NULL, everything);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// ---- texts, places --------------------------------------------------------------------------------
+
+static bool has_text(TIFF *t, uint32_t tag, const char *wanted)
+{
+    char *text = NULL;
+    uint32_t n = 0;
+    if (tag == TIFFTAG_XMLPACKET || tag == TIFFTAG_ICCPROFILE)
+        return TIFFGetField(t, tag, &n, &text) && n == strlen(wanted) && !memcmp(text, wanted, n);
+    return TIFFGetField(t, tag, &text) && !strcmp(text, wanted);
+}
+
+static void texts_of_tiff(void **state)
+{
+    (void)state;
+    picture p = { .texts = "as was \xC3\xA9 written", .rpc = 1.5 };
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, drawn("texts.tif", &p));
+    gwt_array *of[] = { a, gwt_window(a, 0, 0, 4, 4), gwt_cast(a, GWT_FLOAT32) };
+    for (size_t k = 0; k < COUNT_OF(of); k++) {
+        told r = saved(of[k], &(gwt_save_options){ .bigtiff = k == 2 ? GWT_BIGTIFF_YES : 0 });
+        for (size_t i = 0; i < COUNT_OF(text_tags); i++)
+            REQUIRE(has_text(r.t, text_tags[i], text_tags[i] == TIFFTAG_DATETIME
+                                                    ? "2020:02:03 04:05:06" : p.texts),
+                    "copy %zu has not the tag %u", k, text_tags[i]);
+        REQUIRE(has_text(r.t, TIFFTAG_XMLPACKET, p.texts), "copy %zu has not the XMP", k);
+        REQUIRE(has_text(r.t, TIFFTAG_ICCPROFILE, p.texts), "copy %zu has not the ICC", k);
+        uint32_t n = 0;
+        double *rpc = NULL;
+        bool there = TIFFGetField(r.t, TAG_RPC, &n, &rpc) == 1;
+        REQUIRE(there == (k != 1), "copy %zu has %srational polynomials", k, there ? "" : "no ");
+        if (there) assert_true(n == 92 && rpc[0] == 1.5 && rpc[2] == 3 && rpc[91] == 0);
+        TIFFClose(r.t);
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// ---- colours --------------------------------------------------------------------------------------
+
+static void check_colours(told r, const char *what, int photometric, const char *extras)
+{
+    REQUIRE(r.photometric == photometric, "%s: photometric %d, not %d", what, r.photometric,
+            photometric);
+    REQUIRE(r.extras == strlen(extras), "%s: %d extra samples, not %zu", what, r.extras,
+            strlen(extras));
+    for (int i = 0; i < r.extras; i++)
+        REQUIRE(r.extra[i] == extras[i] - '0', "%s: extra sample %d is %d, not %c", what, i,
+                r.extra[i], extras[i]);
+}
+
+static void close_told(told r) { TIFFClose(r.t); }
+
+#define INTERPRETED(sample, as) \
+    "<Item name=\"COLORINTERP\" sample=\"" sample "\" role=\"colorinterp\">" as "</Item>"
+
+static void colours_and_alpha(void **state)
+{
+    (void)state;
+    picture p = { .bands = 4, .photometric = PHOTOMETRIC_RGB, .extras = 1,
+                  .extra = { EXTRASAMPLE_UNASSALPHA } };
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, drawn("rgba.tif", &p));
+    struct { const char *what; gwt_array *a; int photometric; const char *extras, *has, *lacks; }
+    cases[] = {
+        { "a copy", a, PHOTOMETRIC_RGB, "2", "", "COLORINTERP" },
+        { "a window", gwt_window(a, 1, 1, 5, 5), PHOTOMETRIC_RGB, "2", "", "COLORINTERP" },
+        { "a cast", gwt_cast(a, GWT_UINT16), PHOTOMETRIC_RGB, "2", "", "COLORINTERP" },
+        { "three bands", gwt_sel(a, "1", "2", "3"), PHOTOMETRIC_RGB, "", "", "COLORINTERP" },
+        { "blue first", gwt_sel(a, "3", "2", "1"), PHOTOMETRIC_MINISBLACK, "00",
+          INTERPRETED("0", "Blue") "\n  " INTERPRETED("1", "Green"), "Alpha" },
+        { "red and alpha", gwt_sel(a, "1", "4"), PHOTOMETRIC_MINISBLACK, "2",
+          INTERPRETED("0", "Red"), "Alpha" },
+        { "alpha alone", gwt_sel(a, "4"), PHOTOMETRIC_MINISBLACK, "", INTERPRETED("0", "Alpha"),
+          "Red" },
+        { "alpha between", gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND), PHOTOMETRIC_RGB, "20002",
+          INTERPRETED("4", "Red"), "Alpha" },
+        { "two times", gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME), PHOTOMETRIC_RGB, "20002",
+          INTERPRETED("6", "Blue"), "Alpha" },
+        { "a sum", gwt_add(a, a), PHOTOMETRIC_MINISBLACK, "000", "", "COLORINTERP" },
+        { "a mosaic", gwt_mosaic(&a, 1, GWT_REFERENCE, GWT_MEAN, GWT_NEAREST), PHOTOMETRIC_RGB, "2",
+          "", "COLORINTERP" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        told r = saved(cases[i].a, NULL);
+        check_colours(r, cases[i].what, cases[i].photometric, cases[i].extras);
+        check_items(r, cases[i].what, LIST(cases[i].has), LIST(cases[i].lacks));
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// Alpha that is multiplied in, white that is 0, four inks, and what only an item says.
+static void other_colours(void **state)
+{
+    (void)state;
+    gwt *g = session();
+    picture p = { .bands = 4, .photometric = PHOTOMETRIC_RGB, .extras = 1,
+                  .extra = { EXTRASAMPLE_ASSOCALPHA } };
+    told r = saved(gwt_open(g, drawn("p.tif", &p)), NULL);
+    check_colours(r, "associated alpha", PHOTOMETRIC_RGB, "1");
+    close_told(r);
+    p = (picture){ .white = true };
+    r = saved(gwt_open(g, drawn("p.tif", &p)), NULL);
+    check_colours(r, "white is 0", PHOTOMETRIC_MINISWHITE, "");
+    close_told(r);
+    p = (picture){ .bands = 4, .photometric = PHOTOMETRIC_SEPARATED };
+    r = saved(gwt_open(g, drawn("p.tif", &p)), NULL);
+    check_colours(r, "inks", PHOTOMETRIC_SEPARATED, "");
+    close_told(r);
+    p = (picture){ .bands = 2, .extras = 1, .extra = { EXTRASAMPLE_UNSPECIFIED }, .metadata =
+        "<GDALMetadata>" INTERPRETED("0", "Pan") INTERPRETED("1", "Alpha") "</GDALMetadata>" };
+    gwt_array *a = gwt_open(g, drawn("p.tif", &p));
+    r = saved(a, NULL);
+    check_colours(r, "said by items", PHOTOMETRIC_MINISBLACK, "2");
+    check_items(r, "said by items", LIST(INTERPRETED("0", "Pan")), NULL);
+    r = saved(gwt_sel(a, "2", "1"), NULL);
+    check_colours(r, "swapped", PHOTOMETRIC_MINISBLACK, "0");
+    check_items(r, "swapped", LIST(INTERPRETED("0", "Alpha"), INTERPRETED("1", "Pan")), NULL);
+    // Tags that can't be: three colours in one band, a palette that is not there.
+    p = (picture){ .photometric = PHOTOMETRIC_RGB };
+    r = saved(gwt_open(g, drawn("p.tif", &p)), NULL);
+    check_colours(r, "one band of three colours", PHOTOMETRIC_MINISBLACK, "");
+    close_told(r);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+static void check_palette(told r, const char *what, int shades, int of, uint16_t brightest)
+{
+    uint16_t rgb[3];
+    check_colours(r, what, shades ? PHOTOMETRIC_PALETTE : PHOTOMETRIC_MINISBLACK, "");
+    REQUIRE((r.map[0] != NULL) == (shades > 0), "%s: there is %s palette", what,
+            r.map[0] ? "a" : "no");
+    for (int i = 0; i < shades; i++) {
+        shade(i, of, brightest, rgb);
+        for (int c = 0; c < 3; c++)
+            REQUIRE(r.map[c][i] == (i < of ? rgb[c] : 0), "%s: shade %d has %d", what, i,
+                    r.map[c][i]);
+    }
+    TIFFClose(r.t);
+}
+
+static void palettes(void **state)
+{
+    (void)state;
+    gwt *g = session();
+    picture p = { .photometric = PHOTOMETRIC_PALETTE, .brightest = 999, .geo = &geo_utm };
+    const char *path = drawn("classes.tif", &p);
+    gwt_array *a = gwt_open(g, path);
+    check_palette(saved(a, NULL), "a copy", 256, 256, 999);
+    check_palette(saved(gwt_window(a, 0, 0, 5, 5), NULL), "a window", 256, 256, 999);
+    check_palette(saved(gwt_every(a, 3), NULL), "every third pixel", 256, 256, 999);
+    check_palette(saved(gwt_regrid(a, .res = 45), NULL), "nearest", 256, 256, 999);
+    check_palette(saved(gwt_cast(a, GWT_UINT16), NULL), "16 bits", 65536, 256, 999);
+    check_palette(saved(a, &(gwt_save_options){ .dtype = GWT_UINT16 }), "saved as 16 bits", 65536,
+                  256, 999);
+    const char *twice[] = { path, path };
+    gwt_array *files = gwt_open_many(g, twice, 2, .mosaic = true, .overlap = GWT_LAST);
+    check_palette(saved(files, NULL), "a mosaic of the last", 256, 256, 999);
+    check_palette(saved(gwt_regrid(a, .res = 45, .resampling = GWT_BILINEAR), NULL), "bilinear", 0,
+                  0, 0);
+    check_palette(saved(gwt_cast(a, GWT_FLOAT32), NULL), "floats", 0, 0, 0);
+    check_palette(saved(gwt_cast(a, GWT_INT8), NULL), "int8", 0, 0, 0);
+    check_palette(saved(gwt_add(a, a), NULL), "a sum", 0, 0, 0);
+    told r = saved(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND), NULL);
+    check_colours(r, "two bands", PHOTOMETRIC_MINISBLACK, "0");
+    check_items(r, "two bands", NULL, LIST("Palette"));
+    p.brightest = 998;
+    const char *both[] = { path, drawn("others.tif", &p) };
+    files = gwt_open_many(g, both, 2, .mosaic = true, .overlap = GWT_LAST);
+    check_palette(saved(files, NULL), "a mosaic of other palettes", 0, 0, 0);
+    p.dtype = GWT_UINT16;
+    check_palette(saved(gwt_open(g, drawn("wide.tif", &p)), NULL), "a copy of 16 bits", 65536, 65536,
+                  998);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// ---- the same bytes, another job ----------------------------------------------------------------
+
+static const picture whole = {
+    .width = 200, .height = 160, .photometric = PHOTOMETRIC_PALETTE, .brightest = 999,
+    .texts = "one", .rpc = 2.5,
+    .metadata = "<GDALMetadata>" PLAIN OTHER UNIT0 FIGURE "</GDALMetadata>"
+};
+
+static void same_bytes(void **state)
+{
+    (void)state;
+    const char *path = drawn("whole.tif", &whole), *first = NULL;
+    for (int i = 0; i < 6; i++) {
+        gwt *g = gwt_begin(.num_workers = i % 3 + 1, .quiet = true);
+        const char *out = temp_path("bytes%d.tif", i);
+        assert_true(gwt_save(gwt_open(g, path, .chunks = 17 + 40 * i), out, .block = 32,
+                             .compress = "lzw"));
+        if (!first) first = out;
+        REQUIRE(files_equal(first, out), "%s differs", out);
+        gwt_end(g);
+    }
+}
+
+static int stop_late(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    for (int64_t i = 0; i < k->rows * k->cols; i++) k->out[i] = 1;
+    return k->row >= 128;
+}
+
+// A picture, with the time of change it had when it was first drawn.
+static const char *drawn_again(const picture *p, const struct timespec *changed)
+{
+    const char *path = drawn("job.tif", p);
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){ *changed, *changed }, 0), 0);
+    return path;
+}
+
+// Save a copy and a result; the kernel stops both, or not.
+static bool save_both(gwt *g, const char *path, bool stops, bool resume)
+{
+    gwt_array *a = gwt_open(g, path);
+    gwt_array *both[] = { a, gwt_apply(a, stops ? stop_late : kernel, NULL, .identity = "ones") };
+    const char *const outs[] = { temp_path("job_a.tif"), temp_path("job_b.tif") };
+    return gwt_save_many(both, outs, 2, .block = 32, .resume = resume, .overwrite = !resume);
+}
+
+// What the input says is of the job: a save is not resumed when that has changed, were it the only
+// thing that has.
+static void metadata_is_of_the_job(void **state)
+{
+    (void)state;
+    struct timespec then = { .tv_sec = 1600000000 };
+    picture others[] = { whole, whole, whole, whole, whole };
+    others[0].metadata = "<GDALMetadata>" PLAIN OTHER FIGURE UNIT0 "</GDALMetadata>";   // the same
+    others[1].metadata = "<GDALMetadata>" PLAIN OTHER "<Item name=\"UNITTYPE\" sample=\"0\" "
+                         "role=\"unittype\">K</Item>" FIGURE "</GDALMetadata>";
+    others[2].brightest = 998;
+    others[3].texts = "two";
+    others[4].rpc = 3.5;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+        const char *a = temp_path("job_a.tif"), *whole_a = temp_path("job_whole.tif");
+        assert_true(gwt_save(gwt_open(g, drawn_again(&whole, &then)), whole_a, .block = 32,
+                             .overwrite = true));
+        gwt_end(g);
+        g = gwt_begin(.num_workers = 1, .quiet = true);
+        remove(a);
+        remove(temp_path("job_b.tif"));
+        assert_false(save_both(g, drawn_again(&whole, &then), true, false));
+        EXPECT_ERROR(g, GWT_E_USER, NULL);
+        assert_true(file_exists(temp_path("job_a.tif.part")));
+        gwt_end(g);
+        g = gwt_begin(.num_workers = 1, .quiet = true);
+        bool resumed = save_both(g, drawn_again(&others[i], &then), false, true);
+        REQUIRE(resumed == (i == 0), "change %zu: %s", i, resumed ? "resumed" : gwt_message(g));
+        if (resumed) assert_true(files_equal(a, whole_a));
+        else EXPECT_ERROR(g, GWT_E_EXISTS, "another job");
+        gwt_end(g);
+    }
+}
+
+// ---- hostile --------------------------------------------------------------------------------------
+
+// Very many items, of bands that are not there, of one name, without an end: opened and copied, and
+// the meeting of two such files is not quadratic.
+static void many_items(void **state)
+{
+    (void)state;
+    enum { COUNT = 60000, EACH = 80 };
+    char *xml = malloc((size_t)COUNT * EACH + 64), *to = xml;
+    const char *paths[2];
+    gwt *g = session();
+    for (int k = 0; k < 2; k++) {
+        picture p = { .geo = &geo_utm, .metadata = xml };
+        to = xml + sprintf(xml, "<GDALMetadata>");
+        for (int i = 0; i < COUNT; i++)
+            to += sprintf(to, i % 3 == 0   ? "<Item name=\"N%d\">%d</Item>"
+                              : i % 3 == 1 ? "<Item name=\"N\" sample=\"%d\">%d</Item>"
+                                           : "<Item name=\"same\" domain=\"%d\">%d</Other>", i, i + k);
+        paths[k] = drawn(k ? "many1.tif" : "many0.tif", &p);
+    }
+    free(xml);
+    check_items(saved(gwt_open(g, paths[0]), NULL), "very many items",
+                LIST("<Item name=\"N59997\">59997</Item>"), LIST("sample=\"1\""));
+    check_items(saved(gwt_open_many(g, paths, 2, .mosaic = true), NULL), "of two files", NULL,
+                LIST("N59997"));
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +960,18 @@ int main(void)
         cmocka_unit_test(wide_nodata),
         cmocka_unit_test(wide_copies),
         cmocka_unit_test(wide_elsewhere),
+        cmocka_unit_test(copied_items),
+        cmocka_unit_test(other_pixels),
+        cmocka_unit_test(results),
+        cmocka_unit_test(items_follow_bands),
+        cmocka_unit_test(items_of_several_files),
+        cmocka_unit_test(texts_of_tiff),
+        cmocka_unit_test(colours_and_alpha),
+        cmocka_unit_test(other_colours),
+        cmocka_unit_test(palettes),
+        cmocka_unit_test(same_bytes),
+        cmocka_unit_test(metadata_is_of_the_job),
+        cmocka_unit_test(many_items),
     };
     return cmocka_run_group_tests_name("metadata", tests, temp_begin, temp_end);
 }
