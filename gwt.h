@@ -1019,6 +1019,9 @@ typedef struct gwt_profile {
     size_t num_samples;
     const gwt_residence *residences;    // with .cache, in the order in which they ended
     size_t num_residences;
+    // How the first array's first file is compressed, and the first output that was saved; "": none
+    // was, or no name is known.
+    const char *source_compression, *output_compression;
 } gwt_profile;
 
 typedef struct gwt_profile_options {
@@ -10296,6 +10299,8 @@ static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_opt
     return true;
 }
 
+static void _gwt_record_output(gwt *g, const char *compress);
+
 static bool _gwt_save_resolve(_gwt_save *s)
 {
     gwt *g = s->a->g;
@@ -10306,7 +10311,9 @@ static bool _gwt_save_resolve(_gwt_save *s)
     f->dtype = s->o.dtype ? s->o.dtype : s->a->info.dtype;
     f->planes = _gwt_num_planes(s->a);
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
-    if (!_gwt_format_codec(g, f, s->o.compress ? s->o.compress : "none", s->o.level)
+    const char *compress = s->o.compress ? s->o.compress : "none";
+    _gwt_record_output(g, compress);
+    if (!_gwt_format_codec(g, f, compress, s->o.level)
         || !_gwt_format_predictor(g, f, s->o.predictor)
         || !_gwt_format_block(g, f, s->a, s->o.block)
         || !_gwt_resolve_nodata(s->a, f->dtype, s->o.nodata, &s->nodata))
@@ -13370,13 +13377,32 @@ static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written)
     if (written) atomic_fetch_add_explicit(&r->written, written, memory_order_relaxed);
 }
 
+// The name of a codec in our list, which lives longer than an array; "" when it is none.
+static const char *_gwt_codec_named(const char *name)
+{
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
+        if (name && _gwt_same_name(name, _gwt_codecs[i].name)) return _gwt_codecs[i].name;
+    return "";
+}
+
 static void _gwt_record_chunks(const gwt_array *a)
 {
     _gwt_recorder *r = a->g->recorder;
     _gwt_lock(&a->g->lock);
-    if (r && r->profile.chunks[0] == 0)
+    if (r && r->profile.chunks[0] == 0) {
         memcpy(r->profile.chunks, a->info.chunks, sizeof a->info.chunks);
+        r->profile.source_compression = _gwt_codec_named(a->info.compression);
+    }
     _gwt_unlock(&a->g->lock);
+}
+
+static void _gwt_record_output(gwt *g, const char *compress)
+{
+    _gwt_recorder *r = g->recorder;
+    _gwt_lock(&g->lock);
+    if (r && !*r->profile.output_compression)
+        r->profile.output_compression = _gwt_codec_named(compress);
+    _gwt_unlock(&g->lock);
 }
 
 // Room for one more at the end of a list.
@@ -13485,6 +13511,7 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
     gwt *g = r->g;
     if (options) r->options = *options;
     const char *label = r->options.label ? r->options.label : "";
+    r->profile.source_compression = r->profile.output_compression = "";
     if (!(r->profile.label = _gwt_keep_string(g, label))) return false;
     if (!(r->options.resource_dt >= 0 && r->options.resource_dt < 1e6))
         return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
@@ -14164,6 +14191,8 @@ static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
     fprintf(f, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"gwt\": \"%s\", \"label\": ",
             GWT_VERSION);
     _gwt_dump_text(f, p->label ? p->label : "", true);
+    fprintf(f, ", \"input\": \"%s\", \"output\": \"%s\"", p->source_compression,
+            p->output_compression);
     fprintf(f, ", \"workers\": %d, \"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n"
                "\"traceEvents\": [\n", p->num_workers, p->seconds, (long long)p->chunks[0],
             (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);

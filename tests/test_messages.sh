@@ -170,4 +170,71 @@ works "a profile of little" calc b1 dot.tif -o dot_p.tif -q --profile dot.json
 works "as text" visualize dot.json --text
 check "MB/s are not 0 where bytes were read" "$(grep -E '^  (read|written) +0[.]0+ MB/s [(][1-9]' "$out")"
 
+# ---- advice --------------------------------------------------------------------------------------
+
+# spent STAGE MICROSECONDS CPU [MORE] - a dump of 1 s of 2 workers: that stage, the rest computing;
+# how many percent of one processor the process got; what more stands in its head.
+spent() {
+    printf '{"otherData":{"gwt":"0","label":"x","workers":2,"seconds":1%s},"traceEvents":[\n' \
+        "${4:+,$4}"
+    for worker in 0 1; do
+        printf '{"ph":"X","name":"%s","pid":1,"tid":%s,"ts":0,"dur":%s},\n' "$1" $worker "$2"
+        for piece in 0 1 2 3; do
+            printf '{"ph":"X","name":"compute","pid":1,"tid":%s,"ts":%s,"dur":%s},\n' $worker \
+                $(($2 + piece * (1000000 - $2) / 4)) $(((1000000 - $2) / 4))
+        done
+    done
+    printf '{"ph":"C","name":"cpu","pid":1,"ts":1000000,"args":{"percent":%s}}]}\n' "$3"
+}
+advice() { spent "$@" >advice.json; run visualize advice.json --text; }
+
+advice encode 600000 199 '"output":"deflate"'
+holds "encoding deflate: zstd" "$out" 'compresses the output; try --compress zstd, or a lower --level'
+advice encode 600000 199 '"output":"zstd"'
+holds "encoding zstd: a lower level" "$out" 'compresses the output, with zstd already; try a lower'
+absent "and not zstd" "$out" '--compress zstd'
+advice encode 600000 199
+holds "a dump that does not say" "$out" 'try --compress zstd'
+advice decode 600000 199 '"input":"lzw"'
+holds "decoding lzw: zstd" "$out" 'decompresses the input: store it with zstd'
+advice decode 600000 199 '"input":"zstd"'
+holds "decoding zstd: one pass" "$out" 'decompresses the input, which is zstd already: compute several'
+absent "and not zstd" "$out" 'store it with zstd'
+advice write 600000 80 '"output":"lzw"'
+holds "writing what is compressed: a faster disk" "$out" 'the disk holds it; a faster disk may help'
+absent "and not --compress" "$out" '--compress'
+advice write 600000 80 '"output":"none"'
+holds "writing what is not: --compress" "$out" 'try --compress, which leaves less to write'
+advice read 800000 40 '"input":"deflate"'
+absent "reading what is compressed: no compressed input" "$out" 'a compressed input'
+
+if "$gwt" calc b1 scene.tif -o z.tif -q --compress zstd --profile z.json >"$out" 2>"$err"; then
+    holds "a trace says what the output is" z.json '"output": "zstd"'
+    holds "and the input" z.json '"input": "deflate"'
+else
+    skip "a trace says what the output is" "no zstd in this libtiff"
+    skip "and the input" "no zstd in this libtiff"
+fi
+
+# Waits and planning that take long because other programs have the processors are no fault of the
+# pieces.
+for stage in schedule wait:lock wait:tile wait:writer; do
+    advice $stage 300000 195
+    check "$stage, all processors: of the pieces" "$(grep -cE '(--chunks|locks)' "$out" |
+        grep -vx '[1-9]')"
+    advice $stage 300000 60
+    holds "$stage, busy: other programs" "$out" 'other programs have the cores'
+    absent "$stage, busy: nothing of --chunks" "$out" '--chunks'
+done
+
+# Two outputs in one pass are both in the title.
+works "two outputs" calc scene.tif -o one_of.tif=b1+b2 -o two_of.tif='sqrt(b3)' -q --profile two.json
+run visualize two.json --text
+is "both are in the title" "$(head -n 1 "$out")" 'b1+b2; sqrt(b3)  (scene.tif)'
+long=$(printf '%070d' 0)
+works "long ones" calc scene.tif -o one_of.tif="b1+$long" -o two_of.tif="b2+$long" -q --overwrite \
+    --profile two.json
+run visualize two.json --text
+check "are cut" "$(head -n 1 "$out" | grep -vE '^b1[+]0+[.][.]; b2[+]0+[.][.]  [(]scene.tif[)]$')"
+
 finish

@@ -309,7 +309,7 @@ static int run(const calc_args *args, file_list *files)
     save.nodatas = nodatas, save.collisions = collisions;
     free(arrays);
     bool profiled = args->profile || args->summary, shown = true;
-    sample_title(args->expressions[0], files, title);
+    sample_title(args->expressions, num_outputs, files, title);
     if (profiled)
         gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = title);
     bool saved = gwt_save_many_with(results, args->paths, num_outputs, &save);

@@ -136,7 +136,8 @@ static void derive(digest *d, const trace *t)
 
 bool digest_make(digest *d, const trace *t)
 {
-    *d = (digest){ .wall = t->wall, .workers = t->lane_count };
+    *d = (digest){ .wall = t->wall, .workers = t->lane_count, .input = t->input,
+                   .output = t->output };
     d->lanes = calloc(t->lane_count, sizeof *d->lanes);
     int64_t *lengths = malloc(t->event_count * sizeof *lengths);
     unsigned char *seen = calloc(t->key_count, 1);
@@ -161,15 +162,65 @@ void digest_free(digest *d)
 
 // ---- advice -----------------------------------------------------------------------------------
 
-static double share_writer(const digest *d) { return d->stages[TRACE_WAIT_WRITER].share; }
-static double share_tile(const digest *d) { return d->stages[TRACE_WAIT_TILE].share; }
-static double share_lock(const digest *d) { return d->stages[TRACE_WAIT_LOCK].share; }
-static double share_schedule(const digest *d) { return d->stages[TRACE_SCHEDULE].share; }
+// Cores that were not there while workers meant to work: 1 - CPU used / time of work. Reading and
+// writing wait for the disk, not for a core.
+static double starved(const digest *d)
+{
+    double busy = d->efficiency - d->stages[TRACE_READ].share - d->stages[TRACE_WRITE].share +
+                  d->stages[TRACE_SCHEDULE].share;
+    return busy > 0.3 ? 1 - d->series[TRACE_CPU].mean / (100 * (double)d->workers * busy) : NAN;
+}
+
+// Where that many of the cores were not there, workers wait, plan and idle for that reason.
+#define BUSY 0.20
+
+static double unless_starved(const digest *d, double value)
+{
+    return starved(d) > BUSY ? NAN : value;
+}
+
+static double share_writer(const digest *d)
+{
+    return unless_starved(d, d->stages[TRACE_WAIT_WRITER].share);
+}
+
+static double share_tile(const digest *d)
+{
+    return unless_starved(d, d->stages[TRACE_WAIT_TILE].share);
+}
+
+static double share_lock(const digest *d)
+{
+    return unless_starved(d, d->stages[TRACE_WAIT_LOCK].share);
+}
+
+static double share_schedule(const digest *d)
+{
+    return unless_starved(d, d->stages[TRACE_SCHEDULE].share);
+}
+
 static double share_read(const digest *d) { return d->stages[TRACE_READ].share; }
 static double share_decode(const digest *d) { return d->stages[TRACE_DECODE].share; }
 static double share_user(const digest *d) { return d->stages[TRACE_USER].share; }
 static double share_encode(const digest *d) { return d->stages[TRACE_ENCODE].share; }
 static double share_write(const digest *d) { return d->stages[TRACE_WRITE].share; }
+static bool is_packed(const char *compression)
+{
+    return *compression && strcmp(compression, "none") != 0;
+}
+
+static bool is_zstd(const char *compression) { return strcmp(compression, "zstd") == 0; }
+
+// What can be advised depends on how files are compressed; NaN where it is not this.
+static double read_plain(const digest *d) { return is_packed(d->input) ? NAN : share_read(d); }
+static double read_packed(const digest *d) { return is_packed(d->input) ? share_read(d) : NAN; }
+static double decode_other(const digest *d) { return is_zstd(d->input) ? NAN : share_decode(d); }
+static double decode_zstd(const digest *d) { return is_zstd(d->input) ? share_decode(d) : NAN; }
+static double encode_other(const digest *d) { return is_zstd(d->output) ? NAN : share_encode(d); }
+static double encode_zstd(const digest *d) { return is_zstd(d->output) ? share_encode(d) : NAN; }
+static double write_plain(const digest *d) { return is_packed(d->output) ? NAN : share_write(d); }
+static double write_packed(const digest *d) { return is_packed(d->output) ? share_write(d) : NAN; }
+
 static double amplification(const digest *d) { return d->amplification; }
 static double tail(const digest *d) { return d->tail; }
 static double overlap(const digest *d) { return d->overlap; }
@@ -185,8 +236,17 @@ static double idle_between(const digest *d) { return share_idle(d) - d->tail; }
 static bool few_tasks(const digest *d) { return d->tasks < 4 * d->workers; }
 
 static double idle_of_few(const digest *d) { return few_tasks(d) ? share_idle(d) : NAN; }
-static double tail_of_many(const digest *d) { return few_tasks(d) ? NAN : tail(d); }
-static double idle_of_many(const digest *d) { return few_tasks(d) ? NAN : idle_between(d); }
+
+static double tail_of_many(const digest *d)
+{
+    return few_tasks(d) ? NAN : unless_starved(d, tail(d));
+}
+
+static double idle_of_many(const digest *d)
+{
+    return few_tasks(d) ? NAN : unless_starved(d, idle_between(d));
+}
+
 
 // Pieces a second and worker: above the threshold what each costs beside its pixels is felt.
 static double task_rate(const digest *d)
@@ -197,15 +257,7 @@ static double task_rate(const digest *d)
 // The busiest worker against the mean, where there is enough to share out.
 static double imbalance(const digest *d)
 {
-    return d->workers > 1 && !few_tasks(d) ? d->imbalance : NAN;
-}
-
-// Cores that were not there while workers believed to work: 1 - CPU used / time of work. Reading
-// and writing wait for the disk, not for a core.
-static double starved(const digest *d)
-{
-    double busy = d->efficiency - share_read(d) - share_write(d) + share_schedule(d);
-    return busy > 0.3 ? 1 - d->series[TRACE_CPU].mean / (100 * (double)d->workers * busy) : NAN;
+    return d->workers > 1 && !few_tasks(d) ? unless_starved(d, d->imbalance) : NAN;
 }
 
 static double well_used(const digest *d)
@@ -255,20 +307,30 @@ static const rule rules[] = {
     { amplification, 1.10, FACTOR,
       "each tile is decoded # times: try --chunks that are a multiple of the input's tiles, or "
       "more --memory, so that tiles are kept until all have used them" },
-    { share_read, 0.30, PERCENT,
+    { read_plain, 0.30, PERCENT,
       "# of worker time reads the input: the disk holds it; more workers will not help, a "
       "compressed input or a faster disk may" },
-    { share_decode, 0.50, PERCENT,
+    { read_packed, 0.30, PERCENT,
+      "# of worker time reads the input: the disk holds it; more workers will not help, a faster "
+      "disk may" },
+    { decode_other, 0.50, PERCENT,
       "# of worker time decompresses the input: store it with zstd, which is faster to read, or "
       "compute several outputs in one pass (-o A=EXPR -o B=EXPR)" },
-    { share_encode, 0.40, PERCENT,
+    { decode_zstd, 0.50, PERCENT,
+      "# of worker time decompresses the input, which is zstd already: compute several outputs in "
+      "one pass (-o A=EXPR -o B=EXPR)" },
+    { encode_other, 0.40, PERCENT,
       "# of worker time compresses the output; try --compress zstd, or a lower --level" },
-    { share_write, 0.25, PERCENT,
+    { encode_zstd, 0.40, PERCENT,
+      "# of worker time compresses the output, with zstd already; try a lower --level" },
+    { write_plain, 0.25, PERCENT,
       "# of worker time writes the output: the disk holds it; try --compress, which leaves less "
       "to write, or a faster disk" },
+    { write_packed, 0.25, PERCENT,
+      "# of worker time writes the output: the disk holds it; a faster disk may help" },
     { share_user, 0.50, PERCENT,
       "# of worker time is in your own functions: they are what is worth making faster" },
-    { starved, 0.30, PERCENT,
+    { starved, BUSY, PERCENT,
       "# of the time that workers work, no core works for them: other programs have the cores, "
       "or there are more workers than cores; try fewer --workers" },
     { well_used, 0.85, PERCENT,

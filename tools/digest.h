@@ -38,6 +38,7 @@ typedef struct digest {
     double tail;               // share of time after each worker's last event
     double imbalance;          // the busiest worker's work / the mean
     double overlap;            // share of time that is counted twice
+    const char *input, *output; // the trace's: how they are compressed
     digest_series series[TRACE_SERIES];
 } digest;
 

@@ -78,10 +78,17 @@ bool sample_run(const sample_job *j, const sample *part, int chunk, int workers,
     return cli_end(g) == 0 && saved;
 }
 
-char *sample_title(const char *expression, const file_list *files, char title[SAMPLE_TITLE])
+char *sample_title(const char *const *expressions, size_t count, const file_list *files,
+                   char title[SAMPLE_TITLE])
 {
+    enum { MOST = 3 };
     const char *name = strrchr(files->paths[0], '/');
-    snprintf(title, SAMPLE_TITLE, "%.60s  (%.60s%s)", expression,
+    int longest = count > 1 ? 40 : 80, used = 0;
+    for (size_t i = 0; i < count && i < MOST; i++)
+        used += snprintf(title + used, SAMPLE_TITLE - (size_t)used, "%s%.*s%s", i ? "; " : "",
+                         longest, expressions[i],
+                         strlen(expressions[i]) > (size_t)longest ? ".." : "");
+    snprintf(title + used, SAMPLE_TITLE - (size_t)used, "%s  (%.60s%s)", count > MOST ? "; .." : "",
              name ? name + 1 : files->paths[0], files->count > 1 ? ", .." : "");
     for (char *c = title; *c;) {  // it may be cut within a character
         size_t length = json_utf8_length(c);

@@ -37,9 +37,10 @@ typedef void sample_note(void *user, gwt_array *a, const gwt_profile *profile);
 bool sample_run(const sample_job *j, const sample *part, int chunk, int workers,
                 sample_note *note, void *user);
 
-// "norm_diff(b1, b2)  (scene.tif, ..)" into the buffer, which it gives: what a run is called, as
-// UTF-8.
-enum { SAMPLE_TITLE = 160 };
-char *sample_title(const char *expression, const file_list *files, char title[SAMPLE_TITLE]);
+// "norm_diff(b1, b2); b3 + 1  (scene.tif, ..)" into the buffer, which it gives: what a run of these
+// expressions is called, as UTF-8.
+enum { SAMPLE_TITLE = 256 };
+char *sample_title(const char *const *expressions, size_t count, const file_list *files,
+                   char title[SAMPLE_TITLE]);
 
 #endif

@@ -525,12 +525,13 @@ static bool read_events(reader *r)
 
 // ---- the whole dump ---------------------------------------------------------------------------
 
-typedef struct head { char *gwt, *label; double workers, seconds; numbers chunks; } head;
+typedef struct head { char *gwt, *label, *input, *output; double workers, seconds; numbers chunks; } head;
 
 #define TO(member) offsetof(head, member)
 
 static const field head_fields[] = {
     { "gwt", FIELD_TEXT, TO(gwt), NULL }, { "label", FIELD_TEXT, TO(label), NULL },
+    { "input", FIELD_TEXT, TO(input), NULL }, { "output", FIELD_TEXT, TO(output), NULL },
     { "workers", FIELD_NUMBER, TO(workers), NULL },
     { "seconds", FIELD_NUMBER, TO(seconds), NULL },
     { "chunks", FIELD_NUMBERS, TO(chunks), NULL }, { NULL, FIELD_TEXT, 0, NULL }
@@ -569,6 +570,8 @@ static bool take_head(reader *r, head *h)
         return false;
     }
     t->label = h->label && *h->label ? h->label : base_name(r->path);
+    t->input = h->input ? h->input : "";
+    t->output = h->output ? h->output : "";
     if (!take(r, "workers", &h->workers, TRACE_MAX_LANES, 0) ||
         !take(r, "seconds", &h->seconds, max_time / 1e6, 0)) return false;
     t->wall = llround(h->seconds * 1e9);

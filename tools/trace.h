@@ -60,6 +60,7 @@ typedef struct trace {
     const char *label;         // never NULL: the name of the file when the dump has none
     int64_t chunks[TRACE_MAX_CHUNKS];
     size_t chunk_count;
+    const char *input, *output; // their compression: "deflate", ..; "" when the dump does not say
     int64_t wall;              // from the beginning to the end given, or of the last event
 
     trace_lane *lanes;         // by pid, then tid; those that never had an event too

@@ -251,7 +251,7 @@ static void describe(const sample_job *j, tune_sweep *sweep, const sample *s)
 {
     double part = sample_pixels(s) / (double)j->height / (double)j->width;
     sweep->pixels = sample_pixels(s);
-    sample_title(j->expression, j->files, sweep->title);
+    sample_title(&j->expression, 1, j->files, sweep->title);
     snprintf(sweep->sample, sizeof sweep->sample,
              part < 1 ? "rows %lld..%lld, columns %lld..%lld: %.2g %% of the image"
                       : "rows %lld..%lld, columns %lld..%lld: all of the image",
