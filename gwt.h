@@ -85,7 +85,7 @@
 //   workers; encoders; encoded tiles that wait for their turn. When that is over .memory_limit it
 //   takes smaller pieces, a shorter queue, fewer workers, and if it still does not fit it is
 //   refused with the number that would do. What is left goes to the cache of decoded tiles. An
-//   action that your function begins inside of another is added up for itself. None of this changes
+//   action that your function begins inside of another is budgeted separately. None of this changes
 //   a result, and none of it grows with the height of the image (but for 20 to 50 bytes a tile for
 //   the directory of a saved file, which are not counted).
 //
@@ -147,7 +147,7 @@
 //   their turn. Your functions (map_blocks, parallel_for, apply) run on several workers at once and
 //   may call actions themselves: the nested work goes to the same workers. Actions of several
 //   sessions may nest, in one order: if one thread runs an action of A inside one of B and another
-//   does the reverse, both wait for ever. And what runs for an action of B that was begun inside
+//   does the reverse, they deadlock. And what runs for an action of B that was begun inside
 //   one of A can't go back to A when it is on another thread: that is an ARGUMENT error.
 //
 // SEVERAL MACHINES
@@ -825,7 +825,7 @@ GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *
 // under the column.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
 
-// Names of a sensor's bands in order, NULL-terminated; NULL when the sensor is unknown. "L8" is "l8".
+// Names of a sensor's bands in order, NULL-terminated; NULL when it is unknown. "L8" is "l8".
 // gwt_sensor_name(0), (1), .. are the known sensors, NULL after the last.
 GWT_API const char *const *gwt_sensor_bands(const char *sensor);
 GWT_API const char *gwt_sensor_name(size_t index);
@@ -1381,8 +1381,8 @@ static const char *_gwt_escape_all(char *to, size_t size, const char *text, char
     return to;
 }
 
-// What XML 1.0 can hold (its section 2.2): no control characters but tab and line ends, no halves of
-// a pair, and nothing that is no UTF-8.
+// What XML 1.0 can hold (its section 2.2): no control characters but tab and line ends, no halves
+// of a pair, and nothing that is no UTF-8.
 static bool _gwt_xml_char(const char *s, int n)
 {
     uint32_t c = n ? _gwt_code_point(s, n) : 0;
@@ -2092,8 +2092,8 @@ _GWT_PRINTF(4, 5) static bool _gwt_fail_at(gwt *g, gwt_code code, int line, cons
 #define _gwt_fail(g, code, ...) _gwt_fail_at((g), (code), __LINE__, __VA_ARGS__)
 #define _gwt_fail_null(g, ...) (_gwt_fail(g, __VA_ARGS__), NULL)
 
-// Of texts that a caller gives, if any, for GDAL_METADATA. Names out of files are not refused: U+FFFD
-// is written for what XML can't hold.
+// Of texts that a caller gives, if any, for GDAL_METADATA. Names out of files are not refused:
+// U+FFFD is written for what XML can't hold.
 static bool _gwt_check_texts(gwt *g, const char *what, const char *const *list)
 {
     for (; list && *list; list++)
@@ -2174,7 +2174,7 @@ static bool _gwt_over(const _gwt_action *action)
 static void *_gwt_malloc(gwt *g, size_t size)
 {
     void *p = GWT_MALLOC(size ? size : 1);
-    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes were not to be had", size);
+    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes can't be allocated", size);
     return p;
 }
 
@@ -2213,7 +2213,7 @@ static void *_gwt_keep(gwt *g, size_t n, size_t size)
         m->used += bytes;
     }
     _gwt_unlock(&g->lock);
-    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes were not to be had", bytes);
+    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes can't be allocated", bytes);
     return p ? memset(p, 0, bytes) : NULL;
 }
 
@@ -2662,7 +2662,8 @@ static bool _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
     s->geo.has_transform = true;
     for (int i = 0; i < 6; i++)
         if (!isfinite(t[i]) || fabs(t[i]) > 1e100)
-            return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its georeference is no place: %g", s->path,
+            return _gwt_fail(s->g, GWT_E_FORMAT,
+                             "%s: its georeference can't be used: it has %g in it", s->path,
                              t[i]);
     return true;
 }
@@ -3103,8 +3104,8 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
     if (w == 0 || h == 0 || tw == 0 || th == 0 || w > INT32_MAX || h > INT32_MAX || tw > INT32_MAX
         || th > INT32_MAX)
         return _gwt_fail(s->g, GWT_E_FORMAT,
-                         "%s: an image of %u x %u in blocks of %u x %u can't be", s->path, w, h, tw,
-                         th);
+                         "%s: an image of %u x %u in blocks of %u x %u is impossible", s->path, w,
+                         h, tw, th);
     s->tile_w = s->block_w = tw, s->tile_h = s->block_h = th;
     s->across = _gwt_ceil_div(w, tw), s->down = _gwt_ceil_div(h, th);
     s->step = s->planar ? 1 : (size_t)s->bands;
@@ -3420,8 +3421,8 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
     bool journal = part && _gwt_part_has_journal(s->path);
     if (part && (begun || journal))
         return _gwt_fail(s->g, GWT_E_FORMAT, journal
-                             ? "%s: is what an interrupted save of %.*s left, no TIFF yet: the same "
-                               "save with .resume goes on"
+                             ? "%s: is what an interrupted save of %.*s left, no TIFF yet: the "
+                               "same save with .resume goes on"
                              : "%s: is what an interrupted save of %.*s left, no TIFF yet; without "
                                "its journal none can go on: the same save with .overwrite starts "
                                "afresh", s->path, (int)part, s->path);
@@ -4722,7 +4723,8 @@ static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
     return _gwt_fail(a->g, GWT_E_GRID,
                      _gwt_geo_same_crs(&a->geo, &b->geo)
-                         ? "the grids differ: %s is %s; %s is %s; .bounds_by brings files to one grid"
+                         ? "the grids differ: %s is %s; %s is %s; .bounds_by brings files to one "
+                           "grid"
                          : "the grids differ: %s is %s; %s is %s",
                      a->info.num_files ? a->info.filenames[0] : "one",
                      _gwt_geo_text(one, sizeof one, &a->geo),
@@ -6286,8 +6288,8 @@ static const char *_gwt_parse_shown(const _gwt_parser *p, const char *where, cha
     const char *from = where - p->text > 60 ? where - 60 : p->text;
     while (((unsigned char)*from & 0xC0) == 0x80) from++;
     int column = 0;         // in characters, of UTF-8
-    size_t used = 0;
-    for (size_t n; (n = gwt_escape(from, one)) > 0 && used + strlen(one) < sizeof shown; from += n) {
+    size_t used = 0, n;
+    for (; (n = gwt_escape(from, one)) > 0 && used + strlen(one) < sizeof shown; from += n) {
         if (strchr(" \t\r\n", *from)) one[0] = ' ', one[1] = 0;
         for (const char *c = one; *c && from < where; c++)
             column += ((unsigned char)*c & 0xC0) != 0x80;
@@ -9288,7 +9290,7 @@ static bool _gwt_pwrite(gwt *g, int fd, const char *path, const void *from, size
         if (r < 0 && errno == EINTR) continue;
         if (r <= 0)
             return _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path,
-                             r < 0 ? strerror(errno) : "no bytes taken");
+                             r < 0 ? strerror(errno) : "no bytes were taken");
         done += (size_t)r;
     }
     return true;
@@ -10247,8 +10249,8 @@ static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int bl
         return true;
     return _gwt_fail(
         g, GWT_E_ARGUMENT,
-        "tiles of %lld x %lld x %lld %s are too large: a smaller .block, or .interleave = GWT_PLANAR, "
-        "would do",
+        "tiles of %lld x %lld x %lld %s are too large: a smaller .block, or "
+        ".interleave = GWT_PLANAR, would do",
         (long long)f->block, (long long)f->block, (long long)samples, gwt_dtype_name(f->dtype));
 }
 
@@ -10976,7 +10978,7 @@ static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
         uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
                  n = _gwt_get_little(from + 16, 8);
         if (output >= (uint64_t)k->num_saves || n > bytes - 24) {
-            _gwt_fail(k->g, GWT_E_IO, "what a rank has sent is torn");
+            _gwt_fail(k->g, GWT_E_IO, "what another rank has sent is not whole");
             return;
         }
         const _gwt_writer *w = &k->saves[output].writer;
@@ -12280,7 +12282,7 @@ static bool _gwt_compute_bytes(const gwt_array *a, gwt_dtype dtype, size_t *byte
     if (_gwt_mul4((uint64_t)_gwt_num_planes(a), (uint64_t)a->geo.height, (uint64_t)a->geo.width,
                   gwt_dtype_size(dtype), bytes))
         return true;
-    return _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than memory can be: save it instead");
+    return _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than any memory: save it instead");
 }
 
 static _gwt_buffer _gwt_buffer_of(const gwt_array *a, gwt_dtype dtype, void *data)
@@ -14021,8 +14023,8 @@ static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_
     return good;
 }
 
-// A text between quotes. CSV has it as it may be shown, with quotes doubled; JSON has escapes of its
-// own, and U+FFFD for bytes that are no text.
+// A text between quotes. CSV has it as it may be shown, with quotes doubled; JSON has escapes of
+// its own, and U+FFFD for bytes that are no text.
 static void _gwt_dump_text(FILE *f, const char *text, bool json)
 {
     char shown[8];

@@ -47,6 +47,7 @@ refused "other numbers of bands, along time" 1 \
 refused "an output that exists" 1 'exists (--overwrite replaces it)' calc b1 scene.tif -o six.tif
 refused "too little memory" 1 'and --memory is' calc a scene.tif -o no.tif --memory 10K
 refused "missing pixels in integers" 1 '--nodata gives one; a --dtype of floating point wants none' \
+    \
     calc 'where(count(a) > 3, count(a), nan)' scene.tif -o no.tif --dtype uint8
 rm -f no.tif.part no.tif.part.journal
 refused "a tile edge" 1 '--block = 100: the edge of a tile' calc b1 scene.tif -o no.tif --block 100
@@ -88,13 +89,15 @@ told "tune" 0 1 "$dropped" tune b1 scene.tif --sensor l7 --seconds 0.2 --chunks 
 told "quicklook" 0 1 "$dropped" quicklook scene.tif -o d.png --sensor l7 -q
 works "a sensor that fits" calc 'ndvi()' six.tif -o d.tif -q --overwrite --sensor l7
 works "a stack that fits" calc 'ndvi()' one.tif one.tif one.tif one.tif one.tif one.tif -o d.tif -q \
+    \
     --overwrite --sensor l7 --stack band
 works "names that are given" calc 'x' scene.tif -o d.tif -q --overwrite --sensor l7 \
     --band-names x,y,z
 
 # ---- where outputs go ----------------------------------------------------------------------------
 
-refused "calc -o -" 2 'a GeoTIFF can'"'"'t be written to stdout: name a file (./- for one called -)' \
+refused "calc -o -" 2 'a GeoTIFF can'"'"'t be written to stdout: name a file (./- for one called \
+    -)' \
     calc b1 scene.tif -o -
 refused "calc -o -=EXPR" 2 "a GeoTIFF can't be written to stdout" calc scene.tif -o x.tif=b2 --output=-=b1
 refused "calc --profile -" 2 '--profile wants a FILE' calc b1 scene.tif -o no.tif --profile -
@@ -112,12 +115,14 @@ works "visualize -o FILE" visualize p.json -o p.html -q
 works "visualize -o -" visualize p.json -o -
 same "the same page on stdout" "$out" p.html
 check "no file of that name" "$([ ! -e ./- ] || echo there is one)"
-refused "visualize -o - --text" 2 'both the page and the text to stdout' visualize p.json -o - --text
+refused "visualize -o - --text" 2 'both the page and the text to stdout' visualize p.json -o - \
+    --text
 
 # ---- what an interruption left -------------------------------------------------------------------
 
 # OUT.part and its journal, as a signal leaves them, or else a disk that is full.
-(trap '' XFSZ; ulimit -f 100; exec "$gwt" calc a scene.tif -o cut.tif -q --block 64) >"$out" 2>"$err"
+(trap '' XFSZ; ulimit -f 100; exec "$gwt" calc a scene.tif -o cut.tif -q --block 64) >"$out" \
+    2>"$err"
 if [ -e cut.tif.part ] && [ -e cut.tif.part.journal ]; then
     cut='cut.tif.part: is what an interrupted save of cut.tif left'
     refused "info of a part" 1 "$cut" info cut.tif.part
@@ -201,7 +206,7 @@ advice decode 600000 199 '"input":"zstd"'
 holds "decoding zstd: one pass" "$out" 'decompresses the input, which is zstd already: compute several'
 absent "and not zstd" "$out" 'store it with zstd'
 advice write 600000 80 '"output":"lzw"'
-holds "writing what is compressed: a faster disk" "$out" 'the disk holds it; a faster disk may help'
+holds "writing what is compressed: a faster disk" "$out" 'the disk limits it; a faster disk may help'
 absent "and not --compress" "$out" '--compress'
 advice write 600000 80 '"output":"none"'
 holds "writing what is not: --compress" "$out" 'try --compress, which leaves less to write'
@@ -228,7 +233,8 @@ for stage in schedule wait:lock wait:tile wait:writer; do
 done
 
 # Two outputs in one pass are both in the title.
-works "two outputs" calc scene.tif -o one_of.tif=b1+b2 -o two_of.tif='sqrt(b3)' -q --profile two.json
+works "two outputs" calc scene.tif -o one_of.tif=b1+b2 -o two_of.tif='sqrt(b3)' -q --profile \
+    two.json
 run visualize two.json --text
 is "both are in the title" "$(head -n 1 "$out")" 'b1+b2; sqrt(b3)  (scene.tif)'
 long=$(printf '%070d' 0)

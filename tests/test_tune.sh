@@ -211,8 +211,8 @@ refused "an empty trace" 1 "empty.json: line 1: the file ends" tune --what-if em
 refused "a trace cut short" 1 "cut.json: line 21: the file ends" tune --what-if cut.json
 refused "a TIFF" 1 "scene.tif: is not a trace" tune --what-if scene.tif
 refused "a time that is none" 1 "broken.json: line 9: " tune --what-if broken.json
-refused "a stage that is none" 1 "none of gwt's" tune --what-if strange.json
-refused "another session" 1 "not of one session" tune --what-if ranks.json
+refused "a stage that is none" 1 "a stage that gwt does not know" tune --what-if strange.json
+refused "another session" 1 "not a trace of a single session" tune --what-if ranks.json
 refused "nothing in it" 1 "nothing was recorded" tune --what-if idle.json
 refused "nothing computed in it" 1 "nothing was computed" tune --what-if read.json
 run tune --what-if eight.json cut.json

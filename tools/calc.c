@@ -60,7 +60,7 @@ static const cli_option options[] = {
     { 'o', "output", CLI_LIST, TO(outputs), "OUT[=EXPR]",
       "the GeoTIFF to write; several, each OUT=EXPR, in one pass", 0, 0, NULL },
     { 0, "reduce", CLI_TEXT, TO(reduce), "STAT[:P][,DIM]",
-      "the STAT of the result over time, else band (or DIM)", 0, 0, NULL },
+      "a statistic of the result over time, else band (or DIM)", 0, 0, NULL },
     { 0, "dtype", CLI_CHOICE, TO(dtype), "T",
       "type of the output: uint8 .. float64 (default the result's)", 0, 0, input_dtypes },
     { 0, "compress", CLI_TEXT, TO(save.compress), "C", "none, lzw, deflate, zstd, packbits, lzma",
@@ -71,14 +71,15 @@ static const cli_option options[] = {
     { 0, "block", CLI_INT, TO(save.block), "N", "tile edge, a multiple of 16", 16, 16384, NULL },
     { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "pixel or band", 0, 0, interleaves },
     { 0, "bigtiff", CLI_CHOICE, TO(bigtiff), "B", "auto, yes or no", 0, 0, bigtiffs },
-    { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE", "metadata to write, many times", 0, 0, NULL },
+    { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE",
+      "metadata to write; may be given several times", 0, 0, NULL },
     { 0, "sparse", CLI_FLAG, TO(save.sparse), NULL, "leave out tiles that are all nodata", 0, 0,
       NULL },
     { 0, "checksums", CLI_FLAG, TO(save.checksums), NULL,
       "write the CRC-32 of each tile too, for gwt verify", 0, 0, NULL },
     CLI_OVERWRITE(TO(save.overwrite)),
     { 0, "resume", CLI_FLAG, TO(save.resume), NULL,
-      "go on where the same command was interrupted", 0, 0, NULL },
+      "continue the same command after an interruption", 0, 0, NULL },
 
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
@@ -99,7 +100,7 @@ static const cli_command command = {
     .summary = "Compute expressions over the bands of files, each into a file.",
     .details =
         "A FILE in quotes may be a pattern, 'scenes/*.tif'. Files that are stacked along time are\n"
-        "called by the dates in their names, 2016-05-17, when all have one, else 1, 2, ..\n"
+        "named by the dates in their names, 2016-05-17, when all have one, else 1, 2, ..\n"
         "\n"
         "EXPR is made of these, x being any EXPR:\n"
         "  b1 b2 ..     bands of all files in order; red nir .. \"any name\" a band by name\n"
@@ -114,8 +115,8 @@ static const cli_command command = {
         "               moving_percentile(x, 15, 90)\n"
         "  indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of\n"
         "               the first file; ndvi(x) of any; norm_diff(b1, b2)\n"
-        "A pixel is missing where any pixel it is made of is; statistics and windows leave those\n"
-        "out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
+        "A pixel is missing where any pixel it is computed from is; statistics and windows leave\n"
+        "those out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
         "\n"
         "--nodata V is V in the inputs and the outputs, but of comparisons, logic and argmax,\n"
         "which store 255 or -1 where missing, which is none of their values.\n"

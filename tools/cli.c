@@ -405,7 +405,7 @@ static gwt *begin(gwt_begin_options options)
     options.field_names = field_names;
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
     gwt *g = gwt_begin_with(&options);
-    if (!g) cli_error("no memory or no threads to begin with");
+    if (!g) cli_error("can't begin: out of memory, or no thread can be started");
     atomic_store(&running, g);
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
@@ -506,7 +506,8 @@ static char *part_name(const char *path)
 static bool is_no_input(const char *path, const char *part, const char *input)
 {
     if (same_file(path, input)) cli_error("%s: the output is an input", path);
-    else if (same_file(part, input)) cli_error("%s: an input is where the output is made", path);
+    else if (same_file(part, input))
+        cli_error("%s: it is written as %s first, which is an input", path, part);
     else return true;
     return false;
 }
@@ -575,5 +576,5 @@ bool cli_make_folder(char folder[CLI_PATH])
     const char *where = getenv("TMPDIR");
     int n = snprintf(folder, CLI_PATH, "%s/gwt_XXXXXX", where && *where ? where : "/tmp");
     if (n > 0 && n < CLI_PATH && mkdtemp(folder)) return true;
-    return cli_error("%s: a folder for the time being can't be made", folder), false;
+    return cli_error("%s: a temporary folder can't be created", folder), false;
 }

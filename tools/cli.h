@@ -6,7 +6,7 @@
 // are the same, `--` ends the options. A value is checked when it is read, so a command never sees
 // a bad one.
 //
-// Exit status: 0 done, 1 the work failed, 2 the command line can't be meant.
+// Exit status: 0 done, 1 the work failed, 2 the command line is wrong.
 
 #ifndef GWT_TOOLS_CLI_H
 #define GWT_TOOLS_CLI_H
@@ -53,7 +53,7 @@ typedef struct cli_option {
 #define CLI_WORKERS(to) \
     { 'j', "workers", CLI_INT, to, "N", "threads, all cores when not given", 1, 256, NULL }
 #define CLI_MEMORY(to) \
-    { 0, "memory", CLI_BYTES, to, "SIZE", "to work with, as in 256M or 2G", 0, 0, NULL }
+    { 0, "memory", CLI_BYTES, to, "SIZE", "memory to work with, as in 256M or 2G", 0, 0, NULL }
 #define CLI_CHUNKS(to) \
     { 0, "chunks", CLI_INT, to, "N", "edge of the pieces worked on, pixels", 1, 1048576, NULL }
 #define CLI_SENSOR(to) \

@@ -278,7 +278,7 @@ typedef struct rule {
 
 static const rule rules[] = {
     { share_writer, 0.10, PERCENT,
-      "# of worker time waits for the writer: the disk or the order of the output holds it; try "
+      "# of worker time waits for the writer: the disk or the order of the output limits it; try "
       "smaller --chunks, aligned with the output's tiles, so that its next tile is done sooner, "
       "or a faster disk" },
     { share_tile, 0.10, PERCENT,
@@ -290,7 +290,7 @@ static const rule rules[] = {
     { share_schedule, 0.05, PERCENT,
       "# of worker time goes into planning the pieces: they are too small; try larger --chunks" },
     { task_rate, 2000, NUMBER,
-      "each worker does # pieces a second, and what a piece costs beside its pixels is felt; try "
+      "each worker does # pieces a second, and what each costs besides its pixels counts; try "
       "larger --chunks" },
     { idle_of_few, 0.15, PERCENT,
       "# of worker time is idle, with fewer than four pieces for each worker; try smaller "
@@ -299,7 +299,7 @@ static const rule rules[] = {
       "# of worker time is idle at the end, while the last pieces are being done; try smaller "
       "--chunks" },
     { idle_of_many, 0.10, PERCENT,
-      "# of worker time is idle though there are pieces to do: something serial holds the run, or "
+      "# of worker time is idle though there are pieces to do: something serial limits the run, or "
       "memory bounds how many pieces are under way; try more --memory, or smaller --chunks" },
     { imbalance, 1.25, FACTOR,
       "the busiest worker does # times the mean: the pieces differ; try smaller --chunks, which "
@@ -308,10 +308,10 @@ static const rule rules[] = {
       "each tile is decoded # times: try --chunks that are a multiple of the input's tiles, or "
       "more --memory, so that tiles are kept until all have used them" },
     { read_plain, 0.30, PERCENT,
-      "# of worker time reads the input: the disk holds it; more workers will not help, a "
+      "# of worker time reads the input: the disk limits it; more workers will not help, a "
       "compressed input or a faster disk may" },
     { read_packed, 0.30, PERCENT,
-      "# of worker time reads the input: the disk holds it; more workers will not help, a faster "
+      "# of worker time reads the input: the disk limits it; more workers will not help, a faster "
       "disk may" },
     { decode_other, 0.50, PERCENT,
       "# of worker time decompresses the input: store it with zstd, which is faster to read, or "
@@ -324,10 +324,10 @@ static const rule rules[] = {
     { encode_zstd, 0.40, PERCENT,
       "# of worker time compresses the output, with zstd already; try a lower --level" },
     { write_plain, 0.25, PERCENT,
-      "# of worker time writes the output: the disk holds it; try --compress, which leaves less "
+      "# of worker time writes the output: the disk limits it; try --compress, which leaves less "
       "to write, or a faster disk" },
     { write_packed, 0.25, PERCENT,
-      "# of worker time writes the output: the disk holds it; a faster disk may help" },
+      "# of worker time writes the output: the disk limits it; a faster disk may help" },
     { share_user, 0.50, PERCENT,
       "# of worker time is in your own functions: they are what is worth making faster" },
     { starved, BUSY, PERCENT,

@@ -36,7 +36,7 @@ static void print_overview(void)
         printf("  gwt %-11s %s\n", s->name, s->summary);
     fputs("\n  gwt COMMAND --help   the options of a command\n"
           "  gwt --version        the version\n\n"
-          "Exit status: 0 done, 1 the work failed, 2 the command line can't be meant,\n"
+          "Exit status: 0 done, 1 the work failed, 2 the command line is wrong,\n"
           "128 + N stopped by signal N (130 by Ctrl-C).\n", stdout);
 }
 
@@ -81,7 +81,7 @@ static int run(int argc, char **argv, int ranks)
 }
 
 // How many ranks there are. Of those of an MPI job the first one alone speaks of what all of them
-// see: results, help, a command line that can't be meant.
+// see: results, help, a command line that is wrong.
 static int hush_other_ranks(void)
 {
     int ranks = 1;

@@ -45,8 +45,10 @@ static const cli_option options[] = {
 
     HEADING("prediction"),
     { 0, "no-probe", CLI_FLAG, TO(no_probe), NULL, "read no pixels, predict no times", 0, 0, NULL },
-    { 0, "dtype", CLI_CHOICE, TO(dtype), "T", "of the output, as of gwt calc", 0, 0, input_dtypes },
-    { 0, "compress", CLI_TEXT, TO(compress), "C", "likewise, for it takes time", 0, 0, NULL },
+    { 0, "dtype", CLI_CHOICE, TO(dtype), "T", "type of the output, as in gwt calc", 0, 0,
+      input_dtypes },
+    { 0, "compress", CLI_TEXT, TO(compress), "C", "its compression, which takes time, too", 0, 0,
+      NULL },
 
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
@@ -152,7 +154,8 @@ static bool predict(const plan_args *args, file_list *files, const char *express
     probe p = { .all = 0 };
     sample s;
     sample_job j = { .inputs = &args->inputs, .files = files, .expression = expression,
-                     .memory = args->memory, .save = { .compress = args->compress, .dtype = (gwt_dtype)args->dtype } };
+                     .memory = args->memory, 
+                     .save = { .compress = args->compress, .dtype = (gwt_dtype)args->dtype } };
     if (!sample_begin(&j)) return false;
     bool done = run_probe(&j, &p, &s);
     sample_end(&j);

@@ -28,7 +28,7 @@ static bool find_prefix(const char *file, char prefix[CLI_PATH])
     size_t n = strlen(file);
     const char *more = !is_folder(file) ? "" : file[n - 1] == '/' ? "profile" : "/profile";
     if (snprintf(prefix, CLI_PATH, "%s%s", file, more) < CLI_PATH) return true;
-    return cli_error("%s: too long a name", file), false;
+    return cli_error("%s: the name is too long", file), false;
 }
 
 static bool has_folder(const char *path)

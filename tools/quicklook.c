@@ -347,7 +347,8 @@ typedef struct quicklook_args {
 #define TO(field) offsetof(quicklook_args, field)
 
 static const cli_option options[] = {
-    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the PNG to write, a name that ends in .png", 0, 0, NULL },
+    { 'o', "output", CLI_TEXT, TO(output), "OUT", "the PNG to write: NAME.png", 0, 0,
+      NULL },
     { 0, "size", CLI_INT, TO(size), "N", "longest side, pixels; 1024 when not given", 1, MAX_SIZE,
       NULL },
     { 0, "bands", CLI_TEXT, TO(shown), "R,G,B", "bands to show, by number, or one band", 0, 0,

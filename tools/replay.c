@@ -73,10 +73,10 @@ static bool check(const trace *t)
 {
     for (size_t i = 0; i < t->lane_count; i++)
         if (t->lanes[i].pid != 1)
-            return cli_error("%s: not of one session of gwt", t->path), false;
+            return cli_error("%s: not a trace of a single session of gwt", t->path), false;
     for (size_t i = 0; i < t->event_count; i++)
         if (t->events[i].stage == TRACE_OTHER)
-            return cli_error("%s: has a stage that is none of gwt's", t->path), false;
+            return cli_error("%s: has a stage that gwt does not know", t->path), false;
     return true;
 }
 

@@ -17,7 +17,7 @@ static const cli_option options[] = {
     { 'o', "output", CLI_TEXT, TO(output), "OUT", "the page to write; - is stdout", 0, 0, NULL },
     { 0, "text", CLI_FLAG, TO(text), NULL, "print the tables and the advice", 0, 0, NULL },
     CLI_OVERWRITE(TO(overwrite)),
-    CLI_QUIET(TO(quiet), "don't say what was written"),
+    CLI_QUIET(TO(quiet), "no line about what was written"),
     CLI_END
 };
 

@@ -525,7 +525,11 @@ static bool read_events(reader *r)
 
 // ---- the whole dump ---------------------------------------------------------------------------
 
-typedef struct head { char *gwt, *label, *input, *output; double workers, seconds; numbers chunks; } head;
+typedef struct head {
+    char *gwt, *label, *input, *output;
+    double workers, seconds;
+    numbers chunks;
+} head;
 
 #define TO(member) offsetof(head, member)
 

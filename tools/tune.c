@@ -42,7 +42,7 @@ static const cli_option options[] = {
       "edges of the pieces (default 64,128,256,512,1024)", 0, 0, NULL },
     { 'j', "workers", CLI_WORDS, TO(workers), "1,2,..",
       "threads (default 1, 2, 4 .. all cores; 64 for --what-if)", 0, 0, NULL },
-    { 0, "seconds", CLI_NUMBER, TO(seconds), "S", "to take about so long (default 10)", 0, 0,
+    { 0, "seconds", CLI_NUMBER, TO(seconds), "S", "seconds to spend, about (default 10)", 0, 0,
       NULL },
     { 0, "what-if", CLI_FLAG, TO(what_if), NULL, "from a recorded profile, without a run", 0, 0,
       NULL },
@@ -50,8 +50,8 @@ static const cli_option options[] = {
     HEADING("output"),
     { 'o', "output", CLI_TEXT, TO(picture), "PICTURE", "an SVG: chunk size against time", 0, 0,
       NULL },
-    { 0, "compress", CLI_TEXT, TO(compress), "C", "as of gwt calc, for it takes time too", 0, 0,
-      NULL },
+    { 0, "compress", CLI_TEXT, TO(compress), "C",
+      "compression, as in gwt calc: it takes time", 0, 0, NULL },
     { 0, "overwrite", CLI_FLAG, TO(overwrite), NULL, "replace PICTURE if it exists", 0, 0, NULL },
 
 #include "input_options.h"
@@ -73,8 +73,8 @@ static const cli_command command = {
         "differ among themselves is called the same.\n"
         "\n"
         "--what-if replays the schedule of a profile (gwt_profile_save_trace) with other workers\n"
-        "and chunks, and compares with the runs that all traces given were made of: measured, the\n"
-        "share of the processor that they got, and what they would have taken with all of it.\n"
+        "and chunks, and compares the prediction with the runs that the traces were recorded\n"
+        "from: what they took, their share of the processor, and what all of it would make.\n"
         "\n"
         "  gwt tune 'norm_diff(red, nir)' scene.tif --sensor l8 --compress lzw -o tune.svg\n"
         "  gwt tune --what-if run.json --workers 1,2,4,8,16\n",
@@ -276,8 +276,8 @@ static void print_sweep(const tune_sweep *sweep)
             printf("%8.2fx\n", p->seconds / sweep->best->seconds);
         else printf("%9s\n", "same");
     }
-    printf("\nmedians of %d runs each, with the least and the most. Runs of one pair differ by up to "
-           "%.2fx:\n", sweep->points[0].runs, sweep->spread);
+    printf("\nmedians of %d runs each, with the least and the most. Runs of one pair differ by up "
+           "to %.2fx:\n", sweep->points[0].runs, sweep->spread);
     if (sweep->differ)
         printf("what is slower by less is called the same. Use --chunks %d --workers %d\n",
                sweep->choice->chunk, sweep->choice->workers);

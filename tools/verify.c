@@ -139,8 +139,8 @@ static bool read_checksums(image *im, TIFF *tif)
     if (!digits) return true;
     size_t there = strspn(digits, "0123456789abcdefABCDEF");
     if (there != (size_t)im->num_tiles * CHECKSUM_DIGITS || digits[there] != '<')
-        return cli_error("%s: its list of checksums is not one of %lld tiles", im->path,
-                         (long long)im->num_tiles), false;
+        return cli_error("%s: its list of checksums does not have one for each of %lld tiles",
+                         im->path, (long long)im->num_tiles), false;
     for (int64_t i = 0; i < im->num_tiles; i++, digits += CHECKSUM_DIGITS) {
         char one[CHECKSUM_DIGITS + 1] = "";
         memcpy(one, digits, CHECKSUM_DIGITS);
@@ -440,8 +440,8 @@ static const cli_option options[] = {
 
 static const cli_command command = {
     .name = "gwt verify", .synopsis = "FILE... [options]",
-    .summary = "Decode every tile of the files' first images, look where they lie, and compare\n"
-               "checksums where gwt calc --checksums wrote them.",
+    .summary = "Decode every tile of the files' first images, check that tiles lie in the file\n"
+               "and not on each other, and compare checksums where gwt calc --checksums wrote any.",
     .details = "Each bad tile is named. Exit status: 0 when all files are good, else 1. Without\n"
                "checksums a tile that was changed may still be one that can be decoded (not so\n"
                "with deflate, which has its own).\n"
