@@ -1096,7 +1096,7 @@ pixels float64 none -inf 0 'b1 / 3' 'b1 / 3' --nodata -inf
 pixels uint8 0 0 0 'b1 / 128' 'b1 / 128' --dtype uint8 --nodata 0
 pixels uint8 0 0 0 'b1 / 2' 'b1 / 2' --dtype uint8 --nodata 0
 pixels int16 none -32768 0 'b1 / 2 - 5000' 'b1 / 2 - 5000' --dtype int16 --nodata -32768
-pixels int8 0 77 0 'b1 - 9000' 'b1 - 9000' --dtype int8 --src-nodata 0 --dst-nodata 77
+pixels int8 0 77 0 '(b1 - 9000) * 2' '(b1 - 9000) * 2' --dtype int8 --src-nodata 0 --dst-nodata 77
 pixels uint32 0 0 0 'b1 * 100003' 'b1 * 100003' --dtype uint32 --nodata 0
 rm -f pixels.tif
 

@@ -305,7 +305,9 @@ static int run(const calc_args *args, file_list *files)
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     for (size_t i = 0; i < num_outputs; i++) {
         results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);
-        nodatas[i] = inputs_dst_nodata(&args->inputs, results[i]);
+        nodatas[i] = inputs_dst_nodata(&args->inputs, results[i], save.dtype);
+        if (save.dtype >= GWT_FLOAT32)      // before what was resampled is rounded to integers
+            results[i] = gwt_cast(results[i], save.dtype);
     }
     save.nodatas = nodatas, save.collisions = collisions;
     free(arrays);

@@ -183,13 +183,19 @@ static gwt_optional src_nodata(const input_options *o)
     return o->src_nodata.set ? o->src_nodata : o->nodata;
 }
 
+static bool holds(gwt_dtype dtype, int value)
+{
+    if (value > 0) return dtype != GWT_INT8;
+    return dtype != GWT_UINT8 && dtype != GWT_UINT16 && dtype != GWT_UINT32 && dtype != GWT_UINT64;
+}
+
 // 255 of comparisons and logic, -1 of argmax: the one value that is none of their results. Any
 // other may be one, and --nodata speaks of the inputs first.
-gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result)
+gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result, gwt_dtype dtype)
 {
     const gwt_info *info = gwt_describe(result);
-    double own = info->dtype == GWT_UINT8 ? 255 : -1;
-    bool may = info->dtype == GWT_UINT8 || info->dtype == GWT_INT32;
+    int own = info->dtype == GWT_UINT8 ? 255 : -1;
+    bool may = (info->dtype == GWT_UINT8 || info->dtype == GWT_INT32) && holds(dtype, own);
     gwt_optional src = src_nodata(o), none = { .set = false };
     if (o->dst_nodata.set) return o->dst_nodata;
     if (may && info->nodata.set && info->nodata.value == own && !(src.set && src.value == own))

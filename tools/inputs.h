@@ -54,7 +54,7 @@ int inputs_check(const cli_command *command, const input_options *o);
 // Says on stderr when the sensor is not that of some.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
 
-// What a result stores where missing; unset: what it has of itself.
-gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result);
+// What a result stores where missing, in dtype (or its own); unset: what it has of itself.
+gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result, gwt_dtype dtype);
 
 #endif

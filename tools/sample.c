@@ -30,7 +30,7 @@ bool sample_begin(sample_job *j)
     const gwt_info *info = gwt_describe(result);
     j->height = info->shape[2];
     j->width = info->shape[3];
-    j->save.nodata = inputs_dst_nodata(j->inputs, result);
+    j->save.nodata = inputs_dst_nodata(j->inputs, result, j->save.dtype);
     j->save.overwrite = true;
     if (cli_end(g) != 0 || !cli_make_folder(j->folder)) return false;
     snprintf(j->output, sizeof j->output, "%s/out.tif", j->folder);
