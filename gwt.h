@@ -76,8 +76,10 @@
 //   An array that is only opened, selected, stacked, renamed and saved keeps its type and its
 //   exact bits. Operations compute in double (or, where that is known to give the same bits, in
 //   float32, twice as fast: the plan says so). Stores to integers round to nearest, ties to even,
-//   and saturate. No type is widened behind your back: arithmetic gives float64 and says so, what
-//   picks one of its operands (min, max, where, clip, abs) keeps their type.
+//   and saturate; but what bilinear, cubic and average make of an integer array is floor(v + 0.5)
+//   in its type, GDAL's rule. Cast to a floating-point type, by gwt_cast before anything else, it
+//   is not rounded at all. No type is widened behind your back: arithmetic gives float64 and says
+//   so, what picks one of its operands (min, max, where, clip, abs) keeps their type.
 //
 // MEMORY
 //
@@ -648,8 +650,9 @@ GWT_API gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim);
 GWT_API gwt_array *gwt_rename(gwt_array *a, const char *const *band_names);
 GWT_API gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols);
 
-// Convert to a type: integers are rounded to nearest (ties to even) and saturate. Missing stays
-// missing; the nodata value is kept when the type can hold it, else there is none afterwards.
+// Convert to a type: integers are rounded to nearest (ties to even) and saturate. What an array of
+// integers was resampled to comes unrounded into a floating-point type. Missing stays missing; the
+// nodata value is kept when the type can hold it, else there is none afterwards.
 GWT_API gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype);
 
 // Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
@@ -4004,6 +4007,7 @@ typedef enum _gwt_op {
     _GWT_OP_MASK,   // arg 0, missing where equal to imm[0]
     _GWT_OP_CLIP,   // arg 0 into imm[0]..imm[1]
     _GWT_OP_CAST,   // arg 0 rounded and saturated to `dtype`
+    _GWT_OP_WARPED, // the same of an interpolated value, rounded as GDAL's warper does
     _GWT_OP_WHERE,  // arg 0 ? arg 1 : arg 2
     _GWT_OP_PERCENTILE, // imm[0] of all args that are there
 #define X(name, expression) _GWT_OP_##name,
@@ -5147,6 +5151,15 @@ gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
     return _gwt_array_finish(exact ? r : _gwt_array_as_float32(r));
 }
 
+// What was interpolated and not yet rounded, cut or not; any other plane as it is.
+static const _gwt_node *_gwt_node_unrounded(gwt *g, const _gwt_node *n)
+{
+    if (n && n->op == _GWT_OP_WARPED) return n->args[0];
+    if (!n || n->op != _GWT_OP_CROP) return n;
+    const _gwt_node *under = _gwt_node_unrounded(g, n->args[0]);
+    return under == n->args[0] ? n : _gwt_node_with(g, *n, &under, 1);
+}
+
 gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
@@ -5155,9 +5168,13 @@ gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
     gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     if (!r) return NULL;
     for (int64_t i = 0; i < _gwt_num_planes(a); i++) {
-        const _gwt_node *node = a->planes[i];
-        bool whole = node->op == _GWT_OP_LOAD || node->op == _GWT_OP_CAST;
-        bool same = _gwt_dtype_contains(dtype, whole ? node->dtype : a->info.dtype);
+        const _gwt_node *node = a->planes[i], *rounded = node;
+        if (!_gwt_dtype_integer(dtype)) node = _gwt_node_unrounded(a->g, node);
+        if (!node) return NULL;
+        bool whole = node->op == _GWT_OP_LOAD || node->op == _GWT_OP_CAST
+                  || node->op == _GWT_OP_WARPED;
+        gwt_dtype held = node != rounded ? GWT_FLOAT64 : whole ? node->dtype : a->info.dtype;
+        bool same = _gwt_dtype_contains(dtype, held);
         _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
         r->planes[i] = same ? node : _gwt_node_with(a->g, cast, &node, 1);
     }
@@ -5554,7 +5571,11 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
         }
         // Interpolated values are rounded to the type they keep; nearest only picks.
         const _gwt_node *plane = _gwt_step_plane(a->g, s, 0);
-        r->planes[i] = method == GWT_NEAREST ? plane : _gwt_node_cast(a->g, plane, a->info.dtype);
+        bool whole = method != GWT_NEAREST && _gwt_dtype_integer(a->info.dtype);
+        _gwt_node warped = { .op = _GWT_OP_WARPED, .dtype = a->info.dtype };
+        if (whole) r->planes[i] = _gwt_node_with(a->g, warped, &plane, 1);
+        else if (method != GWT_NEAREST) r->planes[i] = _gwt_node_cast(a->g, plane, a->info.dtype);
+        else r->planes[i] = plane;
     }
     if (r) r->geo = *geo, r->info.resampling = method;
     _gwt_array_keep(r, a, _GWT_KEEP_WORDS | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0), NULL);
@@ -8441,6 +8462,18 @@ _GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a,
     }
 }
 
+// floor(v + 0.5), held to the range of an integer type.
+_GWT_LOOP static void _gwt_vm_warped(double *restrict d, const double *restrict a, gwt_dtype dtype,
+                                     size_t n)
+{
+    double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
+    for (size_t i = 0; i < n; i++) {
+        double x = a[i];
+        x = x < lo ? lo : x;
+        d[i] = floor((x > hi ? hi : x) + 0.5);
+    }
+}
+
 // ---- one piece
 
 // Where output samples go: sample (plane, row, col) of the piece at
@@ -8803,6 +8836,7 @@ static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip
     case _GWT_OP_MASK: _gwt_vm_mask(d, a[0], in->imm[0], n); break;
     case _GWT_OP_CLIP: _gwt_vm_clip(d, a[0], in->imm[0], in->imm[1], n); break;
     case _GWT_OP_CAST: _gwt_vm_cast(d, a[0], in->dtype, n); break;
+    case _GWT_OP_WARPED: _gwt_vm_warped(d, a[0], in->dtype, n); break;
     case _GWT_OP_WHERE: _gwt_vm_where(d, a[0], a[1], a[2], n); break;
     case _GWT_OP_PERCENTILE: _gwt_vm_percentile(program, regs, strip, in, d, n); break;
     default:
@@ -13744,7 +13778,7 @@ void gwt_print(const gwt_array *a, FILE *to)
 static const char *_gwt_op_name(int op)
 {
     static const char *const names[] = {
-        "load", "crop", "step", "number", "mask", "clip", "cast", "where", "percentile",
+        "load", "crop", "step", "number", "mask", "clip", "cast", "warped", "where", "percentile",
 #define X(name, expression) #name,
         _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
 #undef X

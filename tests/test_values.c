@@ -5,7 +5,7 @@
 #define _XOPEN_SOURCE 700
 #define _DARWIN_C_SOURCE
 
-#include "support.h"
+#include "oracle.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@ static gwt_array *halves(gwt *g)
 {
     for (int i = 0; i < BANDS * N; i++) {
         uint64_t bits = noise((uint64_t)i);
-        values[i] = bits % 5 == 0 ? NAN : (double)(int)(bits >> 8 & 1023) / 2 - 256 + 0.25 * (i % 3);
+        double v = (double)(bits >> 8 & 1023) / 2 - 256 + 0.25 * (i % 3);
+        values[i] = bits % 5 == 0 ? NAN : v;
     }
     static const tiff_spec spec = { .width = W, .height = H, .bands = BANDS, .dtype = GWT_FLOAT64,
                                     .nodata = "nan", .tile_width = 64, .tile_height = 32 };
@@ -195,9 +196,9 @@ static void collisions_of_a_resumed_save(void **state)
         in_tile[i / SIDE / BLOCK * TILES + i % SIDE / BLOCK] += v[i] == 3;
     }
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
-    gwt_array *a = array_of(g, &(tiff_spec){ .width = SIDE, .height = SIDE, .dtype = GWT_UINT8 }, v);
-    gwt_array *r = gwt_apply(a, fails_below, &limit, .dtype = GWT_UINT8, .bands = 1,
-                             .identity = "same");
+    tiff_spec spec = { .width = SIDE, .height = SIDE, .dtype = GWT_UINT8 };
+    gwt_array *a = array_of(g, &spec, v),
+              *r = gwt_apply(a, fails_below, &limit, .dtype = GWT_UINT8, .identity = "same");
     const char *path = temp_path("resumed.tif");
     assert_false(gwt_save(r, path, .block = BLOCK, .nodata = gwt_some(3), .collisions = &got));
     EXPECT_ERROR(g, GWT_E_USER, "kernel");
@@ -337,6 +338,116 @@ static void session_leaves_results_alone(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- rounding after resampling ----------------------------------------------------------------
+
+// What gwt makes of one band of 30 m when it is brought to cells of `res` metres.
+enum { ROWS = 24, COLS = 40 };
+
+static gwt_array *on_cells(gwt_array *a, double res, gwt_resampling method)
+{
+    return gwt_regrid(a, .res = res, .resampling = method);
+}
+
+// Of a negative number, too: GDAL's warper takes floor(v + 0.5), held to the range of the type.
+// Weights are sums of powers of two here, so that halves are halves; but at the edges, where they
+// are divided by what is left of them.
+static void rounded_as_warped(void **state)
+{
+    (void)state;
+    static const gwt_dtype types[] = { GWT_UINT8, GWT_INT8, GWT_UINT16, GWT_INT16, GWT_INT32,
+                                       GWT_UINT32, GWT_INT64, GWT_UINT64 };
+    static const double cells[] = { 60, 120, 15 };
+    int ties = 0, below = 0;
+    for (size_t d = 0; d < COUNT_OF(types) * COUNT_OF(cells) * 3; d++) {
+        gwt_dtype dtype = types[d % COUNT_OF(types)];
+        double res = cells[d / COUNT_OF(types) % 3], ratio = res / 30;
+        gwt_resampling method = (gwt_resampling[]){ GWT_AVERAGE, GWT_BILINEAR, GWT_CUBIC }[d / 24];
+        // Bytes over their whole range, so that cubic overshoots it; others in a part of theirs.
+        bool byte = sample_size(dtype) == 1, is_signed = dtype == GWT_INT8 || dtype == GWT_INT16
+                 || dtype == GWT_INT32 || dtype == GWT_INT64;
+        double range = byte ? 256 : 64, least = is_signed ? -range / 2 : 0;
+        double lo = is_signed && !byte ? -INFINITY : least, hi = byte ? least + 255 : INFINITY;
+        static double v[ROWS * COLS];
+        for (int i = 0; i < ROWS * COLS; i++)
+            v[i] = (double)(noise((uint64_t)i + d) % (uint64_t)range) + least;
+        gwt *g = gwt_begin(.num_workers = 2, .chunks = 7);
+        tiff_spec spec = { .width = COLS, .height = ROWS, .dtype = dtype, .geo = &geo_utm };
+        gwt_array *r = on_cells(array_of(g, &spec, v), res, method);
+        const gwt_info *info = gwt_describe(r);
+        int rows = (int)info->shape[2], cols = (int)info->shape[3];
+        assert_int_equal(rows, (int)(ROWS / ratio));
+        assert_int_equal(info->dtype, dtype);
+        void *stored = gwt_compute(r);
+        double *exact = VALUES_OF(gwt_cast(r, GWT_FLOAT64)), *wide = VALUES_OF(r),
+               *used = VALUES_OF(gwt_add(r, gwt_number(g, 0)));
+        float *single = gwt_compute(gwt_cast(r, GWT_FLOAT32));
+        EXPECT_OK(g);
+        plane p = { ROWS, COLS, v };
+        relation q = { { ratio, ratio }, { 0, 0 } };
+        for (int i = 0; i < rows * cols; i++) {
+            double want = resampled(&p, &q, method, i / cols, i % cols);
+            double held = fmin(fmax(floor(want + 0.5), lo), hi);
+            int y = i / cols, x = i % cols;
+            bool edge = y < 2 || y >= rows - 2 || x < 2 || x >= cols - 2;
+            bool half = fabs(want - floor(want) - 0.5) < 1e-9;
+            if (half && edge) continue;
+            double is = sample_get(dtype, stored, (size_t)i);
+            REQUIRE(is == held, "%s, method %d, %g m: cell %d of %.17g is %g, not %g",
+                    gwt_dtype_name(dtype), (int)method, res, i, want, is, held);
+            REQUIRE(used[i] == held && wide[i] == held, "cell %d is %g, or %g", i, used[i],
+                    wide[i]);
+            REQUIRE(fabs(exact[i] - want) <= 1e-9, "float64: cell %d is %.17g, not %.17g", i,
+                    exact[i], want);
+            REQUIRE(single[i] == (float)exact[i], "float32: cell %d is %g", i, single[i]);
+            ties += half, below += want < 0 && half;
+        }
+        gwt_free(stored), gwt_free(exact), gwt_free(wide), gwt_free(used), gwt_free(single);
+        assert_int_equal(gwt_end(g), 0);
+    }
+    REQUIRE(ties > 1000 && below > 100, "%d halves, %d of them below 0", ties, below);
+}
+
+// Through a cut and a choice of bands, and into a file; other stores round to even.
+static void rounded_when_stored(void **state)
+{
+    (void)state;
+    static const double v[16] = { -3, -2, 1, 2, -2, -3, 2, 1, 0, 1, 5, 4, 1, 0, 4, 4 };
+    static const double means[4] = { -2.5, 1.5, 0.5, 4.25 }, rounded[4] = { -2, 2, 1, 4 };
+    gwt *g = gwt_begin(.num_workers = 1);
+    tiff_spec spec = { .width = 4, .height = 4, .dtype = GWT_INT16, .geo = &geo_utm };
+    gwt_array *r = on_cells(array_of(g, &spec, v), 60, GWT_AVERAGE);
+    gwt_array *cut = gwt_window(r, 0, 1, 2, 1);
+    for (int whole = 0; whole < 2; whole++) {
+        assert_true(gwt_save(whole ? r : gwt_cast(r, GWT_FLOAT64), temp_path("warped.tif"),
+                             .overwrite = true));
+        gwt_array *part_of = gwt_cast(cut, whole ? GWT_INT32 : GWT_FLOAT32);
+        assert_true(gwt_save(part_of, temp_path("cut.tif"), .overwrite = true));
+        image *all = image_read(temp_path("warped.tif")), *part = image_read(temp_path("cut.tif"));
+        for (int i = 0; i < 4; i++)
+            assert_true(image_get(all, 0, i / 2, i % 2) == (whole ? rounded : means)[i]);
+        for (int i = 0; i < 2; i++)
+            assert_true(image_get(part, 0, i, 0) == (whole ? rounded : means)[1 + 2 * i]);
+        image_free(all), image_free(part);
+    }
+    double *lost = VALUES_OF(gwt_cast(gwt_mul(cut, gwt_number(g, 1)), GWT_FLOAT64));
+    assert_true(lost[0] == 2 && lost[1] == 4);      // an operation sees integers
+    gwt_free(lost);
+    double *moved = VALUES_OF(gwt_moving(r, .window = 1));
+    for (int i = 0; i < 4; i++) assert_true(moved[i] == rounded[i]);
+    gwt_free(moved);
+    gwt_summary sum;
+    assert_true(gwt_summarize(r, &sum));
+    assert_true(sum.mean == 1.25 && sum.min == -2 && sum.max == 4);
+    double *kept = VALUES_OF(gwt_mul(gwt_cast(cut, GWT_FLOAT64), gwt_number(g, 1)));
+    assert_true(kept[0] == 1.5 && kept[1] == 4.25);
+    gwt_free(kept);
+    double *even = VALUES_OF(gwt_cast(gwt_mul(gwt_cast(r, GWT_FLOAT64), gwt_number(g, 1)),
+                                      GWT_INT16));
+    assert_true(even[0] == -2 && even[1] == 2 && even[2] == 0 && even[3] == 4);
+    gwt_free(even);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,7 +458,9 @@ int main(void)
         cmocka_unit_test(collisions_of_a_resumed_save),
         cmocka_unit_test(precedence_of_inputs),
         cmocka_unit_test(precedence_of_outputs),
-        cmocka_unit_test(session_leaves_results_alone)
+        cmocka_unit_test(session_leaves_results_alone),
+        cmocka_unit_test(rounded_as_warped),
+        cmocka_unit_test(rounded_when_stored)
     };
     return cmocka_run_group_tests_name("values", tests, temp_begin, temp_end);
 }

@@ -38,12 +38,14 @@ grey() {
 
 # pixels FILE SIZE ROWS COLUMNS [FORMAT] - of an output without compression, one tile of 16 x 16.
 pixels() {
-    for row in $(seq 0 $(($3 - 1))); do
+    row=0
+    while [ $row -lt "$3" ]; do
         od -An -v -t "${5:-u1}" -j $((16 + row * 16 * $2)) -N $(($4 * $2)) "$1"
+        row=$((row + 1))
     done | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'
 }
 
-# nodata FILE - the text of GDAL_NODATA by itself, found by its tag in the bytes of a classic TIFF.
+# nodata_of FILE - as info has it.
 nodata_of() { "$gwt" info --json "$1" | sed -n 's/.*"nodata": *\([^,]*\).*/\1/p' | head -n 1; }
 
 # stored NAME NODATA PIXELS FILE - of uint8.
@@ -114,6 +116,21 @@ is 'each of several outputs' "$(cat "$err")" "$(printf '%s\n%s' \
     'gwt: 1 valid pixel of y.tif equals its nodata value 8 and reads as missing: --dst-nodata chooses another')"
 works 'NaN equals nothing' calc 'a / 2' a.tif -o half.tif -q
 works 'nor does what was missing' calc a a.tif -o same.tif -q
+
+# ---- resampling ----------------------------------------------------------------------------------
+
+# Means of four: 0.5 2.5 / 1.5 4.25.
+grey 4 none 0 1 2 3  1 0 2 3  1 2 5 4  1 2 4 4 >ties.tif
+works 'means of integers' calc a ties.tif -o mean.tif -q --res 2 --resample average
+is 'are rounded as GDAL does it' "$(pixels mean.tif 1 2 2)" '1 3 2 4'
+for type in float64:8:f8 float32:4:f4; do
+    size=${type#*:} format=${type##*:}
+    works 'means of integers as floats' calc a ties.tif -o mean.tif -q --res 2 --resample average \
+        --dtype "${type%%:*}" --overwrite
+    is "are not rounded, ${type%%:*}" "$(pixels mean.tif "${size%:*}" 2 2 "$format")" '0.5 2.5 1.5 4.25'
+done
+works 'other integers' calc 'a + 0.5' ties.tif -o even.tif -q --dtype uint8
+is 'are rounded to even' "$(pixels even.tif 1 4 4)" '0 2 2 4 2 0 2 4 2 2 6 4 2 2 4 4'
 
 "$gwt" calc --help >help 2>&1
 for option in --src-nodata --dst-nodata; do holds "help: $option" help "$option"; done
