@@ -825,8 +825,11 @@ GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *
 //                array; ndvi(x) of another
 //
 // A bad expression is an ARGUMENT error of three lines: the message, the expression, and a caret
-// under the column.
+// under the column. Arrays that it does not use may lie on any grid. gwt_calc_used sets used[i] for
+// those that it does use, and leaves the others of the n as they are: it may be asked of several.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
+GWT_API gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression,
+                                 bool *used);
 
 // Names of a sensor's bands in order, NULL-terminated; NULL when it is unknown. "L8" is "l8".
 // gwt_sensor_name(0), (1), .. are the known sensors, NULL after the last.
@@ -6298,8 +6301,15 @@ typedef struct _gwt_parser {
     size_t n;
     const char *text, *at;      // `at`: the next character not yet read
     const char *where;          // what is being called or combined
+    bool *used;                 // set for each array that is; or NULL
     int depth;
 } _gwt_parser;
+
+static gwt_array *_gwt_parse_array(const _gwt_parser *p, size_t i)
+{
+    if (p->used) p->used[i] = true;
+    return p->arrays[i];
+}
 
 // The expression, and a caret under the column of `where`: two lines. A long expression is shown
 // from up to 60 characters before that, blanks as blanks.
@@ -6431,22 +6441,22 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
     if (letter && p->at[0] == '.') {
         p->at++;
         where = p->at;
-        return _gwt_parse_band_of(p, p->arrays[name[0] - 'a'],
+        return _gwt_parse_band_of(p, _gwt_parse_array(p, (size_t)(name[0] - 'a')),
                                   _gwt_parse_name(p, second, sizeof second), where);
     }
     int64_t number = _gwt_band_number(name), all = 0;
     for (size_t i = 0; i < p->n; i++) {
         gwt_array *a = p->arrays[i];
         if (number > all && number <= all + a->info.shape[1])
-            return _gwt_array_bands(a, &(int64_t){ number - all - 1 }, 1);
+            return _gwt_array_bands(_gwt_parse_array(p, i), &(int64_t){ number - all - 1 }, 1);
         all += a->info.shape[1];
     }
     for (size_t i = 0; i < p->n; i++) {
         int64_t band =
             _gwt_find_name(p->arrays[i]->info.band_names, p->arrays[i]->info.shape[1], name);
-        if (band >= 0) return _gwt_array_bands(p->arrays[i], &(int64_t){ band }, 1);
+        if (band >= 0) return _gwt_array_bands(_gwt_parse_array(p, i), &(int64_t){ band }, 1);
     }
-    if (letter) return p->arrays[name[0] - 'a'];
+    if (letter) return _gwt_parse_array(p, (size_t)(name[0] - 'a'));
     if (!strcmp(name, "nan")) return gwt_number(p->g, (double)NAN);
     char there[320];
     return _gwt_parse_fail(p, where, "unknown name %s: %s", name,
@@ -6563,7 +6573,7 @@ static gwt_array *_gwt_call_moving(_gwt_parser *p, const _gwt_call *c, gwt_stat 
 // ndvi(), ndvi(x): missing as NaN, as the rest of an expression has it.
 static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
 {
-    gwt_array *of = c->given ? c->x[0] : p->arrays[0];
+    gwt_array *of = c->given ? c->x[0] : _gwt_parse_array(p, 0);
     if (c->given && !_gwt_call_arity(p, c, 1)) return NULL;
     gwt_array *r =
         strcmp(c->name, "tasseled_cap") ? gwt_index(of, c->name) : gwt_tasseled_cap(of);
@@ -6770,11 +6780,16 @@ static gwt_array *_gwt_parse_or(_gwt_parser *p)
 
 gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
 {
+    return gwt_calc_used(arrays, n, expression, NULL);
+}
+
+gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression, bool *used)
+{
     if (!arrays || n == 0 || !arrays[0] || !expression || _gwt_failed(arrays[0]->g)) return NULL;
     for (size_t i = 0; i < n; i++)
         if (!arrays[i]) return NULL;
     _gwt_parser p = { .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression,
-                      .at = expression, .where = expression };
+                      .at = expression, .where = expression, .used = used };
     unsigned since = atomic_load(&p.g->failures);
     gwt_array *a = _gwt_parse_or(&p);
     if (!a) return _gwt_parse_point(&p, since), NULL;

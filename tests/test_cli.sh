@@ -1219,7 +1219,7 @@ same "a pattern is its files, by name" stack.tif three.tif
 check_python "stack: one after the other" planes stack.tif $first $second $third
 works "--sort date" calc a 'dated/*.tif' -o three.tif --overwrite --stack time --sort date
 check_python "--sort date: the order of the dates" planes three.tif $second $first $third
-works "--sort date of arrays" calc a 'dated/*.tif' -o three.tif --overwrite --sort date
+works "--sort date of arrays" calc a 'dated/*.tif' -o three.tif --overwrite --sort date --allow-unused
 check_python "--sort date: a is the oldest" planes three.tif $second
 works "--sort given" calc a $third 'dated/[ab]*' -o three.tif --overwrite --stack time --sort given
 check_python "--sort given, and a pattern among files" planes three.tif $third $first $second
@@ -1242,7 +1242,7 @@ works "info of a stack of bands" info --json three.tif
 check_python "the names are those given" info_descriptions "$out" x y z
 works "bands by the names given" \
     calc 'z - x' 'dated/*.tif' -o three.tif --overwrite --stack band --band-names x,y,z
-works "the same by number" calc 'b3 - b1' 'dated/*.tif' -o again.tif --overwrite
+works "the same by number" calc 'b3 - b1' 'dated/*.tif' -o again.tif --overwrite --allow-unused
 same "the names given mean those bands" three.tif again.tif
 refused "too few names for a stack" 1 "3 bands" \
     calc a 'dated/*.tif' -o no.tif --stack band --band-names x,y
@@ -1335,7 +1335,7 @@ works "arrays on the first one's grid" \
     calc b left.tif right.tif -o all.tif --overwrite --bounds-by reference
 check_python "are cut and filled" mosaic all.tif first 0 0 80 70 right.tif 0 50
 works "arrays on a reference's grid" \
-    calc b left.tif right.tif -o all.tif --overwrite --reference window.tif
+    calc b left.tif right.tif -o all.tif --overwrite --reference window.tif --allow-unused
 check_python "are cut and filled so" mosaic all.tif first 5 40 60 75 right.tif 0 50
 works "the window of an array brought to a grid" \
     calc a left.tif -o all.tif --overwrite --reference strips.tif --window 0,60,80,20
@@ -1384,7 +1384,8 @@ works "ndvi() by the names of a sensor" calc 'ndvi()' strips.tif -o index.tif --
     --band-names nir,other,red
 check_python "is of those bands" \
     values strips.tif index.tif 'clip((b1 - b3) / (b1 + b3), -1, 1)' float64 0 none 0
-works "evi2(b)" calc 'evi2(b)' strips.tif six.tif -o index.tif --overwrite --scale 1e-4
+works "evi2(b)" calc 'evi2(b)' strips.tif six.tif -o index.tif --overwrite --scale 1e-4 \
+    --allow-unused
 check_python "is of the second file" values six.tif index.tif \
     'clip(2.5 * (b4 - b3) / (b4 + 1e4 + 2.4 * b3), 0, 1)' float64 0 none 1e-12
 works "a window at the edge" calc b1 strips.tif -o window.tif --window 0,0,40,50

@@ -338,6 +338,52 @@ static void session_leaves_results_alone(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- arrays that an expression uses -----------------------------------------------------------
+
+// Three bands named red, nir, blue, one, and three: which of them an expression touches. Others
+// may lie on any grid.
+static void used_arrays(void **state)
+{
+    (void)state;
+    static const struct { const char *expression; bool used[3]; } cases[] = {
+        { "a", { true } }, { "b", { false, true } }, { "a.b2 + c.red", { true, false, true } },
+        { "b1", { true } }, { "b4", { false, true } }, { "b5 + b7", { false, false, true } },
+        { "red", { true } }, { "ndvi()", { true } }, { "ndvi(c)", { false, false, true } },
+        { "where(b > 0, 1, nan)", { false, true } },
+        { "moving_mean(b7, 3)", { false, false, true } },
+        { "c[1].nir", { false, false, true } }, { "blue * 0 + b", { true, true } },
+        { "1 + \"swir\"", { false, true } }
+    };
+    static const double zeros[3 * 15];
+    static const char *const three[] = { "red", "nir", "blue", NULL },
+                      *const one[] = { "swir", NULL };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    tiff_spec spec = { .width = 5, .height = 3, .bands = 3, .dtype = GWT_UINT8 };
+    gwt_array *a[3] = { gwt_rename(array_of(g, &spec, zeros), three), NULL, NULL };
+    a[2] = gwt_rename(array_of(g, &spec, zeros), three);
+    spec.bands = 1;
+    a[1] = gwt_rename(array_of(g, &spec, zeros), one);
+    bool all[3] = { false };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bool used[3] = { false };
+        assert_non_null(gwt_calc_used(a, 3, cases[i].expression, used));
+        assert_non_null(gwt_calc(a, 3, cases[i].expression));
+        for (int k = 0; k < 3; k++)
+            REQUIRE(used[k] == cases[i].used[k], "%s: array %d %s", cases[i].expression, k,
+                    used[k] ? "is used" : "is not");
+    }
+    assert_non_null(gwt_calc_used(a, 3, "b", all));     // what is set stays
+    assert_non_null(gwt_calc_used(a, 3, "c", all));
+    assert_true(!all[0] && all[1] && all[2]);
+    spec.width = 4;
+    a[1] = array_of(g, &spec, zeros);
+    assert_non_null(gwt_calc(a, 3, "a + c"));
+    EXPECT_OK(g);
+    assert_null(gwt_calc(a, 3, "a + b"));
+    EXPECT_ERROR(g, GWT_E_GRID, "4");
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // ---- rounding after resampling ----------------------------------------------------------------
 
 // What gwt makes of one band of 30 m when it is brought to cells of `res` metres.
@@ -459,6 +505,7 @@ int main(void)
         cmocka_unit_test(precedence_of_inputs),
         cmocka_unit_test(precedence_of_outputs),
         cmocka_unit_test(session_leaves_results_alone),
+        cmocka_unit_test(used_arrays),
         cmocka_unit_test(rounded_as_warped),
         cmocka_unit_test(rounded_when_stored)
     };

@@ -132,7 +132,38 @@ done
 works 'other integers' calc 'a + 0.5' ties.tif -o even.tif -q --dtype uint8
 is 'are rounded to even' "$(pixels even.tif 1 4 4)" '0 2 2 4 2 0 2 4 2 2 6 4 2 2 4 4'
 
+# ---- files that no expression uses ---------------------------------------------------------------
+
+grey 5 none 1 2 3 4 5 6 7 8 9 10 >wide.tif
+mkdir there && cp a.tif there/a.tif
+how='--mosaic and --stack make one array of all files, --allow-unused leaves out what is not used'
+refused 'a file that is not used' 1 "no expression uses none.tif: $how" calc a a.tif none.tif -o u.tif
+refused 'whatever its grid' 1 "no expression uses wide.tif" calc a a.tif wide.tif -o u.tif
+refused 'the first' 1 "no expression uses a.tif: " calc b a.tif none.tif -o u.tif
+refused 'several' 1 "no expression uses a.tif, wide.tif: " calc b1+b2-b1 none.tif none.tif a.tif wide.tif \
+    -o u.tif
+refused 'one of two of a name' 1 "no expression uses there/a.tif: " calc a a.tif there/a.tif -o u.tif
+refused 'of several outputs' 1 "no expression uses none.tif: " calc a.tif there/a.tif none.tif -o u.tif=a \
+    -o v.tif='b1 * 2 + b.b1'
+refused 'of a plan' 1 "no expression uses none.tif: " plan a a.tif none.tif
+refused 'of tune' 1 "no expression uses none.tif: " tune a a.tif none.tif
+cp a.tif many1.tif && cp a.tif many2.tif && cp a.tif many3.tif && cp a.tif many4.tif
+refused 'many' 1 "no expression uses many1.tif, many2.tif, many3.tif and 4 more: " calc a a.tif many?.tif \
+    none.tif wide.tif there/a.tif -o u.tif
+refused_in 'a bad expression is told first' 1 "unknown name q" calc q a.tif none.tif -o u.tif
+works 'by band number' calc 'b1 + b2' a.tif none.tif -o u.tif -q
+works 'in two outputs' calc a.tif none.tif -o u.tif=a -o v.tif=b -q --overwrite
+works '--allow-unused' calc a a.tif none.tif wide.tif -o allowed.tif -q --allow-unused
+stored 'as without them' 255 '2 4 4 4 5 5 7 9 255 255 255 255' allowed.tif
+works 'a file that gives the grid' calc b a.tif wide.tif -o u.tif -q --overwrite --bounds-by reference
+works 'files that give it' calc b a.tif wide.tif -o u.tif -q --overwrite --bounds-by union \
+    --dst-nodata 99
+refused 'a file that does not' 1 'no expression uses wide.tif: ' calc a a.tif wide.tif -o no.tif \
+    --bounds-by reference
+works 'a stack uses all' calc 'a[1]' a.tif there/a.tif -o u.tif -q --overwrite --stack time
+
 "$gwt" calc --help >help 2>&1
+holds "help: --allow-unused" help --allow-unused
 for option in --src-nodata --dst-nodata; do holds "help: $option" help "$option"; done
 holds 'help: --nodata is both' help 'both --src-nodata and --dst-nodata'
 

@@ -101,6 +101,7 @@ static const cli_command command = {
     .details =
         "A FILE in quotes may be a pattern, 'scenes/*.tif'. Files that are stacked along time are\n"
         "named by the dates in their names, 2016-05-17, when all have one, else 1, 2, ..\n"
+        "Every FILE has to be used by an EXPR, unless --allow-unused.\n"
         "\n"
         "EXPR is made of these, x being any EXPR:\n"
         "  b1 b2 ..     bands of all files in order; red nir .. \"any name\" a band by name\n"
@@ -303,8 +304,9 @@ static int run(const calc_args *args, file_list *files)
     if (gwt_rank(g) == 0 && !may_write_all(args, files, gwt_num_ranks(g)))
         return cli_end(g), CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
+    inputs_calc(g, files, &args->inputs, arrays, count, args->expressions, num_outputs, results);
     for (size_t i = 0; i < num_outputs; i++) {
-        results[i] = reduced(gwt_calc(arrays, count, args->expressions[i]), &args->reduction);
+        results[i] = reduced(results[i], &args->reduction);
         nodatas[i] = inputs_dst_nodata(&args->inputs, results[i], save.dtype);
         if (save.dtype >= GWT_FLOAT32)      // before what was resampled is rounded to integers
             results[i] = gwt_cast(results[i], save.dtype);

@@ -17,6 +17,8 @@ HEADING("input, several files"),
   "bring all to cells of this edge, in units of the CRS", 0, 0, NULL },
 { 0, "resample", CLI_CHOICE, TO(inputs.resampling), "HOW",
   "where cells differ: nearest, bilinear, cubic, average", 0, 0, input_resamplings },
+{ 0, "allow-unused", CLI_FLAG, TO(inputs.allow_unused), NULL,
+  "pass over files that no expression uses", 0, 0, NULL },
 
 HEADING("input, values and names"),
 CLI_NODATA(TO(inputs.nodata), "value that is missing: both --src-nodata and --dst-nodata"),

@@ -249,3 +249,44 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
     for (size_t i = 0; i < *count; i++) arrays[i] = part_of(arrays[i], o);
     return arrays;
 }
+
+// ---- expressions over them --------------------------------------------------------------------
+
+// Whether file i says where the pixels of all lie.
+static bool gives_grid(const input_options *o, size_t i)
+{
+    if (o->reference || !o->bounds_by) return false;
+    return o->bounds_by != GWT_REFERENCE || i == 0;
+}
+
+// The first few that are not used, and how many more; false when all are.
+static bool list_unused(const file_list *files, const input_options *o, const bool *used,
+                        char *text, size_t size)
+{
+    enum { SHOWN = 3 };
+    size_t unused = 0, length = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        if (used[i] || gives_grid(o, i) || unused++ >= SHOWN) continue;
+        int n = snprintf(text + length, size - length, "%s%s", length ? ", " : "",
+                         files->paths[i]);
+        if (n > 0) length = length + (size_t)n < size ? length + (size_t)n : size - 1;
+    }
+    if (unused > SHOWN)
+        snprintf(text + length, size - length, " and %zu more", unused - SHOWN);
+    return unused > 0;
+}
+
+void inputs_calc(gwt *g, const file_list *files, const input_options *o, gwt_array *const *arrays,
+                 size_t count, const char *const *expressions, size_t n, gwt_array **results)
+{
+    char names[1024];
+    bool *used = calloc(count ? count : 1, sizeof *used);
+    if (!used) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        results[i] = gwt_calc_used(arrays, count, expressions[i], used);
+    if (used && count == files->count && count > 1 && gwt_status(g) == GWT_OK && !o->allow_unused
+        && list_unused(files, o, used, names, sizeof names))
+        gwt_fail(g, GWT_E_ARGUMENT, "no expression uses %s: --mosaic and --stack make one array of "
+                 "all files, --allow-unused leaves out what is not used", names);
+    free(used);
+}

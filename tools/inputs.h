@@ -27,6 +27,7 @@ typedef struct input_options {
     int bounds_by, resampling; // gwt_bounds_by, gwt_resampling
     const char *reference;     // a file whose grid all are brought to
     const char *sensor;        // of the session, for it names bands
+    bool allow_unused;         // files that no expression uses are passed over
     cli_list band_names;       // of each array
     gwt_optional res;          // edge of the cells all are brought to
     gwt_optional nodata;       // of inputs and outputs; these two beat it:
@@ -53,6 +54,11 @@ int inputs_check(const cli_command *command, const input_options *o);
 // Some may be NULL, then the session has the error. Yours to free; NULL when there is no memory.
 // Says on stderr when the sensor is not that of some.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
+
+// Expressions over those arrays, into results: as gwt_calc, but that files which none of them uses
+// are an error, unless they may be. NULL in arrays gives NULL.
+void inputs_calc(gwt *g, const file_list *files, const input_options *o, gwt_array *const *arrays,
+                 size_t count, const char *const *expressions, size_t n, gwt_array **results);
 
 // What a result stores where missing, in dtype (or its own); unset: what it has of itself.
 gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result, gwt_dtype dtype);

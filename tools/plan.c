@@ -175,7 +175,8 @@ static int run(const plan_args *args, file_list *files, const char *expression)
     if (!g) return CLI_FAILED;
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count);
     if (arrays) {
-        gwt_array *result = gwt_calc(arrays, count, expression);
+        gwt_array *result;
+        inputs_calc(g, files, &args->inputs, arrays, count, &expression, 1, &result);
         planned = gwt_status(g) == GWT_OK && gwt_print_plan(result, stdout) &&
                   gwt_plan_of(result, &plan);
     }

@@ -17,7 +17,8 @@ static gwt_array *make_result(const sample_job *j, gwt *g, int chunk)
     input_options inputs = *j->inputs;
     if (chunk) inputs.chunks = chunk;
     gwt_array **arrays = inputs_open(g, j->files, &inputs, &count);
-    gwt_array *result = arrays ? gwt_calc(arrays, count, j->expression) : NULL;
+    gwt_array *result = NULL;
+    if (arrays) inputs_calc(g, j->files, &inputs, arrays, count, &j->expression, 1, &result);
     free(arrays);
     return result;
 }
