@@ -279,8 +279,8 @@ typedef enum gwt_dtype {
 
 // A number that may be absent: gwt_some(255) is 255, gwt_some(0) is 0, {0} is none. What comes
 // first makes compilers complain of .nodata = 255, which would not be what it seems to be. Where a
-// constant is wanted: { .set = true, .value = 255 }. A nodata value that gwt_describe gives is exact
-// when it is handed on, though its `value` may be the double nearest to a 64-bit integer.
+// constant is wanted: { .set = true, .value = 255 }. The nodata value that gwt_describe gives is
+// exact when it is handed on, though its `value` may be the double nearest to a 64-bit integer.
 typedef struct gwt_optional {
     const struct gwt_some_is_wanted_here *_;
     bool set;
@@ -346,7 +346,7 @@ typedef struct gwt_begin_options {
                                // gwt_compute returns not; 0 = half of the machine's memory or,
                                // where that is less, of what this process may have: RLIMIT_AS,
                                // RLIMIT_DATA, and the limits of the cgroups it is in (Linux)
-    bool quiet;                // gwt_end does not print the error
+    bool quiet;                // gwt_end prints nothing: no error, no note, no filled tiles
     // How messages spell the fields of options, for a program whose users have other names for
     // them: ".overwrite", "--overwrite", .., NULL. Used until gwt_end, not copied. NULL: .overwrite
     const char *const *field_names;
@@ -502,7 +502,8 @@ GWT_API gwt *gwt_begin_with(const gwt_begin_options *options);
 #define gwt_begin(...) gwt_begin_with(&(gwt_begin_options){ ._ = 0, __VA_ARGS__ })
 
 // End it: frees every array, closes every file. Prints "gwt: message" on stderr when an error is
-// held (unless .quiet). Returns 0 when all went well, else 1; so `return gwt_end(g);` ends a main.
+// held, and gwt_note's as "gwt: warning: .." (unless .quiet). Returns 0 when all went well, else 1;
+// so `return gwt_end(g);` ends a main.
 GWT_API int gwt_end(gwt *g);
 
 // The first error since gwt_begin or gwt_clear; GWT_OK and "" when there is none.
@@ -555,6 +556,11 @@ GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n
 // (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
 GWT_API const char *gwt_bad_tile(const gwt *g, size_t index);
 
+// What an action did that may not be what was meant, each once: that a file has a mask, or an alpha
+// band that the result has not, which was not looked at (see gwt_info). gwt_end prints them as
+// warnings (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
+GWT_API const char *gwt_note(const gwt *g, size_t index);
+
 // The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
 // is written yyyymmdd, yyyy-mm-dd (or with _ or .), or yyyyddd, a day of the year, as MODIS does.
 GWT_API int gwt_date_of(const char *path);
@@ -604,6 +610,10 @@ typedef struct gwt_info {
     // of the array again:
     const bool *named;             // shape[1] flags, false: a band's name is only its number
     char nodata_text[32];          // nodata exactly: "255", "nan", "-inf"; "" when it is unset
+    // Masks and alpha are not looked at, pixels under them are valid: an action notes it (gwt_note)
+    const char *mask;              // "directory 2" of a file behind it, or "FILE.msk" beside it, of
+                                   // the first that has one; NULL: none has
+    int alpha_band;                // number of the first band that is alpha, from 1; 0: none is
 } gwt_info;
 
 // Never NULL; for a NULL array everything is zero and the strings are "".
@@ -2032,6 +2042,8 @@ struct gwt {
     atomic_uint failures;       // all there ever were, cleared or not; likewise
     _gwt_bad_tile *bad_tiles;   // what could not be read, and was filled
     size_t num_bad_tiles;
+    char **notes;               // what may not be what was meant
+    size_t num_notes;
     atomic_bool cancelled;      // set by anybody, at any time
     struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
     bool remote;                // the error is another rank's, which prints it
@@ -2452,6 +2464,8 @@ typedef struct _gwt_source {
     int64_t num_tags;
     _gwt_file_about about;
     _gwt_band_about *bands_about;       // one a band
+    const char *mask;           // where it lies, which nobody looks at; NULL: there is none
+    int alpha;                  // the number of that band, from 1; 0: there is none
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff;
     uint16_t compression, predictor;
@@ -2945,6 +2959,26 @@ static const uint16_t *_gwt_source_read_palette(_gwt_source *s, TIFF *tif, size_
     return palette;
 }
 
+static uint16_t _gwt_about_extra(const _gwt_band_about *band)
+{
+    if (!band) return EXTRASAMPLE_UNSPECIFIED;
+    if (!strcmp(band->interpretation, "Alpha") && band->extra == EXTRASAMPLE_UNSPECIFIED)
+        return EXTRASAMPLE_UNASSALPHA;
+    return band->colour < 0 ? band->extra : EXTRASAMPLE_UNSPECIFIED;
+}
+
+static bool _gwt_is_alpha(uint16_t extra)
+{
+    return extra == EXTRASAMPLE_ASSOCALPHA || extra == EXTRASAMPLE_UNASSALPHA;
+}
+
+static int _gwt_source_alpha(const _gwt_source *s)
+{
+    for (int64_t b = 0; b < s->bands; b++)
+        if (_gwt_is_alpha(_gwt_about_extra(&s->bands_about[b]))) return (int)b + 1;
+    return 0;
+}
+
 static bool _gwt_source_read_colours(_gwt_source *s, TIFF *tif)
 {
     uint16_t photometric = PHOTOMETRIC_MINISBLACK, extras = 0, *extra = NULL;
@@ -3037,6 +3071,7 @@ static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
     if (!_gwt_source_read_colours(s, tif) || !_gwt_source_read_tags(s, tif)) return false;
     const char *xml = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_METADATA);
     if (xml && !_gwt_source_read_metadata(s, xml)) return false;
+    s->alpha = _gwt_source_alpha(s);
     return _gwt_source_read_geo(s, tif);
 }
 
@@ -3144,6 +3179,31 @@ static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *
              (long long)_gwt_min64(col + s->tile_w, s->geo.width) - 1,
              s->planar ? ", band " : "", s->planar ? (long long)plane + 1 : 0LL);
     return to;
+}
+
+// A note, once for all actions.
+_GWT_PRINTF(2, 3)
+static void _gwt_note(gwt *g, const char *format, ...)
+{
+    char text[sizeof g->message], shown[sizeof g->message];
+    bool there = false;
+    va_list args;
+    va_start(args, format);
+    _gwt_print_va(text, sizeof text, format, args);
+    va_end(args);
+    _gwt_escape_all(shown, sizeof shown, text, 0);
+    _gwt_lock(&g->lock);
+    for (size_t i = 0; i < g->num_notes && !there; i++) there = !strcmp(g->notes[i], shown);
+    _gwt_unlock(&g->lock);
+    char *kept = there ? NULL : _gwt_keep_string(g, shown);
+    if (!kept) return;
+    _gwt_lock(&g->lock);
+    size_t n = g->num_notes;
+    char **list = n & (n + 1) ? g->notes        // room for 1, 3, 7, ..
+                : GWT_REALLOC(g->notes, (2 * n + 1) * sizeof *list);
+    if (list) g->notes = list, list[g->num_notes++] = kept;
+    _gwt_unlock(&g->lock);
+    if (!list) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for a note");
 }
 
 // Tile i can't be read: an error, or, when such tiles are filled, noted once. `why` goes on after
@@ -3280,16 +3340,32 @@ static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
     return s->counts[i] < most ? s->counts[i] : most;
 }
 
-// Reduced images in the file: further directories, and SubIFDs, that say so; masks are none.
-static int _gwt_source_count_overviews(TIFF *tif)
+// Reduced images in the file: further directories, and SubIFDs, that say so; masks are none. The
+// first of those is remembered.
+static int _gwt_source_count_overviews(_gwt_source *s, TIFF *tif)
 {
     int n = 0;
-    while (TIFFReadDirectory(tif)) {
+    for (int number = 2; TIFFReadDirectory(tif); number++) {
         uint32_t type = 0;
         TIFFGetField(tif, TIFFTAG_SUBFILETYPE, &type);
         n += (type & FILETYPE_REDUCEDIMAGE) && !(type & FILETYPE_MASK);
+        if (!s->mask && type & FILETYPE_MASK)
+            s->mask = _gwt_keep_format(s->g, "directory %d", number);
     }
     return n;
+}
+
+// A mask in a file of its own, as GDAL writes it: FILE.msk.
+static bool _gwt_source_find_mask(_gwt_source *s)
+{
+    struct stat st;
+    char *beside = s->mask ? NULL : _gwt_malloc(s->g, strlen(s->path) + sizeof ".msk");
+    if (!beside) return s->mask != NULL;
+    sprintf(beside, "%s.msk", s->path);
+    bool there = !stat(beside, &st) && S_ISREG(st.st_mode);
+    if (there) s->mask = _gwt_keep_string(s->g, _gwt_base_name(beside));
+    GWT_FREE(beside);
+    return !there || s->mask;
 }
 
 // libtiff passes over a tag whose values lie beyond the end of the file, and over a list of blocks
@@ -3360,7 +3436,8 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
     s->direct = s->compression == COMPRESSION_NONE && fill == FILLORDER_MSB2LSB
              && (!TIFFIsByteSwapped(tif) || gwt_dtype_size(s->dtype) == 1);
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
-    s->overviews = _gwt_source_count_overviews(tif) + subifds;
+    s->overviews = _gwt_source_count_overviews(s, tif) + subifds;
+    if (!_gwt_source_find_mask(s)) return false;
     if (!_gwt_source_cut_run(s) || !_gwt_source_cut_tiles(s)) return false;
     for (int64_t i = 0; i < s->num_tiles && !s->direct; i++) {
         uint64_t bytes = _gwt_source_packed(s, i);
@@ -4189,8 +4266,8 @@ static gwt_array *_gwt_array_new(gwt *g, const gwt_array *like, int64_t times, i
     return a->planes ? a : NULL;
 }
 
-// `r` is made of the pixels of `a`: so much of what `a` says is said of it, too; of some of its bands
-// in another order, or (NULL) of all. An operation that does not come here keeps nothing.
+// `r` is made of the pixels of `a`: so much of what is said of `a` is said of it, too; `bands` are
+// those it has of a's, NULL: all. An operation that does not come here keeps nothing.
 static void _gwt_array_keep(gwt_array *r, const gwt_array *a, unsigned keep, const int64_t *bands)
 {
     if (!r) return;
@@ -4313,6 +4390,13 @@ static void _gwt_array_keep_all(gwt_array *r, gwt_array *const *arrays, size_t n
     r->bands_about = list;
 }
 
+static const _gwt_band_about *_gwt_about_band(const gwt_array *a, int64_t plane)
+{
+    const _gwt_kept_band *band =
+        a->bands_about ? &a->bands_about[plane % a->info.shape[1]] : NULL;
+    return band && band->keep & _GWT_KEEP_WORDS ? band->about : NULL;
+}
+
 // Fill in what follows from the rest; NULL when a step on the way here failed.
 static gwt_array *_gwt_array_finish(gwt_array *a)
 {
@@ -4322,6 +4406,9 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     static const char *const none[] = { NULL };
     if (!i->attrs) i->attrs = none;
     _gwt_array_set_nodata(a, i->nodata);
+    i->alpha_band = 0;
+    for (int64_t b = i->shape[1]; a->bands_about && b-- > 0;)
+        if (_gwt_is_alpha(_gwt_about_extra(_gwt_about_band(a, b)))) i->alpha_band = (int)b + 1;
     i->shape[2] = a->geo.height, i->shape[3] = a->geo.width;
     for (int d = 0; d < 4; d++) i->chunks[d] = _gwt_max64(1, _gwt_min64(i->chunks[d], i->shape[d]));
     i->nbytes = (uint64_t)i->shape[2] * (uint64_t)i->shape[3] * gwt_dtype_size(i->dtype);
@@ -4548,6 +4635,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     i->scales = s->scales, i->offsets = s->adds, i->has_scales = s->has_scales;
     i->filenames = file, i->num_files = 1, i->tags = tags;
     i->block[0] = s->block_h, i->block[1] = s->block_w;
+    i->mask = s->mask;
     i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->overviews = s->overviews,
     i->predictor = s->predictor;
     i->interleave = s->planar ? GWT_PLANAR : s->bands > 1 ? GWT_PIXEL : GWT_PLANAR;
@@ -4897,6 +4985,7 @@ static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n
             scales[at] = info->scales[b], adds[at] = info->offsets[b];
         if (!r->info.nodata.set) r->info.nodata = info->nodata;
         r->info.has_scales |= info->has_scales;
+        if (!r->info.mask) r->info.mask = info->mask;
     }
     r->info.filenames = file, r->info.num_files = files;
     r->info.scales = scales, r->info.offsets = adds;
@@ -4978,6 +5067,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
     for (int i = 0; i < n; i++) {
         const gwt_info *info = &arg[i]->info;
         if (info->shape[0] == times && times > 1) r->info.time_names = info->time_names;
+        if (!r->info.mask) r->info.mask = info->mask;
         if (arg[i]->number || info->shape[1] != bands) continue;
         if (named && !_gwt_same_names(&r->info, info)) clash = true;
         if (!named)
@@ -7741,6 +7831,24 @@ static void _gwt_plan_free(_gwt_plan *plan)
     GWT_FREE(plan->stages);
 }
 
+// What an action leaves out of its pixels' account. An alpha band may be there still in its result.
+static void _gwt_plan_note(const _gwt_plan *plan, bool keeps_alpha)
+{
+    for (int i = 0; i < plan->num_views; i++) {
+        const _gwt_view_plan *v = &plan->views[i];
+        const _gwt_source *s = v->source;
+        bool others = false;
+        for (int k = 0; k < v->num_bands; k++) others |= v->bands[k] != s->alpha - 1;
+        if (s->mask)
+            _gwt_note(plan->g, "%s: its mask (%s) is not looked at: masked pixels count as valid",
+                      s->path, s->mask);
+        if (s->alpha && others && !keeps_alpha)
+            _gwt_note(plan->g,
+                      "%s: its alpha (band %d) is not looked at: transparent pixels count as valid",
+                      s->path, s->alpha);
+    }
+}
+
 // For n outputs on the grid of `a`; NULL: nothing is padded.
 static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt_array *a,
                            const _gwt_output *outputs, int n, const int *pad)
@@ -9852,26 +9960,6 @@ static bool _gwt_item_stays(const _gwt_item *item, unsigned keep)
     if (place && !(keep & _GWT_KEEP_PLACES)) return false;
     if (!strncmp(item->name, "STATISTICS_", 11) && !(keep & _GWT_KEEP_FIGURES)) return false;
     return keep & _GWT_KEEP_WORDS;
-}
-
-static const _gwt_band_about *_gwt_about_band(const gwt_array *a, int64_t plane)
-{
-    const _gwt_kept_band *band =
-        a->bands_about ? &a->bands_about[plane % a->info.shape[1]] : NULL;
-    return band && band->keep & _GWT_KEEP_WORDS ? band->about : NULL;
-}
-
-static uint16_t _gwt_about_extra(const _gwt_band_about *band)
-{
-    if (!band) return EXTRASAMPLE_UNSPECIFIED;
-    if (!strcmp(band->interpretation, "Alpha") && band->extra == EXTRASAMPLE_UNSPECIFIED)
-        return EXTRASAMPLE_UNASSALPHA;
-    return band->colour < 0 ? band->extra : EXTRASAMPLE_UNSPECIFIED;
-}
-
-static bool _gwt_is_alpha(uint16_t extra)
-{
-    return extra == EXTRASAMPLE_ASSOCALPHA || extra == EXTRASAMPLE_UNASSALPHA;
 }
 
 // The meaning of a file's first bands together.
@@ -12349,6 +12437,7 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
     for (int i = 0; i < n && action.ranks; i++)
         memset(buffers[i].data, 0, buffers[i].plane_bytes * (size_t)outputs[i].num_planes);
     bool planned = _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
+    if (planned) _gwt_plan_note(&plan, false);
     if (planned) {
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
                          .close = _gwt_buffer_close, .sink = buffers };
@@ -12656,6 +12745,9 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     _gwt_action action;
     if (!_gwt_action_begin(&action, saves[0].a->g, true)) return false;
     bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n, NULL), good = planned;
+    bool keeps_alpha = true;
+    for (int i = 0; i < n; i++) keeps_alpha &= saves[i].a->info.alpha_band > 0;
+    if (planned) _gwt_plan_note(&plan, keeps_alpha);
     for (int i = 0; good && i < n; i++) {
         saves[i].writer.action = &action;
         saves[i].writer.follows = action.ranks && gwt_rank(plan.g) > 0;
@@ -12810,6 +12902,7 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     if (!_gwt_action_begin(&action, g, true)) return -1;
     if (!_gwt_plan_make(&plan, &action, a, &output, 1, o.padding))
         return _gwt_action_end(&action), -1;
+    _gwt_plan_note(&plan, false);
     _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
                      .close = _gwt_blocks_close, .sink = &b };
     _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
@@ -13296,6 +13389,7 @@ static void _gwt_release_all(gwt *g)
         GWT_FREE(m);
     }
     GWT_FREE(g->bad_tiles);
+    GWT_FREE(g->notes);
     _gwt_mutex_destroy(&g->lock);
     GWT_FREE(g);
 }
@@ -13352,13 +13446,15 @@ static void _gwt_print_bad_tiles(const gwt *g)
 int gwt_end(gwt *g)
 {
     if (!g) return 1;
-    bool failed = _gwt_failed(g);
+    bool failed = _gwt_failed(g), first = gwt_rank(g) == 0;
     gwt_profile_end(g);
 #ifdef GWT_MPI
     _gwt_ranks_end(g);
 #endif
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
     if (!g->options.quiet) _gwt_print_bad_tiles(g);
+    for (size_t i = 0; i < g->num_notes && !g->options.quiet && first; i++)
+        fprintf(stderr, "gwt: warning: %s\n", g->notes[i]);
     if (failed && !g->options.quiet && !g->remote) fprintf(stderr, "gwt: %s\n", g->message);
     _gwt_recorders_free(g);
     _gwt_release_all(g);
@@ -13380,6 +13476,11 @@ int gwt_num_ranks(const gwt *g) { return (void)g, 1; }
 const char *gwt_bad_tile(const gwt *g, size_t index)
 {
     return g && index < g->num_bad_tiles ? g->bad_tiles[index].text : NULL;
+}
+
+const char *gwt_note(const gwt *g, size_t index)
+{
+    return g && index < g->num_notes ? g->notes[index] : NULL;
 }
 
 void gwt_clear(gwt *g)

@@ -551,7 +551,7 @@ def describe(dataset):
                         TIFFTAG_DATETIME="2020:02:03 04:05:06", TIFFTAG_COPYRIGHT="(c)",
                         TIFFTAG_DOCUMENTNAME="name", TIFFTAG_HOSTCOMPUTER="host")
     dataset.update_tags(ns="MINE", KEY="1 = 1", OTHER="\"quoted\"")
-    dataset.update_tags(ns="A_DOMAIN_WITH_A_NAME_OF_MORE_THAN_SIXTY_FOUR_CHARACTERS_AND_SOME", K="v")
+    dataset.update_tags(ns="A_DOMAIN_OF_MORE_THAN_SIXTY_FOUR_CHARACTERS_" + 30 * "X", KEY="v")
     dataset.update_tags(ns="xml:XMP", **{"xml:XMP": XMP})
     for band in dataset.indexes:
         dataset.update_tags(band, WAVELENGTH=str(0.4 + band / 10), STATISTICS_MINIMUM="0")

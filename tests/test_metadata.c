@@ -311,7 +311,7 @@ static void wide_elsewhere(void **state)
     gwt_end(g);
 }
 
-// ---- pictures: TIFFs as others write them -------------------------------------------------------
+// ---- pictures: TIFFs as others write them -----------------------------------------------------
 
 enum { TAG_METADATA = 42112, TAG_NODATA = 42113, TAG_RPC = 50844 };
 
@@ -471,7 +471,7 @@ static void check_items(told r, const char *what, const char *const *has, const 
 
 #define LIST(...) (const char *const[]){ __VA_ARGS__, NULL }
 
-// ---- items of copies ----------------------------------------------------------------------------
+// ---- items of copies --------------------------------------------------------------------------
 
 #define PLAIN "<Item name=\"SOURCE\">field &amp;amp; &amp;lt;survey&amp;gt;</Item>"
 #define OTHER "<Item name=\"KEY\" domain=\"MINE\">a value</Item>"
@@ -660,7 +660,7 @@ static void items_of_several_files(void **state)
     gwt_end(g);
 }
 
-// ---- texts, places --------------------------------------------------------------------------------
+// ---- texts, places ----------------------------------------------------------------------------
 
 static bool has_text(TIFF *t, uint32_t tag, const char *wanted)
 {
@@ -697,7 +697,7 @@ static void texts_of_tiff(void **state)
     gwt_end(g);
 }
 
-// ---- colours --------------------------------------------------------------------------------------
+// ---- colours ----------------------------------------------------------------------------------
 
 static void check_colours(told r, const char *what, int photometric, const char *extras)
 {
@@ -734,8 +734,8 @@ static void colours_and_alpha(void **state)
           INTERPRETED("0", "Red"), "Alpha" },
         { "alpha alone", gwt_sel(a, "4"), PHOTOMETRIC_MINISBLACK, "", INTERPRETED("0", "Alpha"),
           "Red" },
-        { "alpha between", gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND), PHOTOMETRIC_RGB, "20002",
-          INTERPRETED("4", "Red"), "Alpha" },
+        { "alpha between", gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND), PHOTOMETRIC_RGB,
+          "20002", INTERPRETED("4", "Red"), "Alpha" },
         { "two times", gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME), PHOTOMETRIC_RGB, "20002",
           INTERPRETED("6", "Blue"), "Alpha" },
         { "a sum", gwt_add(a, a), PHOTOMETRIC_MINISBLACK, "000", "", "COLORINTERP" },
@@ -832,13 +832,13 @@ static void palettes(void **state)
     files = gwt_open_many(g, both, 2, .mosaic = true, .overlap = GWT_LAST);
     check_palette(saved(files, NULL), "a mosaic of other palettes", 0, 0, 0);
     p.dtype = GWT_UINT16;
-    check_palette(saved(gwt_open(g, drawn("wide.tif", &p)), NULL), "a copy of 16 bits", 65536, 65536,
-                  998);
+    check_palette(saved(gwt_open(g, drawn("wide.tif", &p)), NULL), "a copy of 16 bits", 65536,
+                  65536, 998);
     EXPECT_OK(g);
     gwt_end(g);
 }
 
-// ---- the same bytes, another job ----------------------------------------------------------------
+// ---- the same bytes, another job --------------------------------------------------------------
 
 static const picture whole = {
     .width = 200, .height = 160, .photometric = PHOTOMETRIC_PALETTE, .brightest = 999,
@@ -920,7 +920,101 @@ static void metadata_is_of_the_job(void **state)
     }
 }
 
-// ---- hostile --------------------------------------------------------------------------------------
+// ---- masks and alpha, which are not looked at -------------------------------------------------
+
+static void check_notes(const gwt *g, const char *what, const char *const *wanted)
+{
+    size_t n = 0;
+    for (; wanted[n]; n++) {
+        const char *note = gwt_note(g, n);
+        REQUIRE(note && strstr(note, wanted[n]), "%s: note %zu is %s, has no %s", what, n, note,
+                wanted[n]);
+        REQUIRE(!strchr(note, '\n'), "%s: %s: more than one line", what, note);
+    }
+    REQUIRE(!gwt_note(g, n), "%s: a note more: %s", what, gwt_note(g, n));
+}
+
+static int look(const gwt_block *block, void *user) { (void)block, (void)user; return 0; }
+
+// A mask in the file or beside it is said to be there, and once that it is not looked at when the
+// pixels under it are used.
+static void masks(void **state)
+{
+    (void)state;
+    picture p = { .second = FILETYPE_MASK }, none = { .second = FILETYPE_REDUCEDIMAGE },
+            plain = { .nodata = "0" };
+    const char *inside = drawn("inside.tif", &p), *beside = drawn("beside.tif", &plain),
+               *without = drawn("without.tif", &none);
+    drawn("beside.tif.msk", &plain);
+    for (int way = 0; way < 5; way++) {
+        char what[16];
+        gwt *g = session();
+        gwt_array *a = gwt_open(g, inside), *b = gwt_open(g, beside), *c = gwt_open(g, without);
+        gwt_summary summary;
+        snprintf(what, sizeof what, "way %d", way);
+        REQUIRE(gwt_describe(a)->mask && !strcmp(gwt_describe(a)->mask, "directory 2"),
+                "the mask is %s", gwt_describe(a)->mask);
+        assert_string_equal(gwt_describe(b)->mask, "beside.tif.msk");
+        assert_null(gwt_describe(c)->mask);
+        assert_null(gwt_describe(NULL)->mask);
+        assert_string_equal(gwt_describe(gwt_add(c, b))->mask, "beside.tif.msk");
+        check_notes(g, "before", LIST(NULL));
+        assert_true(gwt_print_plan(gwt_add(a, b), tmpfile()));
+        check_notes(g, "a plan", LIST(NULL));
+        gwt_free(gwt_compute(c));
+        check_notes(g, "an overview", LIST(NULL));
+        for (int again = 0; again < 2; again++) {
+            if (way == 0) gwt_free(gwt_compute(gwt_window(a, 0, 0, 3, 3)));
+            else if (way == 1) assert_true(gwt_save(a, temp_path("m.tif"), .overwrite = true));
+            else if (way == 2) assert_int_equal(gwt_map_blocks(a, look, NULL, .row_chunks = H), 1);
+            else if (way == 3) assert_true(gwt_summarize(gwt_moving(a), &summary));
+            else gwt_free(gwt_compute(gwt_open(g, inside, .fill_bad_tiles = true,
+                                               .nodata = gwt_some(3))));
+            check_notes(g, what, LIST("inside.tif: its mask (directory 2) is not looked at"));
+        }
+        gwt_free(gwt_compute(gwt_add(a, b)));
+        check_notes(g, "both", LIST("inside.tif: ", "beside.tif: its mask (beside.tif.msk)"));
+        EXPECT_OK(g);
+        gwt_end(g);
+    }
+    assert_null(gwt_note(NULL, 0));
+}
+
+// An alpha band is a band; that the others are not missing where it is 0 is said, but not of what
+// has it still.
+static void alpha_bands(void **state)
+{
+    (void)state;
+    picture p = { .bands = 4, .photometric = PHOTOMETRIC_RGB, .extras = 1,
+                  .extra = { EXTRASAMPLE_UNASSALPHA } };
+    picture q = { .bands = 2, .metadata = "<GDALMetadata>" INTERPRETED("0", "Alpha")
+                  "</GDALMetadata>" };
+    const char *path = drawn("alpha.tif", &p), *other = drawn("first.tif", &q);
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, path), *b = gwt_open(g, other);
+    assert_int_equal(gwt_describe(a)->alpha_band, 4);
+    assert_int_equal(gwt_describe(b)->alpha_band, 1);
+    assert_int_equal(gwt_describe(gwt_sel(a, "4", "1"))->alpha_band, 1);
+    assert_int_equal(gwt_describe(gwt_sel(a, "2", "1"))->alpha_band, 0);
+    assert_int_equal(gwt_describe(gwt_add(a, a))->alpha_band, 0);
+    assert_int_equal(gwt_describe(gwt_window(a, 0, 0, 3, 3))->alpha_band, 4);
+    assert_int_equal(gwt_describe(NULL)->alpha_band, 0);
+    assert_true(gwt_save(a, temp_path("m.tif"), .overwrite = true));
+    assert_true(gwt_save(gwt_cast(gwt_sel(a, "1", "4"), GWT_INT16), temp_path("m.tif"),
+                         .overwrite = true));
+    gwt_free(gwt_compute(gwt_sel(a, "4")));
+    check_notes(g, "copies", LIST(NULL));
+    assert_true(gwt_save(gwt_sel(a, "1"), temp_path("m.tif"), .overwrite = true));
+    check_notes(g, "one band", LIST("alpha.tif: its alpha (band 4) is not looked at"));
+    gwt_summary summary[2];
+    assert_true(gwt_summarize(b, summary));
+    gwt_free(gwt_compute(gwt_add(a, a)));
+    check_notes(g, "numbers", LIST("alpha.tif: ", "first.tif: its alpha (band 1)"));
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// ---- hostile ----------------------------------------------------------------------------------
 
 // Very many items, of bands that are not there, of one name, without an end: opened and copied, and
 // the meeting of two such files is not quadratic.
@@ -935,9 +1029,11 @@ static void many_items(void **state)
         picture p = { .geo = &geo_utm, .metadata = xml };
         to = xml + sprintf(xml, "<GDALMetadata>");
         for (int i = 0; i < COUNT; i++)
-            to += sprintf(to, i % 3 == 0   ? "<Item name=\"N%d\">%d</Item>"
-                              : i % 3 == 1 ? "<Item name=\"N\" sample=\"%d\">%d</Item>"
-                                           : "<Item name=\"same\" domain=\"%d\">%d</Other>", i, i + k);
+            to += sprintf(to,
+                          i % 3 == 0   ? "<Item name=\"N%d\">%d</Item>"
+                          : i % 3 == 1 ? "<Item name=\"N\" sample=\"%d\">%d</Item>"
+                                       : "<Item name=\"same\" domain=\"%d\">%d</Other>",
+                          i, i + k);
         paths[k] = drawn(k ? "many1.tif" : "many0.tif", &p);
     }
     free(xml);
@@ -971,6 +1067,8 @@ int main(void)
         cmocka_unit_test(palettes),
         cmocka_unit_test(same_bytes),
         cmocka_unit_test(metadata_is_of_the_job),
+        cmocka_unit_test(masks),
+        cmocka_unit_test(alpha_bands),
         cmocka_unit_test(many_items),
     };
     return cmocka_run_group_tests_name("metadata", tests, temp_begin, temp_end);

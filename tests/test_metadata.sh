@@ -42,7 +42,7 @@ tiff() {
 # said KEY - its value, of a line of its own in the JSON of the last run; empty without.
 said() { sed -n "s/^  \"$1\": \(.*[^,]\),*\$/\1/p" "$out"; }
 
-# ---- names, transforms, infinities -----------------------------------------------------------------
+# ---- names, transforms, infinities ---------------------------------------------------------------
 
 one='<Item name="DESCRIPTION" sample="0" role="description">3</Item>'
 bytes 1 2 3 1 2 3 1 2 3 1 2 3 | tiff 8 1 3 '' "<GDALMetadata>$one</GDALMetadata>" >named.tif
@@ -65,7 +65,7 @@ for case in 'inf "inf"' '-inf "-inf"' '-1.#INF "-inf"' '1.#QNAN "nan"' '-1.#IND 
         "$(sed -n 's/.*"valid": \([0-9]*\).*/\1/p' "$out")" $valid
 done
 
-# ---- nodata of 64 bits -----------------------------------------------------------------------------
+# ---- nodata of 64 bits ---------------------------------------------------------------------------
 
 for case in '1 18446744073709551615' '1 9007199254740993' '2 -9223372036854775807'; do
     text=${case#* }
@@ -80,5 +80,47 @@ for case in '1 18446744073709551615' '1 9007199254740993' '2 -922337203685477580
     works "info --json of that copy" info --json copy.tif
     is "nodata $text of a copy" "$(said nodata)" "$text"
 done
+
+# ---- masks and alpha -----------------------------------------------------------------------------
+
+# noted NAME STATUS TEXT - the last run ended so, with that one warning.
+noted() {
+    wrong=
+    [ "$status" = "$2" ] || wrong="exit status $status; "
+    [ "$(wc -l <"$err")" -eq 1 ] && grep -qF -e "gwt: warning: $3" "$err" ||
+        wrong="${wrong}stderr: $(cat "$err")"
+    check "$1" "$wrong"
+}
+
+bytes 1 2 3 4 | tiff 8 1 1 '' '' >masked.tif
+cp masked.tif masked.tif.msk
+works 'info of a file with a mask beside it' info masked.tif
+is 'it is named' "$(sed -n 's/^  mask  *//p' "$out")" 'masked.tif.msk, not looked at'
+works 'info --json of it' info --json masked.tif
+is 'it is named in JSON' "$(said mask)" '"masked.tif.msk"'
+run stats masked.tif
+noted 'stats warns' 0 'masked.tif: its mask (masked.tif.msk) is not looked at'
+holds 'stats names it' "$out" 'masked.tif.msk'
+run stats --json masked.tif
+is 'stats --json names it' "$(said mask)" '"masked.tif.msk"'
+run calc 'a + a' masked.tif -o sum.tif --quiet
+noted 'calc warns' 0 'masked.tif: its mask'
+
+item='<Item name="COLORINTERP" sample="1" role="colorinterp">Alpha</Item>'
+bytes 1 2 3 4 5 6 7 8 | tiff 8 1 2 '' "<GDALMetadata>$item</GDALMetadata>" >alpha.tif
+works 'info of a file with an alpha band' info alpha.tif
+is 'it is named' "$(sed -n 's/^  alpha  *//p' "$out")" 'band 2, not looked at'
+works 'info --json of it' info --json alpha.tif
+is 'it is named in JSON' "$(said alpha)" 2
+run stats --json alpha.tif
+noted 'stats warns' 0 'alpha.tif: its alpha (band 2) is not looked at'
+is 'stats --json names it' "$(said alpha)" 2
+works 'a copy that has it still' calc a alpha.tif -o copy.tif --overwrite --quiet
+run calc b1 alpha.tif -o copy.tif --overwrite --quiet
+noted 'a copy without it' 0 'alpha.tif: its alpha'
+rm masked.tif.msk
+works 'info without the mask' info --json masked.tif
+is 'none is named' "$(grep -c -e '"mask"' -e '"alpha"' "$out")" 0
+works 'stats without the mask' stats masked.tif
 
 finish

@@ -58,6 +58,11 @@ static void print_json(const gwt_info *info)
     json_numbers(stdout, info->offsets, bands);
     fputs(",\n  \"descriptions\": ", stdout);
     json_descriptions(info);
+    if (info->mask) {
+        fputs(",\n  \"mask\": ", stdout);
+        json_string(stdout, info->mask);
+    }
+    if (info->alpha_band) printf(",\n  \"alpha\": %d", info->alpha_band);
     fputs("\n}\n", stdout);
 }
 
@@ -103,6 +108,12 @@ static void print_storage(const gwt_info *info)
     printf("  overviews    ");
     if (info->overviews) printf("%d\n", info->overviews);
     else puts("none");
+    if (info->mask) {
+        fputs("  mask         ", stdout);
+        print_text(info->mask);
+        puts(", not looked at");
+    }
+    if (info->alpha_band) printf("  alpha        band %d, not looked at\n", info->alpha_band);
 }
 
 static void print_bands(const gwt_info *info)

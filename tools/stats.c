@@ -276,6 +276,20 @@ static void print_text_band(int64_t band, const moments *m, gwt_dtype type, uint
     printf(" %13" PRId64 "  %08" PRIx32 "\n", m->valid, crc);
 }
 
+// A mask and an alpha band do not make pixels invalid.
+static void print_unread(const gwt_info *info, bool json)
+{
+    if (info->mask && json) {
+        fputs(",\n  \"mask\": ", stdout);
+        json_string(stdout, info->mask);
+    } else if (info->mask) {
+        printf("mask not looked at: %s\n", info->mask);
+    }
+    if (info->alpha_band && json) printf(",\n  \"alpha\": %d", info->alpha_band);
+    else if (info->alpha_band) printf("alpha not looked at: band %d\n", info->alpha_band);
+    if (json && (info->mask || info->alpha_band)) putchar('\n');
+}
+
 static void print_stats(const stats_job *job, const figures *all, bool json)
 {
     if (json) fputs("{\"bands\": [", stdout);
@@ -290,7 +304,9 @@ static void print_stats(const stats_job *job, const figures *all, bool json)
         if (all[band].moments.infinite > 0)
             printf("band %" PRId64 ": infinite: %" PRId64 ", not counted above\n", band + 1,
                    all[band].moments.infinite);
-    if (json) fputs("\n]}\n", stdout);
+    if (json) fputs("\n]", stdout);
+    print_unread(job->info, json);
+    if (json) fputs("}\n", stdout);
 }
 
 // Rows of blocks whose results take 4 MiB, or one; all there are, if those are fewer.
