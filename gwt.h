@@ -948,9 +948,10 @@ GWT_API bool gwt_summarize(gwt_array *a, gwt_summary *summaries);
 // has its lower end, the last one both (numpy.histogram). Others are not counted.
 GWT_API bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts);
 
-// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane (infinite ones are not,
-// as above): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory that does not grow with
-// the image: the array is computed once for 8 and 16 bits, three times for 32, five times for 64.
+// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane (not the infinite ones,
+// as above): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory
+// that does not grow with the image: the array is computed once for 8 and 16 bits, three times for
+// 32, five times for 64.
 GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values);
 
 // Run fn(0, user) .. fn(n - 1, user) on the session's workers and wait. May be called from inside
@@ -2445,6 +2446,7 @@ typedef struct _gwt_source {
     int64_t tile_w, tile_h;
     int64_t across, down;       // tiles in a row, rows of tiles
     int64_t num_tiles;          // across * down, times the bands when planar
+    uint64_t num_listed;        // of the shortest of the directory's lists of tiles
     size_t tile_bytes;
     size_t packed_bytes;        // of the largest tile in the file, what is not read directly
     size_t step;                // samples from a pixel to the next: bands, or 1 if planar
@@ -3166,6 +3168,9 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
                          "%s: blocks of %u x %u are too large for an image of %u x %u", s->path, tw,
                          th, w, h);
     s->num_tiles = (int64_t)tiles;
+    if (s->num_listed < tiles)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld blocks",
+                         s->path, (unsigned long long)s->num_listed, (long long)tiles);
     return true;
 }
 
@@ -3370,7 +3375,8 @@ static bool _gwt_source_find_mask(_gwt_source *s)
 
 // libtiff passes over a tag whose values lie beyond the end of the file, and over a list of blocks
 // that is too short, with a warning: pixels would lose their place, their nodata value, or
-// themselves, and nobody would know. So the first directory is looked at here as well.
+// themselves, and nobody would know. And it takes memory for what a tag says it has. So the first
+// directory is looked at here before.
 
 static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endian)
 {
@@ -3379,13 +3385,14 @@ static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endia
     return v;
 }
 
-static bool _gwt_source_check_entry(const _gwt_source *s, uint64_t tag, uint64_t type,
-                                    uint64_t count, uint64_t value, size_t word)
+static bool _gwt_source_check_entry(_gwt_source *s, uint64_t tag, uint64_t type, uint64_t count,
+                                    uint64_t value, size_t word)
 {
     static const unsigned char sizes[] = {
         0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8
     };
     uint64_t bytes;
+    double limit = (double)s->g->options.memory_limit;
     bool lists_blocks = tag == TIFFTAG_STRIPOFFSETS || tag == TIFFTAG_STRIPBYTECOUNTS
                      || tag == TIFFTAG_TILEOFFSETS || tag == TIFFTAG_TILEBYTECOUNTS;
     size_t size = type < sizeof sizes ? sizes[type] : 0;
@@ -3396,32 +3403,48 @@ static bool _gwt_source_check_entry(const _gwt_source *s, uint64_t tag, uint64_t
                   "a file of %llu",
                   s->path, (unsigned long long)tag, (unsigned long long)value,
                   (unsigned long long)s->length);
-    if (lists_blocks && count < (uint64_t)s->num_tiles)
-        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld blocks",
-                  s->path, (unsigned long long)count, (long long)s->num_tiles);
+    if ((double)bytes > limit / 4)      // there come to be up to four copies
+        return _gwt_fail(s->g, GWT_E_MEMORY,
+                  "%s: the values of tag %llu, %.1f MB in the file, take up to %.1f MB of memory, "
+                  "and memory_limit is %.1f MB", s->path, (unsigned long long)tag,
+                  (double)bytes / 1e6, 4 * (double)bytes / 1e6, limit / 1e6);
+    if (lists_blocks && count < s->num_listed) s->num_listed = count;
     return true;
+}
+
+// Bytes of the directory. A file that ends before them is libtiff's to judge: *there is false.
+static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
+{
+    int64_t got = at < s->length ? _gwt_pread(s->fd, to, n, at) : 0;
+    *there = got == (int64_t)n;
+    return got >= 0 || _gwt_fail(s->g, GWT_E_IO, "%s: its directory can't be read: %s", s->path,
+                                 strerror(errno));
 }
 
 // TIFF 6.0, section 2, and BigTIFF's larger fields.
 static bool _gwt_source_check_tags(_gwt_source *s)
 {
-    unsigned char head[16] = { 0 }, entry[20];
-    _gwt_pread(s->fd, head, sizeof head, 0);
+    unsigned char head[16], entry[20];
+    bool there, good = _gwt_source_peek(s, head, sizeof head, 0, &there);
+    s->num_listed = UINT64_MAX;
+    if (!good || !there || (memcmp(head, "II", 2) && memcmp(head, "MM", 2))) return good;
     bool be = head[0] == 'M', big = _gwt_get(head + 2, 2, be) == 43;
     size_t word = big ? 8 : 4, n_bytes = big ? 8 : 2;
     s->bigtiff = big;
     uint64_t at = _gwt_get(head + word, word, be);
-    if (_gwt_pread(s->fd, entry, n_bytes, at) != (int64_t)n_bytes) return true;
-    uint64_t n = _gwt_get(entry, n_bytes, be);
+    if (!big && _gwt_get(head + 2, 2, be) != 42) return true;
+    good = _gwt_source_peek(s, entry, n_bytes, at, &there);
+    uint64_t n = good && there ? _gwt_get(entry, n_bytes, be) : 0;
     at += n_bytes;
     for (uint64_t i = 0; i < n && i < 65536; i++, at += 4 + 2 * word) {
-        if (_gwt_pread(s->fd, entry, 4 + 2 * word, at) != (int64_t)(4 + 2 * word)) break;
+        good = _gwt_source_peek(s, entry, 4 + 2 * word, at, &there);
+        if (!good || !there) break;
         if (!_gwt_source_check_entry(s, _gwt_get(entry, 2, be), _gwt_get(entry + 2, 2, be),
                                      _gwt_get(entry + 4, word, be),
                                      _gwt_get(entry + 4 + word, word, be), word))
             return false;
     }
-    return true;
+    return good;
 }
 
 static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
@@ -3429,7 +3452,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
     const uint64_t *subifd = NULL;
     if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)
-        || !_gwt_source_check_tags(s) || !_gwt_source_read_attributes(s, tif)
+        || !_gwt_source_read_attributes(s, tif)
         || !_gwt_source_read_offsets(s, tif))
         return false;
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
@@ -3522,6 +3545,7 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
 static bool _gwt_source_read(_gwt_source *s)
 {
     _gwt_io io;
+    if (!_gwt_source_check_tags(s)) return false;
     TIFF *tif = _gwt_source_tiff(s, &io, "rc");
     if (!tif && !io.failed)
         return _gwt_fail_not_tiff(s, io.message);
@@ -3619,6 +3643,15 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
 
 // ---- decoding
 
+// Why what was read of a file when it was opened does not hold any more; NULL: it does.
+static const char *_gwt_source_changed(const _gwt_source *s)
+{
+    struct stat now;
+    if (fstat(s->fd, &now)) return strerror(errno);
+    return now.st_size == s->stat.st_size && now.st_mtime == s->stat.st_mtime
+               ? NULL : "it has changed since it was opened";
+}
+
 static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
 {
     _gwt_lock_seen(&s->lock);
@@ -3632,8 +3665,12 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
     d = _gwt_calloc(s->g, 1, sizeof *d);
     if (!d) return NULL;
     d->tif = _gwt_source_tiff(s, &d->io, "rcO");
-    if (!d->tif) {
-        _gwt_fail(s->g, GWT_E_FORMAT, "%s: can't be opened again: %s", s->path, d->io.message);
+    // Its directory could be read before.
+    const char *why = d->io.failed ? d->io.failed : _gwt_source_changed(s);
+    if (!why && !d->tif) why = d->io.message[0] ? d->io.message : "out of memory";
+    if (why) {
+        _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened again: %s", s->path, why);
+        if (d->tif) TIFFClose(d->tif);
         GWT_FREE(d);
         return NULL;
     }

@@ -381,8 +381,9 @@ static void check_error(place *p, gwt_code code, const char *message)
     REQUIRE(!of_file || any || strstr(message, name_of(fault_path())),
             "%s: \"%s\" does not name %s", where(p), message, name_of(fault_path()));
     const char *why = p->fault->error ? strerror(p->fault->error) : "";
-    bool says_why = code != GWT_E_IO || p->fault->way == FAULT_END || strstr(message, why);
-    REQUIRE(!of_file || says_why, "%s: \"%s\" does not say why", where(p), message);
+    bool says_why = p->fault->way == FAULT_END || (code == GWT_E_IO && strstr(message, why));
+    REQUIRE(!of_file || says_why, "%s: code %d, \"%s\" does not say why", where(p), (int)code,
+            message);
 }
 
 // Run it once. Gives the code; the message is copied. When `again`, and it failed, it is run a

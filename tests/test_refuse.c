@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -314,9 +316,23 @@ static void large_words(void **state)
         { 262, SHORT, 1, 1 }, { 273, LONG, 1, DATA_AT }, { 277, SHORT, 1, 1 }, { 278, LONG, 1, 64 },
         { 279, LONG, 1, 1 << 30 }, { 339, SHORT, 1, 1 }
     };
-    const struct { const char *name; const entry *entries; bool good; } files[] = {
-        { "absent.tif", absent, false }, { "strip.tif", strip, false },
-        { "packed.tif", packed, true }
+    const entry listed[ENTRIES] = {     // 2^27 strips of a row, which lie in a hole
+        { 256, LONG, 1, 64 }, { 257, LONG, 1, 1 << 27 }, { 258, SHORT, 1, 8 },
+        { 259, SHORT, 1, 1 }, { 262, SHORT, 1, 1 }, { 273, LONG, 1 << 27, DATA_AT },
+        { 277, SHORT, 1, 1 }, { 278, LONG, 1, 1 }, { 279, LONG, 1 << 27, DATA_AT },
+        { 339, SHORT, 1, 1 }
+    };
+    const entry told[ENTRIES + 1] = {   // 1 GB of GDAL_METADATA, likewise
+        { 256, LONG, 1, 64 }, { 257, LONG, 1, 64 }, { 258, SHORT, 1, 8 }, { 259, SHORT, 1, 1 },
+        { 262, SHORT, 1, 1 }, { 273, LONG, 1, DATA_AT }, { 277, SHORT, 1, 1 }, { 278, LONG, 1, 64 },
+        { 279, LONG, 1, DATA_SIZE }, { 339, SHORT, 1, 1 }, { 42112, 2, 1 << 30, DATA_AT }
+    };
+    const struct { const char *name; const entry *entries; int n; bool good, hole; } files[] = {
+        { "absent.tif", absent, ENTRIES, false, false },
+        { "strip.tif", strip, ENTRIES, false, false },
+        { "packed.tif", packed, ENTRIES, true, true },
+        { "listed.tif", listed, ENTRIES, false, true },
+        { "told.tif", told, ENTRIES + 1, false, true }
     };
     room("large_words");
     long before = peak_memory();
@@ -324,8 +340,8 @@ static void large_words(void **state)
         for (int fills = 0; fills < 2; fills++) {
             gwt *g = gwt_begin(.num_workers = 2, .quiet = true, .memory_limit = 20 << 20);
             const char *path = temp_path("large_words/%s", files[i].name);
-            write_by_hand(path, files[i].entries, ENTRIES);
-            if (files[i].good) assert_int_equal(truncate(path, DATA_AT + (off_t)(1 << 30)), 0);
+            write_by_hand(path, files[i].entries, files[i].n);
+            if (files[i].hole) assert_int_equal(truncate(path, DATA_AT + (off_t)(1 << 30)), 0);
             void *got = gwt_compute(gwt_open(g, path, .fill_bad_tiles = fills,
                                              .nodata = gwt_some(0)));
             REQUIRE(!got == !files[i].good, "%s: %s", files[i].name, gwt_message(g));
@@ -689,6 +705,90 @@ static void a_file_that_shrinks(void **state)
     }
 }
 
+// Changed where it is, by others: what was read of it when it was opened does not hold any more.
+static void a_file_that_changes(void **state)
+{
+    (void)state;
+    room("changes");
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+        const char *in = temp_path("changes/in.tif");
+        if (kinds[k].compression == COMPRESSION_NONE) continue;     // no handle of libtiff's
+        write_scene(in, &kinds[k]);
+        gwt *g = quiet_session();
+        gwt_array *a = gwt_open(g, in);
+        EXPECT_OK(g);
+        size_t size;
+        unsigned char *data = file_read(in, &size);
+        struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+        file_write(in, data, size);
+        free(data);
+        assert_int_equal(utimensat(AT_FDCWD, in, times, 0), 0);
+        assert_null(gwt_compute(a));
+        EXPECT_ERROR(g, GWT_E_IO, "in.tif: can't be opened again: it has changed");
+        gwt_end(g);
+    }
+}
+
+// Removed, or another one in its place: the one that was opened is there as long as it is used.
+static void a_file_that_is_replaced(void **state)
+{
+    (void)state;
+    room("replaced");
+    for (int other = 0; other < 2; other++) {
+        const char *in = temp_path("replaced/in.tif"), *next = temp_path("replaced/next.tif");
+        write_scene(in, &kinds[1]);
+        image *im = image_read(in);
+        gwt *g = quiet_session();
+        gwt_array *a = gwt_open(g, in);
+        file_write(next, "nothing", 7);
+        assert_int_equal(other ? rename(next, in) : unlink(in), 0);
+        void *got = gwt_compute(a);
+        EXPECT_OK(g);
+        assert_memory_equal(got, im->raw, image_count(im) * sample_size(im->dtype));
+        assert_null(gwt_open(g, in));
+        EXPECT_ERROR(g, other ? GWT_E_FORMAT : GWT_E_IO, other ? "in.tif" : strerror(ENOENT));
+        gwt_free(got);
+        gwt_end(g);
+        image_free(im);
+    }
+}
+
+// In a process of its own, as nobody when that is possible: why a file can't be opened. Exit status
+// 0: as it should be; 1: not; 2: this can't be tried here.
+static int refusal_in_child(const char *path, int error)
+{
+    struct rlimit files = { 3, 3 };
+    pid_t child = fork();
+    int status = -1;
+    if (child != 0) return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status)
+                        ? WEXITSTATUS(status) : -1;
+    if (error == EACCES && geteuid() == 0 && (setgid(65534) || setuid(65534))) _exit(2);
+    if (error == EMFILE && setrlimit(RLIMIT_NOFILE, &files)) _exit(2);
+    gwt *g = quiet_session();
+    bool refused = g && !gwt_open(g, path) && gwt_status(g) == GWT_E_IO &&
+                   strstr(gwt_message(g), path) && strstr(gwt_message(g), strerror(error));
+    if (!refused) fprintf(stderr, "%s: %s\n", strerror(error), gwt_message(g));
+    _exit(!refused);
+}
+
+static void why_it_is_not_opened(void **state)
+{
+    (void)state;
+    const char *dir = room("why"), *path = temp_path("why/in.tif");
+    write_scene(path, NULL);
+    assert_int_equal(chmod(temp_path("."), 0755), 0);
+    assert_int_equal(chmod(dir, 0755), 0);
+    assert_int_equal(refusal_in_child(temp_path("why/no.tif"), ENOENT), 0);
+    assert_int_equal(refusal_in_child(temp_path("why/in.tif/no.tif"), ENOTDIR), 0);
+    int status = refusal_in_child(path, EMFILE);
+    if (status == 2) print_message("SKIPPED: no limit of open files here\n");
+    else assert_int_equal(status, 0);
+    assert_int_equal(chmod(path, 0), 0);
+    status = refusal_in_child(path, EACCES);
+    if (status == 2) print_message("SKIPPED: nobody else to be here\n");
+    else assert_int_equal(status, 0);
+}
+
 // ---- flipped bytes ----------------------------------------------------------------------------
 
 // Opened and computed whatever it is; a result or an error, and soon.
@@ -786,6 +886,9 @@ int main(void)
         cmocka_unit_test(mismatched_files),
         cmocka_unit_test(numbers_beside_images),
         cmocka_unit_test(a_file_that_shrinks),
+        cmocka_unit_test(a_file_that_changes),
+        cmocka_unit_test(a_file_that_is_replaced),
+        cmocka_unit_test(why_it_is_not_opened),
         cmocka_unit_test(flipped_bytes),
     };
     return cmocka_run_group_tests_name("refuse", tests, temp_begin, temp_end);

@@ -24,7 +24,7 @@
 typedef struct moments {
     int64_t valid, infinite;
     double min, max, mean, m2;
-    uint64_t low, high;        // extremes of 64-bit integers, which a double would round: their keys
+    uint64_t low, high;        // keys of the extremes of 64-bit integers, which double would round
 } moments;
 
 // Two passes over values that are in the L1 cache: the sum of squares never meets the mean's own
@@ -117,9 +117,9 @@ static uint32_t crc_of_row(const unsigned char *samples, int64_t count, size_t s
     return (uint32_t)crc;
 }
 
-// The checksum of A and B, one after the other, is that of A, carried past the length of B, XOR that
-// of B (zlib's crc32_combine). So the checksum of many pieces is the XOR of all of theirs, each
-// carried past what follows it; in any order, and with nothing to be kept of a piece.
+// The checksum of A and B, one after the other, is that of A, carried past the length of B, XOR
+// that of B (zlib's crc32_combine). So the checksum of many pieces is the XOR of all of theirs,
+// each carried past what follows it; in any order, and with nothing to be kept of a piece.
 typedef struct crc_carrier { uint64_t length; uLong operator; } crc_carrier;
 
 // zlib 1.2.12 splits the part that depends on the length from the rest, which makes the rest about
@@ -144,8 +144,7 @@ static uint32_t crc_carried(uint32_t crc, const crc_carrier *past)
 
 // ---- the run ----------------------------------------------------------------------------------
 
-// Of a band: in one block, where `crc` is carried past all that follows the block in the band, or so
-// far.
+// Of a band: in one block, with `crc` carried past all that follows in the band; or so far.
 typedef struct figures { moments moments; uint32_t crc; } figures;
 
 typedef struct stats_job {
