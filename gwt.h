@@ -1159,6 +1159,9 @@ _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE
 #ifndef O_CLOEXEC
 #define O_CLOEXEC 0
 #endif
+#ifndef O_NOFOLLOW
+#define O_NOFOLLOW 0
+#endif
 
 #define _GWT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define _GWT_MAX_WORKERS 256
@@ -2516,10 +2519,10 @@ static const char *_gwt_codec_name(uint16_t compression)
 
 // open; what is executed later does not inherit the file. A process may have more files open than
 // it is given at first, and a stack of many dates needs that.
-static int _gwt_open_file(const char *path, int flags)
+static int _gwt_open_as(const char *path, int flags, mode_t mode)
 {
     struct rlimit files;
-    int fd = open(path, flags | O_CLOEXEC, 0666);
+    int fd = open(path, flags | O_CLOEXEC, mode);
     if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &files)) return fd;
     rlim_t given = files.rlim_cur;
     files.rlim_cur = files.rlim_max;
@@ -2527,9 +2530,60 @@ static int _gwt_open_file(const char *path, int flags)
     if (files.rlim_cur > OPEN_MAX) files.rlim_cur = OPEN_MAX;   // all that macOS accepts
 #endif
     if (files.rlim_cur > given && setrlimit(RLIMIT_NOFILE, &files) == 0)
-        return open(path, flags | O_CLOEXEC, 0666);
+        return open(path, flags | O_CLOEXEC, mode);
     errno = EMFILE;
     return -1;
+}
+
+static int _gwt_open_file(const char *path, int flags) { return _gwt_open_as(path, flags, 0666); }
+
+// ---- files of our own, in folders where others write, too
+
+// A file that was not there. What will replace a file is nobody else's to read while it is made:
+// it gets that one's mode when it is done.
+static int _gwt_create_file(const char *path, bool private)
+{
+    return _gwt_open_as(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, private ? 0600 : 0666);
+}
+
+// The mode of the file that is replaced. Some file systems have one for all files, and refuse.
+static bool _gwt_set_mode(int fd, mode_t mode)
+{
+    struct stat st;
+    if (!fchmod(fd, mode & 0777)) return true;
+    int why = errno;
+    bool same = !fstat(fd, &st) && (st.st_mode & 0777) == (mode & 0777);
+    errno = why;
+    return same;
+}
+
+// Why a file is not to be trusted or written to, in words; NULL: nobody but this user has made it,
+// and it has no other name by which it is something else.
+static const char *_gwt_strange(const struct stat *st)
+{
+    return S_ISLNK(st->st_mode)       ? "is a link"
+         : !S_ISREG(st->st_mode)      ? "is not a regular file"
+         : st->st_uid != geteuid()    ? "is a file of another user"
+         : st->st_nlink > 1           ? "has another name, too"
+                                      : NULL;
+}
+
+// Open what an earlier run left at a name that is ours to use; a link is not followed. That there
+// is nothing (*fd < 0, nothing strange) only ENOENT says. False: it can't be known, with an error.
+static bool _gwt_open_left(gwt *g, const char *path, int *fd, const char **strange)
+{
+    struct stat st;
+    *strange = NULL;
+    *fd = _gwt_open_file(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    int why = errno;
+    if (*fd >= 0 && !fstat(*fd, &st)) return *strange = _gwt_strange(&st), true;
+    if (*fd >= 0) why = errno;
+    if (*fd < 0 && !lstat(path, &st) && S_ISLNK(st.st_mode))
+        return *strange = _gwt_strange(&st), true;
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+    if (why == ENOENT) return true;
+    return _gwt_fail(g, GWT_E_IO, "%s is there and can't be opened: %s", path, strerror(why));
 }
 
 // Whole or nothing, but for the end of the file.
@@ -9458,7 +9512,8 @@ typedef struct _gwt_writer {
     bool adopted;               // the part is an old one
     bool follows;               // another rank makes the file
     bool complete;              // PATH is there already: an interrupted save of this job made it
-    mode_t mode;                // of the file that is replaced; 0: there is none
+    bool replaces;              // PATH is there, and may be replaced
+    mode_t mode;                // its mode then
     int fd, journal_fd;
     uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
     int64_t num_tiles;
@@ -9541,29 +9596,39 @@ static bool _gwt_journal_add(_gwt_writer *w, int64_t tile, const _gwt_blob *blob
                        _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record);
 }
 
-// What differs between the job of a journal and this one, in words; NULL: nothing does. "" when
-// there is no journal, or what there is never got a whole header.
-static const char *_gwt_journal_differs(const _gwt_writer *w, int fd)
-{
-    char there[_GWT_JOURNAL_HEAD], ours[_GWT_JOURNAL_HEAD];
-    _gwt_journal_head(w, ours);
-    if (fd < 0 || _gwt_pread(fd, there, sizeof there, 0) < (int64_t)sizeof there
-        || memcmp(there, ours, sizeof _gwt_journal_magic)
-        || _gwt_get_little(there + 44, 4) != _gwt_crc(0, there, 44))
-        return "";
-    if (!memcmp(there, ours, sizeof there)) return NULL;
-    return memcmp(there + 28, ours + 28, 4)   ? "its inputs were others, or have changed since"
-         : memcmp(there + 24, ours + 24, 4)   ? "it computes something else"
-         : memcmp(there + 32, ours + 32, 4)   ? "its options were others"
-                                              : "its tiles are others";
-}
+// What is known of a journal that was opened.
+typedef struct _gwt_journal {
+    bool gwt;                   // it begins as one, as far as it goes
+    const char *differs;        // between its job and this one, in words; "": there is no whole
+                                // header; NULL: nothing does
+    int64_t length;             // records, torn ones included
+} _gwt_journal;
 
-// Records in the journal, torn ones included.
-static int64_t _gwt_journal_length(int fd)
+// False: it can't be read, with an error.
+static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
 {
+    static const struct { int at, bytes; const char *what; } fields[] = {
+        { 28, 4, "its inputs were others, or have changed since" },
+        { 24, 4, "it computes something else" },
+        { 32, 4, "its options were others" },
+        { 16, 8, "its tiles are others" }
+    };
+    char there[_GWT_JOURNAL_HEAD], ours[_GWT_JOURNAL_HEAD];
     struct stat st;
-    if (fd < 0 || fstat(fd, &st)) return 0;
-    return _gwt_max64(0, ((int64_t)st.st_size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
+    _gwt_journal_head(w, ours);
+    int64_t got = _gwt_pread(fd, there, sizeof there, 0);
+    if (got < 0 || fstat(fd, &st))
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal, strerror(errno));
+    *j = (_gwt_journal){ .gwt = !memcmp(there, ours, (size_t)_gwt_min64(got, 12)), .differs = "" };
+    j->length = _gwt_max64(0, ((int64_t)st.st_size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
+    if (!j->gwt || got < (int64_t)sizeof there
+        || _gwt_get_little(there + 44, 4) != _gwt_crc(0, there, 44))
+        return true;
+    j->differs = NULL;
+    for (size_t i = 0; i < _GWT_COUNT(fields) && !j->differs; i++)
+        if (memcmp(there + fields[i].at, ours + fields[i].at, (size_t)fields[i].bytes))
+            j->differs = fields[i].what;
+    return true;
 }
 
 // CRC-32 of n bytes of a file from `at`. That they can't be read is an error, not a torn tile.
@@ -9592,14 +9657,18 @@ static bool _gwt_journal_cut(_gwt_writer *w, int64_t tile)
 }
 
 // Whether the file holds from `at` on what its journal says of a tile, which goes to bytes and crc.
+// False with an error: that can't be known.
 static bool _gwt_journal_tile(const _gwt_writer *w, int fd, int journal, int64_t tile, uint64_t at,
                               uint64_t *bytes, uint32_t *crc)
 {
     char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
     uint64_t place = _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record;
     struct stat st;
-    uint64_t length = fstat(fd, &st) ? 0 : (uint64_t)st.st_size;
-    if (_gwt_pread(journal, record, sizeof record, place) != (int64_t)sizeof record) return false;
+    int64_t got = _gwt_pread(journal, record, sizeof record, place);
+    if (got < 0 || fstat(fd, &st))
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal, strerror(errno));
+    uint64_t length = (uint64_t)st.st_size;
+    if (got < (int64_t)sizeof record) return false;
     *bytes = _gwt_get_little(record, 8);
     *crc = (uint32_t)_gwt_get_little(record + 8, 4);
     _gwt_journal_record(good, tile, *bytes, *crc);
@@ -9609,9 +9678,9 @@ static bool _gwt_journal_tile(const _gwt_writer *w, int fd, int journal, int64_t
 
 // Take over the tiles that are there, as far as the journal and the part agree, and cut the rest
 // off both.
-static bool _gwt_journal_replay(_gwt_writer *w)
+static bool _gwt_journal_replay(_gwt_writer *w, int64_t records)
 {
-    int64_t tile = 0, n = _gwt_min64(_gwt_journal_length(w->journal_fd), w->num_tiles);
+    int64_t tile = 0, n = _gwt_min64(records, w->num_tiles);
     uint64_t bytes;
     uint32_t crc;
     for (; tile < n && !_gwt_over(w->action); tile++) {
@@ -9625,20 +9694,43 @@ static bool _gwt_journal_replay(_gwt_writer *w)
     return _gwt_journal_cut(w, tile);
 }
 
+// Whether the header is there, which is written last, and says that the directory is at `at`.
+static bool _gwt_header_is_whole(const _gwt_writer *w, int fd, uint64_t at)
+{
+    char header[16];
+    int64_t got = _gwt_pread(fd, header, sizeof header, 0);
+    if (got < 0)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->path, strerror(errno));
+    bool big = got == sizeof header && header[2] == 43;
+    return got == sizeof header && header[0] == 'I'
+        && _gwt_get_little(header + (big ? 8 : 4), big ? 8 : 4) == at;
+}
+
+static bool _gwt_journal_is_of_file(const _gwt_writer *w, int journal, int fd)
+{
+    _gwt_journal j;
+    uint64_t at = 16, bytes;
+    uint32_t crc;
+    bool is = _gwt_journal_look(w, journal, &j) && !j.differs && j.length >= w->num_tiles;
+    for (int64_t tile = 0; is && tile < w->num_tiles; tile++, at += bytes)
+        is = _gwt_journal_tile(w, fd, journal, tile, at, &bytes, &crc);
+    return is && _gwt_header_is_whole(w, fd, (at + 7) & ~(uint64_t)7);
+}
+
 // Whether PATH is what the journal beside it tells of: between the renaming of the part and the end
 // of the journal there was a moment. An older PATH, whose part somebody has removed, is not.
 static bool _gwt_journal_is_of_path(const _gwt_writer *w)
 {
-    int journal = _gwt_open_file(w->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    int fd = _gwt_open_file(w->path, O_RDONLY | O_NONBLOCK);
-    bool is = fd >= 0 && !_gwt_journal_differs(w, journal)
-           && _gwt_journal_length(journal) == w->num_tiles;
-    uint64_t at = 16, bytes;
-    uint32_t crc;
-    for (int64_t tile = 0; is && tile < w->num_tiles; tile++, at += bytes)
-        is = _gwt_journal_tile(w, fd, journal, tile, at, &bytes, &crc);
-    if (fd >= 0) close(fd);
-    if (journal >= 0) close(journal);
+    int journal;
+    const char *strange;
+    bool there = _gwt_open_left(w->g, w->journal, &journal, &strange) && journal >= 0, is = false;
+    if (there && !strange) {
+        int fd = _gwt_open_file(w->path, O_RDONLY | O_NONBLOCK);
+        if (fd >= 0) is = _gwt_journal_is_of_file(w, journal, fd);
+        else _gwt_fail(w->g, GWT_E_IO, "%s: can't be opened: %s", w->path, strerror(errno));
+        if (fd >= 0) close(fd);
+    }
+    if (there) close(journal);
     return is;
 }
 
@@ -9695,39 +9787,97 @@ static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *bl
     return good;
 }
 
-// A fresh journal beside a fresh part. What has its name is no journal that is still wanted.
+// Whether a save may throw away what it finds: it was asked to start afresh.
+static bool _gwt_writer_afresh(const _gwt_writer *w) { return w->overwrite && !w->resume; }
+
+static bool _gwt_fail_strange(const _gwt_writer *w, const char *path, const char *why)
+{
+    return _gwt_fail(w->g, GWT_E_EXISTS, "%s %s, not what an interrupted save left: remove it, or "
+                     "ask for overwrite, without resume, to have it removed", path, why);
+}
+
+// A name at which something may be that is not wanted. A link goes itself.
+static bool _gwt_writer_remove(const _gwt_writer *w, const char *path)
+{
+    if (!unlink(path) || errno == ENOENT) return true;
+    return _gwt_fail(w->g, GWT_E_IO, "%s: can't be removed: %s", path, strerror(errno));
+}
+
+// Whether what has the journal's name may go, as there is no part that it tells of.
+static bool _gwt_writer_may_drop(const _gwt_writer *w)
+{
+    int fd;
+    _gwt_journal j = { .gwt = false };
+    const char *strange;
+    if (_gwt_writer_afresh(w)) return true;
+    if (!_gwt_open_left(w->g, w->journal, &fd, &strange)) return false;
+    bool none = fd < 0 && !strange, read = none || strange || _gwt_journal_look(w, fd, &j);
+    if (fd >= 0) close(fd);
+    if (!read || none || j.gwt) return read;
+    return _gwt_fail_strange(w, w->journal, strange ? strange : "is no journal of gwt");
+}
+
+// A fresh journal beside a fresh part, which goes if there can't be one.
 static bool _gwt_writer_journal(_gwt_writer *w)
 {
     char head[_GWT_JOURNAL_HEAD];
     _gwt_journal_head(w, head);
-    unlink(w->journal);
-    w->journal_fd = _gwt_open_file(w->journal, O_RDWR | O_CREAT | O_EXCL);
-    if (w->journal_fd < 0) {
+    if (_gwt_writer_may_drop(w) && _gwt_writer_remove(w, w->journal)) {
+        w->journal_fd = _gwt_create_file(w->journal, w->replaces);
+        if (w->journal_fd >= 0)
+            return _gwt_pwrite(w->g, w->journal_fd, w->journal, head, sizeof head, 0);
         _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal, strerror(errno));
-        unlink(w->part);
-        return false;
     }
-    return _gwt_pwrite(w->g, w->journal_fd, w->journal, head, sizeof head, 0);
+    unlink(w->part);
+    return false;
 }
 
-// An old part, locked: whether to go on with it. False with an error when it is neither that nor
-// to be thrown away.
-static bool _gwt_writer_adopt(_gwt_writer *w, bool *adopted)
+// A part whose journal is not there. Of a save that was killed before it made one, it is empty.
+static bool _gwt_writer_alone(const _gwt_writer *w)
 {
-    w->journal_fd = _gwt_open_file(w->journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-    const char *differs = _gwt_journal_differs(w, w->journal_fd);
-    int64_t n = _gwt_journal_length(w->journal_fd);
-    *adopted = w->adopted = !differs && w->resume;
-    if (*adopted) return _gwt_journal_replay(w);
+    struct stat st;
+    if (fstat(w->fd, &st))
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, strerror(errno));
+    return st.st_size == 0 || _gwt_fail_strange(w, w->part, "has no journal beside it");
+}
+
+// Part and journal are ours: whether to go on with them.
+static bool _gwt_writer_go_on(_gwt_writer *w, bool *adopted)
+{
+    _gwt_journal j;
+    if (!_gwt_journal_look(w, w->journal_fd, &j)) return false;
+    if (!j.gwt) return _gwt_fail_strange(w, w->journal, "is no journal of gwt");
+    *adopted = w->adopted = !j.differs && w->resume;
+    if (*adopted) {
+        if (w->replaces && (fchmod(w->fd, 0600) || fchmod(w->journal_fd, 0600)))
+            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be made private, as what it replaces: %s",
+                             w->part, strerror(errno));
+        return _gwt_journal_replay(w, j.length);
+    }
+    if ((j.differs && !*j.differs) || j.length == 0) return true;
+    if (j.differs && w->resume)
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s; "
+                         ".overwrite without .resume starts afresh", w->part, j.differs);
+    return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
+                     ".resume goes on%s, .overwrite starts afresh", w->part, (long long)j.length,
+                     (long long)w->num_tiles, j.differs ? " with that other job" : "");
+}
+
+// What has the part's name, locked where it could be opened: whether to go on with it. False with
+// an error when it is neither that nor to be thrown away.
+static bool _gwt_writer_adopt(_gwt_writer *w, const char *strange, bool *adopted)
+{
+    const char *journal = NULL;
+    if (!_gwt_open_left(w->g, w->journal, &w->journal_fd, &journal)) return false;
+    bool good = true, afresh = _gwt_writer_afresh(w);
+    if (strange && !afresh) good = _gwt_fail_strange(w, w->part, strange);
+    else if (journal && !afresh) good = _gwt_fail_strange(w, w->journal, journal);
+    else if (w->journal_fd < 0 && !afresh) good = _gwt_writer_alone(w);
+    else if (!afresh) good = _gwt_writer_go_on(w, adopted);
+    if (*adopted) return good;
     if (w->journal_fd >= 0) close(w->journal_fd);
     w->journal_fd = -1;
-    if ((differs && !*differs) || n == 0 || (w->overwrite && !w->resume)) return true;
-    if (differs && w->resume)
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s; "
-                         ".overwrite without .resume starts afresh", w->part, differs);
-    return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
-                     ".resume goes on%s, .overwrite starts afresh", w->part, (long long)n,
-                     (long long)w->num_tiles, differs ? " with that other job" : "");
+    return good;
 }
 
 // Whether the name .part still is that of our file.
@@ -9737,30 +9887,32 @@ static bool _gwt_writer_owns(const _gwt_writer *w)
     return !fstat(w->fd, &ours) && !lstat(w->part, &there) && _gwt_same_file(&ours, &there);
 }
 
-// The .part, fresh or adopted, locked for as long as it is open. A stale one, whose writer is gone
-// and with it the lock, is removed; were it a link, what it points at stays.
+// The .part, fresh or adopted, locked for as long as it is open. What is there already goes only if
+// nothing is lost by it, or if that was asked for; never what can't be opened, as its writer may
+// live.
 static bool _gwt_writer_create(_gwt_writer *w)
 {
     for (int tries = 0; tries < 3; tries++) {
         bool adopted = false;
-        w->fd = _gwt_open_file(w->part, O_RDWR | O_CREAT | O_EXCL);
+        const char *strange = NULL;
+        w->fd = _gwt_create_file(w->part, w->replaces);
         bool fresh = w->fd >= 0;
         if (!fresh && errno != EEXIST) break;
-        if (!fresh) w->fd = _gwt_open_file(w->part, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+        if (!fresh && !_gwt_open_left(w->g, w->part, &w->fd, &strange)) return false;
         // File systems without locks tell nothing; that is not to say that somebody holds one.
         if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
             return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
-        bool gone = w->fd >= 0 && !_gwt_writer_owns(w);     // finished, or removed, meanwhile
+        // Finished, or removed, meanwhile.
+        bool gone = w->fd >= 0 ? !_gwt_writer_owns(w) : !strange;
         if (fresh && !gone) return _gwt_writer_journal(w);
-        if (w->fd >= 0 && !gone && !_gwt_writer_adopt(w, &adopted)) return false;
+        if (!gone && !_gwt_writer_adopt(w, strange, &adopted)) return false;
         if (adopted) return true;
-        if (!gone) unlink(w->journal);      // first: without it a part is nothing to go on with
-        bool failed = !gone && unlink(w->part);
-        int why = errno;
+        // The journal first: without it a part is nothing to go on with.
+        if (!gone && !(_gwt_writer_remove(w, w->journal) && _gwt_writer_remove(w, w->part)))
+            return false;
         if (w->fd >= 0) close(w->fd);
         w->fd = -1;
-        errno = gone ? EEXIST : why;
-        if (failed) break;
+        errno = EEXIST;
     }
     return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
 }
@@ -9790,7 +9942,7 @@ static bool _gwt_writer_keeps(const _gwt_writer *w)
     if (w->adopted) return true;
     return atomic_load(&w->head) > 0
         && (code == GWT_OK || code == GWT_E_IO || code == GWT_E_FORMAT || code == GWT_E_MEMORY
-            || code == GWT_E_USER || code == GWT_E_CANCELLED);
+            || code == GWT_E_EXISTS || code == GWT_E_USER || code == GWT_E_CANCELLED);
 }
 
 static void _gwt_writer_end(_gwt_writer *w)
@@ -10311,9 +10463,14 @@ static void _gwt_sync_directory(const char *path)
 
 static bool _gwt_save_rename(_gwt_writer *w)
 {
+    struct stat st;
     const char *failed = NULL;
-    if (w->mode) fchmod(w->fd, w->mode);
-    if (_gwt_fsync(w->fd)) failed = "synced";
+    if (!w->overwrite && !lstat(w->path, &st))
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s: has come to be there meanwhile; .resume "
+                         "with .overwrite replaces it", w->path);
+    if (w->replaces && !_gwt_set_mode(w->fd, w->mode))
+        failed = "given the mode of the file it replaces";
+    else if (_gwt_fsync(w->fd)) failed = "synced";
     else if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
     else if (rename(w->part, w->path)) failed = "renamed";
     if (failed)
@@ -10663,19 +10820,26 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
     sprintf(w->journal, "%s.part.journal", w->path);
     if (!lstat(w->journal, &st) && !_gwt_save_check_input(s, plan, w->journal, &st)) return false;
     if (w->follows) return true;
-    bool part = !lstat(w->part, &st);
-    if (part && !_gwt_save_check_input(s, plan, w->part, &st)) return false;
-    if (stat(w->path, &st)) return true;
-    if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
-    if (!S_ISREG(st.st_mode))
-        return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
+    bool no_part = lstat(w->part, &st) && errno == ENOENT;
+    if (!no_part && !lstat(w->part, &st) && !_gwt_save_check_input(s, plan, w->part, &st))
+        return false;
+    if (lstat(w->path, &st))
+        return errno == ENOENT || errno == ENOTDIR
+            || _gwt_fail(w->g, GWT_E_IO, "%s: can't be looked at: %s", w->path, strerror(errno));
+    bool link = S_ISLNK(st.st_mode);            // what is replaced is the link
+    if (!link || !stat(w->path, &st)) {
+        if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
+        if (!S_ISREG(st.st_mode))
+            return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
+        w->mode = st.st_mode & 0777;
+        w->replaces = true;
+    }
     // Of several outputs the journal of the first goes last.
-    if (s->o.resume && !part) w->complete = first->complete || _gwt_journal_is_of_path(w);
-    if (!s->o.overwrite && !w->complete)
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; .overwrite replaces it",
-                         w->path);
-    w->mode = st.st_mode & 0777;
-    return true;
+    if (s->o.resume && no_part && !link)
+        w->complete = first->complete || _gwt_journal_is_of_path(w);
+    if (_gwt_over(w->action)) return false;
+    if (s->o.overwrite || w->complete) return true;
+    return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; .overwrite replaces it", w->path);
 }
 
 // >>mpi ---------------------------------------------------------------------------------------
@@ -12296,10 +12460,11 @@ static int64_t _gwt_run_mark(_gwt_run *run)
 static bool _gwt_run_follow(_gwt_run *run, _gwt_writer *w, int64_t mark)
 {
     char bytes[16];
-    w->fd = _gwt_open_file(w->part, O_RDWR | O_NOFOLLOW);
-    if (w->fd < 0)
-        return _gwt_fail(run->g, GWT_E_IO, "%s, which rank 0 has made, can't be opened here: %s",
-                         w->part, strerror(errno));
+    const char *strange;
+    if (!_gwt_open_left(run->g, w->part, &w->fd, &strange)) return false;
+    if (w->fd < 0 || strange)
+        return _gwt_fail(run->g, GWT_E_IO, "%s, which rank 0 has made, %s here", w->part,
+                         strange ? strange : "is not there");
     if (_gwt_pread(w->fd, bytes, sizeof bytes, 0) == sizeof bytes
         && _gwt_get_little(bytes + 8, 8) == (uint64_t)mark)
         return true;

@@ -13,7 +13,8 @@ typedef enum fault_kind {
     FAULT_ALLOC,               // GWT_MALLOC, GWT_REALLOC: NULL
     FAULT_CODEC_ALLOC,         // libtiff's own, while it codes a tile: NULL
     FAULT_THREAD,              // a thread can't be started
-    FAULT_OPEN, FAULT_READ, FAULT_WRITE, FAULT_CUT, FAULT_SYNC, FAULT_RENAME
+    FAULT_OPEN, FAULT_READ, FAULT_WRITE, FAULT_CUT, FAULT_SYNC, FAULT_RENAME,
+    FAULT_UNLINK
 } fault_kind;
 
 typedef enum fault_way {

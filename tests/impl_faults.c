@@ -227,6 +227,12 @@ static int fault_rename(const char *from, const char *to)
     return rename(from, to);
 }
 
+static int fault_unlink(const char *path)
+{
+    if (fate(FAULT_UNLINK)) return note_path(path), errno = armed_error, -1;
+    return unlink(path);
+}
+
 // ---- threads ---------------------------------------------------------------------------------
 
 #if !defined(__APPLE__) && !defined(GWT_PTHREADS)
@@ -258,6 +264,7 @@ static inline int fault_pthread_create(pthread_t *thread, const pthread_attr_t *
 #define ftruncate fault_ftruncate
 #define fsync fault_fsync
 #define rename fault_rename
+#define unlink fault_unlink
 #define TIFFReadFromUserBuffer fault_read_tile
 #define TIFFWriteEncodedTile fault_write_tile
 

@@ -17,9 +17,11 @@
 #include "faults.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -249,6 +251,9 @@ static const fault faults[] = {
     { "libtiff's allocation", FAULT_CODEC_ALLOC, FAULT_ONCE, ENOMEM, false },
     { "thread", FAULT_THREAD, FAULT_ONCE, EAGAIN, false },
     { "open", FAULT_OPEN, FAULT_ONCE, ENFILE, false },
+    { "open, broken disk, at", FAULT_OPEN, FAULT_ONCE, EIO, false },
+    { "open, too many files, at", FAULT_OPEN, FAULT_ONCE, EMFILE, false },
+    { "open, no leave, at", FAULT_OPEN, FAULT_ONCE, EACCES, false },
     { "read", FAULT_READ, FAULT_ONCE, EIO, false },
     { "end at read", FAULT_READ, FAULT_END, 0, false },
     { "interrupted read", FAULT_READ, FAULT_ONCE, EINTR, true },
@@ -516,6 +521,14 @@ static void lay_out_part(void)
     file_write(temp_path("out_0.tif.part.journal"), journal_bytes, journal_size);
 }
 
+static ino_t inode_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : st.st_ino;
+}
+
+// What fails once is no reason to begin again: either it is an error, or the file that becomes the
+// output is the part that was there. (Held open here, its number is no other file's.)
 static bool resumes(place *p, const expected *e)
 {
     static const gwt_save_options go_on = { .overwrite = true, .resume = true };
@@ -523,10 +536,19 @@ static bool resumes(place *p, const expected *e)
     uint64_t hash;
     lay_out(p->job);
     lay_out_part();
+    int held = open(temp_path("out_0.tif.part"), O_RDONLY);
+    ino_t part = inode_of(temp_path("out_0.tif.part"));
     fault_arm(p->fault->kind, p->fault->way, p->fault->error, p->n);
     gwt_code code = run_once(p, &go_on, false, e, &hash, message);
     bool hit = fault_happened();
     check_nothing_held(p);
+    ino_t now = inode_of(code == GWT_OK ? output(0) : temp_path("out_0.tif.part"));
+    assert_true(held >= 0);
+    close(held);
+    REQUIRE(now == part, "%s: the part was thrown away (%s)", where(p), fault_path());
+    bool must_fail = hit && p->fault->kind == FAULT_READ && !p->fault->unseen
+                  && strstr(fault_path(), ".part");
+    REQUIRE(code != GWT_OK || !must_fail, "%s: nobody noticed (%s)", where(p), fault_path());
     if (code == GWT_OK) {
         check_done(p, e, hash, hit ? "nobody noticed" : "nothing failed");
         return hit;
@@ -616,10 +638,17 @@ static void one_of_several_refused(void **state)
     forget(&e);
 }
 
-// Killed after the output got its name, and before the journals of all of them were gone: nothing
-// is left to do, and nothing is done. As many as `renamed` have their names, from the first on, and
-// as many as `forgotten`, from the last one on, have lost their journals.
-static void killed_late(const job *j, int renamed, int forgotten)
+static void keep_journal(int i)
+{
+    size_t size;
+    unsigned char *journal = file_read(temp_path("out_%d.tif.part.journal", i), &size);
+    file_write(temp_path("kept_%d.journal", i), journal, size);
+    free(journal);
+}
+
+// Killed after the output got its name, and before its journal was gone: nothing is left to do, and
+// nothing is done. As many as `renamed` have their names, from the first on.
+static void killed_late(const job *j, int renamed)
 {
     expected e = { .hash = 0 };
     char message[2048];
@@ -635,22 +664,78 @@ static void killed_late(const job *j, int renamed, int forgotten)
     // The last of them would have got its name, those after it had not.
     rename(temp_path("out_%d.tif.part", renamed - 1), output(renamed - 1));
     for (int i = 0; i < j->outputs; i++) {
+        keep_journal(i);
         if (i >= renamed) unlink(output(i));
-        if (i >= j->outputs - forgotten) unlink(temp_path("out_%d.tif.part.journal", i));
+    }
+    // What can't be read proves nothing, neither that it is done nor that it is not.
+    for (size_t i = 0; i < COUNT_OF(faults) && renamed == j->outputs; i++) {
+        p.fault = &faults[i];
+        if (p.fault->kind != FAULT_OPEN && p.fault->kind != FAULT_READ) continue;
+        if (p.fault->unseen || p.fault->way == FAULT_END) continue;
+        for (p.n = 1, code = GWT_E_IO; code != GWT_OK; p.n++) {
+            fault_arm(p.fault->kind, p.fault->way, p.fault->error, p.n);
+            code = run_once(&p, &(gwt_save_options){ .resume = true }, false, &e, &hash, message);
+            if (code == GWT_OK) break;
+            REQUIRE(code == GWT_E_IO || !strstr(fault_path(), "out_"), "%s: code %d, \"%s\"",
+                    where(&p), (int)code, message);
+            check_error(&p, code, message);
+            for (int k = 0; k < j->outputs; k++)
+                REQUIRE(file_exists(temp_path("out_%d.tif.part.journal", k)), "%s", where(&p));
+        }
+        check_done(&p, &e, hash, "killed late, and not read at first");
+        for (int k = 0; k < j->outputs; k++)
+            rename(temp_path("kept_%d.journal", k), temp_path("out_%d.tif.part.journal", k));
+        for (int k = 0; k < j->outputs; k++) keep_journal(k);
     }
     code = run_once(&p, &(gwt_save_options){ .resume = true }, false, &e, &hash, message);
-    REQUIRE(code == GWT_OK, "%s: %d of %d renamed, %d journals gone: %s", j->name, renamed,
-            j->outputs, forgotten, message);
+    REQUIRE(code == GWT_OK, "%s: %d of %d renamed: %s", j->name, renamed, j->outputs, message);
     check_done(&p, &e, hash, "killed late");
+    forget(&e);
+}
+
+// Killed when all outputs had their names, and as many as `forgotten`, from the last one on, had
+// lost their journals. An older file at the name of one of these is not taken for it.
+static void killed_while_forgetting(const job *j, int forgotten, bool older)
+{
+    expected e = { .hash = 0 };
+    char message[2048];
+    uint64_t hash;
+    expect(j, &e);
+    place p = { .job = j, .workers = 2 };
+    lay_out(j);
+    // Each begins with the removal of a journal that might be there.
+    fault_arm(FAULT_UNLINK, FAULT_FROM_THEN, EIO, j->outputs + 1 + forgotten);
+    gwt_code code = run_once(&p, &(gwt_save_options){ .overwrite = true }, false, &e, &hash,
+                             message);
+    REQUIRE(code == GWT_OK, "%s", message);
+    for (int i = 0; i < j->outputs; i++)
+        REQUIRE(file_exists(temp_path("out_%d.tif.part.journal", i))
+                == (i < j->outputs - forgotten), "%d forgotten: out_%d", forgotten, i);
+    if (older) {
+        unlink(output(j->outputs - 1));
+        file_write(output(j->outputs - 1), old_output, sizeof old_output);
+    }
+    code = run_once(&p, &(gwt_save_options){ .resume = true }, false, &e, &hash, message);
+    REQUIRE(code == (older ? GWT_E_EXISTS : GWT_OK), "%d forgotten: code %d: %s", forgotten,
+            (int)code, message);
+    if (older) {
+        REQUIRE(has_bytes(output(j->outputs - 1), old_output, sizeof old_output), "it is gone");
+        code = run_once(&p, &(gwt_save_options){ .resume = true, .overwrite = true }, false, &e,
+                        &hash, message);
+        REQUIRE(code == GWT_OK, "%d forgotten: code %d: %s", forgotten, (int)code, message);
+    }
+    check_done(&p, &e, hash, "killed while forgetting");
     forget(&e);
 }
 
 static void killed_after_renaming(void **state)
 {
     (void)state;
-    killed_late(&jobs[0], 1, 0);
-    for (int renamed = 1; renamed <= 3; renamed++) killed_late(&jobs[3], renamed, 0);
-    for (int forgotten = 1; forgotten < 3; forgotten++) killed_late(&jobs[3], 3, forgotten);
+    killed_late(&jobs[0], 1);
+    for (int renamed = 1; renamed <= 3; renamed++) killed_late(&jobs[3], renamed);
+    for (int forgotten = 0; forgotten < 3; forgotten++)
+        for (int older = 0; older < 1; older++)
+            killed_while_forgetting(&jobs[3], forgotten, older);
 }
 
 // Whether libtiff's allocations could be made to fail; said here, once.

@@ -581,16 +581,19 @@ static void disk_full(void **state)
     }
 }
 
-// What a killed run left behind is in nobody's way.
+// What has the name of a part, and may be somebody's, goes when that is asked for.
 static void a_stale_part(void **state)
 {
     (void)state;
     const char *out = temp_path("stale.tif"), *part = temp_path("stale.tif.part");
     char junk[100000] = "left by somebody";
     file_write(part, junk, sizeof junk);
-    gwt *g = gwt_begin(.num_workers = 2);
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     gwt_array *a = scene(g, 1, NULL, NULL, NULL);
-    assert_true(gwt_save(a, out));
+    assert_false(gwt_save(a, out));
+    EXPECT_ERROR(g, GWT_E_EXISTS, "stale.tif.part");
+    assert_true(file_exists(part));
+    assert_true(gwt_save(a, out, .overwrite = true));
     EXPECT_OK(g);
     assert_false(file_exists(part));
     assert_true(gwt_save(a, temp_path("fresh.tif")));
