@@ -14356,19 +14356,36 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
 
 typedef void _gwt_dump_fn(const gwt *g, const gwt_profile *p, FILE *f);
 
+// A file of our own: one that a dump left that was killed goes, what may be somebody's stays.
+static FILE *_gwt_dump_create(gwt *g, const char *part, bool private)
+{
+    struct stat st;
+    const char *strange = lstat(part, &st) ? NULL : _gwt_strange(&st);
+    if (strange)
+        return _gwt_fail_null(g, GWT_E_EXISTS, "%s %s: it is in the way, remove it", part, strange);
+    int fd = unlink(part) && errno != ENOENT ? -1 : _gwt_create_file(part, private);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+    if (f) return f;
+    if (fd >= 0) close(fd);
+    return _gwt_fail_null(g, GWT_E_IO, "%s: can't be created: %s", part, strerror(errno));
+}
+
 static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_fn *fn)
 {
     char part[4096];
+    struct stat old;
     if (_gwt_failed(g)) return false;
     if (!p || !path || !*path || strlen(path) > sizeof part - 8)
         return _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
     snprintf(part, sizeof part, "%s.part", path);
-    FILE *f = fopen(part, "w");
-    if (!f) return _gwt_fail(g, GWT_E_IO, "%s: can't be created: %s", part, strerror(errno));
+    bool replaces = !stat(path, &old);
+    FILE *f = _gwt_dump_create(g, part, replaces);
+    if (!f) return false;
     locale_t c, before = _gwt_locale_begin(&c);
     fn(g, p, f);
     _gwt_locale_end(c, before);
     bool good = !ferror(f);
+    good = good && (!replaces || _gwt_set_mode(fileno(f), old.st_mode));
     good = fclose(f) == 0 && good && rename(part, path) == 0;
     if (!good) _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path, strerror(errno));
     if (!good) unlink(part);

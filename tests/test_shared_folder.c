@@ -472,6 +472,65 @@ static void modes(void **state)
     umask(022);
 }
 
+// ---- dumps of a profile ----------------------------------------------------------------------
+
+static gwt_code dump(const char *path, bool trace, const char *part)
+{
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    assert_true(gwt_profile_begin(g, .cache = true));
+    gwt_free(gwt_compute(gwt_open(g, temp_path("in.tif"))));
+    const gwt_profile *p = gwt_profile_end(g);
+    bool done = trace ? gwt_profile_save_trace(g, p, path) : gwt_profile_save_csv(g, p, path);
+    gwt_code code = gwt_status(g);
+    assert_true(done == (code == GWT_OK));
+    if (code) REQUIRE(strstr(gwt_message(g), part), "no '%s' in '%s'", part, gwt_message(g));
+    gwt_end(g);
+    return code;
+}
+
+static void dumps(void **state)
+{
+    (void)state;
+    folder("dumps", 0777);
+    const char *target = temp_path("dumps/target");
+    for (int trace = 0; trace < 2; trace++) {
+        const char *path = temp_path(trace ? "dumps/t.json" : "dumps/p"),
+                   *file = temp_path(trace ? "dumps/t.json" : "dumps/p_resources.csv"),
+                   *part = temp_path(trace ? "dumps/t.json.part" : "dumps/p_resources.csv.part");
+        const char *named = strrchr(part, '/') + 1;
+        put(target);
+        for (int hard = 0; hard < 2; hard++) {
+            assert_int_equal(hard ? link(target, part) : symlink("target", part), 0);
+            assert_int_equal(dump(path, trace, named), GWT_E_EXISTS);
+            assert_true(is_precious(target));
+            assert_true(hard ? is_precious(part) : is_link(part));
+            assert_false(is_there(file));
+            assert_int_equal(unlink(part), 0);
+        }
+        assert_int_equal(symlink("nowhere", part), 0);
+        assert_int_equal(dump(path, trace, named), GWT_E_EXISTS);
+        assert_false(is_there(temp_path("dumps/nowhere")));
+        assert_int_equal(unlink(part), 0);
+        if (is_root()) {
+            put(part);
+            assert_int_equal(chown(part, SOMEBODY, SOMEBODY), 0);
+            assert_int_equal(dump(path, trace, named), GWT_E_EXISTS);
+            assert_true(is_precious(part));
+            assert_int_equal(unlink(part), 0);
+        }
+        put(part);             // what a dump left that was killed
+        put(file);             // what is replaced is as private as it was
+        assert_int_equal(chmod(file, 0600), 0);
+        assert_int_equal(dump(path, trace, named), GWT_OK);
+        assert_false(is_there(part));
+        assert_false(is_precious(file));
+        assert_int_equal(stat_of(file).st_mode & 07777, 0600);
+        assert_int_equal(unlink(file), 0);
+        assert_int_equal(dump(path, trace, named), GWT_OK);
+        assert_int_equal(stat_of(file).st_mode & 07777, 0644);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,6 +544,7 @@ int main(void)
         cmocka_unit_test(an_output_that_is_a_link),
         cmocka_unit_test(an_output_that_comes_meanwhile),
         cmocka_unit_test(modes),
+        cmocka_unit_test(dumps),
     };
     return cmocka_run_group_tests_name("shared_folder", tests, begin, temp_end);
 }
