@@ -2439,7 +2439,8 @@ typedef struct _gwt_source {
     // Set while opening, read-only afterwards.
     gwt *g;
     struct _gwt_source *next;
-    const char *path;
+    const char *path;           // as it was asked for
+    const char *whole_path;     // from the root on, without links
     int fd;
     struct stat stat;
     uint64_t length;            // of the file, bytes
@@ -3556,7 +3557,7 @@ static bool _gwt_source_begin(_gwt_source *s)
 
 // With what the files begin that a save keeps until it is done (see >>write): the journal, and the
 // part, whose header comes last; among ranks it has a mark till then.
-static const char _gwt_journal_magic[16] = "gwt journal 1\n", _gwt_part_magic[8] = "gwt part";
+static const char _gwt_journal_magic[16] = "gwt journal 2\n", _gwt_part_magic[8] = "gwt part";
 
 static bool _gwt_part_has_journal(const char *part)
 {
@@ -3670,6 +3671,15 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
                      "can hold is wanted", s->path, gwt_dtype_name(s->dtype));
 }
 
+// What a file is called wherever the process may go. Of one that has no such name, as asked for.
+static const char *_gwt_whole_path(gwt *g, const char *path)
+{
+    char *whole = realpath(path, NULL);
+    const char *kept = whole ? _gwt_keep_string(g, whole) : path;
+    free(whole);
+    return kept;
+}
+
 // fills: tiles that can't be read are filled with nodata.
 static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
 {
@@ -3682,7 +3692,8 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     s->fd = -1;
     s->fills = fills;
     s->path = _gwt_keep_string(g, path);
-    if (!s->path || !_gwt_mutex_init(&s->lock)) return NULL;
+    s->whole_path = s->path ? _gwt_whole_path(g, s->path) : NULL;
+    if (!s->whole_path || !_gwt_mutex_init(&s->lock)) return NULL;
     if (!_gwt_source_begin(s) || !_gwt_source_read(s)
         || (fills && !(_gwt_source_set_fill(s, nodata) && _gwt_source_set_bad(s)))) {
         _gwt_source_close(s);
@@ -9383,7 +9394,7 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int stage,
 // journal beside it, OUT.part.journal, has a record for each tile that is there, so that another
 // run of the same job can tell how far that beginning is good, and go on:
 //
-//   0      "gwt journal 1", the number of tiles, three CRC-32s that stand for the job, and that of
+//   0      "gwt journal 2", the number of tiles, five CRC-32s that stand for the job, and that of
 //          the header: 48 bytes
 //   48     for each tile, in the order of the file: its size, its CRC-32, and that of the record
 //          with the tile's number: 16 bytes
@@ -9498,7 +9509,7 @@ static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
 typedef struct _gwt_blob { char *data; size_t bytes, room; uint32_t crc; bool there; } _gwt_blob;
 
 // What a journal is bound to: all that the bytes of the file follow from.
-typedef struct _gwt_job { uint32_t expression, inputs, options; } _gwt_job;
+typedef struct _gwt_job { uint32_t expression, inputs, options, paths, tables; } _gwt_job;
 
 typedef struct _gwt_writer {
     gwt *g;
@@ -9507,6 +9518,7 @@ typedef struct _gwt_writer {
     const char *name;           // its base name, for a profile, which may outlive the caller's
     char *part;                 // PATH.part
     char *journal;              // PATH.part.journal
+    const char *input;          // the first one's whole path, for messages
     _gwt_job job;
     bool resume, overwrite;
     bool adopted;               // the part is an old one
@@ -9576,6 +9588,8 @@ static void _gwt_journal_head(const _gwt_writer *w, char *to)
     _gwt_put(to + 24, w->job.expression, 4);
     _gwt_put(to + 28, w->job.inputs, 4);
     _gwt_put(to + 32, w->job.options, 4);
+    _gwt_put(to + 36, w->job.paths, 4);
+    _gwt_put(to + 40, w->job.tables, 4);
     _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
 }
 
@@ -9601,6 +9615,7 @@ typedef struct _gwt_journal {
     bool gwt;                   // it begins as one, as far as it goes
     const char *differs;        // between its job and this one, in words; "": there is no whole
                                 // header; NULL: nothing does
+    bool others;                // its inputs are other files, as far as their paths go
     int64_t length;             // records, torn ones included
 } _gwt_journal;
 
@@ -9608,7 +9623,10 @@ typedef struct _gwt_journal {
 static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
 {
     static const struct { int at, bytes; const char *what; } fields[] = {
-        { 28, 4, "its inputs were others, or have changed since" },
+        { 12, 4, "another version of gwt has made it" },
+        { 36, 4, "its inputs were other files" },
+        { 28, 4, "its inputs have changed since, or were others" },
+        { 40, 4, "its inputs have changed since: their tiles lie elsewhere" },
         { 24, 4, "it computes something else" },
         { 32, 4, "its options were others" },
         { 16, 8, "its tiles are others" }
@@ -9627,7 +9645,7 @@ static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
     j->differs = NULL;
     for (size_t i = 0; i < _GWT_COUNT(fields) && !j->differs; i++)
         if (memcmp(there + fields[i].at, ours + fields[i].at, (size_t)fields[i].bytes))
-            j->differs = fields[i].what;
+            j->differs = fields[i].what, j->others = fields[i].at == 36;
     return true;
 }
 
@@ -9856,8 +9874,9 @@ static bool _gwt_writer_go_on(_gwt_writer *w, bool *adopted)
     }
     if ((j.differs && !*j.differs) || j.length == 0) return true;
     if (j.differs && w->resume)
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s; "
-                         ".overwrite without .resume starts afresh", w->part, j.differs);
+        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s%s%s; "
+                         ".overwrite without .resume starts afresh", w->part, j.differs,
+                         j.others ? ", now " : "", j.others ? w->input : "");
     return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
                      ".resume goes on%s, .overwrite starts afresh", w->part, (long long)j.length,
                      (long long)w->num_tiles, j.differs ? " with that other job" : "");
@@ -10725,8 +10744,6 @@ static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
 #else
         const struct timespec *changed = &st->st_mtim;
 #endif
-        const char *name = _gwt_base_name(s->path);
-        _gwt_job_add(&crc, name, strlen(name) + 1);
         _gwt_job_number(&crc, (uint64_t)st->st_size);
         _gwt_job_number(&crc, (uint64_t)changed->tv_sec);
         _gwt_job_number(&crc, (uint64_t)changed->tv_nsec);
@@ -10751,6 +10768,30 @@ static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
         _gwt_job_number(crc, tag.count);
         _gwt_job_add(crc, tag.data, tag.count * size);
     }
+}
+
+// Which files the inputs are: a folder may hold another one of the same name, size and time.
+static uint32_t _gwt_job_paths(const _gwt_plan *plan)
+{
+    uint32_t crc = 0;
+    for (int i = 0; i < plan->num_views; i++) {
+        const char *path = plan->views[i].source->whole_path;
+        _gwt_job_add(&crc, path, strlen(path) + 1);
+    }
+    return crc;
+}
+
+// Where their tiles lie: a file may have become another one of the same name, size and time.
+static uint32_t _gwt_job_tables(const _gwt_plan *plan)
+{
+    uint32_t crc = 0;
+    for (int i = 0; i < plan->num_views; i++) {
+        const _gwt_source *s = plan->views[i].source;
+        _gwt_job_number(&crc, (uint64_t)s->num_tiles);
+        _gwt_job_add(&crc, s->offsets, (size_t)s->num_tiles * sizeof *s->offsets);
+        _gwt_job_add(&crc, s->counts, (size_t)s->num_tiles * sizeof *s->counts);
+    }
+    return crc;
 }
 
 static uint32_t _gwt_job_options(const _gwt_save *s)
@@ -10812,7 +10853,9 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
 {
     struct stat st;
     _gwt_writer *w = &s->writer;
-    w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s) };
+    w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
+                         _gwt_job_paths(plan), _gwt_job_tables(plan) };
+    w->input = plan->num_views ? plan->views[0].source->whole_path : "none";
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
     w->journal = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part.journal");
     if (!w->part || !w->journal) return false;

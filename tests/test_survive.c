@@ -6,9 +6,12 @@
 
 #include "oracle.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -640,6 +643,116 @@ static void another_kernel(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- which files the inputs are --------------------------------------------------------------
+
+static const struct timespec noon[2] = { { 1700000000, 5 }, { 1700000000, 5 } };
+
+static void write_dated(const char *path, uint64_t seed)
+{
+    uint16_t raw[64 * 64];
+    for (size_t i = 0; i < COUNT_OF(raw); i++) raw[i] = (uint16_t)(seed + noise(i) % 1000);
+    tiff_write(path, &(tiff_spec){ .width = 64, .height = 64, .dtype = GWT_UINT16,
+                                   .tile_width = 16, .tile_height = 16 }, raw);
+    assert_int_equal(utimensat(AT_FDCWD, path, noon, 0), 0);
+}
+
+// A save of it, stopped or to its end; gives the code, with the message.
+static gwt_code save_dated(const char *in, bool stop, char message[1024])
+{
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    slow s = { .g = g, .cancel_at = stop ? 7 : 0 };
+    gwt_array *a = gwt_open(g, in, .chunks = 16);
+    gwt_save(gwt_apply(a, slow_kernel, &s), temp_path("dated.tif"), .block = 16, .resume = true);
+    gwt_code code = gwt_status(g);
+    snprintf(message, 1024, "%.1023s", gwt_message(g));
+    gwt_end(g);
+    return code;
+}
+
+static void remove_dated(void)
+{
+    unlink(temp_path("dated.tif"));
+    unlink(temp_path("dated.tif.part"));
+    unlink(temp_path("dated.tif.part.journal"));
+}
+
+// Another folder's file of the same name, size and time is another input.
+static void another_folders_input(void **state)
+{
+    (void)state;
+    char message[1024];
+    assert_int_equal(mkdir(temp_path("one"), 0777) | mkdir(temp_path("two"), 0777), 0);
+    const char *one = temp_path("one/in.tif"), *two = temp_path("two/in.tif");
+    write_dated(one, 1);
+    write_dated(two, 2);
+    assert_int_equal(save_dated(one, true, message), GWT_E_CANCELLED);
+    gwt_code code = save_dated(two, false, message);
+    REQUIRE(code == GWT_E_EXISTS && strstr(message, "its inputs were other files")
+            && strstr(message, "two/in.tif"), "code %d: %s", (int)code, message);
+    code = save_dated(one, false, message);
+    REQUIRE(code == GWT_OK, "code %d: %s", (int)code, message);
+    remove_dated();
+}
+
+// The same file, by whatever way there: from another folder, by a link, with dots.
+static void the_same_input_by_another_way(void **state)
+{
+    (void)state;
+    char message[1024], here[4096];
+    remove_dated();
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(mkdir(temp_path("way"), 0777), 0);
+    write_dated(temp_path("way/in.tif"), 3);
+    assert_int_equal(symlink("way", temp_path("by_link")), 0);
+    const char *ways[] = { "in.tif", "./in.tif", "../way//in.tif", temp_path("by_link/in.tif"),
+                           temp_path("way/in.tif") };
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        assert_int_equal(chdir(temp_path("way")), 0);
+        assert_int_equal(save_dated(ways[0], true, message), GWT_E_CANCELLED);
+        gwt_code code = save_dated(ways[i], false, message);
+        REQUIRE(code == GWT_OK, "%s: code %d: %s", ways[i], (int)code, message);
+        remove_dated();
+    }
+    // A link that has come to lead elsewhere.
+    assert_int_equal(mkdir(temp_path("elsewhere"), 0777), 0);
+    write_dated(temp_path("elsewhere/in.tif"), 4);
+    assert_int_equal(save_dated(ways[3], true, message), GWT_E_CANCELLED);
+    assert_int_equal(unlink(temp_path("by_link")), 0);
+    assert_int_equal(symlink("elsewhere", temp_path("by_link")), 0);
+    gwt_code code = save_dated(ways[3], false, message);
+    REQUIRE(code == GWT_E_EXISTS, "code %d: %s", (int)code, message);
+    remove_dated();
+    assert_int_equal(chdir(here), 0);
+}
+
+// The same path, size and time, but tiles that lie elsewhere.
+static void other_tile_tables(void **state)
+{
+    (void)state;
+    char message[1024];
+    const char *in = temp_path("tables.tif");
+    remove_dated();
+    write_dated(in, 5);
+    bytes b = load(in);        // whose tables are LONGs from here on
+    store(in, &b);
+    assert_int_equal(utimensat(AT_FDCWD, in, noon, 0), 0);
+    assert_int_equal(save_dated(in, true, message), GWT_E_CANCELLED);
+    b = load(in);
+    uint32_t first = tile_offset(&b, 14), last = tile_offset(&b, 15);
+    put(&b, value_at(&b, TIFFTAG_TILEOFFSETS, 14), last);
+    put(&b, value_at(&b, TIFFTAG_TILEOFFSETS, 15), first);
+    struct stat before, after;
+    assert_int_equal(stat(in, &before), 0);
+    store(in, &b);
+    assert_int_equal(utimensat(AT_FDCWD, in, noon, 0), 0);
+    assert_int_equal(stat(in, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    gwt_code code = save_dated(in, false, message);
+    REQUIRE(code == GWT_E_EXISTS && strstr(message, "their tiles lie elsewhere"), "code %d: %s",
+            (int)code, message);
+    remove_dated();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -650,6 +763,8 @@ int main(void)
         cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
         cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(another_kernel),
+        cmocka_unit_test(another_folders_input), cmocka_unit_test(the_same_input_by_another_way),
+        cmocka_unit_test(other_tile_tables),
     };
     return cmocka_run_group_tests_name("survive", tests, begin, temp_end);
 }
