@@ -9398,6 +9398,9 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int stage,
 //          the header: 48 bytes
 //   48     for each tile, in the order of the file: its size, its CRC-32, and that of the record
 //          with the tile's number: 16 bytes
+//   then   of the first of several outputs, when all have their names, for each of the others: its
+//          size, the CRC-32 of what else tells it from other files, and that of the record: then
+//          their own journals go, and this one last
 
 // ---- encoder: one libtiff handle a worker, on memory; tile 0 of it is written over and over
 
@@ -9575,6 +9578,31 @@ static uint32_t _gwt_crc(uint32_t crc, const void *data, size_t n)
     return crc;
 }
 
+static void _gwt_job_add(uint32_t *crc, const void *data, size_t n)
+{
+    *crc = _gwt_crc(*crc, data, n);
+}
+
+static void _gwt_job_number(uint32_t *crc, uint64_t x)
+{
+    char bytes[8];
+    _gwt_put(bytes, x, 8);
+    _gwt_job_add(crc, bytes, 8);
+}
+
+// Size and time of the last change of a file.
+static void _gwt_job_stat(uint32_t *crc, const struct stat *st)
+{
+#ifdef __APPLE__
+    const struct timespec *changed = &st->st_mtimespec;
+#else
+    const struct timespec *changed = &st->st_mtim;
+#endif
+    _gwt_job_number(crc, (uint64_t)st->st_size);
+    _gwt_job_number(crc, (uint64_t)changed->tv_sec);
+    _gwt_job_number(crc, (uint64_t)changed->tv_nsec);
+}
+
 // ---- journal
 
 enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
@@ -9608,6 +9636,38 @@ static bool _gwt_journal_add(_gwt_writer *w, int64_t tile, const _gwt_blob *blob
     _gwt_journal_record(record, tile, blob->bytes, blob->crc);
     return _gwt_pwrite(w->g, w->journal_fd, w->journal, record, sizeof record,
                        _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record);
+}
+
+// The first output's journal says of the i-th that it has its name.
+static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_writer *first, int i,
+                              const char *path)
+{
+    struct stat st;
+    uint32_t crc = 0;
+    if (lstat(path, &st)) return false;
+    _gwt_job_stat(&crc, &st);
+    _gwt_job_number(&crc, (uint64_t)st.st_ino);
+    _gwt_journal_record(record, first->num_tiles + i, (uint64_t)st.st_size, crc);
+    return true;
+}
+
+static uint64_t _gwt_journal_seal_at(const _gwt_writer *first, int i)
+{
+    return _GWT_JOURNAL_HEAD + (uint64_t)(first->num_tiles + i - 1) * _GWT_JOURNAL_RECORD;
+}
+
+// Whether it does. Without it nothing is known of an output whose journal is gone.
+static bool _gwt_journal_is_sealed(const _gwt_writer *first, int i, const char *path)
+{
+    char there[_GWT_JOURNAL_RECORD], ours[_GWT_JOURNAL_RECORD];
+    int journal = _gwt_open_file(first->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    int64_t got = journal < 0 ? -1
+                : _gwt_pread(journal, there, sizeof there, _gwt_journal_seal_at(first, i));
+    if (got < 0)
+        _gwt_fail(first->g, GWT_E_IO, "%s: can't be read: %s", first->journal, strerror(errno));
+    if (journal >= 0) close(journal);
+    return got == sizeof there && _gwt_journal_seal(ours, first, i, path)
+        && !memcmp(there, ours, sizeof there);
 }
 
 // What is known of a journal that was opened.
@@ -10685,18 +10745,6 @@ static bool _gwt_save_resolve(_gwt_save *s)
 
 // ---- the job: what the bytes of the output follow from
 
-static void _gwt_job_add(uint32_t *crc, const void *data, size_t n)
-{
-    *crc = _gwt_crc(*crc, data, n);
-}
-
-static void _gwt_job_number(uint32_t *crc, uint64_t x)
-{
-    char bytes[8];
-    _gwt_put(bytes, x, 8);
-    _gwt_job_add(crc, bytes, 8);
-}
-
 static void _gwt_job_program(uint32_t *crc, const _gwt_program *p)
 {
     for (int i = 0; i < p->num_instrs; i++) {
@@ -10736,18 +10784,7 @@ static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
 static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
 {
     uint32_t crc = 0;
-    for (int i = 0; i < plan->num_views; i++) {
-        const _gwt_source *s = plan->views[i].source;
-        const struct stat *st = &s->stat;
-#ifdef __APPLE__
-        const struct timespec *changed = &st->st_mtimespec;
-#else
-        const struct timespec *changed = &st->st_mtim;
-#endif
-        _gwt_job_number(&crc, (uint64_t)st->st_size);
-        _gwt_job_number(&crc, (uint64_t)changed->tv_sec);
-        _gwt_job_number(&crc, (uint64_t)changed->tv_nsec);
-    }
+    for (int i = 0; i < plan->num_views; i++) _gwt_job_stat(&crc, &plan->views[i].source->stat);
     return crc;
 }
 
@@ -10849,8 +10886,9 @@ static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 }
 
 // The output must not exist (or may be replaced), and neither it nor its .part be an input.
-static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt_writer *first)
+static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
 {
+    _gwt_save *s = &saves[i];
     struct stat st;
     _gwt_writer *w = &s->writer;
     w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
@@ -10877,9 +10915,10 @@ static bool _gwt_save_check_path(_gwt_save *s, const _gwt_plan *plan, const _gwt
         w->mode = st.st_mode & 0777;
         w->replaces = true;
     }
-    // Of several outputs the journal of the first goes last.
+    const _gwt_writer *first = &saves[0].writer;
     if (s->o.resume && no_part && !link)
-        w->complete = first->complete || _gwt_journal_is_of_path(w);
+        w->complete = (first->complete && _gwt_journal_is_sealed(first, i, w->path))
+                   || _gwt_journal_is_of_path(w);
     if (_gwt_over(w->action)) return false;
     if (s->o.overwrite || w->complete) return true;
     return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; .overwrite replaces it", w->path);
@@ -12926,6 +12965,21 @@ static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
     return true;
 }
 
+// All outputs have their names: the first one's journal says so before those of the others go. All
+// that a failure does is that a kill in the next moment is not seen as one of a job that was done.
+static void _gwt_save_seal(const _gwt_save *saves, int n)
+{
+    const _gwt_writer *first = &saves[0].writer;
+    char record[_GWT_JOURNAL_RECORD];
+    int journal = _gwt_open_file(first->journal, O_RDWR | O_NOFOLLOW);
+    bool good = journal >= 0;
+    for (int i = 1; good && i < n; i++)
+        good = _gwt_journal_seal(record, first, i, saves[i].writer.path)
+            && pwrite(journal, record, sizeof record, (off_t)_gwt_journal_seal_at(first, i))
+                   == (ssize_t)sizeof record;
+    if (journal >= 0) close(journal);
+}
+
 static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
 {
     gwt *g = plan->g;
@@ -12955,6 +13009,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     if (good && plan->action->ranks) good = _gwt_save_share(&run, saves, n);
     good = good && _gwt_run_all(&run, o->num_workers, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
+    if (good && n > 1 && !saves[0].writer.follows) _gwt_save_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
         if (!saves[i].writer.follows) unlink(saves[i].writer.journal);
     good = _gwt_run_agree(&run, good);
@@ -12996,7 +13051,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     for (int i = 0; good && i < n; i++) {
         saves[i].writer.action = &action;
         saves[i].writer.follows = action.ranks && gwt_rank(plan.g) > 0;
-        good = _gwt_save_check_path(&saves[i], &plan, &saves[0].writer);
+        good = _gwt_save_check_path(saves, i, &plan);
     }
     good = good && _gwt_save_run(saves, n, &plan);
     if (planned) _gwt_plan_free(&plan);

@@ -734,7 +734,7 @@ static void killed_after_renaming(void **state)
     killed_late(&jobs[0], 1);
     for (int renamed = 1; renamed <= 3; renamed++) killed_late(&jobs[3], renamed);
     for (int forgotten = 0; forgotten < 3; forgotten++)
-        for (int older = 0; older < 1; older++)
+        for (int older = 0; older < 2; older++)
             killed_while_forgetting(&jobs[3], forgotten, older);
 }
 
