@@ -7021,7 +7021,7 @@ typedef struct _gwt_frame {
 typedef struct _gwt_instr {
     int op;                     // a _gwt_op, or one of the three above
     gwt_dtype dtype;            // LOAD, COPY: the source's; CAST: the target
-    bool masked;                // LOAD, COPY
+    bool masked;                // LOAD, COPY: it has a nodata value
     int dst;                    // register; STORE, COPY: plane of the output
     int output;                 // STORE, COPY
     int first, num_args;        // operands: program->operands[first ..]
@@ -9394,8 +9394,8 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int stage,
 // journal beside it, OUT.part.journal, has a record for each tile that is there, so that another
 // run of the same job can tell how far that beginning is good, and go on:
 //
-//   0      "gwt journal 2", the number of tiles, five CRC-32s that stand for the job, and that of
-//          the header: 48 bytes
+//   0      "gwt journal 2", 1 if bad tiles of inputs are filled, the number of tiles, five CRC-32s
+//          that stand for the job, and that of the header: 48 bytes
 //   48     for each tile, in the order of the file: its size, its CRC-32, and that of the record
 //          with the tile's number: 16 bytes
 //   then   of the first of several outputs, when all have their names, for each of the others: its
@@ -9522,6 +9522,8 @@ typedef struct _gwt_writer {
     char *part;                 // PATH.part
     char *journal;              // PATH.part.journal
     const char *input;          // the first one's whole path, for messages
+    bool fills;                 // tiles of inputs that can't be read are missing
+    bool fillable;              // they could be, by an option that makes it no other job
     _gwt_job job;
     bool resume, overwrite;
     bool adopted;               // the part is an old one
@@ -9612,6 +9614,7 @@ static void _gwt_journal_head(const _gwt_writer *w, char *to)
 {
     memset(to, 0, _GWT_JOURNAL_HEAD);
     memcpy(to, _gwt_journal_magic, sizeof _gwt_journal_magic);
+    to[15] = (char)w->fills;
     _gwt_put(to + 16, (uint64_t)w->num_tiles, 8);
     _gwt_put(to + 24, w->job.expression, 4);
     _gwt_put(to + 28, w->job.inputs, 4);
@@ -9619,6 +9622,13 @@ static void _gwt_journal_head(const _gwt_writer *w, char *to)
     _gwt_put(to + 36, w->job.paths, 4);
     _gwt_put(to + 40, w->job.tables, 4);
     _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
+}
+
+static bool _gwt_journal_begin(const _gwt_writer *w)
+{
+    char head[_GWT_JOURNAL_HEAD];
+    _gwt_journal_head(w, head);
+    return _gwt_pwrite(w->g, w->journal_fd, w->journal, head, sizeof head, 0);
 }
 
 static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t crc)
@@ -9676,6 +9686,7 @@ typedef struct _gwt_journal {
     const char *differs;        // between its job and this one, in words; "": there is no whole
                                 // header; NULL: nothing does
     bool others;                // its inputs are other files, as far as their paths go
+    bool fills;
     int64_t length;             // records, torn ones included
 } _gwt_journal;
 
@@ -9683,7 +9694,7 @@ typedef struct _gwt_journal {
 static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
 {
     static const struct { int at, bytes; const char *what; } fields[] = {
-        { 12, 4, "another version of gwt has made it" },
+        { 12, 3, "another version of gwt has made it" },
         { 36, 4, "its inputs were other files" },
         { 28, 4, "its inputs have changed since, or were others" },
         { 40, 4, "its inputs have changed since: their tiles lie elsewhere" },
@@ -9706,6 +9717,9 @@ static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
     for (size_t i = 0; i < _GWT_COUNT(fields) && !j->differs; i++)
         if (memcmp(there + fields[i].at, ours + fields[i].at, (size_t)fields[i].bytes))
             j->differs = fields[i].what, j->others = fields[i].at == 36;
+    j->fills = there[15];
+    if (!j->differs && j->fills && !w->fills)
+        j->differs = "it took tiles that could not be read for missing";
     return true;
 }
 
@@ -9898,12 +9912,9 @@ static bool _gwt_writer_may_drop(const _gwt_writer *w)
 // A fresh journal beside a fresh part, which goes if there can't be one.
 static bool _gwt_writer_journal(_gwt_writer *w)
 {
-    char head[_GWT_JOURNAL_HEAD];
-    _gwt_journal_head(w, head);
     if (_gwt_writer_may_drop(w) && _gwt_writer_remove(w, w->journal)) {
         w->journal_fd = _gwt_create_file(w->journal, w->replaces);
-        if (w->journal_fd >= 0)
-            return _gwt_pwrite(w->g, w->journal_fd, w->journal, head, sizeof head, 0);
+        if (w->journal_fd >= 0) return _gwt_journal_begin(w);
         _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal, strerror(errno));
     }
     unlink(w->part);
@@ -9930,7 +9941,7 @@ static bool _gwt_writer_go_on(_gwt_writer *w, bool *adopted)
         if (w->replaces && (fchmod(w->fd, 0600) || fchmod(w->journal_fd, 0600)))
             return _gwt_fail(w->g, GWT_E_IO, "%s: can't be made private, as what it replaces: %s",
                              w->part, strerror(errno));
-        return _gwt_journal_replay(w, j.length);
+        return (j.fills || !w->fills || _gwt_journal_begin(w)) && _gwt_journal_replay(w, j.length);
     }
     if ((j.differs && !*j.differs) || j.length == 0) return true;
     if (j.differs && w->resume)
@@ -10014,10 +10025,12 @@ static bool _gwt_writer_begin(_gwt_writer *w, int64_t window, bool checksums)
         && _gwt_writer_create(w);
 }
 
-// Whether another try may get further. What the caller has to change makes it another job.
+// Whether another try may get further. What the caller has to change makes it another job, and so
+// does a damaged input that is repaired; but its bad tiles may be filled from now on.
 static bool _gwt_writer_keeps(const _gwt_writer *w)
 {
     int code = atomic_load(&w->g->code);
+    if ((code == GWT_E_FORMAT && !w->fillable) || code == GWT_E_NODATA) return false;
     if (w->adopted) return true;
     return atomic_load(&w->head) > 0
         && (code == GWT_OK || code == GWT_E_IO || code == GWT_E_FORMAT || code == GWT_E_MEMORY
@@ -10871,6 +10884,20 @@ static uint32_t _gwt_job_expression(const _gwt_plan *plan)
     return crc;
 }
 
+// Whether bad tiles of the inputs can be filled without another nodata value: then tiles that were
+// made before are what they would be.
+static bool _gwt_job_fillable(const _gwt_plan *plan)
+{
+    for (int i = 0; i < plan->num_stages; i++)
+        for (int k = 0; k < plan->stages[i].program.num_instrs; k++) {
+            const _gwt_instr *in = &plan->stages[i].program.instrs[k];
+            if ((in->op == _GWT_OP_LOAD || in->op == _GWT_OP_COPY) && !in->masked
+                && _gwt_dtype_integer(in->dtype))
+                return false;
+        }
+    return true;
+}
+
 // ---- paths
 
 // Whether a file is one of the inputs, and then an error.
@@ -10893,6 +10920,8 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
     _gwt_writer *w = &s->writer;
     w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
                          _gwt_job_paths(plan), _gwt_job_tables(plan) };
+    for (int k = 0; k < plan->num_views; k++) w->fills |= plan->views[k].source->fills;
+    w->fillable = _gwt_job_fillable(plan);
     w->input = plan->num_views ? plan->views[0].source->whole_path : "none";
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
     w->journal = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part.journal");

@@ -753,6 +753,70 @@ static void other_tile_tables(void **state)
     remove_dated();
 }
 
+// ---- damaged inputs --------------------------------------------------------------------------
+
+enum { DAMAGED = 9 };
+
+// A file of which one tile can't be decoded.
+static const char *write_damaged(const char *nodata)
+{
+    const char *path = write_layout(&layouts[0], GWT_UINT8, nodata);
+    bytes b = load(path);
+    memset(b.data + tile_offset(&b, DAMAGED), 0xFF, tile_size(&b, DAMAGED));
+    store(path, &b);
+    return path;
+}
+
+static gwt_code save_damaged(const char *in, const char *out, bool fill, bool resume, long stop)
+{
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    slow s = { .g = g, .cancel_at = stop };
+    gwt_array *a = gwt_sel(gwt_open(g, in, .chunks = 16, .fill_bad_tiles = fill), "1");
+    gwt_save(gwt_apply(a, slow_kernel, &s), out, .block = 16, .resume = resume);
+    gwt_code code = gwt_status(g);
+    gwt_end(g);
+    return code;
+}
+
+static bool is_kept(const char *name)
+{
+    bool part = file_exists(temp_path("%s.part", name));
+    REQUIRE(part == file_exists(temp_path("%s.part.journal", name)), "%s: half is kept", name);
+    return part;
+}
+
+// What a damaged input stopped will never be done: repaired it is another input. Where its bad
+// tiles can be filled it can go on with that, and not back again.
+static void a_save_of_a_damaged_input(void **state)
+{
+    (void)state;
+    const char *in = write_damaged("0"), *out = temp_path("d.tif"), *want = temp_path("want.tif");
+    assert_int_equal(save_damaged(in, want, true, false, 0), GWT_OK);
+    for (int stops = 0; stops < 2; stops++) {
+        if (stops) assert_int_equal(save_damaged(in, out, false, false, 9), GWT_E_CANCELLED);
+        assert_int_equal(save_damaged(in, out, false, true, 0), GWT_E_FORMAT);
+        assert_true(is_kept("d.tif"));
+        assert_int_equal(save_damaged(in, out, false, true, 0), GWT_E_FORMAT);
+        assert_true(is_kept("d.tif"));
+        assert_int_equal(save_damaged(in, out, true, true, 2), GWT_E_CANCELLED);
+        assert_int_equal(save_damaged(in, out, false, true, 0), GWT_E_EXISTS);
+        assert_int_equal(save_damaged(in, out, true, true, 0), GWT_OK);
+        assert_true(files_equal(out, want));
+        assert_false(is_kept("d.tif"));
+        unlink(out);
+    }
+    in = write_damaged(NULL);
+    for (int stops = 0; stops < 2; stops++) {
+        if (stops) {
+            assert_int_equal(save_damaged(in, out, false, false, 9), GWT_E_CANCELLED);
+            assert_true(is_kept("d.tif"));
+        }
+        assert_int_equal(save_damaged(in, out, false, stops, 0), GWT_E_FORMAT);
+        assert_false(is_kept("d.tif"));
+        assert_false(file_exists(out));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -764,7 +828,7 @@ int main(void)
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
         cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(another_kernel),
         cmocka_unit_test(another_folders_input), cmocka_unit_test(the_same_input_by_another_way),
-        cmocka_unit_test(other_tile_tables),
+        cmocka_unit_test(other_tile_tables),    cmocka_unit_test(a_save_of_a_damaged_input),
     };
     return cmocka_run_group_tests_name("survive", tests, begin, temp_end);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_OUTPUTS = 16 };     // as many as gwt_save_many takes
 static const double SAMPLE_SECONDS = 0.1;   // between samples of a profile
@@ -126,6 +127,12 @@ static const cli_command command = {
         "--what-if and for Perfetto. Any other FILE makes tables, FILE_events.csv,\n"
         "FILE_resources.csv and FILE_cache.csv; a folder, FOLDER/profile_events.csv, and so on.\n"
         "Ranks of an MPI job have tables of their own, FILE_rank1_events.csv ..\n"
+        "\n"
+        "OUT is made as OUT.part, with OUT.part.journal, and renamed when it is whole. An\n"
+        "interrupted run leaves both, and --resume goes on with them: they must be yours, and\n"
+        "the inputs the same files at the same paths, unchanged. Anything else at OUT.part is\n"
+        "an error. --overwrite removes it and starts afresh; of an OUT that is a link it\n"
+        "replaces the link, not the file it leads to.\n"
         "\n"
         "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
         "  gwt calc 'max(b1, b2)' a.tif b.tif -o c.tif --dtype float32 --dst-nodata nan\n"
@@ -268,14 +275,34 @@ static void print_collisions(const char *path, int64_t count, gwt_optional nodat
               count == 1 ? "s" : "", nodata.value, count == 1 ? "s" : "");
 }
 
-// What an interruption left, and how to go on.
-static void print_kept(const char *path)
+static bool can_go_on(const char *path, const char *end)
 {
-    struct stat st;
     char name[4096];
-    if (snprintf(name, sizeof name, "%s.part.journal", path) < (int)sizeof name &&
-        stat(name, &st) == 0)
-        cli_error("%s: not finished; the same command with --resume goes on", path);
+    return snprintf(name, sizeof name, "%s%s", path, end) < (int)sizeof name &&
+           access(name, R_OK | W_OK) == 0;
+}
+
+// What an interruption left, and how to go on. A damaged input would stop it again.
+static void print_kept(const char *path, bool damaged)
+{
+    if (!can_go_on(path, ".part") || !can_go_on(path, ".part.journal")) return;
+    if (!damaged) cli_error("%s: not finished; the same command with --resume goes on", path);
+    else cli_error("%s: not finished; with --bad-tiles fill --resume it goes on, and what can't be "
+                   "read is missing", path);
+}
+
+// How to get on after a failure. Of a damaged input nothing is kept where its tiles can't be filled
+// without another nodata value: that is another job.
+static void advise(const calc_args *args, gwt_code code, bool tried)
+{
+    bool damaged = tried && code == GWT_E_FORMAT && !args->inputs.bad_tiles, kept = false;
+    for (size_t i = 0; i < args->outputs.count && code != GWT_E_EXISTS; i++) {
+        print_kept(args->paths[i], damaged);
+        kept = kept || can_go_on(args->paths[i], ".part.journal");
+    }
+    if (damaged && !kept)
+        cli_error("with --bad-tiles fill, and --nodata where a file has none, tiles that can't be "
+                  "read are missing");
 }
 
 // What was asked for of the profile: the tables, the file. It is refused when it has the name of
@@ -317,6 +344,7 @@ static int run(const calc_args *args, file_list *files)
     sample_title(args->expressions, num_outputs, files, title);
     if (profiled)
         gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = title);
+    bool tried = gwt_status(g) == GWT_OK;
     bool saved = gwt_save_many_with(results, args->paths, num_outputs, &save);
     for (size_t i = 0; i < num_outputs && saved && gwt_rank(g) == 0; i++)
         print_collisions(args->paths[i], collisions[i],
@@ -327,8 +355,7 @@ static int run(const calc_args *args, file_list *files)
     gwt_code code = gwt_status(g);
     int rank = gwt_rank(g);
     int status = cli_end(g);
-    for (size_t i = 0; i < num_outputs && !saved && rank == 0 && code != GWT_E_EXISTS; i++)
-        print_kept(args->paths[i]);
+    if (!saved && rank == 0) advise(args, code, tried);
     return shown ? status : CLI_FAILED;
 }
 
