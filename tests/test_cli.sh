@@ -684,7 +684,14 @@ cp deflate.tif broken.tif
 bytes 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 |
     dd of=broken.tif bs=1 seek=8 conv=notrunc 2>/dev/null
 works "info of a file with a broken tile" info broken.tif
-refused_by_all "a broken tile" 1 broken.tif broken.tif stats calc quicklook
+refused_by_all "a broken tile" 1 broken.tif broken.tif stats quicklook
+run calc b1 broken.tif -o no.tif
+is "calc: a broken tile: exit status" "$status" 1
+is "calc: a broken tile: what, and what would help" \
+    "$(sed "s/ can't be decoded: .*/ can't be decoded/" "$err")" \
+    "gwt: broken.tif: tile 0 (row 0, column 0) can't be decoded
+gwt: with --bad-tiles fill, and --nodata where a file has none, tiles that can't be read are missing"
+is "calc: a broken tile: nothing is left" "$(ls no.tif* 2>/dev/null)" ''
 rm broken.tif
 
 refused "mismatched grids" 1 "121 x 80" calc a.b1+b.b1 strips.tif wide.tif -o no.tif
@@ -776,24 +783,82 @@ refused "quicklook: the .part of the output is the input" 1 "input" \
     quicklook other.png.part -o other.png
 rm -f other.tif.part other.png.part
 
-# A .part that someone put there as a link: replaced, never followed.
-for kind in symbolic hard; do
-    flag=-s
-    [ $kind = symbolic ] || flag=
+# A .part that someone put there, as a link or a file: refused, never followed. With --overwrite it
+# goes, and what it leads to stays.
+for kind in symbolic hard no; do
     for command in calc quicklook; do
-        ln $flag precious.tif linked.png.part
-        case $command in
-        calc) run calc b1 strips.tif -o linked.png ;;
-        quicklook) run quicklook strips.tif -o linked.png ;;
+        case $kind in
+        symbolic) ln -s precious.tif linked.png.part ;;
+        hard) ln precious.tif linked.png.part ;;
+        no) cp precious.tif linked.png.part ;;
         esac
+        case $command in
+        calc) set -- calc b1 strips.tif -o linked.png ;;
+        quicklook) set -- quicklook strips.tif -o linked.png ;;
+        esac
+        run "$@"
         wrong=
-        cmp -s precious.tif large.tif || wrong="the file it pointed at was written to"
-        [ ! -h linked.png ] || wrong="$wrong; the output is a link"
-        check "$command: a $kind link at the place of the .part" "$wrong"
+        [ "$status" = 1 ] || wrong="exit status $status; "
+        grep -q 'linked.png.part' "$err" || wrong="$wrong it is not named; "
+        cmp -s precious.tif large.tif || wrong="$wrong the file it pointed at was written to; "
+        [ ! -e linked.png ] || wrong="$wrong there is an output; "
+        cmp -s linked.png.part large.tif || wrong="$wrong it is gone"
+        check "$command: $kind link at the place of the .part" "$wrong"
+        run "$@" --overwrite
+        wrong=
+        [ "$status" = 0 ] || wrong="exit status $status: $(cat "$err"); "
+        cmp -s precious.tif large.tif || wrong="$wrong the file it pointed at was written to; "
+        if [ -h linked.png ] || [ ! -f linked.png ]; then wrong="$wrong the output is a link; "; fi
+        [ ! -e linked.png.part ] || wrong="$wrong it is still there"
+        check "$command: $kind link at the place of the .part, --overwrite" "$wrong"
         rm -f linked.png linked.png.part
         cp large.tif precious.tif
     done
 done
+
+# An output that is a link, also one that leads nowhere: the link is replaced, when that is asked for.
+for target in precious.tif nowhere.tif; do
+    for command in calc quicklook; do
+        ln -s $target linked.png
+        case $command in
+        calc) set -- calc b1 strips.tif -o linked.png ;;
+        quicklook) set -- quicklook strips.tif -o linked.png ;;
+        esac
+        run "$@"
+        wrong=
+        [ "$status" = 1 ] || wrong="exit status $status; "
+        grep -q 'linked.png: exists' "$err" || wrong="$wrong $(cat "$err"); "
+        [ -h linked.png ] || wrong="$wrong the link is gone"
+        check "$command: the output is a link to $target" "$wrong"
+        run "$@" --overwrite
+        wrong=
+        [ "$status" = 0 ] || wrong="exit status $status: $(cat "$err"); "
+        cmp -s precious.tif large.tif || wrong="$wrong the file it pointed at was written to; "
+        if [ -h linked.png ] || [ ! -f linked.png ]; then wrong="$wrong the output is a link; "; fi
+        [ ! -e nowhere.tif ] || wrong="$wrong it was followed"
+        check "$command: the output is a link to $target, --overwrite" "$wrong"
+        rm -f linked.png
+        cp large.tif precious.tif
+    done
+done
+
+# A picture and a page are as private as what they replace, and other dumps are not followed away.
+umask 022
+: >private.png && chmod 600 private.png
+works "quicklook over a private picture" quicklook strips.tif -o private.png --overwrite
+is "it is still private" "$(ls -l private.png | cut -c 1-10)" '-rw-------'
+for file in run.html run.json; do
+    ln -s precious.tif $file.part
+    refused "a link at $file.part" 1 "$file.part" calc b1 strips.tif -o no.tif --profile $file
+    check "it is not followed, and nothing was done" "$(cmp precious.tif large.tif 2>&1
+        [ -h $file.part ] || echo the link is gone)"
+    rm -f $file.part
+done
+ln -s precious.tif run_cache.csv.part
+refused "a link at run_cache.csv.part" 1 "run_cache.csv.part" \
+    calc b1 strips.tif -o no.tif --profile run
+check "it is not followed" "$(cmp precious.tif large.tif 2>&1)"
+rm -f run_cache.csv.part private.png
 
 refused "output in a directory that is missing" 1 "nosuch/no.tif" \
     calc b1 strips.tif -o nosuch/no.tif
@@ -1044,7 +1109,10 @@ works "--overwrite" \
     calc "$expression" large.tif -o again.tif --compress deflate --block 64 --overwrite
 same "--overwrite replaces" again.tif first.tif
 echo "left by a run that was killed" >stale.tif.part
-works "a stale .part is no hindrance" calc b1 large.tif -o stale.tif
+refused "a file that has the name of the .part" 1 "stale.tif.part has no journal beside it" \
+    calc b1 large.tif -o stale.tif
+works "a file that has the name of the .part, --overwrite" \
+    calc b1 large.tif -o stale.tif --overwrite
 is "and does not stay" "$(ls stale.tif.part 2>/dev/null)" ''
 rm -f stale.tif again.tif
 

@@ -292,7 +292,7 @@ put_back
         calc "$short" scene.tif -o out.tif $options --resume
     cp -p kept.scene scene.tif
     cp -p scene.tif other.tif
-    another "another input" "its inputs were others" \
+    another "another input" "its inputs were other files, now $(pwd -P)/other.tif" \
         calc "$short" other.tif -o out.tif $options --resume
 }
 resume_short "refused to others, then --resume"
@@ -388,7 +388,15 @@ done
 put_back
 rm out.tif.part.journal
 fails "gwt verify: no journal" 1 "there is no journal beside it" verify out.tif.part
-torn "no journal" 0
+# shellcheck disable=SC2086
+{
+    fails "no journal, --resume" 1 "out.tif.part has no journal beside it" \
+        calc "$short" scene.tif -o out.tif $options --resume
+    same "no journal, --resume: it is left" out.tif.part kept.part
+    works "no journal, --overwrite" calc "$short" scene.tif -o out.tif $options --overwrite
+}
+done_as "no journal, --overwrite: the same bytes, and nothing left" out.tif
+rm -f out.tif
 put_back
 rm out.tif.part
 torn "no part" 0
@@ -509,10 +517,30 @@ cp input.tif bad.tif
 head -c 40 /dev/zero | tr '\0' '\377' | dd of=bad.tif bs=1 seek=16 conv=notrunc 2>/dev/null
 fails "a bad tile" 1 "bad.tif: tile 0 (rows 0..63, columns 0..63) can't be decoded" \
     calc a bad.tif -o filled.tif -q
+check "a bad tile: no advice to resume" "$(grep -e --resume "$err")"
+holds "a bad tile: what would help" "$err" "with --bad-tiles fill"
 fails "a bad tile, --bad-tiles fail" 1 "tile 0 (rows 0..63, columns 0..63)" \
     calc a bad.tif -o filled.tif -q --bad-tiles fail
 check "a bad tile: no output" "$([ ! -e filled.tif ] || echo there is one)"
 rm -f filled.tif.part filled.tif.part.journal
+
+# A late one. Without a nodata value it can't be filled, and so nothing can come of what was done;
+# with one that can go on, and ends as if it had been so from the start.
+run calc 'where(valid(b1), b1, 1) + 0' strips.tif -o late.tif -q --compress lzw --block 64 \
+    --dtype uint16
+at=$(($(size_of late.tif) * 3 / 4))
+head -c 400 /dev/zero | tr '\0' '\377' | dd of=late.tif bs=1 seek=$at conv=notrunc 2>/dev/null
+fails "a late bad tile" 1 "late.tif: tile" calc a late.tif -o late.out.tif -q -j 1 --block 64
+check "a late bad tile: no advice to resume" "$(grep -e --resume "$err")"
+check "a late bad tile: nothing useless is left" "$(ls late.out.tif.part* 2>/dev/null)"
+fails "a late bad tile, --nodata" 1 "with --bad-tiles fill --resume it goes on" \
+    calc a late.tif -o late.out.tif -q -j 1 --block 64 --nodata 0
+check "a late bad tile, --nodata: what was done is kept" \
+    "$([ -s late.out.tif.part.journal ] || echo it is gone)"
+run calc a late.tif -o late.out.tif -q -j 1 --block 64 --nodata 0 --bad-tiles fill --resume
+is "a late bad tile, --bad-tiles fill --resume: exit status" "$status" 0
+run calc a late.tif -o good.late.out.tif -q -j 1 --block 64 --nodata 0 --bad-tiles fill
+done_as "a late bad tile: the same bytes" late.out.tif
 run calc a bad.tif -o filled.tif -q --bad-tiles fill
 is "--bad-tiles fill: exit status" "$status" 0
 check "--bad-tiles fill: what was filled, once" \

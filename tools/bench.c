@@ -428,7 +428,8 @@ int main(int argc, char **argv)
     if (mkdir(s.dir, 0777) != 0 && errno != EEXIST) die("%s: %s", s.dir, strerror(errno));
     if (s.json_path) {
         join(part, "%s.part", s.json_path);
-        s.json = fopen(part, "w");
+        unlink(part);          // a link at that name is not followed
+        s.json = fopen(part, "wx");
         if (!s.json) die("%s: %s", part, strerror(errno));
     }
     print_machine(&s);

@@ -522,19 +522,36 @@ bool cli_may_write(const char *path, const char *const *inputs, size_t count, bo
     bool good = part != NULL;
     for (size_t i = 0; i < count && good; i++) good = is_no_input(path, part, inputs[i]);
     free(part);
-    if (!good || stat(path, &there) != 0) return good;
+    if (!good || lstat(path, &there) != 0) return good;
     if (!overwrite) cli_error("%s: exists (--overwrite replaces it)", path);
-    else if (!S_ISREG(there.st_mode)) cli_error("%s: not a regular file", path);
+    else if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+        cli_error("%s: not a regular file", path);
     else return true;
     return false;
 }
 
-// A file of our own: what a run before this one left there goes, and so does a link, which would
-// have us write into some other file.
-static FILE *create(const char *path)
+// What lies at PATH.part may be what an interrupted run left, or somebody's: a link, a download.
+static bool is_free(const char *part, bool overwrite)
 {
-    if (unlink(path) != 0 && errno != ENOENT) return NULL;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    struct stat there;
+    if (overwrite || lstat(part, &there) != 0) return true;
+    cli_error("%s: exists, and the output is made there (--overwrite removes it)", part);
+    return false;
+}
+
+bool cli_may_create(const char *path, const char *const *inputs, size_t count, bool overwrite)
+{
+    char *part = part_name(path);
+    bool good = part && cli_may_write(path, inputs, count, overwrite) && is_free(part, overwrite);
+    free(part);
+    return good;
+}
+
+// A file that was not there. A link goes itself; it would have us write into some other file.
+static FILE *create(const char *path, bool overwrite, bool private)
+{
+    if (overwrite && unlink(path) != 0 && errno != ENOENT) return NULL;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, private ? 0600 : 0666);
     FILE *stream = fd < 0 ? NULL : fdopen(fd, "wb");
     if (fd >= 0 && !stream) close(fd);
     return stream;
@@ -542,10 +559,13 @@ static FILE *create(const char *path)
 
 bool cli_output_open(cli_output *out, const char *path, const char *input, bool overwrite)
 {
+    struct stat old;
     *out = (cli_output){ .path = path, .stream = stdout };
     if (cli_is_stdout(path)) return true;
-    if (!cli_may_write(path, &input, 1, overwrite) || !(out->part = part_name(path))) return false;
-    out->stream = create(out->part);
+    if (!cli_may_create(path, &input, 1, overwrite) || !(out->part = part_name(path))) return false;
+    out->replaces = stat(path, &old) == 0;
+    if (out->replaces) out->mode = old.st_mode & 0777;
+    out->stream = create(out->part, overwrite, out->replaces);
     if (out->stream) return true;
     cli_error("%s: can't be written: %s", path, strerror(errno));
     free(out->part);
@@ -554,10 +574,14 @@ bool cli_output_open(cli_output *out, const char *path, const char *input, bool 
 
 bool cli_output_close(cli_output *out, bool keep)
 {
+    struct stat made;
+    int file = fileno(out->stream);
     errno = 0;
     if (!out->part) return keep;       // stdout: looked at when all is done
     bool written = fflush(out->stream) == 0 && !ferror(out->stream) &&
-                   fsync(fileno(out->stream)) == 0;
+                   (!out->replaces || fchmod(file, out->mode) == 0 ||
+                    (fstat(file, &made) == 0 && (made.st_mode & 0777) == out->mode)) &&
+                   fsync(file) == 0;
     int why = errno;
     if (fclose(out->stream) != 0 && written) {
         why = errno;

@@ -60,7 +60,8 @@ typedef struct cli_option {
     { 0, "sensor", CLI_TEXT, to, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0, NULL }
 #define CLI_NODATA(to, help) { 0, "nodata", CLI_NUMBER, to, "V", help, 0, 0, NULL }
 #define CLI_OVERWRITE(to) \
-    { 0, "overwrite", CLI_FLAG, to, NULL, "replace OUT if it exists", 0, 0, NULL }
+    { 0, "overwrite", CLI_FLAG, to, NULL, \
+      "replace OUT and OUT.part if they exist (of a link, the link)", 0, 0, NULL }
 #define CLI_QUIET(to, help) { 'q', "quiet", CLI_FLAG, to, NULL, help, 0, 0, NULL }
 #define CLI_END { .name = NULL }
 
@@ -130,9 +131,19 @@ char *cli_bytes(double bytes, char *buffer);
 // and if it exists, it is a file that may be replaced. Says why not. "-" may: it is stdout.
 bool cli_may_write(const char *path, const char *const *inputs, size_t count, bool overwrite);
 
+// The same of what cli_output_open and dumps of a profile make: nor may PATH.part be there.
+bool cli_may_create(const char *path, const char *const *inputs, size_t count, bool overwrite);
+
 // An output that appears whole or not at all: cli_output_open gives a stream to PATH.part,
-// cli_output_close renames it to PATH when all was written, and removes it when not `keep`.
-typedef struct cli_output { FILE *stream; const char *path; char *part; } cli_output;
+// cli_output_close renames it to PATH when all was written, and removes it when not `keep`. It gets
+// the mode of the file it replaces.
+typedef struct cli_output {
+    FILE *stream;
+    const char *path;
+    char *part;
+    bool replaces;             // a file that is there, of
+    unsigned mode;
+} cli_output;
 
 // "-" is stdout, for texts: it has no part.
 bool cli_is_stdout(const char *path);

@@ -47,13 +47,13 @@ bool profile_may_write(const char *file, int ranks, const char *const *inputs, s
     char prefix[CLI_PATH], path[CLI_PATH + 32];
     if (!*file) return cli_error("--profile wants a FILE"), false;
     if (ends_in(file, ".html") || ends_in(file, ".json"))
-        return has_folder(file) && cli_may_write(file, inputs, count, overwrite);
+        return has_folder(file) && cli_may_create(file, inputs, count, overwrite);
     bool good = find_prefix(file, prefix) && has_folder(prefix);
     for (int rank = 0; rank < ranks; rank++)
         for (size_t i = 0; i < sizeof tables / sizeof *tables && good; i++) {
             if (rank == 0) snprintf(path, sizeof path, "%s_%s.csv", prefix, tables[i]);
             else snprintf(path, sizeof path, "%s_rank%d_%s.csv", prefix, rank, tables[i]);
-            good = cli_may_write(path, inputs, count, overwrite);
+            good = cli_may_create(path, inputs, count, overwrite);
         }
     return good;
 }

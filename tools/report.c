@@ -76,7 +76,7 @@ int cmd_visualize(int argc, char **argv)
 
     size_t n = (size_t)count;
     const char *const *paths = (const char *const *)argv;
-    bool good = !args.output || cli_may_write(args.output, paths, n, args.overwrite);
+    bool good = !args.output || cli_may_create(args.output, paths, n, args.overwrite);
     for (size_t i = 0; i < n && good; i++)
         good = trace_read(&traces[i], argv[i]) && digest_make(&digests[i], &traces[i]);
     if (good && args.output) good = write_page(&args, traces, digests, n);

@@ -305,7 +305,8 @@ static int measure(const tune_args *args, tune_sweep *sweep, file_list *files, c
     sample_job j = { .inputs = &args->inputs, .files = files, .expression = what,
                      .memory = args->memory, .save.compress = args->compress };
     sample s;
-    if (args->picture && !cli_may_write(args->picture, files->paths, files->count, args->overwrite))
+    if (args->picture &&
+        !cli_may_create(args->picture, files->paths, files->count, args->overwrite))
         return CLI_FAILED;
     if (!sample_begin(&j)) return CLI_FAILED;
     bool done = find_sample(&j, sweep, seconds, &s) &&

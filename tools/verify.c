@@ -370,7 +370,7 @@ static uint64_t little(const unsigned char *from, int bytes)
 
 static bool is_head(const unsigned char *head, size_t n)
 {
-    static const char magic[] = "gwt journal 1\n";
+    static const char magic[] = "gwt journal 2\n";
     return n == JOURNAL_HEAD && memcmp(head, magic, sizeof magic) == 0 &&
            little(head + 44, 4) == crc32(0, head, 44);
 }
@@ -410,7 +410,7 @@ static bool verify_part(const char *path)
     snprintf(name, sizeof name, "%s.journal", path);
     FILE *journal = fopen(name, "rb");
     if (!journal || !is_head(head, fread(head, 1, sizeof head, journal))) {
-        cli_error("%s: not finished, and %s: gwt calc starts afresh", path,
+        cli_error("%s: not finished, and %s: gwt calc --overwrite starts afresh", path,
                   journal ? "its journal has no whole header" : "there is no journal beside it");
     } else {
         uint64_t most = little(head + 16, 8), n = good_tiles(journal, fd, length, most);
