@@ -139,9 +139,28 @@
 //   Killed, cancelled, out of space? PATH.part holds the tiles there are, PATH.part.journal the
 //   size and CRC-32 of each. The same save with .resume checks them, cuts off what is torn, and
 //   goes on from there, to the same bytes as if nothing had happened. The journal knows its job:
-//   graph, numbers, inputs (size and time of their last change), your kernels by their .identity,
-//   and all options that end up in the file. It is refused to another one. Chunks, workers and
-//   memory may differ.
+//   graph, numbers, inputs, your kernels by their .identity, and all options that end up in the
+//   file. It is refused to another one. Chunks, workers and memory may differ.
+//
+//   Inputs are the same when they have the same path (from the root on, without links: as rank 0 of
+//   an MPI job sees it), size, time of the last change, and table of where their tiles lie. So work
+//   that was moved to another folder, or to a machine that mounts the inputs elsewhere, is not
+//   resumed: move it back, or start afresh. The output and what is beside it may be moved.
+//
+//   Nor is anything gone on with that another user may have prepared: PATH.part and its journal
+//   have to be regular files of this user without a second name. A link there is never followed.
+//   What else lies at PATH.part is EXISTS, and stays: a link, a file of another user, one without a
+//   journal. .overwrite without .resume removes it (a link itself), and starts afresh. What can't
+//   be opened or read is IO, whatever was asked for, and stays, too.
+//
+//   What replaces a file gets its mode in the end, and is nobody else's to read until then; a new
+//   file has the mode that the umask gives. A PATH that is a link is replaced itself; the file it
+//   leads to stays as it was.
+//
+//   A damaged input (FORMAT) stops a save for good, as repaired it is another input. Its part stays
+//   only where bad tiles could be filled without another nodata value: opened with .fill_bad_tiles,
+//   the same save with .resume goes on (and not back again). Missing pixels that can't be stored
+//   (NODATA) leave no part.
 //
 // THREADS
 //
@@ -458,9 +477,11 @@ typedef struct gwt_save_options {
     gwt_optional nodata;       // stored where missing, and written as GDAL_NODATA
     gwt_interleave interleave; // of several bands; default GWT_PIXEL
     gwt_bigtiff bigtiff;       // default: decided at the end, from the size there is
-    bool overwrite;            // replace an existing output (only when the new one is complete),
-                               // and start afresh where an interrupted save left something
-    bool resume;               // go on where an interrupted save of the same job stopped
+    bool overwrite;            // replace an existing output (only when the new one is complete; of
+                               // a link the link), and start afresh where something is at PATH.part
+    bool resume;               // go on where an interrupted save of the same job stopped; done if
+                               // its journal proves that it was. With .overwrite an older output
+                               // is replaced, but what another job left still is refused
     bool checksums;            // write the CRC-32 of every tile into GDAL_METADATA
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
@@ -862,8 +883,11 @@ GWT_API bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers
 // Compute into a tiled GeoTIFF. Time and band become bands, time-major. The bytes of the file
 // depend on the array and these options only: not on chunks, workers or timing. Written as
 // PATH.part, synced, renamed to PATH; on failure PATH is as it was. What an interruption, a full
-// disk, a bad input or a user's function left unfinished stays as PATH.part and PATH.part.journal,
-// for .resume; it is EXISTS to begin another save there without either .resume or .overwrite.
+// disk, a failing read or a user's function left unfinished stays as PATH.part and
+// PATH.part.journal, for .resume; it is EXISTS to begin another save there without either .resume
+// or .overwrite, or where something else has one of these names. A PATH that is a link is EXISTS,
+// too; with .overwrite the link is replaced, not what it leads to. What has come to be at PATH
+// while a save without .overwrite ran stays, and is EXISTS.
 // .collisions counts the tiles that this call computed, on all ranks: what an earlier call left and
 // .resume takes over is not looked at again. After a failure it is 0.
 //
@@ -1066,11 +1090,12 @@ GWT_API const char *gwt_stage_name(gwt_stage stage);
 GWT_API void gwt_profile_summary(const gwt_profile *p, FILE *to);
 
 // PREFIX_events.csv, PREFIX_resources.csv, PREFIX_cache.csv; units are in the names of columns. Of
-// rank 2, PREFIX_rank2_events.csv ..
+// rank 2, PREFIX_rank2_events.csv .. Each is made as FILE.part and replaces what is there, keeping
+// its mode. At FILE.part an own regular file goes; a link or another user's file is EXISTS.
 GWT_API bool gwt_profile_save_csv(gwt *g, const gwt_profile *p, const char *prefix);
 
 // Chrome's Trace Event format: for Perfetto, and for `gwt visualize`. One process in it for each
-// rank of an MPI job, all of which have to call this; rank 0 writes the file.
+// rank of an MPI job, all of which have to call this; rank 0 writes the file, as the tables above.
 GWT_API bool gwt_profile_save_trace(gwt *g, const gwt_profile *p, const char *path);
 
 // Whether this build's libtiff can write a compression; and the names of those that it can: the
