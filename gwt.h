@@ -9910,7 +9910,7 @@ static bool _gwt_writer_afresh(const _gwt_writer *w) { return w->overwrite && !w
 static bool _gwt_fail_strange(const _gwt_writer *w, const char *path, const char *why)
 {
     return _gwt_fail(w->g, GWT_E_EXISTS, "%s %s, not what an interrupted save left: remove it, or "
-                     "ask for overwrite, without resume, to have it removed", path, why);
+                     ".overwrite without .resume removes it", path, why);
 }
 
 // A name at which something may be that is not wanted. A link goes itself.
