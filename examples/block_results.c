@@ -10,6 +10,9 @@
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 enum { EDGE = 512 };
 
 typedef struct result { int64_t row, col, valid; double mean; } result;

@@ -14,6 +14,8 @@
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"
 
+#include <math.h>
+
 enum { ROUNDS = 3, NUM_CHUNKS = 5, NUM_WORKERS = 3 };
 static const int chunks[NUM_CHUNKS] = { 64, 128, 256, 512, 1024 };
 static const int workers[NUM_WORKERS] = { 1, 2, 4 };

@@ -11,6 +11,8 @@
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"
 
+#include <math.h>
+
 typedef struct cell { double width, height; } cell;
 
 static int slope(const gwt_kernel *k, void *user)
