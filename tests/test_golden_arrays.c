@@ -449,27 +449,13 @@ static gwt_array *open_bands(const job *j)
                          .chunks = (int)number_of(j, "chunks"), .nodata = optional_of(j, "nodata"));
 }
 
-// Coefficients of blue .. swir2 as geowombat 2.3.1 has them in vi.py.
-static const struct { const char *sensor; double c[3][6]; } caps[] = {
-    { "l5", { { 0.3037, 0.2793, 0.4343, 0.5585, 0.5082, 0.1863 },
-              { -0.2848, -0.2435, -0.5436, 0.7243, 0.0840, -0.1800 },
-              { 0.1509, 0.1793, 0.3299, 0.3406, -0.7112, -0.4572 } } },
-    { "l7", { { 0.3561, 0.3972, 0.3904, 0.6966, 0.2286, 0.1596 },
-              { -0.3344, -0.3544, -0.4556, 0.6966, -0.0242, -0.2630 },
-              { 0.2626, 0.2141, 0.0926, 0.0656, -0.7629, -0.5388 } } },
-    { "qb", { { 0.319, 0.542, 0.490, 0.604 }, { -0.121, -0.331, -0.517, 0.780 },
-              { 0.652, 0.375, -0.639, -0.163 } } },
-    { "ik", { { 0.326, 0.509, 0.560, 0.567 }, { -0.311, -0.256, -0.325, 0.819 },
-              { -0.612, -0.312, 0.722, -0.081 } } }
-};
-
 static double want_cap(const job *j, int out, int row, int col)
 {
     size_t k = 0;
     double sum = 0;
-    while (strcmp(caps[k].sensor, value_of(j, "sensor"))) k++;
+    while (strcmp(cap_weights[k].sensor, value_of(j, "sensor"))) k++;
     for (int b = 0; b < j->num_planes; b++)
-        sum += plane_at(&j->planes[b], row, col) * j->scale * caps[k].c[out][b];
+        sum += plane_at(&j->planes[b], row, col) * j->scale * cap_weights[k].c[out][b];
     return sum;
 }
 

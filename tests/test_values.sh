@@ -155,7 +155,8 @@ works 'by band number' calc 'b1 + b2' a.tif none.tif -o u.tif -q
 works 'in two outputs' calc a.tif none.tif -o u.tif=a -o v.tif=b -q --overwrite
 works '--allow-unused' calc a a.tif none.tif wide.tif -o allowed.tif -q --allow-unused
 stored 'as without them' 255 '2 4 4 4 5 5 7 9 255 255 255 255' allowed.tif
-works 'a file that gives the grid' calc b a.tif wide.tif -o u.tif -q --overwrite --bounds-by reference
+works 'a file that gives the grid' calc b a.tif wide.tif -o u.tif -q --overwrite \
+    --bounds-by reference --dst-nodata 99
 works 'files that give it' calc b a.tif wide.tif -o u.tif -q --overwrite --bounds-by union \
     --dst-nodata 99
 refused 'a file that does not' 1 'no expression uses wide.tif: ' calc a a.tif wide.tif -o no.tif \
