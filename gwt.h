@@ -482,7 +482,8 @@ typedef struct gwt_save_options {
     bool resume;               // go on where an interrupted save of the same job stopped; done if
                                // its journal proves that it was. With .overwrite an older output
                                // is replaced, but what another job left still is refused
-    bool checksums;            // write the CRC-32 of every tile into GDAL_METADATA
+    bool checksums;            // write the CRC-32 of every tile into GDAL_METADATA: who opens the
+                               // file with gwt gets a FORMAT error for a tile that is another
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
     // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
@@ -972,8 +973,8 @@ GWT_API bool gwt_summarize(gwt_array *a, gwt_summary *summaries);
 // has its lower end, the last one both (numpy.histogram). Others are not counted.
 GWT_API bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts);
 
-// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane (not the infinite ones,
-// as above): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory
+// Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane (infinite ones are not
+// valid): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory
 // that does not grow with the image: the array is computed once for 8 and 16 bits, three times for
 // 32, five times for 64.
 GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values);
@@ -2482,6 +2483,7 @@ typedef struct _gwt_source {
     bool planar;
     bool direct;                // stored as we want them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
+    uint32_t *crcs;             // of its stored bytes, as gwt_save's .checksums writes them; or NULL
     gwt_optional nodata;
     bool fills;                 // a tile that can't be read is `fill` all over,
     uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
@@ -2977,6 +2979,29 @@ static void _gwt_source_share_items(_gwt_source *s, _gwt_items all)
     }
 }
 
+// The text of TILE_CRC32 in the domain GWT: 8 hexadecimal digits a tile.
+static bool _gwt_source_read_crcs(_gwt_source *s, const char *text, const char *end)
+{
+    char one[9] = "";
+    bool good = strspn(text, "0123456789abcdefABCDEF") == (size_t)(end - text)
+             && (uint64_t)(end - text) == 8 * (uint64_t)s->num_tiles;
+    if (!good)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its list of checksums is not one of %lld %s",
+                         s->path, (long long)s->num_tiles, s->tiled ? "tiles" : "strips");
+    s->crcs = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->crcs);
+    for (int64_t i = 0; s->crcs && i < s->num_tiles; i++) {
+        memcpy(one, text + 8 * i, 8);
+        s->crcs[i] = (uint32_t)strtoul(one, NULL, 16);
+    }
+    return s->crcs != NULL;
+}
+
+static bool _gwt_is_crcs(const char *head, const char *head_end)
+{
+    return _gwt_span_is(_gwt_xml_attribute(head, head_end, "domain"), "GWT")
+        && _gwt_span_is(_gwt_xml_attribute(head, head_end, "name"), "TILE_CRC32");
+}
+
 // GDAL_METADATA: a flat list of <Item ...>text</Item>. What is kept of it is some five times as
 // long as the text, which is no longer than the file.
 static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
@@ -2990,8 +3015,11 @@ static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
         const char *head_end = strchr(p, '>');
         const char *end = head_end ? strchr(head_end, '<') : NULL;
         if (!end) break;
-        if (strchr(" \t\r\n", p[5]) && head_end[-1] != '/'
-            && !strncmp(end, close, sizeof close - 1))
+        bool has_text = strchr(" \t\r\n", p[5]) && head_end[-1] != '/'
+                     && !strncmp(end, close, sizeof close - 1);
+        if (has_text && _gwt_is_crcs(p + 5, head_end)) {
+            if (!_gwt_source_read_crcs(s, head_end + 1, end)) return false;
+        } else if (has_text)
             _gwt_source_add_item(s, &all, p + 5, head_end,
                                  _gwt_xml_text(s->g, head_end + 1, end));
         p = end;
@@ -3364,7 +3392,7 @@ static uint64_t _gwt_source_strip_bytes(const _gwt_source *s, int64_t i)
 // for each row costs anything.
 static bool _gwt_source_cut_run(_gwt_source *s)
 {
-    if (!s->direct || s->tiled) return true;
+    if (!s->direct || s->tiled || s->crcs) return true;
     for (int64_t i = 0; i < s->num_tiles; i++) {
         if (s->counts[i] < _gwt_source_strip_bytes(s, i)) return true;
         if (i % s->down && s->offsets[i] != s->offsets[i - 1] + _gwt_source_strip_bytes(s, i - 1))
@@ -3397,7 +3425,7 @@ static bool _gwt_source_cut_tiles(_gwt_source *s)
     uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
     while (rows % 2 == 0 && (uint64_t)rows / 2 * row_bytes >= 256 << 10) rows /= 2;
     int64_t parts = s->tile_h / rows, down = _gwt_ceil_div(s->geo.height, rows);
-    if (!s->direct || !s->tiled || parts == 1) return true;
+    if (!s->direct || !s->tiled || s->crcs || parts == 1) return true;
     if (!_gwt_source_can_list(s, down * s->across * planes)) return true;
     for (int64_t i = 0; i < s->num_tiles; i++)
         if (s->counts[i] > 0 && s->counts[i] < s->tile_bytes) return true;
@@ -3801,9 +3829,15 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
     int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
     _gwt_lane_leave(lane, n, n);
     _gwt_record_io(s->g, n, 0);
-    if (got == (int64_t)n) return true;
-    _gwt_source_bad(s, i, GWT_E_IO, "can't be read: %s",
-                    got < 0 ? strerror(errno) : "the file has become shorter");
+    if (got != (int64_t)n) {
+        _gwt_source_bad(s, i, GWT_E_IO, "can't be read: %s",
+                        got < 0 ? strerror(errno) : "the file has become shorter");
+        return false;
+    }
+    uint32_t crc = s->crcs ? (uint32_t)crc32_z(crc32(0, NULL, 0), to, (z_size_t)n) : 0;
+    if (!s->crcs || crc == s->crcs[i]) return true;
+    _gwt_source_bad(s, i, GWT_E_FORMAT, "is not what was written: its checksum is %08lx, not %08lx",
+                    (unsigned long)crc, (unsigned long)s->crcs[i]);
     return false;
 }
 

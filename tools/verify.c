@@ -288,7 +288,7 @@ static int64_t number_in(const image *im, const char *message)
     return number < im->num_tiles ? number : -1;
 }
 
-// gwt cuts plain tiles into smaller ones with numbers of their own. Nothing in them can fail to be
+// gwt cuts plain tiles without checksums into smaller ones with numbers of their own. Nothing in them can fail to be
 // decoded, so that what it finds is either what was found before, or all there is.
 static bool check_decoding(image *im, gwt *g, gwt_array *a, bool progress)
 {
@@ -296,8 +296,9 @@ static bool check_decoding(image *im, gwt *g, gwt_array *a, bool progress)
     if (gwt_map_blocks(a, take_block, NULL, .progress = progress) < 0) return false;
     const char *message;
     for (size_t i = 0; (message = gwt_bad_tile(g, i)) != NULL; i++) {
-        int64_t number = im->plain ? -1 : number_in(im, message);
-        if (im->plain ? before > 0 : number >= 0 && im->tiles[number].bad) continue;
+        bool cut = im->plain && !im->checksums;
+        int64_t number = cut ? -1 : number_in(im, message);
+        if (cut ? before > 0 : number >= 0 && im->tiles[number].bad) continue;
         if (number >= 0) im->tiles[number].bad = true;
         im->num_bad++;
         cli_error("%s", message);

@@ -1,0 +1,140 @@
+// test_checksums.c - stored bytes that are not what was written: an error that names the tile, or
+// the same pixels; never others.
+
+#define _XOPEN_SOURCE 700
+
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tiffio.h>
+
+enum { EDGE = 64, COLS = 150, ROWS = 100, BANDS = 2, TILES_ACROSS = 3 };
+
+static gwt *quiet_session(void) { return gwt_begin(.num_workers = 2, .quiet = true); }
+
+// Where the tiles or strips of a file lie; gives their number.
+static int tiles_of(const char *path, uint64_t *at, uint64_t *bytes, int most)
+{
+    TIFF *tif = TIFFOpen(path, "r");
+    REQUIRE(tif, "%s", path);
+    int n = (int)(TIFFIsTiled(tif) ? TIFFNumberOfTiles(tif) : TIFFNumberOfStrips(tif));
+    REQUIRE(n <= most, "%d tiles", n);
+    for (int i = 0; i < n; i++)
+        at[i] = TIFFGetStrileOffset(tif, (uint32_t)i),
+        bytes[i] = TIFFGetStrileByteCount(tif, (uint32_t)i);
+    TIFFClose(tif);
+    return n;
+}
+
+static void fill_pixels(double *values, int n)
+{
+    for (int i = 0; i < n; i++) values[i] = i % COLS / 7 + (double)(noise((uint64_t)i) % 3);
+}
+
+// ---- the list of checksums in GDAL_METADATA ---------------------------------------------------
+
+static const char *const codecs[] = { "none", "lzw", "deflate", "zstd", "packbits" };
+
+static void save_with_checksums(const char *path, const char *codec, gwt_interleave interleave)
+{
+    static double values[BANDS * ROWS * COLS];
+    fill_pixels(values, BANDS * ROWS * COLS);
+    gwt *g = gwt_begin(.num_workers = 2);
+    gwt_array *a = array_of(g, &(tiff_spec){ .width = COLS, .height = ROWS, .bands = BANDS,
+                            .dtype = GWT_UINT16 }, values);
+    assert_true(gwt_save(a, path, .compress = codec, .block = EDGE, .checksums = true,
+                         .interleave = interleave, .overwrite = true));
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// One bit of tile k is another: an error of that tile; filled where that is asked for, and nowhere
+// else.
+static void check_flip(const char *path, int k, int of_plane, bool planar,
+                       const uint16_t *want)
+{
+    char tile[64];
+    int row = k % of_plane / TILES_ACROSS, col = k % of_plane % TILES_ACROSS;
+    snprintf(tile, sizeof tile, "tile %d (row %d, column %d", k, row, col);
+    gwt *g = quiet_session();
+    assert_null(gwt_compute(gwt_open(g, path)));
+    REQUIRE(strstr(gwt_message(g), "not what was written"), "%s", gwt_message(g));
+    EXPECT_ERROR(g, GWT_E_FORMAT, tile);
+    gwt_array *filled = gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(9999));
+    uint16_t *got = gwt_compute(filled);
+    EXPECT_OK(g);
+    for (int i = 0; i < BANDS * ROWS * COLS; i++) {
+        int y = i % (ROWS * COLS) / COLS / EDGE, x = i % COLS / EDGE, band = i / (ROWS * COLS);
+        bool bad = y == row && x == col && (!planar || k / of_plane == band);
+        assert_int_equal(got[i], bad ? 9999 : want[i]);
+    }
+    REQUIRE(gwt_bad_tile(g, 0) && !gwt_bad_tile(g, 1), "not one bad tile");
+    gwt_free(got);
+    gwt_end(g);
+}
+
+static void listed_checksums(void **state)
+{
+    (void)state;
+    enum { MOST = 32 };
+    for (size_t c = 0; c < COUNT_OF(codecs); c++)
+        for (int planar = 0; planar < 2; planar++) {
+            if (!gwt_can_compress(codecs[c])) {
+                print_message("SKIPPED: %s: not in this libtiff\n", codecs[c]);
+                continue;
+            }
+            const char *path = temp_path("listed_%s_%d.tif", codecs[c], planar);
+            uint64_t at[MOST], bytes[MOST];
+            save_with_checksums(path, codecs[c], planar ? GWT_PLANAR : GWT_PIXEL);
+            int n = tiles_of(path, at, bytes, MOST), of_plane = planar ? n / BANDS : n;
+            gwt *g = gwt_begin(.num_workers = 2);
+            uint16_t *want = gwt_compute(gwt_open(g, path));
+            EXPECT_OK(g);
+            size_t size;
+            unsigned char *data = file_read(path, &size);
+            for (int i = 0; i < 24; i++) {
+                int k = (int)(noise((uint64_t)i) % (uint64_t)n);
+                uint64_t place = at[k] + noise((uint64_t)i + 100) % bytes[k];
+                data[place] ^= (unsigned char)(1 << i % 8);
+                file_write(path, data, size);
+                check_flip(path, k, of_plane, planar, want);
+                data[place] ^= (unsigned char)(1 << i % 8);
+            }
+            free(data);
+            gwt_free(want);
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+// A list that is not one of the file's tiles is no list.
+static void lists_that_do_not_fit(void **state)
+{
+    (void)state;
+    static const char *const lists[] = { "", "0", "0123456", "012345678", "0123456g",
+                                         "0123456701234567" };
+    double values[4] = { 1, 2, 3, 4 };
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        char xml[200];
+        snprintf(xml, sizeof xml, "<GDALMetadata><Item name=\"TILE_CRC32\" domain=\"GWT\">%s</Item>"
+                 "</GDALMetadata>", lists[i]);
+        const char *path = temp_path("list%d.tif", (int)i);
+        tiff_write_values(path, &(tiff_spec){ .width = 2, .height = 2, .dtype = GWT_UINT8,
+                          .metadata = xml }, values);
+        gwt *g = quiet_session();
+        assert_null(gwt_open(g, path));
+        EXPECT_ERROR(g, GWT_E_FORMAT, "not one of 1 strips");
+        gwt_end(g);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(listed_checksums),
+        cmocka_unit_test(lists_that_do_not_fit),
+    };
+    return cmocka_run_group_tests_name("checksums", tests, temp_begin, temp_end);
+}
