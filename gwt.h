@@ -3091,7 +3091,7 @@ static int _gwt_source_alpha(const _gwt_source *s)
 
 static bool _gwt_source_read_colours(_gwt_source *s, TIFF *tif)
 {
-    uint16_t photometric = PHOTOMETRIC_MINISBLACK, extras = 0, *extra = NULL;
+    uint16_t photometric = PHOTOMETRIC_MINISBLACK, inks = INKSET_CMYK, extras = 0, *extra = NULL;
     size_t shades = s->dtype == GWT_UINT8 ? 256 : s->dtype == GWT_UINT16 ? 65536 : 0;
     const uint16_t *palette = NULL;
     s->bands_about = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->bands_about);
@@ -3102,7 +3102,9 @@ static bool _gwt_source_read_colours(_gwt_source *s, TIFF *tif)
     if (photometric == PHOTOMETRIC_PALETTE && shades)
         palette = _gwt_source_read_palette(s, tif, shades);
     if (TIFFGetField(tif, TIFFTAG_EXTRASAMPLES, &extras, &extra) != 1) extras = 0;
+    TIFFGetFieldDefaulted(tif, TIFFTAG_INKSET, &inks);
     int colours = _gwt_photometric_colours(photometric);
+    if (photometric == PHOTOMETRIC_SEPARATED && inks != INKSET_CMYK) colours = 0;
     if (!colours || colours > s->bands || (photometric == PHOTOMETRIC_PALETTE && !palette))
         photometric = PHOTOMETRIC_MINISBLACK, colours = 1, palette = NULL;
     for (int64_t b = 0; b < s->bands; b++) {

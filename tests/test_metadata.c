@@ -320,6 +320,7 @@ typedef struct picture {
     int bands;                 // 0: 1
     int photometric;           // 0: black is zero
     bool white;                // white is zero
+    int inks;                  // InkSet; 0: no tag
     int extras;
     uint16_t extra[4];
     uint16_t brightest;        // 0: no palette; its last shade
@@ -372,6 +373,7 @@ static void set_picture(TIFF *t, const picture *p)
     TIFFSetField(t, TIFFTAG_PHOTOMETRIC, p->white         ? PHOTOMETRIC_MINISWHITE
                                          : p->photometric ? p->photometric
                                                           : PHOTOMETRIC_MINISBLACK);
+    if (p->inks) TIFFSetField(t, TIFFTAG_INKSET, p->inks);
     if (p->extras) TIFFSetField(t, TIFFTAG_EXTRASAMPLES, p->extras, p->extra);
     int shades = 1 << (8 * sample_size(dtype));
     uint16_t *map = p->brightest ? malloc(3 * (size_t)shades * sizeof *map) : NULL, rgb[3];
@@ -768,6 +770,10 @@ static void other_colours(void **state)
     p = (picture){ .bands = 4, .photometric = PHOTOMETRIC_SEPARATED };
     r = saved(gwt_open(g, drawn("p.tif", &p)), NULL);
     check_colours(r, "inks", PHOTOMETRIC_SEPARATED, "");
+    close_told(r);
+    p.inks = INKSET_MULTIINK;       // whose names are not copied: else it would be said to be CMYK
+    r = saved(gwt_open(g, drawn("p.tif", &p)), NULL);
+    check_colours(r, "other inks", PHOTOMETRIC_MINISBLACK, "000");
     close_told(r);
     p = (picture){ .bands = 2, .extras = 1, .extra = { EXTRASAMPLE_UNSPECIFIED }, .metadata =
         "<GDALMetadata>" INTERPRETED("0", "Pan") INTERPRETED("1", "Alpha") "</GDALMetadata>" };
