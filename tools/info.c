@@ -110,7 +110,7 @@ static void print_storage(const gwt_info *info)
     else puts("none");
     if (info->mask) {
         fputs("  mask         ", stdout);
-        print_text(info->mask);
+        cli_text(stdout, info->mask);
         puts(", not looked at");
     }
     if (info->alpha_band) printf("  alpha        band %d, not looked at\n", info->alpha_band);

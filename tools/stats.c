@@ -282,7 +282,9 @@ static void print_unread(const gwt_info *info, bool json)
         fputs(",\n  \"mask\": ", stdout);
         json_string(stdout, info->mask);
     } else if (info->mask) {
-        printf("mask not looked at: %s\n", info->mask);
+        fputs("mask not looked at: ", stdout);
+        cli_text(stdout, info->mask);
+        putchar('\n');
     }
     if (info->alpha_band && json) printf(",\n  \"alpha\": %d", info->alpha_band);
     else if (info->alpha_band) printf("alpha not looked at: band %d\n", info->alpha_band);
