@@ -55,7 +55,9 @@
 //   The first error of a session stays; after it every call gives NULL and does nothing. So a
 //   program checks once: gwt_end prints it and returns 1. gwt_status and gwt_message tell it
 //   earlier, gwt_clear forgets it. A message names the file, the band, the tile, and what would
-//   be right. A failed save leaves the output as it was.
+//   be right; fields of options are called .overwrite and the like (or as .field_names of the
+//   session says), and names out of files are shown by gwt_escape. A failed save leaves the output
+//   as it was.
 //
 // NODATA
 //
