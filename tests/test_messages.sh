@@ -46,7 +46,8 @@ refused "other numbers of bands, along time" 1 \
     calc a scene.tif one.tif -o no.tif --stack time
 refused "an output that exists" 1 'exists (--overwrite replaces it)' calc b1 scene.tif -o six.tif
 refused "too little memory" 1 'and --memory is' calc a scene.tif -o no.tif --memory 10K
-refused "missing pixels in integers" 1 '--nodata gives one; a --dtype of floating point wants none' \
+refused "missing pixels in integers" 1 \
+    '--nodata gives one; a --dtype of floating point wants none' \
     \
     calc 'where(count(a) > 3, count(a), nan)' scene.tif -o no.tif --dtype uint8
 rm -f no.tif.part no.tif.part.journal
@@ -73,14 +74,14 @@ told() {
     lines=1
 }
 dropped='--sensor l7 is ignored: it has 6 bands, scene.tif has 3'
-told "calc: a sensor that does not fit" 0 1 "$dropped (sensors of 3: bgr, " \
+told "calc: a sensor that does not fit" 0 1 "$dropped (sensors with 3 bands: bgr, " \
     calc b1 scene.tif -o d.tif -q --sensor l7
 told "calc: and names that are wanted" 1 4 "$dropped" \
     calc 'ndvi()' scene.tif -o no.tif -q --sensor l7
 told "calc: several files, once" 0 1 "$dropped" calc 'a.b1' scene.tif scene.tif -o d.tif -q \
     --overwrite --sensor l7
 told "calc: bands in files of their own" 1 4 \
-    'one.tif has 1 (sensors of 1: l7pan, l8pan, l9pan); --stack band makes the bands of all files those of one' \
+    'has 1 (sensors with 1 band: l7pan, l8pan, l9pan); --stack band makes the bands of all' \
     calc 'ndvi()' one.tif one.tif -o no.tif -q --sensor l7
 told "calc: stacked, what counts is the stack" 0 1 'it has 6 bands, the stack has 2' \
     calc b1 one.tif one.tif -o d.tif -q --overwrite --stack band --sensor l7
@@ -88,7 +89,8 @@ told "plan" 0 1 "$dropped" plan b1 scene.tif --sensor l7
 told "tune" 0 1 "$dropped" tune b1 scene.tif --sensor l7 --seconds 0.2 --chunks 64,128 -j 1
 told "quicklook" 0 1 "$dropped" quicklook scene.tif -o d.png --sensor l7 -q
 works "a sensor that fits" calc 'ndvi()' six.tif -o d.tif -q --overwrite --sensor l7
-works "a stack that fits" calc 'ndvi()' one.tif one.tif one.tif one.tif one.tif one.tif -o d.tif -q \
+works "a stack that fits" calc 'ndvi()' one.tif one.tif one.tif one.tif one.tif one.tif -o d.tif \
+    -q \
     \
     --overwrite --sensor l7 --stack band
 works "names that are given" calc 'x' scene.tif -o d.tif -q --overwrite --sensor l7 \
@@ -96,10 +98,10 @@ works "names that are given" calc 'x' scene.tif -o d.tif -q --overwrite --sensor
 
 # ---- where outputs go ----------------------------------------------------------------------------
 
-refused "calc -o -" 2 'a GeoTIFF can'"'"'t be written to stdout: name a file (./- for one called \
-    -)' \
+refused "calc -o -" 2 "a GeoTIFF can't be written to stdout: name a file (./- for one called -)" \
     calc b1 scene.tif -o -
-refused "calc -o -=EXPR" 2 "a GeoTIFF can't be written to stdout" calc scene.tif -o x.tif=b2 --output=-=b1
+refused "calc -o -=EXPR" 2 "a GeoTIFF can't be written to stdout" \
+    calc scene.tif -o x.tif=b2 --output=-=b1
 refused "calc --profile -" 2 '--profile wants a FILE' calc b1 scene.tif -o no.tif --profile -
 refused "quicklook -o -" 2 "a picture can't be written to stdout" quicklook scene.tif -o -
 refused "quicklook: what is no PNG" 2 'x.jpg: the picture is a PNG: its name must end in .png' \
@@ -136,11 +138,12 @@ if [ -e cut.tif.part ] && [ -e cut.tif.part.journal ]; then
         info cut.tif.part.journal
     mv cut.tif.part.journal kept
     refused "info of a part without a journal" 1 \
-        'cut.tif.part: is what an interrupted save of cut.tif left, no TIFF yet; without its journal none can go on' \
+        'an interrupted save of cut.tif left, no TIFF yet; without its journal none can go on' \
         info cut.tif.part
     mv kept cut.tif.part.journal
     cp cut.tif.part other
-    refused "info of a part by another name" 1 'other: is not a TIFF: it begins with 16 empty bytes, as the .part' info other
+    refused "info of a part by another name" 1 \
+        'other: is not a TIFF: it begins with 16 empty bytes, as the .part' info other
     rm other
     works "it can go on" calc a scene.tif -o cut.tif -q --block 64 --resume
 else
@@ -169,11 +172,12 @@ refused "visualize of other JSON" 1 'not a dump of a gwt profile' visualize othe
 "$make_scene" dot.tif 8 8 1 none 0
 run calc 'moving_median(b1, 3)' dot.tif -o dot_out.tif
 check "Mpx/s and seconds are not 0" \
-    "$(grep -E '^dot_out.tif: .*, 0*[.]?0*[1-9][0-9.]* s, 0*[.]?0*[1-9][0-9.e-]* Mpx/s$' "$out" | wc -l |
-        grep -vx ' *1'; sed -n 's/.*/&/p' "$out" | grep -E ' 0[.]0+ ')"
+    "$(grep -cE '^dot_out.tif: .*, 0*[.]?0*[1-9][0-9.]* s, 0*[.]?0*[1-9][0-9.]* Mpx/s$' "$out" |
+        grep -vx 1; sed -n 's/.*/&/p' "$out" | grep -E ' 0[.]0+ ')"
 works "a profile of little" calc b1 dot.tif -o dot_p.tif -q --profile dot.json
 works "as text" visualize dot.json --text
-check "MB/s are not 0 where bytes were read" "$(grep -E '^  (read|written) +0[.]0+ MB/s [(][1-9]' "$out")"
+check "MB/s are not 0 where bytes were read" \
+    "$(grep -E '^  (read|written) +0[.]0+ MB/s [(][1-9]' "$out")"
 
 # ---- advice --------------------------------------------------------------------------------------
 
@@ -194,7 +198,8 @@ spent() {
 advice() { spent "$@" >advice.json; run visualize advice.json --text; }
 
 advice encode 600000 199 '"output":"deflate"'
-holds "encoding deflate: zstd" "$out" 'compresses the output; try --compress zstd, or a lower --level'
+holds "encoding deflate: zstd" "$out" \
+    'compresses the output; try --compress zstd, or a lower --level'
 advice encode 600000 199 '"output":"zstd"'
 holds "encoding zstd: a lower level" "$out" 'compresses the output, with zstd already; try a lower'
 absent "and not zstd" "$out" '--compress zstd'
@@ -203,10 +208,12 @@ holds "a dump that does not say" "$out" 'try --compress zstd'
 advice decode 600000 199 '"input":"lzw"'
 holds "decoding lzw: zstd" "$out" 'decompresses the input: store it with zstd'
 advice decode 600000 199 '"input":"zstd"'
-holds "decoding zstd: one pass" "$out" 'decompresses the input, which is zstd already: compute several'
+holds "decoding zstd: one pass" "$out" \
+    'decompresses the input, which is zstd already: compute several'
 absent "and not zstd" "$out" 'store it with zstd'
 advice write 600000 80 '"output":"lzw"'
-holds "writing what is compressed: a faster disk" "$out" 'the disk limits it; a faster disk may help'
+holds "writing what is compressed: a faster disk" "$out" \
+    'the disk limits it; a faster disk may help'
 absent "and not --compress" "$out" '--compress'
 advice write 600000 80 '"output":"none"'
 holds "writing what is not: --compress" "$out" 'try --compress, which leaves less to write'

@@ -10,9 +10,9 @@ gwt=$(absolute "${GWT:?is the command to test}") || exit 2
 make_scene=$(absolute "${MAKE_SCENE:?is the program that makes scenes}") || exit 2
 cd "$box" || exit 2
 
-# Everything that is not to be seen as it is, and how it is to be seen: C0 with escape and bell, DEL,
-# C1 (U+009B begins a sequence as ESC [ does), marks and overrides of direction, a line separator,
-# bytes that are no UTF-8. What stands at both ends stays, accents included.
+# Everything that is not to be seen as it is, and how it is to be seen: C0 with escape and bell,
+# DEL, C1 (U+009B begins a sequence as ESC [ does), marks and overrides of direction, a separator of
+# lines, bytes that are no UTF-8. What stands at both ends stays, accents included.
 evil=$(printf 'A\033[31m\007\177\302\233\342\200\256\342\201\246\342\200\217\330\234\342\200\250')
 evil=$evil$(printf '\377\340\200\200\355\240\200Z\303\251')
 shown='A\x1b[31m\x07\x7f\u009b\u202e\u2066\u200f\u061c\u2028'
@@ -150,7 +150,8 @@ check_python "the CSV has the file's name" table tables_events.csv file "$name_s
 # What comes out of a file is written as XML can hold it: U+FFFD for what that can't.
 works "a copy of bands with such names" calc named.tif -o copy=a -q
 check_python "its metadata are XML" metadata copy \
-    'A\ufffd[31m\ufffd\x7f\x9b\u202e\u2066\u200f\u061c\u2028\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffdZ\xe9'
+    'A\ufffd[31m\ufffd\x7f\x9b\u202e\u2066\u200f\u061c\u2028'\
+'\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffdZ\xe9'
 
 # What the caller says is refused instead.
 esc=$(printf 'a\033b')

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- one character --------------------------------------------------------------------------------
+// ---- one character ------------------------------------------------------------------------------
 
 typedef struct escaped { const char *text, *shown; size_t bytes; } escaped;
 
@@ -49,7 +49,7 @@ static void characters(void **state)
     assert_int_equal(gwt_escape(NULL, shown), 0);
 }
 
-// ---- arrays and messages --------------------------------------------------------------------------
+// ---- arrays and messages ------------------------------------------------------------------------
 
 #define EVIL "A\033]0;x\007\302\233\342\200\256\377Z"
 #define SHOWN "A\\x1b]0;x\\x07\\u009b\\u202e\\xffZ"
@@ -92,7 +92,7 @@ static void printed(void **state)
     gwt_end(g);
 }
 
-// ---- what is written as XML -----------------------------------------------------------------------
+// ---- what is written as XML ---------------------------------------------------------------------
 
 static void given_texts(void **state)
 {
@@ -132,12 +132,13 @@ static void given_texts(void **state)
     EXPECT_OK(g);
     gwt_end(g);
     image *im = image_read(out);
-    REQUIRE(strstr(im->metadata, ">A\357\277\275]0;x\357\277\275\302\233\342\200\256\357\277\275Z<"),
+    REQUIRE(strstr(im->metadata,
+                   ">A\357\277\275]0;x\357\277\275\302\233\342\200\256\357\277\275Z<"),
             "metadata: %s", im->metadata);
     image_free(im);
 }
 
-// ---- tiles that can't be read ----------------------------------------------------------------------
+// ---- tiles that can't be read -------------------------------------------------------------------
 
 // 100 x 70 pixels in tiles of 32, deflated, those from tile `first` on broken by `bytes` of 0xFF.
 static const char *broken_file(const char *name, int first, int bands)
@@ -221,7 +222,7 @@ static void tiles_counted(void **state)
             "it is: %s", text);
 }
 
-// ---- names of what there is to choose from ---------------------------------------------------------
+// ---- names of what there is to choose from ------------------------------------------------------
 
 static void capitals(void **state)
 {

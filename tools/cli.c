@@ -452,8 +452,9 @@ void cli_check_sensor(const char *sensor, const gwt_array *a, const char *what, 
         if (count_bands(name) == bands)
             snprintf(others + used, sizeof others - used, "%s%s", used ? ", " : "", name);
     }
-    cli_error("--sensor %s is ignored: it has %lld bands, %s has %lld (sensors of %lld: %s)%s",
-              sensor, has, what, bands, bands, *others ? others : "none", bands < has ? hint : "");
+    cli_error("--sensor %s is ignored: it has %lld bands, %s has %lld (sensors with %lld band%s: "
+              "%s)%s", sensor, has, what, bands, bands, bands == 1 ? "" : "s",
+              *others ? others : "none", bands < has ? hint : "");
 }
 
 int cli_interrupted(void) { return interrupted ? 128 + interrupted : 0; }
