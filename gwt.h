@@ -14540,6 +14540,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
     _gwt_summary_cache(p, to);
     _gwt_locale_end(c, before);
     if (!p->complete) fputs("memory gave out: there was more than this\n", to);
+    _gwt_locale_end(c, before);
 }
 
 // ---- dumps: a text file that is there whole or not at all, numbers with a point

@@ -869,6 +869,19 @@ static bool is_integer(const char *text, int64_t value)
     return !strcmp(text, want);
 }
 
+// A name of those used here as tables have it: no control characters.
+static const char *as_shown(const char *name)
+{
+    static char text[256];
+    size_t used = 0;
+    for (; *name && used < sizeof text - 8; name++)
+        if ((unsigned char)*name < 0x20)
+            used += (size_t)sprintf(text + used, "\\x%02x", (unsigned)*name);
+        else text[used++] = *name;
+    text[used] = '\0';
+    return text;
+}
+
 static void check_csv(const gwt_profile *p, const char *prefix)
 {
     table t = table_open(temp_path("%s_events.csv", prefix), "worker,stage,ends,start_s,end_s,file,"
@@ -878,7 +891,7 @@ static void check_csv(const gwt_profile *p, const char *prefix)
         assert_int_equal(next_row(&t), 13);
         char **f = t.fields;
         assert_string_equal(f[1], gwt_stage_name(e->stage));
-        assert_string_equal(f[5], e->file ? e->file : "");
+        assert_string_equal(f[5], e->file ? as_shown(e->file) : "");
         REQUIRE(is_integer(f[0], e->worker) && is_integer(f[2], e->ends)
                     && is_number(f[3], e->start, 5e-10) && is_number(f[4], e->end, 5e-10)
                     && is_integer(f[6], e->tile) && is_integer(f[7], e->row)
@@ -904,7 +917,7 @@ static void check_csv(const gwt_profile *p, const char *prefix)
         const gwt_residence *r = &p->residences[i];
         assert_int_equal(next_row(&t), 6);
         char **f = t.fields;
-        assert_string_equal(f[0], r->file);
+        assert_string_equal(f[0], as_shown(r->file));
         REQUIRE(is_integer(f[1], r->tile) && is_integer(f[2], (int64_t)r->bytes)
                     && is_number(f[3], r->from, 5e-10) && is_number(f[4], r->to, 5e-10)
                     && is_integer(f[5], r->hits), "residence %zu", i);
