@@ -2486,6 +2486,7 @@ typedef struct _gwt_source {
     bool direct;                // stored as we want them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
     uint32_t *crcs;             // of its stored bytes, as gwt_save's .checksums writes them; or NULL
+    uint32_t table_crc;         // of the offsets and counts that these are of
     gwt_optional nodata;
     bool fills;                 // a tile that can't be read is `fill` all over,
     uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
@@ -2981,27 +2982,52 @@ static void _gwt_source_share_items(_gwt_source *s, _gwt_items all)
     }
 }
 
-// The text of TILE_CRC32 in the domain GWT: 8 hexadecimal digits a tile.
-static bool _gwt_source_read_crcs(_gwt_source *s, const char *text, const char *end)
+// ---- checksums of tiles, as gwt_save's .checksums writes them
+// TILE_CRC32 in the domain GWT has 8 hexadecimal digits for each tile. Others copy metadata along
+// with pixels that they encode anew, and know nothing of its meaning: so TILE_TABLE_CRC32 says of
+// which table of tiles it is, in the order of the directory. With another table, or without that
+// item, a list says nothing.
+
+static void _gwt_put(char *to, uint64_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) to[i] = (char)(value >> (8 * i) & 0xff);
+}
+
+static uint32_t _gwt_table_crc(uint32_t crc, uint64_t offset, uint64_t count)
+{
+    char bytes[16];
+    _gwt_put(bytes, offset, 8);
+    _gwt_put(bytes + 8, count, 8);
+    return (uint32_t)crc32(crc, (const Bytef *)bytes, sizeof bytes);
+}
+
+static uint32_t _gwt_parse_crc(const char *digits)
 {
     char one[9] = "";
-    bool good = strspn(text, "0123456789abcdefABCDEF") == (size_t)(end - text)
-             && (uint64_t)(end - text) == 8 * (uint64_t)s->num_tiles;
-    if (!good)
-        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its list of checksums is not one of %lld %s",
-                         s->path, (long long)s->num_tiles, s->tiled ? "tiles" : "strips");
+    memcpy(one, digits, 8);
+    return (uint32_t)strtoul(one, NULL, 16);
+}
+
+// Those of `list`; none where it can't be one for this file.
+static bool _gwt_source_read_crcs(_gwt_source *s, _gwt_span list, _gwt_span table)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    if (!list.at || list.n != 8 * (size_t)s->num_tiles || strspn(list.at, digits) != list.n
+        || !table.at || table.n != 8 || strspn(table.at, digits) != 8)
+        return true;
+    s->table_crc = _gwt_parse_crc(table.at);
     s->crcs = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->crcs);
-    for (int64_t i = 0; s->crcs && i < s->num_tiles; i++) {
-        memcpy(one, text + 8 * i, 8);
-        s->crcs[i] = (uint32_t)strtoul(one, NULL, 16);
-    }
+    for (int64_t i = 0; s->crcs && i < s->num_tiles; i++)
+        s->crcs[i] = _gwt_parse_crc(list.at + 8 * i);
     return s->crcs != NULL;
 }
 
-static bool _gwt_is_crcs(const char *head, const char *head_end)
+static void _gwt_source_check_table(_gwt_source *s)
 {
-    return _gwt_span_is(_gwt_xml_attribute(head, head_end, "domain"), "GWT")
-        && _gwt_span_is(_gwt_xml_attribute(head, head_end, "name"), "TILE_CRC32");
+    uint32_t crc = 0;
+    for (int64_t i = 0; s->crcs && i < s->num_tiles; i++)
+        crc = _gwt_table_crc(crc, s->offsets[i], s->counts[i]);
+    if (crc != s->table_crc) s->crcs = NULL;
 }
 
 // GDAL_METADATA: a flat list of <Item ...>text</Item>. What is kept of it is some five times as
@@ -3009,6 +3035,7 @@ static bool _gwt_is_crcs(const char *head, const char *head_end)
 static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
 {
     static const char close[] = "</Item>";
+    _gwt_span crcs = { NULL, 0 }, table = { NULL, 0 };
     size_t items = 0;
     for (const char *p = xml; (p = strstr(p, close)); p++) items++;
     s->tags = _gwt_keep(s->g, items + 1, sizeof *s->tags);
@@ -3019,15 +3046,18 @@ static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
         if (!end) break;
         bool has_text = strchr(" \t\r\n", p[5]) && head_end[-1] != '/'
                      && !strncmp(end, close, sizeof close - 1);
-        if (has_text && _gwt_is_crcs(p + 5, head_end)) {
-            if (!_gwt_source_read_crcs(s, head_end + 1, end)) return false;
-        } else if (has_text)
-            _gwt_source_add_item(s, &all, p + 5, head_end,
-                                 _gwt_xml_text(s->g, head_end + 1, end));
+        _gwt_span text = { head_end + 1, (size_t)(end - head_end - 1) };
+        _gwt_span name = _gwt_xml_attribute(p + 5, head_end, "name");
+        if (has_text && _gwt_span_is(_gwt_xml_attribute(p + 5, head_end, "domain"), "GWT")) {
+            if (_gwt_span_is(name, "TILE_CRC32")) crcs = text;
+            if (_gwt_span_is(name, "TILE_TABLE_CRC32")) table = text;
+        } else if (has_text) {
+            _gwt_source_add_item(s, &all, p + 5, head_end, _gwt_xml_text(s->g, text.at, end));
+        }
         p = end;
     }
     if (all.list) _gwt_source_share_items(s, all);
-    return s->tags && all.list;
+    return s->tags && all.list && _gwt_source_read_crcs(s, crcs, table);
 }
 
 static bool _gwt_source_read_tags(_gwt_source *s, TIFF *tif)
@@ -3567,6 +3597,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
         || !_gwt_source_read_attributes(s, tif)
         || !_gwt_source_read_offsets(s, tif))
         return false;
+    _gwt_source_check_table(s);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     s->direct = s->compression == COMPRESSION_NONE && fill == FILLORDER_MSB2LSB
              && (!TIFFIsByteSwapped(tif) || gwt_dtype_size(s->dtype) == 1);
@@ -3614,6 +3645,7 @@ static bool _gwt_source_begin(_gwt_source *s)
 
 // With what the files begin that a save keeps until it is done (see >>write): the journal, and the
 // part, whose header comes last; among ranks it has a mark till then.
+enum { _GWT_JOURNAL_MAGIC = 14 };
 static const char _gwt_journal_magic[16] = "gwt journal 2\n", _gwt_part_magic[8] = "gwt part";
 
 static bool _gwt_part_has_journal(const char *part)
@@ -3622,7 +3654,7 @@ static bool _gwt_part_has_journal(const char *part)
     if (snprintf(name, sizeof name, "%s.journal", part) >= (int)sizeof name) return false;
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool is = fd >= 0 && _gwt_pread(fd, head, sizeof head, 0) == sizeof head
-           && !memcmp(head, _gwt_journal_magic, sizeof head);
+           && !memcmp(head, _gwt_journal_magic, _GWT_JOURNAL_MAGIC);
     if (fd >= 0) close(fd);
     return is;
 }
@@ -3644,7 +3676,7 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
                              : "%s: is what an interrupted save of %.*s left, no TIFF yet; without "
                                "its journal none can go on: the same save with .overwrite starts "
                                "afresh", s->path, (int)part, s->path);
-    if (whole && !memcmp(head, _gwt_journal_magic, sizeof head))
+    if (whole && !memcmp(head, _gwt_journal_magic, _GWT_JOURNAL_MAGIC))
         return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is the journal of an interrupted save, no TIFF: "
                          "the same save with .resume goes on", s->path);
     if (begun)
@@ -9625,11 +9657,6 @@ static bool _gwt_pwrite(gwt *g, int fd, const char *path, const void *from, size
     return true;
 }
 
-static void _gwt_put(char *to, uint64_t value, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) to[i] = (char)(value >> (8 * i) & 0xff);
-}
-
 static uint64_t _gwt_get_little(const char *from, size_t bytes)
 {
     return _gwt_get((const unsigned char *)from, bytes, false);
@@ -9671,7 +9698,6 @@ static void _gwt_job_stat(uint32_t *crc, const struct stat *st)
 // ---- journal
 
 enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
-
 
 static void _gwt_journal_head(const _gwt_writer *w, char *to)
 {
@@ -10435,14 +10461,18 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
         _gwt_metadata_band(t, a, &colours, i, keep);
     }
     if (w && w->crcs) {
+        uint32_t table = 0;
         _gwt_text_string(t, "  <Item name=\"TILE_CRC32\" domain=\"GWT\">");
         int64_t places = w->num_tiles / w->parts;
         for (int64_t i = 0; i < w->num_tiles; i++) {
-            uint32_t crc = w->crcs[i % places * w->parts + i / places];
-            _gwt_text_add(t, number, (size_t)snprintf(number, sizeof number, "%08lx",
-                                                      (unsigned long)crc));
+            int64_t k = i % places * w->parts + i / places;
+            table = _gwt_table_crc(table, w->offsets[k], w->counts[k]);
+            snprintf(number, sizeof number, "%08lx", (unsigned long)w->crcs[k]);
+            _gwt_text_string(t, number);
         }
-        _gwt_text_string(t, "</Item>\n");
+        snprintf(number, sizeof number, "%08lx</Item>\n", (unsigned long)table);
+        _gwt_text_string(t, "</Item>\n  <Item name=\"TILE_TABLE_CRC32\" domain=\"GWT\">");
+        _gwt_text_string(t, number);
     }
     if (t->used == empty) t->used = 0;
     else _gwt_text_string(t, "</GDALMetadata>\n");
@@ -14538,7 +14568,6 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
     GWT_FREE(list);
     _gwt_summary_workers(p, to);
     _gwt_summary_cache(p, to);
-    _gwt_locale_end(c, before);
     if (!p->complete) fputs("memory gave out: there was more than this\n", to);
     _gwt_locale_end(c, before);
 }

@@ -689,7 +689,7 @@ run calc b1 broken.tif -o no.tif
 is "calc: a broken tile: exit status" "$status" 1
 is "calc: a broken tile: what, and what would help" \
     "$(sed "s/ can't be decoded: .*/ can't be decoded/" "$err")" \
-    "gwt: broken.tif: tile 0 (row 0, column 0) can't be decoded
+    "gwt: broken.tif: tile 0 (rows 0..31, columns 0..31) can't be decoded
 gwt: with --bad-tiles fill, and --nodata where a file has none, tiles that can't be read are missing"
 is "calc: a broken tile: nothing is left" "$(ls no.tif* 2>/dev/null)" ''
 rm broken.tif

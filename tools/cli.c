@@ -542,6 +542,7 @@ static bool is_free(const char *part, bool overwrite)
 
 bool cli_may_create(const char *path, const char *const *inputs, size_t count, bool overwrite)
 {
+    if (cli_is_stdout(path)) return true;
     char *part = part_name(path);
     bool good = part && cli_may_write(path, inputs, count, overwrite) && is_free(part, overwrite);
     free(part);
