@@ -59,6 +59,10 @@
 //   session says), and names out of files are shown by gwt_escape. A failed save leaves the output
 //   as it was.
 //
+//   A tile whose stored bytes have changed is an error where the file can tell: by the checksums of
+//   a save with .checksums, in all codecs; by deflate's own, of tiles without a predictor in the
+//   machine's byte order. Else some changes of a tile pass as other pixels.
+//
 // NODATA
 //
 //   Inside, a missing pixel is NaN. Reading turns the nodata value into NaN (compared raw, before
@@ -2483,9 +2487,10 @@ typedef struct _gwt_source {
     size_t packed_bytes;        // of the largest tile in the file, what is not read directly
     size_t step;                // samples from a pixel to the next: bands, or 1 if planar
     bool planar;
+    bool swapped;               // samples of the other byte order, or bytes of the other bit order
     bool direct;                // stored as we want them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
-    uint32_t *crcs;             // of its stored bytes, as gwt_save's .checksums writes them; or NULL
+    uint32_t *crcs;             // of its stored bytes, if the file lists them (.checksums); else NULL
     uint32_t table_crc;         // of the offsets and counts that these are of
     gwt_optional nodata;
     bool fills;                 // a tile that can't be read is `fill` all over,
@@ -3599,8 +3604,9 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
         return false;
     _gwt_source_check_table(s);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
-    s->direct = s->compression == COMPRESSION_NONE && fill == FILLORDER_MSB2LSB
-             && (!TIFFIsByteSwapped(tif) || gwt_dtype_size(s->dtype) == 1);
+    s->swapped = (TIFFIsByteSwapped(tif) && gwt_dtype_size(s->dtype) > 1)
+              || fill != FILLORDER_MSB2LSB;
+    s->direct = s->compression == COMPRESSION_NONE && !s->swapped;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     s->overviews = _gwt_source_count_overviews(s, tif) + subifds;
     if (!_gwt_source_find_mask(s)) return false;
@@ -3902,6 +3908,58 @@ static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
     return deflate && bytes > 65535 ? 65535 : bytes;
 }
 
+// zlib's Adler-32, added up in columns so that compilers make vectors of it.
+_GWT_LOOP static uint32_t _gwt_adler(const unsigned char *p, size_t n)
+{
+    enum { L = 32, R = 22 };    // 255 * R * (R + 1) / 2 fits into 16 bits
+    uint32_t a = 1, b = 0;
+    for (; n >= L * R; n -= L * R) {
+        uint16_t sum[L] = { 0 }, sums[L] = { 0 };       // of each column; of all its sums so far
+        uint32_t all = 0, weighted = 0;
+        for (int r = 0; r < R; r++, p += L)
+            for (int j = 0; j < L; j++) {
+                sum[j] = (uint16_t)(sum[j] + p[j]);
+                sums[j] = (uint16_t)(sums[j] + sum[j]);
+            }
+        for (uint32_t j = 0; j < L; j++) {
+            all += sum[j];
+            weighted += L * sums[j] - j * sum[j];
+        }
+        b = (b + L * R * a + weighted) % 65521;
+        a = (a + all) % 65521;
+    }
+    for (; n > 0; n--) {
+        a = (a + *p++) % 65521;
+        b = (b + a) % 65521;
+    }
+    return b << 16 | a;
+}
+
+// Whether a tile is what a deflate stream was made of, by the checksum at the stream's end. libtiff
+// stops where the tile is full: a stream that has become longer is not found out there, with
+// libdeflate, nor is any other with zlib. Bytes may follow the stream, and rows of a last strip lie
+// below the image: then the stream itself tells, inflated once more. A tile with a predictor, or of
+// the other byte order, is not any more what was deflated.
+static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *packed, size_t n,
+                                    const void *to, size_t bytes)
+{
+    bool deflate = s->compression == COMPRESSION_DEFLATE
+                || s->compression == COMPRESSION_ADOBE_DEFLATE;
+    if (!deflate || s->predictor != 1 || s->swapped || n < 6) return true;
+    if (_gwt_adler(to, bytes) == _gwt_get(packed + n - 4, 4, true)) return true;
+    unsigned char nowhere[4096];
+    z_stream z = { .next_in = (unsigned char *)packed, .avail_in = (uInt)n };
+    if (inflateInit(&z) != Z_OK) return true;
+    int status = Z_OK;
+    while (status == Z_OK) {
+        z.next_out = nowhere;
+        z.avail_out = sizeof nowhere;
+        status = inflate(&z, Z_NO_FLUSH);
+    }
+    inflateEnd(&z);
+    return status == Z_STREAM_END;
+}
+
 static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
 {
     uint64_t n = _gwt_source_packed(s, i), factor = _gwt_codec_expansion(s->compression);
@@ -3926,6 +3984,10 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, w->packed, (tmsize_t)n, to,
                                        (tmsize_t)bytes)
              && !d->io.message[0];
+    if (good && !_gwt_source_is_inflated(s, (unsigned char *)w->packed, (size_t)n, to, bytes)) {
+        snprintf(d->io.message, sizeof d->io.message, "it is not what was deflated");
+        good = false;
+    }
     _gwt_lane_leave(lane, n, bytes);
     if (!good)
         _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded%s%s",

@@ -58,7 +58,8 @@ static void check_flip(const char *path, int k, int of_plane, bool planar,
 {
     char tile[64];
     int row = k % of_plane / TILES_ACROSS, col = k % of_plane % TILES_ACROSS;
-    snprintf(tile, sizeof tile, "tile %d (row %d, column %d", k, row, col);
+    snprintf(tile, sizeof tile, "tile %d (rows %d..%d, columns %d..", k, row * EDGE,
+             row * EDGE + EDGE < ROWS ? row * EDGE + EDGE - 1 : ROWS - 1, col * EDGE);
     gwt *g = quiet_session();
     assert_null(gwt_compute(gwt_open(g, path)));
     REQUIRE(strstr(gwt_message(g), "not what was written"), "%s", gwt_message(g));
@@ -138,11 +139,60 @@ static void lists_of_other_files(void **state)
     }
 }
 
+// ---- deflate's own ----------------------------------------------------------------------------
+
+// Bits of tiles without a predictor, one after the other: an error, or the same pixels.
+static void flipped_deflate(void **state)
+{
+    (void)state;
+    static const tiff_spec specs[] = {
+        { .tile_width = EDGE, .tile_height = EDGE, .compression = COMPRESSION_ADOBE_DEFLATE,
+          .dtype = GWT_UINT16 },
+        { .rows_per_strip = 9, .compression = COMPRESSION_ADOBE_DEFLATE, .dtype = GWT_UINT8,
+          .planar = true },
+        { .rows_per_strip = 33, .compression = COMPRESSION_DEFLATE, .dtype = GWT_FLOAT32 }
+    };
+    enum { FLIPS = 400, MOST = 64 };
+    static double values[BANDS * ROWS * COLS];
+    fill_pixels(values, BANDS * ROWS * COLS);
+    for (size_t k = 0; k < COUNT_OF(specs); k++) {
+        const char *path = temp_path("deflate%d.tif", (int)k);
+        tiff_spec spec = specs[k];
+        spec.width = COLS, spec.height = ROWS, spec.bands = BANDS;
+        tiff_write_values(path, &spec, values);
+        image *im = image_read(path);
+        uint64_t at[MOST], bytes[MOST];
+        int n = tiles_of(path, at, bytes, MOST), others = 0, refused = 0;
+        size_t size;
+        unsigned char *data = file_read(path, &size);
+        for (int i = 0; i < FLIPS; i++) {
+            int t = (int)(noise((uint64_t)i) % (uint64_t)n);
+            uint64_t bit = noise((uint64_t)i + 1000) % (8 * bytes[t]);
+            data[at[t] + bit / 8] ^= (unsigned char)(1 << bit % 8);
+            file_write(path, data, size);
+            gwt *g = quiet_session();
+            void *got = gwt_compute(gwt_open(g, path));
+            if (!got) assert_int_equal(gwt_status(g), GWT_E_FORMAT);
+            refused += !got;
+            others += got && memcmp(got, im->raw, image_count(im) * sample_size(im->dtype));
+            gwt_free(got);
+            gwt_end(g);
+            data[at[t] + bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+        REQUIRE(others == 0, "file %d: %d of %d flips are other pixels, in silence", (int)k, others,
+                FLIPS);
+        REQUIRE(refused > FLIPS / 2, "file %d: %d of %d flips refused", (int)k, refused, FLIPS);
+        free(data);
+        image_free(im);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(listed_checksums),
         cmocka_unit_test(lists_of_other_files),
+        cmocka_unit_test(flipped_deflate),
     };
     return cmocka_run_group_tests_name("checksums", tests, temp_begin, temp_end);
 }
