@@ -3803,11 +3803,13 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
 
 // ---- decoding
 
-// Why what was read of a file when it was opened does not hold any more; NULL: it does.
+// Why what was read of a file when it was opened does not hold any more; NULL: it does. Of a file
+// that was cut, tiles that are not there any more may be filled as others that can't be read.
 static const char *_gwt_source_changed(const _gwt_source *s)
 {
     struct stat now;
     if (fstat(s->fd, &now)) return strerror(errno);
+    if (now.st_size < s->stat.st_size) return s->fills ? NULL : "the file has become shorter";
     return now.st_size == s->stat.st_size && now.st_mtime == s->stat.st_mtime
                ? NULL : "it has changed since it was opened";
 }

@@ -70,7 +70,7 @@ for which in -v -d; do
     fi
     if ! (ulimit "$which" 200000) 2>"$err"; then skip "$name" "$(cat "$err")"; continue; fi
     limited "$which" 200000 stats bands.tif -j 1
-    check "$name" "$(not_refused 1 1 "memory_limit is 102.4 MB")"
+    check "$name" "$(not_refused 1 1 "--memory is 102.4 MB")"
 done
 
 finish
