@@ -2490,7 +2490,7 @@ typedef struct _gwt_source {
     bool swapped;               // samples of the other byte order, or bytes of the other bit order
     bool direct;                // stored as we want them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
-    uint32_t *crcs;             // of its stored bytes, if the file lists them (.checksums); else NULL
+    uint32_t *crcs;             // of its stored bytes, if the file lists them (.checksums)
     uint32_t table_crc;         // of the offsets and counts that these are of
     gwt_optional nodata;
     bool fills;                 // a tile that can't be read is `fill` all over,
@@ -11107,7 +11107,9 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
                    || _gwt_journal_is_of_path(w);
     if (_gwt_over(w->action)) return false;
     if (s->o.overwrite || w->complete) return true;
-    return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists; .overwrite replaces it", w->path);
+    return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", w->path,
+                     s->o.resume && no_part
+                         ? ", and no journal is left that tells whether it is this job's" : "");
 }
 
 // >>mpi ---------------------------------------------------------------------------------------

@@ -123,8 +123,8 @@ static void lists_of_other_files(void **state)
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         char xml[300], table[100] = "";
         if (lists[i].table)
-            snprintf(table, sizeof table, "<Item name=\"TILE_TABLE_CRC32\" domain=\"GWT\">%s</Item>",
-                     lists[i].table);
+            snprintf(table, sizeof table,
+                     "<Item name=\"TILE_TABLE_CRC32\" domain=\"GWT\">%s</Item>", lists[i].table);
         snprintf(xml, sizeof xml, "<GDALMetadata><Item name=\"TILE_CRC32\" domain=\"GWT\">%s</Item>"
                  "%s</GDALMetadata>", lists[i].crcs, table);
         const char *path = temp_path("list%d.tif", (int)i);

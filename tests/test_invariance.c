@@ -498,8 +498,8 @@ static void check_numbers(const graph *q, gwt_array *a, const numbers *is)
         for (int k = 0; k < BINS; k++) counted += is->counts[p * BINS + k];
         bool ends = same_double(is->values[p * RANKS + 1], lo) &&
                     same_double(is->values[p * RANKS + 2], hi);
-        REQUIRE(s->count == count && s->infinite == infinite && same_double(s->min, lo) && same_double(s->max, hi) && ends &&
-                counted == within && below <= count / 2,
+        REQUIRE(s->count == count && s->infinite == infinite && same_double(s->min, lo) &&
+                same_double(s->max, hi) && ends && counted == within && below <= count / 2,
                 "seed %d,%s: numbers of plane %d are of other pixels: %lld, %.17g..%.17g",
                 (int)q->d.seed, q->said, p, (long long)s->count, s->min, s->max);
     }

@@ -269,7 +269,8 @@ static void half_a_jpeg(void **state)
     store(path, &b);
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     assert_null(gwt_compute(gwt_open(g, path)));
-    EXPECT_ERROR(g, GWT_E_FORMAT, "half_jpeg.tif: tile 6 (rows 32..63, columns 64..95) can't be decoded");
+    EXPECT_ERROR(g, GWT_E_FORMAT,
+                 "half_jpeg.tif: tile 6 (rows 32..63, columns 64..95) can't be decoded");
     double *got = VALUES_OF(gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some(0)));
     EXPECT_OK(g);
     layout l = { .planar = false };

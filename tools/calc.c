@@ -137,7 +137,7 @@ static const cli_command command = {
         "  gwt calc 'norm_diff(red, nir)' scene.tif -o ndvi.tif --sensor l8 --compress deflate\n"
         "  gwt calc 'max(b1, b2)' a.tif b.tif -o c.tif --dtype float32 --dst-nodata nan\n"
         "  gwt calc 'ndvi()' 'scenes/*.tif' -o mean.tif --stack time --reduce mean --sensor l8\n"
-        "  gwt calc s.tif -o ndvi.tif='ndvi()' -o water.tif='green > nir' --sensor l8   # one pass\n"
+        "  gwt calc s.tif -o ndvi.tif='ndvi()' -o water.tif='green > nir' --sensor l8  # one pass\n"
         "  gwt calc a 'tiles/*.tif' -o all.tif --mosaic mean --bounds-by union --nodata 0\n"
         "  gwt calc -o d.tif -- '-b1' a.tif    # after --, what begins with - is no option\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20,

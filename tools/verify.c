@@ -44,7 +44,9 @@ typedef struct image {         // a file that is looked at
     int64_t width, height, tile_width, tile_height;
     stored *tiles;
     int64_t num_tiles, num_bad;
-    bool checksums, foreign_checksums;      // of this file's tiles, of another's
+    bool checksums;            // of its tiles
+    bool bound_checksums;      // and the file says so, which those of gwt 0.1 do not
+    bool foreign_checksums;    // of the tiles of another file
 } image;
 
 // ---- bytes -----------------------------------------------------------------------------------
@@ -131,11 +133,10 @@ static const char *find_item(const char *xml, const char *name)
     return NULL;
 }
 
-// Whether the checksums are those of another file: other programs copy metadata along with pixels
-// that they encode anew. Files of gwt 0.1 do not say.
-static bool of_another_table(const image *im, const char *xml)
+// Whether the checksums are those of this file's table of tiles: other programs copy metadata along
+// with pixels that they encode anew.
+static bool of_this_table(const image *im, const char *text)
 {
-    const char *text = find_item(xml, "TILE_TABLE_CRC32");
     uLong crc = crc32(0, NULL, 0);
     for (int64_t i = 0; i < im->num_tiles; i++) {
         unsigned char bytes[16];
@@ -145,7 +146,7 @@ static bool of_another_table(const image *im, const char *xml)
         }
         crc = crc32(crc, bytes, sizeof bytes);
     }
-    return text && strtoul(text, NULL, 16) != crc;
+    return strtoul(text, NULL, 16) == crc;
 }
 
 static bool read_checksums(image *im, TIFF *tif)
@@ -156,7 +157,9 @@ static bool read_checksums(image *im, TIFF *tif)
     if (memchr(xml, 0, count) == NULL) return true;
     const char *digits = find_item(xml, "TILE_CRC32");
     if (!digits) return true;
-    im->foreign_checksums = of_another_table(im, xml);
+    const char *table = find_item(xml, "TILE_TABLE_CRC32");
+    im->bound_checksums = table && of_this_table(im, table);
+    im->foreign_checksums = table && !im->bound_checksums;
     if (im->foreign_checksums) return true;
     size_t there = strspn(digits, "0123456789abcdefABCDEF");
     if (there != (size_t)im->num_tiles * CHECKSUM_DIGITS || digits[there] != '<')
@@ -309,15 +312,16 @@ static int64_t number_in(const image *im, const char *message)
     return number < im->num_tiles ? number : -1;
 }
 
-// gwt cuts plain tiles without checksums into smaller ones with numbers of their own. Nothing in them can fail to be
-// decoded, so that what it finds is either what was found before, or all there is.
+// gwt cuts plain tiles into smaller ones with numbers of their own, unless it looks at checksums of
+// them. Nothing in them can fail to be decoded, so that what it finds is either what was found
+// before, or all there is.
 static bool check_decoding(image *im, gwt *g, gwt_array *a, bool progress)
 {
     int64_t before = im->num_bad;
     if (gwt_map_blocks(a, take_block, NULL, .progress = progress) < 0) return false;
     const char *message;
     for (size_t i = 0; (message = gwt_bad_tile(g, i)) != NULL; i++) {
-        bool cut = im->plain && !im->checksums;
+        bool cut = im->plain && !im->bound_checksums;
         int64_t number = cut ? -1 : number_in(im, message);
         if (cut ? before > 0 : number >= 0 && im->tiles[number].bad) continue;
         if (number >= 0) im->tiles[number].bad = true;
