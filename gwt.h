@@ -60,8 +60,8 @@
 //   as it was.
 //
 //   A tile whose stored bytes have changed is an error where the file can tell: by the checksums of
-//   a save with .checksums, in all codecs; by deflate's own, of tiles without a predictor in the
-//   machine's byte order. Else some changes of a tile pass as other pixels.
+//   a save with .checksums, in all codecs; by deflate's own, of tiles in the machine's byte order
+//   without predictor 3. Else some changes of a tile pass as other pixels.
 //
 // NODATA
 //
@@ -3910,11 +3910,14 @@ static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
     return deflate && bytes > 65535 ? 65535 : bytes;
 }
 
-// zlib's Adler-32, added up in columns so that compilers make vectors of it.
-_GWT_LOOP static uint32_t _gwt_adler(const unsigned char *p, size_t n)
+// zlib's Adler-32 of n bytes more (1: of none), added up in columns so that compilers make vectors
+// of it.
+#define _GWT_ADLER_BLOCK (32 * 22)
+
+_GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, size_t n)
 {
-    enum { L = 32, R = 22 };    // 255 * R * (R + 1) / 2 fits into 16 bits
-    uint32_t a = 1, b = 0;
+    enum { L = 32, R = _GWT_ADLER_BLOCK / L };  // 255 * R * (R + 1) / 2 fits into 16 bits
+    uint32_t a = adler & 0xffff, b = adler >> 16;
     for (; n >= L * R; n -= L * R) {
         uint16_t sum[L] = { 0 }, sums[L] = { 0 };       // of each column; of all its sums so far
         uint32_t all = 0, weighted = 0;
@@ -3930,25 +3933,64 @@ _GWT_LOOP static uint32_t _gwt_adler(const unsigned char *p, size_t n)
         b = (b + L * R * a + weighted) % 65521;
         a = (a + all) % 65521;
     }
-    for (; n > 0; n--) {
-        a = (a + *p++) % 65521;
-        b = (b + a) % 65521;
+    for (; n > 0; n--) b += a += *p++;
+    return b % 65521 << 16 | a % 65521;
+}
+
+// Samples from..from + n of a row as they were deflated, each less the one `apart` before it.
+#define _GWT_DEFLATED(type) \
+    _GWT_LOOP static void _gwt_deflated_##type(void *to, const void *row, ptrdiff_t from, \
+                                               ptrdiff_t n, ptrdiff_t apart) \
+    { \
+        const type *x = (const type *)row + from; \
+        type *restrict d = to; \
+        ptrdiff_t i = 0, first = from < apart ? apart - from : 0; \
+        for (; i < first && i < n; i++) d[i] = x[i]; \
+        for (; i < n; i++) d[i] = (type)(x[i] - x[i - apart]); \
     }
-    return b << 16 | a;
+_GWT_DEFLATED(uint8_t)
+_GWT_DEFLATED(uint16_t)
+_GWT_DEFLATED(uint32_t)
+_GWT_DEFLATED(uint64_t)
+
+static void (*const _gwt_deflated[])(void *, const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t) = {
+    [1] = _gwt_deflated_uint8_t, [2] = _gwt_deflated_uint16_t, [4] = _gwt_deflated_uint32_t,
+    [8] = _gwt_deflated_uint64_t
+};
+
+// The Adler-32 of what a tile was when it was deflated: libtiff has undone predictor 2 since.
+static uint32_t _gwt_source_adler(const _gwt_source *s, const void *tile, size_t bytes)
+{
+    if (s->predictor == 1) return _gwt_adler(1, tile, bytes);
+    uint64_t made[_GWT_ADLER_BLOCK];
+    size_t size = gwt_dtype_size(s->dtype), used = 0;
+    ptrdiff_t wide = (ptrdiff_t)((size_t)s->tile_w * s->step), n;
+    const char *row = tile, *end = row + bytes;
+    uint32_t adler = 1;
+    for (; row < end; row += (size_t)wide * size)
+        for (ptrdiff_t from = 0; from < wide; from += n) {
+            n = (ptrdiff_t)_gwt_min64(wide - from, (int64_t)((sizeof made - used) / size));
+            _gwt_deflated[size]((char *)made + used, row, from, n, (ptrdiff_t)s->step);
+            used += (size_t)n * size;
+            if (used < sizeof made) continue;
+            adler = _gwt_adler(adler, (const unsigned char *)made, used);
+            used = 0;
+        }
+    return _gwt_adler(adler, (const unsigned char *)made, used);
 }
 
 // Whether a tile is what a deflate stream was made of, by the checksum at the stream's end. libtiff
 // stops where the tile is full: a stream that has become longer is not found out there, with
 // libdeflate, nor is any other with zlib. Bytes may follow the stream, and rows of a last strip lie
-// below the image: then the stream itself tells, inflated once more. A tile with a predictor, or of
-// the other byte order, is not any more what was deflated.
+// below the image: then the stream itself tells, inflated once more. To make
+// anew what predictor 3 made, or what was of the other byte order, takes too long.
 static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *packed, size_t n,
                                     const void *to, size_t bytes)
 {
     bool deflate = s->compression == COMPRESSION_DEFLATE
                 || s->compression == COMPRESSION_ADOBE_DEFLATE;
-    if (!deflate || s->predictor != 1 || s->swapped || n < 6) return true;
-    if (_gwt_adler(to, bytes) == _gwt_get(packed + n - 4, 4, true)) return true;
+    if (!deflate || s->predictor > 2 || s->swapped || n < 6) return true;
+    if (_gwt_source_adler(s, to, bytes) == _gwt_get(packed + n - 4, 4, true)) return true;
     unsigned char nowhere[4096];
     z_stream z = { .next_in = (unsigned char *)packed, .avail_in = (uInt)n };
     if (inflateInit(&z) != Z_OK) return true;
