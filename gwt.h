@@ -3982,8 +3982,8 @@ static uint32_t _gwt_source_adler(const _gwt_source *s, const void *tile, size_t
 // Whether a tile is what a deflate stream was made of, by the checksum at the stream's end. libtiff
 // stops where the tile is full: a stream that has become longer is not found out there, with
 // libdeflate, nor is any other with zlib. Bytes may follow the stream, and rows of a last strip lie
-// below the image: then the stream itself tells, inflated once more. To make
-// anew what predictor 3 made, or what was of the other byte order, takes too long.
+// below the image: then the stream itself tells, inflated once more. To make anew what predictor 3
+// made, or what was of the other byte order, takes too long.
 static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *packed, size_t n,
                                     const void *to, size_t bytes)
 {
