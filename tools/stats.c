@@ -28,18 +28,14 @@ typedef struct moments {
 } moments;
 
 // Two passes over values that are in the L1 cache: the sum of squares never meets the mean's own
-// square, so nothing cancels.
-static moments moments_of_row(const double *values, int64_t count)
+// square, so nothing cancels. Infinite values pass as valid ones, and `infinite` is not counted.
+static moments moments_of_valid(const double *values, int64_t count)
 {
     moments m = { .min = INFINITY, .max = -INFINITY };
     double sum = 0, m2 = 0;
     for (int64_t i = 0; i < count; i++) {
         double v = values[i];
         if (isnan(v)) continue;
-        if (isinf(v)) {
-            m.infinite++;
-            continue;
-        }
         m.valid++;
         sum += v;
         if (v < m.min) m.min = v;
@@ -49,10 +45,26 @@ static moments moments_of_row(const double *values, int64_t count)
     m.mean = sum / (double)m.valid;
     for (int64_t i = 0; i < count; i++) {
         double d = values[i] - m.mean;
-        if (isfinite(d)) m2 += d * d;
+        if (!isnan(d)) m2 += d * d;
     }
     // Where the sum was beyond all doubles.
     m.m2 = isfinite(m.mean) ? m2 : NAN;
+    return m;
+}
+
+// Infinite values, which are rare, are taken out when there are some.
+static moments moments_of_row(double *values, int64_t count)
+{
+    moments m = moments_of_valid(values, count);
+    if (m.valid == 0 || (isfinite(m.min) && isfinite(m.max))) return m;
+    int64_t infinite = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!isinf(values[i])) continue;
+        infinite++;
+        values[i] = NAN;
+    }
+    m = moments_of_valid(values, count);
+    m.infinite = infinite;
     return m;
 }
 
