@@ -123,4 +123,20 @@ works 'info without the mask' info --json masked.tif
 is 'none is named' "$(grep -c -e '"mask"' -e '"alpha"' "$out")" 0
 works 'stats without the mask' stats masked.tif
 
+# ---- checksums that other programs copied ----------------------------------------------------------
+
+# sums [TABLE] - of its one strip, that are those of another file: it says so, or does not say.
+sums() {
+    printf '<GDALMetadata><Item name="TILE_CRC32" domain="GWT">00000000</Item>%s</GDALMetadata>' \
+        "${1:+<Item name=\"TILE_TABLE_CRC32\" domain=\"GWT\">$1</Item>}"
+}
+tiny "$(sums 00000000)" >foreign.tif
+works 'verify of a file with the checksums of another' verify foreign.tif
+holds 'it says that they are not compared' "$out" 'checksums of another file, not compared'
+tiny "$(sums)" >old.tif
+run verify old.tif
+is 'checksums of a list that gwt 0.1 wrote are compared' "$status" 1
+holds 'the strip is named' "$err" 'old.tif: strip 0'
+works 'stats does not look at those' stats old.tif
+
 finish
