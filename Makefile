@@ -60,17 +60,16 @@ endif
 
 # ---- what there is to build ----------------------------------------------------------------------
 
-gwt_parts  := $(patsubst %,$(B)/tools/%.o,gwt cli json png inputs info stats calc profile \
-                                   quicklook plan sample tune tune_picture replay report page \
-                                   digest trace verify)
-bench_objs := $(patsubst %,$(B)/tools/%.o,bench parts measure peers)
-alone      := make_scene floor
-tools      := $(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile bench)
+objects     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
+gwt_parts  := $(call objects,tools/cli/*.c tools/report/*.c tools/json.c)
+bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o measure.o peers.o)
+alone      := $(B)/tools/make_scene.o $(B)/tools/bench/floor.o
+tools      := $(addprefix $(B)/,make_scene floor tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c)) \
               $(B)/tests/refused $(B)/tests/refused_machines
-headers    := gwt.h $(wildcard tools/*.h tests/*.h)
+headers    := gwt.h $(wildcard tools/*.h tools/*/*.h tests/*.h)
 scripts    := $(wildcard tests/test_*.sh)
 first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 
@@ -93,15 +92,16 @@ $(B)/%.o: %.c $(headers) $(B)/flags
 	$(CC) $(compile_flags) -c -o $@ $<
 
 # What a report brings along, as C.
-$(B)/tools/report_page.h: tools/embed.sh tools/report.css tools/report.js
+embedded := tools/report/report.css tools/report/report.js
+$(B)/tools/report/report_page.h: tools/report/embed.sh $(embedded)
 	@mkdir -p $(@D)
-	sh tools/embed.sh tools/report.css tools/report.js > $@
+	sh $< $(embedded) > $@
 
-$(B)/tools/page.o: tools/page.c $(headers) $(B)/tools/report_page.h $(B)/flags
-	$(CC) $(compile_flags) -I$(B)/tools -c -o $@ $<
+$(B)/tools/report/page.o: tools/report/page.c $(headers) $(B)/tools/report/report_page.h $(B)/flags
+	$(CC) $(compile_flags) -I$(B)/tools/report -c -o $@ $<
 
 # These know nothing of gwt.h.
-$(alone:%=$(B)/tools/%.o) $(bench_objs): $(B)/tools/%.o: tools/%.c tools/bench.h $(B)/flags
+$(alone) $(bench_objs): $(B)/%.o: %.c tools/bench/bench.h $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -c -o $@ $<
 
@@ -109,32 +109,32 @@ $(B)/gwt: $(gwt_parts)
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 # The command without loops for newer processors: its output must have the same bytes.
-$(B)/tools/gwt_plain.o: tools/gwt.c $(headers) $(B)/flags
+$(B)/tools/cli/gwt_plain.o: tools/cli/gwt.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -DGWT_PLAIN -c -o $@ $<
 
-$(B)/gwt-plain: $(B)/tools/gwt_plain.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
+$(B)/gwt-plain: $(B)/tools/cli/gwt_plain.o $(filter-out $(B)/tools/cli/gwt.o,$(gwt_parts))
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 # The command as gcc and clang compile it when they are not asked for C11, for a processor with a
 # fused multiply-add: its output must have the same bytes, too.
 march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
 
-$(B)/tools/gwt_gnu.o: tools/gwt.c $(headers) $(B)/flags
+$(B)/tools/cli/gwt_gnu.o: tools/cli/gwt.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -std=gnu11 $(march) -c -o $@ $<
 
-$(B)/gwt-gnu: $(B)/tools/gwt_gnu.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
+$(B)/gwt-gnu: $(B)/tools/cli/gwt_gnu.o $(filter-out $(B)/tools/cli/gwt.o,$(gwt_parts))
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 # The command for the ranks of an MPI job: MPI's compiler around ours.
 mpicc := OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
 
-$(B)/tools/gwt_mpi.o: tools/gwt.c $(headers) $(B)/flags
+$(B)/tools/cli/gwt_mpi.o: tools/cli/gwt.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(mpicc) $(compile_flags) -DGWT_MPI -c -o $@ $<
 
-$(B)/gwt-mpi: $(B)/tools/gwt_mpi.o $(filter-out $(B)/tools/gwt.o,$(gwt_parts))
+$(B)/gwt-mpi: $(B)/tools/cli/gwt_mpi.o $(filter-out $(B)/tools/cli/gwt.o,$(gwt_parts))
 	$(mpicc) $(flags_$(config)) -o $@ $^ $(libs)
 
 $(B)/examples/distributed $(B)/tests/mpi_api: $(B)/%: %.c gwt.h $(B)/flags
@@ -142,14 +142,17 @@ $(B)/examples/distributed $(B)/tests/mpi_api: $(B)/%: %.c gwt.h $(B)/flags
 	$(mpicc) $(compile_flags) -o $@ $< $(libs)
 
 # A program without the profiler, to see what it costs when it is there and off.
-$(B)/tools/ndi-noprofile.o: tools/ndi.c $(headers) $(B)/flags
+$(B)/tools/bench/ndi-noprofile.o: tools/bench/ndi.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -DGWT_NO_PROFILE -c -o $@ $<
 
 $(B)/tests/big_endian: $(B)/tests/big_endian.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
-$(addprefix $(B)/,$(alone) tasks ndi ndi-noprofile): $(B)/%: $(B)/tools/%.o
+$(B)/make_scene: $(B)/tools/make_scene.o
+	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+
+$(addprefix $(B)/,floor tasks ndi ndi-noprofile): $(B)/%: $(B)/tools/bench/%.o
 	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 $(B)/bench: $(bench_objs)

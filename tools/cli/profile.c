@@ -4,7 +4,7 @@
 
 #include "profile.h"
 
-#include "report.h"
+#include "../report/report.h"
 
 #include <string.h>
 #include <sys/stat.h>

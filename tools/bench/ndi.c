@@ -10,7 +10,7 @@
 //     cc -std=c11 -O3 -DGWT_NO_PROFILE -o ndi-noprofile ndi.c -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
-#include "../gwt.h"
+#include "../../gwt.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "report.h"
 
-#include "cli.h"
+#include "../cli/cli.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // info.c - gwt info: what a file says about itself, for people and for programs.
 
 #include "cli.h"
-#include "json.h"
+#include "../json.h"
 
 #include <inttypes.h>
 #include <math.h>

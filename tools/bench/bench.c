@@ -401,7 +401,7 @@ static bool known(const char *name)
 static settings read_command_line(int argc, char **argv)
 {
     settings s = { .programs = "build/release", .dir = "build/bench", .only = "",
-                   .peers = "tools/peers.sh", .workers = 2, .pairs = 5, .warmup = 1,
+                   .peers = "tools/bench/peers.sh", .workers = 2, .pairs = 5, .warmup = 1,
                    .size = 8192 };
     for (int i = 1; i < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];

@@ -8,7 +8,7 @@
 //     cc -std=c11 -O3 -o tasks tasks.c -ltiff -lz -lm -pthread
 
 #define GWT_IMPLEMENTATION
-#include "../gwt.h"
+#include "../../gwt.h"
 
 #include <stdio.h>
 #include <stdlib.h>

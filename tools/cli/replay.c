@@ -26,7 +26,7 @@
 #include "replay.h"
 
 #include "cli.h"
-#include "trace.h"
+#include "../report/trace.h"
 
 #include <limits.h>
 #include <math.h>

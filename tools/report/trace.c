@@ -5,8 +5,8 @@
 
 #include "trace.h"
 
-#include "cli.h"
-#include "json.h"
+#include "../cli/cli.h"
+#include "../json.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
 # embed.sh FILE.. - each text file as a C array of its lines, for a program to print.
 #
-#     sh tools/embed.sh tools/report.css tools/report.js >report_page.h
+#     sh tools/report/embed.sh tools/report/report.css tools/report/report.js >report_page.h
 #
 # The array of report.css is report_css; it ends with NULL. Lines, since a C11 compiler need not
 # take a string of more than 4095 characters.

@@ -4,7 +4,7 @@
 //     make build/release/gwt
 
 #define GWT_IMPLEMENTATION
-#include "../gwt.h"
+#include "../../gwt.h"
 
 #include "cli.h"
 

@@ -9,7 +9,7 @@
 #define _FILE_OFFSET_BITS 64    // of the lengths zlib takes
 
 #include "cli.h"
-#include "json.h"
+#include "../json.h"
 
 #include <inttypes.h>
 #include <math.h>

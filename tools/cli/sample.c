@@ -4,7 +4,7 @@
 
 #include "sample.h"
 
-#include "json.h"
+#include "../json.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "tune_picture.h"
 
-#include "../gwt.h"
+#include "../../gwt.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 
 #include "report.h"
 
-#include "../gwt.h"
+#include "../../gwt.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 
 #include "digest.h"
 
-#include "cli.h"
+#include "../cli/cli.h"
 
 #include <inttypes.h>
 #include <math.h>
