@@ -327,6 +327,15 @@ static inline gwt_interval gwt_range(double lo, double hi)
     return i;
 }
 
+// A rectangle in the units of the CRS; `set` as above. gwt_bounds_of(left, bottom, right, top).
+typedef struct gwt_bounds { bool set; double left, bottom, right, top; } gwt_bounds;
+
+static inline gwt_bounds gwt_bounds_of(double left, double bottom, double right, double top)
+{
+    gwt_bounds b = { true, left, bottom, right, top };
+    return b;
+}
+
 typedef enum gwt_dim { GWT_DIM_DEFAULT = 0, GWT_BAND, GWT_TIME } gwt_dim;
 // Statistics, of times, bands, windows or whole images; missing pixels are left out.
 typedef enum gwt_stat {
@@ -398,7 +407,7 @@ typedef struct gwt_open_options {
     // open_many of files whose grids differ; without bounds_by or reference that is an error.
     gwt_bounds_by bounds_by;
     const gwt_array *reference;         // bring all to the grid of this array; beats bounds_by
-    const double *bounds;               // left, bottom, right, top: of the result, gwt_open too
+    gwt_bounds bounds;                  // of the result, gwt_open too
     double res;                         // edge of its cells, in the CRS's units; likewise
     gwt_resampling resampling;          // where cells do not fall on cells; default nearest
     bool mosaic;                        // put the files into one image instead of stacking them
@@ -425,7 +434,7 @@ typedef struct gwt_norm_diff_options {
 
 typedef struct gwt_moving_options {
     int _;
-    gwt_stat stat;             // mean, sum, min, max, std, var, median, percentile, count
+    gwt_stat statistic;        // mean, sum, min, max, std, var, median, percentile, count
     int window;                // edge in pixels, odd, 1..1023; default 3
     double percentile;         // 0..100, of GWT_PERCENTILE, which has no other default than 0
     bool weights;              // mean, sum, std, var: a pixel counts 1 - d / D (see gwt_moving)
@@ -456,7 +465,7 @@ typedef struct gwt_apply_options {
 
 typedef struct gwt_regrid_options {
     int _;
-    const double *bounds;      // left, bottom, right, top; default the array's
+    gwt_bounds bounds;         // default the array's
     double res, res_y;         // cell width and height, in the CRS's units; default the array's
     gwt_resampling resampling; // default nearest
 } gwt_regrid_options;
@@ -612,7 +621,7 @@ typedef struct gwt_info {
     double transform[6];           // a b c d e f: x = a col + b row + c, y = d col + e row + f
     double res[2];                 // width and height of a cell
     bool has_transform;            // false: the file had none, its pixels are cells of 1 x 1 then
-    double bounds[4];              // left, bottom, right, top, of the four corners
+    gwt_bounds bounds;             // of the four corners
     int epsg;                      // projected CRS's code, else geographic, else 0
     bool has_crs;                  // there are GeoKeys (perhaps without a code)
     gwt_optional nodata;           // value stored where missing; unset: none (NaN in floats)
@@ -772,9 +781,9 @@ GWT_API gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
 // The window of rows x cols pixels from (row, col) on; ARGUMENT when it leaves the image.
 GWT_API gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols);
 
-// The pixels whose centres lie within bounds (in the CRS's units), cut off at the image's edge.
+// The pixels whose centres lie within the bounds, cut off at the image's edge.
 // ARGUMENT when that is none, or the array is rotated.
-GWT_API gwt_array *gwt_subset(gwt_array *a, double left, double bottom, double right, double top);
+GWT_API gwt_array *gwt_subset(gwt_array *a, gwt_bounds bounds);
 
 // Every step-th row and column, from the first on: the pixels themselves, on a coarser grid.
 GWT_API gwt_array *gwt_every(gwt_array *a, int step);
@@ -2391,6 +2400,19 @@ static bool _gwt_geo_same_grid(const _gwt_geo *a, const _gwt_geo *b)
     double w = (double)a->width, h = (double)a->height;
     return _gwt_geo_same_place(a, b, 0, 0) && _gwt_geo_same_place(a, b, w, 0)
         && _gwt_geo_same_place(a, b, 0, h);
+}
+
+// Around its four corners.
+static gwt_bounds _gwt_geo_bounds(const _gwt_geo *geo)
+{
+    const double *t = geo->t, w = (double)geo->width, h = (double)geo->height;
+    gwt_bounds b = gwt_bounds_of(t[2], t[5], t[2], t[5]);
+    for (int corner = 1; corner < 4; corner++) {
+        double col = corner & 1 ? w : 0, row = corner & 2 ? h : 0;
+        double x = t[2] + t[0] * col + t[1] * row, y = t[5] + t[3] * col + t[4] * row;
+        b = gwt_bounds_of(fmin(b.left, x), fmin(b.bottom, y), fmax(b.right, x), fmax(b.top, y));
+    }
+    return b;
 }
 
 // For messages: "627 x 603 cells of (30, -30) from (452475, 3408645), EPSG:32616".
@@ -4722,14 +4744,7 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     i->epsg = a->geo.epsg;
     i->has_crs = a->geo.num_keys > 0;
     i->area_or_point = a->geo.point ? "Point" : "Area";
-    double w = (double)i->shape[3], h = (double)i->shape[2];
-    double x[4] = { t[2], t[2] + t[0] * w, t[2] + t[1] * h, t[2] + t[0] * w + t[1] * h };
-    double y[4] = { t[5], t[5] + t[3] * w, t[5] + t[4] * h, t[5] + t[3] * w + t[4] * h };
-    i->bounds[0] = i->bounds[2] = x[0], i->bounds[1] = i->bounds[3] = y[0];
-    for (int k = 1; k < 4; k++) {
-        i->bounds[0] = fmin(i->bounds[0], x[k]), i->bounds[2] = fmax(i->bounds[2], x[k]);
-        i->bounds[1] = fmin(i->bounds[1], y[k]), i->bounds[3] = fmax(i->bounds[3], y[k]);
-    }
+    i->bounds = _gwt_geo_bounds(&a->geo);
     return a;
 }
 
@@ -4986,7 +5001,7 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
 {
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
     gwt_array *a = _gwt_open_one(g, path, &o);
-    if (a && (o.reference || o.bounds || o.res != 0) && !_gwt_align_all(&a, 1, &o)) return NULL;
+    if (a && (o.reference || o.bounds.set || o.res != 0) && !_gwt_align_all(&a, 1, &o)) return NULL;
     if (!a || !_gwt_check_texts(g, "band name", o.band_names)
         || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
         || !_gwt_array_set_scales(a, &o)) return NULL;
@@ -5009,7 +5024,7 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
 // Opened files on one grid, stacked or merged.
 static gwt_array *_gwt_open_joined(gwt_array **list, size_t n, const gwt_open_options *o)
 {
-    if ((o->bounds_by || o->reference || o->bounds || o->res != 0) && !_gwt_align_all(list, n, o))
+    if ((o->bounds_by || o->reference || o->bounds.set || o->res != 0) && !_gwt_align_all(list, n, o))
         return NULL;
     if (o->mosaic) return _gwt_mosaic_of(list, n, o->overlap);
     return gwt_stack(list, n, o->stack == GWT_TIME ? GWT_TIME : GWT_BAND);
@@ -5869,21 +5884,21 @@ static bool _gwt_stat_find(const char *name, gwt_stat *stat)
 static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
 {
     if (o->window == 0) o->window = 3;
-    if (o->stat == GWT_MEDIAN) o->stat = GWT_PERCENTILE, o->percentile = 50;
+    if (o->statistic == GWT_MEDIAN) o->statistic = GWT_PERCENTILE, o->percentile = 50;
     if (o->window < 1 || o->window > 1023 || o->window % 2 == 0)
         return _gwt_fail(g, GWT_E_ARGUMENT, "window = %d: a moving window is odd, 1 to 1023 pixels",
                   o->window);
-    if (o->stat < GWT_MEAN || o->stat > GWT_COUNT)
+    if (o->statistic < GWT_MEAN || o->statistic > GWT_COUNT)
         return _gwt_fail(g, GWT_E_ARGUMENT,
                   "no moving statistic %d: there are mean, sum, min, max, std, var, "
                   "median, percentile, count",
-                  (int)o->stat);
-    if (o->stat == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
+                  (int)o->statistic);
+    if (o->statistic == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
         return _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
-    if (o->weights && o->stat != GWT_MEAN && o->stat != GWT_SUM && o->stat != GWT_STD
-        && o->stat != GWT_VAR)
+    if (o->weights && o->statistic != GWT_MEAN && o->statistic != GWT_SUM && o->statistic != GWT_STD
+        && o->statistic != GWT_VAR)
         return _gwt_fail(g, GWT_E_ARGUMENT, "weights are for mean, sum, std and var, not for %s",
-                         _gwt_stat_names[o->stat]);
+                         _gwt_stat_names[o->statistic]);
     return true;
 }
 
@@ -5895,15 +5910,15 @@ gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
         _gwt_step *s = _gwt_step_new(a, _GWT_STEP_WINDOW, &a->planes[i], 1, 1, o.window / 2);
         if (!s) return NULL;
-        s->method = (int)o.stat, s->parameter = o.percentile, s->weighted = o.weights;
+        s->method = (int)o.statistic, s->parameter = o.percentile, s->weighted = o.weights;
         r->planes[i] = _gwt_step_plane(a->g, s, 0);
     }
     if (!r) return NULL;
-    _gwt_array_note(r, "moving_stat", _gwt_stat_names[o.stat]);
+    _gwt_array_note(r, "moving_stat", _gwt_stat_names[o.statistic]);
     _gwt_array_note_number(r, "moving_window_size", o.window);
     _gwt_array_note(r, "moving_perc", NULL);
-    if (o.stat == GWT_PERCENTILE) _gwt_array_note_number(r, "moving_perc", o.percentile);
-    if (o.stat == GWT_MIN || o.stat == GWT_MAX) return _gwt_array_finish(r);
+    if (o.statistic == GWT_PERCENTILE) _gwt_array_note_number(r, "moving_perc", o.percentile);
+    if (o.statistic == GWT_MIN || o.statistic == GWT_MAX) return _gwt_array_finish(r);
     r->info.dtype = GWT_FLOAT64;
     r->info.nodata = (gwt_optional){ 0 };
     _gwt_array_unscaled(r);
@@ -6074,19 +6089,16 @@ gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
-// A grid of the same CRS with other bounds or cells: NULL, or 0, leaves them.
-static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, const double *bounds, double res_x, double res_y)
+// A grid of the same CRS with other bounds or cells: unset, or 0, leaves them.
+static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, gwt_bounds b, double res_x, double res_y)
 {
     double *t = geo->t,
            cell[2] = { res_x > 0 ? res_x : fabs(t[0]), res_y > 0 ? res_y : fabs(t[4]) };
-    double right = t[2] + t[0] * (double)geo->width, bottom = t[5] + t[4] * (double)geo->height;
-    double own[4] = { fmin(t[2], right), fmin(t[5], bottom), fmax(t[2], right),
-                      fmax(t[5], bottom) };
-    if (!bounds && res_x == 0 && res_y == 0) return true;
-    if (!bounds) bounds = own;
+    if (!b.set && res_x == 0 && res_y == 0) return true;
+    if (!b.set) b = _gwt_geo_bounds(geo);
     // As many as have their centres within.
-    double cols = fmax(ceil((bounds[2] - bounds[0]) / cell[0] - 0.501), bounds[2] > bounds[0]),
-           rows = fmax(ceil((bounds[3] - bounds[1]) / cell[1] - 0.501), bounds[3] > bounds[1]);
+    double cols = fmax(ceil((b.right - b.left) / cell[0] - 0.501), b.right > b.left),
+           rows = fmax(ceil((b.top - b.bottom) / cell[1] - 0.501), b.top > b.bottom);
     if (t[1] != 0 || t[3] != 0)
         return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along the axes");
     if (!(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
@@ -6094,11 +6106,11 @@ static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, const double *bounds, double 
         return _gwt_fail(g, GWT_E_ARGUMENT,
                          "no grid of cells %.10g x %.10g within %.10g, %.10g, %.10g, %.10g (left, "
                          "bottom, right, top)",
-                         cell[0], cell[1], bounds[0], bounds[1], bounds[2], bounds[3]);
+                         cell[0], cell[1], b.left, b.bottom, b.right, b.top);
     // From the edges where its own first column and row are.
     bool from_right = t[0] < 0, from_bottom = t[4] > 0;
-    memcpy(t, (double[6]){ from_right ? -cell[0] : cell[0], 0, bounds[from_right ? 2 : 0], 0,
-                           from_bottom ? cell[1] : -cell[1], bounds[from_bottom ? 1 : 3] },
+    memcpy(t, (double[6]){ from_right ? -cell[0] : cell[0], 0, from_right ? b.right : b.left, 0,
+                           from_bottom ? cell[1] : -cell[1], from_bottom ? b.bottom : b.top },
            6 * sizeof *t);
     geo->width = (int64_t)cols, geo->height = (int64_t)rows;
     return true;
@@ -6113,24 +6125,28 @@ gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options)
     return _gwt_array_on(a, &geo, a, o.resampling);
 }
 
-gwt_array *gwt_subset(gwt_array *a, double left, double bottom, double right, double top)
+gwt_array *gwt_subset(gwt_array *a, gwt_bounds within)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
+    if (!within.set) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no bounds given");
     const double *t = a->geo.t;
     // Centres: t[2] + (col + 0.5) t[0] >= left, and so on; rows run down when t[4] < 0.
-    double x0 = (left - t[2]) / t[0] - 0.5, x1 = (right - t[2]) / t[0] - 0.5;
-    double y0 = (top - t[5]) / t[4] - 0.5, y1 = (bottom - t[5]) / t[4] - 0.5;
+    double x0 = (within.left - t[2]) / t[0] - 0.5,
+           x1 = (within.right - t[2]) / t[0] - 0.5;
+    double y0 = (within.top - t[5]) / t[4] - 0.5,
+           y1 = (within.bottom - t[5]) / t[4] - 0.5;
     double c0 = fmax(ceil(fmin(x0, x1) - 1e-6), 0),
            c1 = fmin(floor(fmax(x0, x1) + 1e-6), (double)a->geo.width - 1);
     double r0 = fmax(ceil(fmin(y0, y1) - 1e-6), 0),
            r1 = fmin(floor(fmax(y0, y1) + 1e-6), (double)a->geo.height - 1);
-    if (t[1] != 0 || t[3] != 0 || !(left <= right) || !(bottom <= top) || !(c0 <= c1)
-        || !(r0 <= r1)) {
-        const double *b = a->info.bounds;
+    if (t[1] != 0 || t[3] != 0 || !(within.left <= within.right)
+        || !(within.bottom <= within.top) || !(c0 <= c1) || !(r0 <= r1)) {
+        gwt_bounds b = a->info.bounds;
         _gwt_fail(a->g, GWT_E_ARGUMENT,
                   "no pixels within %.10g, %.10g, %.10g, %.10g: the array lies within %.10g, "
                   "%.10g, %.10g, %.10g (left, bottom, right, top)",
-                  left, bottom, right, top, b[0], b[1], b[2], b[3]);
+                  within.left, within.bottom, within.right, within.top, b.left, b.bottom, b.right,
+                  b.top);
         return NULL;
     }
     return gwt_window(a, (int64_t)r0, (int64_t)c0, (int64_t)(r1 - r0) + 1, (int64_t)(c1 - c0) + 1);
@@ -6960,7 +6976,7 @@ static gwt_array *_gwt_call_moving(_gwt_parser *p, const _gwt_call *c, gwt_stat 
     if (!(window >= 1 && window <= 1023 && window == floor(window)))
         return _gwt_parse_fail(p, c->where, "a moving window is odd, 1 to 1023 pixels, not %g",
                                window);
-    return gwt_moving(c->x[0], .stat = stat, .window = (int)window, .percentile = percentile);
+    return gwt_moving(c->x[0], .statistic = stat, .window = (int)window, .percentile = percentile);
 }
 
 // ndvi(), ndvi(x): missing as NaN, as the rest of an expression has it.

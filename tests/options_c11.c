@@ -29,10 +29,36 @@ static gwt_array *opening(gwt *g)
     a = gwt_open(g, "a.tif", .chunk_rows = 64, .chunk_cols = 128, .sensor = "l8",
                  .band_names = (const char *const[]){ "x", "y", NULL }, .scale_data = true,
                  .nodata = gwt_some(-9999), .scale_factor = gwt_some(2), .offset = gwt_some(0));
+    a = gwt_open(g, "a.tif", .bounds = gwt_bounds_of(0, 0, 60, 90), .res = 30,
+                 .resampling = GWT_AVERAGE, .fill_bad_tiles = true);
     a = gwt_open_many(g, paths, 2);
+    a = gwt_open_many(g, paths, 2, .reference = a, .bounds_by = GWT_UNION, .mosaic = true,
+                      .overlap = GWT_MAX);
     a = gwt_open_many(g, paths, 2, .stack = GWT_TIME,
                       .time_names = (const char *const[]){ "d1", "d2", NULL });
     return a;
+}
+
+static int kernel(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    return k->planes_in < k->planes_out;
+}
+
+static gwt_array *of_several_pixels(gwt_array *a)
+{
+    gwt_array *b = gwt_reduce(a, GWT_TIME, GWT_MEAN);
+    b = gwt_reduce(a, GWT_TIME, GWT_PERCENTILE, .percentile = 5);
+    b = gwt_moving(b);
+    b = gwt_moving(b, .statistic = GWT_PERCENTILE, .window = 5, .percentile = 5);
+    b = gwt_moving(b, .statistic = GWT_STD, .window = 5, .weights = true);
+    b = gwt_apply(b, kernel, NULL);
+    b = gwt_apply(b, kernel, NULL, .halo = 3, .bands = 2, .dtype = GWT_INT16,
+                  .nodata = gwt_some(0), .identity = "kernel 1");
+    b = gwt_regrid(b);
+    b = gwt_regrid(b, .bounds = gwt_bounds_of(0, 0, 60, 90), .res = 30, .res_y = 10,
+                   .resampling = GWT_CUBIC);
+    return gwt_subset(b, gwt_bounds_of(0, 0, 60, 90));
 }
 
 static gwt_array *computing(gwt_array *a)
@@ -48,7 +74,11 @@ static gwt_array *computing(gwt_array *a)
     b = gwt_norm_diff(b, "red", "nir", .nodata = gwt_some(0));
     b = gwt_norm_diff(b, "red", "nir", .nodata = gwt_some(0), .scale_factor = gwt_some(1e-4),
                       .sensor = "l8");
-    return b;
+    b = gwt_index(b, "evi2");
+    b = gwt_index(b, "evi2", .nodata = gwt_some(0), .scale_factor = gwt_some(1e-4), .sensor = "l8");
+    b = gwt_tasseled_cap(b);
+    b = gwt_tasseled_cap(b, .sensor = "l7");
+    return of_several_pixels(b);
 }
 
 static int64_t acting(gwt_array *a)
@@ -69,6 +99,9 @@ static int64_t acting(gwt_array *a)
                       .offsets = ones, .tags = (const char *const[]){ "A=b", NULL },
                       .num_workers = 2, .progress = true,
                       .nodatas = (const gwt_optional[]){ gwt_some(0) }, .collisions = &lost);
+    saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1);
+    saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1, .sparse = true,
+                           .checksums = true, .resume = true);
     int64_t blocks = gwt_map_blocks(a, on_block, NULL);
     blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64);
     blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64, .col_chunks = 64,

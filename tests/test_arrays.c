@@ -255,10 +255,9 @@ static void expect_place(const gwt_info *info, const double *t)
                 "%.17g", i, info->transform[i], t[i]);
     double right = t[2] + t[0] * (double)info->shape[3];
     double bottom = t[5] + t[4] * (double)info->shape[2];
-    double want[4] = { t[2], bottom, right, t[5] };
-    for (int i = 0; i < 4; i++)
-        REQUIRE(fabs(info->bounds[i] - want[i]) < 1e-6, "bounds[%d] is %.17g, not %.17g", i,
-                info->bounds[i], want[i]);
+    gwt_bounds b = info->bounds;
+    assert_true(b.set && fabs(b.left - t[2]) < 1e-6 && fabs(b.bottom - bottom) < 1e-6);
+    assert_true(fabs(b.right - right) < 1e-6 && fabs(b.top - t[5]) < 1e-6);
     assert_true(info->has_transform && info->has_crs && info->epsg == 32616);
 }
 
@@ -354,7 +353,8 @@ static void infinities(void **state)
         expect(g, gwt_reduce(a, GWT_TIME, s.stat), &want, 1e-12, "statistic %d", (int)s.stat);
         if (s.stat > GWT_COUNT) continue;
         want = moved(&c, &s);
-        expect(g, gwt_moving(a, .stat = s.stat), &want, 1e-6, "moving statistic %d", (int)s.stat);
+        expect(g, gwt_moving(a, .statistic = s.stat), &want, 1e-6, "moving statistic %d",
+               (int)s.stat);
     }
     assert_int_equal(gwt_end(g), 0);
 }
@@ -412,7 +412,8 @@ static void check_moving(gwt *g, gwt_array *a, const cube *c, gwt_dtype dtype, i
 {
     for (size_t i = 0; i < COUNT_OF(moving_stats); i++) {
         statistic s = { moving_stats[i], 71.5, window };
-        gwt_array *r = gwt_moving(a, .stat = s.stat, .window = window, .percentile = s.percentile);
+        gwt_array *r = gwt_moving(a, .statistic = s.stat, .window = window,
+                                  .percentile = s.percentile);
         cube want = moved(c, &s);
         // n S2 - S1 S1 of values up to 4000; its root when it is 0 but for that.
         bool squares = s.stat == GWT_VAR || s.stat == GWT_STD;
@@ -470,7 +471,7 @@ static void widest_window(void **state)
     expect(g, gwt_moving(a, .window = 1023), &c, 0, "mean of 1023 x 1023");
     cube count = cube_new(1, 1, 3, 4);
     for (int i = 0; i < 12; i++) count.v[i] = 1023 * 1023;
-    expect(g, gwt_moving(a, .stat = GWT_COUNT, .window = 1023), &count, 0, "count");
+    expect(g, gwt_moving(a, .statistic = GWT_COUNT, .window = 1023), &count, 0, "count");
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -484,7 +485,7 @@ static void windows_described_and_refused(void **state)
     statistic three = { GWT_MEAN, 0, 3 };
     cube want = moved(&c, &three);
     expect(g, gwt_moving(a), &want, 1e-12, "no options: mean of 3 x 3, of every date and band");
-    const gwt_info *info = gwt_describe(gwt_moving(a, .stat = GWT_MIN, .window = 5));
+    const gwt_info *info = gwt_describe(gwt_moving(a, .statistic = GWT_MIN, .window = 5));
     expect_names(info->band_names, 2, "red", "nir");
     expect_names(info->time_names, 2, "1", "2");
     expect_place(info, utm);
@@ -498,12 +499,12 @@ static void windows_described_and_refused(void **state)
     }
     static const double percentiles[] = { -1, 100.5, NAN };
     for (size_t i = 0; i < COUNT_OF(percentiles); i++) {
-        assert_null(gwt_moving(a, .stat = GWT_PERCENTILE, .percentile = percentiles[i]));
+        assert_null(gwt_moving(a, .statistic = GWT_PERCENTILE, .percentile = percentiles[i]));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "0 to 100");
     }
     static const gwt_stat stats[] = { GWT_FIRST, GWT_LAST, GWT_ARGMAX, (gwt_stat)-1, (gwt_stat)77 };
     for (size_t i = 0; i < COUNT_OF(stats); i++) {
-        assert_null(gwt_moving(a, .stat = stats[i]));
+        assert_null(gwt_moving(a, .statistic = stats[i]));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "mean, sum, min");
     }
     assert_int_equal(gwt_end(g), 0);
@@ -548,7 +549,7 @@ static void weights_by_definition(void **state)
                 for (size_t k = 0; k < COUNT_OF(stats); k++) {
                     statistic s = { stats[k], 0, windows[w] };
                     cube want = mapped(&c, c.rows, c.cols, weighted_at, &s);
-                    gwt_array *r = gwt_moving(a, .stat = s.stat, .window = s.window,
+                    gwt_array *r = gwt_moving(a, .statistic = s.stat, .window = s.window,
                                               .weights = true);
                     expect(g, r, &want, 1e-9, "%s, statistic %d, window %d, holes %d",
                            gwt_dtype_name(dtypes[d]), (int)s.stat, s.window, holes);
@@ -562,7 +563,7 @@ static void weights_by_definition(void **state)
     gwt_array *a = of_type(g, &c, GWT_UINT8);
     static const gwt_stat others[] = { GWT_MIN, GWT_MAX, GWT_MEDIAN, GWT_PERCENTILE, GWT_COUNT };
     for (size_t i = 0; i < COUNT_OF(others); i++) {
-        assert_null(gwt_moving(a, .stat = others[i], .weights = true));
+        assert_null(gwt_moving(a, .statistic = others[i], .weights = true));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "mean, sum, std and var");
     }
     assert_int_equal(gwt_end(g), 0);
@@ -907,8 +908,8 @@ static void cuts_keep_exact_bits(void **state)
         gwt_array *a = gwt_open(g, path, .chunk_rows = 5, .chunk_cols = 9);
         gwt_array *part = gwt_window(a, 2, 3, 15, 30);
         gwt_array *ways[] = { part, gwt_align(a, part, GWT_CUBIC),
-                              gwt_subset(a, utm[2] + 90, utm[5] - 17 * 30, utm[2] + 33 * 30,
-                                         utm[5] - 60),
+                              gwt_subset(a, gwt_bounds_of(utm[2] + 90, utm[5] - 17 * 30,
+                                                          utm[2] + 33 * 30, utm[5] - 60)),
                               gwt_stack(&part, 1, GWT_BAND),
                               gwt_regrid(a, .bounds = gwt_describe(part)->bounds) };
         for (size_t w = 0; w < COUNT_OF(ways); w++) {
@@ -934,22 +935,23 @@ static void windows_of_cuts(void **state)
     statistic s = { GWT_SUM, 0, 5 }, t = { GWT_MAX, 0, 3 };
     cube part = cut(&c, 4, 6, 12, 15), want = moved(&part, &s);
     gwt_array *cropped = gwt_window(a, 4, 6, 12, 15);
-    gwt_array *of_cut = gwt_moving(cropped, .stat = GWT_SUM, .window = 5);
+    gwt_array *of_cut = gwt_moving(cropped, .statistic = GWT_SUM, .window = 5);
     expect(g, of_cut, &want, 0, "windows of a cut");
     cube whole = moved(&c, &s), cut_of = cut(&whole, 4, 6, 12, 15);
-    expect(g, gwt_window(gwt_moving(a, .stat = GWT_SUM, .window = 5), 4, 6, 12, 15), &cut_of, 0,
-           "a cut of windows");
+    expect(g, gwt_window(gwt_moving(a, .statistic = GWT_SUM, .window = 5), 4, 6, 12, 15), &cut_of,
+           0, "a cut of windows");
     cube again = moved(&want, &t);
-    expect(g, gwt_moving(of_cut, .stat = GWT_MAX, .window = 3), &again, 0, "windows of windows");
+    expect(g, gwt_moving(of_cut, .statistic = GWT_MAX, .window = 3), &again, 0,
+           "windows of windows");
     cube narrow = cut(&want, 2, 3, 7, 8), last = moved(&narrow, &t);
-    expect(g, gwt_moving(gwt_window(of_cut, 2, 3, 7, 8), .stat = GWT_MAX), &last, 0,
+    expect(g, gwt_moving(gwt_window(of_cut, 2, 3, 7, 8), .statistic = GWT_MAX), &last, 0,
            "windows of a cut of windows of a cut");
     cube seen = summed_around(&part, 2, 1);
     expect(g, gwt_apply(cropped, sums_around, NULL, .halo = 2, .bands = 1), &seen, 0,
            "a kernel on a cut");
     // Both at once, of the same pixels: their halos differ.
     cube both = joined(&want, &cut_of, sum_of);
-    gwt_array *same = gwt_window(gwt_moving(a, .stat = GWT_SUM, .window = 5), 4, 6, 12, 15);
+    gwt_array *same = gwt_window(gwt_moving(a, .statistic = GWT_SUM, .window = 5), 4, 6, 12, 15);
     expect(g, gwt_add(of_cut, same), &both, 0, "windows of a cut and a cut of windows");
     assert_int_equal(gwt_end(g), 0);
 }
@@ -1124,8 +1126,8 @@ static void aligned_again(void **state)
     statistic s = { GWT_MAX, 0, 5 };
     cube w = moved(&c, &s), wd = mapped(&w, 14, 17, resampled_at, &down), wdw = moved(&wd, &s),
          end = cut(&wdw, 1, 2, 10, 9);
-    gwt_array *r = gwt_moving(a, .stat = GWT_MAX, .window = 5);
-    r = gwt_moving(gwt_align(r, b, GWT_AVERAGE), .stat = GWT_MAX, .window = 5);
+    gwt_array *r = gwt_moving(a, .statistic = GWT_MAX, .window = 5);
+    r = gwt_moving(gwt_align(r, b, GWT_AVERAGE), .statistic = GWT_MAX, .window = 5);
     expect(g, gwt_window(r, 1, 2, 10, 9), &end, 1e-9, "windows before and after");
     assert_int_equal(gwt_end(g), 0);
 }
@@ -1152,7 +1154,7 @@ static void aligned_refused(void **state)
     EXPECT_ERROR(g, GWT_E_GRID, "rotation");
     assert_null(gwt_align(a, turned, GWT_NEAREST));
     EXPECT_ERROR(g, GWT_E_GRID, "rotation");
-    assert_null(gwt_subset(turned, 452475, 3408600, 452500, 3408645));
+    assert_null(gwt_subset(turned, gwt_bounds_of(452475, 3408600, 452500, 3408645)));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
     assert_null(gwt_align(a, gwt_number(g, 1), GWT_NEAREST));
     EXPECT_ERROR(g, GWT_E_GRID, NULL);
@@ -1181,8 +1183,8 @@ static void subsets_by_definition(void **state)
         int col = 0, row = 0, cols = 0, rows = 0;
         for (int k = 30; k >= 0; k--) if (k + 0.5 >= x0 && k + 0.5 <= x1) col = k, cols++;
         for (int k = 19; k >= 0; k--) if (k + 0.5 >= y0 && k + 0.5 <= y1) row = k, rows++;
-        gwt_array *r = gwt_subset(a, utm[2] + 30 * x0, utm[5] - 30 * y1, utm[2] + 30 * x1,
-                                  utm[5] - 30 * y0);
+        gwt_array *r = gwt_subset(a, gwt_bounds_of(utm[2] + 30 * x0, utm[5] - 30 * y1,
+                                                   utm[2] + 30 * x1, utm[5] - 30 * y0));
         if (!rows || !cols) {
             assert_null(r);
             EXPECT_ERROR(g, GWT_E_ARGUMENT, "lies within");
@@ -1193,12 +1195,14 @@ static void subsets_by_definition(void **state)
         expect_place(gwt_describe(r), (double[]){ 30, 0, utm[2] + 30 * col, 0, -30,
                                                   utm[5] - 30 * row });
     }
-    assert_null(gwt_subset(a, utm[2] + 100, utm[5] - 100, utm[2], utm[5]));  // right of left
+    // Right of left; no number; none at all.
+    assert_null(gwt_subset(a, gwt_bounds_of(utm[2] + 100, utm[5] - 100, utm[2], utm[5])));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "left, bottom, right, top");
-    assert_null(gwt_subset(a, NAN, utm[5] - 100, utm[2], utm[5]));
+    assert_null(gwt_subset(a, gwt_bounds_of(NAN, utm[5] - 100, utm[2], utm[5])));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
-    const double everywhere = 1e18;
-    expect(g, gwt_subset(a, -everywhere, -everywhere, everywhere, everywhere), &c, 0, "all of it");
+    assert_null(gwt_subset(a, (gwt_bounds){ 0 }));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "no bounds");
+    expect(g, gwt_subset(a, gwt_bounds_of(-1e18, -1e18, 1e18, 1e18)), &c, 0, "all of it");
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -1281,10 +1285,11 @@ static void upside_down_and_nowhere(void **state)
     gwt_array *up = array_of(g, &(tiff_spec){ .width = 31, .height = 20, .dtype = GWT_FLOAT64,
                                               .geo = &tags }, c.v);
     cube want = cut(&c, 4, 2, 10, 7);
-    gwt_array *r = gwt_subset(up, utm[2] + 60, utm[5] + 120, utm[2] + 270, utm[5] + 420);
+    gwt_array *r = gwt_subset(up, gwt_bounds_of(utm[2] + 60, utm[5] + 120, utm[2] + 270,
+                                                utm[5] + 420));
     expect(g, r, &want, 0, "rows run north");
-    const double *bounds = gwt_describe(r)->bounds;
-    assert_true(bounds[1] == utm[5] + 120 && bounds[3] == utm[5] + 420);
+    gwt_bounds bounds = gwt_describe(r)->bounds;
+    assert_true(bounds.bottom == utm[5] + 120 && bounds.top == utm[5] + 420);
     expect(g, gwt_align(up, r, GWT_BILINEAR), &want, 0, "aligned");
     assert_null(gwt_align(up, of_type(g, &c, GWT_INT16), GWT_NEAREST));
     EXPECT_ERROR(g, GWT_E_GRID, NULL);
@@ -1567,10 +1572,10 @@ static cube regridded(const cube *c, int k, gwt_resampling method, double t[6])
     return mapped(c, rows, cols, resampled_at, &q);
 }
 
-static void bounds_of(int k, double b[4])
+static gwt_bounds bounds_of(int k)
 {
-    b[0] = utm[2] + 30 * areas[k].left, b[3] = utm[5] - 30 * areas[k].top;
-    b[2] = b[0] + 30 * areas[k].width, b[1] = b[3] - 30 * areas[k].height;
+    double left = utm[2] + 30 * areas[k].left, top = utm[5] - 30 * areas[k].top;
+    return gwt_bounds_of(left, top - 30 * areas[k].height, left + 30 * areas[k].width, top);
 }
 
 static void expect_on_area(gwt *g, gwt_array *r, const cube *c, int k, gwt_resampling method,
@@ -1599,8 +1604,8 @@ static void regridded_by_definition(void **state)
         for (int k = 0; k < (int)COUNT_OF(areas); k++)
             for (int m = 0; m < 4; m++) {
                 gwt_resampling method = (gwt_resampling)m;
-                double b[4], x = 30 * areas[k].x, y = 30 * areas[k].y;
-                bounds_of(k, b);
+                double x = 30 * areas[k].x, y = 30 * areas[k].y;
+                gwt_bounds b = bounds_of(k);
                 expect_on_area(g, gwt_regrid(a, .bounds = b, .res = x, .res_y = y,
                                              .resampling = method), &c, k, method, "gwt_regrid");
                 bool all = areas[k].left == 0 && areas[k].top == 0 && areas[k].width == 31;
@@ -1631,8 +1636,8 @@ static void valid_beyond(void **state)
     gwt_array *a = of_type(g, &c, GWT_UINT8);
     for (int i = 0; i < count_of(&c); i++) valid.v[i] = !isnan(c.v[i]);
     for (int k = 0; k < 6; k++) {
-        double b[4], t[6];
-        bounds_of(k, b);
+        double t[6];
+        gwt_bounds b = bounds_of(k);
         cube inside = regridded(&c, k, GWT_NEAREST, t), of = regridded(&valid, k, GWT_NEAREST, t);
         for (int i = 0; i < count_of(&inside); i++) inside.v[i] = !isnan(inside.v[i]);
         expect(g, gwt_valid(gwt_regrid(a, .bounds = b)), &inside, 0, "valid in area %d", k);
@@ -1653,7 +1658,7 @@ static void files_on_a_given_grid(void **state)
         assert_true(gwt_save(tile_at(g, &tiles[i], tile_places[i], GWT_INT16), paths[i]));
     }
     // Somewhat over seven and a half rows, eleven columns, from row -2, column 3 of the first on.
-    double b[4] = { utm[2] + 90, utm[5] + 60 - 228, utm[2] + 90 + 330, utm[5] + 60 };
+    gwt_bounds b = gwt_bounds_of(utm[2] + 90, utm[5] + 60 - 228, utm[2] + 90 + 330, utm[5] + 60);
     cube want = cube_new(3, 2, 8, 11), bands = cube_new(1, 6, 8, 11);
     for (int i = 0; i < 3; i++) {
         cube part = cut(&tiles[i], -2 - tile_places[i][0], 3 - tile_places[i][1], 8, 11);
@@ -1699,11 +1704,11 @@ static void no_such_grid(void **state)
 {
     (void)state;
     const double l = utm[2], t = utm[5], r = l + 300, b = t - 300;
-    const struct { double bounds[4], res; } wrong[] = {
-        { { r, b, l, t }, 30 }, { { l, t, r, b }, 30 }, { { l, b, l, t }, 30 },
-        { { l, b, r, b }, 30 }, { { NAN, b, r, t }, 30 }, { { l, b, r, NAN }, 30 },
-        { { l, b, INFINITY, t }, 30 }, { { l, -INFINITY, r, t }, 30 }, { { l, b, r, t }, -30 },
-        { { l, b, r, t }, NAN }, { { l, b, r, t }, 1e-12 }, { { -1e18, b, r, t }, 30 }
+    const struct { double left, bottom, right, top, res; } wrong[] = {
+        { r, b, l, t, 30 }, { l, t, r, b, 30 }, { l, b, l, t, 30 }, { l, b, r, b, 30 },
+        { NAN, b, r, t, 30 }, { l, b, r, NAN, 30 }, { l, b, INFINITY, t, 30 },
+        { l, -INFINITY, r, t, 30 }, { l, b, r, t, -30 }, { l, b, r, t, NAN },
+        { l, b, r, t, 1e-12 }, { -1e18, b, r, t, 30 }
     };
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     cube c = noisy(GWT_UINT8, 1, 1, 20, 31, 3, 0);
@@ -1711,7 +1716,9 @@ static void no_such_grid(void **state)
     const char *path = temp_path("no_such_grid.tif"), *paths[] = { path, path };
     assert_true(gwt_save(a, path));
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        const double *bounds = wrong[i].bounds, res = wrong[i].res;
+        double res = wrong[i].res;
+        gwt_bounds bounds = gwt_bounds_of(wrong[i].left, wrong[i].bottom, wrong[i].right,
+                                          wrong[i].top);
         assert_null(gwt_regrid(a, .bounds = bounds, .res = res));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "left, bottom, right, top");
         assert_null(gwt_open(g, path, .bounds = bounds, .res = res));
@@ -1922,8 +1929,8 @@ static void every_of_what_is_computed(void **state)
         expect(g, r, &thin, 1e-12, "every %d of windows", k);
         cube wide = cut(&thin, -2, -1, rows + 3, cols + 5);
         const double *t = gwt_describe(r)->transform;
-        double b[4] = { t[2] - t[0], t[5] + t[4] * (rows + 1), t[2] + t[0] * (cols + 4),
-                        t[5] - 2 * t[4] };
+        gwt_bounds b = gwt_bounds_of(t[2] - t[0], t[5] + t[4] * (rows + 1),
+                                     t[2] + t[0] * (cols + 4), t[5] - 2 * t[4]);
         expect(g, gwt_regrid(r, .bounds = b), &wide, 1e-12, "every %d, wider", k);
         cube summed = joined(&c, &smooth, sum_of);
         summed = mapped(&summed, rows, cols, every_at, &k);
@@ -2178,7 +2185,7 @@ static entry next_entry(const entry *pool, int n, char *said, size_t room)
     if (kind == 0) {
         statistic s = { windows[dice(COUNT_OF(windows))], 0, 1 + 2 * dice(5) };
         r.c = moved(&e->c, &s);
-        r.a = gwt_moving(e->a, .stat = s.stat, .window = s.window);
+        r.a = gwt_moving(e->a, .statistic = s.stat, .window = s.window);
         snprintf(said + used, room - used, " %d=window(%d, stat %d, %d)", n, at, s.stat, s.window);
     } else if (kind == 1 && e->c.rows > 6 && e->c.cols > 6) {
         int row = dice(4), col = dice(4), rows = e->c.rows - row - dice(3),
@@ -2260,7 +2267,7 @@ static void null_goes_through(void **state)
         assert_null(gwt_apply(x, sums_around, NULL));
         assert_null(gwt_apply_with(x, sums_around, NULL, NULL));
         assert_null(gwt_window(x, 0, 0, 1, 1));
-        assert_null(gwt_subset(x, 0, 0, 1, 1));
+        assert_null(gwt_subset(x, gwt_bounds_of(0, 0, 1, 1)));
         assert_null(gwt_every(x, 2));
         assert_null(gwt_align(x, a, GWT_NEAREST));
         assert_null(gwt_align(a, x ? x : NULL, GWT_NEAREST));

@@ -133,7 +133,7 @@ static void several(task *t)
 static void windows(task *t)
 {
     gwt_array *a = scene(t->g, "deflate");
-    gwt_array *median = gwt_moving(gwt_sel(a, "1"), .stat = GWT_MEDIAN, .window = 5);
+    gwt_array *median = gwt_moving(gwt_sel(a, "1"), .statistic = GWT_MEDIAN, .window = 5);
     save_as(t, gwt_sub(gwt_moving(a, .window = 7), gwt_reduce(median, GWT_BAND, GWT_MAX)),
             (gwt_save_options){ .compress = "lzw" });
 }

@@ -717,8 +717,8 @@ static bool takes_weights(const job *j, gwt_array *a)
     const char *name = j->stat == GWT_MIN ? "min" : j->stat == GWT_MAX ? "max" : "percentile";
     char part[80];
     if (j->stat == GWT_MEAN || j->stat == GWT_STD || j->stat == GWT_VAR) return true;
-    assert_null(gwt_moving(a, .stat = j->stat, .window = j->window, .percentile = j->percentile,
-                           .weights = true));
+    assert_null(gwt_moving(a, .statistic = j->stat, .window = j->window,
+                           .percentile = j->percentile, .weights = true));
     snprintf(part, sizeof part, "weights are for mean, sum, std and var, not for %s", name);
     EXPECT_ERROR(j->g, GWT_E_ARGUMENT, part);
     return false;
@@ -749,7 +749,7 @@ static void run_moving(golden_row *row)
         a = gwt_sel(a, band);
     }
     j.weights = has(&j, "weights=True") && takes_weights(&j, a);
-    j.array = gwt_moving(a, .stat = j.stat, .window = j.window, .percentile = j.percentile,
+    j.array = gwt_moving(a, .statistic = j.stat, .window = j.window, .percentile = j.percentile,
                          .weights = j.weights);
     job_check(&j);
     job_end(&j);
@@ -818,7 +818,7 @@ static void run_subset(job *j)
         b[2] = value_of(j, "right") ? number_of(j, "right") : b[0] + 5 * number_of(j, "cols");
         b[1] = value_of(j, "bottom") ? number_of(j, "bottom") : b[3] - 5 * number_of(j, "rows");
     }
-    j->array = gwt_subset(a, b[0], b[1], b[2], b[3]);
+    j->array = gwt_subset(a, gwt_bounds_of(b[0], b[1], b[2], b[3]));
     j->want = want_same;
     // The first pixel whose centre lies within.
     j->col0 = (int)ceil((b[0] - t[2]) / t[0] - 0.5);

@@ -309,8 +309,9 @@ static void read_grid(facts *f, const gwt_info *i)
 {
     static const char *const sides[] = { "gw.left", "gw.bottom", "gw.right", "gw.top" };
     const double *t = i->transform;
-    for (int k = 0; k < 4; k++) add_number(f, sides[k], i->bounds[k]);
-    add_numbers(f, "gw.bounds", i->bounds, 4);
+    const double bounds[] = { i->bounds.left, i->bounds.bottom, i->bounds.right, i->bounds.top };
+    for (int k = 0; k < 4; k++) add_number(f, sides[k], bounds[k]);
+    add_numbers(f, "gw.bounds", bounds, 4);
     add_numbers(f, "gw.transform", t, 6);
     add_numbers(f, "attrs.transform", t, 6);
     add_numbers(f, "gw.affine", t, 6);
@@ -637,7 +638,7 @@ static gwt_array *make_bounds(const job *j)
     double b[4];
     gwt_open_options o = options_of(j);
     assert_int_equal(sscanf(word_of(j, "bounds"), "%lf:%lf:%lf:%lf", b, b + 1, b + 2, b + 3), 4);
-    o.bounds = b;
+    o.bounds = gwt_bounds_of(b[0], b[1], b[2], b[3]);
     return open_with(j, &o);
 }
 
@@ -661,15 +662,15 @@ static gwt_array *make_masked(const job *j) { return gwt_mask_nodata(open_inputs
 static gwt_array *make_moving(const job *j)
 {
     assert_string_equal(word_of(j, "stat"), "perc");
-    return gwt_moving(open_inputs(j), .stat = GWT_PERCENTILE, .window = (int)number_of(j, "w"),
+    return gwt_moving(open_inputs(j), .statistic = GWT_PERCENTILE, .window = (int)number_of(j, "w"),
                       .percentile = number_of(j, "perc"));
 }
 
 static gwt_array *make_subset(const job *j)
 {
     double left = number_of(j, "left"), top = number_of(j, "top");
-    return gwt_subset(open_inputs(j), left, top - 5 * number_of(j, "rows"),
-                      left + 5 * number_of(j, "cols"), top);
+    return gwt_subset(open_inputs(j), gwt_bounds_of(left, top - 5 * number_of(j, "rows"),
+                                                    left + 5 * number_of(j, "cols"), top));
 }
 
 static gwt_array *make_norm_diff(const job *j)

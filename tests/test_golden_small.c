@@ -348,12 +348,14 @@ static void windows(void **state)
 {
     (void)state;
     static const gwt_moving_options all[] = {
-        { .stat = GWT_MEAN }, { .stat = GWT_SUM, .window = 5 }, { .stat = GWT_MIN, .window = 7 },
-        { .stat = GWT_MAX, .window = 5 }, { .stat = GWT_STD, .window = 5 },
-        { .stat = GWT_VAR, .window = 3 }, { .stat = GWT_MEDIAN, .window = 5 },
-        { .stat = GWT_PERCENTILE, .window = 5, .percentile = 90 },
-        { .stat = GWT_COUNT, .window = 9 }, { .stat = GWT_MEAN, .window = 5, .weights = true },
-        { .stat = GWT_STD, .window = 5, .weights = true }
+        { .statistic = GWT_MEAN }, { .statistic = GWT_SUM, .window = 5 },
+        { .statistic = GWT_MIN, .window = 7 },
+        { .statistic = GWT_MAX, .window = 5 }, { .statistic = GWT_STD, .window = 5 },
+        { .statistic = GWT_VAR, .window = 3 }, { .statistic = GWT_MEDIAN, .window = 5 },
+        { .statistic = GWT_PERCENTILE, .window = 5, .percentile = 90 },
+        { .statistic = GWT_COUNT, .window = 9 },
+        { .statistic = GWT_MEAN, .window = 5, .weights = true },
+        { .statistic = GWT_STD, .window = 5, .weights = true }
     };
     static double want[N];
     const char *path = write_scene("windows.tif", 1, 13, here);
@@ -364,10 +366,10 @@ static void windows(void **state)
             int n;
             if (all[k].weights) {
                 n = window_weighted(&bands[0], i / COLS, i % COLS, w, v, weights);
-                want[i] = weighted_stat(v, weights, n, all[k].stat);
+                want[i] = weighted_stat(v, weights, n, all[k].statistic);
             } else {
                 n = window_values(&bands[0], i / COLS, i % COLS, w, v);
-                want[i] = stat_of(v, n, all[k].stat, all[k].percentile);
+                want[i] = stat_of(v, n, all[k].statistic, all[k].percentile);
             }
             missing += isnan(want[i]);
         }

@@ -234,7 +234,7 @@ static gwt_array *moving(graph *q, gwt_array *a)
     int window = PICK(&q->d, windows);
     if ((stat == GWT_MEDIAN || stat == GWT_PERCENTILE) && window > 5) window = 5;
     bool weighs = stat == GWT_MEAN || stat == GWT_SUM || stat == GWT_STD || stat == GWT_VAR;
-    return gwt_moving(a, .stat = stat, .window = window, .percentile = roll(&q->d, 101),
+    return gwt_moving(a, .statistic = stat, .window = window, .percentile = roll(&q->d, 101),
                       .weights = weighs && window > 1 && window < 10 && roll(&q->d, 2));
 }
 
@@ -248,8 +248,8 @@ static gwt_array *windowed(graph *q, gwt_array *a, bool by_place)
     int w = cols - c - roll(&q->d, (cols - c) / 3 + 1);
     if (!by_place) return gwt_window(a, r, c, h, w);
     const double *t = gwt_describe(a)->transform;
-    return gwt_subset(a, t[2] + t[0] * (c + 0.1), t[5] + t[4] * (r + h - 0.1),
-                      t[2] + t[0] * (c + w - 0.1), t[5] + t[4] * (r + 0.1));
+    return gwt_subset(a, gwt_bounds_of(t[2] + t[0] * (c + 0.1), t[5] + t[4] * (r + h - 0.1),
+                                       t[2] + t[0] * (c + w - 0.1), t[5] + t[4] * (r + 0.1)));
 }
 
 // Bounds on cells, or between them, or beyond the edges; cells as they are, or of another size.
@@ -257,13 +257,15 @@ static gwt_array *regridded(graph *q, gwt_array *a)
 {
     static const double factors[] = { 1, 1, 1, 0.7, 1.6, 3 };
     const gwt_info *info = gwt_describe(a);
-    double cell = info->res[0], b[4], part = roll(&q->d, 2) * 0.3;
-    b[0] = info->bounds[0] + cell * (roll(&q->d, 9) - 4 + part);
-    b[3] = info->bounds[3] - cell * (roll(&q->d, 9) - 4 + part);
-    b[2] = b[0] + cell * (1 + roll(&q->d, (int)info->shape[3] + 5) + part);
-    b[1] = b[3] - cell * (1 + roll(&q->d, (int)info->shape[2] + 5));
+    double cell = info->res[0], part = roll(&q->d, 2) * 0.3;
+    gwt_bounds b = info->bounds;
+    b.left += cell * (roll(&q->d, 9) - 4 + part);
+    b.top -= cell * (roll(&q->d, 9) - 4 + part);
+    b.right = b.left + cell * (1 + roll(&q->d, (int)info->shape[3] + 5) + part);
+    b.bottom = b.top - cell * (1 + roll(&q->d, (int)info->shape[2] + 5));
     double res = cell * PICK(&q->d, factors);
-    return gwt_regrid(a, .bounds = roll(&q->d, 4) ? b : NULL, .res = res,
+    b.set = roll(&q->d, 4) != 0;
+    return gwt_regrid(a, .bounds = b, .res = res,
                       .res_y = roll(&q->d, 3) ? 0 : 2 * res,
                       .resampling = (gwt_resampling)roll(&q->d, 4));
 }
@@ -401,7 +403,7 @@ static unsigned char *run(gwt *g, gwt_array *a, action by, const layout *how)
 {
     const gwt_info *info = gwt_describe(a);
     if (by == MANY) {
-        gwt_array *both[2] = { a, gwt_moving(a, .stat = GWT_SUM, .window = 5) };
+        gwt_array *both[2] = { a, gwt_moving(a, .statistic = GWT_SUM, .window = 5) };
         void *buffers[2] = { NULL, NULL };
         if (fill_of(a).set || !gwt_compute_many(both, 2, buffers)) by = COMPUTE;
         gwt_free(buffers[1]);
@@ -429,7 +431,7 @@ static bool save(gwt_array *a, const char *path, dice d, bool many)
                            .nodata = fill_of(a), .overwrite = true };
     if (strcmp(o.compress, "none")) o.predictor = 1 + roll(&d, 2);
     if (!many) return gwt_save_with(a, path, &o);
-    gwt_array *both[2] = { gwt_moving(a, .stat = GWT_SUM, .window = 5), a };
+    gwt_array *both[2] = { gwt_moving(a, .statistic = GWT_SUM, .window = 5), a };
     return gwt_save_many_with(both, (const char *const[]){ temp_path("other.tif"), path }, 2, &o);
 }
 
@@ -591,7 +593,7 @@ static void signs_of_zeros(void **state)
     gwt_array *a = array_of(g, &(tiff_spec){ .width = SIDE, .height = SIDE, .dtype = GWT_FLOAT64 },
                             zeros);
     for (size_t s = 0; s < COUNT_OF(stats); s++) {
-        gwt_array *m = gwt_moving(a, .stat = stats[s], .window = 5);
+        gwt_array *m = gwt_moving(a, .statistic = stats[s], .window = 5);
         double *want = gwt_compute(m), *got = gwt_compute(gwt_rechunk(m, 7, 9));
         EXPECT_OK(g);
         REQUIRE(!memcmp(want, got, sizeof zeros), "statistic %d in chunks of 7 x 9", (int)s);

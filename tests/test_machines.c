@@ -46,7 +46,7 @@ static void messages_have_a_point(void **state)
     assert_null(gwt_clip(a, 2.5, 1.25));
     expect_point(gwt_message(g), "2.5..1.25");
     gwt_clear(g);
-    assert_null(gwt_moving(a, .stat = GWT_PERCENTILE, .percentile = 100.5));
+    assert_null(gwt_moving(a, .statistic = GWT_PERCENTILE, .percentile = 100.5));
     expect_point(gwt_message(g), "100.5");
     gwt_clear(g);
     assert_null(gwt_calc(&a, 1, "moving_mean(b1, 4.5)"));

@@ -1181,7 +1181,7 @@ static void statistics_in_expressions(void **state)
         if (stat > GWT_COUNT) continue;
         for (int window = 1; window < 8; window += 2) {
             snprintf(text, sizeof text, "moving_%s(a, %d%s)", stat_words[stat], window, end);
-            check_calc(g, arrays, text, gwt_moving(arrays[0], .stat = (gwt_stat)stat,
+            check_calc(g, arrays, text, gwt_moving(arrays[0], .statistic = (gwt_stat)stat,
                                                    .window = window, .percentile = percentile));
         }
     }
@@ -1232,7 +1232,7 @@ static void calls_in_expressions(void **state)
         { "min(max(a), max(b, 5))",
           gwt_min(gwt_reduce(a, GWT_TIME, GWT_MAX), gwt_max(b, five)) },
         { "moving_max(median(a), 5)",
-          gwt_moving(gwt_reduce(a, GWT_TIME, GWT_MEDIAN), .stat = GWT_MAX, .window = 5) },
+          gwt_moving(gwt_reduce(a, GWT_TIME, GWT_MEDIAN), .statistic = GWT_MAX, .window = 5) },
         { "a - mean(a, band)", gwt_sub(a, gwt_reduce(a, GWT_BAND, GWT_MEAN)) },
         { "norm_diff(red, nir)", gwt_norm_diff(a, "red", "nir") },
         { "norm_diff(a.red, b.nir)",
@@ -1363,7 +1363,7 @@ static void numbers_have_a_point(void **state)
     assert_null(gwt_calc(&a, 1, "b1 * 0,5"));
     assert_int_equal(caret_column(gwt_message(g), "b1 * 0,5"), 6);
     gwt_clear(g);
-    assert_string_equal(gwt_attr(gwt_moving(a, .stat = GWT_PERCENTILE, .percentile = 2.5),
+    assert_string_equal(gwt_attr(gwt_moving(a, .statistic = GWT_PERCENTILE, .percentile = 2.5),
                                  "moving_perc"), "2.5");
     assert_true(gwt_save(a, saved, .nodata = gwt_some(-0.25)));
     image *im = image_read(saved);
@@ -1414,7 +1414,8 @@ static void attributes(void **state)
     assert_true(gwt_describe(a)->attrs && !*gwt_describe(a)->attrs);
     gwt_array *ndvi = gwt_index(a, "ndvi", .scale_factor = gwt_some(1e-4));
     gwt_array *gcvi = gwt_index(a, "gcvi"), *diff = gwt_norm_diff(a, "red", "nir");
-    gwt_array *smooth = gwt_moving(ndvi, .stat = GWT_PERCENTILE, .percentile = 97.5, .window = 15);
+    gwt_array *smooth = gwt_moving(ndvi, .statistic = GWT_PERCENTILE, .percentile = 97.5,
+                                   .window = 15);
     expect_attr(gcvi, "vi", "gcvi");
     expect_attr(gcvi, "drange", "0,1");
     expect_attr(diff, "vi", "norm-diff");

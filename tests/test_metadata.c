@@ -575,7 +575,7 @@ static void results(void **state)
         gwt_add(a, one), gwt_max(a, one), gwt_abs(a), gwt_where(gwt_gt(a, one), a, one),
         gwt_valid(a), gwt_clip(a, 1, 5), gwt_reduce(a, GWT_BAND, GWT_MEAN),
         gwt_reduce(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME), GWT_TIME, GWT_MAX),
-        gwt_moving(a, .stat = GWT_MAX), gwt_apply(a, kernel, NULL, .nodata = gwt_some(0)),
+        gwt_moving(a, .statistic = GWT_MAX), gwt_apply(a, kernel, NULL, .nodata = gwt_some(0)),
         gwt_replace(a, (double[]){ 1 }, (double[]){ 2 }, 1), gwt_norm_diff(a, "1", "2"),
         gwt_set_nodata(a, .scale_factor = gwt_some(2), .dst_nodata = gwt_some(0)),
         gwt_open(g, path, .scale_data = true, .scale_factor = gwt_some(2))

@@ -384,7 +384,7 @@ static void numbers_of_results(void **state)
         gwt_array *a = array_of_pixels(g, &p, 16, "77");
         gwt_array *results[] = {
             gwt_mul(a, gwt_number(g, 0.1)), gwt_cast(a, GWT_INT16), gwt_cast(a, GWT_FLOAT32),
-            gwt_moving(a, .stat = GWT_MEAN, .window = 5), gwt_moving(a, .stat = GWT_MAX),
+            gwt_moving(a, .statistic = GWT_MEAN, .window = 5), gwt_moving(a, .statistic = GWT_MAX),
             gwt_gt(a, gwt_number(g, 1)), gwt_valid(a), gwt_clip(a, 0.1, 2.7), gwt_every(a, 3),
             gwt_window(a, 5, 6, 50, 33), gwt_reduce(a, GWT_TIME, GWT_MAX),
             gwt_reduce(a, GWT_BAND, GWT_ARGMAX), gwt_apply(a, thirds, NULL, .dtype = GWT_FLOAT32),
@@ -431,7 +431,8 @@ static gwt_array *of_floats(gwt *g, const char *path, int chunks, bool computed)
 {
     gwt_array *a = gwt_open(g, path, .chunks = chunks);
     if (!computed) return a;
-    return gwt_add(gwt_moving(a, .stat = GWT_MEAN, .window = 5), gwt_mul(a, gwt_number(g, 0.1)));
+    return gwt_add(gwt_moving(a, .statistic = GWT_MEAN, .window = 5),
+                   gwt_mul(a, gwt_number(g, 0.1)));
 }
 
 typedef struct nested { gwt_array *a; const numbers *want; atomic_int failed, other; } nested;

@@ -646,7 +646,7 @@ static void blocks_with_padding(void **state)
                                     .bands = PADDED_BANDS, .dtype = GWT_UINT16, .tile_width = 48,
                                     .tile_height = 16, .nodata = "7", .planar = w == 1 }, values);
             a = gwt_rechunk(a, chunks[c], chunks[c] + 3);
-            gwt_array *smooth = gwt_moving(a, .stat = GWT_MEAN, .window = 5);
+            gwt_array *smooth = gwt_moving(a, .statistic = GWT_MEAN, .window = 5);
             gwt_array *arrays[] = { a, smooth, gwt_mul(smooth, a) };
             for (size_t i = 0; i < COUNT_OF(arrays); i++) {
                 double *whole = VALUES_OF(arrays[i]);
@@ -758,7 +758,7 @@ static void success_is_never_wrong(void **state)
     for (int round = 0; round < 8; round++) {
         gwt *g = gwt_begin(.num_workers = 2 + round % 4, .quiet = true, .cache_bytes = 1);
         beside b = { .g = g, .a = scene(g) };
-        b.sums = gwt_moving(b.a, .stat = GWT_SUM, .window = 3);
+        b.sums = gwt_moving(b.a, .statistic = GWT_SUM, .window = 3);
         gwt_parallel_for(g, 1000, fail_or_compute, &b);
         gwt_clear(g);
         REQUIRE(!b.wrong, "%d of %d computed pieces have wrong pixels", b.wrong,

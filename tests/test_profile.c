@@ -511,7 +511,7 @@ static double covered(heavy kind, const char *path)
 {
     gwt *g = gwt_begin(.num_workers = 1);
     gwt_array *a = gwt_open(g, path, .chunks = 128);
-    if (kind == COMPUTING) a = gwt_moving(a, .window = 13, .stat = GWT_MEDIAN);
+    if (kind == COMPUTING) a = gwt_moving(a, .window = 13, .statistic = GWT_MEDIAN);
     assert_true(gwt_profile_begin(g, .cache = true));
     double start = now(), sum = 0;
     if (kind == SLEEPING) gwt_map_blocks(a, sleep_20, NULL);
@@ -794,8 +794,8 @@ static const gwt_profile *rich_profile(gwt *g, const char *in, const char *out)
 {
     assert_true(gwt_profile_begin(g, .resource_dt = 0.002, .cache = true));
     gwt_array *a = gwt_open(g, in, .chunks = 64);
-    gwt_save(gwt_moving(a, .window = 9, .stat = GWT_MEDIAN), out, .compress = "lzw", .block = 64,
-             .overwrite = true);
+    gwt_save(gwt_moving(a, .window = 9, .statistic = GWT_MEDIAN), out,
+             .compress = "lzw", .block = 64, .overwrite = true);
     EXPECT_OK(g);
     const gwt_profile *p = end_profile(g);
     REQUIRE(p->num_events > 50 && p->num_samples > 0 && p->num_residences > 0, "a poor profile");

@@ -327,9 +327,12 @@ static void check_transform(const gwt_info *info, double a, double b, double c, 
 static void check_bounds(const gwt_info *info, double left, double bottom, double right, double top)
 {
     const double want[] = { left, bottom, right, top };
+    const gwt_bounds b = info->bounds;
+    const double got[] = { b.left, b.bottom, b.right, b.top };
+    assert_true(b.set);
     for (int i = 0; i < 4; i++)
-        REQUIRE(fabs(info->bounds[i] - want[i]) <= 1e-12 * fabs(want[i]),
-                "bounds[%d] is %.17g, not %.17g", i, info->bounds[i], want[i]);
+        REQUIRE(fabs(got[i] - want[i]) <= 1e-12 * fabs(want[i]), "bounds[%d] is %.17g, not %.17g",
+                i, got[i], want[i]);
 }
 
 static const tiff_spec small = { .width = 8, .height = 5, .dtype = GWT_UINT8 };

@@ -41,7 +41,8 @@ static void print_json(const gwt_info *info)
         json_numbers(stdout, info->transform, 6);
     }
     fputs(",\n  \"bounds\": ", stdout);
-    json_numbers(stdout, info->bounds, 4);
+    const gwt_bounds b = info->bounds;
+    json_numbers(stdout, (double[]){ b.left, b.bottom, b.right, b.top }, 4);
     if (info->epsg) printf(",\n  \"epsg\": %d,\n  \"nodata\": ", info->epsg);
     else fputs(",\n  \"epsg\": null,\n  \"nodata\": ", stdout);
     json_nodata(info);
@@ -94,7 +95,8 @@ static void print_place(const gwt_info *info)
         print_numbers(t, 6, ", ");
     }
     fputs("\n  bounds       ", stdout);
-    print_numbers(info->bounds, 4, ", ");
+    const gwt_bounds b = info->bounds;
+    print_numbers((double[]){ b.left, b.bottom, b.right, b.top }, 4, ", ");
     putchar('\n');
 }
 
