@@ -7217,11 +7217,11 @@ gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *express
 // Most graphs are one program. An operation that looks at other pixels than its own (a moving
 // window, resampling, a user's function with a halo) needs its operand over a larger rectangle
 // first: that operand becomes a program of its own, whose planes go to buffers, and the operation
-// a step from buffers to buffers. So a plan is a list of stages, each reading only from sources
-// and earlier stages; the last one stores into the output. A reduction of a stack so deep that its
+// a step from buffers to buffers. So a plan is a list of passes, each reading only from sources
+// and earlier passes; the last one stores into the output. A reduction of a stack so deep that its
 // tiles should not be held all at once is cut into programs, too, by steps that do nothing (HOLD).
 //
-// For a piece of the output, the rectangle every stage has to fill follows from the last stage
+// For a piece of the output, the rectangle every pass has to fill follows from the last pass
 // backwards: what reads it, moved by the frame of the reader, and grown by the reach of the step.
 //
 // A frame says where a program's pixels lie in what it reads: cropping, taking every n-th pixel and
@@ -7243,7 +7243,7 @@ typedef struct _gwt_instr {
     int output;                 // STORE, COPY
     int first, num_args;        // operands: program->operands[first ..]
     unsigned dies;              // bit k: nobody reads the register of operand k any more
-    int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: stage, plane
+    int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: pass, plane
     int frame;                  // LOAD, COPY, FETCH
     double imm[2];
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
@@ -7286,7 +7286,7 @@ static void _gwt_output_count(_gwt_output *o, gwt_optional nodata)
     if (v >= _gwt_dtypes[o->dtype].hi) o->most = (double)INFINITY;
 }
 
-// Something a program reads: a view, or the planes of an earlier stage.
+// Something a program reads: a view, or the planes of an earlier pass.
 typedef struct _gwt_read { bool fetch; int from, frame; } _gwt_read;
 
 typedef struct _gwt_program {
@@ -7306,26 +7306,26 @@ typedef struct _gwt_program {
     int num_outputs;
 } _gwt_program;
 
-// How far a stage or view reaches for output rows a..b: least * a + before .. most * b + after. The
+// How far a pass or view reaches for output rows a..b: least * a + before .. most * b + after. The
 // two scales differ where it is read in several.
 typedef struct _gwt_reach { double least, most, before, after; } _gwt_reach;
 
-typedef struct _gwt_stage {
+typedef struct _gwt_pass {
     const _gwt_step *step;      // NULL: the program
     const _gwt_step *holds;     // of a program: whose planes it stores, of a HOLD
     _gwt_program program;
     int input;                  // of a step: the program that stores its operands
-    int reader;                 // the last stage that reads its planes
+    int reader;                 // the last pass that reads its planes
     int num_planes;
     int64_t width, height;      // of its grid
     bool reached;
     _gwt_reach y, x;            // from the output's pixels to its own
-} _gwt_stage;
+} _gwt_pass;
 
-// The tiles of a source that a stage reads.
+// The tiles of a source that a pass reads.
 typedef struct _gwt_view_plan {
     _gwt_source *source;
-    int stage;
+    int pass;
     int64_t *bands;             // used; of a pixel-interleaved source all come with each tile
     int num_bands;
     _gwt_reach y, x;            // from the output's pixels to the source's
@@ -7336,8 +7336,8 @@ typedef struct _gwt_view_plan {
 typedef struct _gwt_plan {
     gwt *g;
     const _gwt_action *action;
-    _gwt_stage *stages;         // the last one is the output's
-    int num_stages, room_stages;
+    _gwt_pass *passes;          // the last one is the output's
+    int num_passes, room_passes;
     _gwt_view_plan *views;
     int num_views, room_views;
     int64_t width, height;
@@ -7361,7 +7361,7 @@ typedef struct _gwt_seen { const _gwt_node *node; int frame, value; } _gwt_seen;
 typedef struct _gwt_planner {
     gwt *g;
     _gwt_plan *plan;
-    int stage;                  // the number the program will have as a stage; -1: not yet known
+    int pass;                   // the number that the program will have as a pass; -1: not yet known
     _gwt_program program;
     int64_t width, height;
     _gwt_value *values;
@@ -7547,7 +7547,7 @@ static bool _gwt_takes_number(const _gwt_node *n, int i)
     return n->args[i]->op == _GWT_OP_CONST && n->args[1 - i]->op != _GWT_OP_CONST;
 }
 
-static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stage, int *plane);
+static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass, int *plane);
 static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load);
 static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame);
 
@@ -7565,7 +7565,7 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
                          .imm = { n->imm[0], n->imm[1] } };
     if (n->op == _GWT_OP_STEP) {
         instr.op = _GWT_OP_FETCH;
-        if (!_gwt_plan_stage_of(p->plan, n, &instr.view, &instr.slot)) return;
+        if (!_gwt_plan_pass_of(p->plan, n, &instr.view, &instr.slot)) return;
         _gwt_plan_read(p, true, instr.view, instr.frame);
     }
     _gwt_instr *emitted = _gwt_plan_emit(p, instr);
@@ -7642,18 +7642,18 @@ static int _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root, int frame)
 
 // ---- sources
 
-// The view of a source in the program being planned: those of earlier stages are not shared.
+// The view of a source in the program being planned: those of earlier passes are not shared.
 static int _gwt_plan_view(_gwt_planner *p, _gwt_source *s)
 {
     _gwt_plan *plan = p->plan;
     for (int i = 0; i < plan->num_views; i++)
-        if (plan->views[i].source == s && plan->views[i].stage == p->stage) return i;
+        if (plan->views[i].source == s && plan->views[i].pass == p->pass) return i;
     if (!_gwt_grow(p->g, &plan->views, plan->num_views, &plan->room_views, sizeof *plan->views))
         return -1;
     int64_t *bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *bands);
     if (!bands) return -1;
     plan->views[plan->num_views] =
-        (_gwt_view_plan){ .source = s, .stage = p->stage, .bands = bands };
+        (_gwt_view_plan){ .source = s, .pass = p->pass, .bands = bands };
     return plan->num_views++;
 }
 
@@ -7974,23 +7974,23 @@ static void _gwt_program_free(_gwt_program *program)
     GWT_FREE(program->reads);
 }
 
-static int _gwt_plan_add_stage(_gwt_plan *plan, _gwt_stage stage)
+static int _gwt_plan_add_pass(_gwt_plan *plan, _gwt_pass pass)
 {
-    if (!_gwt_grow(plan->g, &plan->stages, plan->num_stages, &plan->room_stages, sizeof stage)) {
-        _gwt_program_free(&stage.program);
+    if (!_gwt_grow(plan->g, &plan->passes, plan->num_passes, &plan->room_passes, sizeof pass)) {
+        _gwt_program_free(&pass.program);
         return -1;
     }
-    plan->stages[plan->num_stages] = stage;
-    return plan->num_stages++;
+    plan->passes[plan->num_passes] = pass;
+    return plan->num_passes++;
 }
 
-// Plan the program that stores these planes, after the stages it needs. Returns its stage.
-// While it is planned its views carry the number -1 - depth, so that those of stages planned in
+// Plan the program that stores these planes, after the passes it needs. Returns its pass.
+// While it is planned its views carry the number -1 - depth, so that those of passes planned in
 // between stay apart.
 static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n, int64_t width,
                              int64_t height)
 {
-    _gwt_planner p = { .g = plan->g, .plan = plan, .stage = -1 - plan->depth, .width = width,
+    _gwt_planner p = { .g = plan->g, .plan = plan, .pass = -1 - plan->depth, .width = width,
                        .height = height };
     int planes = 0;
     memcpy(p.program.outputs, outputs, (size_t)n * sizeof *outputs);
@@ -8011,11 +8011,11 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
     GWT_FREE(p.operands);
     GWT_FREE(p.by_key);
     GWT_FREE(p.seen);
-    int stage = _gwt_plan_add_stage(plan, (_gwt_stage){ .program = p.program, .num_planes = planes,
+    int pass = _gwt_plan_add_pass(plan, (_gwt_pass){ .program = p.program, .num_planes = planes,
                                                         .width = width, .height = height });
     for (int i = 0; i < plan->num_views; i++)
-        if (plan->views[i].stage == p.stage) plan->views[i].stage = stage;
-    return stage;
+        if (plan->views[i].pass == p.pass) plan->views[i].pass = pass;
+    return pass;
 }
 
 // ---- steps
@@ -8031,8 +8031,8 @@ static void _gwt_step_needs(const _gwt_step *s, int axis, double *first, double 
 
 static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step)
 {
-    int i = plan->num_stages - 1;
-    while (i >= 0 && plan->stages[i].step != step && plan->stages[i].holds != step) i--;
+    int i = plan->num_passes - 1;
+    while (i >= 0 && plan->passes[i].step != step && plan->passes[i].holds != step) i--;
     return i;
 }
 
@@ -8040,11 +8040,11 @@ static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step)
 static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step)
 {
     int input = -1;
-    for (int i = 0; i < plan->num_stages; i++) {
-        const _gwt_step *other = plan->stages[i].step;
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_step *other = plan->passes[i].step;
         if (other && other->num_args == step->num_args
             && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
-            input = plan->stages[i].input;
+            input = plan->passes[i].input;
     }
     if (input < 0) {
         _gwt_output o =
@@ -8053,24 +8053,24 @@ static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step)
     }
     if (_gwt_over(plan->action) || input < 0) return;
     if (step->kind == _GWT_STEP_HOLD)
-        plan->stages[input].holds = step, plan->deep = true;
+        plan->passes[input].holds = step, plan->deep = true;
     else
-        _gwt_plan_add_stage(plan, (_gwt_stage){ .step = step, .input = input,
+        _gwt_plan_add_pass(plan, (_gwt_pass){ .step = step, .input = input,
                                                 .num_planes = step->num_planes,
                                                 .width = step->width, .height = step->height });
 }
 
-// Where a step's planes can be fetched from: its stage, planned when first asked for. HOLDs that
+// Where a step's planes can be fetched from: its pass, planned when first asked for. HOLDs that
 // follow one another are planned in that order, not each within the next.
-static bool _gwt_plan_stage_of(_gwt_plan *plan, const _gwt_node *node, int *stage, int *plane)
+static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass, int *plane)
 {
     *plane = (int)node->band;
-    while ((*stage = _gwt_plan_find(plan, node->step)) < 0 && !_gwt_over(plan->action)) {
+    while ((*pass = _gwt_plan_find(plan, node->step)) < 0 && !_gwt_over(plan->action)) {
         const _gwt_step *s = node->step;
         while (s->after && _gwt_plan_find(plan, s->after) < 0) s = s->after;
         _gwt_plan_step(plan, s);
     }
-    return *stage >= 0 && !_gwt_over(plan->action);
+    return *pass >= 0 && !_gwt_over(plan->action);
 }
 
 // ---- how far things reach, for the cache: an upper bound on the pieces that will read a tile
@@ -8099,35 +8099,35 @@ static _gwt_reach _gwt_reach_step(_gwt_reach r, const _gwt_step *s, int axis)
 
 static void _gwt_plan_reach_program(_gwt_plan *plan, int number)
 {
-    const _gwt_stage *s = &plan->stages[number];
+    const _gwt_pass *s = &plan->passes[number];
     const _gwt_program *program = &s->program;
     for (int i = 0; i < program->num_reads; i++) {
         const _gwt_read *r = &program->reads[i];
         const _gwt_frame *f = &program->frames[r->frame];
-        _gwt_stage *stage = r->fetch ? &plan->stages[r->from] : NULL;
+        _gwt_pass *pass = r->fetch ? &plan->passes[r->from] : NULL;
         _gwt_view_plan *view = r->fetch ? NULL : &plan->views[r->from];
-        bool *reached = r->fetch ? &stage->reached : &view->reached, first = *reached;
-        if (stage) stage->reader = stage->reader > number ? stage->reader : number;
+        bool *reached = r->fetch ? &pass->reached : &view->reached, first = *reached;
+        if (pass) pass->reader = pass->reader > number ? pass->reader : number;
         if (view) view->stride = first ? 1 : f->stride;
-        _gwt_reach_add(r->fetch ? &stage->y : &view->y, &first,
+        _gwt_reach_add(r->fetch ? &pass->y : &view->y, &first,
                        _gwt_reach_framed(s->y, f->row, f->stride));
-        _gwt_reach_add(r->fetch ? &stage->x : &view->x, reached,
+        _gwt_reach_add(r->fetch ? &pass->x : &view->x, reached,
                        _gwt_reach_framed(s->x, f->col, f->stride));
     }
 }
 
 static void _gwt_plan_reach(_gwt_plan *plan)
 {
-    _gwt_stage *last = &plan->stages[plan->num_stages - 1];
+    _gwt_pass *last = &plan->passes[plan->num_passes - 1];
     last->y = (_gwt_reach){ 1, 1, -(double)plan->pad[3], (double)plan->pad[1] };
     last->x = (_gwt_reach){ 1, 1, -(double)plan->pad[0], (double)plan->pad[2] };
-    for (int i = plan->num_stages - 1; i >= 0; i--) {
-        _gwt_stage *s = &plan->stages[i];
+    for (int i = plan->num_passes - 1; i >= 0; i--) {
+        _gwt_pass *s = &plan->passes[i];
         if (!s->step) {
             _gwt_plan_reach_program(plan, i);
             continue;
         }
-        _gwt_stage *in = &plan->stages[s->input];
+        _gwt_pass *in = &plan->passes[s->input];
         in->reader = in->reader > i ? in->reader : i;
         bool first = in->reached;
         _gwt_reach_add(&in->y, &first, _gwt_reach_step(s->y, s->step, 0));
@@ -8139,15 +8139,15 @@ static void _gwt_plan_reach(_gwt_plan *plan)
 
 static const _gwt_output *_gwt_plan_output(const _gwt_plan *plan, int k)
 {
-    return &plan->stages[plan->num_stages - 1].program.outputs[k];
+    return &plan->passes[plan->num_passes - 1].program.outputs[k];
 }
 
 static void _gwt_plan_free(_gwt_plan *plan)
 {
     for (int i = 0; i < plan->num_views; i++) GWT_FREE(plan->views[i].bands);
-    for (int i = 0; i < plan->num_stages; i++) _gwt_program_free(&plan->stages[i].program);
+    for (int i = 0; i < plan->num_passes; i++) _gwt_program_free(&plan->passes[i].program);
     GWT_FREE(plan->views);
-    GWT_FREE(plan->stages);
+    GWT_FREE(plan->passes);
 }
 
 // What an action leaves out of its pixels' account. An alpha band may be there still in its result.
@@ -8185,13 +8185,13 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
 }
 
 // >>step --------------------------------------------------------------------------------------
-// Operations that look at more than one pixel: from the planes of one stage to those of the next,
+// Operations that look at more than one pixel: from the planes of one pass to those of the next,
 // over rectangles. Every result depends on the pixels it is made of and on their places in the
 // image only, so that pieces may be cut anywhere.
 
 typedef struct _gwt_rect { int64_t row, col, rows, cols; } _gwt_rect;
 
-// What a stage filled for this piece: [plane][row][col] of rect.
+// What a pass filled for this piece: [plane][row][col] of rect.
 typedef struct _gwt_planes { double *data; size_t room; _gwt_rect rect; } _gwt_planes;
 
 // Memory that a step needs while it runs; grows to what is asked for and stays.
@@ -8951,7 +8951,7 @@ typedef struct _gwt_scratch {
     double *regs;
     _gwt_view *views;
     _gwt_rect *needs;           // of each view, what this piece reads of the source
-    _gwt_planes *stages;
+    _gwt_planes *planes;
     _gwt_tile **tiles;
     size_t room;
     int64_t num_tiles;          // pinned now
@@ -8975,8 +8975,8 @@ static size_t _gwt_vm_strip(const _gwt_program *program)
 static size_t _gwt_vm_doubles(const _gwt_plan *plan)
 {
     size_t most = 0;
-    for (int i = 0; i < plan->num_stages; i++) {
-        const _gwt_program *program = &plan->stages[i].program;
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_program *program = &plan->passes[i].program;
         size_t n =
             _gwt_vm_strip(program) * (size_t)program->num_regs + (size_t)program->num_operands;
         most = n > most ? n : most;
@@ -8988,8 +8988,8 @@ static size_t _gwt_vm_doubles(const _gwt_plan *plan)
 static bool _gwt_trim_begin(_gwt_trim *t, const _gwt_plan *plan)
 {
     size_t regs = 0, instrs = 0, operands = 0;
-    for (int i = 0; i < plan->num_stages; i++) {
-        const _gwt_program *p = &plan->stages[i].program;
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_program *p = &plan->passes[i].program;
         if (!p->framed) continue;
         regs = (size_t)_gwt_max64((int64_t)regs, p->num_regs);
         operands = (size_t)_gwt_max64((int64_t)operands, p->num_operands + 1);
@@ -9008,13 +9008,13 @@ static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
     x->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->views);
     x->needs = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->needs);
-    x->stages = _gwt_calloc(plan->g, (size_t)plan->num_stages, sizeof *x->stages);
-    return x->regs && x->views && x->needs && x->stages;
+    x->planes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->planes);
+    return x->regs && x->views && x->needs && x->planes;
 }
 
 static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
 {
-    for (int i = 0; x->stages && i < plan->num_stages; i++) _gwt_aligned_free(x->stages[i].data);
+    for (int i = 0; x->planes && i < plan->num_passes; i++) _gwt_aligned_free(x->planes[i].data);
     _gwt_aligned_free(x->regs);
     _gwt_aligned_free(x->work.data);
     GWT_FREE(x->trim.held);
@@ -9022,11 +9022,11 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
     GWT_FREE(x->trim.operands);
     GWT_FREE(x->views);
     GWT_FREE(x->needs);
-    GWT_FREE(x->stages);
+    GWT_FREE(x->planes);
     GWT_FREE(x->tiles);
 }
 
-// ---- what each stage must fill
+// ---- what each pass must fill
 
 static bool _gwt_rect_empty(const _gwt_rect *r) { return r->rows <= 0 || r->cols <= 0; }
 
@@ -9067,20 +9067,20 @@ static void _gwt_needs_of_step(const _gwt_step *s, const _gwt_rect *r, _gwt_rect
     _gwt_rect_join(in, &need);
 }
 
-// From the piece of the output backwards to the rectangles of all stages and views.
+// From the piece of the output backwards to the rectangles of all passes and views.
 static void _gwt_vm_needs(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *piece)
 {
-    for (int i = 0; i < plan->num_stages; i++) x->stages[i].rect = (_gwt_rect){ 0 };
+    for (int i = 0; i < plan->num_passes; i++) x->planes[i].rect = (_gwt_rect){ 0 };
     for (int i = 0; i < plan->num_views; i++) x->needs[i] = (_gwt_rect){ 0 };
-    x->stages[plan->num_stages - 1].rect = *piece;
-    for (int i = plan->num_stages - 1; i >= 0; i--) {
-        const _gwt_stage *s = &plan->stages[i];
-        const _gwt_rect *r = &x->stages[i].rect;
-        if (s->step) _gwt_needs_of_step(s->step, r, &x->stages[s->input].rect);
+    x->planes[plan->num_passes - 1].rect = *piece;
+    for (int i = plan->num_passes - 1; i >= 0; i--) {
+        const _gwt_pass *s = &plan->passes[i];
+        const _gwt_rect *r = &x->planes[i].rect;
+        if (s->step) _gwt_needs_of_step(s->step, r, &x->planes[s->input].rect);
         for (int k = 0; k < s->program.num_reads; k++) {
             const _gwt_read *read = &s->program.reads[k];
             _gwt_rect need = _gwt_frame_rect(&s->program.frames[read->frame], r);
-            _gwt_rect_join(read->fetch ? &x->stages[read->from].rect : &x->needs[read->from],
+            _gwt_rect_join(read->fetch ? &x->planes[read->from].rect : &x->needs[read->from],
                            &need);
         }
     }
@@ -9122,11 +9122,11 @@ static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const
     }
 }
 
-// Fetch n samples of one row of a plane that an earlier stage filled.
+// Fetch n samples of one row of a plane that an earlier pass filled.
 static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64_t row, int64_t col,
                               int64_t stride, size_t n, double *to)
 {
-    const _gwt_planes *p = &x->stages[in->view];
+    const _gwt_planes *p = &x->planes[in->view];
     const double *from = _gwt_planes_row(p, in->slot, row) + col - p->rect.col;
     if (stride == 1) memcpy(to, from, n * sizeof *to);
     else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
@@ -9545,18 +9545,18 @@ static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *progr
         }
 }
 
-// Memory for the planes of a stage over its rectangle: what it has, else what a stage has that
+// Memory for the planes of a pass over its rectangle: what it has, else what a pass has that
 // nobody reads any more.
-static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int stage)
+static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int pass)
 {
-    _gwt_planes *p = &x->stages[stage];
+    _gwt_planes *p = &x->planes[pass];
     size_t n;
     if (!_gwt_mul4((uint64_t)p->rect.rows, (uint64_t)p->rect.cols,
-                   (uint64_t)plan->stages[stage].num_planes, sizeof(double), &n))
+                   (uint64_t)plan->passes[pass].num_planes, sizeof(double), &n))
         n = SIZE_MAX;
-    for (int i = 0; p->room < n && i < plan->num_stages - 1; i++) {
-        _gwt_planes *other = &x->stages[i], mine = *p;
-        if (i == stage || (i < stage && plan->stages[i].reader >= stage)) continue;
+    for (int i = 0; p->room < n && i < plan->num_passes - 1; i++) {
+        _gwt_planes *other = &x->planes[i], mine = *p;
+        if (i == pass || (i < pass && plan->passes[i].reader >= pass)) continue;
         if (other->room >= n) {
             p->data = other->data, p->room = other->room;
             other->data = mine.data, other->room = mine.room;
@@ -9573,21 +9573,21 @@ static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int stage)
     return p->data != NULL;
 }
 
-// One stage over the rectangle that _gwt_vm_needs found, the last one into the targets.
-static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int stage,
+// One pass over the rectangle that _gwt_vm_needs found, the last one into the targets.
+static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
                         const _gwt_target *targets)
 {
-    const _gwt_stage *s = &plan->stages[stage];
-    _gwt_planes *p = &x->stages[stage];
+    const _gwt_pass *s = &plan->passes[pass];
+    _gwt_planes *p = &x->planes[pass];
     size_t row = (size_t)p->rect.cols * sizeof(double);
-    if (stage == plan->num_stages - 1) {
+    if (pass == plan->num_passes - 1) {
         _gwt_vm_run_program(plan, &s->program, x, &p->rect, targets);
         return true;
     }
     if (_gwt_rect_empty(&p->rect)) return true;
-    if (!_gwt_vm_room(plan, x, stage)) return false;
+    if (!_gwt_vm_room(plan, x, pass)) return false;
     _gwt_target to = { (char *)p->data, (size_t)p->rect.rows * row, row, 1 };
-    if (s->step) return _gwt_step_run(plan->g, s->step, &x->stages[s->input], p, &x->work);
+    if (s->step) return _gwt_step_run(plan->g, s->step, &x->planes[s->input], p, &x->work);
     _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
     return true;
 }
@@ -11090,11 +11090,11 @@ static uint32_t _gwt_job_expression(const _gwt_plan *plan)
     for (int i = 0; i < plan->num_views; i++)
         for (int k = 0; k < plan->views[i].num_bands; k++)
             _gwt_job_number(&crc, (uint64_t)plan->views[i].bands[k]);
-    for (int i = 0; i < plan->num_stages; i++) {
-        const _gwt_stage *stage = &plan->stages[i];
-        _gwt_job_number(&crc, (uint64_t)(int64_t)stage->input);
-        if (stage->step) _gwt_job_step(&crc, stage->step);
-        else _gwt_job_program(&crc, &stage->program);
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_pass *pass = &plan->passes[i];
+        _gwt_job_number(&crc, (uint64_t)(int64_t)pass->input);
+        if (pass->step) _gwt_job_step(&crc, pass->step);
+        else _gwt_job_program(&crc, &pass->program);
     }
     return crc;
 }
@@ -11103,9 +11103,9 @@ static uint32_t _gwt_job_expression(const _gwt_plan *plan)
 // made before are what they would be.
 static bool _gwt_job_fillable(const _gwt_plan *plan)
 {
-    for (int i = 0; i < plan->num_stages; i++)
-        for (int k = 0; k < plan->stages[i].program.num_instrs; k++) {
-            const _gwt_instr *in = &plan->stages[i].program.instrs[k];
+    for (int i = 0; i < plan->num_passes; i++)
+        for (int k = 0; k < plan->passes[i].program.num_instrs; k++) {
+            const _gwt_instr *in = &plan->passes[i].program.instrs[k];
             if ((in->op == _GWT_OP_LOAD || in->op == _GWT_OP_COPY) && !in->masked
                 && _gwt_dtype_integer(in->dtype))
                 return false;
@@ -12165,7 +12165,7 @@ struct _gwt_run {
     int64_t across, down;       // tiles
     int64_t group;              // neighbours taken together
     bool whole;                 // pieces run on the worker that has the tile
-    bool staged;                // tiles are held for one stage at a time
+    bool staged;                // tiles are held for one pass at a time
     bool shared;                // with other ranks
     struct _gwt_save *saves;    // of a save, its outputs
     int num_saves;
@@ -12247,7 +12247,7 @@ static int64_t _gwt_view_tiles(const _gwt_view *v, const _gwt_view_plan *vp)
     return v->down * v->across * (vp->source->planar ? vp->num_bands : 1);
 }
 
-// Lay out the views of a piece in x->tiles, still empty: of stages first..end - 1.
+// Lay out the views of a piece in x->tiles, still empty: of passes first..end - 1.
 static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x, int first, int end)
 {
     const _gwt_plan *plan = run->plan;
@@ -12257,7 +12257,7 @@ static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x, int first, int 
         const _gwt_rect *r = &x->needs[i];
         _gwt_view *v = &x->views[i];
         *v = (_gwt_view){ 0 };
-        if (_gwt_rect_empty(r) || plan->views[i].stage < first || plan->views[i].stage >= end)
+        if (_gwt_rect_empty(r) || plan->views[i].pass < first || plan->views[i].pass >= end)
             continue;
         v->first_row = r->row / s->tile_h, v->first_col = r->col / s->tile_w;
         v->down = (r->row + r->rows - 1) / s->tile_h - v->first_row + 1;
@@ -12349,10 +12349,10 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
 {
     _gwt_scratch *x = &run->scratch[id];
     if (_gwt_over(run->action)) return;
-    if (!x->stages && !_gwt_scratch_begin(x, run->plan)) return;
+    if (!x->planes && !_gwt_scratch_begin(x, run->plan)) return;
     _gwt_vm_needs(run->plan, x, r);
     _gwt_lane *lane = _gwt_lane_here();
-    int all = run->plan->num_stages, each = run->staged ? 1 : all, begun = 0;
+    int all = run->plan->num_passes, each = run->staged ? 1 : all, begun = 0;
     for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
         bool good = _gwt_run_pin(run, x, i, i + each);
         if (good && !begun++) _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
@@ -12534,33 +12534,33 @@ static int64_t _gwt_run_group(const _gwt_run *run, int workers)
 
 #define _GWT_STAGE_BYTES (16 << 20)
 
-// Rows or columns of a stage that a piece needs at the most: the last ones of `all`.
+// Rows or columns of a pass that a piece needs at the most: the last ones of `all`.
 static double _gwt_run_needs(_gwt_reach r, int64_t piece, int64_t all, int64_t size)
 {
     double apart = (r.most - r.least) * (double)(all - piece);
     return fmin(r.most * (double)piece + apart + r.after - r.before + 1, (double)size);
 }
 
-static double _gwt_run_planes_bytes(const _gwt_run *run, const _gwt_stage *s)
+static double _gwt_run_planes_bytes(const _gwt_run *run, const _gwt_pass *s)
 {
     double rows = _gwt_run_needs(s->y, run->piece_h, run->plan->height, s->height);
     double cols = _gwt_run_needs(s->x, run->piece_w, run->plan->width, s->width);
     return rows * cols * s->num_planes * (double)sizeof(double);
 }
 
-// Memory of the stages behind one piece, as long as they are read; *most of it by the largest.
+// Memory of the passes behind one piece, as long as they are read; *most of it by the largest.
 static double _gwt_run_stage_bytes(const _gwt_run *run, double *most)
 {
     const _gwt_plan *plan = run->plan;
     double peak = 0;
     *most = 0;
-    for (int at = 0; at < plan->num_stages - 1; at++) {
+    for (int at = 0; at < plan->num_passes - 1; at++) {
         double sum = 0;
         for (int i = 0; i <= at; i++)
-            if (i == at || plan->stages[i].reader >= at)
-                sum += _gwt_run_planes_bytes(run, &plan->stages[i]);
+            if (i == at || plan->passes[i].reader >= at)
+                sum += _gwt_run_planes_bytes(run, &plan->passes[i]);
         peak = fmax(peak, sum);
-        *most = fmax(*most, _gwt_run_planes_bytes(run, &plan->stages[at]));
+        *most = fmax(*most, _gwt_run_planes_bytes(run, &plan->passes[at]));
     }
     return peak + 4 * *most;    // a step's own room: at most so many planes of its input
 }
@@ -12607,7 +12607,7 @@ static void _gwt_run_areas(_gwt_reach r, int64_t source, int64_t all, int64_t si
 }
 
 // Memory of the decoded tiles that a piece holds on to: of the files under it, which in a mosaic
-// are few. So the output is looked at in areas of whole tiles, 32 x 32 of them at most. For stages
+// are few. So the output is looked at in areas of whole tiles, 32 x 32 of them at most. For passes
 // first..end - 1.
 static double _gwt_run_stages_pin(const _gwt_run *run, int first, int end)
 {
@@ -12617,7 +12617,7 @@ static double _gwt_run_stages_pin(const _gwt_run *run, int first, int end)
     int64_t w = run->tile_w * _gwt_ceil_div(_gwt_ceil_div(width, run->tile_w), _GWT_AREAS);
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_view_plan *v = &run->plan->views[i];
-        if (v->stage < first || v->stage >= end) continue;
+        if (v->pass < first || v->pass >= end) continue;
         double bytes = _gwt_run_view_bytes(run, v);
         int64_t top, bottom, left, right;
         _gwt_run_areas(v->y, v->source->geo.height, height, h, &top, &bottom);
@@ -12631,7 +12631,7 @@ static double _gwt_run_stages_pin(const _gwt_run *run, int first, int end)
 
 static double _gwt_run_pinned_bytes(const _gwt_run *run)
 {
-    int all = run->plan->num_stages;
+    int all = run->plan->num_passes;
     double most = 0;
     if (!run->staged) return _gwt_run_stages_pin(run, 0, all);
     for (int i = 0; i < all; i++) most = fmax(most, _gwt_run_stages_pin(run, i, i + 1));
@@ -12652,8 +12652,8 @@ static double _gwt_run_packed(const _gwt_run *run)
 // All of it, but for the cache's spare tiles.
 static double _gwt_run_bytes(const _gwt_run *run)
 {
-    double most, stages = _gwt_run_stage_bytes(run, &most);
-    double each = stages + _gwt_run_pinned_bytes(run) + _gwt_run_packed(run) + run->tile_bytes
+    double most, passes = _gwt_run_stage_bytes(run, &most);
+    double each = passes + _gwt_run_pinned_bytes(run) + _gwt_run_packed(run) + run->tile_bytes
                 + (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
     return run->workers * each + (double)run->window * run->wait_bytes;
 }
@@ -12697,7 +12697,7 @@ static double _gwt_run_cut(_gwt_run *run, double bytes, double limit)
 
 // Smaller pieces; then a shorter queue; then fewer workers. Of a deep stack pieces come last: what
 // does not stay in the cache from one piece to the next would be decoded for each of them. For that
-// reason its tiles are held for all stages, if there is memory for it, where pieces share them.
+// reason its tiles are held for all passes, if there is memory for it, where pieces share them.
 static bool _gwt_run_fit(_gwt_run *run)
 {
     gwt *g = run->g;
@@ -12710,9 +12710,9 @@ static bool _gwt_run_fit(_gwt_run *run)
         run->workers--, run->window = _gwt_min64(run->window, run->workers);
     if (run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
     double pinned = run->workers * _gwt_run_pinned_bytes(run);
-    // The next piece may need the same tiles, of all stages.
+    // The next piece may need the same tiles, of all passes.
     double wanted = (double)g->options.cache_bytes
-                  + run->workers * _gwt_run_stages_pin(run, 0, run->plan->num_stages) - pinned;
+                  + run->workers * _gwt_run_stages_pin(run, 0, run->plan->num_passes) - pinned;
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
@@ -12738,7 +12738,7 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->tile_w = _gwt_min64(tile_w, run->plan->width);
     run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
     run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
-    run->num_outputs = run->plan->stages[run->plan->num_stages - 1].program.num_outputs;
+    run->num_outputs = run->plan->passes[run->plan->num_passes - 1].program.num_outputs;
     _gwt_record_chunks(a);
     // As many pieces as chunks would fit, all about as large.
     int64_t h = run->tile_h + run->plan->pad[1] + run->plan->pad[3],
@@ -14501,11 +14501,11 @@ static bool _gwt_plan_count(_gwt_run *run, gwt_plan *to, double *pixels)
 
 static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
 {
-    for (int i = 0; i < plan->num_stages; i++) {
+    for (int i = 0; i < plan->num_passes; i++) {
         static const char *const kinds[] = { "window", "resample", "kernel" };
-        const _gwt_stage *s = &plan->stages[i];
+        const _gwt_pass *s = &plan->passes[i];
         if (s->step) {
-            fprintf(to, "  stage %d: %s of stage %d\n", i, kinds[s->step->kind], s->input);
+            fprintf(to, "  pass %d: %s of pass %d\n", i, kinds[s->step->kind], s->input);
             continue;
         }
         fprintf(to, "  stage %d: program, %d registers of %s:", i, s->program.num_regs,
@@ -14538,9 +14538,9 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
             _gwt_rect r = _gwt_run_rect(&run, t);
             to->pieces += _gwt_ceil_div(r.rows, run.piece_h) * _gwt_ceil_div(r.cols, run.piece_w);
         }
-        for (int i = 0; i < plan.num_stages; i++) {
-            to->programs += !plan.stages[i].step, to->steps += plan.stages[i].step != NULL;
-            to->instructions += plan.stages[i].program.num_instrs;
+        for (int i = 0; i < plan.num_passes; i++) {
+            to->programs += !plan.passes[i].step, to->steps += plan.passes[i].step != NULL;
+            to->instructions += plan.passes[i].program.num_instrs;
         }
         double needed = 0;
         for (int i = 0; i < plan.num_views; i++) {
