@@ -2530,7 +2530,7 @@ typedef struct _gwt_source {
     const char *mask;           // where it lies, which nobody looks at; NULL: there is none
     int alpha;                  // the number of that band, from 1; 0: there is none
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
-    bool tiled, bigtiff;
+    bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
     int overviews;
     // Shared.
@@ -3514,21 +3514,6 @@ static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
     return s->counts[i] < most ? s->counts[i] : most;
 }
 
-// Reduced images in the file: further directories, and SubIFDs, that say so; masks are none. The
-// first of those is remembered.
-static int _gwt_source_count_overviews(_gwt_source *s, TIFF *tif)
-{
-    int n = 0;
-    for (int number = 2; TIFFReadDirectory(tif); number++) {
-        uint32_t type = 0;
-        TIFFGetField(tif, TIFFTAG_SUBFILETYPE, &type);
-        n += (type & FILETYPE_REDUCEDIMAGE) && !(type & FILETYPE_MASK);
-        if (!s->mask && type & FILETYPE_MASK)
-            s->mask = _gwt_keep_format(s->g, "directory %d", number);
-    }
-    return n;
-}
-
 // A mask in a file of its own, as GDAL writes it: FILE.msk.
 static bool _gwt_source_find_mask(_gwt_source *s)
 {
@@ -3545,7 +3530,7 @@ static bool _gwt_source_find_mask(_gwt_source *s)
 // libtiff passes over a tag whose values lie beyond the end of the file, and over a list of blocks
 // that is too short, with a warning: pixels would lose their place, their nodata value, or
 // themselves, and nobody would know. And it takes memory for what a tag says it has. So the first
-// directory is looked at here before.
+// directory is looked at here before; and the others here only, as no pixel depends on them.
 
 static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endian)
 {
@@ -3554,34 +3539,17 @@ static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endia
     return v;
 }
 
-static bool _gwt_source_check_entry(_gwt_source *s, uint64_t tag, uint64_t type, uint64_t count,
-                                    uint64_t value, size_t word)
-{
-    static const unsigned char sizes[] = {
-        0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8
-    };
-    uint64_t bytes;
-    double limit = (double)s->g->options.memory_limit;
-    bool lists_blocks = tag == TIFFTAG_STRIPOFFSETS || tag == TIFFTAG_STRIPBYTECOUNTS
-                     || tag == TIFFTAG_TILEOFFSETS || tag == TIFFTAG_TILEBYTECOUNTS;
-    size_t size = type < sizeof sizes ? sizes[type] : 0;
-    if (!_gwt_mul_size(count, size, &bytes)) bytes = UINT64_MAX;
-    if (bytes > word && (value > s->length || bytes > s->length - value))
-        return _gwt_fail(s->g, GWT_E_FORMAT,
-                  "%s: truncated or broken: the values of tag %llu are said to lie at byte %llu of "
-                  "a file of %llu",
-                  s->path, (unsigned long long)tag, (unsigned long long)value,
-                  (unsigned long long)s->length);
-    if ((double)bytes > limit / 4)      // there come to be up to four copies
-        return _gwt_fail(s->g, GWT_E_MEMORY,
-                  "%s: the values of tag %llu, %.1f MB in the file, take up to %.1f MB of memory, "
-                  "and memory_limit is %.1f MB", s->path, (unsigned long long)tag,
-                  (double)bytes / 1e6, 4 * (double)bytes / 1e6, limit / 1e6);
-    if (lists_blocks && count < s->num_listed) s->num_listed = count;
-    return true;
-}
+// A directory: `left` entries from `at` on (TIFF 6.0, section 2, and BigTIFF's larger fields).
+typedef struct _gwt_ifd { uint64_t at, left; bool there; } _gwt_ifd;
 
-// Bytes of the directory. A file that ends before them is libtiff's to judge: *there is false.
+typedef struct _gwt_ifd_entry {
+    uint64_t tag, type, count;
+    uint64_t place;             // of its values, where they do not fit into the entry,
+    uint64_t first;             // else the first of them
+    size_t size;                // of one value; 0: of an unknown type
+} _gwt_ifd_entry;
+
+// Bytes of a directory. A file that ends before them has no such directory: *there is false.
 static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
 {
     int64_t got = at < s->length ? _gwt_pread(s->fd, to, n, at) : 0;
@@ -3590,33 +3558,123 @@ static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bo
                                  strerror(errno));
 }
 
-// TIFF 6.0, section 2, and BigTIFF's larger fields.
-static bool _gwt_source_check_tags(_gwt_source *s)
+static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
 {
-    unsigned char head[16], entry[20];
-    bool there, good = _gwt_source_peek(s, head, sizeof head, 0, &there);
-    s->num_listed = UINT64_MAX;
-    if (!good || !there || (memcmp(head, "II", 2) && memcmp(head, "MM", 2))) return good;
-    bool be = head[0] == 'M', big = _gwt_get(head + 2, 2, be) == 43;
-    size_t word = big ? 8 : 4, n_bytes = big ? 8 : 2;
-    s->bigtiff = big;
-    uint64_t at = _gwt_get(head + word, word, be);
-    if (!big && _gwt_get(head + 2, 2, be) != 42) return true;
-    good = _gwt_source_peek(s, entry, n_bytes, at, &there);
-    uint64_t n = good && there ? _gwt_get(entry, n_bytes, be) : 0;
-    at += n_bytes;
-    for (uint64_t i = 0; i < n && i < 65536; i++, at += 4 + 2 * word) {
-        good = _gwt_source_peek(s, entry, 4 + 2 * word, at, &there);
-        if (!good || !there) break;
-        if (!_gwt_source_check_entry(s, _gwt_get(entry, 2, be), _gwt_get(entry + 2, 2, be),
-                                     _gwt_get(entry + 4, word, be),
-                                     _gwt_get(entry + 4 + word, word, be), word))
-            return false;
-    }
+    unsigned char n[8];
+    size_t bytes = s->bigtiff ? 8 : 2, entry = s->bigtiff ? 20 : 12;
+    bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
+    d->at = at + bytes;
+    d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
+    if (d->there && d->left > (s->length - d->at) / entry) d->there = false;
     return good;
 }
 
-static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
+// The next entry, which is there if d->there.
+static bool _gwt_ifd_read(_gwt_source *s, _gwt_ifd *d, _gwt_ifd_entry *e)
+{
+    static const unsigned char sizes[] = {
+        0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8
+    };
+    unsigned char raw[20];
+    bool be = s->big_endian;
+    size_t word = s->bigtiff ? 8 : 4;
+    if (!_gwt_source_peek(s, raw, 4 + 2 * word, d->at, &d->there)) return false;
+    if (!d->there) return true;
+    d->at += 4 + 2 * word;
+    d->left--;
+    e->tag = _gwt_get(raw, 2, be);
+    e->type = _gwt_get(raw + 2, 2, be);
+    e->count = _gwt_get(raw + 4, word, be);
+    e->place = _gwt_get(raw + 4 + word, word, be);
+    e->size = e->type < sizeof sizes ? sizes[e->type] : 0;
+    e->first = _gwt_get(raw + 4 + word, e->size < word ? e->size : word, be);
+    return true;
+}
+
+// Its NewSubfileType, 0 where it has none: tags are in ascending order.
+static bool _gwt_ifd_kind(_gwt_source *s, _gwt_ifd *d, uint64_t *kind)
+{
+    _gwt_ifd_entry e = { 0 };
+    *kind = 0;
+    while (d->there && d->left > 0 && e.tag < TIFFTAG_SUBFILETYPE)
+        if (!_gwt_ifd_read(s, d, &e)) return false;
+    if (d->there && e.tag == TIFFTAG_SUBFILETYPE && e.count == 1) *kind = e.first;
+    return true;
+}
+
+static bool _gwt_ifd_next(_gwt_source *s, _gwt_ifd *d)
+{
+    unsigned char next[8];
+    size_t word = s->bigtiff ? 8 : 4;
+    bool good = _gwt_source_peek(s, next, word, d->at + d->left * (4 + 2 * word), &d->there);
+    return good && (!d->there || _gwt_ifd_enter(s, d, _gwt_get(next, word, s->big_endian)));
+}
+
+static bool _gwt_source_check_entry(_gwt_source *s, const _gwt_ifd_entry *e)
+{
+    uint64_t bytes;
+    double limit = (double)s->g->options.memory_limit;
+    bool lists_blocks = e->tag == TIFFTAG_STRIPOFFSETS || e->tag == TIFFTAG_STRIPBYTECOUNTS
+                     || e->tag == TIFFTAG_TILEOFFSETS || e->tag == TIFFTAG_TILEBYTECOUNTS;
+    if (!_gwt_mul_size(e->count, e->size, &bytes)) bytes = UINT64_MAX;
+    if (bytes > (s->bigtiff ? 8 : 4) && (e->place > s->length || bytes > s->length - e->place))
+        return _gwt_fail(s->g, GWT_E_FORMAT,
+                  "%s: truncated or broken: the values of tag %llu are said to lie at byte %llu of "
+                  "a file of %llu",
+                  s->path, (unsigned long long)e->tag, (unsigned long long)e->place,
+                  (unsigned long long)s->length);
+    if ((double)bytes > limit / 4)      // there come to be up to four copies
+        return _gwt_fail(s->g, GWT_E_MEMORY,
+                  "%s: the values of tag %llu, %.1f MB in the file, take up to %.1f MB of memory, "
+                  "and memory_limit is %.1f MB", s->path, (unsigned long long)e->tag,
+                  (double)bytes / 1e6, 4 * (double)bytes / 1e6, limit / 1e6);
+    if (lists_blocks && e->count < s->num_listed) s->num_listed = e->count;
+    return true;
+}
+
+// Of the first directory. What is none, or ends before its end, is libtiff's to judge.
+static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
+{
+    unsigned char head[16];
+    _gwt_ifd_entry e;
+    bool good = _gwt_source_peek(s, head, sizeof head, 0, &d->there);
+    s->num_listed = UINT64_MAX;
+    if (!d->there || (memcmp(head, "II", 2) && memcmp(head, "MM", 2))) return good;
+    s->big_endian = head[0] == 'M';
+    uint64_t version = _gwt_get(head + 2, 2, s->big_endian);
+    size_t word = version == 43 ? 8 : 4;
+    s->bigtiff = version == 43;
+    d->there = version == 42 || version == 43;
+    if (!d->there) return true;
+    good = _gwt_ifd_enter(s, d, _gwt_get(head + word, word, s->big_endian));
+    while (good && d->there && d->left > 0)
+        good = _gwt_ifd_read(s, d, &e) && (!d->there || _gwt_source_check_entry(s, &e));
+    return good;
+}
+
+// Reduced images in the file, further directories and SubIFDs, count as overviews; masks do not,
+// and the first of those is remembered. A damaged directory ends the chain, and so does one that
+// comes round again to where it was after 1, 2, 4, .. directories.
+static bool _gwt_source_find_images(_gwt_source *s, _gwt_ifd d, const uint64_t *subifds, int n)
+{
+    uint64_t kind, seen = 0;
+    for (int i = 0; i < n; i++) {
+        _gwt_ifd sub;
+        if (!_gwt_ifd_enter(s, &sub, subifds[i]) || !_gwt_ifd_kind(s, &sub, &kind)) return false;
+        s->overviews += (kind & FILETYPE_REDUCEDIMAGE) && !(kind & FILETYPE_MASK);
+    }
+    for (int number = 2; _gwt_ifd_next(s, &d); number++) {
+        if (!d.there || d.at == seen) return true;
+        if (!(number & (number - 1))) seen = d.at;
+        if (!_gwt_ifd_kind(s, &d, &kind)) return false;
+        s->overviews += (kind & FILETYPE_REDUCEDIMAGE) && !(kind & FILETYPE_MASK);
+        if (!s->mask && kind & FILETYPE_MASK)
+            s->mask = _gwt_keep_format(s->g, "directory %d", number);
+    }
+    return false;
+}
+
+static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
 {
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
     const uint64_t *subifd = NULL;
@@ -3630,8 +3688,8 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif)
               || fill != FILLORDER_MSB2LSB;
     s->direct = s->compression == COMPRESSION_NONE && !s->swapped;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
-    s->overviews = _gwt_source_count_overviews(s, tif) + subifds;
-    if (!_gwt_source_find_mask(s)) return false;
+    if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_mask(s))
+        return false;
     if (!_gwt_source_cut_run(s) || !_gwt_source_cut_tiles(s)) return false;
     for (int64_t i = 0; i < s->num_tiles && !s->direct; i++) {
         uint64_t bytes = _gwt_source_packed(s, i);
@@ -3717,11 +3775,12 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
 static bool _gwt_source_read(_gwt_source *s)
 {
     _gwt_io io;
-    if (!_gwt_source_check_tags(s)) return false;
+    _gwt_ifd first;
+    if (!_gwt_source_check_tags(s, &first)) return false;
     TIFF *tif = _gwt_source_tiff(s, &io, "rc");
     if (!tif && !io.failed)
         return _gwt_fail_not_tiff(s, io.message);
-    bool good = tif && _gwt_source_read_directory(s, tif);
+    bool good = tif && _gwt_source_read_directory(s, tif, first);
     if (tif) TIFFClose(tif);
     // Else tags that could not be read would silently be missing.
     if (io.failed)

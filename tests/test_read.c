@@ -529,6 +529,106 @@ static const nodata_case nodata_cases[] = {
     { GWT_UINT8, "", { 0, 1, 2, 255 }, { false, false, false, false } },
 };
 
+// Where the first entry of a tag lies in the directory at `at` of a little-endian classic TIFF, and
+// where the next directory is named.
+static size_t find_entry(const unsigned char *file, size_t at, unsigned tag, size_t *next)
+{
+    size_t n = file[at] | (size_t)file[at + 1] << 8, found = 0;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char *e = file + at + 2 + 12 * i;
+        if ((e[0] | (unsigned)e[1] << 8) == tag && !found) found = at + 2 + 12 * i;
+    }
+    *next = at + 2 + 12 * n;
+    return found;
+}
+
+static size_t get32(const unsigned char *p)
+{
+    return p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+}
+
+static void put32(unsigned char *p, size_t v)
+{
+    for (int i = 0; i < 4; i++) p[i] = (unsigned char)(v >> 8 * i);
+}
+
+// No pixel depends on a directory after the first: a damaged one is passed over, and those behind
+// it are not counted. One that leads back ends the count, too.
+static void damaged_later_directories(void **state)
+{
+    (void)state;
+    enum { NOWHERE, VALUES, COUNT, CIRCLE, SELF, CASES };
+    static const int overviews[CASES] = { 1, 3, 2, 2, 2 };
+    const char *good = temp_path("levels.tif"), *bad = temp_path("levels_bad.tif");
+    double values[100 * 70];
+    for (int k = 0; k < 100 * 70; k++) values[k] = k % 251;
+    tiff_write_values(good, &(tiff_spec){ .width = 100, .height = 70, .dtype = GWT_UINT8,
+        .tile_width = 32, .tile_height = 32, .compression = COMPRESSION_LZW, .reduced = 3,
+        .mode = "wl" }, values);
+    for (int c = 0; c < CASES; c++) {
+        size_t size, next[3], dirs[4];
+        unsigned char *file = file_read(good, &size);
+        dirs[0] = get32(file + 4);
+        for (int d = 0; d < 3; d++) {
+            find_entry(file, dirs[d], 256, &next[d]);
+            dirs[d + 1] = get32(file + next[d]);
+        }
+        size_t unused, offsets = find_entry(file, dirs[2], 324, &unused);
+        if (c == NOWHERE) put32(file + next[1], size + 1000);
+        if (c == VALUES) put32(file + offsets + 8, size + 1000);
+        if (c == COUNT) file[dirs[3]] = file[dirs[3] + 1] = 0xff;
+        if (c == CIRCLE) put32(file + next[2], dirs[1]);
+        if (c == SELF) put32(file + next[2], dirs[2]);
+        if (c == CIRCLE || c == SELF) put32(file + next[1], dirs[2]);
+        file_write(bad, file, size);
+        free(file);
+        gwt *g = gwt_begin(.num_workers = 1);
+        gwt_array *a = gwt_open(g, bad);
+        EXPECT_OK(g);
+        if (c < CIRCLE) assert_int_equal(gwt_describe(a)->overviews, overviews[c]);
+        uint8_t *got = gwt_compute(a);
+        EXPECT_OK(g);
+        for (int k = 0; k < 100 * 70; k++) assert_int_equal(got[k], k % 251);
+        gwt_free(got);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+static void put_subdirectory(TIFF *tif, uint32_t kind)
+{
+    unsigned char row[10] = { 1 };
+    TIFFSetField(tif, TIFFTAG_SUBFILETYPE, kind);
+    TIFFSetField(tif, TIFFTAG_IMAGEWIDTH, 10);
+    TIFFSetField(tif, TIFFTAG_IMAGELENGTH, 1);
+    TIFFSetField(tif, TIFFTAG_BITSPERSAMPLE, 8);
+    TIFFSetField(tif, TIFFTAG_SAMPLESPERPIXEL, 1);
+    TIFFSetField(tif, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(tif, TIFFTAG_ROWSPERSTRIP, 1);
+    assert_int_equal(TIFFWriteScanline(tif, row, 0, 0), 1);
+    assert_int_equal(TIFFWriteDirectory(tif), 1);
+}
+
+// Of SubIFDs those are overviews that say so: neither masks, nor images of another kind.
+static void subdirectories(void **state)
+{
+    (void)state;
+    static const char *const versions[] = { "wl", "wb", "wl8", "wb8" };
+    static const uint32_t kinds[] = { FILETYPE_REDUCEDIMAGE, FILETYPE_REDUCEDIMAGE | FILETYPE_MASK,
+                                      0, FILETYPE_PAGE, FILETYPE_REDUCEDIMAGE };
+    for (size_t v = 0; v < COUNT_OF(versions); v++) {
+        const char *path = temp_path("sub.tif");
+        TIFF *tif = TIFFOpen(path, versions[v]);
+        uint64_t places[COUNT_OF(kinds)] = { 0 };
+        TIFFSetField(tif, TIFFTAG_SUBIFD, (int)COUNT_OF(kinds), places);
+        put_subdirectory(tif, 0);
+        for (size_t i = 0; i < COUNT_OF(kinds); i++) put_subdirectory(tif, kinds[i]);
+        TIFFClose(tif);
+        gwt *g = gwt_begin(.num_workers = 1);
+        assert_int_equal(gwt_describe(gwt_open(g, path))->overviews, 2);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 static void nodata_of_the_file(void **state)
 {
     (void)state;
@@ -1012,6 +1112,8 @@ int main(void)
         cmocka_unit_test(no_place_at_all),
         cmocka_unit_test(either_byte_order),
         cmocka_unit_test(directories),
+        cmocka_unit_test(damaged_later_directories),
+        cmocka_unit_test(subdirectories),
         cmocka_unit_test(nodata_of_the_file),
         cmocka_unit_test(nodata_of_64_bits),
         cmocka_unit_test(nodata_is_told),
