@@ -4524,14 +4524,22 @@ typedef struct _gwt_step {
     const struct _gwt_step *after;      // HOLD: the one before, which it goes on from
 } _gwt_step;
 
-// What of all that a file says stays true of its pixels after an operation on them. It is all kept,
-// and looked through when a file is written.
+// What an operation keeps of its operand; _gwt_array_derive is the one place that acts on it.
 enum {
+    // What the files say, as far as it stays true of the pixels. It is all carried along, with
+    // these flags, and looked through when a file is written.
     _GWT_KEEP_WORDS = 1,        // items, texts, units, the meaning of bands
     _GWT_KEEP_CLASSES = 2,      // a palette: a pixel still is the number of a colour
     _GWT_KEEP_PLACES = 4,       // what speaks of rows and columns
     _GWT_KEEP_FIGURES = 8,      // statistics: they are just these pixels
-    _GWT_KEEP_ALL = 15
+    _GWT_KEEP_FILE = 15,
+    // What the array itself says.
+    _GWT_KEEP_TYPE = 16,        // dtype and nodata; else float64, where missing is NaN
+    _GWT_KEEP_NAMES = 32,       // of bands; else their numbers
+    _GWT_KEEP_SCALES = 64,      // factors and offsets; else 1 and 0
+    _GWT_KEEP_ATTRS = 128,
+    _GWT_KEEP_SELF = 240,
+    _GWT_KEEP_ALL = 255
 };
 
 typedef struct _gwt_kept_band { const _gwt_band_about *about; unsigned keep; } _gwt_kept_band;
@@ -4637,33 +4645,77 @@ static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
         _gwt_format_nodata(i->nodata_text, sizeof i->nodata_text, i->dtype, nodata);
 }
 
-// A new array like `like` (or empty), with room for its planes.
-static gwt_array *_gwt_array_new(gwt *g, const gwt_array *like, int64_t times, int64_t bands)
+static void _gwt_array_unscaled(gwt_array *a)
 {
-    gwt_array *a = _gwt_keep(g, 1, sizeof *a);
-    if (!a) return NULL;
-    if (like) *a = *like;
-    a->about = NULL, a->bands_about = NULL, a->keep = 0;
-    a->g = g;
-    a->info.shape[0] = times, a->info.shape[1] = bands;
-    a->planes = _gwt_keep(g, (size_t)(times * bands), sizeof *a->planes);
-    return a->planes ? a : NULL;
+    a->info.scales = _gwt_keep_filled(a->g, a->info.shape[1], 1);
+    a->info.offsets = _gwt_keep_filled(a->g, a->info.shape[1], 0);
+    a->info.has_scales = false;
 }
 
-// `r` is made of the pixels of `a`: so much of what is said of `a` is said of it, too; `bands` are
-// those it has of a's, NULL: all. An operation that does not come here keeps nothing.
-static void _gwt_array_keep(gwt_array *r, const gwt_array *a, unsigned keep, const int64_t *bands)
+static void _gwt_array_unnamed(gwt_array *a)
 {
-    if (!r) return;
-    r->about = a->about, r->keep = a->keep & keep, r->bands_about = a->bands_about;
-    if (!a->bands_about || (keep == _GWT_KEEP_ALL && !bands)) return;
+    a->info.band_names = _gwt_numbered(a->g, a->info.shape[1]);
+    a->info.bands_named = false;
+    a->info.named = _gwt_keep_flags(a->g, a->info.shape[1], false);
+}
+
+// What the files say of the pixels of bands[0], [1], .. of `a` (NULL: of all) is said of r's.
+static void _gwt_array_keep_file(gwt_array *r, const gwt_array *a, unsigned keep,
+                                 const int64_t *bands)
+{
     size_t n = (size_t)r->info.shape[1];
-    _gwt_kept_band *list = _gwt_keep(r->g, n, sizeof *list);
+    r->about = a->about;
+    r->keep = a->keep & keep;
+    _gwt_kept_band *list = a->bands_about ? _gwt_keep(r->g, n, sizeof *list) : NULL;
     for (size_t i = 0; list && i < n; i++) {
         list[i] = a->bands_about[bands ? bands[i] : (int64_t)i];
         list[i].keep &= keep;
     }
     r->bands_about = list;
+}
+
+static gwt_array *_gwt_array_new(gwt *g, int64_t times, int64_t bands)
+{
+    gwt_array *a = _gwt_keep(g, 1, sizeof *a);
+    if (!a) return NULL;
+    a->g = g;
+    a->info.shape[0] = times;
+    a->info.shape[1] = bands;
+    a->planes = _gwt_keep(g, (size_t)(times * bands), sizeof *a->planes);
+    return a->planes ? a : NULL;
+}
+
+// The result of an operation on `like`: its grid, chunks, sensor and files, and what else it keeps;
+// planes still unset. What belongs to bands is not kept when there are more or fewer.
+static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int64_t times,
+                                       int64_t bands)
+{
+    gwt_array *r = _gwt_array_new(like->g, times, bands);
+    if (!r) return NULL;
+    r->info = like->info;
+    r->info.shape[0] = times;
+    r->info.shape[1] = bands;
+    r->number = like->number;
+    r->geo = like->geo;
+    if (bands != like->info.shape[1]) {
+        r->info.chunks[1] = bands;
+        keep &= ~(unsigned)(_GWT_KEEP_NAMES | _GWT_KEEP_SCALES | _GWT_KEEP_FILE);
+    }
+    if (times != like->info.shape[0]) r->info.time_names = _gwt_numbered(r->g, times);
+    if (!(keep & _GWT_KEEP_TYPE)) {
+        r->info.dtype = GWT_FLOAT64;
+        r->info.nodata = (gwt_optional){ 0 };
+    }
+    if (!(keep & _GWT_KEEP_NAMES)) _gwt_array_unnamed(r);
+    if (!(keep & _GWT_KEEP_SCALES)) _gwt_array_unscaled(r);
+    if (!(keep & _GWT_KEEP_ATTRS)) r->info.attrs = NULL;
+    if (keep & _GWT_KEEP_FILE) _gwt_array_keep_file(r, like, keep, NULL);
+    return r;
+}
+
+static gwt_array *_gwt_array_derive(const gwt_array *like, unsigned keep)
+{
+    return _gwt_array_derive_as(like, keep, like->info.shape[0], like->info.shape[1]);
 }
 
 // Leave of some items those that others have as well.
@@ -4692,7 +4744,7 @@ static bool _gwt_items_copy(gwt *g, _gwt_items *items)
 static void _gwt_array_meet_files(gwt_array *r, gwt_array *const *arrays, size_t n)
 {
     _gwt_file_about *meet = NULL;
-    r->about = arrays[0]->about, r->keep = _GWT_KEEP_ALL;
+    r->about = arrays[0]->about, r->keep = _GWT_KEEP_FILE;
     for (size_t i = 0; i < n; i++) {
         const _gwt_file_about *other = arrays[i]->about;
         r->keep &= other ? arrays[i]->keep : 0;
@@ -4807,20 +4859,6 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     return a;
 }
 
-static void _gwt_array_unscaled(gwt_array *a)
-{
-    a->info.scales = _gwt_keep_filled(a->g, a->info.shape[1], 1);
-    a->info.offsets = _gwt_keep_filled(a->g, a->info.shape[1], 0);
-    a->info.has_scales = false;
-}
-
-static void _gwt_array_unnamed(gwt_array *a)
-{
-    a->info.band_names = _gwt_numbered(a->g, a->info.shape[1]);
-    a->info.bands_named = false;
-    a->info.named = _gwt_keep_flags(a->g, a->info.shape[1], false);
-}
-
 const gwt_info *gwt_describe(const gwt_array *a)
 {
     static const char *const none[] = { NULL };
@@ -4869,7 +4907,7 @@ static void _gwt_array_note_number(gwt_array *a, const char *key, double value)
 
 gwt_array *gwt_number(gwt *g, double value)
 {
-    gwt_array *a = _gwt_failed(g) ? NULL : _gwt_array_new(g, NULL, 1, 1);
+    gwt_array *a = _gwt_failed(g) ? NULL : _gwt_array_new(g, 1, 1);
     if (!a) return NULL;
     a->number = true;
     a->geo = (_gwt_geo){ .width = 1, .height = 1, .t = { 1, 0, 0, 0, 1, 0 } };
@@ -4987,7 +5025,7 @@ static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optio
     bool figures = !s->fills && (same || !nodata.set);
     _gwt_kept_band *list = _gwt_keep(a->g, (size_t)s->bands, sizeof *list);
     a->about = &s->about;
-    a->keep = figures ? _GWT_KEEP_ALL : _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES;
+    a->keep = figures ? _GWT_KEEP_FILE : _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES;
     for (int64_t b = 0; list && b < s->bands; b++)
         list[b] = (_gwt_kept_band){ &s->bands_about[b], a->keep };
     a->bands_about = list;
@@ -4996,7 +5034,7 @@ static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optio
 // The array of a whole file, with the file's names and chunk shape still unset.
 static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional nodata)
 {
-    gwt_array *a = _gwt_array_new(g, NULL, 1, s->bands);
+    gwt_array *a = _gwt_array_new(g, 1, s->bands);
     if (!a) return NULL;
     gwt_info *i = &a->info;
     const char **file = _gwt_keep(g, 2, sizeof *file),
@@ -5221,93 +5259,102 @@ static int64_t _gwt_find_label(const char *const *names, int64_t n, const char *
     return *end == 0 && number <= n ? number - 1 : -1;
 }
 
-// The array of n bands, by index.
-static gwt_array *_gwt_array_bands(gwt_array *a, const int64_t *bands, int64_t n)
+// The indices of bands or times by label; NULL, and an error, where there is no such.
+static int64_t *_gwt_find_labels(const gwt_array *a, gwt_dim dim, const char *const *names)
 {
-    gwt *g = a->g;
-    gwt_array *r = _gwt_array_new(g, a, a->info.shape[0], n);
-    const char **names = _gwt_keep(g, (size_t)n + 1, sizeof *names);
-    double *scales = _gwt_keep(g, (size_t)n, sizeof *scales);
-    double *adds = _gwt_keep(g, (size_t)n, sizeof *adds);
-    bool *named = _gwt_keep(g, (size_t)n, sizeof *named);
-    if (!r || !names || !scales || !adds || !named) return NULL;
+    char text[512];
+    const char *what = dim == GWT_TIME ? "time" : "band";
+    const char *const *there = dim == GWT_TIME ? a->info.time_names : a->info.band_names;
+    int64_t all = a->info.shape[dim == GWT_TIME ? 0 : 1], n = _gwt_count_strings(names);
+    if (n == 0)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no %s names given to select", what);
+    int64_t *list = _gwt_keep(a->g, (size_t)n, sizeof *list);
+    for (int64_t i = 0; list && i < n; i++)
+        if ((list[i] = _gwt_find_label(there, all, names[i])) < 0)
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no %s \"%s\": there are %s", what,
+                                  names[i], _gwt_join_names(text, sizeof text, there, all));
+    return list;
+}
+
+static void _gwt_select_names(gwt_array *r, const gwt_info *from, const int64_t *bands)
+{
+    size_t n = (size_t)r->info.shape[1];
+    const char **names = _gwt_keep(r->g, n + 1, sizeof *names);
+    double *scales = _gwt_keep(r->g, n, sizeof *scales);
+    double *adds = _gwt_keep(r->g, n, sizeof *adds);
+    bool *named = _gwt_keep(r->g, n, sizeof *named);
+    if (!names || !scales || !adds || !named) return;
     r->info.bands_named = false;
-    for (int64_t i = 0; i < n; i++) {
-        names[i] = a->info.band_names[bands[i]];
-        named[i] = a->info.named[bands[i]];
+    for (size_t i = 0; i < n; i++) {
+        names[i] = from->band_names[bands[i]];
+        named[i] = from->named[bands[i]];
+        scales[i] = from->scales[bands[i]];
+        adds[i] = from->offsets[bands[i]];
         r->info.bands_named |= named[i];
-        scales[i] = a->info.scales[bands[i]], adds[i] = a->info.offsets[bands[i]];
-        for (int64_t t = 0; t < a->info.shape[0]; t++)
-            r->planes[t * n + i] = a->planes[t * a->info.shape[1] + bands[i]];
     }
-    r->info.band_names = names, r->info.named = named;
-    r->info.scales = scales, r->info.offsets = adds;
-    _gwt_array_keep(r, a, _GWT_KEEP_ALL, bands);
+    r->info.band_names = names;
+    r->info.named = named;
+    r->info.scales = scales;
+    r->info.offsets = adds;
+    r->info.has_scales = from->has_scales;
+}
+
+// Planes by index: n times (NULL: all there are) and m bands (NULL: likewise).
+static gwt_array *_gwt_array_select(const gwt_array *a, const int64_t *times, int64_t n,
+                                    const int64_t *bands, int64_t m)
+{
+    if (!times) n = a->info.shape[0];
+    if (!bands) m = a->info.shape[1];
+    gwt_array *r = _gwt_array_derive_as(a, _GWT_KEEP_ALL, n, m);
+    const char **names = times ? _gwt_keep(a->g, (size_t)n + 1, sizeof *names) : NULL;
+    for (int64_t t = 0; r && names && t < n; t++) names[t] = a->info.time_names[times[t]];
+    if (r && names) r->info.time_names = names;
+    if (r && bands) {
+        _gwt_select_names(r, &a->info, bands);
+        _gwt_array_keep_file(r, a, _GWT_KEEP_FILE, bands);
+    }
+    for (int64_t i = 0; r && i < n * m; i++) {
+        int64_t t = times ? times[i / m] : i / m, b = bands ? bands[i % m] : i % m;
+        r->planes[i] = a->planes[t * a->info.shape[1] + b];
+    }
     return _gwt_array_finish(r);
+}
+
+static gwt_array *_gwt_array_band(const gwt_array *a, int64_t band)
+{
+    return _gwt_array_select(a, NULL, 0, &band, 1);
 }
 
 gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names)
 {
-    char there[512];
     if (!a || _gwt_failed(a->g)) return NULL;
-    int64_t n = _gwt_count_strings(names), found = 0;
-    if (n == 0) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no band names given to select");
-    int64_t *bands = _gwt_calloc(a->g, (size_t)n, sizeof *bands);
-    for (; bands && found < n; found++) {
-        bands[found] = _gwt_find_label(a->info.band_names, a->info.shape[1], names[found]);
-        if (bands[found] < 0) break;
-    }
-    if (bands && found < n)
-        _gwt_fail(a->g, GWT_E_ARGUMENT, "no band \"%s\": there are %s", names[found],
-                  _gwt_join_names(there, sizeof there, a->info.band_names, a->info.shape[1]));
-    gwt_array *r = found == n ? _gwt_array_bands(a, bands, n) : NULL;
-    GWT_FREE(bands);
-    return r;
+    const int64_t *bands = _gwt_find_labels(a, GWT_BAND, names);
+    return bands ? _gwt_array_select(a, NULL, 0, bands, _gwt_count_strings(names)) : NULL;
 }
 
 gwt_array *gwt_sel_times(gwt_array *a, const char *const *names)
 {
-    char there[512];
     if (!a || _gwt_failed(a->g)) return NULL;
-    int64_t n = _gwt_count_strings(names), all = a->info.shape[0], bands = a->info.shape[1];
-    if (n == 0) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no time names given to select");
-    gwt_array *r = _gwt_array_new(a->g, a, n, bands);
-    const char **kept = _gwt_keep(a->g, (size_t)n + 1, sizeof *kept);
-    for (int64_t i = 0; r && kept && i < n; i++) {
-        int64_t t = _gwt_find_label(a->info.time_names, all, names[i]);
-        if (t < 0)
-            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no time \"%s\": there are %s", names[i],
-                                  _gwt_join_names(there, sizeof there, a->info.time_names, all));
-        kept[i] = a->info.time_names[t];
-        memcpy(r->planes + i * bands, a->planes + t * bands, (size_t)bands * sizeof *r->planes);
-    }
-    if (r) r->info.time_names = kept;
-    _gwt_array_keep(r, a, _GWT_KEEP_ALL, NULL);
-    return _gwt_array_finish(r);
+    const int64_t *times = _gwt_find_labels(a, GWT_TIME, names);
+    return times ? _gwt_array_select(a, times, _gwt_count_strings(names), NULL, 0) : NULL;
 }
 
 gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    if (!r) return NULL;
-    memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
-    _gwt_array_keep(r, a, _GWT_KEEP_ALL, NULL);
+    gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
     gwt_open_options o = { .band_names = band_names };
-    return _gwt_array_set_names(r, &o) ? _gwt_array_finish(r) : NULL;
+    return r && _gwt_array_set_names(r, &o) ? _gwt_array_finish(r) : NULL;
 }
 
 gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    if (!r) return NULL;
-    memcpy(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes);
-    _gwt_array_keep(r, a, _GWT_KEEP_ALL, NULL);
+    gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
     gwt_open_options o = { .chunk_times = (int)_gwt_min64(a->info.chunks[0], _GWT_MAX_CHUNK),
                            .chunk_bands = (int)_gwt_min64(a->info.chunks[1], _GWT_MAX_CHUNK),
                            .chunk_rows = rows, .chunk_cols = cols };
-    return _gwt_array_set_chunks(r, &o) ? _gwt_array_finish(r) : NULL;
+    return r && _gwt_array_set_chunks(r, &o) ? _gwt_array_finish(r) : NULL;
 }
 
 // All arrays of one type, one grid and (but along dim) one shape?
@@ -5352,14 +5399,15 @@ static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n
     double *scales = _gwt_keep(g, bands, sizeof *scales), *adds = _gwt_keep(g, bands, sizeof *adds);
     bool *named = _gwt_keep(g, bands, sizeof *named);
     if (!file || !names || !scales || !adds || !named) return;
-    _gwt_array_unnamed(r);
     for (size_t i = 0; i < n; i++) {
         const gwt_info *info = &arrays[i]->info;
         for (size_t f = 0; f < info->num_files; f++) file[file_at++] = info->filenames[f];
-        for (int64_t b = 0; b < info->shape[1] && at < bands; b++, at++)
-            named[at] = info->named[b],
-            names[at] = named[at] ? info->band_names[b] : r->info.band_names[at],
-            scales[at] = info->scales[b], adds[at] = info->offsets[b];
+        for (int64_t b = 0; b < info->shape[1] && at < bands; b++, at++) {
+            named[at] = info->named[b];
+            names[at] = named[at] ? info->band_names[b] : r->info.band_names[at];
+            scales[at] = info->scales[b];
+            adds[at] = info->offsets[b];
+        }
         if (!r->info.nodata.set) r->info.nodata = info->nodata;
         r->info.has_scales |= info->has_scales;
         if (!r->info.mask) r->info.mask = info->mask;
@@ -5374,24 +5422,23 @@ static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n
 gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim)
 {
     if (!arrays || n == 0 || !arrays[0] || !_gwt_stack_check(arrays, n, dim)) return NULL;
-    gwt_array *first = arrays[0];
-    int64_t times = first->info.shape[0], bands = first->info.shape[1], total = 0;
+    const int64_t *shape = arrays[0]->info.shape;
+    int64_t total = 0, before = 0;
     for (size_t i = 0; i < n; i++) total += arrays[i]->info.shape[dim == GWT_TIME ? 0 : 1];
-    gwt_array *r = dim == GWT_TIME ? _gwt_array_new(first->g, first, total, bands)
-                                   : _gwt_array_new(first->g, first, times, total);
+    int64_t times = dim == GWT_TIME ? total : shape[0], bands = dim == GWT_TIME ? shape[1] : total;
+    gwt_array *r = _gwt_array_derive_as(arrays[0], _GWT_KEEP_TYPE | _GWT_KEEP_ATTRS, times, bands);
     if (!r) return NULL;
-    int64_t before = 0;
     for (size_t i = 0; i < n; i++) {
         const gwt_array *a = arrays[i];
-        for (int64_t t = 0; t < a->info.shape[0]; t++)
-            for (int64_t b = 0; b < a->info.shape[1]; b++)
-                r->planes[dim == GWT_TIME ? (before + t) * bands + b : t * total + before + b]
-                    = a->planes[t * a->info.shape[1] + b];
+        int64_t m = a->info.shape[1];
+        for (int64_t t = 0; t < a->info.shape[0]; t++) {
+            int64_t to = dim == GWT_TIME ? (before + t) * bands : t * bands + before;
+            memcpy(r->planes + to, a->planes + t * m, (size_t)m * sizeof *r->planes);
+        }
         before += a->info.shape[dim == GWT_TIME ? 0 : 1];
     }
-    if (dim != GWT_TIME) r->info.chunks[1] = total;
     _gwt_stack_describe(r, arrays, n, dim);
-    _gwt_array_keep_all(r, arrays, n, dim, _GWT_KEEP_ALL);
+    _gwt_array_keep_all(r, arrays, n, dim, _GWT_KEEP_FILE);
     return _gwt_array_finish(r);
 }
 
@@ -5438,7 +5485,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
                 (long long)times, (long long)bands, (long long)shape[0], (long long)shape[1]);
         times = _gwt_max64(times, shape[0]), bands = _gwt_max64(bands, shape[1]);
     }
-    gwt_array *r = _gwt_array_new(g, base, times, bands);
+    gwt_array *r = _gwt_array_derive_as(base, 0, times, bands);
     if (!r) return NULL;
     bool named = false, clash = false;
     for (int i = 0; i < n; i++) {
@@ -5447,18 +5494,16 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         if (!r->info.mask) r->info.mask = info->mask;
         if (arg[i]->number || info->shape[1] != bands) continue;
         if (named && !_gwt_same_names(&r->info, info)) clash = true;
-        if (!named)
-            r->info.band_names = info->band_names, r->info.named = info->named,
+        if (!named) {
+            r->info.band_names = info->band_names;
+            r->info.named = info->named;
             r->info.bands_named = info->bands_named;
+        }
         named = true;
     }
-    if (!named || clash) _gwt_array_unnamed(r);
+    if (clash) _gwt_array_unnamed(r);
     r->info.chunks[1] = bands;
-    r->info.dtype = GWT_FLOAT64;
-    r->info.nodata = (gwt_optional){ 0 };
-    r->info.attrs = NULL;
     _gwt_array_join_files(r, arg, n);
-    _gwt_array_unscaled(r);
     return r;
 }
 
@@ -5468,20 +5513,17 @@ static const _gwt_node *_gwt_array_plane(const gwt_array *a, int64_t time, int64
     return a->planes[t * a->info.shape[1] + b];
 }
 
-static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n, const double *imm)
+static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
 {
     for (int i = 0; i < n; i++)
         if (!arg[i]) return NULL;
     gwt_array *r = _gwt_array_combine(arg, n);
-    if (!r) return NULL;
-    for (int64_t t = 0; t < r->info.shape[0]; t++)
-        for (int64_t b = 0; b < r->info.shape[1]; b++) {
-            const _gwt_node *args[3];
-            _gwt_node node = { .op = op };
-            for (int i = 0; i < n; i++) args[i] = _gwt_array_plane(arg[i], t, b);
-            if (imm) node.imm[0] = imm[0], node.imm[1] = imm[1];
-            r->planes[t * r->info.shape[1] + b] = _gwt_node_with(r->g, node, args, n);
-        }
+    for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
+        const _gwt_node *args[3];
+        for (int i = 0; i < n; i++)
+            args[i] = _gwt_array_plane(arg[i], k / r->info.shape[1], k % r->info.shape[1]);
+        r->planes[k] = _gwt_node_with(r->g, (_gwt_node){ .op = op }, args, n);
+    }
     return r;
 }
 
@@ -5492,12 +5534,32 @@ static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dty
     return dtype == GWT_FLOAT64 ? n : _gwt_node_with(g, cast, &n, 1);
 }
 
-// An array of type float32 may hold nothing else, though numbers that are none came into it.
-static gwt_array *_gwt_array_as_float32(gwt_array *r)
+// Plane i of a result from plane i of its operand.
+typedef const _gwt_node *_gwt_map_fn(const gwt_array *a, int64_t i, const void *arg);
+
+// All planes of r from those of `a`, which may be r itself.
+static gwt_array *_gwt_array_map(gwt_array *r, const gwt_array *a, _gwt_map_fn *fn, const void *arg)
 {
-    for (int64_t i = 0; r && r->info.dtype == GWT_FLOAT32 && i < _gwt_num_planes(r); i++)
-        r->planes[i] = _gwt_node_cast(r->g, r->planes[i], GWT_FLOAT32);
+    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
+        if (!(r->planes[i] = fn(a, i, arg))) return NULL;
     return r;
+}
+
+static const _gwt_node *_gwt_map_node(const gwt_array *a, int64_t i, const void *node)
+{
+    return _gwt_node_with(a->g, *(const _gwt_node *)node, &a->planes[i], 1);
+}
+
+static const _gwt_node *_gwt_map_cast(const gwt_array *a, int64_t i, const void *dtype)
+{
+    return _gwt_node_cast(a->g, a->planes[i], *(const gwt_dtype *)dtype);
+}
+
+// An array may hold nothing but its type's values, though operands or results of another came into
+// it: numbers that are no float32, or the opposite of -128 in int8.
+static gwt_array *_gwt_array_held(gwt_array *r)
+{
+    return r ? _gwt_array_map(r, r, _gwt_map_cast, &r->info.dtype) : NULL;
 }
 
 // The value of a plain number; NULL for anything else.
@@ -5527,17 +5589,17 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
     }
     if (one && type) r->info.dtype = type;
     else r->info.nodata = (gwt_optional){ 0 };
-    return exact ? r : _gwt_array_as_float32(r);
+    return exact || r->info.dtype != GWT_FLOAT32 ? r : _gwt_array_held(r);
 }
 
 static gwt_array *_gwt_array_unary(_gwt_op op, gwt_array *a)
 {
-    return _gwt_array_apply(op, (gwt_array *[]){ a }, 1, NULL);
+    return _gwt_array_apply(op, &a, 1);
 }
 
 static gwt_array *_gwt_array_binary(_gwt_op op, gwt_array *a, gwt_array *b)
 {
-    return _gwt_array_apply(op, (gwt_array *[]){ a, b }, 2, NULL);
+    return _gwt_array_apply(op, (gwt_array *[]){ a, b }, 2);
 }
 
 // Truth values: 0, 1, and 255 where missing.
@@ -5577,26 +5639,21 @@ gwt_array *gwt_log(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GW
 gwt_array *gwt_tanh(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_TANH, a)); }
 gwt_array *gwt_not(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_NOT, a)); }
 
-// Results that may leave the type they keep: -128 of int8 has no opposite there.
-static gwt_array *_gwt_array_saturated(gwt_array *r)
-{
-    bool may = r && _gwt_dtype_integer(r->info.dtype) && _gwt_dtypes[r->info.dtype].lo < 0;
-    for (int64_t i = 0; may && i < _gwt_num_planes(r); i++)
-        r->planes[i] = _gwt_node_cast(r->g, r->planes[i], r->info.dtype);
-    return _gwt_array_finish(r);
-}
-
 gwt_array *gwt_abs(gwt_array *a)
 {
-    return _gwt_array_saturated(_gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &a, 1));
+    gwt_array *r = _gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &a, 1);
+    bool leaves = r && _gwt_dtype_integer(r->info.dtype) && _gwt_dtypes[r->info.dtype].lo < 0;
+    return _gwt_array_finish(leaves ? _gwt_array_held(r) : r);
 }
 
 // An unsigned type has no place for the result and gives float64.
 gwt_array *gwt_neg(gwt_array *a)
 {
     gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, a);
-    bool is_signed = a && (!_gwt_dtype_integer(a->info.dtype) || _gwt_dtypes[a->info.dtype].lo < 0);
-    return _gwt_array_saturated(is_signed ? _gwt_array_keep_type(r, &a, 1) : r);
+    bool integer = r && _gwt_dtype_integer(a->info.dtype);
+    if (integer && _gwt_dtypes[a->info.dtype].lo >= 0) return _gwt_array_finish(r);
+    r = _gwt_array_keep_type(r, &a, 1);
+    return _gwt_array_finish(integer ? _gwt_array_held(r) : r);
 }
 
 gwt_array *gwt_valid(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_VALID, a)); }
@@ -5605,7 +5662,7 @@ gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
 {
     gwt_array *arg[] = { condition, a, b };
     return _gwt_array_finish(
-        _gwt_array_keep_type(_gwt_array_apply(_GWT_OP_WHERE, arg, 3, NULL), arg + 1, 2));
+        _gwt_array_keep_type(_gwt_array_apply(_GWT_OP_WHERE, arg, 3), arg + 1, 2));
 }
 
 gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
@@ -5614,11 +5671,12 @@ gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
     if (!(lo <= hi))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
-    gwt_array *r = _gwt_array_apply(_GWT_OP_CLIP, &a, 1, (double[]){ lo, hi });
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
     bool exact = (double)(float)lo == lo && (double)(float)hi == hi;
-    if (holds) r = _gwt_array_keep_type(r, &a, 1);
-    return _gwt_array_finish(exact ? r : _gwt_array_as_float32(r));
+    _gwt_node clip = { .op = _GWT_OP_CLIP, .imm = { lo, hi } };
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | (holds ? _GWT_KEEP_TYPE : 0));
+    r = _gwt_array_map(r, a, _gwt_map_node, &clip);
+    return _gwt_array_finish(r && r->info.dtype == GWT_FLOAT32 && !exact ? _gwt_array_held(r) : r);
 }
 
 // What was interpolated and not yet rounded, cut or not; any other plane as it is.
@@ -5630,26 +5688,26 @@ static const _gwt_node *_gwt_node_unrounded(gwt *g, const _gwt_node *n)
     return under == n->args[0] ? n : _gwt_node_with(g, *n, &under, 1);
 }
 
+static const _gwt_node *_gwt_map_convert(const gwt_array *a, int64_t i, const void *arg)
+{
+    gwt_dtype dtype = *(const gwt_dtype *)arg;
+    const _gwt_node *node = a->planes[i], *rounded = node;
+    if (!_gwt_dtype_integer(dtype)) node = _gwt_node_unrounded(a->g, node);
+    if (!node) return NULL;
+    bool whole = node->op == _GWT_OP_LOAD || node->op == _GWT_OP_CAST
+              || node->op == _GWT_OP_WARPED;
+    gwt_dtype held = node != rounded ? GWT_FLOAT64 : whole ? node->dtype : a->info.dtype;
+    return _gwt_dtype_contains(dtype, held) ? node : _gwt_node_cast(a->g, node, dtype);
+}
+
 gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!_gwt_dtype_valid(dtype))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no type %d to cast to", (int)dtype);
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    if (!r) return NULL;
-    for (int64_t i = 0; i < _gwt_num_planes(a); i++) {
-        const _gwt_node *node = a->planes[i], *rounded = node;
-        if (!_gwt_dtype_integer(dtype)) node = _gwt_node_unrounded(a->g, node);
-        if (!node) return NULL;
-        bool whole = node->op == _GWT_OP_LOAD || node->op == _GWT_OP_CAST
-                  || node->op == _GWT_OP_WARPED;
-        gwt_dtype held = node != rounded ? GWT_FLOAT64 : whole ? node->dtype : a->info.dtype;
-        bool same = _gwt_dtype_contains(dtype, held);
-        _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
-        r->planes[i] = same ? node : _gwt_node_with(a->g, cast, &node, 1);
-    }
-    bool keeps = dtype == a->info.dtype;
-    _gwt_array_keep(r, a, keeps ? _GWT_KEEP_ALL : _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
+    unsigned lost = dtype == a->info.dtype ? 0 : _GWT_KEEP_FIGURES;
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~lost);
+    if (!_gwt_array_map(r, a, _gwt_map_convert, &dtype)) return NULL;
     r->info.dtype = dtype;
     if (r->info.nodata.set && !_gwt_dtype_holds_it(dtype, r->info.nodata))
         r->info.nodata = (gwt_optional){ 0 };
@@ -5665,30 +5723,35 @@ static const _gwt_node **_gwt_keep_nodes(gwt *g, const _gwt_node *const *from, i
     return kept;
 }
 
-// A step over n planes of `a`, on its own grid with a halo unless said otherwise afterwards.
-static _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step_kind kind,
-                                const _gwt_node *const *planes, int n, int num_planes,
-                                int64_t reach)
+// The step `s` over n planes of `a`; on their own grid, but for resampling, which says its own.
+static const _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step s,
+                                      const _gwt_node *const *planes, int n)
 {
-    _gwt_step *s = a->number ? NULL : _gwt_keep(a->g, 1, sizeof *s);
+    _gwt_step *kept = a->number ? NULL : _gwt_keep(a->g, 1, sizeof *kept);
     if (a->number) _gwt_fail(a->g, GWT_E_ARGUMENT, "a number has no pixels to look at");
-    if (!s) return NULL;
-    *s = (_gwt_step){ .kind = kind,
-                      .num_args = n,
-                      .args = _gwt_keep_nodes(a->g, planes, n),
-                      .num_planes = num_planes,
-                      .in_width = a->geo.width,
-                      .in_height = a->geo.height,
-                      .width = a->geo.width,
-                      .height = a->geo.height,
-                      .scale = { 1, 1 },
-                      .reach = { reach, reach } };
-    return s->args ? s : NULL;
+    if (!kept) return NULL;
+    s.num_args = n;
+    s.args = _gwt_keep_nodes(a->g, planes, n);
+    s.in_width = a->geo.width;
+    s.in_height = a->geo.height;
+    if (s.kind != _GWT_STEP_RESAMPLE) {
+        s.width = s.in_width;
+        s.height = s.in_height;
+        s.scale[0] = s.scale[1] = 1;
+    }
+    *kept = s;
+    return s.args ? kept : NULL;
 }
 
 static const _gwt_node *_gwt_step_plane(gwt *g, const _gwt_step *s, int plane)
 {
     return s ? _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_STEP, .step = s, .band = plane }) : NULL;
+}
+
+static const _gwt_node *_gwt_map_step(const gwt_array *a, int64_t i, const void *step)
+{
+    const _gwt_step *s = _gwt_step_new(a, *(const _gwt_step *)step, &a->planes[i], 1);
+    return _gwt_step_plane(a->g, s, 0);
 }
 
 // ---- over time or band
@@ -5824,8 +5887,9 @@ static void _gwt_reduction_hold(_gwt_reduction *r)
             if (*states[k] && (*states[k])->op != _GWT_OP_STEP) at[n] = states[k],
                                                                 planes[n++] = *states[k];
     }
-    _gwt_step *s = n ? _gwt_step_new(r->a, _GWT_STEP_HOLD, planes, n, n, 0) : NULL;
-    if (s) s->after = r->hold, r->hold = s;
+    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = n, .after = r->hold };
+    const _gwt_step *s = n ? _gwt_step_new(r->a, hold, planes, n) : NULL;
+    if (s) r->hold = s;
     for (int i = 0; s && i < n; i++) *at[i] = _gwt_step_plane(g, s, i);
     GWT_FREE(at);
     GWT_FREE(planes);
@@ -5888,18 +5952,13 @@ static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, gwt_dim dim, g
     GWT_FREE(r.folds);
 }
 
-static void _gwt_reduce_describe(gwt_array *r, const gwt_array *a, gwt_dim dim, gwt_stat stat)
+// What a reduction along a dim keeps: a statistic that picks a value has its type.
+static unsigned _gwt_reduce_keeps(gwt_dim dim, gwt_stat stat)
 {
     bool picks = stat == GWT_MIN || stat == GWT_MAX || stat == GWT_FIRST || stat == GWT_LAST;
-    bool counts = stat == GWT_COUNT || stat == GWT_ARGMAX;
-    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(r->g, 1);
-    else _gwt_array_unnamed(r);
-    if (picks && dim == GWT_TIME) return;
-    _gwt_array_unscaled(r);
-    if (picks) return;
-    r->info.dtype = counts ? GWT_INT32 : GWT_FLOAT64;
-    r->info.nodata = stat == GWT_ARGMAX ? gwt_some(-1) : (gwt_optional){ 0 };
-    (void)a;
+    unsigned keep = _GWT_KEEP_ATTRS | (picks ? _GWT_KEEP_TYPE : 0);
+    if (dim == GWT_TIME) keep |= _GWT_KEEP_NAMES | (picks ? _GWT_KEEP_SCALES : 0);
+    return keep;
 }
 
 gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
@@ -5916,10 +5975,13 @@ gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
             "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
             "a percentile is 0 to 100 (%g)",
             (int)dim, (int)stat, percentile);
-    gwt_array *r =
-        dim == GWT_TIME ? _gwt_array_new(g, a, 1, bands) : _gwt_array_new(g, a, times, 1);
-    if (r) _gwt_reduce_planes(r, a, dim, stat, percentile);
-    if (r) _gwt_reduce_describe(r, a, dim, stat);
+    gwt_array *r = _gwt_array_derive_as(a, _gwt_reduce_keeps(dim, stat),
+                                        dim == GWT_TIME ? 1 : times, dim == GWT_TIME ? bands : 1);
+    if (!r) return NULL;
+    _gwt_reduce_planes(r, a, dim, stat, percentile);
+    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, 1);
+    if (stat == GWT_COUNT || stat == GWT_ARGMAX) r->info.dtype = GWT_INT32;
+    if (stat == GWT_ARGMAX) r->info.nodata = gwt_some(-1);
     return _gwt_array_finish(r);
 }
 
@@ -5965,22 +6027,17 @@ gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
 {
     gwt_moving_options o = options ? *options : (gwt_moving_options){ 0 };
     if (!a || _gwt_failed(a->g) || !_gwt_moving_check(a->g, &o)) return NULL;
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_WINDOW, &a->planes[i], 1, 1, o.window / 2);
-        if (!s) return NULL;
-        s->method = (int)o.statistic, s->parameter = o.percentile, s->weighted = o.weights;
-        r->planes[i] = _gwt_step_plane(a->g, s, 0);
-    }
-    if (!r) return NULL;
+    _gwt_step window = { .kind = _GWT_STEP_WINDOW, .num_planes = 1,
+                         .reach = { o.window / 2, o.window / 2 }, .method = (int)o.statistic,
+                         .parameter = o.percentile, .weighted = o.weights };
+    bool picks = o.statistic == GWT_MIN || o.statistic == GWT_MAX;
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS
+                                        | (picks ? _GWT_KEEP_TYPE | _GWT_KEEP_SCALES : 0));
+    if (!_gwt_array_map(r, a, _gwt_map_step, &window)) return NULL;
     _gwt_array_note(r, "moving_stat", _gwt_stat_names[o.statistic]);
     _gwt_array_note_number(r, "moving_window_size", o.window);
     _gwt_array_note(r, "moving_perc", NULL);
     if (o.statistic == GWT_PERCENTILE) _gwt_array_note_number(r, "moving_perc", o.percentile);
-    if (o.statistic == GWT_MIN || o.statistic == GWT_MAX) return _gwt_array_finish(r);
-    r->info.dtype = GWT_FLOAT64;
-    r->info.nodata = (gwt_optional){ 0 };
-    _gwt_array_unscaled(r);
     return _gwt_array_finish(r);
 }
 
@@ -5999,22 +6056,19 @@ gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
             "and a nodata value of that type",
             _GWT_MAX_BANDS);
     const char *identity = _gwt_keep_string(a->g, o.identity ? o.identity : "");
-    gwt_array *r = identity ? _gwt_array_new(a->g, a, a->info.shape[0], out) : NULL;
+    if (!identity) return NULL;
+    _gwt_step apply = { .kind = _GWT_STEP_APPLY, .num_planes = out, .reach = { o.halo, o.halo },
+                        .fn = fn, .user = user, .identity = identity };
+    gwt_array *r = _gwt_array_derive_as(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS, a->info.shape[0],
+                                        out);
     for (int64_t t = 0; r && t < a->info.shape[0]; t++) {
-        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_APPLY, a->planes + t * in, in, out, o.halo);
-        if (s) s->fn = fn, s->user = user, s->identity = identity;
-        for (int b = 0; b < out; b++) {
-            const _gwt_node *plane = _gwt_step_plane(a->g, s, b);
-            r->planes[t * out + b] = _gwt_node_cast(a->g, plane, dtype);
-        }
+        const _gwt_step *s = _gwt_step_new(a, apply, a->planes + t * in, in);
+        for (int b = 0; b < out; b++) r->planes[t * out + b] = _gwt_step_plane(a->g, s, b);
     }
-    if (!r) return NULL;
+    if (!r || _gwt_failed(a->g)) return NULL;
     r->info.dtype = dtype;
     r->info.nodata = o.nodata;
-    r->info.chunks[1] = out;
-    if (out != in) _gwt_array_unnamed(r);
-    _gwt_array_unscaled(r);
-    return _gwt_array_finish(r);
+    return _gwt_array_finish(_gwt_array_held(r));
 }
 
 // Cells on each side of the centre that may count; never more than there are.
@@ -6028,27 +6082,22 @@ static int64_t _gwt_resampling_reach(gwt_resampling method, double scale, int64_
 static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_resampling method,
                                        const double *scale, const double *origin)
 {
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        _gwt_step *s = _gwt_step_new(a, _GWT_STEP_RESAMPLE, &a->planes[i], 1, 1, 0);
-        if (!s) return NULL;
-        s->method = (int)method;
-        s->height = geo->height, s->width = geo->width;
-        for (int axis = 0; axis < 2; axis++) {
-            s->scale[axis] = scale[axis], s->origin[axis] = origin[axis];
-            s->reach[axis] = _gwt_resampling_reach(method, scale[axis],
-                                                   axis ? s->in_width : s->in_height);
-        }
-        // Interpolated values are rounded to the type they keep; nearest only picks.
-        const _gwt_node *plane = _gwt_step_plane(a->g, s, 0);
-        bool whole = method != GWT_NEAREST && _gwt_dtype_integer(a->info.dtype);
-        _gwt_node warped = { .op = _GWT_OP_WARPED, .dtype = a->info.dtype };
-        if (whole) r->planes[i] = _gwt_node_with(a->g, warped, &plane, 1);
-        else if (method != GWT_NEAREST) r->planes[i] = _gwt_node_cast(a->g, plane, a->info.dtype);
-        else r->planes[i] = plane;
-    }
-    if (r) r->geo = *geo, r->info.resampling = method;
-    _gwt_array_keep(r, a, _GWT_KEEP_WORDS | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0), NULL);
+    _gwt_step s = { .kind = _GWT_STEP_RESAMPLE, .num_planes = 1, .method = (int)method,
+                    .width = geo->width, .height = geo->height,
+                    .scale = { scale[0], scale[1] }, .origin = { origin[0], origin[1] },
+                    .reach = { _gwt_resampling_reach(method, scale[0], a->geo.height),
+                               _gwt_resampling_reach(method, scale[1], a->geo.width) } };
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_SELF | _GWT_KEEP_WORDS
+                                        | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0));
+    r = _gwt_array_map(r, a, _gwt_map_step, &s);
+    // Interpolated values are rounded to the type they keep; nearest only picks.
+    _gwt_node warped = { .op = _GWT_OP_WARPED, .dtype = a->info.dtype };
+    if (method != GWT_NEAREST)
+        r = _gwt_dtype_integer(a->info.dtype) ? _gwt_array_map(r, r, _gwt_map_node, &warped)
+                                              : _gwt_array_held(r);
+    if (!r) return NULL;
+    r->geo = *geo;
+    r->info.resampling = method;
     return _gwt_array_finish(r);
 }
 
@@ -6063,15 +6112,14 @@ static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, int
         if (a->planes[i] && !a->planes[i]->strict)
             return _gwt_array_resampled(a, geo, GWT_NEAREST, (double[]){ 1, 1 },
                                         (double[]){ (double)row, (double)col });
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
     _gwt_node crop = { .op = _GWT_OP_CROP, .row = row, .col = col, .stride = stride,
                        .width = a->geo.width, .height = a->geo.height };
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
-        r->planes[i] = _gwt_node_with(a->g, crop, &a->planes[i], 1);
     bool whole = row == 0 && col == 0 && stride == 1 && geo->height == a->geo.height
               && geo->width == a->geo.width;
-    if (r) r->geo = *geo;
-    _gwt_array_keep(r, a, whole ? _GWT_KEEP_ALL : _GWT_KEEP_WORDS | _GWT_KEEP_CLASSES, NULL);
+    unsigned lost = whole ? 0 : _GWT_KEEP_PLACES | _GWT_KEEP_FIGURES;
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~lost);
+    if (!_gwt_array_map(r, a, _gwt_map_node, &crop)) return NULL;
+    r->geo = *geo;
     return _gwt_array_finish(r);
 }
 
@@ -6308,27 +6356,22 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
         && overlap != GWT_LAST)
         return _gwt_fail_null(first->g, GWT_E_ARGUMENT,
                               "no overlap %d: there are mean, min, max, first, last", (int)overlap);
-    // Stacked along time and reduced, for each time of the arrays.
     int64_t times = first->info.shape[0];
+    for (size_t i = 1; i < n; i++)
+        if (arrays[i]->info.shape[0] != times)
+            return _gwt_fail_null(first->g, GWT_E_GRID,
+                                  "no mosaic: %s has %lld time steps, %s has %lld",
+                                  first->info.filenames[0], (long long)times,
+                                  arrays[i]->info.filenames[0],
+                                  (long long)arrays[i]->info.shape[0]);
+    // Stacked along time and reduced, for each time of the arrays.
     gwt_array **steps = _gwt_calloc(first->g, n, sizeof *steps),
               **done = _gwt_calloc(first->g, (size_t)times, sizeof *done);
     for (int64_t t = 0; steps && done && t < times; t++) {
-        char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)t + 1);
-        for (size_t i = 0; i < n; i++)
-            steps[i] =
-                times == 1
-                    ? arrays[i]
-                    : gwt_sel_times(arrays[i],
-                                    (const char *const[]){ arrays[i] && t < arrays[i]->info.shape[0]
-                                                               ? arrays[i]->info.time_names[t]
-                                                               : number,
-                                                           NULL });
+        for (size_t i = 0; i < n; i++) steps[i] = _gwt_array_select(arrays[i], &t, 1, NULL, 0);
         done[t] = gwt_reduce(gwt_stack(steps, n, GWT_TIME), GWT_TIME, overlap);
     }
-    gwt_array *r = done
-                     ? times == 1 ? done[0] : gwt_stack(done, (size_t)times, GWT_TIME)
-                     : NULL;
+    gwt_array *r = done ? gwt_stack(done, (size_t)times, GWT_TIME) : NULL;
     GWT_FREE(steps);
     GWT_FREE(done);
     if (!r) return NULL;
@@ -6459,46 +6502,48 @@ static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, gwt_optiona
     return _gwt_node_with(g, node, &n, 1);
 }
 
-// The same array with `nodata` as its missing value, compared raw: a plane that is a band of a
-// file is loaded with it instead of the file's, any other is compared as it stands.
+static const _gwt_node *_gwt_map_masked(const gwt_array *a, int64_t i, const void *nodata)
+{
+    return _gwt_node_masked(a->g, a->planes[i], *(const gwt_optional *)nodata, a->info.dtype);
+}
+
+// The same array with `nodata` as its missing value, compared raw.
 static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
 {
     if (!nodata.set) return a;
-    gwt_array *r = _gwt_array_new(a->g, a, a->info.shape[0], a->info.shape[1]);
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        r->planes[i] = _gwt_node_masked(a->g, a->planes[i], nodata, a->info.dtype);
-    }
-    if (r) r->info.nodata = nodata;
-    _gwt_array_keep(r, a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES);
+    if (!_gwt_array_map(r, a, _gwt_map_masked, &nodata)) return NULL;
+    r->info.nodata = nodata;
     return _gwt_array_finish(r);
 }
 
 static gwt_optional _gwt_first_set(gwt_optional a, gwt_optional b) { return a.set ? a : b; }
 
+typedef struct _gwt_scaling { gwt_optional scale, offset; } _gwt_scaling;
+
+// raw * scale + offset; steps that do nothing are left out.
+static const _gwt_node *_gwt_map_scaled(const gwt_array *a, int64_t i, const void *arg)
+{
+    const _gwt_scaling *by = arg;
+    int64_t band = i % a->info.shape[1];
+    double s = by->scale.set ? by->scale.value : a->info.scales[band],
+           o = by->offset.set ? by->offset.value : a->info.offsets[band];
+    const _gwt_node *node = a->planes[i];
+    if (s != 1) node = _gwt_node_op(a->g, _GWT_OP_MUL, node, _gwt_node_number(a->g, s));
+    if (o != 0) node = _gwt_node_op(a->g, _GWT_OP_ADD, node, _gwt_node_number(a->g, o));
+    return node;
+}
+
 // raw * scale + offset of each band, as float64; an explicit factor beats the session's, that the
-// array's own of the band. Steps that do nothing are left out.
+// array's own of the band.
 static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset)
 {
-    gwt *g = a->g;
-    gwt_array *r = _gwt_array_new(g, a, a->info.shape[0], a->info.shape[1]);
-    scale = _gwt_first_set(scale, g->options.scale_factor);
-    offset = _gwt_first_set(offset, g->options.offset);
-    bool changes = false;
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++) {
-        int64_t band = i % a->info.shape[1];
-        double s = scale.set ? scale.value : a->info.scales[band],
-               o = offset.set ? offset.value : a->info.offsets[band];
-        const _gwt_node *node = a->planes[i];
-        if (s != 1) node = _gwt_node_op(g, _GWT_OP_MUL, node, _gwt_node_number(g, s));
-        if (o != 0) node = _gwt_node_op(g, _GWT_OP_ADD, node, _gwt_node_number(g, o));
-        changes |= node != a->planes[i];
-        r->planes[i] = node;
-    }
-    if (!r) return NULL;
-    if (!changes) _gwt_array_keep(r, a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
-    r->info.dtype = GWT_FLOAT64;
-    r->info.nodata = (gwt_optional){ 0 };
-    _gwt_array_unscaled(r);
+    _gwt_scaling by = { _gwt_first_set(scale, a->g->options.scale_factor),
+                        _gwt_first_set(offset, a->g->options.offset) };
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS);
+    if (!_gwt_array_map(r, a, _gwt_map_scaled, &by)) return NULL;
+    if (!memcmp(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes))
+        _gwt_array_keep_file(r, a, _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES, NULL);
     return _gwt_array_finish(r);
 }
 
@@ -6516,9 +6561,6 @@ gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *optio
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "dst_nodata %g is not a value of %s",
                               o.dst_nodata.value, gwt_dtype_name(dtype));
     r->info.nodata = o.dst_nodata;
-    r->info.chunks[1] = a->info.chunks[1];
-    r->info.band_names = a->info.band_names, r->info.named = a->info.named;
-    r->info.bands_named = a->info.bands_named;
     return _gwt_array_finish(r);
 }
 
@@ -6600,8 +6642,8 @@ gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
     pair = _gwt_array_masked(pair, o.nodata);
     pair = pair ? _gwt_array_scaled(pair, o.scale_factor, gwt_some(0)) : NULL;
     if (!pair) return NULL;
-    gwt_array *r = _gwt_ratio(_gwt_array_bands(pair, &(int64_t){ 0 }, 1),
-                              _gwt_array_bands(pair, &(int64_t){ 1 }, 1));
+    gwt_array *r = _gwt_ratio(_gwt_array_band(pair, 0),
+                              _gwt_array_band(pair, 1));
     if (!r) return NULL;
     _gwt_array_set_nodata(r, nodata);
     _gwt_index_note(r, "norm-diff", factor, -1, 1);
@@ -6619,7 +6661,7 @@ static bool _gwt_index_bands(gwt_array *a, const char *const *names, const gwt_i
     *factor = _gwt_array_factor(a, o->scale_factor);
     a = _gwt_array_masked(a, o->nodata);
     a = a ? _gwt_array_scaled(a, o->scale_factor, gwt_some(0)) : NULL;
-    for (int64_t i = 0; a && names[i]; i++) bands[i] = _gwt_array_bands(a, &i, 1);
+    for (int64_t i = 0; a && names[i]; i++) bands[i] = _gwt_array_band(a, i);
     return a != NULL;
 }
 
@@ -6895,8 +6937,8 @@ static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *n
     char there[320];
     int64_t number = _gwt_band_number(name), n = a->info.shape[1];
     int64_t band = _gwt_find_name(a->info.band_names, n, name);
-    if (band >= 0) return _gwt_array_bands(a, &(int64_t){ band }, 1);
-    if (number >= 1 && number <= n) return _gwt_array_bands(a, &(int64_t){ number - 1 }, 1);
+    if (band >= 0) return _gwt_array_band(a, band);
+    if (number >= 1 && number <= n) return _gwt_array_band(a, number - 1);
     return _gwt_parse_fail(p, where, "no band %s in %s: %s", name, a->info.filenames[0],
                            _gwt_parse_there(&a->info, n, there, sizeof there));
 }
@@ -6916,13 +6958,13 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
     for (size_t i = 0; i < p->n; i++) {
         gwt_array *a = p->arrays[i];
         if (number > all && number <= all + a->info.shape[1])
-            return _gwt_array_bands(_gwt_parse_array(p, i), &(int64_t){ number - all - 1 }, 1);
+            return _gwt_array_band(_gwt_parse_array(p, i), number - all - 1);
         all += a->info.shape[1];
     }
     for (size_t i = 0; i < p->n; i++) {
         int64_t band =
             _gwt_find_name(p->arrays[i]->info.band_names, p->arrays[i]->info.shape[1], name);
-        if (band >= 0) return _gwt_array_bands(_gwt_parse_array(p, i), &(int64_t){ band }, 1);
+        if (band >= 0) return _gwt_array_band(_gwt_parse_array(p, i), band);
     }
     if (letter) return _gwt_parse_array(p, (size_t)(name[0] - 'a'));
     if (!strcmp(name, "nan")) return gwt_number(p->g, (double)NAN);
@@ -6965,12 +7007,10 @@ static gwt_array *_gwt_call_mask(_gwt_parser *p, const _gwt_call *c)
     gwt_array *a = c->x[0];
     if (!_gwt_call_number(p, c, 1, &value)) return NULL;
     // Besides what is missing already; stored as that is, or as what it was.
-    gwt_array *r = _gwt_array_new(p->g, a, a->info.shape[0], a->info.shape[1]);
     if (a->info.dtype == GWT_FLOAT32) value = (float)value;
-    for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
-        r->planes[i] = _gwt_node_with(p->g, (_gwt_node){ .op = _GWT_OP_MASK, .imm = { value } },
-                                      &a->planes[i], 1);
-    _gwt_array_keep(r, a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES, NULL);
+    _gwt_node mask = { .op = _GWT_OP_MASK, .imm = { value } };
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES);
+    r = _gwt_array_map(r, a, _gwt_map_node, &mask);
     if (r && !r->info.nodata.set && _gwt_dtype_holds(r->info.dtype, value))
         r->info.nodata = gwt_some(value);
     return _gwt_array_finish(r);
@@ -13555,7 +13595,7 @@ static int _gwt_numbers_block(const gwt_array *a)
 // Some planes of an array, as bands.
 static gwt_array *_gwt_array_planes(gwt_array *a, int64_t from, int64_t n)
 {
-    gwt_array *r = _gwt_array_new(a->g, a, 1, n);
+    gwt_array *r = _gwt_array_derive_as(a, _GWT_KEEP_TYPE, 1, n);
     if (r) memcpy(r->planes, a->planes + from, (size_t)n * sizeof *r->planes);
     return _gwt_array_finish(r);
 }
