@@ -184,12 +184,13 @@ $(B)/%.cc.o: %.cc $(headers) $(B)/flags
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Wconversion -Werror $(flags_$(config)) $(CPPFLAGS) -c -o $@ $<
 
-# Where gwt_some(255) is wanted 255 is refused, even by a compiler that was not asked for warnings.
+# Where gwt_some(255) is wanted 255 is refused, even by a compiler that was not asked for warnings;
+# 0, which is a value of a pointer, by one that was.
 refused = $(CC) -std=c11 $(system) $(tiff_cflags) $(CPPFLAGS) -Werror -fsyntax-only
 $(B)/tests/refused: tests/refused.c gwt.h $(B)/flags
 	@mkdir -p $(@D)
-	$(refused) $<
-	@for n in 255 1e-4 NAN; do \
+	$(refused) -Wall -Wextra -pedantic $<
+	@for n in 255 1e-4 NAN '0 -Wall' '0.0 -Wall' 'NULL -Wall' 'false -Wall'; do \
 	    if $(refused) -DNUMBER=$$n $< 2>/dev/null; then echo "$<: .nodata = $$n"; exit 1; fi; \
 	done
 	@touch $@

@@ -302,21 +302,26 @@ typedef enum gwt_dtype {
     GWT_FLOAT32, GWT_FLOAT64
 } gwt_dtype;
 
-// A number that may be absent: gwt_some(255) is 255, gwt_some(0) is 0, {0} is none. What comes
-// first makes compilers complain of .nodata = 255, which would not be what it seems to be. Where a
-// constant is wanted: { .set = true, .value = 255 }. The nodata value that gwt_describe gives is
-// exact when it is handed on, though its `value` may be the double nearest to a 64-bit integer.
+// A number that may be absent: gwt_some(255) is 255, gwt_some(0) is 0, { 0 } is none. Where a
+// constant is wanted: { .set = true, .value = 255 }. `_` makes compilers complain of .nodata = 255,
+// which would not be what it seems to be; of .nodata = 0 they do with -Wmissing-braces, which -Wall
+// includes, as to C that is { 0 } without its braces.
 typedef struct gwt_optional {
     const struct gwt_some_is_wanted_here *_;
     bool set;
-    double value;
+    int rest;       // 0, but of a 64-bit integer that is no double: `value` is the nearest one,
+    double value;   // the integer value + rest
 } gwt_optional;
 
 static inline gwt_optional gwt_some(double value)
 {
-    gwt_optional o = { 0, true, value };
+    gwt_optional o = { 0, true, 0, value };
     return o;
 }
+
+// The same of integers, exactly, which a double is up to 2^53.
+GWT_API gwt_optional gwt_some_int64(int64_t value);
+GWT_API gwt_optional gwt_some_uint64(uint64_t value);
 
 // A closed interval; `set` as above. gwt_range(0, 1).
 typedef struct gwt_interval { bool set; double lo, hi; } gwt_interval;
@@ -1341,15 +1346,6 @@ static bool _gwt_raw(gwt_dtype t, double v, uint64_t *raw)
     return true;
 }
 
-// A 64-bit integer beyond 2^53 lies between two doubles. How far it is from the nearer one, which
-// is the `value` of its gwt_optional, goes along in `_`, that nobody else looks at: so whatever
-// hands a nodata value on hands on all of it.
-static int _gwt_optional_rest(gwt_optional o)
-{
-    intptr_t rest = (intptr_t)o._;
-    return rest >= -1024 && rest <= 1024 ? (int)rest : 0;
-}
-
 // The integer that a double in the range of 64 bits is, modulo 2^64.
 static uint64_t _gwt_wide(double v)
 {
@@ -1359,8 +1355,22 @@ static uint64_t _gwt_wide(double v)
 static gwt_optional _gwt_some_wide(double nearest, uint64_t bits)
 {
     gwt_optional o = gwt_some(nearest);
-    o._ = (const void *)(intptr_t)(int64_t)(bits - _gwt_wide(nearest));
+    o.rest = (int)(int64_t)(bits - _gwt_wide(nearest));     // -1024..1024: doubles have 53 bits
     return o;
+}
+
+gwt_optional gwt_some_int64(int64_t value)
+{
+    return _gwt_some_wide((double)value, (uint64_t)value);
+}
+
+gwt_optional gwt_some_uint64(uint64_t value) { return _gwt_some_wide((double)value, value); }
+
+// The same to the last bit: NaN is NaN.
+static bool _gwt_optional_same(gwt_optional a, gwt_optional b)
+{
+    return a.set == b.set
+        && (!a.set || (a.rest == b.rest && !memcmp(&a.value, &b.value, sizeof a.value)));
 }
 
 // As _gwt_raw, of v + rest.
@@ -1375,7 +1385,7 @@ static bool _gwt_raw_beside(gwt_dtype t, double v, int rest, uint64_t *raw)
 
 static bool _gwt_raw_of(gwt_dtype t, gwt_optional o, uint64_t *raw)
 {
-    return _gwt_raw_beside(t, o.value, _gwt_optional_rest(o), raw);
+    return _gwt_raw_beside(t, o.value, o.rest, raw);
 }
 
 static bool _gwt_dtype_holds_it(gwt_dtype t, gwt_optional o)
@@ -3819,8 +3829,7 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_o
     _gwt_lock(&g->lock);
     _gwt_source *s = g->sources;
     while (s && !(_gwt_unchanged(&s->stat, &st) && !strcmp(s->path, path) && s->fills == fills
-                  && s->fill_asked.set == nodata.set
-                  && !memcmp(&s->fill_asked.value, &nodata.value, sizeof nodata.value)))
+                  && _gwt_optional_same(s->fill_asked, nodata)))
         s = s->next;
     _gwt_unlock(&g->lock);
     return s;
@@ -3859,7 +3868,6 @@ static const char *_gwt_whole_path(gwt *g, const char *path)
 // fills: tiles that can't be read are filled with nodata.
 static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
 {
-    nodata = nodata.set ? gwt_some(nodata.value) : (gwt_optional){ 0 };
     _gwt_source *s = _gwt_source_find(g, path, fills, nodata);
     if (s) return s;
     s = _gwt_keep(g, 1, sizeof *s);
@@ -5021,7 +5029,7 @@ static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optio
     const gwt_optional *own = &s->nodata;
     bool both_nan = isnan(nodata.value) && isnan(own->value);
     bool same = own->set && (nodata.value == own->value || both_nan)
-             && _gwt_optional_rest(nodata) == _gwt_optional_rest(*own);
+             && nodata.rest == own->rest;
     bool figures = !s->fills && (same || !nodata.set);
     _gwt_kept_band *list = _gwt_keep(a->g, (size_t)s->bands, sizeof *list);
     a->about = &s->about;
@@ -5075,7 +5083,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
                                                      .dtype = s->dtype,
                                                      .masked = i->nodata.set,
                                                      .imm = { i->nodata.value,
-                                                              _gwt_optional_rest(i->nodata) } });
+                                                              i->nodata.rest } });
     return _gwt_array_finish(a);
 }
 
@@ -6490,7 +6498,7 @@ static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, gwt_optiona
     _gwt_node node = *n;
     if (n->op == _GWT_OP_LOAD) {
         node.masked = true;
-        node.imm[0] = nodata.value, node.imm[1] = _gwt_optional_rest(nodata);
+        node.imm[0] = nodata.value, node.imm[1] = nodata.rest;
         return _gwt_node_new(g, node);
     }
     if (n->op == _GWT_OP_CROP) {
@@ -11169,7 +11177,7 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
                                geo->point };
     for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(&crc, (uint64_t)fields[i]);
     _gwt_job_number(&crc, _gwt_bits(s->nodata.value));
-    _gwt_job_number(&crc, (uint64_t)(int64_t)_gwt_optional_rest(s->nodata));
+    _gwt_job_number(&crc, (uint64_t)(int64_t)s->nodata.rest);
     for (int i = 0; i < 6; i++) _gwt_job_number(&crc, _gwt_bits(geo->t[i]));
     _gwt_job_add(&crc, geo->keys, geo->num_keys * sizeof *geo->keys);
     _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);

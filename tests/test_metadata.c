@@ -236,6 +236,13 @@ static void wide_nodata(void **state)
                                                .nodata = gwt_describe(a)->nodata)));
         for (int i = 0; i < N; i++) assert_int_equal(valid[i], !is_missing(i));
         gwt_free(valid);
+        // The integer as the caller writes it.
+        gwt_optional given = w->dtype == GWT_INT64 ? gwt_some_int64((int64_t)w->bits)
+                                                   : gwt_some_uint64(w->bits);
+        const char *path = wide_file(w, samples);
+        valid = gwt_compute(gwt_valid(gwt_open(g, path, .nodata = given)));
+        for (int i = 0; i < N; i++) assert_int_equal(valid[i], !is_missing(i));
+        gwt_free(valid);
         gwt_summary summary;
         assert_true(gwt_summarize(a, &summary));
         assert_int_equal(summary.count, N - (N + 2) / 5);

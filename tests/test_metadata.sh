@@ -79,6 +79,10 @@ for case in '1 18446744073709551615' '1 9007199254740993' '2 -922337203685477580
     works "copy where nodata is $text" calc a wide.tif -o copy.tif --overwrite --quiet
     works "info --json of that copy" info --json copy.tif
     is "nodata $text of a copy" "$(said nodata)" "$text"
+    works "another than $text" calc a wide.tif -o copy.tif --overwrite --quiet --dst-nodata 77
+    works "--dst-nodata $text" calc a copy.tif -o again.tif --overwrite --quiet --dst-nodata "$text"
+    works "info --json of --dst-nodata $text" info --json again.tif
+    is "--dst-nodata $text" "$(said nodata)" "$text"
 done
 
 # ---- masks and alpha -----------------------------------------------------------------------------

@@ -332,6 +332,29 @@ static void truncated_files(void **state)
 }
 
 // Cut while it is open: the tiles that are asked for later are not there any more.
+// A nodata value that no double is fills exactly.
+static void filled_with_64_bits(void **state)
+{
+    (void)state;
+    const layout *l = &layouts[0];
+    const char *path = write_layout(l, GWT_INT64, NULL);
+    directory_first(path, TILES);
+    bytes file = load(path);
+    uint32_t end = tile_offset(&file, TILES - 1) + 3;
+    free(file.data);
+    assert_int_equal(truncate(path, (off_t)end), 0);
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    uint8_t *valid = gwt_compute(gwt_valid(
+        gwt_open(g, path, .fill_bad_tiles = true, .nodata = gwt_some_int64(((int64_t)1 << 53) + 1))));
+    EXPECT_OK(g);
+    for (int i = 0; i < BANDS * W * H; i++) {
+        bool last = tile_of(l, 0, i / W % H, i % W) == TILES - 1;
+        REQUIRE(valid[i] == !last, "pixel %d is %s", i, valid[i] ? "valid" : "missing");
+    }
+    gwt_free(valid);
+    gwt_end(g);
+}
+
 static void cut_while_open(void **state)
 {
     (void)state;
@@ -823,7 +846,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_tiles),       cmocka_unit_test(half_a_jpeg),
         cmocka_unit_test(impossible_tiles),
-        cmocka_unit_test(truncated_files),     cmocka_unit_test(cut_while_open),
+        cmocka_unit_test(truncated_files),     cmocka_unit_test(filled_with_64_bits),
+        cmocka_unit_test(cut_while_open),
         cmocka_unit_test(what_it_is_filled_with), cmocka_unit_test(from_another_thread),
         cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),

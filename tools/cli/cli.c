@@ -206,13 +206,26 @@ static int set_int(parser *p, const cli_option *o, const char *value)
     return CLI_GO_ON;
 }
 
+// Of integers beyond 2^53 more than the double next to them.
+static gwt_optional exactly(const char *text, double number)
+{
+    char *end;
+    if (fabs(number) < 0x1p53) return gwt_some(number);
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (!*end && !errno) return gwt_some_int64(value);
+    errno = 0;
+    unsigned long long above = strtoull(text, &end, 10);
+    return !*end && !errno && number > 0 ? gwt_some_uint64(above) : gwt_some(number);
+}
+
 static int set_number(parser *p, const cli_option *o, const char *value)
 {
     double number;
     if (!cli_read_number(value, &number))
         return cli_usage_error(p->command, "%s wants a number, not '%s'", label_of(o).text,
                                value);
-    *(gwt_optional *)field(p, o) = gwt_some(number);
+    *(gwt_optional *)field(p, o) = exactly(value, number);
     return CLI_GO_ON;
 }
 

@@ -23,7 +23,7 @@ typedef enum cli_kind {
     CLI_FLAG,    // bool: true when given, takes no value
     CLI_INT,     // int, from lo to hi
     CLI_BYTES,   // size_t: 65536, 256M, 1.5G
-    CLI_NUMBER,  // gwt_optional: any double, "nan" and "inf" too
+    CLI_NUMBER,  // gwt_optional: any double, "nan", "inf", any 64-bit integer
     CLI_TEXT,    // const char *
     CLI_CHOICE,  // int: the value of one of `choices`
     CLI_LIST,    // cli_list: a text each time it is given
