@@ -63,9 +63,9 @@ endif
 objects     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 gwt_parts  := $(call objects,tools/cli/*.c tools/report/*.c tools/json.c)
 bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o measure.o peers.o)
-alone      := $(B)/tools/make_scene.o $(B)/tools/bench/floor.o
 tools      := $(addprefix $(B)/,make_scene floor tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
+ranks      := $(B)/examples/distributed $(B)/tests/mpi_api
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c)) \
               $(B)/tests/refused $(B)/tests/refused_machines
@@ -87,94 +87,91 @@ $(B)/flags: FORCE | $(first)
 	@echo '$(CC) $(CXX) $(compile_flags) $(libs)' | cmp -s - $@ || \
 	    echo '$(CC) $(CXX) $(compile_flags) $(libs)' > $@
 
+# What a target may have of its own: another compiler around $(CC), flags, and libraries.
+cc      = $(CC)
+variant =
+with    =
+
 $(B)/%.o: %.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(compile_flags) -c -o $@ $<
+	$(cc) $(compile_flags) $(variant) -c -o $@ $<
+
+# ---- the implementation --------------------------------------------------------------------------
+
+# It takes most of the time there is to compile: once for each of its configurations, the default
+# one for all that needs no other.
+#   plain      without loops for newer processors: its output must have the same bytes
+#   gnu        as gcc and clang compile when they are not asked for C11, for a processor with a fused
+#              multiply-add: its output must have the same bytes, too
+#   noprofile  without the profiler, to see what it costs when it is there and off
+#   mpi        for the ranks of an MPI job: MPI's compiler around ours
+# tests/impl_faults.c is one more, in which calls fail.
+march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
+mpicc  = OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
+
+impls := $(B)/impl.o $(addprefix $(B)/impl-,plain.o gnu.o noprofile.o mpi.o)
+$(B)/impl-plain.o:     variant = -DGWT_PLAIN
+$(B)/impl-gnu.o:       variant = -std=gnu11 $(march)
+$(B)/impl-noprofile.o: variant = -DGWT_NO_PROFILE
+$(B)/impl-mpi.o:       variant = -DGWT_MPI
+$(B)/impl-mpi.o $(B)/tests/mpi_api.o: cc = $(mpicc)
+
+$(impls): tools/impl.c gwt.h $(B)/flags
+	$(cc) $(compile_flags) $(variant) -c -o $@ $<
+
+# A user compiles these with the implementation within (.ci/run does that to the examples).
+within := $(patsubst %.c,$(B)/%.o,$(wildcard examples/*.c) tools/bench/ndi.c tools/bench/tasks.c)
+$(within): variant = -DGWT_IMPLEMENTED
+
+# ---- other objects -------------------------------------------------------------------------------
 
 # What a report brings along, as C.
 embedded := tools/report/report.css tools/report/report.js
-$(B)/tools/report/report_page.h: tools/report/embed.sh $(embedded)
-	@mkdir -p $(@D)
+$(B)/report_page.h: tools/report/embed.sh $(embedded) $(B)/flags
 	sh $< $(embedded) > $@
 
-$(B)/tools/report/page.o: tools/report/page.c $(headers) $(B)/tools/report/report_page.h $(B)/flags
-	$(CC) $(compile_flags) -I$(B)/tools/report -c -o $@ $<
+$(B)/tools/report/page.o: variant = -I$(B)
+$(B)/tools/report/page.o: $(B)/report_page.h
+
+# In an MPI job one rank speaks for all.
+$(B)/tools/cli/gwt-mpi.o: tools/cli/gwt.c $(headers) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(compile_flags) -DGWT_MPI -c -o $@ $<
 
 # These know nothing of gwt.h.
-$(alone) $(bench_objs): $(B)/%.o: %.c tools/bench/bench.h $(B)/flags
+$(B)/tools/make_scene.o $(B)/tools/bench/floor.o $(bench_objs): $(B)/%.o: %.c tools/bench/bench.h $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -c -o $@ $<
 
-$(B)/gwt: $(gwt_parts)
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+# ---- programs ------------------------------------------------------------------------------------
 
-# The command without loops for newer processors: its output must have the same bytes.
-$(B)/tools/cli/gwt_plain.o: tools/cli/gwt.c $(headers) $(B)/flags
-	@mkdir -p $(@D)
-	$(CC) $(compile_flags) -DGWT_PLAIN -c -o $@ $<
-
-$(B)/gwt-plain: $(B)/tools/cli/gwt_plain.o $(filter-out $(B)/tools/cli/gwt.o,$(gwt_parts))
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
-
-# The command as gcc and clang compile it when they are not asked for C11, for a processor with a
-# fused multiply-add: its output must have the same bytes, too.
-march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
-
-$(B)/tools/cli/gwt_gnu.o: tools/cli/gwt.c $(headers) $(B)/flags
-	@mkdir -p $(@D)
-	$(CC) $(compile_flags) -std=gnu11 $(march) -c -o $@ $<
-
-$(B)/gwt-gnu: $(B)/tools/cli/gwt_gnu.o $(filter-out $(B)/tools/cli/gwt.o,$(gwt_parts))
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
-
-# The command for the ranks of an MPI job: MPI's compiler around ours.
-mpicc := OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
-
-$(B)/tools/cli/gwt_mpi.o: tools/cli/gwt.c $(headers) $(B)/flags
-	@mkdir -p $(@D)
-	$(mpicc) $(compile_flags) -DGWT_MPI -c -o $@ $<
-
-$(B)/gwt-mpi: $(B)/tools/cli/gwt_mpi.o $(filter-out $(B)/tools/cli/gwt.o,$(gwt_parts))
-	$(mpicc) $(flags_$(config)) -o $@ $^ $(libs)
-
-$(B)/examples/distributed $(B)/tests/mpi_api: $(B)/%: %.c gwt.h $(B)/flags
-	@mkdir -p $(@D)
-	$(mpicc) $(compile_flags) -o $@ $< $(libs)
-
-# A program without the profiler, to see what it costs when it is there and off.
-$(B)/tools/bench/ndi-noprofile.o: tools/bench/ndi.c $(headers) $(B)/flags
-	@mkdir -p $(@D)
-	$(CC) $(compile_flags) -DGWT_NO_PROFILE -c -o $@ $<
-
+$(B)/gwt:           $(gwt_parts) $(B)/impl.o
+$(B)/gwt-plain:     $(gwt_parts) $(B)/impl-plain.o
+$(B)/gwt-gnu:       $(gwt_parts) $(B)/impl-gnu.o
+$(B)/gwt-mpi:       $(gwt_parts:%/gwt.o=%/gwt-mpi.o) $(B)/impl-mpi.o
+$(B)/make_scene:    $(B)/tools/make_scene.o
+$(B)/bench:         $(bench_objs)
+$(B)/floor:         $(B)/tools/bench/floor.o
+$(B)/ndi:           $(B)/tools/bench/ndi.o $(B)/impl.o
+$(B)/ndi-noprofile: $(B)/tools/bench/ndi.o $(B)/impl-noprofile.o
+$(B)/tasks:         $(B)/tools/bench/tasks.o $(B)/impl.o
+$(B)/tests/header_two: $(B)/tests/header_two_a.c.o $(B)/tests/header_two_b.c.o
 $(B)/tests/big_endian: $(B)/tests/big_endian.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+$(B)/tests/test_faults: $(B)/tests/impl_faults.o
+$(filter-out %/test_faults,$(tests)): $(B)/impl.o
+$(tests): %: %.o $(B)/tests/support.o
+$(tests): with = $(cmocka_libs)
+$(examples): %: %.o $(B)/impl.o
+$(ranks): %: %.o $(B)/impl-mpi.o
+$(B)/gwt-mpi $(ranks): cc = $(mpicc)
 
-$(B)/make_scene: $(B)/tools/make_scene.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+$(addprefix $(B)/,gwt gwt-plain gwt-gnu gwt-mpi) $(tools) $(tests) $(examples) $(ranks) \
+$(B)/tests/header_two $(B)/tests/big_endian:
+	$(cc) $(flags_$(config)) -o $@ $^ $(with) $(libs)
 
-$(addprefix $(B)/,floor tasks ndi ndi-noprofile): $(B)/%: $(B)/tools/bench/%.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
+# ---- the header as others see it -----------------------------------------------------------------
 
-$(B)/bench: $(bench_objs)
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
-
-# Each example has the implementation within, when a user builds it (.ci/run does); here they share
-# the one of the tests, which takes most of the time there is to compile.
-$(examples:%=%.o): $(B)/%.o: %.c gwt.h $(B)/flags
-	@mkdir -p $(@D)
-	$(CC) $(compile_flags) -DGWT_IMPLEMENTED -c -o $@ $<
-
-$(examples): %: %.o $(B)/tests/impl.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
-
-# One of them has an implementation of its own, in which calls fail.
-$(filter-out %/test_faults,$(tests)): %: %.o $(B)/tests/impl.o $(B)/tests/support.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(cmocka_libs) $(libs)
-
-$(B)/tests/test_faults: %: %.o $(B)/tests/impl_faults.o $(B)/tests/support.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(cmocka_libs) $(libs)
-
-# The header as others see it: no warning is allowed, in C11 or in C++17. Not optimised: what is
+# No warning is allowed, in C11 or in C++17. Not optimised: what is
 # seen then only is seen in the tools.
 $(B)/%.c.o: %.c $(headers) $(B)/flags
 	@mkdir -p $(@D)
@@ -205,9 +202,6 @@ $(B)/tests/refused_machines: tests/refused_machines.c gwt.h $(B)/flags
 	    if $(refused) -D$$m $< 2>/dev/null; then echo "$<: $$m"; exit 1; fi; \
 	done
 	@touch $@
-
-$(B)/tests/header_two: $(B)/tests/header_two_a.c.o $(B)/tests/header_two_b.c.o
-	$(CC) $(flags_$(config)) -o $@ $^ $(libs)
 
 # ---- what there is to do -------------------------------------------------------------------------
 

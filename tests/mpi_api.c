@@ -1,11 +1,19 @@
 // mpi_api.c - the interface among the ranks of an MPI job: results are the same on all of them, and
 // what plain loops over the pixels give. Run by mpi.sh: mpi_api SCENE [single]
 
-#define GWT_IMPLEMENTATION
-#define GWT_MPI
+#define _XOPEN_SOURCE 700
+#ifdef __APPLE__
+#define _DARWIN_C_SOURCE
+#endif
+
 #include "../gwt.h"
 
+#include <math.h>
+#include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 static int rank, size;
 

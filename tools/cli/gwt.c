@@ -1,10 +1,6 @@
-// gwt.c - the command `gwt`: which subcommands there are, and the one place that holds the
-// implementation of gwt.h.
+// gwt.c - the command `gwt`: which subcommands there are.
 //
 //     make build/release/gwt
-
-#define GWT_IMPLEMENTATION
-#include "../../gwt.h"
 
 #include "cli.h"
 
