@@ -212,6 +212,7 @@
 //       >>ops      arrays to arrays
 //       >>math     sensors, nodata, indices, expressions
 //       >>plan     from the graph to programs
+//       >>walk     what a piece of the output needs
 //       >>step     windows, resampling, users' kernels
 //       >>vm       running the programs
 //       >>write    encoding, ordered writing, the directory
@@ -4511,9 +4512,16 @@ typedef enum _gwt_step_kind {
     _GWT_STEP_HOLD              // its planes as they are: a program ends here, another goes on
 } _gwt_step_kind;
 
+typedef struct _gwt_rect { int64_t row, col, rows, cols; } _gwt_rect;
+
 // An operation on whole rectangles. Axes: 0 is y, 1 is x.
 typedef struct _gwt_step {
     _gwt_step_kind kind;
+    // What it reads of its operands for `out`, which is not empty, of its result: the smallest
+    // rectangle or a larger one, within the operands; empty where it reads nothing. What it gives
+    // for a part of `out` lies within what it gives for the whole: the walk relies on that, and on
+    // nothing else. It is called by several workers at once. False, and an error, when it fails.
+    bool (*needs)(gwt *g, const struct _gwt_step *s, const _gwt_rect *out, _gwt_rect *in);
     int num_args;
     const _gwt_node *const *args;       // planes on a grid of in_height x in_width
     int64_t in_width, in_height;
@@ -5731,6 +5739,27 @@ static const _gwt_node **_gwt_keep_nodes(gwt *g, const _gwt_node *const *from, i
     return kept;
 }
 
+// The centres of the outermost cells mapped by scale and origin, and `reach` cells around them.
+static bool _gwt_step_needs(gwt *g, const _gwt_step *s, const _gwt_rect *out, _gwt_rect *in)
+{
+    const int64_t begin[2] = { out->row, out->col }, n[2] = { out->rows, out->cols },
+                  size[2] = { s->in_height, s->in_width };
+    double first[2], last[2];
+    (void)g;
+    *in = (_gwt_rect){ 0 };
+    for (int i = 0; i < 2; i++) {
+        double from = (double)begin[i], to = (double)(begin[i] + n[i] - 1);
+        from = floor((from + 0.5) * s->scale[i] + s->origin[i]) - (double)s->reach[i];
+        to = floor((to + 0.5) * s->scale[i] + s->origin[i]) + (double)s->reach[i];
+        first[i] = fmax(from, 0);
+        last[i] = fmin(to, (double)(size[i] - 1));
+        if (last[i] < first[i]) return true;
+    }
+    *in = (_gwt_rect){ (int64_t)first[0], (int64_t)first[1], (int64_t)(last[0] - first[0]) + 1,
+                       (int64_t)(last[1] - first[1]) + 1 };
+    return true;
+}
+
 // The step `s` over n planes of `a`; on their own grid, but for resampling, which says its own.
 static const _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step s,
                                       const _gwt_node *const *planes, int n)
@@ -5738,6 +5767,7 @@ static const _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step s,
     _gwt_step *kept = a->number ? NULL : _gwt_keep(a->g, 1, sizeof *kept);
     if (a->number) _gwt_fail(a->g, GWT_E_ARGUMENT, "a number has no pixels to look at");
     if (!kept) return NULL;
+    s.needs = _gwt_step_needs;
     s.num_args = n;
     s.args = _gwt_keep_nodes(a->g, planes, n);
     s.in_width = a->geo.width;
@@ -7328,8 +7358,7 @@ gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *express
 // and earlier passes; the last one stores into the output. A reduction of a stack so deep that its
 // tiles should not be held all at once is cut into programs, too, by steps that do nothing (HOLD).
 //
-// For a piece of the output, the rectangle every pass has to fill follows from the last pass
-// backwards: what reads it, moved by the frame of the reader, and grown by the reach of the step.
+// What reads what are the edges of a plan; see walk for what a piece needs.
 //
 // A frame says where a program's pixels lie in what it reads: cropping, taking every n-th pixel and
 // aligning to other bounds is nothing but another frame. Outside its limits everything is missing.
@@ -7413,6 +7442,13 @@ typedef struct _gwt_program {
     int num_outputs;
 } _gwt_program;
 
+// Something that a pass reads. A node is a pass or, from num_passes on, a view.
+typedef struct _gwt_edge {
+    int pass;
+    int from;                   // node
+    const _gwt_frame *frame;    // of a program; NULL: a step's operands
+} _gwt_edge;
+
 // How far a pass or view reaches for output rows a..b: least * a + before .. most * b + after. The
 // two scales differ where it is read in several.
 typedef struct _gwt_reach { double least, most, before, after; } _gwt_reach;
@@ -7447,6 +7483,8 @@ typedef struct _gwt_plan {
     int num_passes, room_passes;
     _gwt_view_plan *views;
     int num_views, room_views;
+    _gwt_edge *edges;           // from the last pass backwards: readers before what they read
+    int num_edges, room_edges;
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
     bool deep;                  // there are HOLDs
@@ -8127,15 +8165,6 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
 
 // ---- steps
 
-// The rows or columns of its input that a step needs for first..last of its own, along one axis.
-// RESAMPLE maps the centre of a cell by scale and origin and takes `reach` cells around it.
-static void _gwt_step_needs(const _gwt_step *s, int axis, double *first, double *last)
-{
-    double scale = s->scale[axis], origin = s->origin[axis];
-    *first = floor((*first + 0.5) * scale + origin) - (double)s->reach[axis];
-    *last = floor((*last + 0.5) * scale + origin) + (double)s->reach[axis];
-}
-
 static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step)
 {
     int i = plan->num_passes - 1;
@@ -8180,6 +8209,32 @@ static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass,
     return *pass >= 0 && !_gwt_over(plan->action);
 }
 
+static void _gwt_plan_edge(_gwt_plan *plan, int pass, int from, const _gwt_frame *frame)
+{
+    if (!_gwt_grow(plan->g, &plan->edges, plan->num_edges, &plan->room_edges, sizeof(_gwt_edge)))
+        return;
+    plan->edges[plan->num_edges++] = (_gwt_edge){ pass, from, frame };
+    if (from < plan->num_passes) {
+        if (plan->passes[from].reader < pass) plan->passes[from].reader = pass;
+    } else {
+        int64_t *stride = &plan->views[from - plan->num_passes].stride;
+        *stride = *stride ? 1 : frame->stride;
+    }
+}
+
+static void _gwt_plan_edges(_gwt_plan *plan)
+{
+    for (int i = plan->num_passes - 1; i >= 0; i--) {
+        const _gwt_pass *p = &plan->passes[i];
+        if (p->step) _gwt_plan_edge(plan, i, p->input, NULL);
+        for (int k = 0; k < p->program.num_reads; k++) {
+            const _gwt_read *r = &p->program.reads[k];
+            _gwt_plan_edge(plan, i, r->fetch ? r->from : plan->num_passes + r->from,
+                           &p->program.frames[r->frame]);
+        }
+    }
+}
+
 // ---- how far things reach, for the cache: an upper bound on the pieces that will read a tile
 
 static void _gwt_reach_add(_gwt_reach *to, bool *reached, _gwt_reach r)
@@ -8214,8 +8269,6 @@ static void _gwt_plan_reach_program(_gwt_plan *plan, int number)
         _gwt_pass *pass = r->fetch ? &plan->passes[r->from] : NULL;
         _gwt_view_plan *view = r->fetch ? NULL : &plan->views[r->from];
         bool *reached = r->fetch ? &pass->reached : &view->reached, first = *reached;
-        if (pass) pass->reader = pass->reader > number ? pass->reader : number;
-        if (view) view->stride = first ? 1 : f->stride;
         _gwt_reach_add(r->fetch ? &pass->y : &view->y, &first,
                        _gwt_reach_framed(s->y, f->row, f->stride));
         _gwt_reach_add(r->fetch ? &pass->x : &view->x, reached,
@@ -8235,7 +8288,6 @@ static void _gwt_plan_reach(_gwt_plan *plan)
             continue;
         }
         _gwt_pass *in = &plan->passes[s->input];
-        in->reader = in->reader > i ? in->reader : i;
         bool first = in->reached;
         _gwt_reach_add(&in->y, &first, _gwt_reach_step(s->y, s->step, 0));
         _gwt_reach_add(&in->x, &in->reached, _gwt_reach_step(s->x, s->step, 1));
@@ -8255,6 +8307,7 @@ static void _gwt_plan_free(_gwt_plan *plan)
     for (int i = 0; i < plan->num_passes; i++) _gwt_program_free(&plan->passes[i].program);
     GWT_FREE(plan->views);
     GWT_FREE(plan->passes);
+    GWT_FREE(plan->edges);
 }
 
 // What an action leaves out of its pixels' account. An alpha band may be there still in its result.
@@ -8283,6 +8336,7 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
                          .height = a->geo.height };
     for (int i = 0; pad && i < 4; i++) plan->pad[i] = pad[i];
     _gwt_plan_program(plan, outputs, n, plan->width, plan->height);
+    if (!_gwt_over(action)) _gwt_plan_edges(plan);
     if (!_gwt_over(action)) {
         _gwt_plan_reach(plan);
         return true;
@@ -8291,12 +8345,266 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
     return false;
 }
 
+// >>walk --------------------------------------------------------------------------------------
+// What a piece of the output needs: from its rectangle backwards along the edges of the plan to the
+// rectangle of every pass, in its own grid, and of every view, in pixels of its source; and the
+// list of the tiles behind the views. Running pins exactly what is listed. All else that has to
+// know it walks the same way without running: how often a tile will be asked for, how much memory
+// a piece takes, what `gwt plan` says. A second walk over the pieces that come next says what to
+// ask for ahead of need.
+//
+// Nothing is assumed of how a step maps its rectangle, but that what it needs for a part lies
+// within what it needs for the whole. So what needs nothing in an area of the output needs nothing
+// in any piece of the area. Of a mosaic of 10,000 files most are not looked at: a walk goes from the
+// whole image to areas in it, each with the edges and nodes that are left there, and looks at
+// those of the smallest that the piece lies in. Pieces come in canonical order, so areas are cut
+// into rows first and then into columns: each is gone into once or a few times.
+
+// The tiles of one view: [plane][down][across], `at` being the place of the first in the list.
+typedef struct _gwt_view {
+    size_t at;
+    int64_t first_row, first_col, down, across;
+} _gwt_view;
+
+// A tile of a view's source; -1: one that the view reads no pixel of.
+typedef struct _gwt_ask { int view; int64_t tile; } _gwt_ask;
+
+// Below so many edges an area is not worth dividing.
+#define _GWT_WALK_FEW 24
+#define _GWT_WALK_DEPTH 32
+
+typedef struct _gwt_area {
+    _gwt_rect rect;             // of the output
+    int *edges, *nodes;         // edges in the plan's order, nodes ascending
+    int num_edges, num_nodes;
+    int cut;                    // how to divide it; see _gwt_walk_part
+} _gwt_area;
+
+// Memory for walks of one plan, one worker's own.
+typedef struct _gwt_walk {
+    const _gwt_plan *plan;
+    int64_t tile_h, tile_w;     // tiles of the output, in whose order pieces come
+    _gwt_rect *rects;           // of the nodes, for the piece walked last; else empty
+    const _gwt_area *area;      // that lists those that may not be
+    _gwt_view *views;           // of those listed last
+    _gwt_ask *asks;
+    size_t num_asks, room_asks;
+    int depth;                  // areas[depth] is the smallest there is, each in the one before
+    _gwt_area areas[_GWT_WALK_DEPTH];
+} _gwt_walk;
+
+// ---- rectangles
+
+static bool _gwt_rect_empty(const _gwt_rect *r) { return r->rows <= 0 || r->cols <= 0; }
+
+static bool _gwt_rect_within(const _gwt_rect *r, const _gwt_rect *of)
+{
+    return r->row >= of->row && r->row + r->rows <= of->row + of->rows
+        && r->col >= of->col && r->col + r->cols <= of->col + of->cols;
+}
+
+static void _gwt_rect_join(_gwt_rect *to, const _gwt_rect *r)
+{
+    if (_gwt_rect_empty(r)) return;
+    if (_gwt_rect_empty(to)) {
+        *to = *r;
+        return;
+    }
+    int64_t bottom = _gwt_max64(to->row + to->rows, r->row + r->rows);
+    int64_t right = _gwt_max64(to->col + to->cols, r->col + r->cols);
+    to->row = _gwt_min64(to->row, r->row), to->col = _gwt_min64(to->col, r->col);
+    to->rows = bottom - to->row, to->cols = right - to->col;
+}
+
+// The part of r that a frame shows, in the place it is read from.
+static _gwt_rect _gwt_frame_rect(const _gwt_frame *f, const _gwt_rect *r)
+{
+    int64_t top = _gwt_max64(r->row, f->top), left = _gwt_max64(r->col, f->left);
+    int64_t bottom = _gwt_min64(r->row + r->rows, f->bottom);
+    int64_t right = _gwt_min64(r->col + r->cols, f->right);
+    return (_gwt_rect){ f->row + top * f->stride, f->col + left * f->stride,
+                        (bottom - top - 1) * f->stride + 1, (right - left - 1) * f->stride + 1 };
+}
+
+// ---- areas
+
+// An empty list, with room for all there are.
+static bool _gwt_area_begin(_gwt_area *a, const _gwt_plan *plan, const _gwt_rect *rect)
+{
+    size_t nodes = (size_t)plan->num_passes + (size_t)plan->num_views;
+    *a = (_gwt_area){ .rect = *rect, .edges = a->edges, .nodes = a->nodes };
+    if (!a->edges) a->edges = _gwt_malloc(plan->g, (size_t)plan->num_edges * sizeof *a->edges);
+    if (!a->nodes) a->nodes = _gwt_malloc(plan->g, nodes * sizeof *a->nodes);
+    return a->edges && a->nodes;
+}
+
+static bool _gwt_walk_begin(_gwt_walk *w, const _gwt_plan *plan, int64_t tile_h, int64_t tile_w)
+{
+    int nodes = plan->num_passes + plan->num_views;
+    _gwt_area *all = &w->areas[0];
+    *w = (_gwt_walk){ .plan = plan, .tile_h = tile_h, .tile_w = tile_w };
+    w->rects = _gwt_calloc(plan->g, (size_t)nodes, sizeof *w->rects);
+    w->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *w->views);
+    _gwt_rect image = { 0, 0, plan->height, plan->width };
+    if (!w->rects || !w->views || !_gwt_area_begin(all, plan, &image)) return false;
+    for (int i = 0; i < plan->num_edges; i++) all->edges[all->num_edges++] = i;
+    for (int i = 0; i < nodes; i++) all->nodes[all->num_nodes++] = i;
+    return true;
+}
+
+static void _gwt_walk_end(_gwt_walk *w)
+{
+    for (int i = 0; i < _GWT_WALK_DEPTH; i++) {
+        GWT_FREE(w->areas[i].edges);
+        GWT_FREE(w->areas[i].nodes);
+    }
+    GWT_FREE(w->rects);
+    GWT_FREE(w->views);
+    GWT_FREE(w->asks);
+}
+
+// Rectangles of all nodes of an area for a part of it. Those of other nodes are empty, since they
+// were when the area was made. Edges that need something are listed in `kept`, unless it is NULL.
+static bool _gwt_walk_back(_gwt_walk *w, const _gwt_area *a, const _gwt_rect *part, _gwt_area *kept)
+{
+    const _gwt_plan *plan = w->plan;
+    for (int i = 0; i < a->num_nodes; i++) w->rects[a->nodes[i]] = (_gwt_rect){ 0 };
+    w->rects[plan->num_passes - 1] = *part;
+    for (int i = 0; i < a->num_edges; i++) {
+        const _gwt_edge *e = &plan->edges[a->edges[i]];
+        const _gwt_rect *out = &w->rects[e->pass];
+        _gwt_rect in;
+        if (_gwt_rect_empty(out)) continue;
+        if (e->frame) {
+            in = _gwt_frame_rect(e->frame, out);
+        } else {
+            const _gwt_step *step = plan->passes[e->pass].step;
+            if (!step->needs(plan->g, step, out, &in)) return false;
+        }
+        if (_gwt_rect_empty(&in)) continue;
+        _gwt_rect_join(&w->rects[e->from], &in);
+        if (kept) kept->edges[kept->num_edges++] = a->edges[i];
+    }
+    return true;
+}
+
+// A part of an area around a piece: a quarter of its rows, in whole rows of tiles; then of its
+// columns; and within one tile rows and columns of pieces. False when it can't be divided so.
+static bool _gwt_walk_part(const _gwt_walk *w, const _gwt_area *a, const _gwt_rect *piece,
+                           _gwt_rect *part)
+{
+    bool rows = a->cut % 2 == 0, tiles = a->cut < 2;
+    int64_t unit = tiles ? (rows ? w->tile_h : w->tile_w) : rows ? piece->rows : piece->cols;
+    int64_t all = rows ? a->rect.rows : a->rect.cols, from = rows ? piece->row : piece->col;
+    int64_t end = rows ? a->rect.row + all : a->rect.col + all;
+    int64_t size = _gwt_max64(unit, all / 4);
+    if (tiles) from = _gwt_max64(from - from % unit, end - all);
+    *part = a->rect;
+    if (rows) part->row = from, part->rows = _gwt_min64(size, end - from);
+    else part->col = from, part->cols = _gwt_min64(size, end - from);
+    return size < all && _gwt_rect_within(piece, part);
+}
+
+// Divide the smallest area further, where that leaves fewer edges.
+static bool _gwt_walk_divide(_gwt_walk *w, const _gwt_rect *part)
+{
+    _gwt_area *a = &w->areas[w->depth], *in = a + 1;
+    if (!_gwt_area_begin(in, w->plan, part) || !_gwt_walk_back(w, a, part, in)) return false;
+    for (int i = 0; i < a->num_nodes; i++)
+        if (!_gwt_rect_empty(&w->rects[a->nodes[i]])) in->nodes[in->num_nodes++] = a->nodes[i];
+    if (in->num_edges <= a->num_edges - a->num_edges / 4) w->depth++;
+    else a->cut++;
+    return true;
+}
+
+// The smallest area that a piece lies in.
+static const _gwt_area *_gwt_walk_area(_gwt_walk *w, const _gwt_rect *piece)
+{
+    enum { CUTS = 4 };
+    _gwt_rect part;
+    while (w->depth > 0 && !_gwt_rect_within(piece, &w->areas[w->depth].rect)) w->depth--;
+    for (;;) {
+        _gwt_area *a = &w->areas[w->depth];
+        if (a->num_edges < _GWT_WALK_FEW || w->depth == _GWT_WALK_DEPTH - 1) return a;
+        while (a->cut < CUTS && !_gwt_walk_part(w, a, piece, &part)) a->cut++;
+        if (a->cut == CUTS) return a;
+        if (!_gwt_walk_divide(w, &part)) return NULL;
+    }
+}
+
+// ---- a piece
+
+// From a piece of the output to the rectangles of all nodes. False, and an error, when a step can't
+// say what it needs.
+static bool _gwt_walk_piece(_gwt_walk *w, const _gwt_rect *piece)
+{
+    w->area = _gwt_walk_area(w, piece);
+    return w->area && _gwt_walk_back(w, w->area, piece, NULL);
+}
+
+// Whether one of first, first + stride, .. within n lies in the size cells of a tile.
+static bool _gwt_walk_touches(int64_t first, int64_t n, int64_t stride, int64_t tile, int64_t size)
+{
+    int64_t from = tile * size, steps = _gwt_max64(0, _gwt_ceil_div(from - first, stride));
+    return first + steps * stride < _gwt_min64(first + n, from + size);
+}
+
+// The tiles of one view behind its rectangle.
+static bool _gwt_walk_view(_gwt_walk *w, int view)
+{
+    const _gwt_view_plan *vp = &w->plan->views[view];
+    const _gwt_source *s = vp->source;
+    const _gwt_rect *r = &w->rects[w->plan->num_passes + view];
+    _gwt_view v = { .at = w->num_asks, .first_row = r->row / s->tile_h,
+                    .first_col = r->col / s->tile_w };
+    v.down = (r->row + r->rows - 1) / s->tile_h - v.first_row + 1;
+    v.across = (r->col + r->cols - 1) / s->tile_w - v.first_col + 1;
+    int planes = s->planar ? vp->num_bands : 1;
+    size_t bytes, used = w->num_asks, n = (size_t)(v.down * v.across * planes);
+    if (used + n > w->room_asks) {
+        size_t room = _gwt_mul4(used + n, 2, 1, 1, &bytes) ? bytes : SIZE_MAX;
+        _gwt_ask *more = _gwt_mul4(room, sizeof *more, 1, 1, &bytes) ? GWT_REALLOC(w->asks, bytes)
+                                                                     : NULL;
+        if (!more) return _gwt_fail(w->plan->g, GWT_E_MEMORY, "out of memory: %zu tiles", room);
+        w->asks = more, w->room_asks = room;
+    }
+    _gwt_ask *to = w->asks + used;
+    for (int k = 0; k < planes; k++)
+        for (int64_t row = v.first_row; row < v.first_row + v.down; row++) {
+            int64_t first = ((s->planar ? vp->bands[k] : 0) * s->down + row) * s->across;
+            bool there = vp->stride == 1
+                      || _gwt_walk_touches(r->row, r->rows, vp->stride, row, s->tile_h);
+            for (int64_t col = v.first_col; col < v.first_col + v.across; col++) {
+                bool read = there
+                         && (vp->stride == 1
+                             || _gwt_walk_touches(r->col, r->cols, vp->stride, col, s->tile_w));
+                *to++ = (_gwt_ask){ view, read ? first + col : -1 };
+            }
+        }
+    w->views[view] = v;
+    w->num_asks += n;
+    return true;
+}
+
+// List the tiles behind the views of passes first..end - 1, for the piece walked last.
+static bool _gwt_walk_tiles(_gwt_walk *w, int first, int end)
+{
+    const _gwt_plan *plan = w->plan;
+    int i = w->area->num_nodes;
+    w->num_asks = 0;
+    while (i > 0 && w->area->nodes[i - 1] >= plan->num_passes) i--;
+    for (; i < w->area->num_nodes; i++) {
+        int view = w->area->nodes[i] - plan->num_passes, pass = plan->views[view].pass;
+        if (pass < first || pass >= end || _gwt_rect_empty(&w->rects[w->area->nodes[i]])) continue;
+        if (!_gwt_walk_view(w, view)) return false;
+    }
+    return true;
+}
+
 // >>step --------------------------------------------------------------------------------------
 // Operations that look at more than one pixel: from the planes of one pass to those of the next,
 // over rectangles. Every result depends on the pixels it is made of and on their places in the
 // image only, so that pieces may be cut anywhere.
-
-typedef struct _gwt_rect { int64_t row, col, rows, cols; } _gwt_rect;
 
 // What a pass filled for this piece: [plane][row][col] of rect.
 typedef struct _gwt_planes { double *data; size_t room; _gwt_rect rect; } _gwt_planes;
@@ -9029,12 +9337,6 @@ _GWT_LOOP static void _gwt_vm_warped(double *restrict d, const double *restrict 
 // base + plane * plane_bytes + row * row_bytes + col * step * (bytes of a sample).
 typedef struct _gwt_target { char *base; size_t plane_bytes, row_bytes, step; } _gwt_target;
 
-// The tiles of one source that a piece touches, pinned: [slot][down][across].
-typedef struct _gwt_view {
-    _gwt_tile **tiles;
-    int64_t first_row, first_col, down, across;
-} _gwt_view;
-
 // What a register holds all over a piece. A number that is known is not put there before somebody
 // asks for the register.
 enum { _GWT_HELD_PIXELS, _GWT_HELD_MISSING, _GWT_HELD_ZERO };
@@ -9055,13 +9357,11 @@ typedef struct _gwt_trim {
 
 // One worker's memory for running pieces of one plan.
 typedef struct _gwt_scratch {
+    _gwt_walk walk;
     double *regs;
-    _gwt_view *views;
-    _gwt_rect *needs;           // of each view, what this piece reads of the source
     _gwt_planes *planes;
-    _gwt_tile **tiles;
-    size_t room;
-    int64_t num_tiles;          // pinned now
+    _gwt_tile **tiles;          // pinned now: of each that the walk lists, NULL where it needs none
+    size_t num_tiles, room_tiles;
     _gwt_work work;
     _gwt_trim trim;
     gwt_dtype missing;          // of an integer output with missing pixels and no nodata, or none
@@ -9109,14 +9409,25 @@ static bool _gwt_trim_begin(_gwt_trim *t, const _gwt_plan *plan)
     return t->held && t->instrs && t->operands;
 }
 
-static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
+// tile_h, tile_w: see the walk.
+static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan, int64_t tile_h,
+                               int64_t tile_w)
 {
-    if (!_gwt_trim_begin(&x->trim, plan)) return false;
+    if (!_gwt_walk_begin(&x->walk, plan, tile_h, tile_w) || !_gwt_trim_begin(&x->trim, plan))
+        return false;
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
-    x->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->views);
-    x->needs = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *x->needs);
     x->planes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->planes);
-    return x->regs && x->views && x->needs && x->planes;
+    return x->regs && x->planes;
+}
+
+// Room for n tiles; none is pinned.
+static bool _gwt_scratch_tiles(_gwt_scratch *x, size_t n)
+{
+    if (n <= x->room_tiles) return true;
+    GWT_FREE(x->tiles);
+    x->tiles = _gwt_calloc(x->walk.plan->g, n, sizeof *x->tiles);
+    x->room_tiles = x->tiles ? n : 0;
+    return x->tiles != NULL;
 }
 
 static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
@@ -9127,87 +9438,28 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
     GWT_FREE(x->trim.held);
     GWT_FREE(x->trim.instrs);
     GWT_FREE(x->trim.operands);
-    GWT_FREE(x->views);
-    GWT_FREE(x->needs);
+    _gwt_walk_end(&x->walk);
     GWT_FREE(x->planes);
     GWT_FREE(x->tiles);
 }
 
-// ---- what each pass must fill
-
-static bool _gwt_rect_empty(const _gwt_rect *r) { return r->rows <= 0 || r->cols <= 0; }
-
-static void _gwt_rect_join(_gwt_rect *to, const _gwt_rect *r)
-{
-    if (_gwt_rect_empty(r)) return;
-    if (_gwt_rect_empty(to)) {
-        *to = *r;
-        return;
-    }
-    int64_t bottom = _gwt_max64(to->row + to->rows, r->row + r->rows);
-    int64_t right = _gwt_max64(to->col + to->cols, r->col + r->cols);
-    to->row = _gwt_min64(to->row, r->row), to->col = _gwt_min64(to->col, r->col);
-    to->rows = bottom - to->row, to->cols = right - to->col;
-}
-
-// The part of r that a frame shows, in the place it is read from.
-static _gwt_rect _gwt_frame_rect(const _gwt_frame *f, const _gwt_rect *r)
-{
-    int64_t top = _gwt_max64(r->row, f->top), left = _gwt_max64(r->col, f->left);
-    int64_t bottom = _gwt_min64(r->row + r->rows, f->bottom);
-    int64_t right = _gwt_min64(r->col + r->cols, f->right);
-    return (_gwt_rect){ f->row + top * f->stride, f->col + left * f->stride,
-                        (bottom - top - 1) * f->stride + 1, (right - left - 1) * f->stride + 1 };
-}
-
-static void _gwt_needs_of_step(const _gwt_step *s, const _gwt_rect *r, _gwt_rect *in)
-{
-    double y0 = (double)r->row, y1 = (double)(r->row + r->rows - 1);
-    double x0 = (double)r->col, x1 = (double)(r->col + r->cols - 1);
-    if (_gwt_rect_empty(r)) return;
-    _gwt_step_needs(s, 0, &y0, &y1);
-    _gwt_step_needs(s, 1, &x0, &x1);
-    y0 = fmax(y0, 0), x0 = fmax(x0, 0);
-    y1 = fmin(y1, (double)(s->in_height - 1)), x1 = fmin(x1, (double)(s->in_width - 1));
-    if (y1 < y0 || x1 < x0) return;
-    _gwt_rect need = { (int64_t)y0, (int64_t)x0, (int64_t)(y1 - y0) + 1, (int64_t)(x1 - x0) + 1 };
-    _gwt_rect_join(in, &need);
-}
-
-// From the piece of the output backwards to the rectangles of all passes and views.
-static void _gwt_vm_needs(const _gwt_plan *plan, _gwt_scratch *x, const _gwt_rect *piece)
-{
-    for (int i = 0; i < plan->num_passes; i++) x->planes[i].rect = (_gwt_rect){ 0 };
-    for (int i = 0; i < plan->num_views; i++) x->needs[i] = (_gwt_rect){ 0 };
-    x->planes[plan->num_passes - 1].rect = *piece;
-    for (int i = plan->num_passes - 1; i >= 0; i--) {
-        const _gwt_pass *s = &plan->passes[i];
-        const _gwt_rect *r = &x->planes[i].rect;
-        if (s->step) _gwt_needs_of_step(s->step, r, &x->planes[s->input].rect);
-        for (int k = 0; k < s->program.num_reads; k++) {
-            const _gwt_read *read = &s->program.reads[k];
-            _gwt_rect need = _gwt_frame_rect(&s->program.frames[read->frame], r);
-            _gwt_rect_join(read->fetch ? &x->planes[read->from].rect : &x->needs[read->from],
-                           &need);
-        }
-    }
-}
-
 // ---- reading
 
-// Samples of `slot` in row `row`, every stride-th from column `col` on: as many as lie in one tile,
+// Samples of an instruction's band in row `row`, every stride-th from column `col` on: as many as lie in one tile,
 // at most n.
-static const char *_gwt_view_run(const _gwt_view *v, const _gwt_view_plan *vp, int slot,
-                                 int64_t row, int64_t col, int64_t stride, size_t n, size_t *run)
+static const char *_gwt_view_run(const _gwt_scratch *x, const _gwt_instr *in, int64_t row,
+                                 int64_t col, int64_t stride, size_t n, size_t *run)
 {
+    const _gwt_view_plan *vp = &x->walk.plan->views[in->view];
+    const _gwt_view *v = &x->walk.views[in->view];
     const _gwt_source *s = vp->source;
     int64_t tr = row / s->tile_h, tc = col / s->tile_w;
     int64_t r = row - tr * s->tile_h, c = col - tc * s->tile_w;
-    int64_t plane = s->planar ? slot : 0;
-    const _gwt_tile *t =
-        v->tiles[(plane * v->down + tr - v->first_row) * v->across + tc - v->first_col];
+    int64_t plane = s->planar ? in->slot : 0;
+    int64_t at = (plane * v->down + tr - v->first_row) * v->across + tc - v->first_col;
+    const _gwt_tile *t = x->tiles[v->at + (size_t)at];
     size_t left = (size_t)(stride == 1 ? s->tile_w - c : _gwt_ceil_div(s->tile_w - c, stride));
-    size_t first = s->planar ? 0 : (size_t)vp->bands[slot];
+    size_t first = s->planar ? 0 : (size_t)vp->bands[in->slot];
     *run = n < left ? n : left;
     return (const char *)t->data
          + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
@@ -9221,8 +9473,8 @@ static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const
     const _gwt_view_plan *vp = &plan->views[in->view];
     size_t step = vp->source->step * (size_t)stride;
     for (size_t run, done = 0; done < n; done += run) {
-        const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, row,
-                                         col + (int64_t)done * stride, stride, n - done, &run);
+        const char *from =
+            _gwt_view_run(x, in, row, col + (int64_t)done * stride, stride, n - done, &run);
         if (narrow)
             _gwt_narrow_loads[in->dtype]((float *)to + done, from, run, step, in->masked, in->raw);
         else _gwt_loads[in->dtype]((double *)to + done, from, run, step, in->masked, in->raw);
@@ -9314,8 +9566,8 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gw
         for (size_t run, done = 0; done < (size_t)r->cols; done += run) {
             int64_t y = f->row + (r->row + row) * f->stride,
                     at = f->col + (r->col + (int64_t)done) * f->stride;
-            const char *from = _gwt_view_run(&x->views[in->view], vp, in->slot, y, at, f->stride,
-                                             (size_t)r->cols - done, &run);
+            const char *from =
+                _gwt_view_run(x, in, y, at, f->stride, (size_t)r->cols - done, &run);
             char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
             size_t step = vp->source->step * (size_t)f->stride;
             if (size == 1) _gwt_copy_1(d, from, run, target->step, step);
@@ -9663,7 +9915,9 @@ static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int pass)
         n = SIZE_MAX;
     for (int i = 0; p->room < n && i < plan->num_passes - 1; i++) {
         _gwt_planes *other = &x->planes[i], mine = *p;
-        if (i == pass || (i < pass && plan->passes[i].reader >= pass)) continue;
+        bool held = i < pass && plan->passes[i].reader >= pass
+                 && !_gwt_rect_empty(&x->walk.rects[i]);
+        if (i == pass || held) continue;
         if (other->room >= n) {
             p->data = other->data, p->room = other->room;
             other->data = mine.data, other->room = mine.room;
@@ -9680,21 +9934,25 @@ static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int pass)
     return p->data != NULL;
 }
 
-// One pass over the rectangle that _gwt_vm_needs found, the last one into the targets.
+// One pass over its rectangle, which is not empty; the last one into the targets.
 static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
                         const _gwt_target *targets)
 {
     const _gwt_pass *s = &plan->passes[pass];
     _gwt_planes *p = &x->planes[pass];
+    p->rect = x->walk.rects[pass];
     size_t row = (size_t)p->rect.cols * sizeof(double);
     if (pass == plan->num_passes - 1) {
         _gwt_vm_run_program(plan, &s->program, x, &p->rect, targets);
         return true;
     }
-    if (_gwt_rect_empty(&p->rect)) return true;
     if (!_gwt_vm_room(plan, x, pass)) return false;
     _gwt_target to = { (char *)p->data, (size_t)p->rect.rows * row, row, 1 };
-    if (s->step) return _gwt_step_run(plan->g, s->step, &x->planes[s->input], p, &x->work);
+    if (s->step) {
+        _gwt_planes *in = &x->planes[s->input];
+        in->rect = x->walk.rects[s->input];     // it may be empty, and then that pass has not run
+        return _gwt_step_run(plan->g, s->step, in, p, &x->work);
+    }
     _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
     return true;
 }
@@ -12349,87 +12607,29 @@ static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
         if (x->tiles[--x->num_tiles]) _gwt_cache_release(run->g->cache, x->tiles[x->num_tiles]);
 }
 
-static int64_t _gwt_view_tiles(const _gwt_view *v, const _gwt_view_plan *vp)
-{
-    return v->down * v->across * (vp->source->planar ? vp->num_bands : 1);
-}
-
-// Lay out the views of a piece in x->tiles, still empty: of passes first..end - 1.
-static bool _gwt_run_views(const _gwt_run *run, _gwt_scratch *x, int first, int end)
-{
-    const _gwt_plan *plan = run->plan;
-    int64_t total = 0;
-    for (int i = 0; i < plan->num_views; i++) {
-        const _gwt_source *s = plan->views[i].source;
-        const _gwt_rect *r = &x->needs[i];
-        _gwt_view *v = &x->views[i];
-        *v = (_gwt_view){ 0 };
-        if (_gwt_rect_empty(r) || plan->views[i].pass < first || plan->views[i].pass >= end)
-            continue;
-        v->first_row = r->row / s->tile_h, v->first_col = r->col / s->tile_w;
-        v->down = (r->row + r->rows - 1) / s->tile_h - v->first_row + 1;
-        v->across = (r->col + r->cols - 1) / s->tile_w - v->first_col + 1;
-        total += _gwt_view_tiles(v, &plan->views[i]);
-    }
-    if ((size_t)total > x->room) {
-        GWT_FREE(x->tiles);
-        x->room = 0;
-        x->tiles = _gwt_calloc(run->g, (size_t)total, sizeof *x->tiles);
-        if (!x->tiles) return false;
-        x->room = (size_t)total;
-    }
-    int64_t at = 0;
-    for (int i = 0; i < plan->num_views; i++) {
-        x->views[i].tiles = x->tiles + at;
-        at += _gwt_view_tiles(&x->views[i], &plan->views[i]);
-    }
-    return true;
-}
-
-// Whether one of first, first + stride, .. up to last lies in the size cells of a tile.
-static bool _gwt_run_touches(int64_t first, int64_t last, int64_t stride, int64_t tile,
-                             int64_t size)
-{
-    int64_t from = tile * size, steps = _gwt_max64(0, _gwt_ceil_div(from - first, stride));
-    return first + steps * stride <= _gwt_min64(last, from + size - 1);
-}
-
-static bool _gwt_run_pin_view(_gwt_run *run, _gwt_scratch *x, int i)
-{
-    const _gwt_view_plan *vp = &run->plan->views[i];
-    _gwt_source *s = vp->source;
-    const _gwt_view *v = &x->views[i];
-    const _gwt_rect *r = &x->needs[i];
-    int64_t in_plane = v->down * v->across, all = _gwt_view_tiles(v, vp);
-    for (int64_t k = 0; k < all; k++) {
-        int64_t plane = s->planar ? vp->bands[k / in_plane] : 0;
-        int64_t row = v->first_row + k % in_plane / v->across, col = v->first_col + k % v->across;
-        bool mine;
-        if (vp->stride > 1
-            && (!_gwt_run_touches(r->row, r->row + r->rows - 1, vp->stride, row, s->tile_h)
-                || !_gwt_run_touches(r->col, r->col + r->cols - 1, vp->stride, col, s->tile_w))) {
-            x->tiles[x->num_tiles++] = NULL;
-            continue;
-        }
-        _gwt_tile *t =
-            _gwt_cache_ask(run->g->cache, s, (plane * s->down + row) * s->across + col,
-                           _gwt_run_uses(run, s, row, col), &mine);
-        if (!t) return false;
-        x->tiles[x->num_tiles++] = t;
-        if (mine) _gwt_cache_load(run->g->cache, t);
-    }
-    return true;
-}
-
-// Pin every tile the piece needs. Those that others are loading come last, so that workers that
-// need the same row of strips share the decoding instead of queueing behind one another.
+// Pin every tile that the piece needs for passes first..end - 1. Those that others are loading come
+// last, so that workers that need the same row of strips share the decoding instead of queueing
+// behind one another.
 static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, int first, int end)
 {
-    if (!_gwt_run_views(run, x, first, end)) return false;
-    bool good = true;
-    for (int i = 0; good && i < run->plan->num_views; i++) good = _gwt_run_pin_view(run, x, i);
-    for (int64_t i = 0; i < x->num_tiles; i++)
-        if (x->tiles[i]) good &= _gwt_cache_wait(run->g->cache, x->tiles[i]);
+    _gwt_cache *cache = run->g->cache;
+    bool good = _gwt_walk_tiles(&x->walk, first, end) && _gwt_scratch_tiles(x, x->walk.num_asks);
+    for (size_t i = 0; good && i < x->walk.num_asks; i++) {
+        const _gwt_ask *a = &x->walk.asks[i];
+        _gwt_source *s = run->plan->views[a->view].source;
+        bool mine = false;
+        _gwt_tile *t = NULL;
+        if (a->tile >= 0) {
+            int64_t at = a->tile % (s->down * s->across);
+            t = _gwt_cache_ask(cache, s, a->tile,
+                               _gwt_run_uses(run, s, at / s->across, at % s->across), &mine);
+            good = t != NULL;
+        }
+        x->tiles[x->num_tiles++] = t;
+        if (mine) _gwt_cache_load(cache, t);
+    }
+    for (size_t i = 0; i < x->num_tiles; i++)
+        if (x->tiles[i]) good &= _gwt_cache_wait(cache, x->tiles[i]);
     return good;
 }
 
@@ -12456,14 +12656,15 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
 {
     _gwt_scratch *x = &run->scratch[id];
     if (_gwt_over(run->action)) return;
-    if (!x->planes && !_gwt_scratch_begin(x, run->plan)) return;
-    _gwt_vm_needs(run->plan, x, r);
+    if (!x->planes && !_gwt_scratch_begin(x, run->plan, run->tile_h, run->tile_w)) return;
+    if (!_gwt_walk_piece(&x->walk, r)) return;
     _gwt_lane *lane = _gwt_lane_here();
     int all = run->plan->num_passes, each = run->staged ? 1 : all, begun = 0;
     for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
         bool good = _gwt_run_pin(run, x, i, i + each);
         if (good && !begun++) _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
-        for (int k = i; k < i + each && good; k++) good = _gwt_vm_run(run->plan, x, k, targets);
+        for (int k = i; k < i + each && good; k++)
+            if (!_gwt_rect_empty(&x->walk.rects[k])) good = _gwt_vm_run(run->plan, x, k, targets);
         _gwt_run_release(run, x);
     }
     if (begun) _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
@@ -14561,8 +14762,8 @@ static const char *_gwt_op_name(int op)
 static bool _gwt_plan_count(_gwt_run *run, gwt_plan *to, double *pixels)
 {
     const _gwt_plan *plan = run->plan;
-    _gwt_scratch x = { .room = 0 };
-    bool good = _gwt_scratch_begin(&x, plan);
+    _gwt_walk w = { 0 };
+    bool good = _gwt_walk_begin(&w, plan, run->tile_h, run->tile_w);
     unsigned char **seen = _gwt_calloc(plan->g, (size_t)plan->num_views + 1, sizeof *seen);
     for (int i = 0; seen && good && i < plan->num_views; i++) {
         const _gwt_source *s = plan->views[i].source;
@@ -14573,27 +14774,14 @@ static bool _gwt_plan_count(_gwt_run *run, gwt_plan *to, double *pixels)
     }
     for (int64_t t = 0; good && seen && t < run->across * run->down; t++) {
         _gwt_rect r = _gwt_run_rect(run, t);
-        _gwt_vm_needs(plan, &x, &r);
-        for (int i = 0; i < plan->num_views; i++) {
-            const _gwt_view_plan *v = &plan->views[i];
-            const _gwt_source *s = v->source;
-            const _gwt_rect *need = &x.needs[i];
-            if (_gwt_rect_empty(need)) continue;
-            int64_t last_row = need->row + need->rows - 1, last_col = need->col + need->cols - 1;
-            for (int64_t row = need->row / s->tile_h; row <= last_row / s->tile_h; row++)
-                for (int64_t col = need->col / s->tile_w; col <= last_col / s->tile_w; col++) {
-                    if (!_gwt_run_touches(need->row, last_row, v->stride, row, s->tile_h)
-                        || !_gwt_run_touches(need->col, last_col, v->stride, col, s->tile_w))
-                        continue;
-                    for (int b = 0; b < (s->planar ? v->num_bands : 1); b++) {
-                        int64_t plane = s->planar ? v->bands[b] : 0;
-                        int64_t k = (plane * s->down + row) * s->across + col;
-                        if (seen[i][k]) continue;
-                        seen[i][k] = 1;
-                        to->source_tiles++, to->source_bytes += s->counts[k];
-                        *pixels += (double)s->tile_w * (double)s->tile_h;
-                    }
-                }
+        good = _gwt_walk_piece(&w, &r) && _gwt_walk_tiles(&w, 0, plan->num_passes);
+        for (size_t i = 0; good && i < w.num_asks; i++) {
+            const _gwt_ask *a = &w.asks[i];
+            const _gwt_source *s = plan->views[a->view].source;
+            if (a->tile < 0 || seen[a->view][a->tile]) continue;
+            seen[a->view][a->tile] = 1;
+            to->source_tiles++, to->source_bytes += s->counts[a->tile];
+            *pixels += (double)s->tile_w * (double)s->tile_h;
         }
     }
     for (int i = 0; seen && i < plan->num_views; i++) {
@@ -14602,7 +14790,7 @@ static bool _gwt_plan_count(_gwt_run *run, gwt_plan *to, double *pixels)
         if (!again) GWT_FREE(seen[i]);
     }
     GWT_FREE(seen);
-    _gwt_scratch_end(&x, plan);
+    _gwt_walk_end(&w);
     return good && seen;
 }
 
