@@ -366,6 +366,15 @@ typedef enum gwt_bounds_by {
 typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
 typedef enum gwt_bigtiff { GWT_BIGTIFF_AUTO = 0, GWT_BIGTIFF_YES, GWT_BIGTIFF_NO } gwt_bigtiff;
 
+// Of the CRS that an EPSG code stands for: GeoTIFF writes the two kinds under different keys, and
+// which of them a code is only the EPSG's registry knows.
+typedef enum gwt_crs_kind {
+    GWT_CRS_BY_CODE = 0,       // geographic from 4000 to 4999, the range that GeoTIFF 1.0 has for
+                               // these (6.3.2.1), else projected. True of most codes in use, but
+                               // not of all: 4647 (UTM) is projected, 7844 (GDA2020) geographic
+    GWT_PROJECTED, GWT_GEOGRAPHIC
+} gwt_crs_kind;
+
 // ---- options ---------------------------------------------------------------------------------
 // Each gwt_X(...) below that takes options is a macro over gwt_X_with(..., const gwt_X_options *):
 // write the options as designated initialisers, gwt_open(g, "a.tif", .chunks = 256), or none.
@@ -419,6 +428,23 @@ typedef struct gwt_open_options {
     bool mosaic;                        // put the files into one image instead of stacking them
     gwt_stat overlap;                   // of a mosaic: mean (default), min, max, first, last
 } gwt_open_options;
+
+typedef struct gwt_from_memory_options {
+    int _;
+    gwt_interleave interleave; // of the pixels in memory; default GWT_PLANAR
+    const gwt_array *like;     // transform and CRS are those of this array, of this size
+    const double *transform;   // a b c d e f, as in gwt_info; beats like's; default none
+    int epsg;                  // code of the CRS, 1024..32766; beats like's; default none
+    gwt_crs_kind crs_kind;     // what kind of CRS that code is of; default by its number
+    gwt_optional nodata;       // this value is missing; default the session's
+    const char *const *band_names;      // one a band, NULL-terminated; as those of gwt_save_options
+    const char *const *time_names;      // one a time step
+    const char *sensor;        // names the bands by a sensor; beats the session's
+    int chunks;                // chunk edge, pixels; 0 = session's, else 256
+    const char *name;          // what messages and profiles call it; default "memory"
+    const char *identity;      // names the pixels: a save that is resumed with pixels of another
+                               // identity is refused; without one any resumed save is
+} gwt_from_memory_options;
 
 typedef struct gwt_set_nodata_options {
     int _;
@@ -593,6 +619,26 @@ GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n
 #define gwt_open_many(...) _gwt_open_many_args(__VA_ARGS__, ._ = 0)
 #define _gwt_open_many_args(g, paths, n, ...) \
     gwt_open_many_with((g), (paths), (n), &(gwt_open_options){ __VA_ARGS__ })
+
+// An array over pixels in memory, [time][band][y][x] in C order without padding, as gwt_compute
+// gives them (.interleave = GWT_PIXEL: [time][y][x][band]): lazy, and as good as one of a file.
+// `size` bytes are there, at least shape[0] * .. * shape[3] * gwt_dtype_size(dtype). They stay the
+// caller's, are not copied, and must be there as long as the array is (see gwt_end), and not
+// change while an action runs; what is in them then is what an action takes. A save of them can be
+// resumed only with an .identity. ARGUMENT when the memory is too small or no boundary of the type,
+// the shape impossible, .like of another size, the transform not finite, a number of names wrong.
+//
+//     float *dem = ..;        // 1000 rows of 2000 cells of 10 m
+//     gwt_array *a = gwt_from_memory(g, dem, 8000000, GWT_FLOAT32,
+//                                    ((const int64_t[4]){ 1, 1, 1000, 2000 }), .epsg = 32633,
+//                                    .transform = (const double[6]){ 10, 0, 5e5, 0, -10, 5.2e6 });
+GWT_API gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, gwt_dtype dtype,
+                                        const int64_t shape[4],
+                                        const gwt_from_memory_options *options);
+#define gwt_from_memory(...) _gwt_from_memory_args(__VA_ARGS__, ._ = 0)
+#define _gwt_from_memory_args(g, data, size, dtype, shape, ...) \
+    gwt_from_memory_with((g), (data), (size), (dtype), (shape), \
+                         &(gwt_from_memory_options){ __VA_ARGS__ })
 
 // Tiles that could not be read and are missing instead (.fill_bad_tiles), each as the message the
 // error would have had. gwt_end prints one of each kind and file, and how many more there are
@@ -2348,7 +2394,10 @@ enum {
     _GWT_TAG_GDAL_METADATA = 42112, _GWT_TAG_GDAL_NODATA = 42113
 };
 
-enum { _GWT_KEY_RASTER_TYPE = 1025, _GWT_KEY_GEOGRAPHIC = 2048, _GWT_KEY_PROJECTED = 3072 };
+enum {
+    _GWT_KEY_MODEL_TYPE = 1024, _GWT_KEY_RASTER_TYPE = 1025, _GWT_KEY_GEOGRAPHIC = 2048,
+    _GWT_KEY_PROJECTED = 3072
+};
 
 typedef struct _gwt_geo {
     int64_t width, height;
@@ -2377,6 +2426,32 @@ static void _gwt_geo_read_keys(_gwt_geo *geo)
     if (code < 0) code = _gwt_geo_key(geo, _GWT_KEY_GEOGRAPHIC);
     geo->epsg = code <= 0 || code == 32767 ? 0 : code;   // 32767: user-defined
     geo->point = _gwt_geo_key(geo, _GWT_KEY_RASTER_TYPE) == 2;
+}
+
+// The keys of an EPSG code: model type 1 is projected, 2 geographic; raster type 1 is area.
+static bool _gwt_geo_set_epsg(gwt *g, _gwt_geo *geo, int code, gwt_crs_kind kind)
+{
+    bool geographic = kind == GWT_CRS_BY_CODE ? code >= 4000 && code <= 4999
+                                              : kind == GWT_GEOGRAPHIC;
+    const uint16_t keys[16] = {
+        1, 1, 0, 3, _GWT_KEY_MODEL_TYPE, 0, 1, geographic ? 2 : 1, _GWT_KEY_RASTER_TYPE, 0, 1, 1,
+        geographic ? _GWT_KEY_GEOGRAPHIC : _GWT_KEY_PROJECTED, 0, 1, (uint16_t)code
+    };
+    if (code < 1024 || code > 32766)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "EPSG code %d: those that GeoTIFF can hold are 1024 to "
+                         "32766", code);
+    geo->keys = (void *)_gwt_keep_bytes(g, keys, sizeof keys);
+    geo->num_keys = geo->keys ? 16 : 0;
+    geo->num_doubles = geo->num_ascii = 0;
+    if (geo->keys) _gwt_geo_read_keys(geo);
+    return geo->keys != NULL;
+}
+
+static bool _gwt_geo_usable(const double t[6])
+{
+    for (int i = 0; i < 6; i++)
+        if (!isfinite(t[i]) || fabs(t[i]) > 1e100) return false;
+    return true;
 }
 
 static bool _gwt_geo_same_crs(const _gwt_geo *a, const _gwt_geo *b)
@@ -2507,6 +2582,8 @@ typedef struct _gwt_source {
     const char *path;           // as it was asked for
     const char *whole_path;     // from the root on, without links
     int fd;
+    const char *memory;         // the caller's pixels, in which the tiles lie; NULL: it is a file
+    const char *identity;       // of these, as the caller says; or NULL
     struct stat stat;
     uint64_t length;            // of the file, bytes
     _gwt_geo geo;
@@ -2805,12 +2882,9 @@ static bool _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
         t[5] -= (t[3] + t[4]) * 0.5;
     }
     s->geo.has_transform = true;
-    for (int i = 0; i < 6; i++)
-        if (!isfinite(t[i]) || fabs(t[i]) > 1e100)
-            return _gwt_fail(s->g, GWT_E_FORMAT,
-                             "%s: its georeference can't be used: it has %g in it", s->path,
-                             t[i]);
-    return true;
+    if (_gwt_geo_usable(t)) return true;
+    return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its georeference can't be used: its transform is "
+                     "(%g, %g, %g, %g, %g, %g)", s->path, t[0], t[1], t[2], t[3], t[4], t[5]);
 }
 
 static bool _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
@@ -3891,6 +3965,66 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     return s;
 }
 
+// ---- pixels of the caller's
+
+// Tile i, where it lies. Nobody writes to a tile that is not being loaded.
+static void *_gwt_source_in_memory(const _gwt_source *s, int64_t i)
+{
+    return (char *)(uintptr_t)s->memory + s->offsets[i];
+}
+
+// One time step of them: strips of an uncompressed file, which lie in memory already.
+static bool _gwt_source_lay_out(_gwt_source *s, bool pixel, const char *name)
+{
+    size_t size = gwt_dtype_size(s->dtype), planes;
+    s->planar = !pixel && s->bands > 1;
+    s->step = s->planar ? 1 : (size_t)s->bands;
+    s->num_tiles = s->planar ? s->bands : 1;
+    s->tile_w = s->block_w = s->geo.width;
+    s->tile_h = s->block_h = s->geo.height;
+    s->across = s->down = 1;
+    s->direct = true;
+    s->compression = COMPRESSION_NONE;
+    s->predictor = 1;
+    if (!_gwt_mul4((uint64_t)s->tile_w, (uint64_t)s->tile_h, s->step, size, &s->tile_bytes)
+        || !_gwt_mul4(s->tile_bytes, (uint64_t)s->num_tiles, 1, 1, &planes))
+        return false;
+    s->length = planes;
+    s->path = _gwt_keep_string(s->g, name ? name : "memory");
+    s->whole_path = s->identity ? _gwt_keep_string(s->g, s->identity) : s->path;
+    s->scales = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->scales);
+    s->adds = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->adds);
+    s->offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->offsets);
+    s->counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->counts);
+    if (!s->whole_path || !s->scales || !s->adds || !s->offsets || !s->counts) return false;
+    for (int64_t b = 0; b < s->bands; b++) s->scales[b] = 1;
+    for (int64_t i = 0; i < s->num_tiles; i++) {
+        s->offsets[i] = (uint64_t)i * s->tile_bytes;
+        s->counts[i] = s->tile_bytes;
+    }
+    if (!_gwt_source_cut_run(s)) return false;
+    s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
+    return s->tiles && _gwt_mutex_init(&s->lock);
+}
+
+static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dtype, int64_t bands,
+                                          const _gwt_geo *geo, const gwt_from_memory_options *o)
+{
+    _gwt_source *s = _gwt_keep(g, 1, sizeof *s);
+    if (!s) return NULL;
+    *s = (_gwt_source){ .g = g, .fd = -1, .memory = data, .identity = o->identity, .geo = *geo,
+                        .dtype = dtype, .bands = bands };
+    if (!_gwt_source_lay_out(s, o->interleave == GWT_PIXEL, o->name)) {
+        GWT_FREE(s->tiles);
+        return NULL;
+    }
+    _gwt_lock(&g->lock);
+    s->next = g->sources;
+    g->sources = s;
+    _gwt_unlock(&g->lock);
+    return s;
+}
+
 // ---- decoding
 
 // Why what was read of a file when it was opened does not hold any more; NULL: it does. Of a file
@@ -4214,9 +4348,15 @@ typedef struct _gwt_tile {
     double since;               // when it came, on the clock
 } _gwt_tile;
 
+// Bytes of the cache's that a tile takes: of one that lies in memory of the caller's, none.
+static size_t _gwt_tile_bytes(const _gwt_tile *t)
+{
+    return t->source->memory ? 0 : t->source->tile_bytes;
+}
+
 static void _gwt_tile_free(_gwt_tile *t)
 {
-    _gwt_aligned_free(t->data);
+    if (!t->source->memory) _gwt_aligned_free(t->data);
     GWT_FREE(t);
 }
 
@@ -4285,13 +4425,13 @@ static void _gwt_cache_plan(gwt *g, const _gwt_share *share, bool begins)
 // Under `lock`: take a tile off the list and keep its buffer; else it goes with the tile.
 static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
 {
-    size_t bytes = t->source->tile_bytes;
+    size_t bytes = _gwt_tile_bytes(t);
     if (t->source->g->recorder) _gwt_record_tile(t);
     if (t->listed) {
         c->resident[t->place] = c->resident[--c->num_resident];
         c->resident[t->place]->place = t->place;
     }
-    if (t->data && c->num_spare < _GWT_SPARES && c->bytes <= c->budget) {
+    if (t->data && bytes && c->num_spare < _GWT_SPARES && c->bytes <= c->budget) {
         c->spare[c->num_spare].data = t->data;
         c->spare[c->num_spare].worker = _gwt_worker_here();
         c->spare[c->num_spare++].bytes = bytes;
@@ -4353,7 +4493,7 @@ static _gwt_tile *_gwt_cache_make(_gwt_source *s, int64_t index, int64_t uses)
 
 static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
 {
-    size_t bytes = t->source->tile_bytes;
+    size_t bytes = _gwt_tile_bytes(t);
     _gwt_lock_seen(&c->lock);
     bool spare = _gwt_cache_spare(c, bytes, &t->data);
     if (!spare) _gwt_cache_shrink(c, bytes), c->bytes += bytes;
@@ -4368,7 +4508,8 @@ static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
     _gwt_unlock(&c->lock);
     if (!t->listed)
         _gwt_fail(t->source->g, GWT_E_MEMORY, "out of memory: no room for the list of tiles");
-    if (!spare) t->data = _gwt_aligned(t->source->g, bytes);
+    if (t->source->memory) t->data = _gwt_source_in_memory(t->source, t->index);
+    else if (!spare) t->data = _gwt_aligned(t->source->g, bytes);
     return t->listed && t->data;
 }
 
@@ -4400,7 +4541,8 @@ static _gwt_tile *_gwt_cache_ask(_gwt_cache *c, _gwt_source *s, int64_t index, i
 static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
 {
     size_t stripe = _gwt_tile_stripe(t->source, t->index);
-    bool good = _gwt_cache_admit(c, t) && _gwt_source_decode(t->source, t->index, t->data);
+    bool good = _gwt_cache_admit(c, t)
+             && (t->source->memory || _gwt_source_decode(t->source, t->index, t->data));
     _gwt_lock_seen(&c->stripes[stripe].lock);
     t->state = good ? _GWT_READY : _GWT_BROKEN;
     _gwt_unlock(&c->stripes[stripe].lock);
@@ -5039,6 +5181,7 @@ static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optio
     bool same = own->set && (nodata.value == own->value || both_nan)
              && nodata.rest == own->rest;
     bool figures = !s->fills && (same || !nodata.set);
+    if (!s->bands_about) return;        // of the caller's memory: nothing is said
     _gwt_kept_band *list = _gwt_keep(a->g, (size_t)s->bands, sizeof *list);
     a->about = &s->about;
     a->keep = figures ? _GWT_KEEP_FILE : _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES;
@@ -5157,6 +5300,77 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     if (!a || !_gwt_check_texts(g, "band name", o.band_names)
         || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
         || !_gwt_array_set_scales(a, &o) || !_gwt_array_set_times(a, o.time_names)) return NULL;
+    return _gwt_array_finish(a);
+}
+
+// ---- arrays of the caller's memory
+
+static bool _gwt_memory_check(gwt *g, const void *data, size_t size, gwt_dtype dtype,
+                              const int64_t shape[4])
+{
+    size_t sample = gwt_dtype_size(dtype);
+    uint64_t bytes = sample;
+    if (!data || !shape) return _gwt_fail(g, GWT_E_ARGUMENT, "no pixels, or no shape, given");
+    if (!sample) return _gwt_fail(g, GWT_E_ARGUMENT, "no sample type given for pixels in memory");
+    for (int i = 0; i < 4; i++)
+        if (shape[i] < 1 || shape[i] > INT32_MAX
+            || !_gwt_mul_size(bytes, (uint64_t)shape[i], &bytes))
+            bytes = UINT64_MAX;
+    if (bytes > size || shape[1] > _GWT_MAX_BANDS)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "%zu bytes hold no array of %lld x %lld x %lld x %lld "
+                         "(time, band, y, x) of %s", size, (long long)shape[0], (long long)shape[1],
+                         (long long)shape[2], (long long)shape[3], gwt_dtype_name(dtype));
+    if ((uintptr_t)data % sample)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "pixels of %s have to lie at multiples of %zu bytes",
+                         gwt_dtype_name(dtype), sample);
+    return true;
+}
+
+static bool _gwt_memory_place(gwt *g, _gwt_geo *geo, const int64_t shape[4],
+                              const gwt_from_memory_options *o)
+{
+    *geo = o->like ? o->like->geo : (_gwt_geo){ .t = { 1, 0, 0, 0, 1, 0 } };
+    if (o->like && (geo->height != shape[2] || geo->width != shape[3]))
+        return _gwt_fail(g, GWT_E_ARGUMENT, "pixels of %lld x %lld like an array of %lld x %lld",
+                         (long long)shape[2], (long long)shape[3], (long long)geo->height,
+                         (long long)geo->width);
+    geo->height = shape[2], geo->width = shape[3];
+    if (o->transform) {
+        memcpy(geo->t, o->transform, sizeof geo->t);
+        geo->has_transform = true;
+    }
+    const double *t = geo->t;
+    if (!_gwt_geo_usable(t) || t[0] * t[4] == t[1] * t[3])
+        return _gwt_fail(g, GWT_E_ARGUMENT, "(%g, %g, %g, %g, %g, %g) is no transform of pixels",
+                         t[0], t[1], t[2], t[3], t[4], t[5]);
+    return !o->epsg || _gwt_geo_set_epsg(g, geo, o->epsg, o->crs_kind);
+}
+
+gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, gwt_dtype dtype,
+                                const int64_t shape[4], const gwt_from_memory_options *options)
+{
+    gwt_from_memory_options o = options ? *options : (gwt_from_memory_options){ 0 };
+    gwt_open_options as = { .band_names = o.band_names, .sensor = o.sensor, .chunks = o.chunks };
+    gwt_optional nodata = { 0 };
+    _gwt_geo geo;
+    if (_gwt_failed(g) || !_gwt_memory_check(g, data, size, dtype, shape)
+        || !_gwt_memory_place(g, &geo, shape, &o)
+        || !_gwt_check_texts(g, "band name", o.band_names))
+        return NULL;
+    nodata = o.nodata.set ? o.nodata : g->options.nodata;
+    o.identity = o.identity ? _gwt_keep_string(g, o.identity) : NULL;
+    size_t n = (size_t)shape[0];
+    size_t step = (size_t)(shape[1] * shape[2] * shape[3]) * gwt_dtype_size(dtype);
+    gwt_array **times = _gwt_calloc(g, n, sizeof *times), *a = NULL;
+    for (size_t i = 0; times && i < n; i++) {
+        _gwt_source *s =
+            _gwt_source_of_memory(g, (const char *)data + i * step, dtype, shape[1], &geo, &o);
+        times[i] = s ? _gwt_array_of_source(g, s, nodata) : NULL;
+    }
+    if (times && !_gwt_failed(g)) a = n > 1 ? gwt_stack(times, n, GWT_TIME) : times[0];
+    GWT_FREE(times);
+    if (!a || !_gwt_array_set_chunks(a, &as) || !_gwt_array_set_names(a, &as)
+        || !_gwt_array_set_times(a, o.time_names)) return NULL;
     return _gwt_array_finish(a);
 }
 
@@ -11500,7 +11714,13 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
     _gwt_writer *w = &s->writer;
     w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
                          _gwt_job_paths(plan), _gwt_job_tables(plan) };
-    for (int k = 0; k < plan->num_views; k++) w->fills |= plan->views[k].source->fills;
+    for (int k = 0; k < plan->num_views; k++) {
+        const _gwt_source *input = plan->views[k].source;
+        w->fills |= input->fills;
+        if (s->o.resume && input->memory && !input->identity)
+            return _gwt_fail(w->g, GWT_E_ARGUMENT, "%s: a save of pixels in memory can be resumed "
+                             "only if they have an .identity (%s has none)", w->path, input->path);
+    }
     w->fillable = _gwt_job_fillable(plan);
     w->input = plan->num_views ? plan->views[0].source->whole_path : "none";
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
