@@ -190,6 +190,7 @@ $(B)/tests/refused: tests/refused.c gwt.h $(B)/flags
 	@for n in 255 1e-4 NAN '0 -Wall' '0.0 -Wall' 'NULL -Wall' 'false -Wall'; do \
 	    if $(refused) -DNUMBER=$$n $< 2>/dev/null; then echo "$<: .nodata = $$n"; exit 1; fi; \
 	done
+	@if $(refused) -Wall '-DNUMBER_OF_BANDS="3"' $< 2>/dev/null; then echo "$<: %d of a text"; exit 1; fi
 	@touch $@
 
 # So are machines that would go wrong in silence.

@@ -268,7 +268,23 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define GWT_VERSION "0.1.0"
+// For #if GWT_VERSION_NUMBER >= 1002; and as text, "0.1.0".
+#define GWT_VERSION_MAJOR 0
+#define GWT_VERSION_MINOR 1
+#define GWT_VERSION_PATCH 0
+#define GWT_VERSION_NUMBER \
+    (GWT_VERSION_MAJOR * 1000000 + GWT_VERSION_MINOR * 1000 + GWT_VERSION_PATCH)
+#define GWT_VERSION _GWT_VERSION(GWT_VERSION_MAJOR, GWT_VERSION_MINOR, GWT_VERSION_PATCH)
+#define _GWT_VERSION(major, minor, patch) _GWT_VERSION_TEXT(major, minor, patch)
+#define _GWT_VERSION_TEXT(major, minor, patch) #major "." #minor "." #patch
+
+// Of a function with a format as printf: the numbers of the format's parameter and of the first
+// that it is about (0: they come as a va_list). For functions that end in gwt_fail, too.
+#if defined(__GNUC__)
+#define GWT_PRINTF(format, first) __attribute__((__format__(__printf__, format, first)))
+#else
+#define GWT_PRINTF(format, first)
+#endif
 
 #ifndef GWT_API
 #define GWT_API extern
@@ -589,7 +605,7 @@ GWT_API void gwt_clear(gwt *g);
 GWT_API void gwt_cancel(gwt *g);
 
 // Fail on purpose, e.g. from a user's function: message as printf. The first error stays.
-GWT_API void gwt_fail(gwt *g, gwt_code code, const char *format, ...);
+GWT_PRINTF(3, 4) GWT_API void gwt_fail(gwt *g, gwt_code code, const char *format, ...);
 
 GWT_API int gwt_num_workers(const gwt *g);
 
@@ -1262,11 +1278,6 @@ _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE
 #define _GWT_MAX_BANDS 65535    // SamplesPerPixel is 16 bits wide
 #define _GWT_CACHE_LINE 64
 
-#if defined(__GNUC__)
-#define _GWT_PRINTF(string, first) __attribute__((format(printf, string, first)))
-#else
-#define _GWT_PRINTF(string, first)
-#endif
 
 // Loops over pixels are compiled twice, for processors with and without AVX2, and the loader picks:
 // the same operations on four lanes instead of two, none of them fused, so the same bits.
@@ -2201,7 +2212,7 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
 }
 
 // Always false, so that a check can return it.
-_GWT_PRINTF(4, 5) static bool _gwt_fail_at(gwt *g, gwt_code code, int line, const char *format, ...)
+GWT_PRINTF(4, 5) static bool _gwt_fail_at(gwt *g, gwt_code code, int line, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -2346,7 +2357,7 @@ static char *_gwt_keep_bytes(gwt *g, const void *from, size_t n)
 
 static char *_gwt_keep_string(gwt *g, const char *s) { return _gwt_keep_bytes(g, s, strlen(s)); }
 
-_GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
+GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -3441,7 +3452,7 @@ static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *
 }
 
 // A note, once for all actions.
-_GWT_PRINTF(2, 3)
+GWT_PRINTF(2, 3)
 static void _gwt_note(gwt *g, const char *format, ...)
 {
     char text[sizeof g->message], shown[sizeof g->message];
@@ -3467,7 +3478,7 @@ static void _gwt_note(gwt *g, const char *format, ...)
 
 // Tile i can't be read: an error, or, when such tiles are filled, noted once. `why` goes on after
 // "FILE: tile 7 (..) "; what it is the format of counts as one fault, whatever the numbers in it.
-_GWT_PRINTF(4, 5)
+GWT_PRINTF(4, 5)
 static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char *why, ...)
 {
     gwt *g = s->g;
@@ -7109,7 +7120,7 @@ static void _gwt_parse_point(const _gwt_parser *p, unsigned since)
 }
 
 // Message, expression, caret under the column of `where`.
-_GWT_PRINTF(3, 4)
+GWT_PRINTF(3, 4)
 static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
 {
     char text[512], message[512], shown[512];

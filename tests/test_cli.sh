@@ -522,7 +522,7 @@ helps --json -- info no.tif --json --help
 is "help does nothing else" "$(snapshot)" "$before"
 
 works "gwt --version" --version
-version=$(sed -n 's/^#define GWT_VERSION "\(.*\)"$/\1/p' "$here/../gwt.h")
+version=$(sed -n 's/^#define GWT_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' "$here/../gwt.h" | paste -s -d . -)
 is "the version is the header's" "$(cat "$out")" "gwt $version"
 
 refused "no command" 2 "--help"
