@@ -6856,191 +6856,147 @@ gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_
 
 // ---- indices
 
-static gwt_array *_gwt_ratio(gwt_array *b1, gwt_array *b2)
+static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *names,
+                               gwt_array *const *arrays);
+
+// (b2 - b1) / (b2 + b1): Tucker (1979).
+static gwt_array *_gwt_norm_diff(gwt_array *b1, gwt_array *b2)
 {
-    static const char *const name[] = { "norm-diff", NULL };
-    gwt_array *r = gwt_clip(gwt_div(gwt_sub(b2, b1), gwt_add(b2, b1)), -1, 1);
+    static const char *const names[] = { "b1", "b2", NULL }, *const name[] = { "norm-diff", NULL };
+    gwt_array *r = _gwt_formula(b1->g, "clip((b2 - b1) / (b2 + b1), -1, 1)", names,
+                                (gwt_array *[]){ b1, b2 });
     return r && r->info.shape[1] == 1 ? gwt_rename(r, name) : r;
 }
 
-// Names by the array's own bands, or by a sensor's order when one is given.
-static gwt_array *_gwt_index_input(gwt_array *a, const char *sensor)
+// Formulas of geowombat, in its order of operations, and what range their results lie in. Names
+// stand for bands, each times its factor. Sources are given at gwt_index.
+static const struct { const char *name, *bands[4], *range, *formula; } _gwt_indices[] = {
+    { "avi", { "red", "nir" }, "0,1", "clip((nir * (1 - red) * (nir - red)) ** 0.3334, 0, 1)" },
+    { "evi", { "blue", "red", "nir" }, "0,1",
+      "clip(2.5 * (nir - red) / (nir + 6 * red - 7.5 * blue + 1), 0, 1)" },
+    { "evi2", { "red", "nir" }, "0,1", "clip(2.5 * ((nir - red) / (nir + 1 + 2.4 * red)), 0, 1)" },
+    { "gcvi", { "green", "nir" }, "0,1", "clip(nir / green - 1, 0, 10) / 10" },
+    { "nbr", { "swir2", "nir" }, "-1,1", "norm_diff(swir2, nir)" },
+    { "ndvi", { "red", "nir" }, "-1,1", "norm_diff(red, nir)" },
+    { "kndvi", { "red", "nir" }, "-1,1", "tanh(norm_diff(red, nir) * norm_diff(red, nir))" },
+    { "wi", { "red", "swir1" }, "0,1",
+      "clip(where(swir1 + red > 0.5, 0, 1 - (swir1 + red) / 0.5), 0, 1)" },
+};
+
+// Brightness, greenness and wetness, of a sensor's bands in order.
+static const struct { const char *sensor, *formulas[3]; } _gwt_tasseled_caps[] = {
+    { "l5",     // Crist (1985)
+      { "0.3037 * blue + 0.2793 * green + 0.4343 * red + 0.5585 * nir + 0.5082 * swir1"
+        " + 0.1863 * swir2",
+        "-0.2848 * blue - 0.2435 * green - 0.5436 * red + 0.7243 * nir + 0.0840 * swir1"
+        " - 0.1800 * swir2",
+        "0.1509 * blue + 0.1793 * green + 0.3299 * red + 0.3406 * nir - 0.7112 * swir1"
+        " - 0.4572 * swir2" } },
+    { "l7",     // Huang et al. (2002)
+      { "0.3561 * blue + 0.3972 * green + 0.3904 * red + 0.6966 * nir + 0.2286 * swir1"
+        " + 0.1596 * swir2",
+        "-0.3344 * blue - 0.3544 * green - 0.4556 * red + 0.6966 * nir - 0.0242 * swir1"
+        " - 0.2630 * swir2",
+        "0.2626 * blue + 0.2141 * green + 0.0926 * red + 0.0656 * nir - 0.7629 * swir1"
+        " - 0.5388 * swir2" } },
+    { "l8l7",   // Baig et al. (2014)
+      { "0.3029 * blue + 0.2786 * green + 0.4733 * red + 0.5599 * nir + 0.5080 * swir1"
+        " + 0.1872 * swir2",
+        "-0.2941 * blue - 0.2430 * green - 0.5424 * red + 0.7276 * nir + 0.0713 * swir1"
+        " - 0.1608 * swir2",
+        "0.1511 * blue + 0.1973 * green + 0.3283 * red + 0.3407 * nir - 0.7117 * swir1"
+        " - 0.4559 * swir2" } },
+    { "qb",     // Yarbrough et al. (2005)
+      { "0.319 * blue + 0.542 * green + 0.490 * red + 0.604 * nir",
+        "-0.121 * blue - 0.331 * green - 0.517 * red + 0.780 * nir",
+        "0.652 * blue + 0.375 * green - 0.639 * red - 0.163 * nir" } },
+    { "ik",     // Pereira (2006)
+      { "0.326 * blue + 0.509 * green + 0.560 * red + 0.567 * nir",
+        "-0.311 * blue - 0.256 * green - 0.325 * red + 0.819 * nir",
+        "-0.612 * blue - 0.312 * green + 0.722 * red - 0.081 * nir" } },
+};
+
+// What an index is made of: some bands by name, missing and scaled as asked for.
+typedef struct _gwt_index_input {
+    gwt_array *bands[6];
+    gwt_optional nodata;        // of the result
+    double factor;              // that the first band was multiplied by
+} _gwt_index_input;
+
+static bool _gwt_index_bands(_gwt_index_input *in, gwt_array *a, const char *const *names,
+                             gwt_optional nodata, gwt_optional scale, const char *sensor)
 {
-    if (!sensor) return a;
-    const char *const *bands = gwt_sensor_bands(sensor);
-    if (!bands) _gwt_fail_sensor(a->g, sensor);
-    return gwt_rename(a, bands);
+    const char *const *order = sensor ? gwt_sensor_bands(sensor) : NULL;
+    if (sensor && !order) _gwt_fail_sensor(a->g, sensor);
+    a = gwt_sel_bands(sensor ? gwt_rename(a, order) : a, names);
+    if (!a) return false;
+    scale = _gwt_first_set(scale, a->g->options.scale_factor);
+    in->nodata = _gwt_first_set(nodata, a->info.nodata);
+    in->factor = scale.set ? scale.value : a->info.scales[0];
+    a = _gwt_array_masked(a, nodata);
+    a = a ? _gwt_array_scaled(a, scale, gwt_some(0)) : NULL;
+    for (int64_t i = 0; a && names[i]; i++)
+        if (!(in->bands[i] = _gwt_array_band(a, i))) return false;
+    return a != NULL;
 }
 
-// The factor that _gwt_array_scaled multiplies the first of some bands by.
-static double _gwt_array_factor(const gwt_array *a, gwt_optional given)
+// An index of one band, and what geowombat says of it.
+static gwt_array *_gwt_index_done(gwt_array *r, const _gwt_index_input *in, const char *name,
+                                  const char *range)
 {
-    gwt_optional factor = _gwt_first_set(given, a->g->options.scale_factor);
-    return factor.set ? factor.value : a->info.scales[0];
-}
-
-// What geowombat says of an index: the factor its bands were multiplied by, its name, its range.
-static void _gwt_index_note(gwt_array *r, const char *name, double scale, double lo, double hi)
-{
-    char from[40], to[40], range[96];
-    snprintf(range, sizeof range, "%s,%s", _gwt_format_double(from, sizeof from, lo),
-             _gwt_format_double(to, sizeof to, hi));
-    _gwt_array_note_number(r, "pre-scaling", scale);
+    r = gwt_rename(r, (const char *const[]){ name, NULL });
+    if (!r) return NULL;
+    _gwt_array_set_nodata(r, in->nodata);
+    _gwt_array_note_number(r, "pre-scaling", in->factor);
     _gwt_array_note(r, "vi", name);
     _gwt_array_note(r, "drange", range);
+    return r;
 }
 
 gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
                               const gwt_norm_diff_options *options)
 {
     gwt_norm_diff_options o = options ? *options : (gwt_norm_diff_options){ 0 };
+    _gwt_index_input in;
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!b1 || !b2)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "norm_diff wants the names of two bands");
-    a = _gwt_index_input(a, o.sensor);
-    gwt_array *pair = gwt_sel(a, b1, b2);
-    if (!pair) return NULL;
-    gwt_optional nodata = _gwt_first_set(o.nodata, pair->info.nodata);
-    double factor = _gwt_array_factor(pair, o.scale_factor);
-    pair = _gwt_array_masked(pair, o.nodata);
-    pair = pair ? _gwt_array_scaled(pair, o.scale_factor, gwt_some(0)) : NULL;
-    if (!pair) return NULL;
-    gwt_array *r = _gwt_ratio(_gwt_array_band(pair, 0),
-                              _gwt_array_band(pair, 1));
-    if (!r) return NULL;
-    _gwt_array_set_nodata(r, nodata);
-    _gwt_index_note(r, "norm-diff", factor, -1, 1);
-    return r;
+    if (!_gwt_index_bands(&in, a, (const char *const[]){ b1, b2, NULL }, o.nodata, o.scale_factor,
+                          o.sensor))
+        return NULL;
+    return _gwt_index_done(_gwt_norm_diff(in.bands[0], in.bands[1]), &in, "norm-diff", "-1,1");
 }
 
-// The bands an index uses, by name, scaled; one array each. NULL names end the list.
-static bool _gwt_index_bands(gwt_array *a, const char *const *names, const gwt_index_options *o,
-                             gwt_array **bands, gwt_optional *nodata, double *factor)
+static size_t _gwt_index_find(const char *name)
 {
-    a = _gwt_index_input(a, o->sensor);
-    a = gwt_sel_bands(a, names);
-    if (!a) return false;
-    *nodata = _gwt_first_set(o->nodata, a->info.nodata);
-    *factor = _gwt_array_factor(a, o->scale_factor);
-    a = _gwt_array_masked(a, o->nodata);
-    a = a ? _gwt_array_scaled(a, o->scale_factor, gwt_some(0)) : NULL;
-    for (int64_t i = 0; a && names[i]; i++) bands[i] = _gwt_array_band(a, i);
-    return a != NULL;
+    size_t i = 0;
+    while (i < _GWT_COUNT(_gwt_indices) && strcmp(name ? name : "", _gwt_indices[i].name)) i++;
+    return i;
 }
-
-static gwt_array *_gwt_index_avi(gwt_array *const *b)
-{
-    gwt *g = b[0]->g;
-    gwt_array *red = b[0], *nir = b[1];
-    gwt_array *x = gwt_mul(gwt_mul(nir, gwt_sub(gwt_number(g, 1), red)), gwt_sub(nir, red));
-    return gwt_pow(x, gwt_number(g, 0.3334));
-}
-
-static gwt_array *_gwt_index_evi(gwt_array *const *b)
-{
-    gwt *g = b[0]->g;
-    gwt_array *blue = b[0], *red = b[1], *nir = b[2];
-    gwt_array *below =
-        gwt_sub(gwt_add(nir, gwt_mul(gwt_number(g, 6), red)), gwt_mul(gwt_number(g, 7.5), blue));
-    return gwt_div(gwt_mul(gwt_number(g, 2.5), gwt_sub(nir, red)),
-                   gwt_add(below, gwt_number(g, 1)));
-}
-
-static gwt_array *_gwt_index_evi2(gwt_array *const *b)
-{
-    gwt *g = b[0]->g;
-    gwt_array *red = b[0], *nir = b[1];
-    gwt_array *below = gwt_add(gwt_add(nir, gwt_number(g, 1)), gwt_mul(gwt_number(g, 2.4), red));
-    return gwt_mul(gwt_number(g, 2.5), gwt_div(gwt_sub(nir, red), below));
-}
-
-static gwt_array *_gwt_index_gcvi(gwt_array *const *b)
-{
-    gwt *g = b[0]->g;
-    return gwt_sub(gwt_div(b[1], b[0]), gwt_number(g, 1));
-}
-
-static gwt_array *_gwt_index_norm(gwt_array *const *b) { return _gwt_ratio(b[0], b[1]); }
-
-static gwt_array *_gwt_index_kndvi(gwt_array *const *b)
-{
-    gwt_array *n = _gwt_ratio(b[0], b[1]);
-    return gwt_tanh(gwt_mul(n, n));
-}
-
-static gwt_array *_gwt_index_wi(gwt_array *const *b)
-{
-    gwt *g = b[0]->g;
-    gwt_array *sum = gwt_add(b[1], b[0]), *half = gwt_number(g, 0.5);
-    return gwt_where(gwt_gt(sum, half), gwt_number(g, 0),
-                     gwt_sub(gwt_number(g, 1), gwt_div(sum, half)));
-}
-
-static const struct {
-    const char *name;
-    const char *bands[4];
-    double lo, hi, divisor;
-    gwt_array *(*formula)(gwt_array *const *bands);
-} _gwt_indices[] = {
-    { "avi", { "red", "nir" }, 0, 1, 1, _gwt_index_avi },
-    { "evi", { "blue", "red", "nir" }, 0, 1, 1, _gwt_index_evi },
-    { "evi2", { "red", "nir" }, 0, 1, 1, _gwt_index_evi2 },
-    { "gcvi", { "green", "nir" }, 0, 10, 10, _gwt_index_gcvi },
-    { "nbr", { "swir2", "nir" }, -1, 1, 1, _gwt_index_norm },
-    { "ndvi", { "red", "nir" }, -1, 1, 1, _gwt_index_norm },
-    { "kndvi", { "red", "nir" }, -1, 1, 1, _gwt_index_kndvi },
-    { "wi", { "red", "swir1" }, 0, 1, 1, _gwt_index_wi },
-};
 
 gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_options *options)
 {
     gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
-    gwt_array *bands[4];
-    gwt_optional nodata;
-    double factor;
-    size_t i = 0;
+    size_t i = _gwt_index_find(name);
+    _gwt_index_input in;
     if (!a || _gwt_failed(a->g)) return NULL;
-    while (i < _GWT_COUNT(_gwt_indices) && strcmp(name ? name : "", _gwt_indices[i].name)) i++;
     if (i == _GWT_COUNT(_gwt_indices))
         return _gwt_fail_null(
             a->g, GWT_E_ARGUMENT,
             "no index \"%s\": there are avi, evi, evi2, gcvi, nbr, ndvi, kndvi, wi",
             name ? name : "");
-    if (!_gwt_index_bands(a, _gwt_indices[i].bands, &o, bands, &nodata, &factor)) return NULL;
-    gwt_array *r = gwt_clip(_gwt_indices[i].formula(bands), _gwt_indices[i].lo, _gwt_indices[i].hi);
-    if (_gwt_indices[i].divisor != 1) r = gwt_div(r, gwt_number(a->g, _gwt_indices[i].divisor));
-    r = gwt_rename(r, (const char *const[]){ name, NULL });
-    if (!r) return NULL;
-    _gwt_array_set_nodata(r, nodata);
-    _gwt_index_note(r, name, factor, _gwt_indices[i].lo / _gwt_indices[i].divisor,
-                    _gwt_indices[i].hi / _gwt_indices[i].divisor);
-    return r;
+    const char *const *bands = _gwt_indices[i].bands;
+    if (!_gwt_index_bands(&in, a, bands, o.nodata, o.scale_factor, o.sensor)) return NULL;
+    return _gwt_index_done(_gwt_formula(a->g, _gwt_indices[i].formula, bands, in.bands), &in, name,
+                           _gwt_indices[i].range);
 }
-
-// Brightness, greenness and wetness of each band in order.
-static const struct { const char *sensor; int bands; double c[6][3]; } _gwt_tasseled_caps[] = {
-    { "l5", 6, { { 0.3037, -0.2848, 0.1509 }, { 0.2793, -0.2435, 0.1793 },
-                 { 0.4343, -0.5436, 0.3299 }, { 0.5585, 0.7243, 0.3406 },
-                 { 0.5082, 0.0840, -0.7112 }, { 0.1863, -0.1800, -0.4572 } } },
-    { "l7", 6, { { 0.3561, -0.3344, 0.2626 }, { 0.3972, -0.3544, 0.2141 },
-                 { 0.3904, -0.4556, 0.0926 }, { 0.6966, 0.6966, 0.0656 },
-                 { 0.2286, -0.0242, -0.7629 }, { 0.1596, -0.2630, -0.5388 } } },
-    { "l8l7", 6, { { 0.3029, -0.2941, 0.1511 }, { 0.2786, -0.2430, 0.1973 },
-                   { 0.4733, -0.5424, 0.3283 }, { 0.5599, 0.7276, 0.3407 },
-                   { 0.5080, 0.0713, -0.7117 }, { 0.1872, -0.1608, -0.4559 } } },
-    { "qb", 4, { { 0.319, -0.121, 0.652 }, { 0.542, -0.331, 0.375 },
-                 { 0.490, -0.517, -0.639 }, { 0.604, 0.780, -0.163 } } },
-    { "ik", 4, { { 0.326, -0.311, -0.612 }, { 0.509, -0.256, -0.312 },
-                 { 0.560, -0.325, 0.722 }, { 0.567, 0.819, -0.081 } } },
-};
 
 gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
 {
     static const char *const names[] = { "brightness", "greenness", "wetness", NULL };
     gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
-    gwt_array *rows[3] = { NULL }, *bands[6];
-    gwt_optional nodata;
-    double factor;
+    gwt_array *rows[3];
+    _gwt_index_input in;
     size_t k = 0;
     if (!a || _gwt_failed(a->g)) return NULL;
     const char *sensor = o.sensor ? o.sensor : a->info.sensor;
@@ -7051,14 +7007,12 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "no tasseled cap for sensor \"%s\": there are l5, l7, l8l7, qb, ik",
                               sensor ? sensor : "none");
-    if (!_gwt_index_bands(a, gwt_sensor_bands(sensor), &o, bands, &nodata, &factor)) return NULL;
-    for (int row = 0; row < 3; row++)
-        for (int b = 0; b < _gwt_tasseled_caps[k].bands; b++) {
-            gwt_array *term = gwt_mul(bands[b], gwt_number(a->g, _gwt_tasseled_caps[k].c[b][row]));
-            rows[row] = b ? gwt_add(rows[row], term) : term;
-        }
+    const char *const *bands = gwt_sensor_bands(sensor);
+    if (!_gwt_index_bands(&in, a, bands, o.nodata, o.scale_factor, o.sensor)) return NULL;
+    for (int i = 0; i < 3; i++)
+        rows[i] = _gwt_formula(a->g, _gwt_tasseled_caps[k].formulas[i], bands, in.bands);
     gwt_array *r = gwt_rename(gwt_stack(rows, 3, GWT_BAND), names);
-    if (r) _gwt_array_set_nodata(r, nodata);
+    if (r) _gwt_array_set_nodata(r, in.nodata);
     return r;
 }
 
@@ -7074,6 +7028,7 @@ typedef struct _gwt_parser {
     size_t n;
     const char *text, *at;      // `at`: the next character not yet read
     const char *where;          // what is being called or combined
+    const char *const *names;   // of the arrays, which stand for nothing else; NULL: a, b, ..
     bool *used;                 // set for each array that is; or NULL
     int depth;
 } _gwt_parser;
@@ -7173,7 +7128,7 @@ static const char *_gwt_parse_name(_gwt_parser *p, char *to, size_t size)
     return to;
 }
 
-static gwt_array *_gwt_parse_or(_gwt_parser *p);
+static gwt_array *_gwt_parse_level(_gwt_parser *p, int level);
 
 // "b12" gives 12, anything else 0.
 static int64_t _gwt_band_number(const char *name)
@@ -7209,6 +7164,8 @@ static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *n
 static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const char *where)
 {
     char second[128];
+    for (size_t i = 0; p->names && i < p->n; i++)
+        if (!strcmp(p->names[i], name)) return p->arrays[i];
     bool letter =
         name[0] >= 'a' && name[0] <= 'z' && name[1] == 0 && (size_t)(name[0] - 'a') < p->n;
     if (letter && p->at[0] == '.') {
@@ -7303,7 +7260,7 @@ static const struct {
     { "min", 2, NULL, gwt_min, NULL, NULL },
     { "max", 2, NULL, gwt_max, NULL, NULL },
     { "pow", 2, NULL, gwt_pow, NULL, NULL },
-    { "norm_diff", 2, NULL, _gwt_ratio, NULL, NULL },
+    { "norm_diff", 2, NULL, _gwt_norm_diff, NULL, NULL },
     { "mask", 2, NULL, NULL, NULL, _gwt_call_mask },
     { "where", 3, NULL, NULL, gwt_where, NULL },
     { "clip", 3, NULL, NULL, NULL, _gwt_call_clip },
@@ -7370,7 +7327,7 @@ static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim)
     if (_gwt_parse_eat(p, ")")) return true;
     do {
         if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
-        gwt_array *a = _gwt_parse_or(p);
+        gwt_array *a = _gwt_parse_level(p, 0);
         if (!a) return false;
         if (c->given < 3) c->x[c->given] = a;
         c->given++;
@@ -7384,7 +7341,7 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
 {
     _gwt_call c = { .name = name, .where = where };
     gwt_stat stat;
-    size_t f = 0, i = 0;
+    size_t f = 0;
     bool is_stat = _gwt_stat_find(name, &stat);
     if (!_gwt_parse_arguments(p, &c, is_stat)) return NULL;
     p->where = where;
@@ -7398,8 +7355,7 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     if (known) return _gwt_functions[f].special(p, &c);
     if (!strncmp(name, "moving_", 7) && _gwt_stat_find(name + 7, &stat))
         return _gwt_call_moving(p, &c, stat);
-    while (i < _GWT_COUNT(_gwt_indices) && strcmp(name, _gwt_indices[i].name)) i++;
-    if (i < _GWT_COUNT(_gwt_indices) || !strcmp(name, "tasseled_cap"))
+    if (_gwt_index_find(name) < _GWT_COUNT(_gwt_indices) || !strcmp(name, "tasseled_cap"))
         return _gwt_call_index(p, &c);
     return _gwt_parse_fail(
         p, where,
@@ -7415,7 +7371,7 @@ static gwt_array *_gwt_parse_primary(_gwt_parser *p)
     _gwt_parse_space(p);
     const char *where = p->at;
     if (_gwt_parse_eat(p, "(")) {
-        gwt_array *a = _gwt_parse_or(p);
+        gwt_array *a = _gwt_parse_level(p, 0);
         if (a && !_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected )");
         return a;
     }
@@ -7492,61 +7448,41 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
     return a;
 }
 
-// One level of left-associative operators: `next` parses the operands.
-typedef struct _gwt_operator {
+// Operators of two operands, by how tightly they bind; those of one level go from left to right.
+static const struct {
+    int level;
     const char *token;
     gwt_array *(*apply)(gwt_array *, gwt_array *);
-} _gwt_operator;
+} _gwt_operators[] = {
+    { 0, "||", gwt_or },  { 1, "&&", gwt_and }, { 2, "==", gwt_eq }, { 2, "!=", gwt_ne },
+    { 2, "<=", gwt_le },  { 2, ">=", gwt_ge },  { 2, "<", gwt_lt },  { 2, ">", gwt_gt },
+    { 3, "+", gwt_add },  { 3, "-", gwt_sub },  { 4, "*", gwt_mul }, { 4, "/", gwt_div },
+};
 
-static gwt_array *_gwt_parse_level(_gwt_parser *p, const _gwt_operator *ops,
-                                   gwt_array *(*next)(_gwt_parser *))
+static gwt_array *_gwt_parse_level(_gwt_parser *p, int level)
 {
-    gwt_array *a = next(p);
+    if (level > 4) return _gwt_parse_unary(p);
+    gwt_array *a = _gwt_parse_level(p, level + 1);
     while (a) {
-        const _gwt_operator *op = ops;
-        while (op->token && !_gwt_parse_eat(p, op->token)) op++;
-        if (!op->token) break;
-        const char *where = p->at - strlen(op->token);
-        gwt_array *b = next(p);
+        size_t i = 0;
+        while (i < _GWT_COUNT(_gwt_operators)
+               && !(_gwt_operators[i].level == level && _gwt_parse_eat(p, _gwt_operators[i].token)))
+            i++;
+        if (i == _GWT_COUNT(_gwt_operators)) break;
+        const char *where = p->at - strlen(_gwt_operators[i].token);
+        gwt_array *b = _gwt_parse_level(p, level + 1);
         if (b) p->where = where;
-        a = b ? op->apply(a, b) : NULL;
+        a = b ? _gwt_operators[i].apply(a, b) : NULL;
     }
     return a;
 }
 
-static gwt_array *_gwt_parse_product(_gwt_parser *p)
+static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *names,
+                               gwt_array *const *arrays)
 {
-    return _gwt_parse_level(p, (const _gwt_operator[]){ { "*", gwt_mul }, { "/", gwt_div }, { 0 } },
-                            _gwt_parse_unary);
-}
-
-static gwt_array *_gwt_parse_sum(_gwt_parser *p)
-{
-    return _gwt_parse_level(p, (const _gwt_operator[]){ { "+", gwt_add }, { "-", gwt_sub }, { 0 } },
-                            _gwt_parse_product);
-}
-
-static gwt_array *_gwt_parse_comparison(_gwt_parser *p)
-{
-    static const _gwt_operator ops[] = { { "==", gwt_eq },
-                                         { "!=", gwt_ne },
-                                         { "<=", gwt_le },
-                                         { ">=", gwt_ge },
-                                         { "<", gwt_lt },
-                                         { ">", gwt_gt },
-                                         { 0 } };
-    return _gwt_parse_level(p, ops, _gwt_parse_sum);
-}
-
-static gwt_array *_gwt_parse_and(_gwt_parser *p)
-{
-    return _gwt_parse_level(p, (const _gwt_operator[]){ { "&&", gwt_and }, { 0 } },
-                            _gwt_parse_comparison);
-}
-
-static gwt_array *_gwt_parse_or(_gwt_parser *p)
-{
-    return _gwt_parse_level(p, (const _gwt_operator[]){ { "||", gwt_or }, { 0 } }, _gwt_parse_and);
+    _gwt_parser p = { .g = g, .arrays = arrays, .n = (size_t)_gwt_count_strings(names),
+                      .names = names, .text = text, .at = text, .where = text };
+    return _gwt_parse_level(&p, 0);
 }
 
 gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
@@ -7562,7 +7498,7 @@ gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *express
     _gwt_parser p = { .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression,
                       .at = expression, .where = expression, .used = used };
     unsigned since = atomic_load(&p.g->failures);
-    gwt_array *a = _gwt_parse_or(&p);
+    gwt_array *a = _gwt_parse_level(&p, 0);
     if (!a) return _gwt_parse_point(&p, since), NULL;
     _gwt_parse_space(&p);
     if (*p.at) return _gwt_parse_fail(&p, p.at, "expected an operator");
