@@ -201,6 +201,7 @@
 //       >>doc      this
 //       >>api      every public type and function
 //       >>base     memory, sizes, sample types
+//       >>os       the system: the only room with system headers, but for threads
 //       >>thread   C11 threads or pthreads
 //       >>prof     what workers stamp while a profile is taken
 //       >>pool     work-stealing workers; a session and its errors
@@ -1202,34 +1203,18 @@ GWT_API const char *gwt_compression_name(size_t index);
 // >>base --------------------------------------------------------------------------------------
 // Configuration, memory, sizes, strings, errors, sample types.
 
-#include <errno.h>
-#include <fcntl.h>
 #include <float.h>
 #include <limits.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <time.h>
-#include <unistd.h>
-#ifdef __APPLE__
-#include <xlocale.h>
-#endif
 
 #include <tiffio.h>
 #include <zlib.h>
 #ifdef GWT_MPI
 #include <mpi.h>
-#endif
-
-#if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
-#error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
 #endif
 
 #if TIFFLIB_VERSION < 20191103
@@ -1247,8 +1232,6 @@ GWT_API const char *gwt_compression_name(size_t index);
 -msse2 -mfpmath=sse, or define GWT_EXCESS_PRECISION to have pixels that differ in the last bits"
 #endif
 
-_Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");
-
 // No multiplication and addition here becomes a fused one, which rounds once instead of twice: the
 // same pixels on processors with and without. gcc does it but under -std=c11, clang where no pragma
 // forbids. What follows the implementation is compiled as before.
@@ -1263,13 +1246,6 @@ _Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE
 #define GWT_MALLOC(size) malloc(size)
 #define GWT_REALLOC(p, size) realloc(p, size)
 #define GWT_FREE(p) free(p)
-#endif
-
-#ifndef O_CLOEXEC
-#define O_CLOEXEC 0
-#endif
-#ifndef O_NOFOLLOW
-#define O_NOFOLLOW 0
 #endif
 
 #define _GWT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -1524,33 +1500,73 @@ static void _gwt_put_text(FILE *to, const char *text)
     for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) fputs(shown, to);
 }
 
-// ---- numbers as text: with a point, whatever the program's locale says
+// >>os ----------------------------------------------------------------------------------------
+// All that is not C11, but for threads: no other room includes a header of the system, or knows a
+// name of one. What is here is what gwt needs of a system, in words that any system can fill.
+//
+//   - A result below zero is an error: minus the system's number of it. _gwt_os_error tells it in
+//     words.
+//   - A file is a number; below zero (so an error, too) it is none.
 
-static locale_t _gwt_locale_begin(locale_t *c)
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
+
+#if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
+#error "gwt.h needs POSIX: include it before other headers here, or add -D_XOPEN_SOURCE=700"
+#endif
+
+_Static_assert(sizeof(off_t) >= 8, "gwt.h needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");
+
+#ifndef O_CLOEXEC
+#define O_CLOEXEC 0
+#endif
+#ifndef O_NOFOLLOW
+#define O_NOFOLLOW 0
+#endif
+
+// ---- locale: numbers have a point, whatever the program's locale says
+
+typedef struct _gwt_os_locale { locale_t c, before; } _gwt_os_locale;
+
+// Of this thread, until _gwt_os_locale_end.
+static _gwt_os_locale _gwt_os_locale_begin(void)
 {
-    *c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    return *c ? uselocale(*c) : (locale_t)0;
+    _gwt_os_locale l = { .c = newlocale(LC_ALL_MASK, "C", (locale_t)0) };
+    if (l.c) l.before = uselocale(l.c);
+    return l;
 }
 
-static void _gwt_locale_end(locale_t c, locale_t before)
+static void _gwt_os_locale_end(_gwt_os_locale l)
 {
-    if (!c) return;
-    uselocale(before);
-    freelocale(c);
+    if (!l.c) return;
+    uselocale(l.before);
+    freelocale(l.c);
 }
+
+// ---- numbers as text
 
 static void _gwt_print_va(char *to, size_t size, const char *format, va_list args)
 {
-    locale_t c, before = _gwt_locale_begin(&c);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     vsnprintf(to, size, format, args);
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
 }
 
 static double _gwt_strtod(const char *text, char **end)
 {
-    locale_t c, before = _gwt_locale_begin(&c);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     double v = strtod(text, end);
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
     return v;
 }
 
@@ -1558,12 +1574,12 @@ static double _gwt_strtod(const char *text, char **end)
 static const char *_gwt_format_double(char *to, size_t size, double v)
 {
     if (isnan(v)) return snprintf(to, size, "nan"), to;
-    locale_t c, before = _gwt_locale_begin(&c);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(to, size, "%.*g", digits, v);
         if (strtod(to, NULL) == v) break;
     }
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
     return to;
 }
 
@@ -1581,17 +1597,405 @@ static const char *_gwt_format_nodata(char *to, size_t size, gwt_dtype dtype, gw
     return to;
 }
 
-// What only the profiler uses.
-#if defined(GWT_NO_PROFILE) && defined(__GNUC__)
-#define _GWT_PROFILED __attribute__((unused))
+// ---- errors
+
+// Those that mean something to a caller.
+enum {
+    _GWT_OS_ABSENT = -ENOENT,           // nothing has that name,
+    _GWT_OS_NO_FOLDER = -ENOTDIR,       // nor can have: what should be a folder is a file
+    _GWT_OS_EXISTS = -EEXIST,
+    _GWT_OS_BUSY = -EWOULDBLOCK,        // somebody has it locked
+    _GWT_OS_FAILED = -EIO
+};
+
+enum { _GWT_OS_TEXT = 128 };
+#define _GWT_OS_ERROR(error) _gwt_os_error_text((int)(error), (char[_GWT_OS_TEXT]){ "" })
+
+// There are two strerror_r: POSIX's gives an int, glibc's the text, which need not be in `to`.
+static const char *_gwt_os_error_gnu(const char *text, char *to) { return (void)to, text; }
+static const char *_gwt_os_error_posix(int failed, char *to) { return failed ? "" : to; }
+
+// An error in words, in English; `to` has place for _GWT_OS_TEXT bytes.
+static const char *_gwt_os_error_text(int error, char *to)
+{
+    _gwt_os_locale l = _gwt_os_locale_begin();
+    const char *text = _Generic(strerror_r(0, to, 0), int: _gwt_os_error_posix,
+                                default: _gwt_os_error_gnu)
+                               (strerror_r(-error, to, _GWT_OS_TEXT), to);
+    _gwt_os_locale_end(l);
+    if (!*text) snprintf(to, _GWT_OS_TEXT, "error %d", -error);
+    return *text ? text : to;
+}
+
+static int _gwt_os_result(int result) { return result < 0 ? -errno : result; }
+
+// ---- files
+
+typedef int _gwt_os_file;
+
+typedef struct _gwt_os_time { int64_t s, ns; } _gwt_os_time;     // since 1970
+
+// What is known of a file without reading it.
+typedef struct _gwt_os_facts {
+    bool is_file, is_link;      // else a folder, a pipe, ..
+    bool is_own;                // of the user that runs this process
+    bool has_other_names;       // hard links
+    int mode;                   // who may read and write it, as chmod has it
+    uint64_t size;
+    uint64_t device, number;    // these two together are the identity of a file
+    _gwt_os_time modified, changed;     // its content; its content or what is known of it
+} _gwt_os_facts;
+
+static _gwt_os_facts _gwt_os_facts_of(const struct stat *st)
+{
+#ifdef __APPLE__
+    const struct timespec *m = &st->st_mtimespec, *c = &st->st_ctimespec;
 #else
-#define _GWT_PROFILED
+    const struct timespec *m = &st->st_mtim, *c = &st->st_ctim;
+#endif
+    return (_gwt_os_facts){ .is_file = S_ISREG(st->st_mode),
+                            .is_link = S_ISLNK(st->st_mode),
+                            .is_own = st->st_uid == geteuid(),
+                            .has_other_names = st->st_nlink > 1,
+                            .mode = (int)(st->st_mode & 0777),
+                            .size = (uint64_t)st->st_size,
+                            .device = (uint64_t)st->st_dev,
+                            .number = (uint64_t)st->st_ino,
+                            .modified = { (int64_t)m->tv_sec, (int64_t)m->tv_nsec },
+                            .changed = { (int64_t)c->tv_sec, (int64_t)c->tv_nsec } };
+}
+
+// Of an open file.
+static int _gwt_os_ask(_gwt_os_file file, _gwt_os_facts *facts)
+{
+    struct stat st;
+    int error = _gwt_os_result(fstat(file, &st));
+    if (!error) *facts = _gwt_os_facts_of(&st);
+    return error;
+}
+
+// Of what has a name; of a link itself, or (follow) of what it leads to.
+static int _gwt_os_look(const char *path, bool follow, _gwt_os_facts *facts)
+{
+    struct stat st;
+    int error = _gwt_os_result(follow ? stat(path, &st) : lstat(path, &st));
+    if (!error) *facts = _gwt_os_facts_of(&st);
+    return error;
+}
+
+static bool _gwt_os_same_file(const _gwt_os_facts *a, const _gwt_os_facts *b)
+{
+    return a->device == b->device && a->number == b->number;
+}
+
+static bool _gwt_os_same_time(_gwt_os_time a, _gwt_os_time b) { return a.s == b.s && a.ns == b.ns; }
+
+// The same file with the same content, as far as the system's clock can tell.
+static bool _gwt_os_unchanged(const _gwt_os_facts *a, const _gwt_os_facts *b)
+{
+    return _gwt_os_same_file(a, b) && a->size == b->size
+        && _gwt_os_same_time(a->modified, b->modified) && _gwt_os_same_time(a->changed, b->changed);
+}
+
+// open; what is executed later does not inherit the file. A process may have more files open than
+// it is given at first, and a stack of many dates needs that.
+static _gwt_os_file _gwt_os_open_as(const char *path, int flags, mode_t mode)
+{
+    struct rlimit files;
+    _gwt_os_file file = _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
+    if (file != -EMFILE || getrlimit(RLIMIT_NOFILE, &files)) return file;
+    rlim_t given = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+#ifdef OPEN_MAX
+    if (files.rlim_cur > OPEN_MAX) files.rlim_cur = OPEN_MAX;   // all that macOS accepts
+#endif
+    if (files.rlim_cur > given && setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
+    return -EMFILE;
+}
+
+typedef enum _gwt_os_access {
+    _GWT_OS_READ = 0,
+    _GWT_OS_WRITE = 1,          // and read
+    _GWT_OS_NO_LINK = 2         // or: what the name leads to is not followed, an error
+} _gwt_os_access;
+
+// What is there. Opening a pipe that nobody writes to does not wait.
+static _gwt_os_file _gwt_os_open(const char *path, int access)
+{
+    return _gwt_os_open_as(path, O_NONBLOCK | (access & _GWT_OS_WRITE ? O_RDWR : O_RDONLY)
+                                     | (access & _GWT_OS_NO_LINK ? O_NOFOLLOW : 0), 0);
+}
+
+// What was not there: never a file or a link that somebody else has put at that name. A private one
+// is nobody else's to read.
+static _gwt_os_file _gwt_os_create(const char *path, bool is_private)
+{
+    return _gwt_os_open_as(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, is_private ? 0600 : 0666);
+}
+
+static void _gwt_os_close(_gwt_os_file file)
+{
+    if (file >= 0) close(file);
+}
+
+// Bytes from a place, all of them but for the end of the file: how many.
+static int64_t _gwt_os_read(_gwt_os_file file, void *to, uint64_t n, uint64_t at)
+{
+    uint64_t got = 0;
+    while (got < n) {
+        size_t want = n - got > (1 << 30) ? (size_t)1 << 30 : (size_t)(n - got);
+        ssize_t r = pread(file, (char *)to + got, want, (off_t)(at + got));
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return -errno;
+        if (r == 0) break;
+        got += (uint64_t)r;
+    }
+    return (int64_t)got;
+}
+
+// Bytes to a place: how many. Fewer than n: the system takes no more, and says nothing of it.
+static int64_t _gwt_os_write(_gwt_os_file file, const void *from, uint64_t n, uint64_t at)
+{
+    uint64_t done = 0;
+    while (done < n) {
+        size_t some = n - done > (1 << 30) ? (size_t)1 << 30 : (size_t)(n - done);
+        ssize_t r = pwrite(file, (const char *)from + done, some, (off_t)(at + done));
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return -errno;
+        if (r == 0) break;
+        done += (uint64_t)r;
+    }
+    return (int64_t)done;
+}
+
+static int _gwt_os_cut(_gwt_os_file file, uint64_t size)
+{
+    return _gwt_os_result(ftruncate(file, (off_t)size));
+}
+
+// Ask the system to begin writing n bytes to the disk, so that the sync at the end finds little to
+// wait for. Advice: where it is unknown, the sync just takes longer.
+static void _gwt_os_push(_gwt_os_file file, uint64_t at, uint64_t n)
+{
+#ifdef POSIX_FADV_DONTNEED
+    posix_fadvise(file, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
+#else
+    (void)file, (void)at, (void)n;
+#endif
+}
+
+// To the disk itself: Apple's fsync ends at its cache. Not every file system there can do more.
+static int _gwt_os_sync(_gwt_os_file file)
+{
+#ifdef F_FULLFSYNC
+    if (fcntl(file, F_FULLFSYNC) != -1) return 0;
+#endif
+    return _gwt_os_result(fsync(file));
+}
+
+// The folder a file is in: a new name must survive a power cut, too. That a folder can't be synced
+// is no error.
+static void _gwt_os_sync_folder(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) + (slash == path) : 0;
+    if (n >= sizeof folder) return;
+    memcpy(folder, path, n);
+    folder[n] = 0;
+    _gwt_os_file file = _gwt_os_open(n ? folder : ".", _GWT_OS_READ);
+    if (file >= 0) _gwt_os_sync(file);
+    _gwt_os_close(file);
+}
+
+// Over what has that name.
+static int _gwt_os_rename(const char *from, const char *to)
+{
+    return _gwt_os_result(rename(from, to));
+}
+
+// A name; a link goes itself. One that is gone already is no error.
+static int _gwt_os_remove(const char *path)
+{
+    int error = _gwt_os_result(unlink(path));
+    return error == _GWT_OS_ABSENT ? 0 : error;
+}
+
+// Some file systems have one mode for all files, and refuse another.
+static int _gwt_os_set_mode(_gwt_os_file file, int mode)
+{
+    _gwt_os_facts facts;
+    int error = _gwt_os_result(fchmod(file, (mode_t)(mode & 0777)));
+    return error && !_gwt_os_ask(file, &facts) && facts.mode == (mode & 0777) ? 0 : error;
+}
+
+// For as long as it is open, by nobody else: 0 or _GWT_OS_BUSY. File systems without locks tell
+// nothing; that is not to say that somebody holds one.
+static int _gwt_os_lock(_gwt_os_file file)
+{
+    return flock(file, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK ? _GWT_OS_BUSY : 0;
+}
+
+// From the root on, without links, to be given back by free; NULL: it has no such name.
+static char *_gwt_os_whole_path(const char *path) { return realpath(path, NULL); }
+
+// As a stream of stdio, which from then on owns the file; NULL: it does not.
+static FILE *_gwt_os_stream(_gwt_os_file file) { return fdopen(file, "w"); }
+
+// Whether all that was written to it has gone where it should.
+static int _gwt_os_stream_close(FILE *f)
+{
+    bool failed = ferror(f);
+    int error = _gwt_os_result(fclose(f));
+    return failed && !error ? _GWT_OS_FAILED : error;
+}
+
+static bool _gwt_os_is_terminal(FILE *f) { return isatty(fileno(f)); }
+
+// ---- time
+
+// Seconds on a clock that only goes forward.
+static double _gwt_os_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// On the wall, by a clock that machines share more or less, and that may be set.
+static _gwt_os_time _gwt_os_wall(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (_gwt_os_time){ (int64_t)t.tv_sec, (int64_t)t.tv_nsec };
+}
+
+#ifdef GWT_MPI
+// Less than a second.
+static void _gwt_os_sleep(long ns) { nanosleep(&(struct timespec){ 0, ns }, NULL); }
+
+static uint64_t _gwt_os_page(void) { return (uint64_t)sysconf(_SC_PAGESIZE); }
+static uint64_t _gwt_os_process(void) { return (uint64_t)getpid(); }
+
+// A stream to memory: when it is closed, *text are its *bytes and a zero, to be given back by free.
+static FILE *_gwt_os_text_stream(char **text, size_t *bytes) { return open_memstream(text, bytes); }
+#endif
+
+// ---- the machine, and what this process may have of it
+
+static int _gwt_os_processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > _GWT_MAX_WORKERS ? _GWT_MAX_WORKERS : (int)n;
+}
+
+#ifndef _GWT_SYSTEM_ROOT
+#define _GWT_SYSTEM_ROOT ""     // a test has a /proc and a /sys of its own
+#endif
+
+static double _gwt_least(double a, double b) { return a < b ? a : b; }
+
+// The least limit of a cgroup and of those it is in: FOLDER/PATH/FILE, and so on up to FOLDER/FILE.
+// In a container the path may be the host's, and only the last of these files be there.
+static double _gwt_os_group_limit(const char *folder, const char *path, const char *file)
+{
+    char name[4096];
+    double limit, least = INFINITY;
+    for (size_t n = strlen(path);;) {
+        int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, (int)n,
+                             path, file);
+        FILE *f = wrote < (int)sizeof name ? fopen(name, "r") : NULL;
+        // "max", which is no number, is no limit.
+        if (f && fscanf(f, "%lf", &limit) == 1) least = _gwt_least(least, limit);
+        if (f) fclose(f);
+        if (n == 0) return least;
+        while (n > 0 && path[--n] != '/') {}
+    }
+}
+
+// Of this process: a line "0::PATH" for version 2, "4:cpu,memory:PATH" for version 1.
+static double _gwt_os_groups_limit(void)
+{
+    char line[4096];
+    double least = INFINITY;
+    snprintf(line, sizeof line, "%s/proc/self/cgroup", _GWT_SYSTEM_ROOT);
+    FILE *f = fopen(line, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = 0;
+        path[strcspn(path, "\n")] = 0;
+        if (strstr(controllers, "memory")) {
+            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup/memory", path,
+                                                          "memory.limit_in_bytes"));
+        } else if (!strcmp(controllers, ":")) {
+            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup", path, "memory.max"));
+            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup/unified", path,
+                                                          "memory.max"));
+        }
+    }
+    if (f) fclose(f);
+    return least;
+}
+
+static double _gwt_os_resource_limit(int resource)
+{
+    struct rlimit r;
+    return getrlimit(resource, &r) || r.rlim_cur == RLIM_INFINITY ? INFINITY : (double)r.rlim_cur;
+}
+
+// Bytes that this process may have at the most: of the machine, its cgroups, its resource limits.
+static double _gwt_os_memory(void)
+{
+    double all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    all = _gwt_least(fmax(all, 128e6), _gwt_os_groups_limit());
+#ifdef RLIMIT_AS
+    all = _gwt_least(all, _gwt_os_resource_limit(RLIMIT_AS));
+#endif
+    return _gwt_least(all, _gwt_os_resource_limit(RLIMIT_DATA));
+}
+
+#ifndef GWT_NO_PROFILE
+// What this process has used so far, all its threads together.
+typedef struct _gwt_os_usage {
+    double cpu;                 // seconds
+    double faults;              // pages that were not there
+    uint64_t resident;          // bytes of memory, now where the system tells; else at the most
+} _gwt_os_usage;
+
+static _gwt_os_usage _gwt_os_usage_now(void)
+{
+    struct rusage u;
+    unsigned long long pages = 0;
+    getrusage(RUSAGE_SELF, &u);
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%*s %llu", &pages) != 1) pages = 0;
+    if (f) fclose(f);
+#ifdef __APPLE__
+    uint64_t most = (uint64_t)u.ru_maxrss;
+#else
+    uint64_t most = (uint64_t)u.ru_maxrss * 1024;
+#endif
+    return (_gwt_os_usage){ .cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec)
+                                 + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
+                            .faults = (double)u.ru_minflt + (double)u.ru_majflt,
+                            .resident = pages ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : most };
+}
 #endif
 
 // >>thread ------------------------------------------------------------------------------------
 // C11 threads by other names, or pthreads: ThreadSanitizer does not know C11 threads, macOS and
 // some others do not have them, FreeBSD has them in a library of their own. GWT_PTHREADS asks for
 // pthreads.
+
+// What only the profiler uses.
+#if defined(GWT_NO_PROFILE) && defined(__GNUC__)
+#define _GWT_PROFILED __attribute__((unused))
+#else
+#define _GWT_PROFILED
+#endif
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -1625,7 +2029,7 @@ static bool _gwt_cond_init(_gwt_cond *c) { return pthread_cond_init(c, NULL) == 
 static void _gwt_cond_destroy(_gwt_cond *c) { pthread_cond_destroy(c); }
 static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { pthread_cond_wait(c, m); }
 static void _gwt_cond_broadcast(_gwt_cond *c) { pthread_cond_broadcast(c); }
-_GWT_PROFILED static void _gwt_cond_until(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
+_GWT_PROFILED static void _gwt_cond_timed(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
 {
     pthread_cond_timedwait(c, m, t);
 }
@@ -1650,95 +2054,19 @@ static bool _gwt_cond_init(_gwt_cond *c) { return cnd_init(c) == thrd_success; }
 static void _gwt_cond_destroy(_gwt_cond *c) { cnd_destroy(c); }
 static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { cnd_wait(c, m); }
 static void _gwt_cond_broadcast(_gwt_cond *c) { cnd_broadcast(c); }
-_GWT_PROFILED static void _gwt_cond_until(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
+_GWT_PROFILED static void _gwt_cond_timed(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
 {
     cnd_timedwait(c, m, t);
 }
 #endif
 
-static int _gwt_cores(void)
+// Waits so many nanoseconds at the most.
+_GWT_PROFILED static void _gwt_cond_wait_for(_gwt_cond *c, _gwt_mutex *m, int64_t ns)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > _GWT_MAX_WORKERS ? _GWT_MAX_WORKERS : (int)n;
-}
-
-// ---- memory there is to have
-
-#ifndef _GWT_SYSTEM_ROOT
-#define _GWT_SYSTEM_ROOT ""     // a test has a /proc and a /sys of its own
-#endif
-
-static double _gwt_least(double a, double b) { return a < b ? a : b; }
-
-// The least limit of a cgroup and of those it is in: FOLDER/PATH/FILE, and so on up to FOLDER/FILE.
-// In a container the path may be the host's, and only the last of these files be there.
-static double _gwt_cgroup_limit(const char *folder, const char *path, const char *file)
-{
-    char name[4096];
-    double limit, least = INFINITY;
-    for (size_t n = strlen(path);;) {
-        int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, (int)n,
-                             path, file);
-        FILE *f = wrote < (int)sizeof name ? fopen(name, "r") : NULL;
-        // "max", which is no number, is no limit.
-        if (f && fscanf(f, "%lf", &limit) == 1) least = _gwt_least(least, limit);
-        if (f) fclose(f);
-        if (n == 0) return least;
-        while (n > 0 && path[--n] != '/') {}
-    }
-}
-
-// Of this process: a line "0::PATH" for version 2, "4:cpu,memory:PATH" for version 1.
-static double _gwt_cgroups_limit(void)
-{
-    char line[4096];
-    double least = INFINITY;
-    snprintf(line, sizeof line, "%s/proc/self/cgroup", _GWT_SYSTEM_ROOT);
-    FILE *f = fopen(line, "r");
-    while (f && fgets(line, sizeof line, f)) {
-        char *controllers = strchr(line, ':');
-        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!path) continue;
-        *path++ = 0;
-        path[strcspn(path, "\n")] = 0;
-        if (strstr(controllers, "memory")) {
-            least = _gwt_least(least, _gwt_cgroup_limit("/sys/fs/cgroup/memory", path,
-                                                        "memory.limit_in_bytes"));
-        } else if (!strcmp(controllers, ":")) {
-            least = _gwt_least(least, _gwt_cgroup_limit("/sys/fs/cgroup", path, "memory.max"));
-            least = _gwt_least(least, _gwt_cgroup_limit("/sys/fs/cgroup/unified", path,
-                                                        "memory.max"));
-        }
-    }
-    if (f) fclose(f);
-    return least;
-}
-
-static double _gwt_resource_limit(int resource)
-{
-    struct rlimit r;
-    return getrlimit(resource, &r) || r.rlim_cur == RLIM_INFINITY ? INFINITY : (double)r.rlim_cur;
-}
-
-// Half of what this process may have at the most: the other half is for all else, what it has
-// already and other processes.
-static size_t _gwt_half_of_memory(void)
-{
-    double all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    all = _gwt_least(fmax(all, 128e6), _gwt_cgroups_limit());
-#ifdef RLIMIT_AS
-    all = _gwt_least(all, _gwt_resource_limit(RLIMIT_AS));
-#endif
-    all = _gwt_least(all, _gwt_resource_limit(RLIMIT_DATA));
-    return (size_t)fmin(fmax(all / 2, 1), (double)(SIZE_MAX / 4));
-}
-
-// Seconds on a clock that only goes forward.
-static double _gwt_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    _gwt_os_time now = _gwt_os_wall();
+    ns += now.ns;
+    struct timespec t = { (time_t)(now.s + ns / 1000000000), (long)(ns % 1000000000) };
+    _gwt_cond_timed(c, m, &t);
 }
 
 // >>prof --------------------------------------------------------------------------------------
@@ -1781,7 +2109,7 @@ static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
 {
     if (!l) return;
-    e.start = _gwt_now() - l->zero;
+    e.start = _gwt_os_now() - l->zero;
     _gwt_lane_cut(l, e.start, false);
     if (l->depth++ < _GWT_LANE_DEPTH) l->open[l->depth - 1] = e;
     else l->lost = true;
@@ -1790,7 +2118,7 @@ static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
 static void _gwt_lane_leave(_gwt_lane *l, uint64_t bytes_in, uint64_t bytes_out)
 {
     if (!l || l->depth == 0) return;
-    double now = _gwt_now() - l->zero;
+    double now = _gwt_os_now() - l->zero;
     if (l->depth <= _GWT_LANE_DEPTH) {
         l->open[l->depth - 1].bytes_in = bytes_in, l->open[l->depth - 1].bytes_out = bytes_out;
         _gwt_lane_cut(l, now, true);
@@ -1804,11 +2132,14 @@ static bool _gwt_lane_pause(_gwt_lane *l)
     if (!l || l->depth == 0 || l->depth > _GWT_LANE_DEPTH) return false;
     gwt_stage s = l->open[l->depth - 1].stage;
     if (s >= GWT_STAGE_WAIT_TILE && s <= GWT_STAGE_WAIT_LOCK) return false;
-    _gwt_lane_cut(l, _gwt_now() - l->zero, false);
+    _gwt_lane_cut(l, _gwt_os_now() - l->zero, false);
     return true;
 }
 
-static void _gwt_lane_resume(_gwt_lane *l) { l->open[l->depth - 1].start = _gwt_now() - l->zero; }
+static void _gwt_lane_resume(_gwt_lane *l)
+{
+    l->open[l->depth - 1].start = _gwt_os_now() - l->zero;
+}
 #else
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e) { (void)l, (void)e; }
 static void _gwt_lane_leave(_gwt_lane *l, uint64_t in, uint64_t out)
@@ -2576,7 +2907,8 @@ typedef struct _gwt_band_about {
 typedef struct _gwt_io {        // what a libtiff handle reads through
     const struct _gwt_source *source;
     uint64_t pos;
-    const char *failed;         // why a read failed, which libtiff may pass over
+    const char *failed;         // why a read failed, which libtiff may pass over: it may lie in
+    char why[_GWT_OS_TEXT];
     char message[256];          // libtiff's last error
 } _gwt_io;
 
@@ -2595,7 +2927,7 @@ typedef struct _gwt_source {
     int fd;
     const char *memory;         // the caller's pixels, in which the tiles lie; NULL: it is a file
     const char *identity;       // of these, as the caller says; or NULL
-    struct stat stat;
+    _gwt_os_facts facts;
     uint64_t length;            // of the file, bytes
     _gwt_geo geo;
     gwt_dtype dtype;
@@ -2672,101 +3004,53 @@ static const char *_gwt_codec_name(uint16_t compression)
     return NULL;
 }
 
-// ---- libtiff on our descriptor
-
-// open; what is executed later does not inherit the file. A process may have more files open than
-// it is given at first, and a stack of many dates needs that.
-static int _gwt_open_as(const char *path, int flags, mode_t mode)
-{
-    struct rlimit files;
-    int fd = open(path, flags | O_CLOEXEC, mode);
-    if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &files)) return fd;
-    rlim_t given = files.rlim_cur;
-    files.rlim_cur = files.rlim_max;
-#ifdef OPEN_MAX
-    if (files.rlim_cur > OPEN_MAX) files.rlim_cur = OPEN_MAX;   // all that macOS accepts
-#endif
-    if (files.rlim_cur > given && setrlimit(RLIMIT_NOFILE, &files) == 0)
-        return open(path, flags | O_CLOEXEC, mode);
-    errno = EMFILE;
-    return -1;
-}
-
-static int _gwt_open_file(const char *path, int flags) { return _gwt_open_as(path, flags, 0666); }
-
-// ---- files of our own, in folders where others write, too
-
-// A file that was not there. What will replace a file is nobody else's to read while it is made:
-// it gets that one's mode when it is done.
-static int _gwt_create_file(const char *path, bool private)
-{
-    return _gwt_open_as(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, private ? 0600 : 0666);
-}
-
-// The mode of the file that is replaced. Some file systems have one for all files, and refuse.
-static bool _gwt_set_mode(int fd, mode_t mode)
-{
-    struct stat st;
-    if (!fchmod(fd, mode & 0777)) return true;
-    int why = errno;
-    bool same = !fstat(fd, &st) && (st.st_mode & 0777) == (mode & 0777);
-    errno = why;
-    return same;
-}
-
 // Why a file is not to be trusted or written to, in words; NULL: nobody but this user has made it,
 // and it has no other name by which it is something else.
-static const char *_gwt_strange(const struct stat *st)
+static const char *_gwt_strange(const _gwt_os_facts *f)
 {
-    return S_ISLNK(st->st_mode)       ? "is a link"
-         : !S_ISREG(st->st_mode)      ? "is not a regular file"
-         : st->st_uid != geteuid()    ? "is a file of another user"
-         : st->st_nlink > 1           ? "has another name, too"
-                                      : NULL;
+    return f->is_link         ? "is a link"
+         : !f->is_file        ? "is not a regular file"
+         : !f->is_own         ? "is a file of another user"
+         : f->has_other_names ? "has another name, too"
+                              : NULL;
 }
 
 // Open what an earlier run left at a name that is ours to use; a link is not followed. That there
-// is nothing (*fd < 0, nothing strange) only ENOENT says. False: it can't be known, with an error.
-static bool _gwt_open_left(gwt *g, const char *path, int *fd, const char **strange)
+// is nothing (*fd < 0, nothing strange) only the system says. False: it can't be known, with an
+// error.
+static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const char **strange)
 {
-    struct stat st;
+    _gwt_os_facts facts;
     *strange = NULL;
-    *fd = _gwt_open_file(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-    int why = errno;
-    if (*fd >= 0 && !fstat(*fd, &st)) return *strange = _gwt_strange(&st), true;
-    if (*fd >= 0) why = errno;
-    if (*fd < 0 && !lstat(path, &st) && S_ISLNK(st.st_mode))
-        return *strange = _gwt_strange(&st), true;
-    if (*fd >= 0) close(*fd);
+    *fd = _gwt_os_open(path, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
+    int error = *fd < 0 ? *fd : _gwt_os_ask(*fd, &facts);
+    if (!error) {
+        *strange = _gwt_strange(&facts);
+        return true;
+    }
+    if (*fd < 0 && !_gwt_os_look(path, false, &facts) && facts.is_link) {
+        *strange = _gwt_strange(&facts);
+        return true;
+    }
+    _gwt_os_close(*fd);
     *fd = -1;
-    if (why == ENOENT) return true;
-    return _gwt_fail(g, GWT_E_IO, "%s is there and can't be opened: %s", path, strerror(why));
+    if (error == _GWT_OS_ABSENT) return true;
+    return _gwt_fail(g, GWT_E_IO, "%s is there and can't be opened: %s", path,
+                     _GWT_OS_ERROR(error));
 }
 
-// Whole or nothing, but for the end of the file.
-static int64_t _gwt_pread(int fd, void *to, uint64_t n, uint64_t at)
-{
-    uint64_t got = 0;
-    while (got < n) {
-        size_t want = n - got > (1 << 30) ? (size_t)1 << 30 : (size_t)(n - got);
-        ssize_t r = pread(fd, (char *)to + got, want, (off_t)(at + got));
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) return -1;
-        if (r == 0) break;
-        got += (uint64_t)r;
-    }
-    return (int64_t)got;
-}
+// ---- libtiff on our file
 
 static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
 {
     _gwt_io *io = h;
-    int64_t got = n > 0 ? _gwt_pread(io->source->fd, to, (uint64_t)n, io->pos) : 0;
+    int64_t got = n > 0 ? _gwt_os_read(io->source->fd, to, (uint64_t)n, io->pos) : 0;
     uint64_t length = io->source->length;
     if (got < n && io->pos < length && (uint64_t)n <= length - io->pos)
-        io->failed = got < 0 ? strerror(errno) : "the file has become shorter";
+        io->failed = got < 0 ? _gwt_os_error_text((int)got, io->why)
+                             : "the file has become shorter";
     if (got > 0) io->pos += (uint64_t)got;
-    return (tmsize_t)got;
+    return got < 0 ? -1 : (tmsize_t)got;
 }
 
 static tmsize_t _gwt_io_no_write(thandle_t h, void *from, tmsize_t n)
@@ -3307,20 +3591,32 @@ static bool _gwt_parse_number(const char *text, double *value)
     return any && *end == 0;
 }
 
+// All of a text is a whole number that 64 bits hold: *bits.
+static bool _gwt_parse_whole(const char *text, bool is_signed, uint64_t *bits)
+{
+    uint64_t most = is_signed ? INT64_MAX : UINT64_MAX, value = 0;
+    text += strspn(text, " \t\n\v\f\r");
+    bool negative = *text == '-';
+    if (negative && !is_signed) return false;
+    if (*text == '-' || *text == '+') text++;
+    if (*text < '0' || *text > '9') return false;
+    for (most += negative; *text >= '0' && *text <= '9'; text++) {
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (value > (most - digit) / 10) return false;
+        value = 10 * value + digit;
+    }
+    *bits = negative ? 0 - value : value;
+    return !text[strspn(text, " \n")];
+}
+
 // The nodata value of a file: of 64-bit integers exactly.
 static gwt_optional _gwt_parse_nodata(gwt_dtype dtype, const char *text)
 {
     gwt_optional o = { 0 };
-    char *end = NULL;
-    bool is_signed = dtype == GWT_INT64, negative = text[strspn(text, " \n")] == '-';
-    errno = 0;
-    if (is_signed || (dtype == GWT_UINT64 && !negative)) {
-        long long below = is_signed ? strtoll(text, &end, 10) : 0;
-        unsigned long long bits =
-            is_signed ? (unsigned long long)below : strtoull(text, &end, 10);
-        bool whole = end != text && !errno && !end[strspn(end, " \n")];
-        if (whole) return _gwt_some_wide(is_signed ? (double)below : (double)bits, bits);
-    }
+    uint64_t bits;
+    bool is_signed = dtype == GWT_INT64, wide = is_signed || dtype == GWT_UINT64;
+    if (wide && _gwt_parse_whole(text, is_signed, &bits))
+        return _gwt_some_wide(is_signed ? (double)(int64_t)bits : (double)bits, bits);
     o.set = _gwt_parse_number(text, &o.value);
     return o;
 }
@@ -3613,11 +3909,11 @@ static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
 // A mask in a file of its own, as GDAL writes it: FILE.msk.
 static bool _gwt_source_find_mask(_gwt_source *s)
 {
-    struct stat st;
+    _gwt_os_facts facts;
     char *beside = s->mask ? NULL : _gwt_malloc(s->g, strlen(s->path) + sizeof ".msk");
     if (!beside) return s->mask != NULL;
     sprintf(beside, "%s.msk", s->path);
-    bool there = !stat(beside, &st) && S_ISREG(st.st_mode);
+    bool there = !_gwt_os_look(beside, true, &facts) && facts.is_file;
     if (there) s->mask = _gwt_keep_string(s->g, _gwt_base_name(beside));
     GWT_FREE(beside);
     return !there || s->mask;
@@ -3648,10 +3944,10 @@ typedef struct _gwt_ifd_entry {
 // Bytes of a directory. A file that ends before them has no such directory: *there is false.
 static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
 {
-    int64_t got = at < s->length ? _gwt_pread(s->fd, to, n, at) : 0;
+    int64_t got = at < s->length ? _gwt_os_read(s->fd, to, n, at) : 0;
     *there = got == (int64_t)n;
     return got >= 0 || _gwt_fail(s->g, GWT_E_IO, "%s: its directory can't be read: %s", s->path,
-                                 strerror(errno));
+                                 _GWT_OS_ERROR(got));
 }
 
 static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
@@ -3805,21 +4101,21 @@ static void _gwt_source_close(_gwt_source *s)
         TIFFClose(d->tif);
         GWT_FREE(d);
     }
-    if (s->fd >= 0) close(s->fd);
+    _gwt_os_close(s->fd);
     _gwt_mutex_destroy(&s->lock);
     GWT_FREE(s->tiles);
 }
 
 static bool _gwt_source_begin(_gwt_source *s)
 {
-    // O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever.
-    s->fd = _gwt_open_file(s->path, O_RDONLY | O_NONBLOCK);
-    if (s->fd < 0 || fstat(s->fd, &s->stat)) {
-        _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened: %s", s->path, strerror(errno));
-    } else if (!S_ISREG(s->stat.st_mode)) {
+    s->fd = _gwt_os_open(s->path, _GWT_OS_READ);
+    int error = s->fd < 0 ? s->fd : _gwt_os_ask(s->fd, &s->facts);
+    if (error) {
+        _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened: %s", s->path, _GWT_OS_ERROR(error));
+    } else if (!s->facts.is_file) {
         _gwt_fail(s->g, GWT_E_IO, "%s: is not a file", s->path);
     } else {
-        s->length = (uint64_t)s->stat.st_size;
+        s->length = s->facts.size;
         return true;
     }
     return false;
@@ -3834,10 +4130,10 @@ static bool _gwt_part_has_journal(const char *part)
 {
     char name[4096], head[16];
     if (snprintf(name, sizeof name, "%s.journal", part) >= (int)sizeof name) return false;
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool is = fd >= 0 && _gwt_pread(fd, head, sizeof head, 0) == sizeof head
+    _gwt_os_file fd = _gwt_os_open(name, _GWT_OS_READ);
+    bool is = fd >= 0 && _gwt_os_read(fd, head, sizeof head, 0) == sizeof head
            && !memcmp(head, _gwt_journal_magic, _GWT_JOURNAL_MAGIC);
-    if (fd >= 0) close(fd);
+    _gwt_os_close(fd);
     return is;
 }
 
@@ -3847,7 +4143,7 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
     char head[16] = "";
     static const char none[16] = { 0 };
     size_t n = strlen(s->path), part = n > 5 && !strcmp(s->path + n - 5, ".part") ? n - 5 : 0;
-    bool whole = _gwt_pread(s->fd, head, sizeof head, 0) == sizeof head;
+    bool whole = _gwt_os_read(s->fd, head, sizeof head, 0) == sizeof head;
     bool begun = whole && (!memcmp(head, none, sizeof none)
                            || !memcmp(head, _gwt_part_magic, sizeof _gwt_part_magic));
     bool journal = part && _gwt_part_has_journal(s->path);
@@ -3888,34 +4184,15 @@ static bool _gwt_source_read(_gwt_source *s)
     return good && s->tiles;
 }
 
-static bool _gwt_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-// The same file with the same content, as far as the system's clock can tell.
-static bool _gwt_unchanged(const struct stat *a, const struct stat *b)
-{
-#ifdef __APPLE__
-    const struct timespec *m = &a->st_mtimespec, *n = &b->st_mtimespec;
-    const struct timespec *c = &a->st_ctimespec, *d = &b->st_ctimespec;
-#else
-    const struct timespec *m = &a->st_mtim, *n = &b->st_mtim;
-    const struct timespec *c = &a->st_ctim, *d = &b->st_ctim;
-#endif
-    return _gwt_same_file(a, b) && a->st_size == b->st_size && m->tv_sec == n->tv_sec
-        && m->tv_nsec == n->tv_nsec && c->tv_sec == d->tv_sec && c->tv_nsec == d->tv_nsec;
-}
-
 // A file that is open already and has not changed since is shared: its tiles are decoded once.
 static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_optional nodata)
 {
-    struct stat st;
-    if (stat(path, &st)) return NULL;
+    _gwt_os_facts facts;
+    if (_gwt_os_look(path, true, &facts)) return NULL;
     _gwt_lock(&g->lock);
     _gwt_source *s = g->sources;
-    while (s && !(_gwt_unchanged(&s->stat, &st) && !strcmp(s->path, path) && s->fills == fills
-                  && _gwt_optional_same(s->fill_asked, nodata)))
+    while (s && !(_gwt_os_unchanged(&s->facts, &facts) && !strcmp(s->path, path)
+                  && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
         s = s->next;
     _gwt_unlock(&g->lock);
     return s;
@@ -3926,7 +4203,7 @@ static bool _gwt_source_set_bad(_gwt_source *s)
 {
     _gwt_lock(&s->g->lock);
     for (_gwt_source *o = s->g->sources; o && !s->bad; o = o->next)
-        if (!strcmp(o->path, s->path) && _gwt_unchanged(&o->stat, &s->stat)) s->bad = o->bad;
+        if (!strcmp(o->path, s->path) && _gwt_os_unchanged(&o->facts, &s->facts)) s->bad = o->bad;
     _gwt_unlock(&s->g->lock);
     return s->bad || (s->bad = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->bad)) != NULL;
 }
@@ -3945,7 +4222,7 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
 // What a file is called wherever the process may go. Of one that has no such name, as asked for.
 static const char *_gwt_whole_path(gwt *g, const char *path)
 {
-    char *whole = realpath(path, NULL);
+    char *whole = _gwt_os_whole_path(path);
     const char *kept = whole ? _gwt_keep_string(g, whole) : path;
     free(whole);
     return kept;
@@ -4040,12 +4317,13 @@ static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dt
 
 // Why what was read of a file when it was opened does not hold any more; NULL: it does. Of a file
 // that was cut, tiles that are not there any more may be filled as others that can't be read.
-static const char *_gwt_source_changed(const _gwt_source *s)
+static const char *_gwt_source_changed(const _gwt_source *s, char *why)
 {
-    struct stat now;
-    if (fstat(s->fd, &now)) return strerror(errno);
-    if (now.st_size < s->stat.st_size) return s->fills ? NULL : "the file has become shorter";
-    return now.st_size == s->stat.st_size && now.st_mtime == s->stat.st_mtime
+    _gwt_os_facts now;
+    int error = _gwt_os_ask(s->fd, &now);
+    if (error) return _gwt_os_error_text(error, why);
+    if (now.size < s->facts.size) return s->fills ? NULL : "the file has become shorter";
+    return now.size == s->facts.size && now.modified.s == s->facts.modified.s
                ? NULL : "it has changed since it was opened";
 }
 
@@ -4063,7 +4341,7 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
     if (!d) return NULL;
     d->tif = _gwt_source_tiff(s, &d->io, "rcO");
     // Its directory could be read before.
-    const char *why = d->io.failed ? d->io.failed : _gwt_source_changed(s);
+    const char *why = d->io.failed ? d->io.failed : _gwt_source_changed(s, d->io.why);
     if (!why && !d->tif) why = d->io.message[0] ? d->io.message : "out of memory";
     if (why) {
         _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened again: %s", s->path, why);
@@ -4105,12 +4383,12 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_READ, s->path, i));
-    int64_t got = _gwt_pread(s->fd, to, n, s->offsets[i]);
+    int64_t got = _gwt_os_read(s->fd, to, n, s->offsets[i]);
     _gwt_lane_leave(lane, n, n);
     _gwt_record_io(s->g, n, 0);
     if (got != (int64_t)n) {
         _gwt_source_bad(s, i, GWT_E_IO, "can't be read: %s",
-                        got < 0 ? strerror(errno) : "the file has become shorter");
+                        got < 0 ? _GWT_OS_ERROR(got) : "the file has become shorter");
         return false;
     }
     uint32_t crc = s->crcs ? (uint32_t)crc32_z(crc32(0, NULL, 0), to, (z_size_t)n) : 0;
@@ -4514,7 +4792,7 @@ static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
         if (list) c->resident = list, c->room = room;
     }
     t->listed = c->num_resident < c->room;
-    t->since = t->source->g->recorder ? _gwt_now() : 0;
+    t->since = t->source->g->recorder ? _gwt_os_now() : 0;
     if (t->listed) t->place = c->num_resident, c->resident[c->num_resident++] = t;
     _gwt_unlock(&c->lock);
     if (!t->listed)
@@ -10273,8 +10551,8 @@ typedef struct _gwt_writer {
     bool follows;               // another rank makes the file
     bool complete;              // PATH is there already: an interrupted save of this job made it
     bool replaces;              // PATH is there, and may be replaced
-    mode_t mode;                // its mode then
-    int fd, journal_fd;
+    int mode;                   // its mode then
+    _gwt_os_file fd, journal_fd;
     uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
     int64_t num_tiles;
     int64_t parts;              // of a place, written one after another: the bands of a planar file
@@ -10291,18 +10569,13 @@ typedef struct _gwt_writer {
     _Atomic int64_t head;       // tiles written; moved under the lock, read without
 } _gwt_writer;
 
-static bool _gwt_pwrite(gwt *g, int fd, const char *path, const void *from, size_t n, uint64_t at)
+static bool _gwt_pwrite(gwt *g, _gwt_os_file fd, const char *path, const void *from, size_t n,
+                        uint64_t at)
 {
-    size_t done = 0;
-    while (done < n) {
-        ssize_t r = pwrite(fd, (const char *)from + done, n - done, (off_t)(at + done));
-        if (r < 0 && errno == EINTR) continue;
-        if (r <= 0)
-            return _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path,
-                             r < 0 ? strerror(errno) : "no bytes were taken");
-        done += (size_t)r;
-    }
-    return true;
+    int64_t done = _gwt_os_write(fd, from, n, at);
+    return done == (int64_t)n
+        || _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path,
+                     done < 0 ? _GWT_OS_ERROR(done) : "no bytes were taken");
 }
 
 static uint64_t _gwt_get_little(const char *from, size_t bytes)
@@ -10331,16 +10604,11 @@ static void _gwt_job_number(uint32_t *crc, uint64_t x)
 }
 
 // Size and time of the last change of a file.
-static void _gwt_job_stat(uint32_t *crc, const struct stat *st)
+static void _gwt_job_facts(uint32_t *crc, const _gwt_os_facts *f)
 {
-#ifdef __APPLE__
-    const struct timespec *changed = &st->st_mtimespec;
-#else
-    const struct timespec *changed = &st->st_mtim;
-#endif
-    _gwt_job_number(crc, (uint64_t)st->st_size);
-    _gwt_job_number(crc, (uint64_t)changed->tv_sec);
-    _gwt_job_number(crc, (uint64_t)changed->tv_nsec);
+    _gwt_job_number(crc, f->size);
+    _gwt_job_number(crc, (uint64_t)f->modified.s);
+    _gwt_job_number(crc, (uint64_t)f->modified.ns);
 }
 
 // ---- journal
@@ -10389,12 +10657,12 @@ static bool _gwt_journal_add(_gwt_writer *w, int64_t tile, const _gwt_blob *blob
 static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_writer *first, int i,
                               const char *path)
 {
-    struct stat st;
+    _gwt_os_facts facts;
     uint32_t crc = 0;
-    if (lstat(path, &st)) return false;
-    _gwt_job_stat(&crc, &st);
-    _gwt_job_number(&crc, (uint64_t)st.st_ino);
-    _gwt_journal_record(record, first->num_tiles + i, (uint64_t)st.st_size, crc);
+    if (_gwt_os_look(path, false, &facts)) return false;
+    _gwt_job_facts(&crc, &facts);
+    _gwt_job_number(&crc, facts.number);
+    _gwt_journal_record(record, first->num_tiles + i, facts.size, crc);
     return true;
 }
 
@@ -10407,12 +10675,13 @@ static uint64_t _gwt_journal_seal_at(const _gwt_writer *first, int i)
 static bool _gwt_journal_is_sealed(const _gwt_writer *first, int i, const char *path)
 {
     char there[_GWT_JOURNAL_RECORD], ours[_GWT_JOURNAL_RECORD];
-    int journal = _gwt_open_file(first->journal, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    int64_t got = journal < 0 ? -1
-                : _gwt_pread(journal, there, sizeof there, _gwt_journal_seal_at(first, i));
+    _gwt_os_file journal = _gwt_os_open(first->journal, _GWT_OS_READ | _GWT_OS_NO_LINK);
+    int64_t got = journal < 0 ? journal
+                : _gwt_os_read(journal, there, sizeof there, _gwt_journal_seal_at(first, i));
     if (got < 0)
-        _gwt_fail(first->g, GWT_E_IO, "%s: can't be read: %s", first->journal, strerror(errno));
-    if (journal >= 0) close(journal);
+        _gwt_fail(first->g, GWT_E_IO, "%s: can't be read: %s", first->journal,
+                  _GWT_OS_ERROR(got));
+    _gwt_os_close(journal);
     return got == sizeof there && _gwt_journal_seal(ours, first, i, path)
         && !memcmp(there, ours, sizeof there);
 }
@@ -10440,13 +10709,15 @@ static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
         { 16, 8, "its tiles are others" }
     };
     char there[_GWT_JOURNAL_HEAD], ours[_GWT_JOURNAL_HEAD];
-    struct stat st;
+    _gwt_os_facts facts;
     _gwt_journal_head(w, ours);
-    int64_t got = _gwt_pread(fd, there, sizeof there, 0);
-    if (got < 0 || fstat(fd, &st))
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal, strerror(errno));
+    int64_t got = _gwt_os_read(fd, there, sizeof there, 0);
+    int error = got < 0 ? (int)got : _gwt_os_ask(fd, &facts);
+    if (error)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal,
+                         _GWT_OS_ERROR(error));
     *j = (_gwt_journal){ .gwt = !memcmp(there, ours, (size_t)_gwt_min64(got, 12)), .differs = "" };
-    j->length = _gwt_max64(0, ((int64_t)st.st_size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
+    j->length = _gwt_max64(0, ((int64_t)facts.size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
     if (!j->gwt || got < (int64_t)sizeof there
         || _gwt_get_little(there + 44, 4) != _gwt_crc(0, there, 44))
         return true;
@@ -10467,8 +10738,10 @@ static uint32_t _gwt_part_crc(const _gwt_writer *w, int fd, uint64_t at, uint64_
     uint32_t crc = 0;
     for (uint64_t some; n > 0; at += some, n -= some) {
         some = n < sizeof data ? n : sizeof data;
-        if (_gwt_pread(fd, data, some, at) != (int64_t)some)
-            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, strerror(errno));
+        int64_t got = _gwt_os_read(fd, data, some, at);
+        if (got != (int64_t)some)
+            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part,
+                             got < 0 ? _GWT_OS_ERROR(got) : "the file has become shorter");
         crc = _gwt_crc(crc, data, (size_t)some);
     }
     return crc;
@@ -10477,9 +10750,11 @@ static uint32_t _gwt_part_crc(const _gwt_writer *w, int fd, uint64_t at, uint64_
 // Keep the first tiles only; those from w->end on go.
 static bool _gwt_journal_cut(_gwt_writer *w, int64_t tile)
 {
-    off_t records = _GWT_JOURNAL_HEAD + (off_t)tile * _GWT_JOURNAL_RECORD;
-    if (ftruncate(w->fd, (off_t)w->end) || ftruncate(w->journal_fd, records))
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be cut: %s", w->part, strerror(errno));
+    uint64_t records = _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD;
+    int error = _gwt_os_cut(w->fd, w->end);
+    if (!error) error = _gwt_os_cut(w->journal_fd, records);
+    if (error)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be cut: %s", w->part, _GWT_OS_ERROR(error));
     w->pushed = w->end;
     atomic_store(&w->head, tile);
     return true;
@@ -10492,11 +10767,13 @@ static bool _gwt_journal_tile(const _gwt_writer *w, int fd, int journal, int64_t
 {
     char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
     uint64_t place = _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record;
-    struct stat st;
-    int64_t got = _gwt_pread(journal, record, sizeof record, place);
-    if (got < 0 || fstat(fd, &st))
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal, strerror(errno));
-    uint64_t length = (uint64_t)st.st_size;
+    _gwt_os_facts facts;
+    int64_t got = _gwt_os_read(journal, record, sizeof record, place);
+    int error = got < 0 ? (int)got : _gwt_os_ask(fd, &facts);
+    if (error)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal,
+                         _GWT_OS_ERROR(error));
+    uint64_t length = facts.size;
     if (got < (int64_t)sizeof record) return false;
     *bytes = _gwt_get_little(record, 8);
     *crc = (uint32_t)_gwt_get_little(record + 8, 4);
@@ -10527,9 +10804,9 @@ static bool _gwt_journal_replay(_gwt_writer *w, int64_t records)
 static bool _gwt_header_is_whole(const _gwt_writer *w, int fd, uint64_t at)
 {
     char header[16];
-    int64_t got = _gwt_pread(fd, header, sizeof header, 0);
+    int64_t got = _gwt_os_read(fd, header, sizeof header, 0);
     if (got < 0)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->path, strerror(errno));
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->path, _GWT_OS_ERROR(got));
     bool big = got == sizeof header && header[2] == 43;
     return got == sizeof header && header[0] == 'I'
         && _gwt_get_little(header + (big ? 8 : 4), big ? 8 : 4) == at;
@@ -10554,32 +10831,21 @@ static bool _gwt_journal_is_of_path(const _gwt_writer *w)
     const char *strange;
     bool there = _gwt_open_left(w->g, w->journal, &journal, &strange) && journal >= 0, is = false;
     if (there && !strange) {
-        int fd = _gwt_open_file(w->path, O_RDONLY | O_NONBLOCK);
+        _gwt_os_file fd = _gwt_os_open(w->path, _GWT_OS_READ);
         if (fd >= 0) is = _gwt_journal_is_of_file(w, journal, fd);
-        else _gwt_fail(w->g, GWT_E_IO, "%s: can't be opened: %s", w->path, strerror(errno));
-        if (fd >= 0) close(fd);
+        else _gwt_fail(w->g, GWT_E_IO, "%s: can't be opened: %s", w->path, _GWT_OS_ERROR(fd));
+        _gwt_os_close(fd);
     }
-    if (there) close(journal);
+    if (there) _gwt_os_close(journal);
     return is;
 }
 
 // ---- the part
 
-// Ask the system to begin writing n bytes to the disk, so that the sync at the end finds little to
-// wait for. Advice: where it is unknown, the sync just takes longer.
-static void _gwt_push(int fd, uint64_t at, uint64_t n)
-{
-#ifdef POSIX_FADV_DONTNEED
-    posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
-#else
-    (void)fd, (void)at, (void)n;
-#endif
-}
-
 static void _gwt_writer_push(_gwt_writer *w)
 {
     if (w->end - w->pushed < (16u << 20)) return;
-    _gwt_push(w->fd, w->pushed, w->end - w->pushed);
+    _gwt_os_push(w->fd, w->pushed, w->end - w->pushed);
     w->pushed = w->end;
 }
 
@@ -10628,8 +10894,9 @@ static bool _gwt_fail_strange(const _gwt_writer *w, const char *path, const char
 // A name at which something may be that is not wanted. A link goes itself.
 static bool _gwt_writer_remove(const _gwt_writer *w, const char *path)
 {
-    if (!unlink(path) || errno == ENOENT) return true;
-    return _gwt_fail(w->g, GWT_E_IO, "%s: can't be removed: %s", path, strerror(errno));
+    int error = _gwt_os_remove(path);
+    return !error
+        || _gwt_fail(w->g, GWT_E_IO, "%s: can't be removed: %s", path, _GWT_OS_ERROR(error));
 }
 
 // Whether what has the journal's name may go, as there is no part that it tells of.
@@ -10641,7 +10908,7 @@ static bool _gwt_writer_may_drop(const _gwt_writer *w)
     if (_gwt_writer_afresh(w)) return true;
     if (!_gwt_open_left(w->g, w->journal, &fd, &strange)) return false;
     bool none = fd < 0 && !strange, read = none || strange || _gwt_journal_look(w, fd, &j);
-    if (fd >= 0) close(fd);
+    _gwt_os_close(fd);
     if (!read || none || j.gwt) return read;
     return _gwt_fail_strange(w, w->journal, strange ? strange : "is no journal of gwt");
 }
@@ -10650,21 +10917,23 @@ static bool _gwt_writer_may_drop(const _gwt_writer *w)
 static bool _gwt_writer_journal(_gwt_writer *w)
 {
     if (_gwt_writer_may_drop(w) && _gwt_writer_remove(w, w->journal)) {
-        w->journal_fd = _gwt_create_file(w->journal, w->replaces);
+        w->journal_fd = _gwt_os_create(w->journal, w->replaces);
         if (w->journal_fd >= 0) return _gwt_journal_begin(w);
-        _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal, strerror(errno));
+        _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal,
+                  _GWT_OS_ERROR(w->journal_fd));
     }
-    unlink(w->part);
+    _gwt_os_remove(w->part);
     return false;
 }
 
 // A part whose journal is not there. Of a save that was killed before it made one, it is empty.
 static bool _gwt_writer_alone(const _gwt_writer *w)
 {
-    struct stat st;
-    if (fstat(w->fd, &st))
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, strerror(errno));
-    return st.st_size == 0 || _gwt_fail_strange(w, w->part, "has no journal beside it");
+    _gwt_os_facts facts;
+    int error = _gwt_os_ask(w->fd, &facts);
+    if (error)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, _GWT_OS_ERROR(error));
+    return facts.size == 0 || _gwt_fail_strange(w, w->part, "has no journal beside it");
 }
 
 // Part and journal are ours: whether to go on with them.
@@ -10675,9 +10944,11 @@ static bool _gwt_writer_go_on(_gwt_writer *w, bool *adopted)
     if (!j.gwt) return _gwt_fail_strange(w, w->journal, "is no journal of gwt");
     *adopted = w->adopted = !j.differs && w->resume;
     if (*adopted) {
-        if (w->replaces && (fchmod(w->fd, 0600) || fchmod(w->journal_fd, 0600)))
+        int error = w->replaces ? _gwt_os_set_mode(w->fd, 0600) : 0;
+        if (w->replaces && !error) error = _gwt_os_set_mode(w->journal_fd, 0600);
+        if (error)
             return _gwt_fail(w->g, GWT_E_IO, "%s: can't be made private, as what it replaces: %s",
-                             w->part, strerror(errno));
+                             w->part, _GWT_OS_ERROR(error));
         return (j.fills || !w->fills || _gwt_journal_begin(w)) && _gwt_journal_replay(w, j.length);
     }
     if ((j.differs && !*j.differs) || j.length == 0) return true;
@@ -10702,7 +10973,7 @@ static bool _gwt_writer_adopt(_gwt_writer *w, const char *strange, bool *adopted
     else if (w->journal_fd < 0 && !afresh) good = _gwt_writer_alone(w);
     else if (!afresh) good = _gwt_writer_go_on(w, adopted);
     if (*adopted) return good;
-    if (w->journal_fd >= 0) close(w->journal_fd);
+    _gwt_os_close(w->journal_fd);
     w->journal_fd = -1;
     return good;
 }
@@ -10710,8 +10981,9 @@ static bool _gwt_writer_adopt(_gwt_writer *w, const char *strange, bool *adopted
 // Whether the name .part still is that of our file.
 static bool _gwt_writer_owns(const _gwt_writer *w)
 {
-    struct stat ours, there;
-    return !fstat(w->fd, &ours) && !lstat(w->part, &there) && _gwt_same_file(&ours, &there);
+    _gwt_os_facts ours, there;
+    return !_gwt_os_ask(w->fd, &ours) && !_gwt_os_look(w->part, false, &there)
+        && _gwt_os_same_file(&ours, &there);
 }
 
 // The .part, fresh or adopted, locked for as long as it is open. What is there already goes only if
@@ -10719,15 +10991,16 @@ static bool _gwt_writer_owns(const _gwt_writer *w)
 // live.
 static bool _gwt_writer_create(_gwt_writer *w)
 {
+    int error = _GWT_OS_EXISTS;
     for (int tries = 0; tries < 3; tries++) {
         bool adopted = false;
         const char *strange = NULL;
-        w->fd = _gwt_create_file(w->part, w->replaces);
+        w->fd = _gwt_os_create(w->part, w->replaces);
         bool fresh = w->fd >= 0;
-        if (!fresh && errno != EEXIST) break;
+        if (!fresh) error = w->fd;
+        if (error != _GWT_OS_EXISTS) break;
         if (!fresh && !_gwt_open_left(w->g, w->part, &w->fd, &strange)) return false;
-        // File systems without locks tell nothing; that is not to say that somebody holds one.
-        if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+        if (w->fd >= 0 && _gwt_os_lock(w->fd) == _GWT_OS_BUSY)
             return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
         // Finished, or removed, meanwhile.
         bool gone = w->fd >= 0 ? !_gwt_writer_owns(w) : !strange;
@@ -10737,11 +11010,10 @@ static bool _gwt_writer_create(_gwt_writer *w)
         // The journal first: without it a part is nothing to go on with.
         if (!gone && !(_gwt_writer_remove(w, w->journal) && _gwt_writer_remove(w, w->part)))
             return false;
-        if (w->fd >= 0) close(w->fd);
+        _gwt_os_close(w->fd);
         w->fd = -1;
-        errno = EEXIST;
     }
-    return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, strerror(errno));
+    return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, _GWT_OS_ERROR(error));
 }
 
 // Names, job and number of tiles are set already.
@@ -10777,11 +11049,11 @@ static bool _gwt_writer_keeps(const _gwt_writer *w)
 static void _gwt_writer_end(_gwt_writer *w)
 {
     if (w->fd >= 0 && w->journal_fd >= 0 && !_gwt_writer_keeps(w) && _gwt_writer_owns(w)) {
-        unlink(w->journal);         // not finished, nor ever will be
-        unlink(w->part);
+        _gwt_os_remove(w->journal);     // not finished, nor ever will be
+        _gwt_os_remove(w->part);
     }
-    if (w->fd >= 0) close(w->fd);
-    if (w->journal_fd >= 0) close(w->journal_fd);
+    _gwt_os_close(w->fd);
+    _gwt_os_close(w->journal_fd);
     for (int64_t i = 0; w->ring && i < w->window; i++) GWT_FREE(w->ring[i].data);
     for (int i = 0; i < w->num_spare; i++) GWT_FREE(w->spare[i].data);
     GWT_FREE(w->ring);
@@ -11270,47 +11542,34 @@ static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const u
     return good;
 }
 
-// To the disk itself: Apple's fsync ends at its cache. Not every file system there can do more.
-static int _gwt_fsync(int fd)
+// Give the part, which is complete, the name of the output. *failed: what went wrong.
+static int _gwt_save_name(_gwt_writer *w, const char **failed)
 {
-#ifdef F_FULLFSYNC
-    if (fcntl(fd, F_FULLFSYNC) != -1) return 0;
-#endif
-    return fsync(fd);
-}
-
-// The new name must survive a power cut too; a directory that can't be synced is no error.
-static void _gwt_sync_directory(const char *path)
-{
-    char dir[4096];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) + (slash == path) : 0;
-    if (n >= sizeof dir) return;
-    memcpy(dir, path, n);
-    dir[n] = 0;
-    int fd = _gwt_open_file(n ? dir : ".", O_RDONLY);
-    if (fd < 0) return;
-    _gwt_fsync(fd);
-    close(fd);
+    int error = w->replaces ? _gwt_os_set_mode(w->fd, w->mode) : 0;
+    *failed = "given the mode of the file it replaces";
+    if (error) return error;
+    *failed = "synced";
+    if ((error = _gwt_os_sync(w->fd)) < 0) return error;
+    *failed = "kept: something else has its name";
+    if (!_gwt_writer_owns(w)) return _GWT_OS_EXISTS;
+    *failed = "renamed";
+    return _gwt_os_rename(w->part, w->path);
 }
 
 static bool _gwt_save_rename(_gwt_writer *w)
 {
-    struct stat st;
-    const char *failed = NULL;
-    if (!w->overwrite && !lstat(w->path, &st))
+    _gwt_os_facts facts;
+    const char *failed;
+    if (!w->overwrite && !_gwt_os_look(w->path, false, &facts))
         return _gwt_fail(w->g, GWT_E_EXISTS, "%s: has come to be there meanwhile; .resume "
                          "with .overwrite replaces it", w->path);
-    if (w->replaces && !_gwt_set_mode(w->fd, w->mode))
-        failed = "given the mode of the file it replaces";
-    else if (_gwt_fsync(w->fd)) failed = "synced";
-    else if (!_gwt_writer_owns(w)) errno = EEXIST, failed = "kept: something else has its name";
-    else if (rename(w->part, w->path)) failed = "renamed";
-    if (failed)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed, strerror(errno));
-    close(w->fd);
+    int error = _gwt_save_name(w, &failed);
+    if (error)
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed,
+                         _GWT_OS_ERROR(error));
+    _gwt_os_close(w->fd);
     w->fd = -1;
-    _gwt_sync_directory(w->path);
+    _gwt_os_sync_folder(w->path);
     return true;
 }
 
@@ -11538,7 +11797,7 @@ static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
 static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
 {
     uint32_t crc = 0;
-    for (int i = 0; i < plan->num_views; i++) _gwt_job_stat(&crc, &plan->views[i].source->stat);
+    for (int i = 0; i < plan->num_views; i++) _gwt_job_facts(&crc, &plan->views[i].source->facts);
     return crc;
 }
 
@@ -11643,10 +11902,10 @@ static bool _gwt_job_fillable(const _gwt_plan *plan)
 
 // Whether a file is one of the inputs, and then an error.
 static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const char *path,
-                                  const struct stat *st)
+                                  const _gwt_os_facts *facts)
 {
     for (int i = 0; i < plan->num_views; i++) {
-        if (!_gwt_same_file(st, &plan->views[i].source->stat)) continue;
+        if (!_gwt_os_same_file(facts, &plan->views[i].source->facts)) continue;
         return _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
                          plan->views[i].source->path);
     }
@@ -11657,7 +11916,7 @@ static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
 {
     _gwt_save *s = &saves[i];
-    struct stat st;
+    _gwt_os_facts facts;
     _gwt_writer *w = &s->writer;
     w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
                          _gwt_job_paths(plan), _gwt_job_tables(plan) };
@@ -11675,20 +11934,24 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
     if (!w->part || !w->journal) return false;
     sprintf(w->part, "%s.part", w->path);
     sprintf(w->journal, "%s.part.journal", w->path);
-    if (!lstat(w->journal, &st) && !_gwt_save_check_input(s, plan, w->journal, &st)) return false;
-    if (w->follows) return true;
-    bool no_part = lstat(w->part, &st) && errno == ENOENT;
-    if (!no_part && !lstat(w->part, &st) && !_gwt_save_check_input(s, plan, w->part, &st))
+    if (!_gwt_os_look(w->journal, false, &facts)
+        && !_gwt_save_check_input(s, plan, w->journal, &facts))
         return false;
-    if (lstat(w->path, &st))
-        return errno == ENOENT || errno == ENOTDIR
-            || _gwt_fail(w->g, GWT_E_IO, "%s: can't be looked at: %s", w->path, strerror(errno));
-    bool link = S_ISLNK(st.st_mode);            // what is replaced is the link
-    if (!link || !stat(w->path, &st)) {
-        if (!_gwt_save_check_input(s, plan, w->path, &st)) return false;
-        if (!S_ISREG(st.st_mode))
+    if (w->follows) return true;
+    int error = _gwt_os_look(w->part, false, &facts);
+    bool no_part = error == _GWT_OS_ABSENT;
+    if (!error && !_gwt_save_check_input(s, plan, w->part, &facts)) return false;
+    error = _gwt_os_look(w->path, false, &facts);
+    if (error)
+        return error == _GWT_OS_ABSENT || error == _GWT_OS_NO_FOLDER
+            || _gwt_fail(w->g, GWT_E_IO, "%s: can't be looked at: %s", w->path,
+                         _GWT_OS_ERROR(error));
+    bool link = facts.is_link;                  // what is replaced is the link
+    if (!link || !_gwt_os_look(w->path, true, &facts)) {
+        if (!_gwt_save_check_input(s, plan, w->path, &facts)) return false;
+        if (!facts.is_file)
             return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
-        w->mode = st.st_mode & 0777;
+        w->mode = facts.mode;
         w->replaces = true;
     }
     const _gwt_writer *first = &saves[0].writer;
@@ -11887,7 +12150,7 @@ static int _gwt_ranks_receive(_gwt_ranks *k, int from, int tag, void *to, int by
     int there = 0;
     for (long ns = 20000; !there; ns = ns < 1000000 ? ns + ns / 4 : ns) {
         _GWT_MPI_DO(k, MPI_Iprobe(from, tag, k->comm, &there, &status));
-        if (!there) nanosleep(&(struct timespec){ 0, ns }, NULL);
+        if (!there) _gwt_os_sleep(ns);
     }
     _GWT_MPI_DO(k, MPI_Recv(to, bytes, MPI_BYTE, status.MPI_SOURCE, tag, k->comm, &status));
     return status.MPI_SOURCE;
@@ -12341,8 +12604,10 @@ static void _gwt_ranks_leave(_gwt_ranks *k)
     if (!idle || k->done) return;
     for (int i = 0; i < k->num_saves && !failed && k->rank > 0; i++) {
         const _gwt_writer *w = &k->saves[i].writer;
-        if (w->fd < 0 || !_gwt_fsync(w->fd)) continue;
-        failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part, strerror(errno));
+        int error = w->fd < 0 ? 0 : _gwt_os_sync(w->fd);
+        if (!error) continue;
+        failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part,
+                            _GWT_OS_ERROR(error));
     }
     _gwt_mail *m = NULL;
     if (failed && !k->told) {
@@ -12373,7 +12638,7 @@ static void _gwt_ranks_tell(_gwt_ranks *k, const _gwt_mail *m)
     for (;;) {
         _GWT_MPI_DO(k, MPI_Test(&request, &sent, MPI_STATUS_IGNORE));
         if (sent) return;
-        if (!_gwt_ranks_receive_all(k)) nanosleep(&(struct timespec){ 0, 20000 }, NULL);
+        if (!_gwt_ranks_receive_all(k)) _gwt_os_sleep(20000);
     }
 }
 
@@ -12442,13 +12707,9 @@ static _gwt_thread_result _gwt_ranks_serve(void *arg)
         }
         if (any) ns = least;
         if (any) continue;
-        struct timespec t;
         _gwt_lock(&k->lock);
         ns = !k->waiting ? least : ns < most ? ns + ns / 4 : most;
-        clock_gettime(CLOCK_REALTIME, &t);
-        t.tv_nsec += k->waiting ? ns : most;
-        if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
-        if (!k->out) _gwt_cond_until(&k->wake, &k->lock, &t);
+        if (!k->out) _gwt_cond_wait_for(&k->wake, &k->lock, k->waiting ? ns : most);
         _gwt_unlock(&k->lock);
     }
     _gwt_pool_notify(&k->g->pool);
@@ -12505,7 +12766,7 @@ static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, in
             else if (!_gwt_pwrite(k->g, w->fd, w->part, buffer, some, place)) return false;
         }
     }
-    if (to > from) _gwt_push(w->fd, from, to - from);
+    if (to > from) _gwt_os_push(w->fd, from, to - from);
     _gwt_record_io(k->g, 0, end - at);
     return true;
 }
@@ -12881,12 +13142,12 @@ static void _gwt_run_draw(_gwt_run *run, bool last)
 {
     static const char bar[] = "##############################",
                       room[] = "..............................";
-    double now = _gwt_now(), total = (double)run->plan->width * (double)run->plan->height;
+    double now = _gwt_os_now(), total = (double)run->plan->width * (double)run->plan->height;
     if (!_gwt_trylock(&run->drawing)) return;
     if (last || now - run->drawn > 0.1) {
         double part = (double)atomic_load(&run->done) / total, took = now - run->start;
         int marks = (int)(part * 30);
-        locale_t c, before = _gwt_locale_begin(&c);
+        _gwt_os_locale c = _gwt_os_locale_begin();
         run->drawn = now;
         double rate = part * total / 1e6 / (took > 0 ? took : 1);
         fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.*f Mpx/s  %5.1f s %s", marks, bar, 30 - marks,
@@ -12895,7 +13156,7 @@ static void _gwt_run_draw(_gwt_run *run, bool last)
                 : part > 0 ? took / part - took
                            : 0.0,
                 last ? "    \n" : "left");
-        _gwt_locale_end(c, before);
+        _gwt_os_locale_end(c);
     }
     _gwt_unlock(&run->drawing);
 }
@@ -13243,18 +13504,17 @@ static int _gwt_run_workers(const gwt *g, int asked)
 // that name on a disk of their own, or in another folder, may be there as well.
 static int64_t _gwt_run_mark(_gwt_run *run)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.tv_sec, (uint64_t)now.tv_nsec),
-                              (uint64_t)getpid());
+    _gwt_os_time now = _gwt_os_wall();
+    uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.s, (uint64_t)now.ns), _gwt_os_process());
     for (int i = 0; i < run->num_saves && !_gwt_over(run->action); i++) {
         const _gwt_writer *w = &run->saves[i].writer;
         char bytes[16] = "";
         memcpy(bytes, _gwt_part_magic, sizeof _gwt_part_magic);
         _gwt_put(bytes + 8, mark, 8);
         if (w->fd < 0 || !_gwt_pwrite(run->g, w->fd, w->part, bytes, sizeof bytes, 0)) continue;
-        if (_gwt_fsync(w->fd))
-            _gwt_fail(run->g, GWT_E_IO, "%s: can't be synced: %s", w->part, strerror(errno));
+        int error = _gwt_os_sync(w->fd);
+        if (error)
+            _gwt_fail(run->g, GWT_E_IO, "%s: can't be synced: %s", w->part, _GWT_OS_ERROR(error));
     }
     return (int64_t)mark;
 }
@@ -13268,7 +13528,7 @@ static bool _gwt_run_follow(_gwt_run *run, _gwt_writer *w, int64_t mark)
     if (w->fd < 0 || strange)
         return _gwt_fail(run->g, GWT_E_IO, "%s, which rank 0 has made, %s here", w->part,
                          strange ? strange : "is not there");
-    if (_gwt_pread(w->fd, bytes, sizeof bytes, 0) == sizeof bytes
+    if (_gwt_os_read(w->fd, bytes, sizeof bytes, 0) == sizeof bytes
         && _gwt_get_little(bytes + 8, 8) == (uint64_t)mark)
         return true;
     return _gwt_fail(run->g, GWT_E_IO, "%s is another file here than on rank 0: ranks need a "
@@ -13281,7 +13541,7 @@ static bool _gwt_run_share(_gwt_run *run)
     _gwt_ranks *k = run->action->ranks;
     if (!k) return true;
     k->joined = true;
-    int64_t numbers[4] = { run->group, run->first, (int64_t)sysconf(_SC_PAGESIZE) };
+    int64_t numbers[4] = { run->group, run->first, (int64_t)_gwt_os_page() };
     if (k->rank == 0) numbers[3] = _gwt_run_mark(run);
     uint32_t job = _gwt_job_expression(run->plan) ^ run->job;
     _gwt_job_number(&job, (uint64_t)run->tile_h), _gwt_job_number(&job, (uint64_t)run->tile_w);
@@ -13350,8 +13610,8 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     if (!run->scratch || !_gwt_mutex_init(&run->drawing)) return false;
     run->group = _gwt_run_group(run, run->workers);
     run->whole = run->workers < g->pool.num_workers;
-    run->progress = progress && isatty(STDERR_FILENO) && gwt_rank(g) == 0;
-    run->start = _gwt_now();
+    run->progress = progress && _gwt_os_is_terminal(stderr) && gwt_rank(g) == 0;
+    run->start = _gwt_os_now();
     if (run->written) run->first = run->written(run);
     for (int64_t t = 0; t < run->first; t++) {
         _gwt_rect r = _gwt_run_rect(run, t);
@@ -13692,13 +13952,13 @@ static void _gwt_save_seal(const _gwt_save *saves, int n)
 {
     const _gwt_writer *first = &saves[0].writer;
     char record[_GWT_JOURNAL_RECORD];
-    int journal = _gwt_open_file(first->journal, O_RDWR | O_NOFOLLOW);
+    _gwt_os_file journal = _gwt_os_open(first->journal, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
     bool good = journal >= 0;
     for (int i = 1; good && i < n; i++)
         good = _gwt_journal_seal(record, first, i, saves[i].writer.path)
-            && pwrite(journal, record, sizeof record, (off_t)_gwt_journal_seal_at(first, i))
-                   == (ssize_t)sizeof record;
-    if (journal >= 0) close(journal);
+            && _gwt_os_write(journal, record, sizeof record, _gwt_journal_seal_at(first, i))
+                   == sizeof record;
+    _gwt_os_close(journal);
 }
 
 static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
@@ -13732,7 +13992,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
     if (good && n > 1 && !saves[0].writer.follows) _gwt_save_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
-        if (!saves[i].writer.follows) unlink(saves[i].writer.journal);
+        if (!saves[i].writer.follows) _gwt_os_remove(saves[i].writer.journal);
     good = _gwt_run_agree(&run, good);
     if (good && o->collisions)
         memcpy(o->collisions, run.collisions, (size_t)n * sizeof *o->collisions);
@@ -14385,6 +14645,13 @@ void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user)
 
 // ---- begin and end
 
+// Half of what this process may have at the most: the other half is for all else, what it has
+// already and other processes.
+static size_t _gwt_half_of_memory(void)
+{
+    return (size_t)fmin(fmax(_gwt_os_memory() / 2, 1), (double)(SIZE_MAX / 4));
+}
+
 static void _gwt_check_options(gwt *g)
 {
     gwt_begin_options *o = &g->options;
@@ -14394,7 +14661,7 @@ static void _gwt_check_options(gwt *g)
     if (o->sensor && !gwt_sensor_bands(o->sensor)) _gwt_fail_sensor(g, o->sensor);
     _gwt_check_chunk(g, "chunks", o->chunks);
     if (_gwt_failed(g)) o->num_workers = 1, o->chunks = 0, o->sensor = NULL;
-    if (o->num_workers == 0) o->num_workers = _gwt_cores();
+    if (o->num_workers == 0) o->num_workers = _gwt_os_processors();
     if (o->cache_bytes == 0) o->cache_bytes = (size_t)64 << 20;
     if (o->memory_limit == 0) o->memory_limit = _gwt_half_of_memory();
     if (o->sensor) o->sensor = _gwt_keep_string(g, o->sensor);
@@ -14526,7 +14793,7 @@ typedef struct _gwt_recorder {
     gwt *g;
     gwt_profile_options options;
     double zero;                // when it began,
-    struct timespec wall;       // and by the clock on the wall, which several machines share
+    _gwt_os_time wall;          // and by the clock on the wall, which several machines share
     _gwt_lane *lanes;           // one a worker
     // guarded by the cache's lock:
     gwt_residence *residences;
@@ -14605,39 +14872,20 @@ static void _gwt_record_tile(const _gwt_tile *t)
                          .tile = t->index,
                          .bytes = t->source->tile_bytes,
                          .from = fmax(t->since - r->zero, 0),
-                         .to = _gwt_now() - r->zero,
+                         .to = _gwt_os_now() - r->zero,
                          .hits = t->hits };
 }
 
 #ifndef GWT_NO_PROFILE
 
-// Resident memory, where the system tells; else the most there was.
-static uint64_t _gwt_resident(const struct rusage *use)
-{
-    unsigned long long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fscanf(f, "%*s %llu", &pages) != 1) pages = 0;
-    if (f) fclose(f);
-#ifdef __APPLE__
-    uint64_t most = (uint64_t)use->ru_maxrss;
-#else
-    uint64_t most = (uint64_t)use->ru_maxrss * 1024;
-#endif
-    return pages ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : most;
-}
-
 typedef struct _gwt_counters { double time, cpu, read, written, faults; } _gwt_counters;
 
 static _gwt_counters _gwt_counters_now(_gwt_recorder *r, uint64_t *resident)
 {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    *resident = _gwt_resident(&u);
-    return (_gwt_counters){ _gwt_now() - r->zero,
-                            (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec)
-                                + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
-                            (double)atomic_load(&r->read), (double)atomic_load(&r->written),
-                            (double)u.ru_minflt + (double)u.ru_majflt };
+    _gwt_os_usage u = _gwt_os_usage_now();
+    *resident = u.resident;
+    return (_gwt_counters){ _gwt_os_now() - r->zero, u.cpu, (double)atomic_load(&r->read),
+                            (double)atomic_load(&r->written), u.faults };
 }
 
 static void _gwt_sample(_gwt_recorder *r, _gwt_counters *before)
@@ -14664,16 +14912,13 @@ static _gwt_thread_result _gwt_sampler(void *arg)
     _gwt_counters before = _gwt_counters_now(r, &resident);
     bool stop = false;
     for (int64_t i = 1; !stop; i++) {
-        struct timespec t;
-        double at = r->zero + (double)i * r->options.resource_dt, left = at - _gwt_now();
-        clock_gettime(CLOCK_REALTIME, &t);
-        double until = (double)t.tv_nsec * 1e-9 + (left > 0 ? left : 0);
-        t.tv_sec += (time_t)until, t.tv_nsec = (long)((until - floor(until)) * 1e9);
+        double at = r->zero + (double)i * r->options.resource_dt, left = at - _gwt_os_now();
         _gwt_lock(&r->lock);
-        if (!r->stop && left > 0) _gwt_cond_until(&r->wake, &r->lock, &t);
+        if (!r->stop && left > 0)
+            _gwt_cond_wait_for(&r->wake, &r->lock, (int64_t)(left * 1e9));
         stop = r->stop;
         _gwt_unlock(&r->lock);
-        if (stop || _gwt_now() >= at) _gwt_sample(r, &before);
+        if (stop || _gwt_os_now() >= at) _gwt_sample(r, &before);
         else i--;               // woken for nothing
     }
     return _GWT_THREAD_DONE;
@@ -14691,8 +14936,8 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
                          r->options.resource_dt);
     r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
     if (!r->lanes) return false;
-    r->zero = _gwt_now();
-    clock_gettime(CLOCK_REALTIME, &r->wall);
+    r->zero = _gwt_os_now();
+    r->wall = _gwt_os_wall();
     for (int i = 0; i < g->pool.num_workers; i++) {
         r->lanes[i].zero = r->zero;
         g->pool.workers[i].lane = &r->lanes[i];
@@ -14777,7 +15022,7 @@ const gwt_profile *gwt_profile_end(gwt *g)
     _gwt_unlock(&g->cache->lock);
     for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = NULL;
     _gwt_recorder_gather(r);
-    r->profile.seconds = _gwt_now() - r->zero;
+    r->profile.seconds = _gwt_os_now() - r->zero;
     g->recorder = NULL;
     _gwt_pool_leave(&stay);
     return &r->profile;
@@ -14890,7 +15135,7 @@ void gwt_print(const gwt_array *a, FILE *to)
         fputs("<gwt_array: none>\n", to);
         return;
     }
-    locale_t c, before = _gwt_locale_begin(&c);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     const gwt_info *i = &a->info;
     int64_t chunks = 1;
     for (int d = 0; d < 4; d++) chunks *= _gwt_ceil_div(i->shape[d], i->chunks[d]);
@@ -14907,7 +15152,7 @@ void gwt_print(const gwt_array *a, FILE *to)
         _gwt_print_axis("x", i->transform[2], i->transform[0], i->shape[3], to);
     }
     _gwt_print_attributes(i, to);
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
 }
 
 // ---- plans
@@ -15034,7 +15279,7 @@ bool gwt_print_plan(gwt_array *a, FILE *to)
 {
     gwt_plan p;
     if (!a || !to || _gwt_failed(a->g)) return false;
-    locale_t c, before = _gwt_locale_begin(&c);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     fputs("passes over each piece:\n", to);
     bool good = _gwt_plan_describe(a, &p, to);
     const gwt_info *i = &a->info;
@@ -15056,7 +15301,7 @@ bool gwt_print_plan(gwt_array *a, FILE *to)
                 (long long)p.piece[1], p.num_workers, (long long)p.source_tiles,
                 (double)p.source_bytes / 1e6, p.amplification, (double)p.bytes_pinned / 1e6,
                 (double)p.bytes_stages / 1e6, (double)p.bytes_cache / 1e6);
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
     return good;
 }
 
@@ -15137,7 +15382,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
         fputs(p ? "no memory for a summary\n" : "no profile\n", to);
         return;
     }
-    locale_t c, before = _gwt_locale_begin(&c);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     fprintf(to, "%-12s %9s %9s %9s %9s %7s %9s\n", "stage", "count", "total s", "mean ms", "p95 ms",
             "share", "MB/s");
     for (int s = 0; s < _GWT_NUM_STAGES; s++) {
@@ -15155,7 +15400,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
     _gwt_summary_workers(p, to);
     _gwt_summary_cache(p, to);
     if (!p->complete) fputs("memory gave out: there was more than this\n", to);
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
 }
 
 // ---- dumps: a text file that is there whole or not at all, numbers with a point
@@ -15163,39 +15408,53 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
 typedef void _gwt_dump_fn(const gwt *g, const gwt_profile *p, FILE *f);
 
 // A file of our own: one that a dump left that was killed goes, what may be somebody's stays.
-static FILE *_gwt_dump_create(gwt *g, const char *part, bool private)
+static _gwt_os_file _gwt_dump_create(gwt *g, const char *part, bool is_private)
 {
-    struct stat st;
-    const char *strange = lstat(part, &st) ? NULL : _gwt_strange(&st);
-    if (strange)
-        return _gwt_fail_null(g, GWT_E_EXISTS, "%s %s: it is in the way, remove it", part, strange);
-    int fd = unlink(part) && errno != ENOENT ? -1 : _gwt_create_file(part, private);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-    if (f) return f;
-    if (fd >= 0) close(fd);
-    return _gwt_fail_null(g, GWT_E_IO, "%s: can't be created: %s", part, strerror(errno));
+    _gwt_os_facts facts;
+    const char *strange = _gwt_os_look(part, false, &facts) ? NULL : _gwt_strange(&facts);
+    if (strange) {
+        _gwt_fail(g, GWT_E_EXISTS, "%s %s: it is in the way, remove it", part, strange);
+        return _GWT_OS_EXISTS;
+    }
+    _gwt_os_file file = _gwt_os_remove(part);
+    if (!file) file = _gwt_os_create(part, is_private);
+    if (file < 0) _gwt_fail(g, GWT_E_IO, "%s: can't be created: %s", part, _GWT_OS_ERROR(file));
+    return file;
+}
+
+// All of it, and the mode of what it replaces, where that is not below 0. Closes the file.
+static int _gwt_dump_to(const gwt *g, const gwt_profile *p, _gwt_os_file file, _gwt_dump_fn *fn,
+                        int mode)
+{
+    FILE *f = _gwt_os_stream(file);
+    if (!f) {
+        _gwt_os_close(file);
+        return _GWT_OS_FAILED;
+    }
+    _gwt_os_locale c = _gwt_os_locale_begin();
+    fn(g, p, f);
+    _gwt_os_locale_end(c);
+    int error = mode >= 0 ? _gwt_os_set_mode(file, mode) : 0;
+    int closed = _gwt_os_stream_close(f);
+    return closed ? closed : error;
 }
 
 static bool _gwt_dump(gwt *g, const gwt_profile *p, const char *path, _gwt_dump_fn *fn)
 {
     char part[4096];
-    struct stat old;
+    _gwt_os_facts old;
     if (_gwt_failed(g)) return false;
     if (!p || !path || !*path || strlen(path) > sizeof part - 8)
         return _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
     snprintf(part, sizeof part, "%s.part", path);
-    bool replaces = !stat(path, &old);
-    FILE *f = _gwt_dump_create(g, part, replaces);
-    if (!f) return false;
-    locale_t c, before = _gwt_locale_begin(&c);
-    fn(g, p, f);
-    _gwt_locale_end(c, before);
-    bool good = !ferror(f);
-    good = good && (!replaces || _gwt_set_mode(fileno(f), old.st_mode));
-    good = fclose(f) == 0 && good && rename(part, path) == 0;
-    if (!good) _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path, strerror(errno));
-    if (!good) unlink(part);
-    return good;
+    bool replaces = !_gwt_os_look(path, true, &old);
+    _gwt_os_file file = _gwt_dump_create(g, part, replaces);
+    if (file < 0) return false;
+    int error = _gwt_dump_to(g, p, file, fn, replaces ? old.mode : -1);
+    if (!error) error = _gwt_os_rename(part, path);
+    if (!error) return true;
+    _gwt_os_remove(part);
+    return _gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", path, _GWT_OS_ERROR(error));
 }
 
 // A text between quotes. CSV has it as it may be shown, with quotes doubled; JSON has escapes of
@@ -15384,10 +15643,10 @@ static bool _gwt_trace_send(_gwt_ranks *k, const gwt_profile *p, double shift)
 {
     char *text = NULL;
     size_t bytes = 0;
-    FILE *f = open_memstream(&text, &bytes);
-    locale_t c, before = _gwt_locale_begin(&c);
+    FILE *f = _gwt_os_text_stream(&text, &bytes);
+    _gwt_os_locale c = _gwt_os_locale_begin();
     if (f) _gwt_trace_process(k->g, p, &(_gwt_trace){ f, k->rank + 1, shift });
-    _gwt_locale_end(c, before);
+    _gwt_os_locale_end(c);
     bool good = f && fclose(f) == 0 && bytes < INT32_MAX;
     _gwt_ranks_send(k, 0, _GWT_TAG_MAIL, good ? text : "", good ? bytes + 1 : 1);
     free(text);
@@ -15422,7 +15681,7 @@ static bool _gwt_trace_ranks(gwt *g, const gwt_profile *p, const char *path)
     _gwt_ranks *k = g->ranks;
     const _gwt_recorder *r = g->recorders;
     while (r && &r->profile != p) r = r->next;
-    int64_t began = r ? (int64_t)r->wall.tv_sec * 1000000000 + r->wall.tv_nsec : INT64_MAX, first;
+    int64_t began = r ? r->wall.s * 1000000000 + r->wall.ns : INT64_MAX, first;
     bool good = !_gwt_failed(g);
     if (!p || !path) good = _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
     if (!_gwt_ranks_agree(k, _GWT_AGREE_START, good, _gwt_crc(0, "trace", 5), NULL)) return false;
