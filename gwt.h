@@ -4989,7 +4989,13 @@ enum {
     _GWT_KEEP_ALL = 255
 };
 
-typedef struct _gwt_kept_band { const _gwt_band_about *about; unsigned keep; } _gwt_kept_band;
+typedef struct _gwt_band {
+    const char *name;           // NULL: its number, which is put here when the array is finished
+    bool named;                 // it is more than a number
+    double scale, offset;
+    const _gwt_band_about *about;
+    unsigned keep;              // of that; 0: nothing, and `about` may be NULL
+} _gwt_band;
 
 struct gwt_array {
     gwt_info info;              // first: what gwt_describe gives out
@@ -4998,7 +5004,7 @@ struct gwt_array {
     _gwt_geo geo;
     const _gwt_file_about *about;       // NULL: nothing is kept
     unsigned keep;
-    const _gwt_kept_band *bands_about;  // shape[1]; NULL: nothing is kept
+    _gwt_band *bands;                   // shape[1]; `info` has lists made of them
     const _gwt_node **planes;   // shape[0] * shape[1], time-major
 };
 
@@ -5069,20 +5075,6 @@ static const char *const *_gwt_keep_names(gwt *g, const char *const *from, int64
     return names;
 }
 
-static const double *_gwt_keep_filled(gwt *g, int64_t n, double value)
-{
-    double *list = _gwt_keep(g, (size_t)n, sizeof *list);
-    for (int64_t i = 0; list && i < n; i++) list[i] = value;
-    return list;
-}
-
-static const bool *_gwt_keep_flags(gwt *g, int64_t n, bool value)
-{
-    bool *list = _gwt_keep(g, (size_t)n, sizeof *list);
-    if (list) memset(list, value, (size_t)n);
-    return list;
-}
-
 static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
 {
     gwt_info *i = &a->info;
@@ -5092,33 +5084,19 @@ static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
         _gwt_format_nodata(i->nodata_text, sizeof i->nodata_text, i->dtype, nodata);
 }
 
-static void _gwt_array_unscaled(gwt_array *a)
+// What an operation keeps of a band.
+static _gwt_band _gwt_band_kept(_gwt_band b, unsigned keep)
 {
-    a->info.scales = _gwt_keep_filled(a->g, a->info.shape[1], 1);
-    a->info.offsets = _gwt_keep_filled(a->g, a->info.shape[1], 0);
-    a->info.has_scales = false;
-}
-
-static void _gwt_array_unnamed(gwt_array *a)
-{
-    a->info.band_names = _gwt_numbered(a->g, a->info.shape[1]);
-    a->info.bands_named = false;
-    a->info.named = _gwt_keep_flags(a->g, a->info.shape[1], false);
-}
-
-// What the files say of the pixels of bands[0], [1], .. of `a` (NULL: of all) is said of r's.
-static void _gwt_array_keep_file(gwt_array *r, const gwt_array *a, unsigned keep,
-                                 const int64_t *bands)
-{
-    size_t n = (size_t)r->info.shape[1];
-    r->about = a->about;
-    r->keep = a->keep & keep;
-    _gwt_kept_band *list = a->bands_about ? _gwt_keep(r->g, n, sizeof *list) : NULL;
-    for (size_t i = 0; list && i < n; i++) {
-        list[i] = a->bands_about[bands ? bands[i] : (int64_t)i];
-        list[i].keep &= keep;
+    if (!(keep & _GWT_KEEP_NAMES)) {
+        b.name = NULL;
+        b.named = false;
     }
-    r->bands_about = list;
+    if (!(keep & _GWT_KEEP_SCALES)) {
+        b.scale = 1;
+        b.offset = 0;
+    }
+    b.keep &= keep;
+    return b;
 }
 
 static gwt_array *_gwt_array_new(gwt *g, int64_t times, int64_t bands)
@@ -5129,11 +5107,13 @@ static gwt_array *_gwt_array_new(gwt *g, int64_t times, int64_t bands)
     a->info.shape[0] = times;
     a->info.shape[1] = bands;
     a->planes = _gwt_keep(g, (size_t)(times * bands), sizeof *a->planes);
-    return a->planes ? a : NULL;
+    a->bands = _gwt_keep(g, (size_t)bands, sizeof *a->bands);
+    for (int64_t b = 0; a->bands && b < bands; b++) a->bands[b].scale = 1;
+    return a->planes && a->bands ? a : NULL;
 }
 
 // The result of an operation on `like`: its grid, chunks, sensor and files, and what else it keeps;
-// planes still unset. What belongs to bands is not kept when there are more or fewer.
+// planes still unset, and when there are more bands or fewer, these too.
 static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int64_t times,
                                        int64_t bands)
 {
@@ -5142,21 +5122,19 @@ static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int
     r->info = like->info;
     r->info.shape[0] = times;
     r->info.shape[1] = bands;
+    r->info.has_scales = like->info.has_scales && (keep & _GWT_KEEP_SCALES);
     r->number = like->number;
     r->geo = like->geo;
-    if (bands != like->info.shape[1]) {
-        r->info.chunks[1] = bands;
-        keep &= ~(unsigned)(_GWT_KEEP_NAMES | _GWT_KEEP_SCALES | _GWT_KEEP_FILE);
-    }
+    r->keep = like->keep & keep;
+    r->about = r->keep ? like->about : NULL;
+    if (bands != like->info.shape[1]) r->info.chunks[1] = bands;
+    else for (int64_t b = 0; b < bands; b++) r->bands[b] = _gwt_band_kept(like->bands[b], keep);
     if (times != like->info.shape[0]) r->info.time_names = _gwt_numbered(r->g, times);
     if (!(keep & _GWT_KEEP_TYPE)) {
         r->info.dtype = GWT_FLOAT64;
         r->info.nodata = (gwt_optional){ 0 };
     }
-    if (!(keep & _GWT_KEEP_NAMES)) _gwt_array_unnamed(r);
-    if (!(keep & _GWT_KEEP_SCALES)) _gwt_array_unscaled(r);
     if (!(keep & _GWT_KEEP_ATTRS)) r->info.attrs = NULL;
-    if (keep & _GWT_KEEP_FILE) _gwt_array_keep_file(r, like, keep, NULL);
     return r;
 }
 
@@ -5233,51 +5211,59 @@ static void _gwt_band_meet(_gwt_band_about *band, const _gwt_band_about *other)
     band->palette = NULL, band->shades = 0;
 }
 
-static _gwt_kept_band _gwt_array_meet_band(gwt_array *const *arrays, size_t n, int64_t b)
+static void _gwt_array_meet_bands(_gwt_band *r, gwt_array *const *arrays, size_t n, int64_t b)
 {
-    _gwt_kept_band nothing = { NULL, 0 }, r = nothing;
+    gwt *g = arrays[0]->g;
     _gwt_band_about *meet = NULL;
+    r->about = arrays[0]->bands[b].about;
+    r->keep = _GWT_KEEP_FILE;
     for (size_t i = 0; i < n; i++) {
-        const _gwt_kept_band *other = arrays[i]->bands_about ? &arrays[i]->bands_about[b] : NULL;
-        if (!other || !other->keep) return nothing;
-        if (i == 0) r = *other;
-        r.keep &= other->keep;
-        if (other->about == arrays[0]->bands_about[b].about) continue;
+        const _gwt_band *other = &arrays[i]->bands[b];
+        r->keep &= other->keep;
+        if (!r->keep) return;
+        if (other->about == arrays[0]->bands[b].about) continue;
         if (!meet) {
-            meet = _gwt_keep(arrays[0]->g, 1, sizeof *meet);
-            if (meet) *meet = *r.about;
-            if (!meet || !_gwt_items_copy(arrays[0]->g, &meet->items)) return nothing;
-            r.about = meet;
+            meet = _gwt_keep(g, 1, sizeof *meet);
+            if (meet) *meet = *r->about;
+            if (!meet || !_gwt_items_copy(g, &meet->items)) return;
+            r->about = meet;
         }
         _gwt_band_meet(meet, other->about);
     }
-    return r;
-}
-
-// `r` is made of the pixels of several arrays, one after the other along a dim: it has their bands,
-// or (along time) what they say alike of each, and of the files what all say alike.
-static void _gwt_array_keep_all(gwt_array *r, gwt_array *const *arrays, size_t n, gwt_dim dim,
-                                unsigned keep)
-{
-    size_t bands = (size_t)r->info.shape[1], at = 0;
-    _gwt_kept_band *list = _gwt_keep(r->g, bands, sizeof *list);
-    _gwt_array_meet_files(r, arrays, n);
-    r->keep &= keep;
-    if (!list) return;
-    for (size_t b = 0; b < bands && dim == GWT_TIME; b++)
-        list[b] = _gwt_array_meet_band(arrays, n, (int64_t)b);
-    for (size_t i = 0; i < n && dim != GWT_TIME; i++)
-        for (int64_t b = 0; b < arrays[i]->info.shape[1]; b++, at++)
-            if (arrays[i]->bands_about) list[at] = arrays[i]->bands_about[b];
-    for (size_t b = 0; b < bands; b++) list[b].keep &= keep;
-    r->bands_about = list;
 }
 
 static const _gwt_band_about *_gwt_about_band(const gwt_array *a, int64_t plane)
 {
-    const _gwt_kept_band *band =
-        a->bands_about ? &a->bands_about[plane % a->info.shape[1]] : NULL;
-    return band && band->keep & _GWT_KEEP_WORDS ? band->about : NULL;
+    const _gwt_band *band = &a->bands[plane % a->info.shape[1]];
+    return band->keep & _GWT_KEEP_WORDS ? band->about : NULL;
+}
+
+static void _gwt_array_list_bands(gwt_array *a)
+{
+    gwt_info *i = &a->info;
+    size_t n = (size_t)i->shape[1];
+    const char **names = _gwt_keep(a->g, n + 1, sizeof *names);
+    double *scales = _gwt_keep(a->g, n, sizeof *scales);
+    double *offsets = _gwt_keep(a->g, n, sizeof *offsets);
+    bool *named = _gwt_keep(a->g, n, sizeof *named);
+    if (!names || !scales || !offsets || !named) return;
+    i->alpha_band = 0;
+    i->bands_named = false;
+    for (size_t b = n; b-- > 0;) {
+        _gwt_band *band = &a->bands[b];
+        if (!band->name) band->name = _gwt_keep_format(a->g, "%zu", b + 1);
+        names[b] = band->name;
+        named[b] = band->named;
+        scales[b] = band->scale;
+        offsets[b] = band->offset;
+        i->bands_named |= band->named;
+        if (_gwt_is_alpha(_gwt_about_extra(_gwt_about_band(a, (int64_t)b))))
+            i->alpha_band = (int)b + 1;
+    }
+    i->band_names = names;
+    i->named = named;
+    i->scales = scales;
+    i->offsets = offsets;
 }
 
 // Fill in what follows from the rest; NULL when a step on the way here failed.
@@ -5289,9 +5275,7 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     static const char *const none[] = { NULL };
     if (!i->attrs) i->attrs = none;
     _gwt_array_set_nodata(a, i->nodata);
-    i->alpha_band = 0;
-    for (int64_t b = i->shape[1]; a->bands_about && b-- > 0;)
-        if (_gwt_is_alpha(_gwt_about_extra(_gwt_about_band(a, b)))) i->alpha_band = (int)b + 1;
+    _gwt_array_list_bands(a);
     i->shape[2] = a->geo.height, i->shape[3] = a->geo.width;
     for (int d = 0; d < 4; d++) i->chunks[d] = _gwt_max64(1, _gwt_min64(i->chunks[d], i->shape[d]));
     i->nbytes = (uint64_t)i->shape[2] * (uint64_t)i->shape[3] * gwt_dtype_size(i->dtype);
@@ -5303,7 +5287,7 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     i->has_crs = a->geo.num_keys > 0;
     i->area_or_point = a->geo.point ? "Point" : "Area";
     i->bounds = _gwt_geo_bounds(&a->geo);
-    return a;
+    return _gwt_failed(a->g) ? NULL : a;
 }
 
 const gwt_info *gwt_describe(const gwt_array *a)
@@ -5364,8 +5348,6 @@ gwt_array *gwt_number(gwt *g, double value)
     a->info.filenames = none, a->info.tags = none + 1;
     a->info.compression = "none";
     a->planes[0] = _gwt_node_number(g, value);
-    _gwt_array_unnamed(a);
-    _gwt_array_unscaled(a);
     return _gwt_array_finish(a);
 }
 
@@ -5423,14 +5405,27 @@ static void _gwt_fail_sensor(gwt *g, const char *sensor)
 }
 
 // Factors that the caller says and that are not applied here are the array's from now on.
-static bool _gwt_array_set_scales(gwt_array *a, const gwt_open_options *o)
+static void _gwt_array_set_scales(gwt_array *a, const gwt_open_options *o)
 {
-    int64_t n = a->info.shape[1];
-    if (o->scale_data) return true;
-    if (o->scale_factor.set) a->info.scales = _gwt_keep_filled(a->g, n, o->scale_factor.value);
-    if (o->offset.set) a->info.offsets = _gwt_keep_filled(a->g, n, o->offset.value);
-    a->info.has_scales |= o->scale_factor.set || o->offset.set;
-    return a->info.scales && a->info.offsets;
+    for (int64_t b = 0; b < a->info.shape[1] && !o->scale_data; b++) {
+        if (o->scale_factor.set) a->bands[b].scale = o->scale_factor.value;
+        if (o->offset.set) a->bands[b].offset = o->offset.value;
+        a->info.has_scales |= o->scale_factor.set || o->offset.set;
+    }
+}
+
+// Names instead of those it has; as many as bands.
+static bool _gwt_array_name(gwt_array *a, const char *const *names)
+{
+    int64_t n = a->info.shape[1], given = _gwt_count_strings(names);
+    if (given != n)
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "%lld band names for %lld bands of %s",
+                         (long long)given, (long long)n, a->info.filenames[0]);
+    for (int64_t b = 0; b < n; b++) {
+        a->bands[b].name = _gwt_keep_string(a->g, names[b]);
+        a->bands[b].named = true;
+    }
+    return true;
 }
 
 // Names in the order of preference: the caller's, the call's sensor, the session's sensor when the
@@ -5438,16 +5433,13 @@ static bool _gwt_array_set_scales(gwt_array *a, const gwt_open_options *o)
 static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
 {
     gwt *g = a->g;
-    int64_t n = a->info.shape[1], given = _gwt_count_strings(o->band_names);
+    int64_t n = a->info.shape[1];
     const char *sensor = o->sensor ? o->sensor : g->options.sensor;
     const char *const *bands = sensor ? gwt_sensor_bands(sensor) : NULL;
     if (o->sensor && !bands) {
         _gwt_fail_sensor(g, o->sensor);
         return false;
     }
-    if (o->band_names && given != n)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "%lld band names for %lld bands of %s",
-                         (long long)given, (long long)n, a->info.filenames[0]);
     if (o->sensor && !o->band_names && _gwt_count_strings(bands) != n)
         return _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", o->sensor,
                          (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
@@ -5456,10 +5448,7 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
     while (fits && gwt_sensor_bands(gwt_sensor_name(k)) != bands) k++;
     if (fits) a->info.sensor = gwt_sensor_name(k);      // not as the caller spells it
     if (!o->band_names && !fits) return true;
-    a->info.band_names = _gwt_keep_names(g, o->band_names ? o->band_names : bands, n);
-    a->info.bands_named = true;
-    a->info.named = _gwt_keep_flags(g, n, true);
-    return true;
+    return _gwt_array_name(a, o->band_names ? o->band_names : bands);
 }
 
 // All that a file says is true of its pixels, but for figures when others are missing than it says.
@@ -5470,13 +5459,14 @@ static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optio
     bool same = own->set && (nodata.value == own->value || both_nan)
              && nodata.rest == own->rest;
     bool figures = !s->fills && (same || !nodata.set);
-    if (!s->bands_about) return;        // of the caller's memory: nothing is said
-    _gwt_kept_band *list = _gwt_keep(a->g, (size_t)s->bands, sizeof *list);
-    a->about = &s->about;
-    a->keep = figures ? _GWT_KEEP_FILE : _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES;
-    for (int64_t b = 0; list && b < s->bands; b++)
-        list[b] = (_gwt_kept_band){ &s->bands_about[b], a->keep };
-    a->bands_about = list;
+    a->about = s->bands_about ? &s->about : NULL;   // of the caller's memory nothing is said
+    a->keep = !a->about ? 0 : figures ? _GWT_KEEP_FILE : _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES;
+    for (int64_t b = 0; b < s->bands; b++) {
+        const char *name = s->has_names ? s->names[b] : NULL;
+        a->bands[b] = (_gwt_band){ .name = name, .named = name != NULL, .scale = s->scales[b],
+                                   .offset = s->adds[b], .keep = a->keep,
+                                   .about = a->about ? &s->bands_about[b] : NULL };
+    }
 }
 
 // The array of a whole file, with the file's names and chunk shape still unset.
@@ -5495,7 +5485,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     i->dtype = s->dtype;
     i->nodata = nodata.set ? nodata : s->nodata;
     if (isnan(i->nodata.value) && _gwt_dtype_integer(s->dtype)) i->nodata.set = false;
-    i->scales = s->scales, i->offsets = s->adds, i->has_scales = s->has_scales;
+    i->has_scales = s->has_scales;
     i->filenames = file, i->num_files = 1, i->tags = tags;
     i->block[0] = s->block_h, i->block[1] = s->block_w;
     i->mask = s->mask;
@@ -5505,17 +5495,6 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     const char *codec = _gwt_codec_name(s->compression);
     i->compression = codec ? codec : _gwt_keep_format(g, "compression %d", s->compression);
     i->time_names = _gwt_numbered(g, 1);
-    _gwt_array_unnamed(a);
-    if (s->has_names && i->band_names) {
-        const char **names = _gwt_keep(g, (size_t)s->bands + 1, sizeof *names);
-        bool *named = _gwt_keep(g, (size_t)s->bands, sizeof *named);
-        for (int64_t b = 0; names && named && b < s->bands; b++) {
-            named[b] = s->names[b] != NULL;
-            names[b] = named[b] ? s->names[b] : i->band_names[b];
-        }
-        i->band_names = names, i->named = named;
-        i->bands_named = true;
-    }
     for (int64_t b = 0; b < s->bands; b++)
         a->planes[b] = _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_LOAD,
                                                      .source = s,
@@ -5548,8 +5527,9 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
     gwt_array *a = _gwt_open_one(g, path, &o);
     if (a && (o.reference || o.bounds.set || o.res != 0) && !_gwt_align_all(&a, 1, &o)) return NULL;
     if (!a || !_gwt_check_texts(g, "band name", o.band_names)
-        || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
-        || !_gwt_array_set_scales(a, &o)) return NULL;
+        || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o))
+        return NULL;
+    _gwt_array_set_scales(a, &o);
     return _gwt_array_finish(a);
 }
 
@@ -5588,7 +5568,8 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     GWT_FREE(list);
     if (!a || !_gwt_check_texts(g, "band name", o.band_names)
         || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
-        || !_gwt_array_set_scales(a, &o) || !_gwt_array_set_times(a, o.time_names)) return NULL;
+        || !_gwt_array_set_times(a, o.time_names)) return NULL;
+    _gwt_array_set_scales(a, &o);
     return _gwt_array_finish(a);
 }
 
@@ -5795,29 +5776,6 @@ static int64_t *_gwt_find_labels(const gwt_array *a, gwt_dim dim, const char *co
     return list;
 }
 
-static void _gwt_select_names(gwt_array *r, const gwt_info *from, const int64_t *bands)
-{
-    size_t n = (size_t)r->info.shape[1];
-    const char **names = _gwt_keep(r->g, n + 1, sizeof *names);
-    double *scales = _gwt_keep(r->g, n, sizeof *scales);
-    double *adds = _gwt_keep(r->g, n, sizeof *adds);
-    bool *named = _gwt_keep(r->g, n, sizeof *named);
-    if (!names || !scales || !adds || !named) return;
-    r->info.bands_named = false;
-    for (size_t i = 0; i < n; i++) {
-        names[i] = from->band_names[bands[i]];
-        named[i] = from->named[bands[i]];
-        scales[i] = from->scales[bands[i]];
-        adds[i] = from->offsets[bands[i]];
-        r->info.bands_named |= named[i];
-    }
-    r->info.band_names = names;
-    r->info.named = named;
-    r->info.scales = scales;
-    r->info.offsets = adds;
-    r->info.has_scales = from->has_scales;
-}
-
 // Planes by index: n times (NULL: all there are) and m bands (NULL: likewise).
 static gwt_array *_gwt_array_select(const gwt_array *a, const int64_t *times, int64_t n,
                                     const int64_t *bands, int64_t m)
@@ -5828,10 +5786,7 @@ static gwt_array *_gwt_array_select(const gwt_array *a, const int64_t *times, in
     const char **names = times ? _gwt_keep(a->g, (size_t)n + 1, sizeof *names) : NULL;
     for (int64_t t = 0; r && names && t < n; t++) names[t] = a->info.time_names[times[t]];
     if (r && names) r->info.time_names = names;
-    if (r && bands) {
-        _gwt_select_names(r, &a->info, bands);
-        _gwt_array_keep_file(r, a, _GWT_KEEP_FILE, bands);
-    }
+    for (int64_t b = 0; r && bands && b < m; b++) r->bands[b] = a->bands[bands[b]];
     for (int64_t i = 0; r && i < n * m; i++) {
         int64_t t = times ? times[i / m] : i / m, b = bands ? bands[i % m] : i % m;
         r->planes[i] = a->planes[t * a->info.shape[1] + b];
@@ -5862,8 +5817,7 @@ gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
-    gwt_open_options o = { .band_names = band_names };
-    return r && _gwt_array_set_names(r, &o) ? _gwt_array_finish(r) : NULL;
+    return r && _gwt_array_name(r, band_names) ? _gwt_array_finish(r) : NULL;
 }
 
 gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
@@ -5903,39 +5857,37 @@ static bool _gwt_stack_check(gwt_array *const *arrays, size_t n, gwt_dim dim)
     return true;
 }
 
-// Attributes of a stack: those of the first array, and per band or file those of each.
+// Of a stack: bands and what is said of the files are those of each along band; along time those
+// that all say alike, with the first's scales, and names when all have some.
 static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n, gwt_dim dim)
 {
-    gwt *g = r->g;
-    size_t files = 0, bands = (size_t)r->info.shape[1], at = 0, file_at = 0;
-    bool all = true, any = false;
+    bool named = true;
+    size_t files = 0;
+    int64_t at = 0;
     for (size_t i = 0; i < n; i++) {
+        named &= dim != GWT_TIME || arrays[i]->info.bands_named;
         files += arrays[i]->info.num_files;
-        all &= arrays[i]->info.bands_named, any |= arrays[i]->info.bands_named;
     }
-    const char **file = _gwt_keep(g, files + 1, sizeof *file),
-               **names = _gwt_keep(g, bands + 1, sizeof *names);
-    double *scales = _gwt_keep(g, bands, sizeof *scales), *adds = _gwt_keep(g, bands, sizeof *adds);
-    bool *named = _gwt_keep(g, bands, sizeof *named);
-    if (!file || !names || !scales || !adds || !named) return;
-    for (size_t i = 0; i < n; i++) {
+    const char **file = _gwt_keep(r->g, files + 1, sizeof *file);
+    r->info.num_files = 0;
+    r->info.filenames = file;
+    for (size_t i = 0; file && i < n; i++) {
         const gwt_info *info = &arrays[i]->info;
-        for (size_t f = 0; f < info->num_files; f++) file[file_at++] = info->filenames[f];
-        for (int64_t b = 0; b < info->shape[1] && at < bands; b++, at++) {
-            named[at] = info->named[b];
-            names[at] = named[at] ? info->band_names[b] : r->info.band_names[at];
-            scales[at] = info->scales[b];
-            adds[at] = info->offsets[b];
+        for (size_t f = 0; f < info->num_files; f++)
+            file[r->info.num_files++] = info->filenames[f];
+        for (int64_t b = 0; b < info->shape[1] && at < r->info.shape[1]; b++, at++) {
+            bool kept = named && arrays[i]->bands[b].named;     // numbers are counted anew
+            r->bands[at] = _gwt_band_kept(arrays[i]->bands[b],
+                                          _GWT_KEEP_ALL & ~(kept ? 0u : _GWT_KEEP_NAMES));
         }
         if (!r->info.nodata.set) r->info.nodata = info->nodata;
         r->info.has_scales |= info->has_scales;
         if (!r->info.mask) r->info.mask = info->mask;
     }
-    r->info.filenames = file, r->info.num_files = files;
-    r->info.scales = scales, r->info.offsets = adds;
-    if (dim == GWT_TIME ? all : any)
-        r->info.band_names = names, r->info.named = named, r->info.bands_named = true;
-    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, r->info.shape[0]);
+    _gwt_array_meet_files(r, arrays, n);
+    if (dim != GWT_TIME) return;
+    r->info.time_names = _gwt_numbered(r->g, r->info.shape[0]);
+    for (int64_t b = 0; b < at; b++) _gwt_array_meet_bands(&r->bands[b], arrays, n, b);
 }
 
 gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim)
@@ -5957,7 +5909,6 @@ gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim)
         before += a->info.shape[dim == GWT_TIME ? 0 : 1];
     }
     _gwt_stack_describe(r, arrays, n, dim);
-    _gwt_array_keep_all(r, arrays, n, dim, _GWT_KEEP_FILE);
     return _gwt_array_finish(r);
 }
 
@@ -6006,21 +5957,20 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
     }
     gwt_array *r = _gwt_array_derive_as(base, 0, times, bands);
     if (!r) return NULL;
-    bool named = false, clash = false;
+    const gwt_array *names = NULL;
+    bool clash = false;
     for (int i = 0; i < n; i++) {
         const gwt_info *info = &arg[i]->info;
         if (info->shape[0] == times && times > 1) r->info.time_names = info->time_names;
         if (!r->info.mask) r->info.mask = info->mask;
         if (arg[i]->number || info->shape[1] != bands) continue;
-        if (named && !_gwt_same_names(&r->info, info)) clash = true;
-        if (!named) {
-            r->info.band_names = info->band_names;
-            r->info.named = info->named;
-            r->info.bands_named = info->bands_named;
-        }
-        named = true;
+        if (names) clash |= !_gwt_same_names(&names->info, info);
+        else names = arg[i];
     }
-    if (clash) _gwt_array_unnamed(r);
+    for (int64_t b = 0; names && !clash && b < bands; b++) {
+        r->bands[b].name = names->bands[b].name;
+        r->bands[b].named = names->bands[b].named;
+    }
     r->info.chunks[1] = bands;
     _gwt_array_join_files(r, arg, n);
     return r;
@@ -6917,8 +6867,14 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
     GWT_FREE(done);
     if (!r) return NULL;
     r->info.time_names = first->info.time_names;
-    _gwt_array_keep_all(r, arrays, n, GWT_TIME,
-                        _GWT_KEEP_WORDS | (overlap == GWT_MEAN ? 0 : _GWT_KEEP_CLASSES));
+    unsigned keep = _GWT_KEEP_SELF | _GWT_KEEP_WORDS
+                  | (overlap == GWT_MEAN ? 0 : _GWT_KEEP_CLASSES);
+    _gwt_array_meet_files(r, arrays, n);
+    r->keep &= keep;
+    for (int64_t b = 0; b < r->info.shape[1]; b++) {
+        _gwt_array_meet_bands(&r->bands[b], arrays, n, b);
+        r->bands[b] = _gwt_band_kept(r->bands[b], keep);
+    }
     return r;
 }
 
@@ -7081,10 +7037,13 @@ static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_option
 {
     _gwt_scaling by = { _gwt_first_set(scale, a->g->options.scale_factor),
                         _gwt_first_set(offset, a->g->options.offset) };
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS);
-    if (!_gwt_array_map(r, a, _gwt_map_scaled, &by)) return NULL;
-    if (!memcmp(r->planes, a->planes, (size_t)_gwt_num_planes(a) * sizeof *r->planes))
-        _gwt_array_keep_file(r, a, _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES, NULL);
+    unsigned keep = _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS;
+    gwt_array *r = _gwt_array_map(_gwt_array_derive(a, keep), a, _gwt_map_scaled, &by);
+    size_t bytes = (size_t)_gwt_num_planes(a) * sizeof *a->planes;
+    if (r && !memcmp(r->planes, a->planes, bytes)) {    // the same pixels still
+        r = _gwt_array_derive(a, keep | (_GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES));
+        if (r) memcpy(r->planes, a->planes, bytes);
+    }
     return _gwt_array_finish(r);
 }
 
@@ -11258,7 +11217,7 @@ typedef struct _gwt_colours { uint16_t photometric; int n; const _gwt_band_about
 
 static bool _gwt_palette_fits(const gwt_array *a, gwt_dtype dtype, int64_t planes)
 {
-    return a->bands_about[0].keep & _GWT_KEEP_CLASSES
+    return a->bands[0].keep & _GWT_KEEP_CLASSES
         && (dtype == GWT_UINT8 || dtype == GWT_UINT16)
         && (planes == 1
             || (planes == 2 && _gwt_is_alpha(_gwt_about_extra(_gwt_about_band(a, 1)))));
@@ -11344,7 +11303,7 @@ static void _gwt_metadata_band(_gwt_text *t, const gwt_array *a, const _gwt_colo
 {
     const _gwt_band_about *band = _gwt_about_band(a, plane);
     const char *interpretation = _gwt_about_interpretation(a, c, plane);
-    if (band) keep &= a->bands_about[plane % a->info.shape[1]].keep;
+    if (band) keep &= a->bands[plane % a->info.shape[1]].keep;
     for (size_t i = 0; band && i < band->items.n; i++)
         if (_gwt_item_stays(&band->items.list[i], keep))
             _gwt_text_item(t, &band->items.list[i], plane);
