@@ -63,6 +63,9 @@
 //   a save with .checksums, in all codecs; by deflate's own, of tiles in the machine's byte order
 //   without predictor 3. Else some changes of a tile pass as other pixels.
 //
+//   What gwt_end prints goes to .on_message of gwt_begin where that is given, and how far actions
+//   are to .on_progress, which may cancel them: for programs with a window or a log of their own.
+//
 // NODATA
 //
 //   Inside, a missing pixel is NaN. Reading turns the nodata value into NaN (compared raw, before
@@ -396,7 +399,41 @@ typedef enum gwt_crs_kind {
 // Each gwt_X(...) below that takes options is a macro over gwt_X_with(..., const gwt_X_options *):
 // write the options as designated initialisers, gwt_open(g, "a.tif", .chunks = 256), or none.
 // From C++ or a binding call the function; NULL means all defaults. `_` is there so that an empty
-// list is legal C11; leave it alone.
+// list is legal C11; leave it alone. Lists may be written where they are wanted:
+//
+//     gwt_open_many(g, (const char *[]){ "a.tif", "b.tif" }, 2, .stack = GWT_TIME)
+//
+// but for `user` of gwt_map_blocks and gwt_apply, where the commas in (sums){ 0, 0 } would end an
+// argument: there another pair of parentheses goes around it.
+
+// What gwt_end would print, a line of it without its end: the error that is held, as gwt_message
+// gives it; a note, as gwt_note; or tiles that were filled, one text for each kind and file. Called
+// by gwt_end, on its thread, on the rank that would print it. gwt_note and gwt_bad_tile tell
+// before.
+typedef enum gwt_message_kind {
+    GWT_MESSAGE_ERROR, GWT_MESSAGE_WARNING, GWT_MESSAGE_FILLED
+} gwt_message_kind;
+
+typedef void gwt_message_fn(gwt_message_kind kind, const char *text, void *user);
+
+// How far an action is. One that goes over the image several times (percentiles, and statistics of
+// very many bands) begins again each time.
+typedef struct gwt_progress {
+    gwt *g;
+    const char *action;        // "compute", "save", "map_blocks", "summarize", ..
+    const char *path;          // of the first output, where it is a save; else NULL
+    double fraction;           // that is done, 0..1
+    int64_t pixels;            // that are done, of the image; what .resume found done counts
+    double seconds, left;      // since the action began; until it ends, or 0 as long as that is
+                               // unknown
+    bool last;                 // the action is over, done or not
+} gwt_progress;
+
+// Called when a tile is done, ten times a second at most, on the worker that has done it; and once
+// at the end, on the thread of the action: of one action never twice at the same time, of an MPI
+// job on rank 0. Actions that run inside of another are told of where they ask for .progress. 0 to
+// go on, anything else is gwt_cancel; after the last call it is nothing.
+typedef int gwt_progress_fn(const gwt_progress *progress, void *user);
 
 typedef struct gwt_begin_options {
     int _;
@@ -413,12 +450,20 @@ typedef struct gwt_begin_options {
                                // where that is less, of what this process may have: RLIMIT_AS,
                                // RLIMIT_DATA, and the limits of the cgroups it is in (Linux)
     bool quiet;                // gwt_end prints nothing: no error, no note, no filled tiles
+    // Called instead: for what would be printed on stderr, and how far actions are. `user` is
+    // handed to both.
+    gwt_message_fn *on_message;         // .quiet or not
+    gwt_progress_fn *on_progress;       // .progress or not
+    void *user;
     // How messages spell the fields of options, for a program whose users have other names for
     // them: ".overwrite", "--overwrite", .., NULL. Used until gwt_end, not copied. NULL: .overwrite
     const char *const *field_names;
 } gwt_begin_options;
 
 typedef struct gwt_open_options {
+    gwt *_g;                   // these three are the arguments of the macro gwt_open_many: leave
+    const char *const *_paths; // them alone
+    size_t _n;
     int _;
     int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
@@ -520,6 +565,9 @@ typedef struct gwt_regrid_options {
 } gwt_regrid_options;
 
 typedef struct gwt_compute_options {
+    gwt_array *const *_arrays; // these three are the arguments of the macro gwt_compute_many: leave
+    size_t _n;                 // them alone
+    void **_buffers;
     int _;
     void *buffer;              // where to put the result; NULL: a fresh one, yours to gwt_free
     size_t size;               // bytes in `buffer`, at least gwt_describe(a)->nbytes in `dtype`
@@ -527,10 +575,24 @@ typedef struct gwt_compute_options {
     gwt_optional nodata;       // stored where missing; default the array's, else NaN for floats
     int num_workers;           // at most this many of the session's; 0 = all
     bool root_only;            // MPI: rank 0 gets the result, the others' buffers are not of use
-    bool progress;
+    bool progress;             // a bar on stderr when that is a terminal
+    const gwt_optional *nodatas;        // compute_many: .nodata of each array, where it is set
 } gwt_compute_options;
 
+typedef struct gwt_statistics_options {
+    gwt_array *_a;             // these four are the arguments of the macro gwt_percentiles: leave
+    const double *_percentiles; // them alone
+    size_t _n;
+    double *_values;
+    int _;
+    int num_workers;           // at most this many of the session's; 0 = all
+    bool progress;             // a bar on stderr when that is a terminal
+} gwt_statistics_options;
+
 typedef struct gwt_save_options {
+    gwt_array *const *_arrays; // these three are the arguments of the macro gwt_save_many: leave
+    const char *const *_paths; // them alone
+    size_t _n;
     int _;
     const char *compress;      // "none" (default), "lzw", "deflate", "zstd", "packbits", "lzma",
                                // or in capitals
@@ -573,7 +635,7 @@ typedef struct gwt_map_blocks_options {
     int64_t num_results;         // same on all ranks in the end. At least as many as blocks, which
                                  // are ceil(rows / row_chunks) x ceil(columns / col_chunks)
     int num_workers;             // at most this many blocks at once; 0 = all workers
-    bool progress;
+    bool progress;               // a bar on stderr when that is a terminal
 } gwt_map_blocks_options;
 
 // ---- session ---------------------------------------------------------------------------------
@@ -633,9 +695,11 @@ GWT_API gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_option
 // what to do; when the CRS differ (the message names both); when an intersection is empty.
 GWT_API gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
                                       const gwt_open_options *options);
-#define gwt_open_many(...) _gwt_open_many_args(__VA_ARGS__, ._ = 0)
-#define _gwt_open_many_args(g, paths, n, ...) \
-    gwt_open_many_with((g), (paths), (n), &(gwt_open_options){ __VA_ARGS__ })
+#define gwt_open_many(...) _gwt_open_many_of(&(gwt_open_options){ __VA_ARGS__, ._ = 0 })
+static inline gwt_array *_gwt_open_many_of(const gwt_open_options *o)
+{
+    return gwt_open_many_with(o->_g, o->_paths, o->_n, o);
+}
 
 // An array over pixels in memory, [time][band][y][x] in C order without padding, as gwt_compute
 // gives them (.interleave = GWT_PIXEL: [time][y][x][band]): lazy, and as good as one of a file.
@@ -961,9 +1025,16 @@ GWT_API void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
 #define _gwt_compute_args(a, ...) gwt_compute_with((a), &(gwt_compute_options){ __VA_ARGS__ })
 
 // Several arrays of one grid in one pass: what they share is read, decoded and computed once. At
-// most 16. buffers[i] has gwt_describe(arrays[i])->nbytes bytes, or is NULL and then is set to a
-// fresh one, yours to gwt_free. False on failure: fresh buffers are gone then, and NULL again.
-GWT_API bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers);
+// most 16. buffers[i] has as many bytes as gwt_compute would give (gwt_describe(arrays[i])->nbytes
+// without .dtype), or is NULL and then is set to a fresh one, yours to gwt_free. False on failure:
+// fresh buffers are gone then, and NULL again. .buffer and .size are not of use here.
+GWT_API bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
+                                   const gwt_compute_options *options);
+#define gwt_compute_many(...) _gwt_compute_many_of(&(gwt_compute_options){ __VA_ARGS__, ._ = 0 })
+static inline bool _gwt_compute_many_of(const gwt_compute_options *o)
+{
+    return gwt_compute_many_with(o->_arrays, o->_n, o->_buffers, o);
+}
 
 // Compute into a tiled GeoTIFF. Time and band become bands, time-major. The bytes of the file
 // depend on the array and these options only: not on chunks, workers or timing. Written as
@@ -1006,9 +1077,11 @@ GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_option
 // end, or, on failure while computing, none.
 GWT_API bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size_t n,
                                 const gwt_save_options *options);
-#define gwt_save_many(...) _gwt_save_many_args(__VA_ARGS__, ._ = 0)
-#define _gwt_save_many_args(arrays, paths, n, ...) \
-    gwt_save_many_with((arrays), (paths), (n), &(gwt_save_options){ __VA_ARGS__ })
+#define gwt_save_many(...) _gwt_save_many_of(&(gwt_save_options){ __VA_ARGS__, ._ = 0 })
+static inline bool _gwt_save_many_of(const gwt_save_options *o)
+{
+    return gwt_save_many_with(o->_arrays, o->_paths, o->_n, o);
+}
 
 // One block of an array in memory.
 typedef struct gwt_block {
@@ -1051,17 +1124,31 @@ typedef struct gwt_summary {
 
 // What is in an array, as numbers: shape[0] * shape[1] summaries, times bands + band. Sums are
 // added in the order of a tree over the image, whatever the workers and chunks: the same bits.
-GWT_API bool gwt_summarize(gwt_array *a, gwt_summary *summaries);
+GWT_API bool gwt_summarize_with(gwt_array *a, gwt_summary *summaries,
+                                const gwt_statistics_options *options);
+#define gwt_summarize(...) _gwt_summarize_args(__VA_ARGS__, ._ = 0)
+#define _gwt_summarize_args(a, summaries, ...) \
+    gwt_summarize_with((a), (summaries), &(gwt_statistics_options){ __VA_ARGS__ })
 
 // How many pixels lie in each of `bins` equal intervals of lo..hi: counts[plane][bin]. An interval
 // has its lower end, the last one both (numpy.histogram). Others are not counted.
-GWT_API bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts);
+GWT_API bool gwt_histogram_with(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts,
+                                const gwt_statistics_options *options);
+#define gwt_histogram(...) _gwt_histogram_args(__VA_ARGS__, ._ = 0)
+#define _gwt_histogram_args(a, lo, hi, bins, counts, ...) \
+    gwt_histogram_with((a), (lo), (hi), (bins), (counts), &(gwt_statistics_options){ __VA_ARGS__ })
 
 // Percentiles (0 to 100, up to 100 of them) over all valid pixels of a plane (infinite ones are not
 // valid): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory
 // that does not grow with the image: the array is computed once for 8 and 16 bits, three times for
 // 32, five times for 64.
-GWT_API bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values);
+GWT_API bool gwt_percentiles_with(gwt_array *a, const double *percentiles, size_t n, double *values,
+                                  const gwt_statistics_options *options);
+#define gwt_percentiles(...) _gwt_percentiles_of(&(gwt_statistics_options){ __VA_ARGS__, ._ = 0 })
+static inline bool _gwt_percentiles_of(const gwt_statistics_options *o)
+{
+    return gwt_percentiles_with(o->_a, o->_percentiles, o->_n, o->_values, o);
+}
 
 // Run fn(0, user) .. fn(n - 1, user) on the session's workers and wait. May be called from inside
 // a function that itself runs on a worker: the nested loop runs on the same workers.
@@ -12921,7 +13008,8 @@ struct _gwt_run {
     bool shared;                // with other ranks
     struct _gwt_save *saves;    // of a save, its outputs
     int num_saves;
-    bool progress;
+    const char *what, *path;    // the action, and its first output: for who is told of it
+    gwt_progress_fn *report;    // who is; NULL: nobody
     double start;
     // Where the pixels of tile t, at r, go, for each output; and what to do when they are there. By
     // worker `id`.
@@ -12940,8 +13028,8 @@ struct _gwt_run {
     // Shared.
     _Atomic int64_t next;       // group to take
     atomic_llong done;          // pixels; of all ranks, those handed out
-    _gwt_mutex drawing;         // the progress bar; never waited for
-    double drawn;               // guarded by it
+    _gwt_mutex reporting;       // held while somebody is told; never waited for
+    double reported;            // guarded by it
 };
 
 // ---- what a piece reads
@@ -13096,28 +13184,48 @@ static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target
     else for (int64_t i = 0; i < n; i++) _gwt_run_piece_at((size_t)i, &p);
 }
 
-// The bar: at most ten times a second, by whichever worker comes by.
-static void _gwt_run_draw(_gwt_run *run, bool last)
+// The bar on a terminal, which is what is done without .on_progress.
+static int _gwt_progress_bar(const gwt_progress *p, void *user)
 {
     static const char bar[] = "##############################",
-                      room[] = "..............................";
+                      rest[] = "..............................";
+    int marks = (int)(p->fraction * 30);
+    double rate = (double)p->pixels / 1e6 / (p->seconds > 0 ? p->seconds : 1);
+    _gwt_os_locale c = _gwt_os_locale_begin();
+    (void)user;
+    fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.*f Mpx/s  %5.1f s %s", marks, bar, 30 - marks, rest,
+            p->fraction * 100, rate < 0.01 ? 5 : rate < 1 ? 3 : 1, rate,
+            p->last ? p->seconds : p->left, p->last ? "    \n" : "left");
+    _gwt_os_locale_end(c);
+    return 0;
+}
+
+// Who is told how far an action is; NULL: nobody.
+static gwt_progress_fn *_gwt_run_reporter(const _gwt_run *run, bool progress)
+{
+    gwt_progress_fn *theirs = run->g->options.on_progress;
+    bool outermost = run->action->stay.locked;
+    if (gwt_rank(run->g) > 0) return NULL;
+    if (theirs) return progress || outermost ? theirs : NULL;
+    return progress && _gwt_os_is_terminal(stderr) ? _gwt_progress_bar : NULL;
+}
+
+// At most ten times a second, by whichever worker comes by; the last time, which is not left out,
+// by the thread of the action when the workers have ended.
+static void _gwt_run_report(_gwt_run *run, bool last)
+{
     double now = _gwt_os_now(), total = (double)run->plan->width * (double)run->plan->height;
-    if (!_gwt_trylock(&run->drawing)) return;
-    if (last || now - run->drawn > 0.1) {
-        double part = (double)atomic_load(&run->done) / total, took = now - run->start;
-        int marks = (int)(part * 30);
-        _gwt_os_locale c = _gwt_os_locale_begin();
-        run->drawn = now;
-        double rate = part * total / 1e6 / (took > 0 ? took : 1);
-        fprintf(stderr, "\r[%.*s%.*s] %3.0f %%  %6.*f Mpx/s  %5.1f s %s", marks, bar, 30 - marks,
-                room, part * 100, rate < 0.01 ? 5 : rate < 1 ? 3 : 1, rate,
-                last       ? took
-                : part > 0 ? took / part - took
-                           : 0.0,
-                last ? "    \n" : "left");
-        _gwt_os_locale_end(c);
+    if (!run->report || !_gwt_trylock(&run->reporting)) return;
+    if (last || now - run->reported > 0.1) {
+        gwt_progress p = { .g = run->g, .action = run->what, .path = run->path,
+                           .pixels = atomic_load(&run->done), .seconds = now - run->start,
+                           .last = last };
+        p.fraction = (double)p.pixels / total;
+        p.left = p.fraction > 0 && !last ? p.seconds / p.fraction - p.seconds : 0;
+        run->reported = now;
+        if (run->report(&p, run->g->options.user) && !last) gwt_cancel(run->g);
     }
-    _gwt_unlock(&run->drawing);
+    _gwt_unlock(&run->reporting);
 }
 
 typedef struct _gwt_turn { _gwt_run *run; int64_t tile; } _gwt_turn;
@@ -13176,7 +13284,7 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
     _gwt_run_pieces(run, &r, targets);
     if (_gwt_over(run->action) || !run->close(run, w->id, t, &r)) return false;
     _gwt_run_complete(run, t, inner.rows * inner.cols);
-    if (run->progress) _gwt_run_draw(run, false);
+    _gwt_run_report(run, false);
     return true;
 }
 
@@ -13566,10 +13674,10 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
                          num_workers);
     if (!_gwt_run_fit(run)) return false;
     run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
-    if (!run->scratch || !_gwt_mutex_init(&run->drawing)) return false;
+    if (!run->scratch || !_gwt_mutex_init(&run->reporting)) return false;
     run->group = _gwt_run_group(run, run->workers);
     run->whole = run->workers < g->pool.num_workers;
-    run->progress = progress && _gwt_os_is_terminal(stderr) && gwt_rank(g) == 0;
+    run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
     if (run->written) run->first = run->written(run);
     for (int64_t t = 0; t < run->first; t++) {
@@ -13583,14 +13691,14 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
         _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
     _gwt_run_unshare(run);
     _gwt_cache_plan(g, &run->share, false);
-    if (run->progress) _gwt_run_draw(run, true);
+    _gwt_run_report(run, true);
     for (int i = 0; i < g->pool.num_workers; i++) {
         for (int k = 0; k < run->num_outputs; k++)
             run->collisions[k] += run->scratch[i].collisions[k];
         _gwt_scratch_end(&run->scratch[i], run->plan);
     }
     GWT_FREE(run->scratch);
-    _gwt_mutex_destroy(&run->drawing);
+    _gwt_mutex_destroy(&run->reporting);
     return !_gwt_over(run->action);
 }
 
@@ -13664,7 +13772,7 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
     if (planned) _gwt_plan_note(&plan, false);
     if (planned) {
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
-                         .close = _gwt_buffer_close, .sink = buffers };
+                         .close = _gwt_buffer_close, .sink = buffers, .what = "compute" };
         _gwt_run_shape(&run, a, 256, 256);
         good = _gwt_run_agree(&run, _gwt_run_all(&run, o->num_workers, o->progress));
         _gwt_plan_free(&plan);
@@ -13695,24 +13803,29 @@ void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
     return NULL;
 }
 
-bool gwt_compute_many(gwt_array *const *arrays, size_t n, void **buffers)
+bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
+                           const gwt_compute_options *options)
 {
+    gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     _gwt_buffer b[_GWT_MAX_OUTPUTS];
     bool fresh[_GWT_MAX_OUTPUTS] = { false };
     size_t bytes = 0, made = 0;
-    if (!buffers || !_gwt_check_many(arrays, n)) return false;
+    if (!buffers || !_gwt_check_many(arrays, n) || !_gwt_check_dtype(arrays[0]->g, o.dtype))
+        return false;
     for (; made < n; made++) {
         gwt_array *a = arrays[made];
-        outputs[made] =
-            _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
-        if (!_gwt_compute_bytes(a, a->info.dtype, &bytes)) break;
+        gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
+        gwt_optional nodata = o.nodatas && o.nodatas[made].set ? o.nodatas[made] : o.nodata;
+        if (!_gwt_resolve_nodata(a, dtype, nodata, &nodata)
+            || !_gwt_compute_bytes(a, dtype, &bytes))
+            break;
+        outputs[made] = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
         fresh[made] = buffers[made] == NULL;
         if (fresh[made] && !(buffers[made] = _gwt_malloc(a->g, bytes))) break;
-        b[made] = _gwt_buffer_of(a, a->info.dtype, buffers[made]);
+        b[made] = _gwt_buffer_of(a, dtype, buffers[made]);
     }
-    bool good = made == n && _gwt_compute_run(arrays[0], outputs, b, (int)n,
-                                              &(gwt_compute_options){ ._ = 0 });
+    bool good = made == n && _gwt_compute_run(arrays[0], outputs, b, (int)n, &o);
     for (size_t i = 0; !good && i < n; i++)
         if (fresh[i]) GWT_FREE(buffers[i]), buffers[i] = NULL;
     return good;
@@ -13930,7 +14043,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
                          .n = n,
                          .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
     _gwt_run run = { .g = g, .action = plan->action, .plan = plan, .open = _gwt_save_open,
-                     .close = _gwt_save_close, .sink = &k, .written = _gwt_save_written };
+                     .close = _gwt_save_close, .sink = &k, .written = _gwt_save_written,
+                     .what = "save", .path = saves[0].writer.path };
     _gwt_run_shape(&run, saves[0].a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
     run.window = _gwt_save_window(&run, o->num_workers);
@@ -14118,8 +14232,9 @@ static bool _gwt_blocks_check_results(const _gwt_run *run, const gwt_map_blocks_
                      "blocks", (long long)o->num_results, o->result_size, (long long)blocks);
 }
 
-int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
-                            const gwt_map_blocks_options *options)
+// `what`: the action that it is to who is told of its progress.
+static int64_t _gwt_blocks_run(gwt_array *a, gwt_block_fn *fn, void *user,
+                               const gwt_map_blocks_options *options, const char *what)
 {
     gwt_map_blocks_options o = options ? *options : (gwt_map_blocks_options){ 0 };
     if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)
@@ -14144,7 +14259,7 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
         return _gwt_action_end(&action), -1;
     _gwt_plan_note(&plan, false);
     _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
-                     .close = _gwt_blocks_close, .sink = &b };
+                     .close = _gwt_blocks_close, .sink = &b, .what = what };
     _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
                    o.col_chunks ? o.col_chunks : a->info.chunks[3]);
     run.tile_bytes = fmin((double)run.tile_h + o.padding[1] + o.padding[3], (double)a->geo.height)
@@ -14161,6 +14276,12 @@ int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
     if (good && o.results)
         _gwt_join_ranks(g, o.results, (size_t)o.num_results * o.result_size, false);
     return good ? run.across * run.down : -1;
+}
+
+int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
+                            const gwt_map_blocks_options *options)
+{
+    return _gwt_blocks_run(a, fn, user, options, "map_blocks");
 }
 
 void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
@@ -14187,6 +14308,14 @@ static int _gwt_numbers_block(const gwt_array *a)
     return edge;
 }
 
+// What the caller asked for, and the name of it.
+typedef struct _gwt_numbers { const char *what; gwt_statistics_options o; } _gwt_numbers;
+
+static _gwt_numbers _gwt_numbers_of(const char *what, const gwt_statistics_options *o)
+{
+    return (_gwt_numbers){ what, o ? *o : (gwt_statistics_options){ 0 } };
+}
+
 // Some planes of an array, as bands.
 static gwt_array *_gwt_array_planes(gwt_array *a, int64_t from, int64_t n)
 {
@@ -14205,12 +14334,13 @@ static int64_t _gwt_numbers_group(const gwt_array *a, double bytes)
 }
 
 // All planes of all blocks as doubles, NaN where missing.
-static bool _gwt_numbers_run(gwt_array *a, gwt_block_fn *fn, void *user)
+static bool _gwt_numbers_run(gwt_array *a, const _gwt_numbers *s, gwt_block_fn *fn, void *user)
 {
-    gwt_optional nan = gwt_some((double)NAN);
     int edge = _gwt_numbers_block(a);
-    return gwt_map_blocks(a, fn, user, .row_chunks = edge, .col_chunks = edge,
-                          .dtype = GWT_FLOAT64, .nodata = nan) >= 0;
+    gwt_map_blocks_options o = { .row_chunks = edge, .col_chunks = edge, .dtype = GWT_FLOAT64,
+                                 .nodata = gwt_some((double)NAN), .num_workers = s->o.num_workers,
+                                 .progress = s->o.progress };
+    return _gwt_blocks_run(a, fn, user, &o, s->what) >= 0;
 }
 
 typedef struct _gwt_part { int64_t count, infinite; double sum, min, max, mean, m2; } _gwt_part;
@@ -14280,12 +14410,12 @@ static int64_t _gwt_numbers_blocks(const gwt_array *a)
     return _gwt_ceil_div(a->geo.width, edge) * _gwt_ceil_div(a->geo.height, edge);
 }
 
-static bool _gwt_summarize_group(gwt_array *a, gwt_summary *to)
+static bool _gwt_summarize_group(gwt_array *a, const _gwt_numbers *s, gwt_summary *to)
 {
     if (!a) return false;
     int64_t planes = _gwt_num_planes(a), n = _gwt_numbers_blocks(a);
     _gwt_part *parts = _gwt_calloc(a->g, (size_t)n, (size_t)planes * sizeof *parts);
-    bool good = parts && _gwt_numbers_run(a, _gwt_summarize_block, parts);
+    bool good = parts && _gwt_numbers_run(a, s, _gwt_summarize_block, parts);
     if (good) _gwt_join_ranks(a->g, parts, (size_t)(n * planes) * sizeof *parts, false);
     for (int64_t width = 1; good && width < n; width *= 2)
         for (int64_t i = 0; i + width < n; i += 2 * width)
@@ -14303,15 +14433,16 @@ static bool _gwt_summarize_group(gwt_array *a, gwt_summary *to)
     return good;
 }
 
-bool gwt_summarize(gwt_array *a, gwt_summary *to)
+bool gwt_summarize_with(gwt_array *a, gwt_summary *to, const gwt_statistics_options *options)
 {
+    _gwt_numbers s = _gwt_numbers_of("summarize", options);
     if (!a || _gwt_failed(a->g)) return false;
     if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no room given for the summaries");
     int64_t planes = _gwt_num_planes(a), done = 0;
     int64_t group = _gwt_numbers_group(a, (double)_gwt_numbers_blocks(a) * sizeof(_gwt_part));
     for (int64_t n; done < planes; done += n) {
         n = _gwt_min64(group, planes - done);
-        if (!_gwt_summarize_group(_gwt_array_planes(a, done, n), to + done)) return false;
+        if (!_gwt_summarize_group(_gwt_array_planes(a, done, n), &s, to + done)) return false;
     }
     return true;
 }
@@ -14321,6 +14452,7 @@ bool gwt_summarize(gwt_array *a, gwt_summary *to)
 typedef struct _gwt_counting _gwt_counting;
 
 struct _gwt_counting {
+    const _gwt_numbers *asked;
     int64_t planes;
     size_t size;                // counters of a plane
     int64_t **tables;           // one a worker: [plane][counter]
@@ -14356,7 +14488,7 @@ static bool _gwt_count_run(gwt_array *a, _gwt_counting *c, int64_t *to)
     bool good = c->tables != NULL;
     for (size_t w = 0; good && w < workers; w++)
         good = (c->tables[w] = _gwt_calloc(a->g, all, sizeof **c->tables)) != NULL;
-    good = good && _gwt_numbers_run(a, _gwt_count_block, c);
+    good = good && _gwt_numbers_run(a, c->asked, _gwt_count_block, c);
     if (good) memset(to, 0, all * sizeof *to);
     for (size_t w = 0; c->tables && w < workers; w++) {
         for (size_t i = 0; good && i < all; i++) to[i] += c->tables[w][i];
@@ -14380,8 +14512,10 @@ static size_t _gwt_histogram_counter(const _gwt_counting *c, int64_t plane, doub
     return bin;
 }
 
-bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts)
+bool gwt_histogram_with(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts,
+                        const gwt_statistics_options *options)
 {
+    _gwt_numbers s = _gwt_numbers_of("histogram", options);
     if (!a || _gwt_failed(a->g)) return false;
     if (!counts) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no room given for the counts");
     if (!(lo < hi) || !isfinite(hi - lo) || bins == 0 || bins > (1u << 24))
@@ -14392,8 +14526,8 @@ bool gwt_histogram(gwt_array *a, double lo, double hi, size_t bins, int64_t *cou
     int64_t group = _gwt_numbers_group(a, (double)bins * sizeof *counts * a->g->pool.num_workers);
     for (int64_t n; done < planes; done += n) {
         n = _gwt_min64(group, planes - done);
-        _gwt_counting c = { .planes = n, .size = bins, .lo = lo, .hi = hi, .bins = bins,
-                            .counter = _gwt_histogram_counter };
+        _gwt_counting c = { .asked = &s, .planes = n, .size = bins, .lo = lo, .hi = hi,
+                            .bins = bins, .counter = _gwt_histogram_counter };
         gwt_array *some = _gwt_array_planes(a, done, n);
         if (!some || !_gwt_count_run(some, &c, counts + (size_t)done * bins)) return false;
     }
@@ -14501,11 +14635,12 @@ static size_t _gwt_order_prefixes(const _gwt_order *ranks, size_t n, int64_t pla
 }
 
 // All passes. ranks: [plane][2 n].
-static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t n,
-                                 _gwt_order *ranks, uint64_t *prefixes, gwt_summary *found)
+static bool _gwt_percentiles_run(gwt_array *a, const _gwt_numbers *s, const double *percentiles,
+                                 size_t n, _gwt_order *ranks, uint64_t *prefixes,
+                                 gwt_summary *found)
 {
-    _gwt_counting c = { .planes = _gwt_num_planes(a), .dtype = a->info.dtype, .num_prefixes = 1,
-                        .prefixes = prefixes, .counter = _gwt_digit_counter };
+    _gwt_counting c = { .asked = s, .planes = _gwt_num_planes(a), .dtype = a->info.dtype,
+                        .num_prefixes = 1, .prefixes = prefixes, .counter = _gwt_digit_counter };
     bool good = true;
     for (int left = _gwt_key_bits(a->info.dtype), first = left; good && left > 0; left -= c.digit) {
         c.digit = left == first ? (left < 16 ? left : 16) : left < 12 ? left : 12;
@@ -14527,8 +14662,8 @@ static bool _gwt_percentiles_run(gwt_array *a, const double *percentiles, size_t
     return good;
 }
 
-static bool _gwt_percentiles_group(gwt_array *a, const double *percentiles, size_t n,
-                                   double *values)
+static bool _gwt_percentiles_group(gwt_array *a, const _gwt_numbers *s, const double *percentiles,
+                                   size_t n, double *values)
 {
     if (!a) return false;
     size_t planes = (size_t)_gwt_num_planes(a);
@@ -14536,7 +14671,7 @@ static bool _gwt_percentiles_group(gwt_array *a, const double *percentiles, size
     uint64_t *prefixes = _gwt_calloc(a->g, planes * 2 * n, sizeof *prefixes);
     gwt_summary *found = _gwt_calloc(a->g, planes, sizeof *found);
     bool good = ranks && prefixes && found
-             && _gwt_percentiles_run(a, percentiles, n, ranks, prefixes, found);
+             && _gwt_percentiles_run(a, s, percentiles, n, ranks, prefixes, found);
     for (size_t i = 0; good && i < planes * n; i++) {
         double below = _gwt_key_value(a->info.dtype, ranks[2 * i].prefix),
                above = _gwt_key_value(a->info.dtype, ranks[2 * i + 1].prefix);
@@ -14549,8 +14684,10 @@ static bool _gwt_percentiles_group(gwt_array *a, const double *percentiles, size
     return good;
 }
 
-bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *values)
+bool gwt_percentiles_with(gwt_array *a, const double *percentiles, size_t n, double *values,
+                          const gwt_statistics_options *options)
 {
+    _gwt_numbers s = _gwt_numbers_of("percentiles", options);
     if (!a || _gwt_failed(a->g)) return false;
     if (!percentiles || !values)
         return _gwt_fail(a->g, GWT_E_ARGUMENT, "no percentiles, or no room for them, given");
@@ -14565,7 +14702,7 @@ bool gwt_percentiles(gwt_array *a, const double *percentiles, size_t n, double *
     int64_t group = _gwt_numbers_group(a, counters * (a->g->pool.num_workers + 1));
     for (int64_t some; done < planes; done += some) {
         some = _gwt_min64(group, planes - done);
-        if (!_gwt_percentiles_group(_gwt_array_planes(a, done, some), percentiles, n,
+        if (!_gwt_percentiles_group(_gwt_array_planes(a, done, some), &s, percentiles, n,
                                     values + (size_t)done * n))
             return false;
     }
@@ -14662,13 +14799,20 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
 
 static void _gwt_recorders_free(gwt *g);
 
+static void _gwt_say(const gwt *g, gwt_message_kind kind, const char *text)
+{
+    static const char *const before[] = { "", "warning: ", "filled: " };
+    if (g->options.on_message) g->options.on_message(kind, text, g->options.user);
+    else if (!g->options.quiet) fprintf(stderr, "gwt: %s%s\n", before[kind], text);
+}
+
 static bool _gwt_same_fault(const _gwt_bad_tile *a, const _gwt_bad_tile *b)
 {
     return a->source == b->source && a->why == b->why;
 }
 
 // One line for each fault of a file: the first tile that has it, and how many more.
-static void _gwt_print_bad_tiles(const gwt *g)
+static void _gwt_say_bad_tiles(const gwt *g)
 {
     const _gwt_bad_tile *list = g->bad_tiles, *end = list + g->num_bad_tiles;
     for (const _gwt_bad_tile *b = list; b < end; b++) {
@@ -14682,11 +14826,13 @@ static void _gwt_print_bad_tiles(const gwt *g)
                 row = _gwt_min64(row, o->row);
                 last_row = _gwt_max64(last_row, o->last_row);
             }
-        fprintf(stderr, "gwt: filled: %s", b->text);
+        char text[sizeof g->message + 128];
+        int used = snprintf(text, sizeof text - 128, "%s", b->text);
         if (more)
-            fprintf(stderr, "; %lld more such tiles are filled: all lie within rows %lld..%lld",
-                    (long long)more, (long long)row, (long long)last_row);
-        fputc('\n', stderr);
+            snprintf(text + _gwt_min64(used, sizeof text - 129), 128,
+                     "; %lld more such tiles are filled: all lie within rows %lld..%lld",
+                     (long long)more, (long long)row, (long long)last_row);
+        _gwt_say(g, GWT_MESSAGE_FILLED, text);
     }
 }
 
@@ -14699,10 +14845,10 @@ int gwt_end(gwt *g)
     _gwt_ranks_end(g);
 #endif
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
-    if (!g->options.quiet) _gwt_print_bad_tiles(g);
-    for (size_t i = 0; i < g->num_notes && !g->options.quiet && first; i++)
-        fprintf(stderr, "gwt: warning: %s\n", g->notes[i]);
-    if (failed && !g->options.quiet && !g->remote) fprintf(stderr, "gwt: %s\n", g->message);
+    _gwt_say_bad_tiles(g);
+    for (size_t i = 0; i < g->num_notes && first; i++)
+        _gwt_say(g, GWT_MESSAGE_WARNING, g->notes[i]);
+    if (failed && !g->remote) _gwt_say(g, GWT_MESSAGE_ERROR, g->message);
     _gwt_recorders_free(g);
     _gwt_release_all(g);
     return failed;

@@ -17,8 +17,8 @@ int main(int argc, char **argv)
     }
     gwt *g = gwt_begin(.sensor = "bgr");
 
-    const char *const files[] = { argv[1], argv[2], argv[3] };
-    gwt_array *raw = gwt_open_many(g, files, 3, .stack = GWT_BAND, .chunks = 256);
+    gwt_array *raw = gwt_open_many(g, (const char *[]){ argv[1], argv[2], argv[3] }, 3,
+                                   .stack = GWT_BAND, .chunks = 256);
     gwt_array *src = gwt_set_nodata(raw, .src_nodata = gwt_some(0), .dst_nodata = gwt_some(65535),
                                     .out_range = gwt_range(0, 1), .dtype = GWT_FLOAT64,
                                     .scale_factor = gwt_some(1e-4));

@@ -62,6 +62,17 @@ extern "C" int header_cxx(const char *in, const char *out)
     gwt_map_blocks_options blocks = {};
     int64_t pixels = 0;
     gwt_map_blocks_with(scaled, on_block, &pixels, &blocks);
+    void *buffers[] = { nullptr, nullptr };
+    saved = gwt_compute_many_with(arrays, 2, buffers, nullptr) && saved;
+    gwt_statistics_options statistics = {};
+    statistics.num_workers = 1;
+    gwt_summary summary;
+    const double median = 50;
+    double value;
+    int64_t counts[2];
+    saved = gwt_summarize_with(made, &summary, &statistics) && saved;
+    saved = gwt_percentiles_with(made, &median, 1, &value, &statistics) && saved;
+    saved = gwt_histogram_with(made, 0, 1, 2, counts, &statistics) && saved;
     size_t indices[3] = {};
     gwt_parallel_for(g, 3, on_index, indices);
 

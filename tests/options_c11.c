@@ -11,10 +11,22 @@ static int on_block(const gwt_block *block, void *user)
     return block->id < 0;
 }
 
+static void on_message(gwt_message_kind kind, const char *text, void *user)
+{
+    (void)kind, (void)text, (void)user;
+}
+
+static int on_progress(const gwt_progress *p, void *user)
+{
+    (void)user;
+    return p->fraction > 2;
+}
+
 static void beginning(void)
 {
     gwt_end(gwt_begin());
     gwt_end(gwt_begin(.num_workers = 4));
+    gwt_end(gwt_begin(.on_message = on_message, .on_progress = on_progress, .user = NULL));
     gwt_end(gwt_begin(.num_workers = 4, .sensor = "bgr", .nodata = gwt_some(0),
                       .scale_factor = gwt_some(1e-4), .offset = { 0 }, .chunks = 256,
                       .cache_bytes = (size_t)1 << 20, .quiet = true,
@@ -32,6 +44,8 @@ static gwt_array *opening(gwt *g)
     a = gwt_open(g, "a.tif", .bounds = gwt_bounds_of(0, 0, 60, 90), .res = 30,
                  .resampling = GWT_AVERAGE, .fill_bad_tiles = true);
     a = gwt_open_many(g, paths, 2);
+    a = gwt_open_many(g, (const char *[]){ "a.tif", "b.tif" }, 2);
+    a = gwt_open_many(g, (const char *[]){ "a.tif", "b.tif" }, 2, .chunks = 64);
     a = gwt_open_many(g, paths, 2, .reference = a, .bounds_by = GWT_UNION, .mosaic = true,
                       .overlap = GWT_MAX);
     a = gwt_open_many(g, paths, 2, .stack = GWT_TIME,
@@ -102,6 +116,21 @@ static int64_t acting(gwt_array *a)
     saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1);
     saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1, .sparse = true,
                            .checksums = true, .resume = true);
+    saved |= gwt_save_many((gwt_array *[]){ a, a }, (const char *[]){ "a.tif", "b.tif" }, 2);
+    void *buffers[2] = { NULL, NULL };
+    saved |= gwt_compute_many(&a, 1, buffers);
+    saved |= gwt_compute_many((gwt_array *[]){ a, a }, 2, (void *[]){ NULL, NULL },
+                              .dtype = GWT_UINT8, .nodata = gwt_some(0), .num_workers = 2,
+                              .nodatas = (const gwt_optional[]){ gwt_some(0), { 0 } });
+    gwt_summary summary;
+    int64_t counts[4];
+    double values[2];
+    saved |= gwt_summarize(a, &summary);
+    saved |= gwt_summarize(a, &summary, .num_workers = 1, .progress = true);
+    saved |= gwt_histogram(a, 0, 1, 4, counts);
+    saved |= gwt_histogram(a, 0, 1, 4, counts, .num_workers = 1, .progress = true);
+    saved |= gwt_percentiles(a, (const double[]){ 5, 95 }, 2, values);
+    saved |= gwt_percentiles(a, (const double[]){ 5, 95 }, 2, values, .num_workers = 1);
     int64_t blocks = gwt_map_blocks(a, on_block, NULL);
     blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64);
     blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64, .col_chunks = 64,
