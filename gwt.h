@@ -298,6 +298,7 @@
 extern "C" {
 #endif
 
+typedef struct gwt_scope gwt_scope;  // what is made in a part of a session (gwt_scope_begin)
 typedef struct gwt gwt;              // a session: workers, cache, configuration, first error
 typedef struct gwt_array gwt_array;  // an immutable lazy array [time, band, y, x] of a session
 
@@ -654,6 +655,33 @@ GWT_API gwt *gwt_begin_with(const gwt_begin_options *options);
 // so `return gwt_end(g);` ends a main.
 GWT_API int gwt_end(gwt *g);
 
+// A scope gives back what is made in it, so that a session can go through any number of files:
+//
+//     for (size_t i = 0; i < n; i++) {
+//         gwt_scope *scope = gwt_scope_begin(g);
+//         gwt_save(gwt_norm_diff(gwt_open(g, paths[i]), "red", "nir"), outputs[i]);
+//         gwt_scope_end(scope);
+//     }
+//
+// gwt_scope_end frees the arrays that were made since gwt_scope_begin, with the texts that
+// gwt_describe and gwt_attr gave of them, closes the files that were opened for them, and drops
+// their tiles from the cache. Profiles, gwt_bad_tile and gwt_note stay until gwt_end. An array is
+// not to be used after its scope: that is an ARGUMENT error where it is noticed, which is sure only
+// until another scope of the session ends.
+//
+// Scopes nest; an inner one that was left open ends with the one around it. A scope is of one
+// thread: what others make meanwhile is not in it, but for what your functions (map_blocks, apply,
+// parallel_for) make when they run for an action that was begun in it. They may have scopes of
+// their own, which they end before they return: one that is left open there stays until gwt_end. A
+// file that is open in a scope around is shared; two threads that each open it in their scope have
+// it open twice. Ranks of an MPI job have scopes of their own.
+//
+// Both work with an error in hand, too. NULL when there is no memory; NULL is ended without effect.
+// To end a scope waits for an action that another thread runs. ARGUMENT, and the scope stays as it
+// is, when another thread ends it, or a function that runs for an action that was begun in it.
+GWT_API gwt_scope *gwt_scope_begin(gwt *g);
+GWT_API void gwt_scope_end(gwt_scope *scope);
+
 // The first error since gwt_begin or gwt_clear; GWT_OK and "" when there is none.
 GWT_API gwt_code gwt_status(const gwt *g);
 GWT_API const char *gwt_message(const gwt *g);
@@ -704,10 +732,11 @@ static inline gwt_array *_gwt_open_many_of(const gwt_open_options *o)
 // An array over pixels in memory, [time][band][y][x] in C order without padding, as gwt_compute
 // gives them (.interleave = GWT_PIXEL: [time][y][x][band]): lazy, and as good as one of a file.
 // `size` bytes are there, at least shape[0] * .. * shape[3] * gwt_dtype_size(dtype). They stay the
-// caller's, are not copied, and must be there as long as the array is (see gwt_end), and not
-// change while an action runs; what is in them then is what an action takes. A save of them can be
-// resumed only with an .identity. ARGUMENT when the memory is too small or no boundary of the type,
-// the shape impossible, .like of another size, the transform not finite, a number of names wrong.
+// caller's, are not copied, and must be there as long as the array is (until gwt_end, or the end of
+// its scope), and not change while an action runs; what is in them then is what an action takes. A
+// save of them can be resumed only with an .identity. ARGUMENT when the memory is too small or no
+// boundary of the type, the shape impossible, .like of another size, the transform not finite, a
+// number of names wrong.
 //
 //     float *dem = ..;        // 1000 rows of 2000 cells of 10 m
 //     gwt_array *a = gwt_from_memory(g, dem, 8000000, GWT_FLOAT32,
@@ -741,7 +770,8 @@ GWT_API size_t gwt_sort_by_date(const char **paths, size_t n);
 
 // ---- arrays ----------------------------------------------------------------------------------
 
-// All there is to know of an array. Owned by the array, valid until gwt_end.
+// All there is to know of an array. Owned by the array, valid as long as that is: until gwt_end, or
+// until the end of its scope.
 typedef struct gwt_info {
     gwt_dtype dtype;
     int64_t shape[4];              // time, band, y, x
@@ -2262,6 +2292,7 @@ typedef struct _gwt_loop {
     gwt_loop_fn *fn;
     void *user;
     unsigned depth;             // 1 + that of the code that started it
+    gwt_scope *scope;           // of the code that started it, and so of what its indices make
     atomic_size_t pending;      // indices not yet done; the loop may be gone once this is 0
 } _gwt_loop;
 
@@ -2309,6 +2340,10 @@ typedef struct _gwt_stay {
 } _gwt_stay;
 
 static _Thread_local _gwt_stay *_gwt_stays;
+
+// The scopes that this thread is in, of all sessions, from the innermost outwards. Those from
+// `around` on are not its own to end: they are around the action that it runs for.
+static _Thread_local struct { gwt_scope *inner, *around; } _gwt_scopes;
 
 static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
 
@@ -2411,6 +2446,7 @@ static void _gwt_pool_notify(_gwt_pool *p)
 static void _gwt_pool_run(_gwt_worker *w, _gwt_range r)
 {
     unsigned depth = w->depth;
+    gwt_scope *inner = _gwt_scopes.inner, *around = _gwt_scopes.around;
     size_t done = 0;
     _gwt_loop *loop = r.loop;
     w->depth = r.depth;
@@ -2421,9 +2457,12 @@ static void _gwt_pool_run(_gwt_worker *w, _gwt_range r)
             _gwt_pool_notify(w->pool);
             continue;
         }
+        _gwt_scopes.inner = _gwt_scopes.around = loop->scope;
         loop->fn(r.from++, loop->user);
         done++;
     }
+    _gwt_scopes.inner = inner;
+    _gwt_scopes.around = around;
     w->depth = depth;
     if (atomic_fetch_sub(&loop->pending, done) == done) _gwt_pool_notify(w->pool);
 }
@@ -2469,7 +2508,8 @@ static _gwt_thread_result _gwt_pool_thread(void *arg)
 // Run fn over 0..n-1 from a worker, and wait.
 static void _gwt_pool_for(_gwt_worker *w, size_t n, gwt_loop_fn *fn, void *user)
 {
-    _gwt_loop loop = { .fn = fn, .user = user, .depth = w->depth + 1 };
+    _gwt_loop loop = { .fn = fn, .user = user, .depth = w->depth + 1,
+                       .scope = _gwt_scopes.inner };
     if (n == 0) return;
     atomic_init(&loop.pending, n);
     _gwt_pool_run(w, (_gwt_range){ &loop, 0, n, loop.depth });
@@ -2550,10 +2590,32 @@ typedef struct _gwt_block_of_memory {
     size_t used, size;
 } _gwt_block_of_memory;
 
+// What is made between gwt_scope_begin and gwt_scope_end, and, outside of all scopes, what lives as
+// long as the session.
+struct gwt_scope {
+    // Set when it begins, but for `ended`; read by all threads that work for it.
+    gwt *g;
+    gwt_scope *outer;           // around it on its thread: another session's, maybe
+    unsigned profiles;          // that had ended
+    bool ended;
+    // Guarded by the session's lock.
+    _gwt_block_of_memory *memory;
+    struct _gwt_source *sources;
+    gwt_scope *next;            // of those of the session that have not ended
+};
+
+// The tiles of a file that were filled, however often it was opened.
+typedef struct _gwt_damage {
+    struct _gwt_damage *next;
+    const char *path;
+    _gwt_os_facts facts;
+    bool *tiles;
+} _gwt_damage;
+
 // A tile that is filled: what is wrong with it, and the rows it has.
 typedef struct _gwt_bad_tile {
     const char *text;
-    const struct _gwt_source *source;
+    const _gwt_damage *file;
     const char *why;            // the same for tiles with the same fault
     int64_t row, last_row;
 } _gwt_bad_tile;
@@ -2567,8 +2629,11 @@ struct gwt {
     _gwt_pool pool;
     struct _gwt_cache *cache;
     _gwt_mutex lock;            // guards the fields below
-    _gwt_block_of_memory *memory;
-    struct _gwt_source *sources;
+    gwt_scope root;             // what is in no scope
+    gwt_scope *scopes;          // those that have not ended
+    gwt_scope *ended;           // the last that has: its arrays are known to be gone
+    unsigned profiles;          // that have ended
+    _gwt_damage *damages;       // guarded by the lock, and its tiles
     atomic_int code;            // the first error's; read without the lock by running loops
     atomic_uint failures;       // all there ever were, cleared or not; likewise
     _gwt_bad_tile *bad_tiles;   // what could not be read, and was filled
@@ -2738,22 +2803,38 @@ static void *_gwt_calloc(gwt *g, size_t n, size_t size)
     return p;
 }
 
-// Memory that lives as long as the session, zeroed: arrays, nodes, names.
-static void *_gwt_keep(gwt *g, size_t n, size_t size)
+// The innermost scope of a session from one on, outwards.
+static gwt_scope *_gwt_scope_from(gwt *g, gwt_scope *scope)
 {
+    while (scope && scope->g != g) scope = scope->outer;
+    return scope ? scope : &g->root;
+}
+
+static gwt_scope *_gwt_scope_here(gwt *g) { return _gwt_scope_from(g, _gwt_scopes.inner); }
+
+// The one around it; NULL: of the session itself.
+static gwt_scope *_gwt_scope_around(gwt_scope *scope)
+{
+    return scope == &scope->g->root ? NULL : _gwt_scope_from(scope->g, scope->outer);
+}
+
+// Memory that lives as long as a scope, zeroed: arrays, nodes, names.
+static void *_gwt_keep_in(gwt_scope *scope, size_t n, size_t size)
+{
+    gwt *g = scope->g;
     size_t bytes, head = (sizeof(_gwt_block_of_memory) + 15) & ~(size_t)15;
     if (!_gwt_mul4(n, size, 1, 1, &bytes) || bytes > SIZE_MAX / 2)
         return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for",
                               n, size);
     bytes = (bytes + 15) & ~(size_t)15;
     _gwt_lock(&g->lock);
-    _gwt_block_of_memory *m = g->memory;
+    _gwt_block_of_memory *m = scope->memory;
     if (!m || m->size - m->used < bytes) {
         size_t room = bytes > 16384 ? bytes : 65536;
         m = GWT_MALLOC(head + room);
         if (m) {
-            *m = (_gwt_block_of_memory){ g->memory, 0, room };
-            g->memory = m;
+            *m = (_gwt_block_of_memory){ scope->memory, 0, room };
+            scope->memory = m;
         }
     }
     void *p = NULL;
@@ -2764,6 +2845,35 @@ static void *_gwt_keep(gwt *g, size_t n, size_t size)
     _gwt_unlock(&g->lock);
     if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes can't be allocated", bytes);
     return p ? memset(p, 0, bytes) : NULL;
+}
+
+static void *_gwt_keep(gwt *g, size_t n, size_t size)
+{
+    return _gwt_keep_in(_gwt_scope_here(g), n, size);
+}
+
+// What was made in the scope that ended last can be told to be gone; it is an error to use it.
+static bool _gwt_scope_is_over(const gwt_scope *scope)
+{
+    return scope->ended
+        && !_gwt_fail(scope->g, GWT_E_ARGUMENT, "an array is used after the end of its scope");
+}
+
+// A text that lives as long as the session.
+static char *_gwt_keep_always(gwt *g, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *p = _gwt_keep_in(&g->root, n, 1);
+    return p ? memcpy(p, text, n) : NULL;
+}
+
+static void _gwt_memory_free(_gwt_block_of_memory *m)
+{
+    while (m) {
+        _gwt_block_of_memory *next = m->next;
+        GWT_FREE(m);
+        m = next;
+    }
 }
 
 static char *_gwt_keep_bytes(gwt *g, const void *from, size_t n)
@@ -3009,6 +3119,8 @@ typedef struct _gwt_source {
     // Set while opening, read-only afterwards.
     gwt *g;
     struct _gwt_source *next;
+    gwt_scope *scope;           // that it is in
+    _gwt_block_of_memory *named;        // where `path` is: events of a profile have it, too
     const char *path;           // as it was asked for
     const char *whole_path;     // from the root on, without links
     int fd;
@@ -3035,7 +3147,7 @@ typedef struct _gwt_source {
     gwt_optional nodata;
     bool fills;                 // a tile that can't be read is `fill` all over,
     uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
-    bool *bad;                  // tiles that were: guarded by the session's lock
+    _gwt_damage *damage;        // tiles that were: guarded by the session's lock; NULL: none
     gwt_optional fill_asked;
     double *scales, *adds;      // one a band
     bool has_scales;
@@ -3848,7 +3960,7 @@ static void _gwt_note(gwt *g, const char *format, ...)
     _gwt_lock(&g->lock);
     for (size_t i = 0; i < g->num_notes && !there; i++) there = !strcmp(g->notes[i], shown);
     _gwt_unlock(&g->lock);
-    char *kept = there ? NULL : _gwt_keep_string(g, shown);
+    char *kept = there ? NULL : _gwt_keep_always(g, shown);
     if (!kept) return;
     _gwt_lock(&g->lock);
     size_t n = g->num_notes;
@@ -3857,6 +3969,41 @@ static void _gwt_note(gwt *g, const char *format, ...)
     if (list) g->notes = list, list[g->num_notes++] = kept;
     _gwt_unlock(&g->lock);
     if (!list) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for a note");
+}
+
+// Under the session's lock.
+static _gwt_damage *_gwt_source_find_damage(const _gwt_source *s)
+{
+    if (s->damage) return s->damage;
+    _gwt_damage *d = s->g->damages;
+    while (d && (strcmp(d->path, s->path) || !_gwt_os_unchanged(&d->facts, &s->facts))) d = d->next;
+    return d;
+}
+
+// What is known of bad tiles of a source that has one now. Of a file that is opened again the same
+// tiles are bad.
+static _gwt_damage *_gwt_source_damage(_gwt_source *s)
+{
+    gwt *g = s->g;
+    _gwt_lock(&g->lock);
+    _gwt_damage *d = s->damage = _gwt_source_find_damage(s);
+    _gwt_unlock(&g->lock);
+    if (d) return d;
+    _gwt_damage *fresh = _gwt_keep_in(&g->root, 1, sizeof *fresh);
+    const char *path = _gwt_keep_always(g, s->path);
+    bool *tiles = _gwt_keep_in(&g->root, (size_t)s->num_tiles, sizeof *tiles);
+    if (!fresh || !path || !tiles) return NULL;
+    *fresh = (_gwt_damage){ .path = path, .facts = s->facts, .tiles = tiles };
+    _gwt_lock(&g->lock);
+    d = _gwt_source_find_damage(s);     // of another worker, meanwhile
+    if (!d) {
+        d = fresh;
+        d->next = g->damages;
+        g->damages = d;
+    }
+    s->damage = d;
+    _gwt_unlock(&g->lock);
+    return d;
 }
 
 // Tile i can't be read: an error, or, when such tiles are filled, noted once. `why` goes on after
@@ -3872,16 +4019,18 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
     va_end(args);
     _gwt_source_tile_text(s, i, where, sizeof where);
     if (!s->fills) return _gwt_fail(g, code, "%s: %s %s", s->path, where, reason);
+    _gwt_damage *damage = _gwt_source_damage(s);
+    if (!damage) return false;
     _gwt_lock(&g->lock);
-    bool noted = s->bad[i];
-    s->bad[i] = true;
+    bool noted = damage->tiles[i];
+    damage->tiles[i] = true;
     _gwt_unlock(&g->lock);
     if (noted) return true;
     snprintf(text, sizeof text, "%s: %s %s", s->path, where, reason);
-    char *kept = _gwt_keep_string(g, _gwt_escape_all(shown, sizeof shown, text, 0));
+    char *kept = _gwt_keep_always(g, _gwt_escape_all(shown, sizeof shown, text, 0));
     if (!kept) return false;
     int64_t row = i % (s->across * s->down) / s->across * s->tile_h;
-    _gwt_bad_tile bad = { kept, s, why, row, _gwt_min64(row + s->tile_h, s->geo.height) - 1 };
+    _gwt_bad_tile bad = { kept, damage, why, row, _gwt_min64(row + s->tile_h, s->geo.height) - 1 };
     _gwt_lock(&g->lock);
     size_t n = g->num_bad_tiles;
     _gwt_bad_tile *list = n & (n + 1) ? g->bad_tiles        // room for 1, 3, 7, ..
@@ -4180,14 +4329,24 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
                      (long long)s->tile_h, (long long)s->tile_w);
 }
 
+// Its path stays for the session where a profile may have it: one is taken, or ended in its scope.
 static void _gwt_source_close(_gwt_source *s)
 {
+    gwt *g = s->g;
     while (s->idle) {
         _gwt_decoder *d = s->idle;
         s->idle = d->next;
+        atomic_fetch_sub(&g->idle_decoders, 1);
         TIFFClose(d->tif);
         GWT_FREE(d);
     }
+    _gwt_lock(&g->lock);
+    bool profiled = g->recorder || g->profiles != s->scope->profiles;
+    gwt_scope *keeper = profiled ? &g->root : s->scope;
+    _gwt_block_of_memory **kept = keeper->memory ? &keeper->memory->next : &keeper->memory;
+    s->named->next = *kept;     // behind the first, which has room
+    *kept = s->named;
+    _gwt_unlock(&g->lock);
     _gwt_os_close(s->fd);
     _gwt_mutex_destroy(&s->lock);
     GWT_FREE(s->tiles);
@@ -4271,28 +4430,22 @@ static bool _gwt_source_read(_gwt_source *s)
     return good && s->tiles;
 }
 
-// A file that is open already and has not changed since is shared: its tiles are decoded once.
+// A file that is open already, in this scope or one around it, and has not changed since is shared:
+// its tiles are decoded once.
 static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_optional nodata)
 {
     _gwt_os_facts facts;
     if (_gwt_os_look(path, true, &facts)) return NULL;
+    _gwt_source *s = NULL;
     _gwt_lock(&g->lock);
-    _gwt_source *s = g->sources;
-    while (s && !(_gwt_os_unchanged(&s->facts, &facts) && !strcmp(s->path, path)
-                  && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
-        s = s->next;
+    for (gwt_scope *in = _gwt_scope_here(g); in && !s; in = _gwt_scope_around(in)) {
+        s = in->sources;
+        while (s && !(_gwt_os_unchanged(&s->facts, &facts) && !strcmp(s->path, path)
+                      && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
+            s = s->next;
+    }
     _gwt_unlock(&g->lock);
     return s;
-}
-
-// The same tiles are bad for all that fill them.
-static bool _gwt_source_set_bad(_gwt_source *s)
-{
-    _gwt_lock(&s->g->lock);
-    for (_gwt_source *o = s->g->sources; o && !s->bad; o = o->next)
-        if (!strcmp(o->path, s->path) && _gwt_os_unchanged(&o->facts, &s->facts)) s->bad = o->bad;
-    _gwt_unlock(&s->g->lock);
-    return s->bad || (s->bad = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->bad)) != NULL;
 }
 
 static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
@@ -4315,29 +4468,45 @@ static const char *_gwt_whole_path(gwt *g, const char *path)
     return kept;
 }
 
+// A source without anything in it, of this scope; its path has a place of its own.
+static _gwt_source *_gwt_source_new(gwt *g, const char *path)
+{
+    size_t n = strlen(path) + 1;
+    _gwt_source *s = _gwt_keep(g, 1, sizeof *s);
+    _gwt_block_of_memory *named = s ? _gwt_malloc(g, sizeof *named + n) : NULL;
+    if (!named) return NULL;
+    *named = (_gwt_block_of_memory){ 0 };
+    *s = (_gwt_source){ .g = g, .scope = _gwt_scope_here(g), .fd = -1, .named = named };
+    s->path = memcpy(named + 1, path, n);
+    if (_gwt_mutex_init(&s->lock)) return s;
+    GWT_FREE(named);
+    return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: no lock for %s", path);
+}
+
+// In the list of those of its scope, for others to find.
+static _gwt_source *_gwt_source_join(_gwt_source *s)
+{
+    _gwt_lock(&s->g->lock);
+    s->next = s->scope->sources;
+    s->scope->sources = s;
+    _gwt_unlock(&s->g->lock);
+    return s;
+}
+
 // fills: tiles that can't be read are filled with nodata.
 static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
 {
     _gwt_source *s = _gwt_source_find(g, path, fills, nodata);
     if (s) return s;
-    s = _gwt_keep(g, 1, sizeof *s);
+    s = _gwt_source_new(g, path);
     if (!s) return NULL;
-    s->g = g;
-    s->fd = -1;
     s->fills = fills;
-    s->path = _gwt_keep_string(g, path);
-    s->whole_path = s->path ? _gwt_whole_path(g, s->path) : NULL;
-    if (!s->whole_path || !_gwt_mutex_init(&s->lock)) return NULL;
-    if (!_gwt_source_begin(s) || !_gwt_source_read(s)
-        || (fills && !(_gwt_source_set_fill(s, nodata) && _gwt_source_set_bad(s)))) {
-        _gwt_source_close(s);
-        return NULL;
-    }
-    _gwt_lock(&g->lock);
-    s->next = g->sources;
-    g->sources = s;
-    _gwt_unlock(&g->lock);
-    return s;
+    s->whole_path = _gwt_whole_path(g, s->path);
+    if (s->whole_path && _gwt_source_begin(s) && _gwt_source_read(s)
+        && (!fills || _gwt_source_set_fill(s, nodata)))
+        return _gwt_source_join(s);
+    _gwt_source_close(s);
+    return NULL;
 }
 
 // ---- pixels of the caller's
@@ -4349,7 +4518,7 @@ static void *_gwt_source_in_memory(const _gwt_source *s, int64_t i)
 }
 
 // One time step of them: strips of an uncompressed file, which lie in memory already.
-static bool _gwt_source_lay_out(_gwt_source *s, bool pixel, const char *name)
+static bool _gwt_source_lay_out(_gwt_source *s, bool pixel)
 {
     size_t size = gwt_dtype_size(s->dtype), planes;
     s->planar = !pixel && s->bands > 1;
@@ -4365,7 +4534,6 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel, const char *name)
         || !_gwt_mul4(s->tile_bytes, (uint64_t)s->num_tiles, 1, 1, &planes))
         return false;
     s->length = planes;
-    s->path = _gwt_keep_string(s->g, name ? name : "memory");
     s->whole_path = s->identity ? _gwt_keep_string(s->g, s->identity) : s->path;
     s->scales = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->scales);
     s->adds = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->adds);
@@ -4379,25 +4547,22 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel, const char *name)
     }
     if (!_gwt_source_cut_run(s)) return false;
     s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
-    return s->tiles && _gwt_mutex_init(&s->lock);
+    return s->tiles != NULL;
 }
 
 static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dtype, int64_t bands,
                                           const _gwt_geo *geo, const gwt_from_memory_options *o)
 {
-    _gwt_source *s = _gwt_keep(g, 1, sizeof *s);
+    _gwt_source *s = _gwt_source_new(g, o->name ? o->name : "memory");
     if (!s) return NULL;
-    *s = (_gwt_source){ .g = g, .fd = -1, .memory = data, .identity = o->identity, .geo = *geo,
-                        .dtype = dtype, .bands = bands };
-    if (!_gwt_source_lay_out(s, o->interleave == GWT_PIXEL, o->name)) {
-        GWT_FREE(s->tiles);
-        return NULL;
-    }
-    _gwt_lock(&g->lock);
-    s->next = g->sources;
-    g->sources = s;
-    _gwt_unlock(&g->lock);
-    return s;
+    s->memory = data;
+    s->identity = o->identity;
+    s->geo = *geo;
+    s->dtype = dtype;
+    s->bands = bands;
+    if (_gwt_source_lay_out(s, o->interleave == GWT_PIXEL)) return _gwt_source_join(s);
+    _gwt_source_close(s);
+    return NULL;
 }
 
 // ---- decoding
@@ -4960,6 +5125,22 @@ static void _gwt_cache_release(_gwt_cache *c, _gwt_tile *t)
     _gwt_tile_free(t);
 }
 
+// The tiles of a source that goes. No action uses them any more.
+static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
+{
+    _gwt_lock(&c->lock);
+    for (size_t i = 0; i < c->num_resident;) {
+        _gwt_tile *t = c->resident[i];
+        if (t->source != s) {
+            i++;
+            continue;
+        }
+        _gwt_cache_forget(c, t);        // another one is at its place now
+        _gwt_tile_free(t);
+    }
+    _gwt_unlock(&c->lock);
+}
+
 // >>array -------------------------------------------------------------------------------------
 // The lazy graph. An array is a list of planes, one for each time and band, and a plane is a node:
 // a band of a source, a number, or an operation on other nodes, pixel by pixel. So selecting,
@@ -5087,6 +5268,7 @@ typedef struct _gwt_band {
 struct gwt_array {
     gwt_info info;              // first: what gwt_describe gives out
     gwt *g;
+    const gwt_scope *scope;     // that it is in
     bool number;                // no grid: goes with any array
     _gwt_geo geo;
     const _gwt_file_about *about;       // NULL: nothing is kept
@@ -5191,6 +5373,7 @@ static gwt_array *_gwt_array_new(gwt *g, int64_t times, int64_t bands)
     gwt_array *a = _gwt_keep(g, 1, sizeof *a);
     if (!a) return NULL;
     a->g = g;
+    a->scope = _gwt_scope_here(g);
     a->info.shape[0] = times;
     a->info.shape[1] = bands;
     a->planes = _gwt_keep(g, (size_t)(times * bands), sizeof *a->planes);
@@ -5204,6 +5387,7 @@ static gwt_array *_gwt_array_new(gwt *g, int64_t times, int64_t bands)
 static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int64_t times,
                                        int64_t bands)
 {
+    if (_gwt_scope_is_over(like->scope)) return NULL;
     gwt_array *r = _gwt_array_new(like->g, times, bands);
     if (!r) return NULL;
     r->info = like->info;
@@ -8820,7 +9004,10 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
     *plan = (_gwt_plan){ .g = a->g, .action = action, .width = a->geo.width,
                          .height = a->geo.height };
     for (int i = 0; pad && i < 4; i++) plan->pad[i] = pad[i];
-    _gwt_plan_program(plan, outputs, n, plan->width, plan->height);
+    if (!_gwt_scope_is_over(a->scope))
+        _gwt_plan_program(plan, outputs, n, plan->width, plan->height);
+    for (int i = 0; i < plan->num_views && !_gwt_over(action); i++)
+        _gwt_scope_is_over(plan->views[i].source->scope);
     if (!_gwt_over(action)) _gwt_plan_edges(plan);
     if (!_gwt_over(action)) {
         _gwt_plan_reach(plan);
@@ -14089,7 +14276,7 @@ static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
     if (!_gwt_save_resolve(s)) return false;
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
     if (o->collisions) _gwt_output_count(output, s->nodata);
-    s->writer.name = a->g->recorder ? _gwt_keep_string(a->g, _gwt_base_name(path)) : path;
+    s->writer.name = a->g->recorder ? _gwt_keep_always(a->g, _gwt_base_name(path)) : path;
     return s->writer.name && _gwt_mutex_init(&s->writer.lock);
 }
 
@@ -14763,15 +14950,92 @@ static void _gwt_check_options(gwt *g)
     if (o->sensor) o->sensor = _gwt_keep_string(g, o->sensor);
 }
 
+// ---- scopes
+
+gwt_scope *gwt_scope_begin(gwt *g)
+{
+    gwt_scope *s = g ? _gwt_calloc(g, 1, sizeof *s) : NULL;
+    if (!s) return NULL;
+    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner };
+    _gwt_lock(&g->lock);
+    s->profiles = g->profiles;
+    s->next = g->scopes;
+    g->scopes = s;
+    _gwt_unlock(&g->lock);
+    return _gwt_scopes.inner = s;
+}
+
+static void _gwt_scope_free(gwt_scope *s)
+{
+    if (!s) return;
+    _gwt_memory_free(s->memory);
+    GWT_FREE(s);
+}
+
+// Out of the reach of threads. Its arrays stay until another scope ends: who uses one is told.
+static void _gwt_scope_close(gwt_scope *s)
+{
+    gwt *g = s->g;
+    for (_gwt_source *source = s->sources; source; source = source->next) {
+        _gwt_cache_drop(g->cache, source);
+        _gwt_source_close(source);
+    }
+    _gwt_lock(&g->lock);
+    gwt_scope **at = &g->scopes, *before = g->ended;
+    while (*at != s) at = &(*at)->next;
+    *at = s->next;
+    s->ended = true;
+    g->ended = s;
+    _gwt_unlock(&g->lock);
+    _gwt_scope_free(before);
+}
+
+void gwt_scope_end(gwt_scope *scope)
+{
+    if (!scope) return;
+    gwt *g = scope->g;
+    gwt_scope **at = &_gwt_scopes.inner, *s = *at;
+    while (s != _gwt_scopes.around && s != scope) s = s->outer;
+    if (s != scope || scope == _gwt_scopes.around) {
+        _gwt_fail(g, GWT_E_ARGUMENT, "a scope ends once, on the thread that began it, and not "
+                  "inside of an action that was begun in it");
+        return;
+    }
+    _gwt_stay stay;
+    bool entered = _gwt_pool_enter(&g->pool, &stay);    // no other thread's action has its tiles
+    for (bool last = false; !last;) {
+        s = *at;
+        last = s == scope;
+        if (s->g != g) {        // another session's, that was begun in it
+            at = &s->outer;
+            continue;
+        }
+        *at = s->outer;
+        _gwt_scope_close(s);
+    }
+    if (entered) _gwt_pool_leave(&stay);
+}
+
+// This thread is in no scope of a session that ends.
+static void _gwt_scopes_leave(const gwt *g)
+{
+    for (gwt_scope **at = &_gwt_scopes.inner; *at;)
+        if ((*at)->g == g) *at = (*at)->outer;
+        else at = &(*at)->outer;
+}
+
 static void _gwt_release_all(gwt *g)
 {
     if (g->cache) _gwt_cache_end(g->cache);
-    for (_gwt_source *s = g->sources; s; s = s->next) _gwt_source_close(s);
-    while (g->memory) {
-        _gwt_block_of_memory *m = g->memory;
-        g->memory = m->next;
-        GWT_FREE(m);
+    for (gwt_scope *s = g->scopes, *next; s; s = next) {
+        next = s->next;
+        for (_gwt_source *source = s->sources; source; source = source->next)
+            _gwt_source_close(source);
+        _gwt_scope_free(s);
     }
+    _gwt_scope_free(g->ended);
+    for (_gwt_source *s = g->root.sources; s; s = s->next) _gwt_source_close(s);
+    _gwt_memory_free(g->root.memory);
     GWT_FREE(g->bad_tiles);
     GWT_FREE(g->notes);
     _gwt_mutex_destroy(&g->lock);
@@ -14784,6 +15048,7 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     if (!g) return NULL;
     memset(g, 0, sizeof *g);
     if (!_gwt_mutex_init(&g->lock)) return GWT_FREE(g), NULL;
+    g->root.g = g;
     if (options) g->options = *options;
     _gwt_check_options(g);
     if (_gwt_cache_begin(g)
@@ -14808,7 +15073,7 @@ static void _gwt_say(const gwt *g, gwt_message_kind kind, const char *text)
 
 static bool _gwt_same_fault(const _gwt_bad_tile *a, const _gwt_bad_tile *b)
 {
-    return a->source == b->source && a->why == b->why;
+    return a->file == b->file && a->why == b->why;
 }
 
 // One line for each fault of a file: the first tile that has it, and how many more.
@@ -14850,6 +15115,7 @@ int gwt_end(gwt *g)
         _gwt_say(g, GWT_MESSAGE_WARNING, g->notes[i]);
     if (failed && !g->remote) _gwt_say(g, GWT_MESSAGE_ERROR, g->message);
     _gwt_recorders_free(g);
+    _gwt_scopes_leave(g);
     _gwt_release_all(g);
     return failed;
 }
@@ -15035,7 +15301,7 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
     if (options) r->options = *options;
     const char *label = r->options.label ? r->options.label : "";
     r->profile.source_compression = r->profile.output_compression = "";
-    if (!(r->profile.label = _gwt_keep_string(g, label))) return false;
+    if (!(r->profile.label = _gwt_keep_always(g, label))) return false;
     if (!(r->options.resource_dt >= 0 && r->options.resource_dt < 1e6))
         return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
                          r->options.resource_dt);
@@ -15070,7 +15336,7 @@ bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
     if (!_gwt_action_begin(&action, g, false)) return false;
     _gwt_recorder *r = NULL;
     if (g->recorder) _gwt_fail(g, GWT_E_ARGUMENT, "a profile is being taken already");
-    else r = _gwt_keep(g, 1, sizeof *r);
+    else r = _gwt_keep_in(&g->root, 1, sizeof *r);
     if (r) {
         r->g = g;
         r->next = g->recorders, g->recorders = r;
@@ -15129,6 +15395,7 @@ const gwt_profile *gwt_profile_end(gwt *g)
     _gwt_recorder_gather(r);
     r->profile.seconds = _gwt_os_now() - r->zero;
     g->recorder = NULL;
+    g->profiles++;
     _gwt_pool_leave(&stay);
     return &r->profile;
 }
@@ -15762,7 +16029,7 @@ static bool _gwt_trace_receive(_gwt_ranks *k)
 {
     bool good = true;
     gwt *g = k->g;
-    g->traces = _gwt_keep(g, (size_t)k->size, sizeof *g->traces);
+    g->traces = _gwt_keep_in(&g->root, (size_t)k->size, sizeof *g->traces);
     g->num_traces = 0;
     for (int from = 1; from < k->size; from++) {
         MPI_Status status;
@@ -15772,7 +16039,7 @@ static bool _gwt_trace_receive(_gwt_ranks *k)
         char *text = _gwt_malloc(k->g, (size_t)bytes);
         if (!text) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "receiving");
         _gwt_ranks_receive(k, from, _GWT_TAG_MAIL, text, bytes);
-        char *kept = _gwt_keep_string(k->g, text);
+        char *kept = _gwt_keep_always(k->g, text);
         if (kept && g->traces && *kept) g->traces[g->num_traces++] = kept;
         else if (*text) good = false;       // of "" that rank says why
         GWT_FREE(text);
