@@ -1,7 +1,11 @@
 #!/bin/sh
-# run.sh - run test programs, one after the other, and say in one last line how it went.
+# run.sh - run test programs, as many at a time as there are processors, and say in one last line
+# how it went.
 #
-#     sh tests/run.sh build/release/tests/test_pool .. tests/test_cli.sh
+#     JOBS=N sh tests/run.sh build/release/tests/test_pool .. tests/test_cli.sh
+#
+# Those that compare times run last, one after the other. What is printed is in the order in which
+# programs were given, those last: each as soon as it and all before it are done.
 #
 # A program is made of cmocka groups, whose own closing lines are counted; or its last line is
 # "N passed, N failed, N skipped" (FILE.sh is run by sh). One line for each, with what was skipped
@@ -18,11 +22,6 @@ timeout --foreground 9 true 2>/dev/null && limit="timeout --foreground -k 10 $se
 
 # The answers below are read: nobody's environment may change what they look like.
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_XML_FILE CMOCKA_TEST_ABORT
-
-log=$(mktemp "${TMPDIR:-/tmp}/gwt_run_XXXXXX") || exit 2
-trap 'rm -f "$log"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # "passed failed skipped" of a log. cmocka counts a test whose setup failed as run, and nothing
 # else; a group that was not finished has no closing lines, then its tests are counted one by one.
@@ -72,8 +71,10 @@ failures() {
         END { show() }' "$1"
 }
 
-passed=0 failed=0 skipped=0
-for program do
+# one PROGRAM LOG - run it. What there is to say goes to LOG.said, then its three numbers to
+# LOG.count.
+one() {
+    program=$1 log=$2
     start=$(date +%s)
     case $program in
     *.sh) set -- sh "$program" ;;
@@ -97,13 +98,74 @@ for program do
     fi
     [ -z "$note" ] || set -- "$1" $(($2 + 1)) "$3"
 
-    printf '%-16s %4d passed, %d failed, %d skipped, %d s%s\n' \
-        "${program##*/}" "$1" "$2" "$3" $took "$note"
-    # "SKIPPED: why", from a script "SKIPPED: 12 - what (why)"; many for one reason are one line.
-    sed -n 's/^SKIPPED: [0-9]* - .*(\(.*\))$/SKIPPED: \1/; /^SKIPPED: /p' "$log" | sort | uniq -c |
-        sed 's/^ */    /; s/^    1 /    /'
-    [ "$2" -eq 0 ] || failures "$log" | sed 's/^/    /'
-    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    {
+        printf '%-16s %4d passed, %d failed, %d skipped, %d s%s\n' \
+            "${program##*/}" "$1" "$2" "$3" $took "$note"
+        # "SKIPPED: why", from a script "SKIPPED: 12 - what (why)"; many for one reason are one line.
+        sed -n 's/^SKIPPED: [0-9]* - .*(\(.*\))$/SKIPPED: \1/; /^SKIPPED: /p' "$log" | sort |
+            uniq -c | sed 's/^ */    /; s/^    1 /    /'
+        [ "$2" -eq 0 ] || failures "$log" | sed 's/^/    /'
+    } >"$log.said"
+    echo "$1 $2 $3" >"$log.count"
+}
+
+# show DIR - print what is said of the programs that are done, up to the first that is not. Many
+# call it at a time; one at a time does it.
+show() {
+    until mkdir "$1/lock" 2>/dev/null; do sleep 0.1; done
+    next=$(cat "$1/next")
+    while [ -e "$1/$next.count" ]; do
+        cat "$1/$next.said"
+        next=$((next + 1))
+    done
+    echo "$next" >"$1/next"
+    rmdir "$1/lock"
+}
+
+# As started below: program number INDEX of DIR.
+if [ "$1" = --number ]; then
+    one "$(sed -n "$3p" "$2/programs")" "$2/$3"
+    show "$2"
+    exit 0
+fi
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/gwt_run_XXXXXX") || exit 2
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+compares_times() {
+    case ${1##*/} in
+    test_profile | test_survive | test_resume.sh) true ;;
+    *) false ;;
+    esac
+}
+
+: >"$dir/last"
+for program do
+    if compares_times "$program"; then echo "$program" >>"$dir/last"; else echo "$program"; fi
+done >"$dir/programs"
+together=$(grep -c '' "$dir/programs")
+cat "$dir/last" >>"$dir/programs"
+echo 1 >"$dir/next"
+
+# xargs starts them in the foreground: what sh starts in the background ignores SIGINT, and tests
+# send that.
+from_to() { awk "BEGIN { for (i = $1; i <= $2; i++) print i }"; }
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
+if [ "$together" -gt 0 ]; then
+    from_to 1 "$together" | xargs -n 1 -P "$jobs" sh "$0" --number "$dir"
+fi
+for number in $(from_to $((together + 1)) $#); do sh "$0" --number "$dir" "$number"; done
+
+# One without a count: what ran it was killed.
+rmdir "$dir/lock" 2>/dev/null
+for number in $(from_to 1 $#); do
+    [ ! -e "$dir/$number.count" ] || continue
+    echo "$(sed -n "${number}p" "$dir/programs"): nobody saw it end" >"$dir/$number.said"
+    echo "0 1 0" >"$dir/$number.count"
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+show "$dir"
+cat "$dir"/*.count | awk '
+    { p += $1; f += $2; s += $3 }
+    END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }'
