@@ -15,6 +15,14 @@ ifeq ($(origin CXX),default)
 CXX := $(if $(findstring clang,$(CC)),clang++,c++)
 endif
 
+# cc by another name, such as gcc on most Linux systems, is cc: nothing is built twice.
+program_of = $(shell readlink -f "$$(command -v $(1))" 2>/dev/null)
+ifeq ($(words $(CC)),1)
+ifeq ($(or $(call program_of,$(CC)),none),$(call program_of,cc))
+override CC := cc
+endif
+endif
+
 # Builds do not mix: one folder for each config, and for each compiler but the default one.
 compiler := $(notdir $(firstword $(CC)))
 B := build/$(config)$(if $(filter-out cc,$(compiler)),-$(compiler))
@@ -63,7 +71,7 @@ endif
 objects     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 gwt_parts  := $(call objects,tools/cli/*.c tools/report/*.c tools/json.c)
 bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o measure.o peers.o)
-tools      := $(addprefix $(B)/,make_scene floor tasks ndi ndi-noprofile bench)
+measured   := $(addprefix $(B)/,floor tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 ranks      := $(B)/examples/distributed $(B)/tests/mpi_api
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
@@ -76,9 +84,10 @@ first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop same-everywhere report-check bench bench-peers clean FORCE
+.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop same-everywhere report-check \
+        bench bench-peers folder clean FORCE
 
-all: $(checks) $(B)/gwt $(tools) $(examples) ## build the command gwt, tools and examples; check the header
+all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) ## build the command gwt, tools and examples; check the header
 
 # Holds the flags of the last build; everything is made again when they change. Installing comes
 # before anything is compiled, with -j too.
@@ -165,7 +174,7 @@ $(examples): %: %.o $(B)/impl.o
 $(ranks): %: %.o $(B)/impl-mpi.o
 $(B)/gwt-mpi $(ranks): cc = $(mpicc)
 
-$(addprefix $(B)/,gwt gwt-plain gwt-gnu gwt-mpi) $(tools) $(tests) $(examples) $(ranks) \
+$(addprefix $(B)/,gwt gwt-plain gwt-gnu gwt-mpi make_scene) $(measured) $(tests) $(examples) $(ranks) \
 $(B)/tests/header_two $(B)/tests/big_endian:
 	$(cc) $(flags_$(config)) -o $@ $^ $(with) $(libs)
 
@@ -238,7 +247,8 @@ mpi-test: $(B)/gwt $(B)/make_scene ## the same on 1 to 4 ranks (make deps-mpi)
 demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute an index, show what came out
 	@sh tools/demo.sh $(B) build/demo
 
-test: all $(tests) $(B)/tests/header_two $(B)/gwt-plain ## run all tests
+# Not with what is only measured: `all` builds that.
+test: $(checks) $(B)/gwt $(B)/gwt-plain $(B)/make_scene $(examples) $(tests) $(B)/tests/header_two ## run all tests
 	@$(runner) $(B)/tests/header_two
 	@GWT=$(B)/gwt GWT_PLAIN=$(B)/gwt-plain MAKE_SCENE=$(B)/make_scene $(runner) sh tests/run.sh $(tests) $(scripts)
 
@@ -254,12 +264,15 @@ report-check: $(B)/gwt ## open the page of gwt visualize in a browser (make deps
 	    echo 'SKIPPED: 1 - the report in a browser (no node: make deps-ci)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi
 
-bench: $(B)/gwt $(tools) ## measure against hand-written programs (about 10 minutes; BENCH=options)
+bench: $(B)/gwt $(B)/make_scene $(measured) ## measure against hand-written programs (about 10 minutes; BENCH=options)
 	@$(B)/bench --programs $(B) $(BENCH)
 
-bench-peers: $(B)/gwt $(tools) ## install GDAL, rasterio, OTB and libvips, and measure against them
+bench-peers: $(B)/gwt $(B)/make_scene $(measured) ## install GDAL, rasterio, OTB and libvips, and measure against them
 	@sh tools/deps.sh peers
 	@$(B)/bench --programs $(B) --only peers $(BENCH)
+
+folder: # for scripts: where these options build
+	@echo $(B)
 
 clean: ## remove build/
 	rm -rf build

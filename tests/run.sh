@@ -110,9 +110,14 @@ one() {
 }
 
 # show DIR - print what is said of the programs that are done, up to the first that is not. Many
-# call it at a time; one at a time does it.
+# call it at a time; one at a time does it, and whoever was killed meanwhile leaves it to the last.
 show() {
-    until mkdir "$1/lock" 2>/dev/null; do sleep 0.1; done
+    tries=0
+    until mkdir "$1/lock" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || return 0
+        sleep 0.1
+    done
     next=$(cat "$1/next")
     while [ -e "$1/$next.count" ]; do
         cat "$1/$next.said"

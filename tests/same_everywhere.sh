@@ -204,11 +204,12 @@ build() {       # PROGRAM VARIABLE.. - by make, from the root; else a failure
     return 1
 }
 
-fused() {       # NAME COMPILER FOLDER
+fused() {       # NAME COMPILER
+    folder=$("$make" -s -C "$root" config=release CC="$2" folder)
     if ! command -v "$2" >/dev/null; then absent "$1" "no $2"
     elif ! has_fma; then absent "$1" "no processor with a fused multiply-add"
-    elif build "$3/gwt-gnu" CC="$2"; then
-        run_jobs "$1" "$root/$3/gwt-gnu" &
+    elif build "$folder/gwt-gnu" CC="$2"; then
+        run_jobs "$1" "$root/$folder/gwt-gnu" &
         builds="$builds $1"
     fi
 }
@@ -232,8 +233,8 @@ builds='' there=''
 run_jobs reference "$gwt"
 s390x s390x-c11 gwt
 s390x s390x-gnu11 gwt-gnu
-fused gcc-gnu11-fma gcc build/release-gcc
-fused clang-gnu11-fma clang build/release-clang
+fused gcc-gnu11-fma gcc
+fused clang-gnu11-fma clang
 wait
 n=$(find reference -name '*.failed' | wc -l)
 [ "$n" -eq 0 ] || head -n 1 reference/*.failed
