@@ -207,7 +207,8 @@
 //       >>os       the system: the only room with system headers, but for threads
 //       >>thread   C11 threads or pthreads
 //       >>prof     what workers stamp while a profile is taken
-//       >>pool     work-stealing workers; a session and its errors
+//       >>pool     work-stealing workers
+//       >>context  a session: its first error, its actions, memory that lives as long as it does
 //       >>geo      affine grids, GeoKeys
 //       >>read     opening files, decoding tiles
 //       >>cache    decoded tiles, shared
@@ -1611,6 +1612,35 @@ static bool _gwt_xml_char(const char *s, int n)
     return (c >= 0x20 || (c && strchr("\t\n\r", (int)c))) && c != 0xFFFE && c != 0xFFFF;
 }
 
+// Names as one text for messages: "blue, green, red", cut when long.
+static const char *_gwt_join_names(char *to, size_t size, const char *const *names, int64_t n)
+{
+    size_t used = 0;
+    to[0] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int more = snprintf(to + used, size - used, "%s%s", i ? ", " : "", names[i]);
+        if (more < 0 || (size_t)more >= size - used) {
+            snprintf(to + size - 4, 4, "...");
+            break;
+        }
+        used += (size_t)more;
+    }
+    return to;
+}
+
+static const char *_gwt_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int64_t _gwt_count_strings(const char *const *list)
+{
+    int64_t n = 0;
+    while (list && list[n]) n++;
+    return n;
+}
+
 static void _gwt_put_text(FILE *to, const char *text)
 {
     char shown[8];
@@ -2106,6 +2136,9 @@ static _gwt_os_usage _gwt_os_usage_now(void)
 // C11 threads by other names, or pthreads: ThreadSanitizer does not know C11 threads, macOS and
 // some others do not have them, FreeBSD has them in a library of their own. GWT_PTHREADS asks for
 // pthreads.
+//
+// A mutex or a condition that is all zeros was never made, and destroying it does nothing: what has
+// some is zeroed first, and if one of them can't be made it is given up as a whole, as any other.
 
 // What only the profiler uses.
 #if defined(GWT_NO_PROFILE) && defined(__GNUC__)
@@ -2128,8 +2161,8 @@ static _gwt_os_usage _gwt_os_usage_now(void)
     || defined(__OpenBSD__) || defined(__NetBSD__)
 #include <pthread.h>
 typedef pthread_t _gwt_thread;
-typedef pthread_mutex_t _gwt_mutex;
-typedef pthread_cond_t _gwt_cond;
+typedef struct _gwt_mutex { pthread_mutex_t m; bool made; } _gwt_mutex;
+typedef struct _gwt_cond { pthread_cond_t c; bool made; } _gwt_cond;
 typedef void *_gwt_thread_result;
 #define _GWT_THREAD_DONE NULL
 static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
@@ -2137,24 +2170,24 @@ static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), 
     return pthread_create(t, NULL, fn, arg) == 0;
 }
 static void _gwt_thread_join(_gwt_thread t) { pthread_join(t, NULL); }
-static bool _gwt_mutex_init(_gwt_mutex *m) { return pthread_mutex_init(m, NULL) == 0; }
-static void _gwt_mutex_destroy(_gwt_mutex *m) { pthread_mutex_destroy(m); }
-static void _gwt_lock(_gwt_mutex *m) { pthread_mutex_lock(m); }
-static bool _gwt_trylock(_gwt_mutex *m) { return pthread_mutex_trylock(m) == 0; }
-static void _gwt_unlock(_gwt_mutex *m) { pthread_mutex_unlock(m); }
-static bool _gwt_cond_init(_gwt_cond *c) { return pthread_cond_init(c, NULL) == 0; }
-static void _gwt_cond_destroy(_gwt_cond *c) { pthread_cond_destroy(c); }
-static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { pthread_cond_wait(c, m); }
-static void _gwt_cond_broadcast(_gwt_cond *c) { pthread_cond_broadcast(c); }
+static bool _gwt_mutex_init(_gwt_mutex *m) { return m->made = !pthread_mutex_init(&m->m, NULL); }
+static void _gwt_mutex_destroy(_gwt_mutex *m) { if (m->made) pthread_mutex_destroy(&m->m); }
+static void _gwt_lock(_gwt_mutex *m) { pthread_mutex_lock(&m->m); }
+static bool _gwt_trylock(_gwt_mutex *m) { return pthread_mutex_trylock(&m->m) == 0; }
+static void _gwt_unlock(_gwt_mutex *m) { pthread_mutex_unlock(&m->m); }
+static bool _gwt_cond_init(_gwt_cond *c) { return c->made = !pthread_cond_init(&c->c, NULL); }
+static void _gwt_cond_destroy(_gwt_cond *c) { if (c->made) pthread_cond_destroy(&c->c); }
+static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { pthread_cond_wait(&c->c, &m->m); }
+static void _gwt_cond_broadcast(_gwt_cond *c) { pthread_cond_broadcast(&c->c); }
 _GWT_PROFILED static void _gwt_cond_timed(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
 {
-    pthread_cond_timedwait(c, m, t);
+    pthread_cond_timedwait(&c->c, &m->m, t);
 }
 #else
 #include <threads.h>
 typedef thrd_t _gwt_thread;
-typedef mtx_t _gwt_mutex;
-typedef cnd_t _gwt_cond;
+typedef struct _gwt_mutex { mtx_t m; bool made; } _gwt_mutex;
+typedef struct _gwt_cond { cnd_t c; bool made; } _gwt_cond;
 typedef int _gwt_thread_result;
 #define _GWT_THREAD_DONE 0
 static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
@@ -2162,18 +2195,21 @@ static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), 
     return thrd_create(t, fn, arg) == thrd_success;
 }
 static void _gwt_thread_join(_gwt_thread t) { thrd_join(t, NULL); }
-static bool _gwt_mutex_init(_gwt_mutex *m) { return mtx_init(m, mtx_plain) == thrd_success; }
-static void _gwt_mutex_destroy(_gwt_mutex *m) { mtx_destroy(m); }
-static void _gwt_lock(_gwt_mutex *m) { mtx_lock(m); }
-static bool _gwt_trylock(_gwt_mutex *m) { return mtx_trylock(m) == thrd_success; }
-static void _gwt_unlock(_gwt_mutex *m) { mtx_unlock(m); }
-static bool _gwt_cond_init(_gwt_cond *c) { return cnd_init(c) == thrd_success; }
-static void _gwt_cond_destroy(_gwt_cond *c) { cnd_destroy(c); }
-static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { cnd_wait(c, m); }
-static void _gwt_cond_broadcast(_gwt_cond *c) { cnd_broadcast(c); }
+static bool _gwt_mutex_init(_gwt_mutex *m)
+{
+    return m->made = mtx_init(&m->m, mtx_plain) == thrd_success;
+}
+static void _gwt_mutex_destroy(_gwt_mutex *m) { if (m->made) mtx_destroy(&m->m); }
+static void _gwt_lock(_gwt_mutex *m) { mtx_lock(&m->m); }
+static bool _gwt_trylock(_gwt_mutex *m) { return mtx_trylock(&m->m) == thrd_success; }
+static void _gwt_unlock(_gwt_mutex *m) { mtx_unlock(&m->m); }
+static bool _gwt_cond_init(_gwt_cond *c) { return c->made = cnd_init(&c->c) == thrd_success; }
+static void _gwt_cond_destroy(_gwt_cond *c) { if (c->made) cnd_destroy(&c->c); }
+static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { cnd_wait(&c->c, &m->m); }
+static void _gwt_cond_broadcast(_gwt_cond *c) { cnd_broadcast(&c->c); }
 _GWT_PROFILED static void _gwt_cond_timed(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
 {
-    cnd_timedwait(c, m, t);
+    cnd_timedwait(&c->c, &m->m, t);
 }
 #endif
 
@@ -2567,8 +2603,10 @@ static bool _gwt_pool_start(_gwt_pool *p, int num_workers)
     p->workers = GWT_MALLOC(sizeof(_gwt_worker) * (size_t)num_workers);
     if (!p->workers) return false;
     memset(p->workers, 0, sizeof(_gwt_worker) * (size_t)num_workers);
-    if (!_gwt_mutex_init(&p->turn) || !_gwt_mutex_init(&p->lock) || !_gwt_cond_init(&p->wake))
+    if (!_gwt_mutex_init(&p->turn) || !_gwt_mutex_init(&p->lock) || !_gwt_cond_init(&p->wake)) {
+        _gwt_pool_stop(p, 1);
         return false;
+    }
     p->num_workers = num_workers;
     for (int i = 0; i < num_workers; i++) {
         p->workers[i].pool = p;
@@ -2583,7 +2621,9 @@ static bool _gwt_pool_start(_gwt_pool *p, int num_workers)
     return true;
 }
 
-// ---- session: what every room below shares
+// >>context -----------------------------------------------------------------------------------
+// A session, which every room below shares: its first error, its actions, and memory that lives as
+// long as it does.
 
 typedef struct _gwt_block_of_memory {
     struct _gwt_block_of_memory *next;
@@ -2647,9 +2687,10 @@ struct gwt {
     const char **traces;        // what the other ranks did, for the trace that rank 0 writes
     size_t num_traces;
     double trace_begins;        // and how much later its own profile began than the first of all
-    int line;                   // of this file, where it was found
     char message[2048];
 };
+
+// ---- errors
 
 // A message's format as the program's users want fields spelled; what is not in the format, as the
 // name of a file, is left alone. No list, no such field, no room: as it is.
@@ -2679,7 +2720,7 @@ static const char *_gwt_spell(const gwt *g, const char *format, char *to, size_t
 // One place through which every failure passes: put the breakpoint here. Names out of files and
 // arguments come into messages, so that these are escaped: an error stays one line (an expression's
 // three), and nothing speaks to the terminal.
-static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va_list args)
+static void _gwt_fail_va(gwt *g, gwt_code code, const char *format, va_list args)
 {
     if (!g) return;
     _gwt_lock(&g->lock);
@@ -2687,7 +2728,6 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
         char text[sizeof g->message], spelled[512];
         _gwt_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
         _gwt_escape_all(g->message, sizeof g->message, text, strchr(format, '\n') ? '\n' : 0);
-        g->line = line;
         atomic_store(&g->code, code);
     }
     atomic_fetch_add(&g->failures, 1);
@@ -2695,15 +2735,14 @@ static void _gwt_fail_va(gwt *g, gwt_code code, int line, const char *format, va
 }
 
 // Always false, so that a check can return it.
-GWT_PRINTF(4, 5) static bool _gwt_fail_at(gwt *g, gwt_code code, int line, const char *format, ...)
+GWT_PRINTF(3, 4) static bool _gwt_fail(gwt *g, gwt_code code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    _gwt_fail_va(g, code, line, format, args);
+    _gwt_fail_va(g, code, format, args);
     va_end(args);
     return false;
 }
-#define _gwt_fail(g, code, ...) _gwt_fail_at((g), (code), __LINE__, __VA_ARGS__)
 #define _gwt_fail_null(g, ...) (_gwt_fail(g, __VA_ARGS__), NULL)
 
 // Of texts that a caller gives, if any, for GDAL_METADATA. Names out of files are not refused:
@@ -2725,8 +2764,25 @@ void gwt_fail(gwt *g, gwt_code code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    _gwt_fail_va(g, code == GWT_OK ? GWT_E_USER : code, 0, format, args);
+    _gwt_fail_va(g, code == GWT_OK ? GWT_E_USER : code, format, args);
     va_end(args);
+}
+
+gwt_code gwt_status(const gwt *g) { return g ? (gwt_code)atomic_load(&g->code) : GWT_E_ARGUMENT; }
+const char *gwt_message(const gwt *g) { return g ? g->message : "no session"; }
+
+void gwt_clear(gwt *g)
+{
+    _gwt_stay stay;
+    if (!g) return;
+    bool entered = _gwt_pool_enter(&g->pool, &stay);    // not in the middle of another's action
+    _gwt_lock(&g->lock);
+    g->message[0] = 0;
+    atomic_store(&g->code, GWT_OK);
+    atomic_store(&g->cancelled, false);
+    g->remote = false;
+    _gwt_unlock(&g->lock);
+    if (entered) _gwt_pool_leave(&stay);
 }
 
 static bool _gwt_failed(gwt *g) { return !g || atomic_load(&g->code) != GWT_OK; }
@@ -2737,6 +2793,8 @@ static bool _gwt_cancelled(gwt *g)
 {
     return atomic_load(&g->cancelled) && (_gwt_fail(g, GWT_E_CANCELLED, "cancelled"), true);
 }
+
+// ---- actions
 
 // An action under way: planning, running, finishing. It is over before its end as soon as anything
 // in the session fails, and stays over if that error is cleared meanwhile.
@@ -2785,6 +2843,21 @@ static bool _gwt_over(const _gwt_action *action)
     return atomic_load(&action->g->failures) != action->since || _gwt_cancelled(action->g);
 }
 
+static bool _gwt_mutex_new(gwt *g, _gwt_mutex *m)
+{
+    return _gwt_mutex_init(m) || _gwt_fail(g, GWT_E_MEMORY, "out of memory: a mutex can't be made");
+}
+
+#ifdef GWT_MPI
+static bool _gwt_cond_new(gwt *g, _gwt_cond *c)
+{
+    return _gwt_cond_init(c)
+        || _gwt_fail(g, GWT_E_MEMORY, "out of memory: a condition variable can't be made");
+}
+#endif
+
+// ---- memory
+
 static void *_gwt_malloc(gwt *g, size_t size)
 {
     void *p = GWT_MALLOC(size ? size : 1);
@@ -2830,11 +2903,14 @@ static void *_gwt_keep_in(gwt_scope *scope, size_t n, size_t size)
     _gwt_lock(&g->lock);
     _gwt_block_of_memory *m = scope->memory;
     if (!m || m->size - m->used < bytes) {
-        size_t room = bytes > 16384 ? bytes : 65536;
+        // Much has a block of its own, behind the one that is open: that goes on being filled.
+        bool much = bytes > 16384;
+        size_t room = much ? bytes : 65536;
+        _gwt_block_of_memory **at = much && m ? &m->next : &scope->memory;
         m = GWT_MALLOC(head + room);
         if (m) {
-            *m = (_gwt_block_of_memory){ scope->memory, 0, room };
-            scope->memory = m;
+            *m = (_gwt_block_of_memory){ *at, 0, room };
+            *at = m;
         }
     }
     void *p = NULL;
@@ -2893,35 +2969,6 @@ GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
     _gwt_print_va(text, sizeof text, format, args);
     va_end(args);
     return _gwt_keep_string(g, text);
-}
-
-// Names as one text for messages: "blue, green, red", cut when long.
-static const char *_gwt_join_names(char *to, size_t size, const char *const *names, int64_t n)
-{
-    size_t used = 0;
-    to[0] = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int more = snprintf(to + used, size - used, "%s%s", i ? ", " : "", names[i]);
-        if (more < 0 || (size_t)more >= size - used) {
-            snprintf(to + size - 4, 4, "...");
-            break;
-        }
-        used += (size_t)more;
-    }
-    return to;
-}
-
-static const char *_gwt_base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static int64_t _gwt_count_strings(const char *const *list)
-{
-    int64_t n = 0;
-    while (list && list[n]) n++;
-    return n;
 }
 
 // >>geo ---------------------------------------------------------------------------------------
@@ -12373,7 +12420,7 @@ static bool _gwt_ranks_begin(gwt *g)
     k->gone = _gwt_keep(g, (size_t)k->size, sizeof *k->gone);
     g->ranks = k;
     atomic_fetch_add(&_gwt_ranks_open, 1);
-    return k->gone && _gwt_mutex_init(&k->lock) && _gwt_cond_init(&k->wake);
+    return k->gone && _gwt_mutex_new(g, &k->lock) && _gwt_cond_new(g, &k->wake);
 }
 
 // Waits without burning the processor that others need.
@@ -13861,7 +13908,10 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
                          num_workers);
     if (!_gwt_run_fit(run)) return false;
     run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
-    if (!run->scratch || !_gwt_mutex_init(&run->reporting)) return false;
+    if (!run->scratch || !_gwt_mutex_new(g, &run->reporting)) {
+        GWT_FREE(run->scratch);
+        return false;
+    }
     run->group = _gwt_run_group(run, run->workers);
     run->whole = run->workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
@@ -14277,7 +14327,7 @@ static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
     if (o->collisions) _gwt_output_count(output, s->nodata);
     s->writer.name = a->g->recorder ? _gwt_keep_always(a->g, _gwt_base_name(path)) : path;
-    return s->writer.name && _gwt_mutex_init(&s->writer.lock);
+    return s->writer.name && _gwt_mutex_new(a->g, &s->writer.lock);
 }
 
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
@@ -15120,8 +15170,6 @@ int gwt_end(gwt *g)
     return failed;
 }
 
-gwt_code gwt_status(const gwt *g) { return g ? (gwt_code)atomic_load(&g->code) : GWT_E_ARGUMENT; }
-const char *gwt_message(const gwt *g) { return g ? g->message : "no session"; }
 int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
 
 #ifdef GWT_MPI
@@ -15140,20 +15188,6 @@ const char *gwt_bad_tile(const gwt *g, size_t index)
 const char *gwt_note(const gwt *g, size_t index)
 {
     return g && index < g->num_notes ? g->notes[index] : NULL;
-}
-
-void gwt_clear(gwt *g)
-{
-    _gwt_stay stay;
-    if (!g) return;
-    bool entered = _gwt_pool_enter(&g->pool, &stay);    // not in the middle of another's action
-    _gwt_lock(&g->lock);
-    g->message[0] = 0;
-    atomic_store(&g->code, GWT_OK);
-    atomic_store(&g->cancelled, false);
-    g->remote = false;
-    _gwt_unlock(&g->lock);
-    if (entered) _gwt_pool_leave(&stay);
 }
 
 // ---- profiles: the recorder of a session
@@ -15315,8 +15349,11 @@ static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *opt
     }
     if (r->options.resource_dt == 0) return true;
     if (!_gwt_mutex_init(&r->lock) || !_gwt_cond_init(&r->wake)
-        || !_gwt_thread_start(&r->sampler, _gwt_sampler, r))
+        || !_gwt_thread_start(&r->sampler, _gwt_sampler, r)) {
+        _gwt_cond_destroy(&r->wake);
+        _gwt_mutex_destroy(&r->lock);
         return _gwt_fail(g, GWT_E_MEMORY, "no thread to sample with");
+    }
     return true;
 }
 

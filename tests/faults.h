@@ -13,6 +13,7 @@ typedef enum fault_kind {
     FAULT_ALLOC,               // GWT_MALLOC, GWT_REALLOC: NULL
     FAULT_CODEC_ALLOC,         // libtiff's own, while it codes a tile: NULL
     FAULT_THREAD,              // a thread can't be started
+    FAULT_LOCK,                // a mutex or a condition can't be made
     FAULT_OPEN, FAULT_READ, FAULT_WRITE, FAULT_CUT, FAULT_SYNC, FAULT_RENAME,
     FAULT_UNLINK
 } fault_kind;
@@ -32,9 +33,10 @@ bool fault_happened(void);     // since it was armed
 long fault_calls(void);        // of that kind, likewise
 const char *fault_path(void);  // of the file the failing call was about; "" when about none
 
-// What the implementation holds and has not given back; files by descriptor.
+// What the implementation holds and has not given back; files by descriptor; mutexes and conditions.
 long fault_live_blocks(void);
 long fault_live_files(void);
+long fault_live_locks(void);
 
 // Whether libtiff's allocations come here at all: false where a program can't replace them.
 bool fault_sees_codec(void);

@@ -43,7 +43,7 @@ static long armed_n;
 static atomic_long calls;
 static atomic_bool happened;
 
-static atomic_long live_blocks, live_files;
+static atomic_long live_blocks, live_files, live_locks;
 static atomic_bool codec_seen;
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
 static char paths[MAX_FILES][256];     // of open files, their ends; under the lock
@@ -66,6 +66,7 @@ long fault_calls(void) { return atomic_load(&calls); }
 const char *fault_path(void) { return failed_path; }
 long fault_live_blocks(void) { return atomic_load(&live_blocks); }
 long fault_live_files(void) { return atomic_load(&live_files); }
+long fault_live_locks(void) { return atomic_load(&live_locks); }
 bool fault_sees_codec(void) { return atomic_load(&codec_seen); }
 
 static void note_path(const char *path)
@@ -240,14 +241,76 @@ static inline int fault_thrd_create(thrd_t *thread, thrd_start_t run, void *user
 {
     return fate(FAULT_THREAD) ? thrd_nomem : thrd_create(thread, run, user);
 }
+
+static inline int fault_mtx_init(mtx_t *mutex, int type)
+{
+    if (fate(FAULT_LOCK)) return thrd_error;
+    atomic_fetch_add(&live_locks, 1);
+    return mtx_init(mutex, type);
+}
+
+static inline void fault_mtx_destroy(mtx_t *mutex)
+{
+    atomic_fetch_sub(&live_locks, 1);
+    mtx_destroy(mutex);
+}
+
+static inline int fault_cnd_init(cnd_t *condition)
+{
+    if (fate(FAULT_LOCK)) return thrd_nomem;
+    atomic_fetch_add(&live_locks, 1);
+    return cnd_init(condition);
+}
+
+static inline void fault_cnd_destroy(cnd_t *condition)
+{
+    atomic_fetch_sub(&live_locks, 1);
+    cnd_destroy(condition);
+}
+
 #define thrd_create fault_thrd_create
+#define mtx_init fault_mtx_init
+#define mtx_destroy fault_mtx_destroy
+#define cnd_init fault_cnd_init
+#define cnd_destroy fault_cnd_destroy
 #else
 static inline int fault_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                                        void *(*run)(void *), void *user)
 {
     return fate(FAULT_THREAD) ? EAGAIN : pthread_create(thread, attributes, run, user);
 }
+
+static inline int fault_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *how)
+{
+    if (fate(FAULT_LOCK)) return EAGAIN;
+    atomic_fetch_add(&live_locks, 1);
+    return pthread_mutex_init(mutex, how);
+}
+
+static inline int fault_pthread_mutex_destroy(pthread_mutex_t *mutex)
+{
+    atomic_fetch_sub(&live_locks, 1);
+    return pthread_mutex_destroy(mutex);
+}
+
+static inline int fault_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *how)
+{
+    if (fate(FAULT_LOCK)) return EAGAIN;
+    atomic_fetch_add(&live_locks, 1);
+    return pthread_cond_init(condition, how);
+}
+
+static inline int fault_pthread_cond_destroy(pthread_cond_t *condition)
+{
+    atomic_fetch_sub(&live_locks, 1);
+    return pthread_cond_destroy(condition);
+}
+
 #define pthread_create fault_pthread_create
+#define pthread_mutex_init fault_pthread_mutex_init
+#define pthread_mutex_destroy fault_pthread_mutex_destroy
+#define pthread_cond_init fault_pthread_cond_init
+#define pthread_cond_destroy fault_pthread_cond_destroy
 #endif
 
 // ---- the implementation ----------------------------------------------------------------------
