@@ -443,7 +443,8 @@ typedef struct gwt_begin_options {
     const char *sensor;        // names the bands of files that have that many: "bgr", "l8", ..
                                // (gwt_sensor_name has all); other files are left alone
     gwt_optional nodata;       // of the files opened: beats theirs; .nodata of a call beats this
-    gwt_optional scale_factor; // beats the files'; an explicit argument beats this
+    gwt_optional scale_factor; // beats the files'; an explicit argument, also of gwt_open, beats
+                               // this. It acts once: not on what is made of scaled pixels
     gwt_optional offset;       // likewise
     int chunks;                // default chunk edge, pixels; 0 = auto
     size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
@@ -516,15 +517,15 @@ typedef struct gwt_set_nodata_options {
     gwt_optional dst_nodata;   // value missing pixels are stored as; default NaN
     gwt_interval out_range;    // valid pixels are clipped to this, after scaling
     gwt_dtype dtype;           // of the result; default the array's
-    gwt_optional scale_factor; // default config's, else the array's (the file's, or 1)
-    gwt_optional offset;       // default config's, else the array's (the file's, or 0)
+    gwt_optional scale_factor; // default gwt_open's, else the session's, the file's, 1
+    gwt_optional offset;       // likewise, else 0
 } gwt_set_nodata_options;
 
 typedef struct gwt_norm_diff_options {
     int _;
     gwt_optional nodata;       // missing in every band used, compared raw; and of the result;
                                // default the array's
-    gwt_optional scale_factor; // default config's, else the array's
+    gwt_optional scale_factor; // default gwt_open's, else the session's, the file's, 1
     const char *sensor;        // resolve the band names by this sensor's order
 } gwt_norm_diff_options;
 
@@ -545,7 +546,7 @@ typedef struct gwt_index_options {
     int _;
     gwt_optional nodata;       // missing in every band used, compared raw; and of the result;
                                // default the array's
-    gwt_optional scale_factor; // default config's, else the array's
+    gwt_optional scale_factor; // default gwt_open's, else the session's, the file's, 1
     const char *sensor;        // resolve the band names by this sensor's order
 } gwt_index_options;
 
@@ -983,8 +984,8 @@ GWT_API gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_option
 // Missing pixels as NaN: float64 (float32 stays), without a nodata value.
 GWT_API gwt_array *gwt_mask_nodata(gwt_array *a);
 
-// Each value from[i] by to[i], all at once: nothing chains. Keeps the type; a `to` that the type
-// can't hold is an ARGUMENT error.
+// Each value from[i], as the type has it, by to[i], all at once: nothing chains. Keeps the type; a
+// `to` that the type can't hold is an ARGUMENT error.
 GWT_API gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_t n);
 
 // (b2 - b1) / (b2 + b1) of two bands by name, each times scale_factor first; clipped to [-1, 1];
@@ -1021,8 +1022,9 @@ GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *
 
 // An expression over n arrays.
 //
-//   names        b1 b2 .. the bands of all arrays in order; a, b, .. the arrays themselves; a.b1,
-//                a.red a band of one; red, nir, .. a band by name, of the first array that has it;
+//   names        red, nir, .. a band by name, of the first array that has it; b1 b2 .. where no
+//                band is called that: the bands of all arrays in order; a, b, .. the arrays
+//                themselves; a.red, a.b1 a band of one, by name before number, too;
 //                x[2], x["2016-05-17"] one time of x; nan, which is missing
 //   operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, parentheses
 //   functions    abs sqrt exp log tanh min(x, y) max(x, y) pow where(c, x, y) clip(x, lo, hi)
@@ -5304,6 +5306,8 @@ enum {
     _GWT_KEEP_ALL = 255
 };
 
+typedef struct _gwt_scaling { gwt_optional scale, offset; } _gwt_scaling;
+
 typedef struct _gwt_band {
     const char *name;           // NULL: its number, which is put here when the array is finished
     bool named;                 // it is more than a number
@@ -5321,6 +5325,8 @@ struct gwt_array {
     const _gwt_file_about *about;       // NULL: nothing is kept
     unsigned keep;
     _gwt_band *bands;                   // shape[1]; `info` has lists made of them
+    _gwt_scaling session;               // factors that beat those of bands: the session's, until
+                                        // they are applied or the caller says others
     const _gwt_node **planes;   // shape[0] * shape[1], time-major
 };
 
@@ -5443,6 +5449,7 @@ static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int
     r->info.has_scales = like->info.has_scales && (keep & _GWT_KEEP_SCALES);
     r->number = like->number;
     r->geo = like->geo;
+    r->session = like->session;
     r->keep = like->keep & keep;
     r->about = r->keep ? like->about : NULL;
     if (bands != like->info.shape[1]) r->info.chunks[1] = bands;
@@ -5454,6 +5461,13 @@ static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int
     }
     if (!(keep & _GWT_KEEP_ATTRS)) r->info.attrs = NULL;
     return r;
+}
+
+// Of several operands none may have been scaled already if the session's factors are to act.
+static void _gwt_array_meet_factors(gwt_array *r, const gwt_array *operand)
+{
+    if (!operand->session.scale.set) r->session.scale.set = false;
+    if (!operand->session.offset.set) r->session.offset.set = false;
 }
 
 static gwt_array *_gwt_array_derive(const gwt_array *like, unsigned keep)
@@ -5730,6 +5744,8 @@ static void _gwt_array_set_scales(gwt_array *a, const gwt_open_options *o)
         if (o->offset.set) a->bands[b].offset = o->offset.value;
         a->info.has_scales |= o->scale_factor.set || o->offset.set;
     }
+    if (o->scale_factor.set) a->session.scale.set = false;
+    if (o->offset.set) a->session.offset.set = false;
 }
 
 // Names instead of those it has; as many as bands.
@@ -5799,6 +5815,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     if (s->num_tags) memcpy(tags, s->tags, (size_t)s->num_tags * sizeof *tags);
     file[0] = _gwt_base_name(s->path);
     a->geo = s->geo;
+    a->session = (_gwt_scaling){ g->options.scale_factor, g->options.offset };
     _gwt_array_keep_source(a, s, nodata);
     i->dtype = s->dtype;
     i->nodata = nodata.set ? nodata : s->nodata;
@@ -6198,6 +6215,7 @@ static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n
             r->bands[at] = _gwt_band_kept(arrays[i]->bands[b],
                                           _GWT_KEEP_ALL & ~(kept ? 0u : _GWT_KEEP_NAMES));
         }
+        _gwt_array_meet_factors(r, arrays[i]);
         if (!r->info.nodata.set) r->info.nodata = info->nodata;
         r->info.has_scales |= info->has_scales;
         if (!r->info.mask) r->info.mask = info->mask;
@@ -6281,6 +6299,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         const gwt_info *info = &arg[i]->info;
         if (info->shape[0] == times && times > 1) r->info.time_names = info->time_names;
         if (!r->info.mask) r->info.mask = info->mask;
+        if (!arg[i]->number) _gwt_array_meet_factors(r, arg[i]);
         if (arg[i]->number || info->shape[1] != bands) continue;
         if (names) clash |= !_gwt_same_names(&names->info, info);
         else names = arg[i];
@@ -6457,7 +6476,8 @@ gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!(lo <= hi))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
-                              "can't clip to %g..%g: the lower end is not below the upper", lo, hi);
+                              lo > hi ? "can't clip to %g..%g: the lower end is above the upper"
+                                      : "can't clip to %g..%g: an end is not a number", lo, hi);
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
     bool exact = (double)(float)lo == lo && (double)(float)hi == hi;
     _gwt_node clip = { .op = _GWT_OP_CLIP, .imm = { lo, hi } };
@@ -7147,7 +7167,7 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
         if (!_gwt_geo_same_crs(&arrays[i]->geo, &arrays[0]->geo)
             || !_gwt_geo_relation(&arrays[i]->geo, &arrays[0]->geo, scale, origin)
             || !_gwt_geo_whole_cells(&arrays[i]->geo, scale, origin))
-            return _gwt_check_grids(arrays[0], arrays[i]);
+            if (!_gwt_check_grids(arrays[0], arrays[i])) return false;
     }
     target = reference ? *reference : *arrays[0];
     if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
@@ -7334,8 +7354,6 @@ static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
 
 static gwt_optional _gwt_first_set(gwt_optional a, gwt_optional b) { return a.set ? a : b; }
 
-typedef struct _gwt_scaling { gwt_optional scale, offset; } _gwt_scaling;
-
 // raw * scale + offset; steps that do nothing are left out.
 static const _gwt_node *_gwt_map_scaled(const gwt_array *a, int64_t i, const void *arg)
 {
@@ -7350,11 +7368,11 @@ static const _gwt_node *_gwt_map_scaled(const gwt_array *a, int64_t i, const voi
 }
 
 // raw * scale + offset of each band, as float64; an explicit factor beats the session's, that the
-// array's own of the band.
+// band's own.
 static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset)
 {
-    _gwt_scaling by = { _gwt_first_set(scale, a->g->options.scale_factor),
-                        _gwt_first_set(offset, a->g->options.offset) };
+    _gwt_scaling by = { _gwt_first_set(scale, a->session.scale),
+                        _gwt_first_set(offset, a->session.offset) };
     unsigned keep = _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS;
     gwt_array *r = _gwt_array_map(_gwt_array_derive(a, keep), a, _gwt_map_scaled, &by);
     size_t bytes = (size_t)_gwt_num_planes(a) * sizeof *a->planes;
@@ -7362,6 +7380,7 @@ static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_option
         r = _gwt_array_derive(a, keep | (_GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES));
         if (r) memcpy(r->planes, a->planes, bytes);
     }
+    if (r) r->session = (_gwt_scaling){ { 0 }, { 0 } };
     return _gwt_array_finish(r);
 }
 
@@ -7393,7 +7412,10 @@ gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = a;
+    if (n > 0 && (!from || !to))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "can't replace: no values given");
     for (size_t i = 0; r && i < n; i++) {
+        double old = a->info.dtype == GWT_FLOAT32 ? (double)(float)from[i] : from[i];
         if (isnan(from[i]))
             return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                                   "can't replace NaN: it is what missing pixels are");
@@ -7401,7 +7423,7 @@ gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_
             return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "can't replace %g by %g: not a value of %s",
                                   from[i], to[i], gwt_dtype_name(a->info.dtype));
         // Compared with what was there, so that nothing chains.
-        r = gwt_where(gwt_eq(a, gwt_number(a->g, from[i])), gwt_number(a->g, to[i]), r);
+        r = gwt_where(gwt_eq(a, gwt_number(a->g, old)), gwt_number(a->g, to[i]), r);
     }
     if (!r || r == a) return r;
     r->info.dtype = a->info.dtype;
@@ -7485,7 +7507,7 @@ static bool _gwt_index_bands(_gwt_index_input *in, gwt_array *a, const char *con
     if (sensor && !order) _gwt_fail_sensor(a->g, sensor);
     a = gwt_sel_bands(sensor ? gwt_rename(a, order) : a, names);
     if (!a) return false;
-    scale = _gwt_first_set(scale, a->g->options.scale_factor);
+    scale = _gwt_first_set(scale, a->session.scale);
     in->nodata = _gwt_first_set(nodata, a->info.nodata);
     in->factor = scale.set ? scale.value : a->info.scales[0];
     a = _gwt_array_masked(a, nodata);
@@ -7704,48 +7726,55 @@ static const char *_gwt_parse_there(const gwt_info *info, int64_t n, char *to, s
     return to;
 }
 
+// A band by name, of the first array that has one of that name; else b1, b2, .. by number, counted
+// over all arrays. -1: there is none.
+static int64_t _gwt_find_band(gwt_array *const *arrays, size_t n, const char *name, size_t *which)
+{
+    for (*which = 0; *which < n; ++*which) {
+        const gwt_info *info = &arrays[*which]->info;
+        int64_t band = _gwt_find_name(info->band_names, info->shape[1], name);
+        if (band >= 0) return band;
+    }
+    int64_t number = _gwt_band_number(name);
+    for (*which = 0; number > 0 && *which < n; ++*which) {
+        int64_t bands = arrays[*which]->info.shape[1];
+        if (number <= bands) return number - 1;
+        number -= bands;
+    }
+    return -1;
+}
+
 static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *name,
                                      const char *where)
 {
     char there[320];
-    int64_t number = _gwt_band_number(name), n = a->info.shape[1];
-    int64_t band = _gwt_find_name(a->info.band_names, n, name);
+    size_t only;
+    int64_t band = _gwt_find_band(&a, 1, name, &only);
     if (band >= 0) return _gwt_array_band(a, band);
-    if (number >= 1 && number <= n) return _gwt_array_band(a, number - 1);
     return _gwt_parse_fail(p, where, "no band %s in %s: %s", name, a->info.filenames[0],
-                           _gwt_parse_there(&a->info, n, there, sizeof there));
+                           _gwt_parse_there(&a->info, a->info.shape[1], there, sizeof there));
 }
 
 static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const char *where)
 {
-    char second[128];
+    char text[320];
     for (size_t i = 0; p->names && i < p->n; i++)
         if (!strcmp(p->names[i], name)) return p->arrays[i];
     bool letter =
         name[0] >= 'a' && name[0] <= 'z' && name[1] == 0 && (size_t)(name[0] - 'a') < p->n;
     if (letter && p->at[0] == '.') {
-        p->at++;
-        where = p->at;
+        where = ++p->at;
         return _gwt_parse_band_of(p, _gwt_parse_array(p, (size_t)(name[0] - 'a')),
-                                  _gwt_parse_name(p, second, sizeof second), where);
+                                  _gwt_parse_name(p, text, 128), where);
     }
-    int64_t number = _gwt_band_number(name), all = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        gwt_array *a = p->arrays[i];
-        if (number > all && number <= all + a->info.shape[1])
-            return _gwt_array_band(_gwt_parse_array(p, i), number - all - 1);
-        all += a->info.shape[1];
-    }
-    for (size_t i = 0; i < p->n; i++) {
-        int64_t band =
-            _gwt_find_name(p->arrays[i]->info.band_names, p->arrays[i]->info.shape[1], name);
-        if (band >= 0) return _gwt_array_band(_gwt_parse_array(p, i), band);
-    }
+    size_t which;
+    int64_t band = _gwt_find_band(p->arrays, p->n, name, &which), all = 0;
+    if (band >= 0) return _gwt_array_band(_gwt_parse_array(p, which), band);
     if (letter) return _gwt_parse_array(p, (size_t)(name[0] - 'a'));
     if (!strcmp(name, "nan")) return gwt_number(p->g, (double)NAN);
-    char there[320];
+    for (size_t i = 0; i < p->n; i++) all += p->arrays[i]->info.shape[1];
     return _gwt_parse_fail(p, where, "unknown name %s: %s", name,
-                           _gwt_parse_there(&p->arrays[0]->info, all, there, sizeof there));
+                           _gwt_parse_there(&p->arrays[0]->info, all, text, sizeof text));
 }
 
 // ---- calls

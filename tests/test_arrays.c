@@ -1507,6 +1507,30 @@ static void mosaics_between_cells(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// The times of a mosaic are told apart by their place, whatever they are called.
+static void mosaics_of_times_of_one_name(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    cube parts[2], want = cube_new(2, 1, 8, 9);
+    const char *paths[2];
+    for (int i = 0; i < 2; i++) {
+        parts[i] = noisy(GWT_INT16, 1, 1, 8, 9, (uint64_t)i + 1, 0);
+        paths[i] = temp_path("same_name%d.tif", i);
+        assert_true(gwt_save(of_type(g, &parts[i], GWT_INT16), paths[i]));
+        memcpy(want.v + i * 72, parts[i].v, 72 * sizeof *want.v);
+    }
+    gwt_array *a = gwt_open_many(g, paths, 2, .stack = GWT_TIME,
+                                 .time_names = (const char *const[]){ "d", "d", NULL });
+    gwt_array *r = gwt_mosaic(&a, 1, GWT_REFERENCE, GWT_MAX, GWT_NEAREST);
+    expect(g, r, &want, 0, "two times of one name");
+    assert_string_equal(gwt_describe(r)->time_names[1], "d");
+    gwt_array *other[] = { gwt_sel_times(a, (const char *const[]){ "d", NULL }), a };
+    assert_null(gwt_mosaic(other, 2, GWT_REFERENCE, GWT_MAX, GWT_NEAREST));
+    EXPECT_ERROR(g, GWT_E_GRID, "has 2");
+    assert_int_equal(gwt_end(g), 0);
+}
+
 static void mosaics_refused(void **state)
 {
     (void)state;
@@ -1739,6 +1763,14 @@ static void no_such_grid(void **state)
                                                   .geo = &tags }, c.v);
     assert_null(gwt_regrid(turned, .res = 60));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
+    const char *turned_path = temp_path("turned.tif"), *two[] = { turned_path, turned_path };
+    assert_true(gwt_save(turned, turned_path));
+    assert_null(gwt_open_many(g, two, 2, .res = 60));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "rotated");
+    assert_null(gwt_open_many(g, two, 2, .bounds = gwt_bounds_of(l, b, r, t)));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "rotated");
+    assert_non_null(gwt_open_many(g, two, 2));
+    EXPECT_OK(g);
     assert_null(gwt_regrid(NULL, .res = 60));
     EXPECT_OK(g);
     assert_int_equal(gwt_end(g), 0);
@@ -2327,6 +2359,7 @@ int main(void)
         TEST(files_of_several_grids),
         TEST(few_files_under_a_piece),
         TEST(mosaics_between_cells),
+        TEST(mosaics_of_times_of_one_name),
         TEST(mosaics_refused),
         TEST(regridded_by_definition),
         TEST(valid_beyond),

@@ -785,6 +785,137 @@ static void whose_scale(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+static void expect_attr(gwt_array *a, const char *key, const char *want)
+{
+    const char *is = gwt_attr(a, key);
+    assert_non_null(a);
+    REQUIRE((is && want && !strcmp(is, want)) || (!is && !want), "%s is '%s', not '%s'", key,
+            is ? is : "(none)", want ? want : "(none)");
+}
+
+// Factors: an explicit argument, also of gwt_open, beats the session's; they act once.
+static void factors_act_once(void **state)
+{
+    (void)state;
+    const double values[2] = { 1, 3 };
+    tiff_spec s = { .width = 1, .height = 1, .bands = 2, .dtype = GWT_FLOAT64 };
+    const char *path = temp_path("factors.tif"), *paths[] = { path, path };
+    tiff_write_values(path, &s, values);
+    gwt *g = gwt_begin(.num_workers = 1, .scale_factor = gwt_some(2), .offset = gwt_some(1));
+    gwt_array *raw = gwt_open(g, path),
+              *own = gwt_open(g, path, .scale_factor = gwt_some(10)),
+              *both = gwt_open_many(g, paths, 2, .offset = gwt_some(5)),
+              *scaled = gwt_open(g, path, .scale_data = true);
+    const struct { const char *what; gwt_array *a; double want; } cases[] = {
+        { "the session's", raw, 3 * 2 + 1 }, { "gwt_open's scale", own, 3 * 10 + 1 },
+        { "gwt_open_many's offset", gwt_sel(both, "4"), 3 * 2 + 5 },
+        { "scaled when opened", scaled, 3 * 2 + 1 },
+        { "after arithmetic", gwt_max(scaled, gwt_number(g, 0)), 3 * 2 + 1 },
+        { "with a mask that is not", gwt_where(gwt_valid(raw), scaled, scaled), 3 * 2 + 1 },
+        { "set_nodata twice", gwt_set_nodata(raw), 3 * 2 + 1 },
+        { "of raw numbers", gwt_max(raw, gwt_number(g, 0)), 3 * 2 + 1 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        double *got = VALUES_OF(gwt_set_nodata(cases[i].a));
+        size_t last = array_count(cases[i].a) - 1;
+        REQUIRE(got[last] == cases[i].want, "%s: %g, not %g", cases[i].what, got[last],
+                cases[i].want);
+        gwt_free(got);
+    }
+    static const char *const names[] = { "green", "nir", NULL };
+    expect_attr(gwt_index(gwt_rename(own, names), "gcvi"), "pre-scaling", "10");
+    expect_attr(gwt_index(gwt_rename(scaled, names), "gcvi"), "pre-scaling", "1");
+    expect_attr(gwt_index(gwt_rename(raw, names), "gcvi"), "pre-scaling", "2");
+    expect_attr(gwt_index(gwt_rename(own, names), "gcvi", .scale_factor = gwt_some(3)),
+                "pre-scaling", "3");
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Compared as the type has them: 0.1 of float32 is not 0.1 of float64.
+static void replace_in_float32(void **state)
+{
+    (void)state;
+    const double values[3] = { 0.1, 0.5, 7 };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = array_of(g, &(tiff_spec){ .width = 3, .height = 1, .dtype = GWT_FLOAT32 },
+                            values);
+    double *got = VALUES_OF(gwt_calc(&a, 1, "replace(b1, 0.1, 4)"));
+    assert_true(got[0] == 4 && got[1] == 0.5 && got[2] == 7);
+    gwt_free(got);
+    const double from[] = { 0.1, 7 }, to[] = { 7, 0.1 };
+    got = VALUES_OF(gwt_replace(a, from, to, 2));
+    assert_true(got[0] == 7 && got[1] == 0.5 && got[2] == (double)0.1f);
+    gwt_free(got);
+    const struct { const double *from, *to; } none[] = { { NULL, to }, { from, NULL } };
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        assert_null(gwt_replace(a, none[i].from, none[i].to, 2));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "replace");
+    }
+    assert_ptr_equal(gwt_replace(a, NULL, NULL, 0), a);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+static void clip_to_one_value(void **state)
+{
+    (void)state;
+    const double values[3] = { 1, 3, 7 };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = array_of(g, &(tiff_spec){ .width = 3, .height = 1, .dtype = GWT_UINT8 }, values);
+    double *got = VALUES_OF(gwt_clip(a, 3, 3));
+    assert_true(got[0] == 3 && got[1] == 3 && got[2] == 3);
+    gwt_free(got);
+    assert_null(gwt_clip(a, 4, 3));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "4..3: the lower end is above the upper");
+    assert_null(gwt_clip(a, NAN, 3));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "nan..3: an end is not a number");
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Other names make no array a sensor's.
+static void renamed_is_of_its_sensor(void **state)
+{
+    (void)state;
+    static const double values[6] = { 1, 2, 3, 4, 5, 6 };
+    gwt *g = gwt_begin(.num_workers = 1, .sensor = "bgr");
+    const char *path = temp_path("six.tif");
+    tiff_write_values(path, &(tiff_spec){ .width = 1, .height = 1, .bands = 6,
+                                          .dtype = GWT_FLOAT64 }, values);
+    gwt_array *a = gwt_open(g, path, .sensor = "l7"),
+              *three = gwt_sel(gwt_open(g, path), "1", "2", "3");
+    assert_string_equal(gwt_describe(gwt_tasseled_cap(a))->sensor, "l7");
+    three = gwt_rename(three, (const char *const[]){ "x", "y", "z", NULL });
+    assert_null(gwt_describe(three)->sensor);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// A band that is called b2 is meant by b2, before the second one; with and without an array.
+static void names_before_numbers(void **state)
+{
+    (void)state;
+    const double values[3] = { 10, 20, 30 };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *plain = array_of(g, &(tiff_spec){ .width = 1, .height = 1, .bands = 3,
+                                                 .dtype = GWT_UINT8 }, values);
+    gwt_array *a = gwt_rename(plain, (const char *const[]){ "b2", "x", "b1", NULL });
+    const struct { gwt_array *a; const char *expression; double want; } cases[] = {
+        { a, "b1", 30 }, { a, "b2", 10 }, { a, "b3", 30 }, { a, "a.b1", 30 }, { a, "a.b2", 10 },
+        { a, "a.b3", 30 }, { plain, "b1", 10 }, { plain, "a.b2", 20 },
+        { a, "a[1].b2", 10 }, { plain, "a[1].b2", 20 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_array *of = cases[i].a;
+        double *got = VALUES_OF(gwt_calc(&of, 1, cases[i].expression));
+        REQUIRE(got[0] == cases[i].want, "%s is %g, not %g", cases[i].expression, got[0],
+                cases[i].want);
+        gwt_free(got);
+    }
+    gwt_array *two[] = { plain, a };
+    double *got = VALUES_OF(gwt_calc(two, 2, "b2 + 100 * b5"));     // b.b2 and the second of b
+    assert_true(got[0] == 10 + 100 * 20);
+    gwt_free(got);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 static void set_nodata_needs_a_value(void **state)
 {
     (void)state;
@@ -1254,8 +1385,8 @@ static void words_as_names(void **state)
     const double values[6] = { 2, 3, 5, 7, 11, 13 };
     static const struct { const char *text; double value; } cases[] = {
         { "time", 2 }, { "time + band", 5 }, { "mean * 2", 10 }, { "mean(mean)", 5 },
-        { "time * mean(time)", 4 }, { "nan + 1", 8 }, { "a.nan", 7 }, { "b2", 3 }, { "a.b2", 11 },
-        { "\"b2\" + \"my band\"", 16 }, { "a.\"my band\" - 3", 10 }, { "max(time, \"band\")", 3 },
+        { "time * mean(time)", 4 }, { "nan + 1", 8 }, { "a.nan", 7 }, { "b2", 11 }, { "a.b2", 11 },
+        { "\"b2\" + \"my band\"", 24 }, { "a.\"my band\" - 3", 10 }, { "max(time, \"band\")", 3 },
         { "time[1]", 2 }, { "mean(a, band)", 41.0 / 6 }, { "sum(a, band) - time", 39 },
         { "where(time < band, time, band)", 2 }, { "max(a, band)", 13 }, { "(time)", 2 },
         { "min(band, (time))", 2 }, { "argmax(a, band)", 5 }
@@ -1387,14 +1518,6 @@ static void numbers_have_a_point(void **state)
 }
 
 // ---- what is said of an array -----------------------------------------------------------------
-
-static void expect_attr(gwt_array *a, const char *key, const char *want)
-{
-    const char *is = gwt_attr(a, key);
-    assert_non_null(a);
-    REQUIRE((is && want && !strcmp(is, want)) || (!is && !want), "%s is '%s', not '%s'", key,
-            is ? is : "(none)", want ? want : "(none)");
-}
 
 static void attributes(void **state)
 {
@@ -1764,6 +1887,11 @@ int main(void)
         cmocka_unit_test(set_nodata_by_definition),
         cmocka_unit_test(whose_scale),
         cmocka_unit_test(set_nodata_needs_a_value),
+        cmocka_unit_test(factors_act_once),
+        cmocka_unit_test(replace_in_float32),
+        cmocka_unit_test(clip_to_one_value),
+        cmocka_unit_test(renamed_is_of_its_sensor),
+        cmocka_unit_test(names_before_numbers),
         cmocka_unit_test(norm_diff_by_definition),
         cmocka_unit_test(exact_in_float32),
         cmocka_unit_test(norm_diff_at_zero),
