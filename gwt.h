@@ -8194,10 +8194,6 @@ typedef struct _gwt_edge {
     const _gwt_frame *frame;    // of a program; NULL: a step's operands
 } _gwt_edge;
 
-// How far a pass or view reaches for output rows a..b: least * a + before .. most * b + after. The
-// two scales differ where it is read in several.
-typedef struct _gwt_reach { double least, most, before, after; } _gwt_reach;
-
 typedef struct _gwt_pass {
     const _gwt_step *step;      // NULL: the program
     const _gwt_step *holds;     // of a program: whose planes it stores, of a HOLD
@@ -8206,8 +8202,6 @@ typedef struct _gwt_pass {
     int reader;                 // the last pass that reads its planes
     int num_planes;
     int64_t width, height;      // of its grid
-    bool reached;
-    _gwt_reach y, x;            // from the output's pixels to its own
 } _gwt_pass;
 
 // The tiles of a source that a pass reads.
@@ -8216,9 +8210,10 @@ typedef struct _gwt_view_plan {
     int pass;
     int64_t *bands;             // used; of a pixel-interleaved source all come with each tile
     int num_bands;
-    _gwt_reach y, x;            // from the output's pixels to the source's
-    bool reached;
     int64_t stride;             // of every so many rows and columns only one is read
+    int first;                  // the first view of that source
+    int sharers;                // of that one: views of the source
+    int64_t first_tile;         // number of the source's first tile among those of all sources
 } _gwt_view_plan;
 
 typedef struct _gwt_plan {
@@ -8230,6 +8225,7 @@ typedef struct _gwt_plan {
     int num_views, room_views;
     _gwt_edge *edges;           // from the last pass backwards: readers before what they read
     int num_edges, room_edges;
+    int64_t num_tiles;          // of all sources
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
     bool deep;                  // there are HOLDs
@@ -8536,14 +8532,25 @@ static int _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root, int frame)
 static int _gwt_plan_view(_gwt_planner *p, _gwt_source *s)
 {
     _gwt_plan *plan = p->plan;
-    for (int i = 0; i < plan->num_views; i++)
-        if (plan->views[i].source == s && plan->views[i].pass == p->pass) return i;
+    int first = plan->num_views;
+    for (int i = 0; i < plan->num_views; i++) {
+        if (plan->views[i].source != s) continue;
+        if (plan->views[i].pass == p->pass) return i;
+        first = plan->views[i].first;
+    }
     if (!_gwt_grow(p->g, &plan->views, plan->num_views, &plan->room_views, sizeof *plan->views))
         return -1;
     int64_t *bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *bands);
     if (!bands) return -1;
-    plan->views[plan->num_views] =
-        (_gwt_view_plan){ .source = s, .pass = p->pass, .bands = bands };
+    _gwt_view_plan *v = &plan->views[plan->num_views];
+    *v = (_gwt_view_plan){ .source = s, .pass = p->pass, .bands = bands, .first = first };
+    if (first == plan->num_views) {
+        v->first_tile = plan->num_tiles;
+        plan->num_tiles += s->num_tiles;
+    } else {
+        v->first_tile = plan->views[first].first_tile;
+    }
+    plan->views[first].sharers++;
     return plan->num_views++;
 }
 
@@ -8980,65 +8987,6 @@ static void _gwt_plan_edges(_gwt_plan *plan)
     }
 }
 
-// ---- how far things reach, for the cache: an upper bound on the pieces that will read a tile
-
-static void _gwt_reach_add(_gwt_reach *to, bool *reached, _gwt_reach r)
-{
-    if (!*reached) *to = r;
-    to->least = fmin(to->least, r.least), to->most = fmax(to->most, r.most);
-    to->before = fmin(to->before, r.before), to->after = fmax(to->after, r.after);
-    *reached = true;
-}
-
-static _gwt_reach _gwt_reach_framed(_gwt_reach r, int64_t by, int64_t stride)
-{
-    double k = (double)stride, first = (double)by;
-    return (_gwt_reach){ r.least * k, r.most * k, r.before * k + first, r.after * k + first };
-}
-
-static _gwt_reach _gwt_reach_step(_gwt_reach r, const _gwt_step *s, int axis)
-{
-    double scale = s->scale[axis], reach = (double)s->reach[axis] + 1;
-    return (_gwt_reach){ r.least * scale, r.most * scale,
-                         r.before * scale + s->origin[axis] - reach,
-                         r.after * scale + s->origin[axis] + scale + reach };
-}
-
-static void _gwt_plan_reach_program(_gwt_plan *plan, int number)
-{
-    const _gwt_pass *s = &plan->passes[number];
-    const _gwt_program *program = &s->program;
-    for (int i = 0; i < program->num_reads; i++) {
-        const _gwt_read *r = &program->reads[i];
-        const _gwt_frame *f = &program->frames[r->frame];
-        _gwt_pass *pass = r->fetch ? &plan->passes[r->from] : NULL;
-        _gwt_view_plan *view = r->fetch ? NULL : &plan->views[r->from];
-        bool *reached = r->fetch ? &pass->reached : &view->reached, first = *reached;
-        _gwt_reach_add(r->fetch ? &pass->y : &view->y, &first,
-                       _gwt_reach_framed(s->y, f->row, f->stride));
-        _gwt_reach_add(r->fetch ? &pass->x : &view->x, reached,
-                       _gwt_reach_framed(s->x, f->col, f->stride));
-    }
-}
-
-static void _gwt_plan_reach(_gwt_plan *plan)
-{
-    _gwt_pass *last = &plan->passes[plan->num_passes - 1];
-    last->y = (_gwt_reach){ 1, 1, -(double)plan->pad[3], (double)plan->pad[1] };
-    last->x = (_gwt_reach){ 1, 1, -(double)plan->pad[0], (double)plan->pad[2] };
-    for (int i = plan->num_passes - 1; i >= 0; i--) {
-        _gwt_pass *s = &plan->passes[i];
-        if (!s->step) {
-            _gwt_plan_reach_program(plan, i);
-            continue;
-        }
-        _gwt_pass *in = &plan->passes[s->input];
-        bool first = in->reached;
-        _gwt_reach_add(&in->y, &first, _gwt_reach_step(s->y, s->step, 0));
-        _gwt_reach_add(&in->x, &in->reached, _gwt_reach_step(s->x, s->step, 1));
-    }
-}
-
 // ---- the whole
 
 static const _gwt_output *_gwt_plan_output(const _gwt_plan *plan, int k)
@@ -9085,10 +9033,7 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
     for (int i = 0; i < plan->num_views && !_gwt_over(action); i++)
         _gwt_scope_is_over(plan->views[i].source->scope);
     if (!_gwt_over(action)) _gwt_plan_edges(plan);
-    if (!_gwt_over(action)) {
-        _gwt_plan_reach(plan);
-        return true;
-    }
+    if (!_gwt_over(action)) return true;
     _gwt_plan_free(plan);
     return false;
 }
@@ -9112,6 +9057,7 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
 typedef struct _gwt_view {
     size_t at;
     int64_t first_row, first_col, down, across;
+    int64_t asked;              // how many of them
 } _gwt_view;
 
 // A tile of a view's source; -1: one that the view reads no pixel of.
@@ -9133,6 +9079,7 @@ typedef struct _gwt_walk {
     const _gwt_plan *plan;
     int64_t tile_h, tile_w;     // tiles of the output, in whose order pieces come
     _gwt_rect *rects;           // of the nodes, for the piece walked last; else empty
+    double *bytes;              // of the passes: see _gwt_walk_cost
     const _gwt_area *area;      // that lists those that may not be
     _gwt_view *views;           // of those listed last
     _gwt_ask *asks;
@@ -9186,20 +9133,6 @@ static bool _gwt_area_begin(_gwt_area *a, const _gwt_plan *plan, const _gwt_rect
     return a->edges && a->nodes;
 }
 
-static bool _gwt_walk_begin(_gwt_walk *w, const _gwt_plan *plan, int64_t tile_h, int64_t tile_w)
-{
-    int nodes = plan->num_passes + plan->num_views;
-    _gwt_area *all = &w->areas[0];
-    *w = (_gwt_walk){ .plan = plan, .tile_h = tile_h, .tile_w = tile_w };
-    w->rects = _gwt_calloc(plan->g, (size_t)nodes, sizeof *w->rects);
-    w->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *w->views);
-    _gwt_rect image = { 0, 0, plan->height, plan->width };
-    if (!w->rects || !w->views || !_gwt_area_begin(all, plan, &image)) return false;
-    for (int i = 0; i < plan->num_edges; i++) all->edges[all->num_edges++] = i;
-    for (int i = 0; i < nodes; i++) all->nodes[all->num_nodes++] = i;
-    return true;
-}
-
 static void _gwt_walk_end(_gwt_walk *w)
 {
     for (int i = 0; i < _GWT_WALK_DEPTH; i++) {
@@ -9207,8 +9140,28 @@ static void _gwt_walk_end(_gwt_walk *w)
         GWT_FREE(w->areas[i].nodes);
     }
     GWT_FREE(w->rects);
+    GWT_FREE(w->bytes);
     GWT_FREE(w->views);
     GWT_FREE(w->asks);
+    *w = (_gwt_walk){ 0 };
+}
+
+static bool _gwt_walk_begin(_gwt_walk *w, const _gwt_plan *plan, int64_t tile_h, int64_t tile_w)
+{
+    int nodes = plan->num_passes + plan->num_views;
+    _gwt_area *all = &w->areas[0];
+    *w = (_gwt_walk){ .plan = plan, .tile_h = tile_h, .tile_w = tile_w };
+    w->rects = _gwt_calloc(plan->g, (size_t)nodes, sizeof *w->rects);
+    w->bytes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *w->bytes);
+    w->views = _gwt_calloc(plan->g, (size_t)plan->num_views, sizeof *w->views);
+    _gwt_rect image = { 0, 0, plan->height, plan->width };
+    if (!w->rects || !w->bytes || !w->views || !_gwt_area_begin(all, plan, &image)) {
+        _gwt_walk_end(w);
+        return false;
+    }
+    for (int i = 0; i < plan->num_edges; i++) all->edges[all->num_edges++] = i;
+    for (int i = 0; i < nodes; i++) all->nodes[all->num_nodes++] = i;
+    return true;
 }
 
 // Rectangles of all nodes of an area for a part of it. Those of other nodes are empty, since they
@@ -9327,6 +9280,7 @@ static bool _gwt_walk_view(_gwt_walk *w, int view)
                          && (vp->stride == 1
                              || _gwt_walk_touches(r->col, r->cols, vp->stride, col, s->tile_w));
                 *to++ = (_gwt_ask){ view, read ? first + col : -1 };
+                v.asked += read;
             }
         }
     w->views[view] = v;
@@ -9347,6 +9301,108 @@ static bool _gwt_walk_tiles(_gwt_walk *w, int first, int end)
         if (!_gwt_walk_view(w, view)) return false;
     }
     return true;
+}
+
+// ---- what it costs
+
+// Bytes that a piece takes, or the most that several do. The buffers of a worker may be those of
+// earlier pieces and larger than a piece needs, in plans where not every pass has its largest
+// rectangle in the same piece; that is not counted.
+typedef struct _gwt_cost {
+    double planes;              // of all passes, each as long as it is read
+    double largest;             // of one pass
+    double tiles;               // that all passes read; one that several views read counts for each
+    double pass_tiles;          // that one pass reads
+} _gwt_cost;
+
+// Of the planes of the passes, in the order in which they are filled and read for the last time.
+static void _gwt_walk_planes_cost(_gwt_walk *w, _gwt_cost *most)
+{
+    const _gwt_plan *plan = w->plan;
+    const _gwt_area *a = w->area;
+    double held = 0;
+    int edge = a->num_edges;
+    for (int i = 0; a->nodes[i] < plan->num_passes - 1; i++) {
+        int pass = a->nodes[i];
+        const _gwt_rect *r = &w->rects[pass];
+        double bytes = (double)r->rows * (double)r->cols * (double)sizeof(double);
+        w->bytes[pass] = bytes * plan->passes[pass].num_planes;
+        held += w->bytes[pass];
+        most->largest = fmax(most->largest, w->bytes[pass]);
+        most->planes = fmax(most->planes, held);
+        for (; edge > 0 && plan->edges[a->edges[edge - 1]].pass <= pass; edge--) {
+            int from = plan->edges[a->edges[edge - 1]].from;
+            if (from >= plan->num_passes || plan->passes[from].reader != pass) continue;
+            held -= w->bytes[from];
+            w->bytes[from] = 0;     // more edges may lead to it
+        }
+    }
+}
+
+// Of the tiles listed last.
+static void _gwt_walk_tiles_cost(_gwt_walk *w, _gwt_cost *most)
+{
+    const _gwt_plan *plan = w->plan;
+    double all = 0;
+    int i = 0;
+    for (; i < w->area->num_nodes && w->area->nodes[i] < plan->num_passes; i++)
+        w->bytes[w->area->nodes[i]] = 0;
+    for (; i < w->area->num_nodes; i++) {
+        int view = w->area->nodes[i] - plan->num_passes;
+        const _gwt_view_plan *vp = &plan->views[view];
+        if (_gwt_rect_empty(&w->rects[w->area->nodes[i]])) continue;
+        double bytes = (double)w->views[view].asked * (double)vp->source->tile_bytes;
+        all += bytes;
+        w->bytes[vp->pass] += bytes;
+        most->pass_tiles = fmax(most->pass_tiles, w->bytes[vp->pass]);
+    }
+    most->tiles = fmax(most->tiles, all);
+}
+
+// Walk a piece, list all its tiles, and raise `most` to what it costs.
+static bool _gwt_walk_cost(_gwt_walk *w, const _gwt_rect *piece, _gwt_cost *most)
+{
+    if (!_gwt_walk_piece(w, piece) || !_gwt_walk_tiles(w, 0, w->plan->num_passes)) return false;
+    _gwt_walk_planes_cost(w, most);
+    _gwt_walk_tiles_cost(w, most);
+    return true;
+}
+
+static void _gwt_cost_join(_gwt_cost *to, const _gwt_cost *c)
+{
+    to->planes = fmax(to->planes, c->planes);
+    to->largest = fmax(to->largest, c->largest);
+    to->tiles = fmax(to->tiles, c->tiles);
+    to->pass_tiles = fmax(to->pass_tiles, c->pass_tiles);
+}
+
+// For each tile of the plan's sources, how many pieces are still to ask for it, as often as each of
+// them does. Two bytes a tile: a twelfth of what a source knows of its tiles anyway. Workers count
+// at the same time, so that the numbers are atomic, but nothing else follows from them. One that
+// would be too large stays the largest for ever: such a tile is kept until the clock hand comes by,
+// as one is of which too many uses are expected because other ranks do some of the pieces, or
+// because they were done before the job was resumed.
+typedef _Atomic uint16_t _gwt_uses_left;
+
+static void _gwt_uses_add(_gwt_uses_left *u)
+{
+    uint16_t n = atomic_load_explicit(u, memory_order_relaxed);
+    while (n < UINT16_MAX
+           && !atomic_compare_exchange_weak_explicit(u, &n, (uint16_t)(n + 1),
+                                                     memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+static void _gwt_uses_drop(_gwt_uses_left *u)
+{
+    if (atomic_load_explicit(u, memory_order_relaxed) < UINT16_MAX)
+        atomic_fetch_sub_explicit(u, 1, memory_order_relaxed);
+}
+
+static int64_t _gwt_uses_of(_gwt_uses_left *u)
+{
+    uint16_t n = atomic_load_explicit(u, memory_order_relaxed);
+    return n < UINT16_MAX ? n : INT64_MAX;
 }
 
 // >>step --------------------------------------------------------------------------------------
@@ -10110,6 +10166,7 @@ typedef struct _gwt_scratch {
     _gwt_planes *planes;
     _gwt_tile **tiles;          // pinned now: of each that the walk lists, NULL where it needs none
     size_t num_tiles, room_tiles;
+    _gwt_cost cost;             // of pieces that this worker has walked over before the run
     _gwt_work work;
     _gwt_trim trim;
     gwt_dtype missing;          // of an integer output with missing pixels and no nodata, or none
@@ -10157,12 +10214,10 @@ static bool _gwt_trim_begin(_gwt_trim *t, const _gwt_plan *plan)
     return t->held && t->instrs && t->operands;
 }
 
-// tile_h, tile_w: see the walk.
-static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan, int64_t tile_h,
-                               int64_t tile_w)
+// What the walk does not need, and the programs do.
+static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
 {
-    if (!_gwt_walk_begin(&x->walk, plan, tile_h, tile_w) || !_gwt_trim_begin(&x->trim, plan))
-        return false;
+    if (!_gwt_trim_begin(&x->trim, plan)) return false;
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
     x->planes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->planes);
     return x->regs && x->planes;
@@ -13265,9 +13320,13 @@ struct _gwt_run {
     int64_t tile_h, tile_w;     // of a tile
     int64_t piece_h, piece_w;   // of a piece
     int64_t across, down;       // tiles
-    int64_t group;              // neighbours taken together
+    int64_t group;              // neighbours taken together, fewer where that would make
+                                // workers wait for one another
     bool whole;                 // pieces run on the worker that has the tile
     bool staged;                // tiles are held for one pass at a time
+    bool sparse;                // pieces touch tiles here and there only
+    _gwt_uses_left *uses;       // of each tile of the plan
+    _gwt_cost cost;             // the most that a piece takes
     bool shared;                // with other ranks
     struct _gwt_save *saves;    // of a save, its outputs
     int num_saves;
@@ -13285,6 +13344,7 @@ struct _gwt_run {
     int64_t window;             // tiles that may be begun ahead of that
     int workers;                // that take part
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
+    double packed_bytes, register_bytes;    // memory of each worker
     _gwt_share share;           // of memory
     _gwt_scratch *scratch;      // one a worker, that worker's own
     int64_t collisions[_GWT_MAX_OUTPUTS];   // of all workers, in the end
@@ -13297,52 +13357,27 @@ struct _gwt_run {
 
 // ---- what a piece reads
 
-// Pieces that overlap first..last along one dimension of the output; with padding, all those of
-// the tiles that do.
-static int64_t _gwt_run_overlaps(int64_t first, int64_t last, int64_t tile, int64_t pad,
-                                 int64_t piece)
+static _gwt_uses_left *_gwt_run_uses(const _gwt_run *run, const _gwt_ask *a)
 {
-    int64_t per_tile = _gwt_ceil_div(tile + pad, piece);
-    if (pad > 0) return (last / tile - first / tile + 1) * per_tile;
-    return last / tile * per_tile + last % tile / piece
-         - (first / tile * per_tile + first % tile / piece) + 1;
-}
-
-// Pieces whose reading reaches rows (or columns) first..last of a source; at most all n there are.
-static int64_t _gwt_run_reaches(_gwt_reach r, int64_t first, int64_t last, int64_t size,
-                                int64_t tile, int64_t pad, int64_t piece)
-{
-    double from = floor(((double)first - r.after) / r.most),
-           to = ceil(((double)last - r.before) / r.least);
-    from = fmax(from, 0), to = fmin(to, (double)(size - 1));
-    return from > to ? 0 : _gwt_run_overlaps((int64_t)from, (int64_t)to, tile, pad, piece);
-}
-
-// How many pieces will ask for a tile: an estimate from above where frames or steps cut some off,
-// exact where there are none. Too many only keeps it until the clock hand comes by.
-static int64_t _gwt_run_uses(const _gwt_run *run, const _gwt_source *s, int64_t tile_row,
-                             int64_t tile_col)
-{
-    const int64_t *pad = run->plan->pad;
-    int64_t y = tile_row * s->tile_h, x = tile_col * s->tile_w, uses = 0;
-    int64_t y_end = _gwt_min64(y + s->tile_h, s->geo.height) - 1;
-    int64_t x_end = _gwt_min64(x + s->tile_w, s->geo.width) - 1;
-    for (int i = 0; i < run->plan->num_views; i++) {
-        const _gwt_view_plan *v = &run->plan->views[i];
-        if (v->source != s) continue;
-        int64_t rows = _gwt_run_reaches(v->y, y, y_end, run->plan->height, run->tile_h,
-                                        pad[1] + pad[3], run->piece_h);
-        int64_t cols = _gwt_run_reaches(v->x, x, x_end, run->plan->width, run->tile_w,
-                                        pad[0] + pad[2], run->piece_w);
-        uses += _gwt_min64(rows * cols, INT32_MAX);
-    }
-    return uses;
+    return &run->uses[run->plan->views[a->view].first_tile + a->tile];
 }
 
 static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
 {
-    while (x->num_tiles > 0)
-        if (x->tiles[--x->num_tiles]) _gwt_cache_release(run->g->cache, x->tiles[x->num_tiles]);
+    while (x->num_tiles > 0) {
+        _gwt_tile *t = x->tiles[--x->num_tiles];
+        if (!t) continue;
+        _gwt_uses_drop(_gwt_run_uses(run, &x->walk.asks[x->num_tiles]));
+        _gwt_cache_release(run->g->cache, t);
+    }
+}
+
+// A worker's memory for walks; NULL, and an error, when there is none.
+static _gwt_walk *_gwt_run_walk(const _gwt_run *run, int id)
+{
+    _gwt_walk *w = &run->scratch[id].walk;
+    if (w->plan || _gwt_walk_begin(w, run->plan, run->tile_h, run->tile_w)) return w;
+    return NULL;
 }
 
 // Pin every tile that the piece needs for passes first..end - 1. Those that others are loading come
@@ -13358,9 +13393,7 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, int first, int end)
         bool mine = false;
         _gwt_tile *t = NULL;
         if (a->tile >= 0) {
-            int64_t at = a->tile % (s->down * s->across);
-            t = _gwt_cache_ask(cache, s, a->tile,
-                               _gwt_run_uses(run, s, at / s->across, at % s->across), &mine);
+            t = _gwt_cache_ask(cache, s, a->tile, _gwt_uses_of(_gwt_run_uses(run, a)), &mine);
             good = t != NULL;
         }
         x->tiles[x->num_tiles++] = t;
@@ -13394,8 +13427,9 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
 {
     _gwt_scratch *x = &run->scratch[id];
     if (_gwt_over(run->action)) return;
-    if (!x->planes && !_gwt_scratch_begin(x, run->plan, run->tile_h, run->tile_w)) return;
-    if (!_gwt_walk_piece(&x->walk, r)) return;
+    if (!_gwt_run_walk(run, id) || (!x->planes && !_gwt_scratch_begin(x, run->plan))
+        || !_gwt_walk_piece(&x->walk, r))
+        return;
     _gwt_lane *lane = _gwt_lane_here();
     int all = run->plan->num_passes, each = run->staged ? 1 : all, begun = 0;
     for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
@@ -13417,17 +13451,28 @@ typedef struct _gwt_pieces {
     _gwt_run *run;
     _gwt_rect r;
     const _gwt_target *targets;
-    int64_t across;
 } _gwt_pieces;
+
+// The pieces that a rectangle is cut into: how many, and which is the k-th.
+static int64_t _gwt_run_num_pieces(const _gwt_run *run, const _gwt_rect *r)
+{
+    return _gwt_ceil_div(r->rows, run->piece_h) * _gwt_ceil_div(r->cols, run->piece_w);
+}
+
+static _gwt_rect _gwt_run_piece_of(const _gwt_run *run, const _gwt_rect *r, int64_t k)
+{
+    int64_t across = _gwt_ceil_div(r->cols, run->piece_w);
+    int64_t row = k / across * run->piece_h, col = k % across * run->piece_w;
+    return (_gwt_rect){ r->row + row, r->col + col, _gwt_min64(run->piece_h, r->rows - row),
+                        _gwt_min64(run->piece_w, r->cols - col) };
+}
 
 static void _gwt_run_piece_at(size_t index, void *user)
 {
     const _gwt_pieces *p = user;
     const _gwt_run *run = p->run;
-    int64_t row = (int64_t)index / p->across * run->piece_h;
-    int64_t col = (int64_t)index % p->across * run->piece_w;
-    _gwt_rect r = { p->r.row + row, p->r.col + col, _gwt_min64(run->piece_h, p->r.rows - row),
-                    _gwt_min64(run->piece_w, p->r.cols - col) };
+    _gwt_rect r = _gwt_run_piece_of(run, &p->r, (int64_t)index);
+    int64_t row = r.row - p->r.row, col = r.col - p->r.col;
     _gwt_target targets[_GWT_MAX_OUTPUTS];
     for (int i = 0; i < run->num_outputs; i++) {
         targets[i] = p->targets[i];
@@ -13440,9 +13485,8 @@ static void _gwt_run_piece_at(size_t index, void *user)
 
 static void _gwt_run_pieces(_gwt_run *run, const _gwt_rect *r, const _gwt_target *targets)
 {
-    int64_t across = _gwt_ceil_div(r->cols, run->piece_w);
-    int64_t n = across * _gwt_ceil_div(r->rows, run->piece_h);
-    _gwt_pieces p = { run, *r, targets, across };
+    int64_t n = _gwt_run_num_pieces(run, r);
+    _gwt_pieces p = { run, *r, targets };
     if (!run->whole) _gwt_pool_for(_gwt_self(), (size_t)n, _gwt_run_piece_at, &p);
     else for (int64_t i = 0; i < n; i++) _gwt_run_piece_at((size_t)i, &p);
 }
@@ -13585,143 +13629,69 @@ failed:
 
 // ---- the whole
 
-// How many neighbours share one input tile, but never so many that workers go without.
-static int64_t _gwt_run_group(const _gwt_run *run, int workers)
+// ---- run dry: what all pieces ask for and take, before the first is run
+//
+// The whole job is walked over in canonical order, on all workers, without reading anything. That
+// gives each tile the number of its uses, exactly, and the memory of the most expensive piece, as
+// exactly as the walk knows it. Pieces that are too large are found out soon and cut, so that all
+// this takes about as long as one look at each piece.
+
+#define _GWT_PASS_BYTES (16 << 20)
+
+typedef struct _gwt_dry {
+    _gwt_run *run;
+    int64_t some;               // tiles of the output that are walked over together
+    double limit;               // bytes that one worker may take
+    int64_t least;              // pixels of a piece that is not cut for that
+    atomic_bool cut;            // pieces are to be cut, the rest does not matter
+} _gwt_dry;
+
+// A worker's buffers: planes, a step's own room, which is at most four planes of its input, and a
+// tile as it comes from the file.
+static double _gwt_run_buffers(const _gwt_run *run, const _gwt_cost *c)
 {
-    int64_t group = 1;
-    for (int i = 0; i < run->plan->num_views; i++) {
-        const _gwt_source *s = run->plan->views[i].source;
-        if (s->tiled) group = _gwt_max64(group, _gwt_ceil_div(s->tile_w, run->tile_w));
+    return c->planes + 4 * c->largest + run->packed_bytes;
+}
+
+// All of a worker's memory.
+static double _gwt_run_each(const _gwt_run *run, const _gwt_cost *c)
+{
+    return _gwt_run_buffers(run, c) + (run->staged ? c->pass_tiles : c->tiles)
+         + run->register_bytes + run->tile_bytes;
+}
+
+// Whether pieces have to be cut. A coarser grid needs many cells for each of its own, and a sparse
+// one many tiles: that is worth smaller pieces whatever the limit.
+static bool _gwt_dry_exceeds(const _gwt_dry *d, const _gwt_cost *c)
+{
+    const _gwt_run *run = d->run;
+    int64_t pixels = run->piece_h * run->piece_w;
+    if (pixels > 1 && c->largest > _GWT_PASS_BYTES) return true;
+    if (pixels > 1 && run->sparse && c->tiles > _GWT_PASS_BYTES) return true;
+    return pixels > d->least && _gwt_run_each(run, c) > d->limit;
+}
+
+static void _gwt_dry_some(size_t index, void *user)
+{
+    _gwt_dry *d = user;
+    _gwt_run *run = d->run;
+    int id = _gwt_self()->id;
+    _gwt_walk *w = _gwt_run_walk(run, id);
+    _gwt_cost *cost = &run->scratch[id].cost;
+    int64_t from = (int64_t)index * d->some, tiles = run->across * run->down;
+    if (!w) return;
+    for (int64_t t = from; t < _gwt_min64(from + d->some, tiles); t++) {
+        _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
+        int64_t n = _gwt_run_num_pieces(run, &r);
+        for (int64_t k = 0; k < n; k++) {
+            _gwt_rect piece = _gwt_run_piece_of(run, &r, k);
+            if (atomic_load(&d->cut) || _gwt_over(run->action)) return;
+            if (!_gwt_walk_cost(w, &piece, cost)) return;
+            for (size_t i = 0; i < w->num_asks; i++)
+                if (w->asks[i].tile >= 0) _gwt_uses_add(_gwt_run_uses(run, &w->asks[i]));
+        }
+        if (_gwt_dry_exceeds(d, cost)) atomic_store(&d->cut, true);
     }
-    return _gwt_max64(1, _gwt_min64(group, run->across * run->down / (4 * workers)));
-}
-
-// ---- memory: what a piece takes, what all take together, and how to take less
-
-#define _GWT_STAGE_BYTES (16 << 20)
-
-// Rows or columns of a pass that a piece needs at the most: the last ones of `all`.
-static double _gwt_run_needs(_gwt_reach r, int64_t piece, int64_t all, int64_t size)
-{
-    double apart = (r.most - r.least) * (double)(all - piece);
-    return fmin(r.most * (double)piece + apart + r.after - r.before + 1, (double)size);
-}
-
-static double _gwt_run_planes_bytes(const _gwt_run *run, const _gwt_pass *s)
-{
-    double rows = _gwt_run_needs(s->y, run->piece_h, run->plan->height, s->height);
-    double cols = _gwt_run_needs(s->x, run->piece_w, run->plan->width, s->width);
-    return rows * cols * s->num_planes * (double)sizeof(double);
-}
-
-// Memory of the passes behind one piece, as long as they are read; *most of it by the largest.
-static double _gwt_run_stage_bytes(const _gwt_run *run, double *most)
-{
-    const _gwt_plan *plan = run->plan;
-    double peak = 0;
-    *most = 0;
-    for (int at = 0; at < plan->num_passes - 1; at++) {
-        double sum = 0;
-        for (int i = 0; i <= at; i++)
-            if (i == at || plan->passes[i].reader >= at)
-                sum += _gwt_run_planes_bytes(run, &plan->passes[i]);
-        peak = fmax(peak, sum);
-        *most = fmax(*most, _gwt_run_planes_bytes(run, &plan->passes[at]));
-    }
-    return peak + 4 * *most;    // a step's own room: at most so many planes of its input
-}
-
-// The most tiles that a piece touches along one axis of a source: all pieces are tried.
-static double _gwt_run_touched(_gwt_reach r, int64_t size, int64_t piece, int64_t source,
-                               int64_t tile)
-{
-    double most = 0, last = (double)source - 1;
-    for (int64_t at = 0; at < size; at += piece) {
-        double to = r.most * (double)(_gwt_min64(at + piece, size) - 1) + r.after;
-        double from = fmax(r.least * (double)at + r.before, 0);
-        to = fmin(to, last);
-        if (to >= from)
-            most = fmax(most, floor(to / (double)tile) - floor(from / (double)tile) + 1);
-    }
-    return most;
-}
-
-// Memory of the tiles of one view that a piece holds on to, where it lies under the piece.
-static double _gwt_run_view_bytes(const _gwt_run *run, const _gwt_view_plan *v)
-{
-    const _gwt_source *s = v->source;
-    double down =
-        _gwt_run_touched(v->y, run->plan->height, run->piece_h, s->geo.height, s->tile_h);
-    double across =
-        _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width, s->tile_w);
-    if (v->stride > 1) {
-        down = fmin(down, v->y.most * (double)run->piece_h / (double)v->stride);
-        across = fmin(across, v->x.most * (double)run->piece_w / (double)v->stride);
-    }
-    return down * across * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
-}
-
-#define _GWT_AREAS 32
-
-// Along one axis: the areas, each of `size` rows or columns of the output, that need a source.
-static void _gwt_run_areas(_gwt_reach r, int64_t source, int64_t all, int64_t size, int64_t *first,
-                           int64_t *last)
-{
-    double from = fmax(0, floor(-r.after / r.most));
-    double to = fmin((double)(all - 1), ceil(((double)(source - 1) - r.before) / r.least));
-    *first = (int64_t)from / size, *last = from > to ? *first - 1 : (int64_t)to / size;
-}
-
-// Memory of the decoded tiles that a piece holds on to: of the files under it, which in a mosaic
-// are few. So the output is looked at in areas of whole tiles, 32 x 32 of them at most. For passes
-// first..end - 1.
-static double _gwt_run_stages_pin(const _gwt_run *run, int first, int end)
-{
-    double sums[_GWT_AREAS][_GWT_AREAS] = { { 0 } }, most = 0;
-    int64_t height = run->plan->height, width = run->plan->width;
-    int64_t h = run->tile_h * _gwt_ceil_div(_gwt_ceil_div(height, run->tile_h), _GWT_AREAS);
-    int64_t w = run->tile_w * _gwt_ceil_div(_gwt_ceil_div(width, run->tile_w), _GWT_AREAS);
-    for (int i = 0; i < run->plan->num_views; i++) {
-        const _gwt_view_plan *v = &run->plan->views[i];
-        if (v->pass < first || v->pass >= end) continue;
-        double bytes = _gwt_run_view_bytes(run, v);
-        int64_t top, bottom, left, right;
-        _gwt_run_areas(v->y, v->source->geo.height, height, h, &top, &bottom);
-        _gwt_run_areas(v->x, v->source->geo.width, width, w, &left, &right);
-        for (int64_t row = top; row <= bottom; row++)
-            for (int64_t col = left; col <= right; col++)
-                most = fmax(most, sums[row][col] += bytes);
-    }
-    return most;
-}
-
-static double _gwt_run_pinned_bytes(const _gwt_run *run)
-{
-    int all = run->plan->num_passes;
-    double most = 0;
-    if (!run->staged) return _gwt_run_stages_pin(run, 0, all);
-    for (int i = 0; i < all; i++) most = fmax(most, _gwt_run_stages_pin(run, i, i + 1));
-    return most;
-}
-
-// Memory of a tile as it comes from the file.
-static double _gwt_run_packed(const _gwt_run *run)
-{
-    size_t most = 0;
-    for (int i = 0; i < run->plan->num_views; i++) {
-        size_t bytes = run->plan->views[i].source->packed_bytes;
-        most = bytes > most ? bytes : most;
-    }
-    return (double)most;
-}
-
-// All of it, but for the cache's spare tiles.
-static double _gwt_run_bytes(const _gwt_run *run)
-{
-    double most, passes = _gwt_run_stage_bytes(run, &most);
-    double each = passes + _gwt_run_pinned_bytes(run) + _gwt_run_packed(run) + run->tile_bytes
-                + (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
-    return run->workers * each + (double)run->window * run->wait_bytes;
 }
 
 static void _gwt_run_halve(_gwt_run *run)
@@ -13730,70 +13700,125 @@ static void _gwt_run_halve(_gwt_run *run)
     else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
 }
 
-// Whether each tile is used by one piece only.
+// Run dry, with smaller and smaller pieces until a worker takes at most `limit` bytes or its pieces
+// have `least` pixels. False, and an error, when it can't be done.
+static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least)
+{
+    int64_t tiles = run->across * run->down;
+    _gwt_dry d = { .run = run, .limit = limit, .least = least,
+                   .some = _gwt_max64(16, _gwt_ceil_div(tiles, 64)) };
+    size_t n = (size_t)_gwt_ceil_div(tiles, d.some);
+    for (;;) {
+        atomic_store(&d.cut, false);
+        for (int64_t i = 0; i < run->plan->num_tiles; i++) atomic_init(&run->uses[i], 0);
+        for (int i = 0; i < run->g->pool.num_workers; i++)
+            run->scratch[i].cost = (_gwt_cost){ 0 };
+        _gwt_pool_for(_gwt_self(), n, _gwt_dry_some, &d);
+        if (_gwt_over(run->action)) return false;
+        if (!atomic_load(&d.cut)) break;
+        _gwt_run_halve(run);
+    }
+    run->cost = (_gwt_cost){ 0 };
+    for (int i = 0; i < run->g->pool.num_workers; i++)
+        _gwt_cost_join(&run->cost, &run->scratch[i].cost);
+    return true;
+}
+
+// ---- memory: how to take less
+
+// Whether no tile is used by two pieces.
 static bool _gwt_run_uses_once(const _gwt_run *run)
 {
-    bool once = true;
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_view_plan *v = &run->plan->views[i];
-        const _gwt_source *s = v->source;
-        once &= run->piece_h >= _gwt_min64(s->tile_h, s->geo.height)
-             && run->piece_w >= _gwt_min64(s->tile_w, s->geo.width)
-             && _gwt_run_touched(v->y, run->plan->height, run->piece_h, s->geo.height,
-                                 s->tile_h) <= 1
-             && _gwt_run_touched(v->x, run->plan->width, run->piece_w, s->geo.width,
-                                 s->tile_w) <= 1;
+        for (int64_t k = 0; v->first == i && k < v->source->num_tiles; k++)
+            if (_gwt_uses_of(&run->uses[v->first_tile + k]) > v->sharers) return false;
     }
-    return once;
+    return true;
 }
 
-// Smaller pieces as long as that helps.
-static double _gwt_run_cut(_gwt_run *run, double bytes, double limit)
+// Neighbours that share one input tile, but never so many that workers go without.
+static int64_t _gwt_run_neighbours(const _gwt_run *run)
 {
-    while (bytes > limit && run->piece_h * run->piece_w > 256) {
-        _gwt_run tried = *run;
-        _gwt_run_halve(&tried);
-        double less = _gwt_run_bytes(&tried);
-        if (less > 0.99 * bytes && run->piece_h * run->piece_w < 64 * 64) break;
-        *run = tried;
-        bytes = less;
+    int64_t group = 1;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_source *s = run->plan->views[i].source;
+        if (s->tiled) group = _gwt_max64(group, _gwt_ceil_div(s->tile_w, run->tile_w));
     }
-    return bytes;
+    return _gwt_max64(1, _gwt_min64(group, run->across * run->down / (4 * run->workers)));
 }
 
-// Smaller pieces; then a shorter queue; then fewer workers. Of a deep stack pieces come last: what
-// does not stay in the cache from one piece to the next would be decoded for each of them. For that
-// reason its tiles are held for all passes, if there is memory for it, where pieces share them.
-static bool _gwt_run_fit(_gwt_run *run)
+// The workers, the group and the window that `bytes` are enough for, when each worker takes `each`:
+// first a shorter queue, then fewer workers. In the queue are tiles that are not yet written, of
+// sinks with an order: two groups for each worker and a few more. As many as there are workers it
+// has at least, and then groups are of one: with less than a group for each worker all would wait
+// for the one whose tile is to be written next. Among ranks whole batches wait.
+static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
+{
+    bool ranks = run->action->ranks != NULL;
+    run->workers = (int)fmax(1, fmin(run->workers, floor(bytes / (each + run->wait_bytes))));
+    int64_t n = ranks ? run->g->pool.num_workers : run->workers;
+    int64_t each_group = (ranks ? 16 : 2) * n, more = ranks ? 32 : 8;
+    double room = run->wait_bytes > 0 ? (bytes - run->workers * each) / run->wait_bytes : 1e15;
+    int64_t queue = (int64_t)fmax(run->workers, fmin(room, 1e15));
+    run->group = _gwt_max64(1, _gwt_min64(_gwt_run_neighbours(run), (queue - more) / each_group));
+    run->window = each_group * run->group + more;
+    if (ranks) run->window = _gwt_max64(run->window, n * gwt_num_ranks(run->g) * 3 / 4);
+    run->window = _gwt_min64(run->window, queue);
+}
+
+// Smaller pieces, of 64 x 64; then a shorter queue; then fewer workers; then still smaller pieces.
+// Of a deep stack pieces come last: what does not stay in the cache from one piece to the next
+// would be decoded for each of them. For that reason its tiles are held for all passes, if there is
+// memory for it, where pieces share them.
+static bool _gwt_run_fit(_gwt_run *run, int num_workers)
 {
     gwt *g = run->g;
+    bool deep = run->plan->deep;
+    if (num_workers < 0)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)",
+                         num_workers);
+    run->workers = num_workers > 0 ? (int)_gwt_min64(num_workers, g->pool.num_workers)
+                                   : g->pool.num_workers;
+    run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
+    run->uses = _gwt_calloc(g, (size_t)run->plan->num_tiles, sizeof *run->uses);
+    if (!run->scratch || !run->uses) return false;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        run->sparse |= v->stride > 1;
+        run->packed_bytes = fmax(run->packed_bytes, (double)v->source->packed_bytes);
+    }
+    run->register_bytes = (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
     double limit = (double)g->options.memory_limit;
-    run->staged = run->plan->deep && (_gwt_run_uses_once(run) || _gwt_run_bytes(run) > limit);
-    double bytes = _gwt_run_bytes(run);
-    if (!run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
-    for (; bytes > limit && run->window > run->workers; bytes = _gwt_run_bytes(run)) run->window--;
-    for (; bytes > limit && run->workers > 1; bytes = _gwt_run_bytes(run))
-        run->workers--, run->window = _gwt_min64(run->window, run->workers);
-    if (run->plan->deep) bytes = _gwt_run_cut(run, bytes, limit);
-    double pinned = run->workers * _gwt_run_pinned_bytes(run);
-    // The next piece may need the same tiles, of all passes.
-    double wanted = (double)g->options.cache_bytes
-                  + run->workers * _gwt_run_stages_pin(run, 0, run->plan->num_passes) - pinned;
+    double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses;
+    double rest = limit - fixed, one = rest - run->wait_bytes;
+    _gwt_run_shrink(run, (double)INFINITY, 0);
+    double all = (rest - (double)run->window * run->wait_bytes) / run->workers;
+    if (!_gwt_run_dry(run, all, deep ? INT64_MAX : 64 * 64)) return false;
+    run->staged = deep && (_gwt_run_uses_once(run) || _gwt_run_each(run, &run->cost) > all);
+    if (_gwt_run_each(run, &run->cost) > one && !_gwt_run_dry(run, one, 256)) return false;
+    double each = _gwt_run_each(run, &run->cost);
+    _gwt_run_shrink(run, rest, each);
+    double bytes = fixed + run->workers * each + (double)run->window * run->wait_bytes;
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
             "this takes %.1f MB of memory with one worker, and .memory_limit is %.1f MB",
             bytes / 1e6, limit / 1e6);
+    double pinned = run->workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
+    // The next piece may need the same tiles, of all passes.
+    double wanted = (double)g->options.cache_bytes + run->workers * run->cost.tiles - pinned;
     run->share = (_gwt_share){ (uint64_t)bytes, (uint64_t)pinned, (uint64_t)fmin(wanted, limit) };
     return true;
 }
 
-// Whether a piece touches tiles here and there only.
-static bool _gwt_run_is_sparse(const _gwt_run *run)
+// What a run took, whether it was run or not.
+static void _gwt_run_end(_gwt_run *run)
 {
-    bool sparse = false;
-    for (int i = 0; i < run->plan->num_views; i++) sparse |= run->plan->views[i].stride > 1;
-    return sparse;
+    for (int i = 0; run->scratch && i < run->g->pool.num_workers; i++)
+        _gwt_scratch_end(&run->scratch[i], run->plan);
+    GWT_FREE(run->scratch);
+    GWT_FREE(run->uses);
 }
 
 static void _gwt_record_chunks(const gwt_array *a);
@@ -13812,19 +13837,6 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     h = _gwt_min64(h, run->plan->height), w = _gwt_min64(w, run->plan->width);
     run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
-    // A coarser grid needs many cells for each of its own: smaller pieces then.
-    double most;
-    while ((_gwt_run_stage_bytes(run, &most), most > _GWT_STAGE_BYTES)
-           && run->piece_h * run->piece_w > 1)
-        _gwt_run_halve(run);
-    while (_gwt_run_is_sparse(run) && _gwt_run_pinned_bytes(run) > _GWT_STAGE_BYTES
-           && run->piece_h * run->piece_w > 1)
-        _gwt_run_halve(run);
-}
-
-static int _gwt_run_workers(const gwt *g, int asked)
-{
-    return asked > 0 && asked < g->pool.num_workers ? asked : g->pool.num_workers;
 }
 
 // ---- among ranks
@@ -13928,20 +13940,11 @@ static void _gwt_add_ranks(gwt *g, int64_t *counts, size_t n)
     (void)g, (void)counts, (void)n;
 }
 
-static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
+// After it is known to fit.
+static bool _gwt_run_all(_gwt_run *run, bool progress)
 {
     gwt *g = run->g;
-    run->workers = _gwt_run_workers(g, num_workers);
-    if (num_workers < 0)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)",
-                         num_workers);
-    if (!_gwt_run_fit(run)) return false;
-    run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
-    if (!run->scratch || !_gwt_mutex_new(g, &run->reporting)) {
-        GWT_FREE(run->scratch);
-        return false;
-    }
-    run->group = _gwt_run_group(run, run->workers);
+    if (!_gwt_mutex_new(g, &run->reporting)) return false;
     run->whole = run->workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
@@ -13958,12 +13961,9 @@ static bool _gwt_run_all(_gwt_run *run, int num_workers, bool progress)
     _gwt_run_unshare(run);
     _gwt_cache_plan(g, &run->share, false);
     _gwt_run_report(run, true);
-    for (int i = 0; i < g->pool.num_workers; i++) {
+    for (int i = 0; i < g->pool.num_workers; i++)
         for (int k = 0; k < run->num_outputs; k++)
             run->collisions[k] += run->scratch[i].collisions[k];
-        _gwt_scratch_end(&run->scratch[i], run->plan);
-    }
-    GWT_FREE(run->scratch);
     _gwt_mutex_destroy(&run->reporting);
     return !_gwt_over(run->action);
 }
@@ -14040,7 +14040,9 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
                          .close = _gwt_buffer_close, .sink = buffers, .what = "compute" };
         _gwt_run_shape(&run, a, 256, 256);
-        good = _gwt_run_agree(&run, _gwt_run_all(&run, o->num_workers, o->progress));
+        good = _gwt_run_fit(&run, o->num_workers) && _gwt_run_all(&run, o->progress);
+        good = _gwt_run_agree(&run, good);
+        _gwt_run_end(&run);
         _gwt_plan_free(&plan);
     }
     _gwt_action_end(&action);
@@ -14252,16 +14254,6 @@ static int64_t _gwt_save_written(const _gwt_run *run)
     return least;
 }
 
-// How many tiles may wait for their turn; among ranks whole batches do.
-static int64_t _gwt_save_window(const _gwt_run *run, int num_workers)
-{
-    int64_t most = run->g->pool.num_workers;
-    if (!run->action->ranks)
-        return 2 * most * _gwt_run_group(run, _gwt_run_workers(run->g, num_workers)) + 8;
-    return _gwt_max64(16 * most * _gwt_run_group(run, (int)most) + 32,
-                      most * gwt_num_ranks(run->g) * 3 / 4);
-}
-
 // What ranks do differently: their order is rank 0's business, and all outputs go on from the same
 // tile.
 static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
@@ -14313,7 +14305,6 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
                      .what = "save", .path = saves[0].writer.path };
     _gwt_run_shape(&run, saves[0].a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
-    run.window = _gwt_save_window(&run, o->num_workers);
     run.tile_bytes = run.action->ranks ? (double)_GWT_RANKS_WRITE : 0;
     bool good = k.workers != NULL;
     for (int i = 0; i < n; i++) {
@@ -14323,11 +14314,12 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
         run.tile_bytes += parts * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
         run.wait_bytes += parts * bytes;
     }
+    good = good && _gwt_run_fit(&run, o->num_workers);
     for (int i = 0; good && i < n; i++)
         good = _gwt_writer_begin(&saves[i].writer, run.window * saves[i].writer.parts,
                                  o->checksums);
     if (good && plan->action->ranks) good = _gwt_save_share(&run, saves, n);
-    good = good && _gwt_run_all(&run, o->num_workers, o->progress);
+    good = good && _gwt_run_all(&run, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
     if (good && n > 1 && !saves[0].writer.follows) _gwt_save_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
@@ -14341,6 +14333,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
         GWT_FREE(k.workers[i].tile);
     }
     GWT_FREE(k.workers);
+    _gwt_run_end(&run);
     return good;
 }
 
@@ -14534,7 +14527,9 @@ static int64_t _gwt_blocks_run(gwt_array *a, gwt_block_fn *fn, void *user,
     b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
     bool good = b.workers && _gwt_blocks_check_results(&run, &o);
     if (good && o.results) memset(o.results, 0, (size_t)o.num_results * o.result_size);
-    good = _gwt_run_agree(&run, good && _gwt_run_all(&run, o.num_workers, o.progress));
+    good = good && _gwt_run_fit(&run, o.num_workers) && _gwt_run_all(&run, o.progress);
+    good = _gwt_run_agree(&run, good);
+    _gwt_run_end(&run);
     for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
     _gwt_plan_free(&plan);
@@ -15607,41 +15602,30 @@ static const char *_gwt_op_name(int op)
     return op >= 0 && op < (int)_GWT_COUNT(names) ? names[op] : "?";
 }
 
-// Source tiles that are read at all, their stored bytes and their pixels: all pieces are gone over,
-// each tile counted once.
-static bool _gwt_plan_count(_gwt_run *run, gwt_plan *to, double *pixels)
+// Source tiles that are read at all, and their stored bytes. Gives the pixels in them for each that
+// is needed.
+static double _gwt_plan_count(const _gwt_run *run, gwt_plan *to)
 {
     const _gwt_plan *plan = run->plan;
-    _gwt_walk w = { 0 };
-    bool good = _gwt_walk_begin(&w, plan, run->tile_h, run->tile_w);
-    unsigned char **seen = _gwt_calloc(plan->g, (size_t)plan->num_views + 1, sizeof *seen);
-    for (int i = 0; seen && good && i < plan->num_views; i++) {
-        const _gwt_source *s = plan->views[i].source;
-        for (int k = 0; k < i; k++)     // the tiles of a file count once, whoever reads them
-            if (plan->views[k].source == s) seen[i] = seen[k];
-        if (!seen[i]) seen[i] = _gwt_calloc(plan->g, (size_t)s->num_tiles, 1);
-        good = seen[i] != NULL;
-    }
-    for (int64_t t = 0; good && seen && t < run->across * run->down; t++) {
-        _gwt_rect r = _gwt_run_rect(run, t);
-        good = _gwt_walk_piece(&w, &r) && _gwt_walk_tiles(&w, 0, plan->num_passes);
-        for (size_t i = 0; good && i < w.num_asks; i++) {
-            const _gwt_ask *a = &w.asks[i];
-            const _gwt_source *s = plan->views[a->view].source;
-            if (a->tile < 0 || seen[a->view][a->tile]) continue;
-            seen[a->view][a->tile] = 1;
-            to->source_tiles++, to->source_bytes += s->counts[a->tile];
-            *pixels += (double)s->tile_w * (double)s->tile_h;
+    _gwt_rect image = { 0, 0, plan->height, plan->width };
+    _gwt_walk *w = _gwt_run_walk(run, _gwt_self()->id);
+    double decoded = 0, needed = 0;
+    if (!w || !_gwt_walk_piece(w, &image)) return 0;
+    for (int i = 0; i < plan->num_views; i++) {
+        const _gwt_view_plan *v = &plan->views[i];
+        const _gwt_source *s = v->source;
+        const _gwt_rect *r = &w->rects[plan->num_passes + i];
+        double rows = (double)_gwt_ceil_div(r->rows, v->stride),
+               cols = (double)_gwt_ceil_div(r->cols, v->stride);
+        needed += rows * cols * (s->planar ? v->num_bands : 1);
+        for (int64_t k = 0; v->first == i && k < s->num_tiles; k++) {
+            if (!_gwt_uses_of(&run->uses[v->first_tile + k])) continue;
+            to->source_tiles++;
+            to->source_bytes += s->counts[k];
+            decoded += (double)s->tile_w * (double)s->tile_h;
         }
     }
-    for (int i = 0; seen && i < plan->num_views; i++) {
-        bool again = false;
-        for (int k = 0; k < i; k++) again |= plan->views[k].source == plan->views[i].source;
-        if (!again) GWT_FREE(seen[i]);
-    }
-    GWT_FREE(seen);
-    _gwt_walk_end(&w);
-    return good && seen;
+    return needed > 0 ? decoded / needed : 0;
 }
 
 static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
@@ -15666,41 +15650,29 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
 {
     _gwt_plan plan;
     _gwt_action action;
-    double pixels = 0, most;
     if (!a || !_gwt_action_begin(&action, a->g, false)) return false;
     _gwt_output output =
         _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
     bool planned = _gwt_plan_make(&plan, &action, a, &output, 1, NULL), good = planned;
     if (planned) {
-        _gwt_run run = { .g = a->g, .action = &action, .plan = &plan,
-                         .workers = a->g->pool.num_workers };
+        _gwt_run run = { .g = a->g, .action = &action, .plan = &plan };
         _gwt_run_shape(&run, a, 256, 256);
-        *to = (gwt_plan){ .tiles = run.across * run.down, .num_workers = run.workers };
-        good = _gwt_run_fit(&run) && _gwt_plan_count(&run, to, &pixels);
-        to->num_workers = run.workers;
-        to->piece[0] = run.piece_h, to->piece[1] = run.piece_w;
+        good = _gwt_run_fit(&run, 0);
+        *to = (gwt_plan){ .tiles = run.across * run.down, .num_workers = run.workers,
+                          .piece = { run.piece_h, run.piece_w } };
+        if (good) to->amplification = _gwt_plan_count(&run, to);
         for (int64_t t = 0; t < to->tiles; t++) {
             _gwt_rect r = _gwt_run_rect(&run, t);
-            to->pieces += _gwt_ceil_div(r.rows, run.piece_h) * _gwt_ceil_div(r.cols, run.piece_w);
+            to->pieces += _gwt_run_num_pieces(&run, &r);
         }
         for (int i = 0; i < plan.num_passes; i++) {
             to->programs += !plan.passes[i].step, to->steps += plan.passes[i].step != NULL;
             to->instructions += plan.passes[i].program.num_instrs;
         }
-        double needed = 0;
-        for (int i = 0; i < plan.num_views; i++) {
-            const _gwt_view_plan *v = &plan.views[i];
-            int64_t top, bottom, left, right;
-            _gwt_run_areas(v->y, v->source->geo.height, plan.height, 1, &top, &bottom);
-            _gwt_run_areas(v->x, v->source->geo.width, plan.width, 1, &left, &right);
-            needed += (double)(bottom - top + 1) * (double)(right - left + 1)
-                    * (v->source->planar ? v->num_bands : 1);
-        }
-        to->amplification = needed > 0 ? pixels / needed : 0;
         to->bytes_pinned = run.share.pinned;
-        to->bytes_stages = (uint64_t)(run.workers * (_gwt_run_stage_bytes(&run, &most)
-                                                     + _gwt_run_packed(&run)));
+        to->bytes_stages = (uint64_t)(run.workers * _gwt_run_buffers(&run, &run.cost));
         to->bytes_cache = _gwt_share_spare(&run.share, a->g->options.memory_limit);
+        _gwt_run_end(&run);
         if (print && good) _gwt_print_programs(&plan, print);
         _gwt_plan_free(&plan);
     }
