@@ -210,6 +210,7 @@
 //       >>pool     work-stealing workers
 //       >>context  a session: its first error, its actions, memory that lives as long as it does
 //       >>geo      affine grids, GeoKeys
+//       >>store    where bytes come from: files, of which not too many are open, and memory
 //       >>read     opening files, decoding tiles
 //       >>cache    decoded tiles, shared
 //       >>array    the lazy graph
@@ -1771,6 +1772,7 @@ enum {
     _GWT_OS_NO_FOLDER = -ENOTDIR,       // nor can have: what should be a folder is a file
     _GWT_OS_EXISTS = -EEXIST,
     _GWT_OS_BUSY = -EWOULDBLOCK,        // somebody has it locked
+    _GWT_OS_MANY = -EMFILE,             // files are open: this process may have no more
     _GWT_OS_FAILED = -EIO
 };
 
@@ -1878,6 +1880,13 @@ static _gwt_os_file _gwt_os_open_as(const char *path, int flags, mode_t mode)
     if (files.rlim_cur > given && setrlimit(RLIMIT_NOFILE, &files) == 0)
         return _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
     return -EMFILE;
+}
+
+// How many files this process may have open at once, all in all.
+static uint64_t _gwt_os_most_files(void)
+{
+    struct rlimit files;
+    return getrlimit(RLIMIT_NOFILE, &files) ? 64 : (uint64_t)files.rlim_cur;
 }
 
 typedef enum _gwt_os_access {
@@ -2686,6 +2695,7 @@ struct gwt {
     struct _gwt_recorder *recorder;     // the profile being taken, or NULL; changed between actions
     struct _gwt_recorder *recorders;    // those that were
     _gwt_pool pool;
+    struct _gwt_files *files;
     struct _gwt_cache *cache;
     _gwt_mutex lock;            // guards the fields below
     gwt_scope root;             // what is in no scope
@@ -3119,6 +3129,209 @@ static const char *_gwt_geo_text(char *to, size_t size, const _gwt_geo *geo)
     return to;
 }
 
+// >>store -------------------------------------------------------------------------------------
+// Where the bytes of inputs come from: files, or memory of the caller's.
+//
+// However many files a session has, a bounded number of them is open: as many as make half of what
+// the process may have open (RLIMIT_NOFILE; the other half is for outputs and for the rest of the
+// program), and those that are read right now. A file is open while somebody holds it, and mostly
+// longer. When there are too many, whoever lets go of one looks at another, each time the next: if
+// nobody has held that since it was last looked at, it is closed, else the one that was let go of.
+// So files that are done with make room, while of a stack of more files than that, which are read
+// round and round, those that are open stay so: if the least recently used one were always closed,
+// each would be closed just before it is wanted again.
+//
+// A closed file is opened again by who holds it next, and refused if it is another file by then.
+//
+// Locks: a store's own guards its file and who holds it. It is held while the file is opened again,
+// for which all who want that file have to wait. The list of open files has one for the session,
+// held while a file comes or goes, never while one is opened or read. It may be taken under a
+// store's; a store's is only tried under it.
+
+typedef struct _gwt_store {
+    // Set while opening, read-only afterwards.
+    gwt *g;
+    const char *path;           // as it was asked for; of memory, what messages call it
+    const char *whole_path;     // from the root on, without links; of memory, its identity or path
+    const char *memory;         // the caller's pixels; NULL: it is a file
+    bool identified;            // the caller says which pixels these are
+    bool may_shrink;            // what is not there any more is filled
+    uint64_t length;            // bytes
+    _gwt_os_facts facts;        // of the file, when it was opened
+    // Shared.
+    _gwt_mutex lock;            // guards the two below, and idle decoders of its source
+    _gwt_os_file file;          // below zero: closed
+    int holders;                // while there are any, the file stays open
+    atomic_bool recent;         // held since it was last looked at
+    size_t place;               // in the list of open files: guarded by the lock of that
+} _gwt_store;
+
+typedef struct _gwt_files {
+    atomic_size_t n;            // open: changed under the lock, read without by those who let go
+    atomic_size_t most;
+    _gwt_mutex lock;            // guards what follows
+    _gwt_store **open;
+    size_t room, next;          // the one to look at
+} _gwt_files;
+
+enum { _GWT_MOST_FILES = 4096 };        // more are of no use, where the system has no limit
+
+static bool _gwt_files_begin(gwt *g)
+{
+    _gwt_files *f = _gwt_keep(g, 1, sizeof *f);
+    if (f && _gwt_mutex_init(&f->lock)) g->files = f;
+    return g->files != NULL;
+}
+
+static void _gwt_files_end(_gwt_files *f)
+{
+    GWT_FREE(f->open);
+    _gwt_mutex_destroy(&f->lock);
+}
+
+// Under the store's lock: its file has been opened. The limit may be another than last time.
+static bool _gwt_files_add(_gwt_store *b)
+{
+    _gwt_files *f = b->g->files;
+    uint64_t half = _gwt_os_most_files() / 2;
+    _gwt_lock(&f->lock);
+    atomic_store(&f->most, (size_t)(half < _GWT_MOST_FILES ? half : _GWT_MOST_FILES));
+    size_t n = atomic_load(&f->n);
+    if (n == f->room) {
+        size_t room = n ? 2 * n : 64;
+        _gwt_store **list = GWT_REALLOC(f->open, room * sizeof *list);
+        if (list) {
+            f->open = list;
+            f->room = room;
+        }
+    }
+    bool good = n < f->room;
+    if (good) {
+        b->place = n;
+        f->open[n] = b;
+        atomic_store(&f->n, n + 1);
+    }
+    _gwt_unlock(&f->lock);
+    return good || _gwt_fail(b->g, GWT_E_MEMORY, "out of memory: no room for the list of files");
+}
+
+// Under the list's lock: the file of a store that nobody holds, which is off the list then, to be
+// closed without locks; below zero where there is none.
+static _gwt_os_file _gwt_files_remove(_gwt_files *f, _gwt_store *b)
+{
+    if (!_gwt_trylock(&b->lock)) return -1;
+    _gwt_os_file file = b->holders ? -1 : b->file;
+    if (file >= 0) {
+        size_t last = atomic_load(&f->n) - 1;
+        b->file = -1;
+        f->open[b->place] = f->open[last];
+        f->open[b->place]->place = b->place;
+        atomic_store(&f->n, last);
+    }
+    _gwt_unlock(&b->lock);
+    return file;
+}
+
+// One file less, if there are too many: another that is done with, or the one just let go of. Where
+// both are held by others, these come here when they let go.
+static void _gwt_files_trim(_gwt_files *f, _gwt_store *mine)
+{
+    _gwt_os_file file = -1;
+    _gwt_lock_seen(&f->lock);
+    size_t n = atomic_load(&f->n);
+    if (n > atomic_load(&f->most)) {
+        _gwt_store *other = f->open[f->next++ % n];
+        bool used = atomic_exchange(&other->recent, false);
+        file = _gwt_files_remove(f, used ? mine : other);
+    }
+    _gwt_unlock(&f->lock);
+    _gwt_os_close(file);
+}
+
+// The system has no file left: one of ours, whichever nobody holds.
+static bool _gwt_files_spare(_gwt_files *f)
+{
+    _gwt_os_file file = -1;
+    _gwt_lock(&f->lock);
+    for (size_t i = 0; i < atomic_load(&f->n) && file < 0; i++)
+        file = _gwt_files_remove(f, f->open[i]);
+    _gwt_unlock(&f->lock);
+    _gwt_os_close(file);
+    return file >= 0;
+}
+
+// Why what is there now is not what was opened first; NULL: it is.
+static const char *_gwt_store_changed(const _gwt_store *b, const _gwt_os_facts *now)
+{
+    static const char changed[] = "it has changed since it was opened";
+    if (!_gwt_os_same_file(&b->facts, now)) return changed;
+    if (now->size < b->facts.size) return b->may_shrink ? NULL : "the file has become shorter";
+    return now->size == b->facts.size && _gwt_os_same_time(now->modified, b->facts.modified)
+               ? NULL : changed;
+}
+
+// Under its lock: open its file, for the first time or again.
+static bool _gwt_store_open(_gwt_store *b)
+{
+    bool again = b->facts.is_file;
+    _gwt_os_facts now = { 0 };
+    _gwt_os_file file;
+    do file = _gwt_os_open(b->path, _GWT_OS_READ);
+    while (file == _GWT_OS_MANY && _gwt_files_spare(b->g->files));
+    int error = file < 0 ? file : _gwt_os_ask(file, &now);
+    const char *why = error ? _GWT_OS_ERROR(error) : again ? _gwt_store_changed(b, &now) : NULL;
+    if (why)
+        _gwt_fail(b->g, GWT_E_IO, "%s: can't be opened%s: %s", b->path, again ? " again" : "", why);
+    else if (!now.is_file)
+        _gwt_fail(b->g, GWT_E_IO, "%s: is not a file", b->path);
+    else if (_gwt_files_add(b)) {
+        b->file = file;
+        if (!again) b->facts = now;
+        return true;
+    }
+    _gwt_os_close(file);
+    return false;
+}
+
+// From here on its bytes can be read, until it is let go of.
+static bool _gwt_store_hold(_gwt_store *b)
+{
+    _gwt_lock_seen(&b->lock);
+    bool good = b->file >= 0 || _gwt_store_open(b);
+    b->holders += good;
+    _gwt_unlock(&b->lock);
+    return good;
+}
+
+static void _gwt_store_let_go(_gwt_store *b)
+{
+    _gwt_files *f = b->g->files;
+    atomic_store(&b->recent, true);
+    _gwt_lock_seen(&b->lock);
+    b->holders--;
+    _gwt_unlock(&b->lock);
+    if (atomic_load(&f->n) > atomic_load(&f->most)) _gwt_files_trim(f, b);
+}
+
+// Nobody holds it any more, or will.
+static void _gwt_store_close(_gwt_store *b)
+{
+    _gwt_lock(&b->g->files->lock);
+    _gwt_os_file file = _gwt_files_remove(b->g->files, b);
+    _gwt_unlock(&b->g->files->lock);
+    _gwt_os_close(file);
+    _gwt_mutex_destroy(&b->lock);
+}
+
+// What a file is called wherever the process may go. Of one that has no such name, as asked for.
+static const char *_gwt_whole_path(gwt *g, const char *path)
+{
+    char *whole = _gwt_os_whole_path(path);
+    const char *kept = whole ? _gwt_keep_string(g, whole) : path;
+    free(whole);
+    return kept;
+}
+
 // >>read --------------------------------------------------------------------------------------
 // Opening a file and decoding one of its tiles. libtiff parses the directory and runs the codecs;
 // the bytes are fetched here, by pread, from one descriptor a file.
@@ -3187,13 +3400,8 @@ typedef struct _gwt_source {
     struct _gwt_source *next;
     gwt_scope *scope;           // that it is in
     _gwt_block_of_memory *named;        // where `path` is: events of a profile have it, too
-    const char *path;           // as it was asked for
-    const char *whole_path;     // from the root on, without links
-    int fd;
-    const char *memory;         // the caller's pixels, in which the tiles lie; NULL: it is a file
-    const char *identity;       // of these, as the caller says; or NULL
-    _gwt_os_facts facts;
-    uint64_t length;            // of the file, bytes
+    const char *path;           // the store's
+    _gwt_store store;
     _gwt_geo geo;
     gwt_dtype dtype;
     int64_t bands;
@@ -3230,8 +3438,7 @@ typedef struct _gwt_source {
     uint16_t compression, predictor;
     int overviews;
     // Shared.
-    _gwt_mutex lock;            // guards idle
-    _gwt_decoder *idle;
+    _gwt_decoder *idle;         // guarded by the store's lock
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
 } _gwt_source;
 
@@ -3309,8 +3516,8 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
 static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
 {
     _gwt_io *io = h;
-    int64_t got = n > 0 ? _gwt_os_read(io->source->fd, to, (uint64_t)n, io->pos) : 0;
-    uint64_t length = io->source->length;
+    int64_t got = n > 0 ? _gwt_os_read(io->source->store.file, to, (uint64_t)n, io->pos) : 0;
+    uint64_t length = io->source->store.length;
     if (got < n && io->pos < length && (uint64_t)n <= length - io->pos)
         io->failed = got < 0 ? _gwt_os_error_text((int)got, io->why)
                              : "the file has become shorter";
@@ -3329,11 +3536,11 @@ static toff_t _gwt_io_seek(thandle_t h, toff_t to, int whence)
     _gwt_io *io = h;
     if (whence == SEEK_SET) io->pos = to;
     else if (whence == SEEK_CUR) io->pos += to;
-    else io->pos = io->source->length + to;
+    else io->pos = io->source->store.length + to;
     return io->pos;
 }
 
-static toff_t _gwt_io_size(thandle_t h) { return ((_gwt_io *)h)->source->length; }
+static toff_t _gwt_io_size(thandle_t h) { return ((_gwt_io *)h)->source->store.length; }
 static int _gwt_io_close(thandle_t h) { (void)h; return 0; }
 
 #if TIFFLIB_VERSION >= 20221213     // 4.5: handlers of one file instead of the whole process
@@ -3951,7 +4158,7 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
 // Tiles take memory each: a file has no more of them than bytes, ours or its own.
 static bool _gwt_source_can_list(const _gwt_source *s, int64_t tiles)
 {
-    return (uint64_t)tiles <= s->length && tiles <= UINT32_MAX;
+    return (uint64_t)tiles <= s->store.length && tiles <= UINT32_MAX;
 }
 
 // Sizes from the file are believed only after they were held against its length.
@@ -3985,7 +4192,7 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
         return _gwt_fail(s->g, GWT_E_FORMAT,
                          "%s: %lld x %lld blocks are more than a file of %llu bytes can hold",
                          s->path, (long long)s->across, (long long)s->down,
-                         (unsigned long long)s->length);
+                         (unsigned long long)s->store.length);
     // A block may be larger than the image, but not by far.
     double image = (double)w * h * (double)s->step * (double)gwt_dtype_size(s->dtype);
     if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)
@@ -4042,7 +4249,8 @@ static _gwt_damage *_gwt_source_find_damage(const _gwt_source *s)
 {
     if (s->damage) return s->damage;
     _gwt_damage *d = s->g->damages;
-    while (d && (strcmp(d->path, s->path) || !_gwt_os_unchanged(&d->facts, &s->facts))) d = d->next;
+    while (d && (strcmp(d->path, s->path) || !_gwt_os_unchanged(&d->facts, &s->store.facts)))
+        d = d->next;
     return d;
 }
 
@@ -4059,7 +4267,7 @@ static _gwt_damage *_gwt_source_damage(_gwt_source *s)
     const char *path = _gwt_keep_always(g, s->path);
     bool *tiles = _gwt_keep_in(&g->root, (size_t)s->num_tiles, sizeof *tiles);
     if (!fresh || !path || !tiles) return NULL;
-    *fresh = (_gwt_damage){ .path = path, .facts = s->facts, .tiles = tiles };
+    *fresh = (_gwt_damage){ .path = path, .facts = s->store.facts, .tiles = tiles };
     _gwt_lock(&g->lock);
     d = _gwt_source_find_damage(s);     // of another worker, meanwhile
     if (!d) {
@@ -4110,10 +4318,10 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
 static bool _gwt_source_holds(_gwt_source *s, int64_t i)
 {
     uint64_t at = s->offsets[i], n = s->counts[i];
-    if (n == 0 || (at > 0 && at < s->length && n <= s->length - at)) return true;
+    if (n == 0 || (at > 0 && at < s->store.length && n <= s->store.length - at)) return true;
     _gwt_source_bad(s, i, GWT_E_FORMAT, "is said to lie at bytes %llu..%llu of a file of %llu: "
                     "truncated or broken", (unsigned long long)at, (unsigned long long)(at + n),
-                    (unsigned long long)s->length);
+                    (unsigned long long)s->store.length);
     return false;
 }
 
@@ -4246,7 +4454,7 @@ typedef struct _gwt_ifd_entry {
 // Bytes of a directory. A file that ends before them has no such directory: *there is false.
 static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
 {
-    int64_t got = at < s->length ? _gwt_os_read(s->fd, to, n, at) : 0;
+    int64_t got = at < s->store.length ? _gwt_os_read(s->store.file, to, n, at) : 0;
     *there = got == (int64_t)n;
     return got >= 0 || _gwt_fail(s->g, GWT_E_IO, "%s: its directory can't be read: %s", s->path,
                                  _GWT_OS_ERROR(got));
@@ -4259,7 +4467,7 @@ static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
     bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
     d->at = at + bytes;
     d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
-    if (d->there && d->left > (s->length - d->at) / entry) d->there = false;
+    if (d->there && d->left > (s->store.length - d->at) / entry) d->there = false;
     return good;
 }
 
@@ -4306,17 +4514,17 @@ static bool _gwt_ifd_next(_gwt_source *s, _gwt_ifd *d)
 
 static bool _gwt_source_check_entry(_gwt_source *s, const _gwt_ifd_entry *e)
 {
-    uint64_t bytes;
+    uint64_t bytes, length = s->store.length;
     double limit = (double)s->g->options.memory_limit;
     bool lists_blocks = e->tag == TIFFTAG_STRIPOFFSETS || e->tag == TIFFTAG_STRIPBYTECOUNTS
                      || e->tag == TIFFTAG_TILEOFFSETS || e->tag == TIFFTAG_TILEBYTECOUNTS;
     if (!_gwt_mul_size(e->count, e->size, &bytes)) bytes = UINT64_MAX;
-    if (bytes > (s->bigtiff ? 8 : 4) && (e->place > s->length || bytes > s->length - e->place))
+    if (bytes > (s->bigtiff ? 8 : 4) && (e->place > length || bytes > length - e->place))
         return _gwt_fail(s->g, GWT_E_FORMAT,
                   "%s: truncated or broken: the values of tag %llu are said to lie at byte %llu of "
                   "a file of %llu",
                   s->path, (unsigned long long)e->tag, (unsigned long long)e->place,
-                  (unsigned long long)s->length);
+                  (unsigned long long)s->store.length);
     if ((double)bytes > limit / 4)      // there come to be up to four copies
         return _gwt_fail(s->g, GWT_E_MEMORY,
                   "%s: the values of tag %llu, %.1f MB in the file, take up to %.1f MB of memory, "
@@ -4413,24 +4621,8 @@ static void _gwt_source_close(_gwt_source *s)
     s->named->next = *kept;     // behind the first, which has room
     *kept = s->named;
     _gwt_unlock(&g->lock);
-    _gwt_os_close(s->fd);
-    _gwt_mutex_destroy(&s->lock);
+    _gwt_store_close(&s->store);
     GWT_FREE(s->tiles);
-}
-
-static bool _gwt_source_begin(_gwt_source *s)
-{
-    s->fd = _gwt_os_open(s->path, _GWT_OS_READ);
-    int error = s->fd < 0 ? s->fd : _gwt_os_ask(s->fd, &s->facts);
-    if (error) {
-        _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened: %s", s->path, _GWT_OS_ERROR(error));
-    } else if (!s->facts.is_file) {
-        _gwt_fail(s->g, GWT_E_IO, "%s: is not a file", s->path);
-    } else {
-        s->length = s->facts.size;
-        return true;
-    }
-    return false;
 }
 
 // With what the files begin that a save keeps until it is done (see >>write): the journal, and the
@@ -4455,7 +4647,7 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
     char head[16] = "";
     static const char none[16] = { 0 };
     size_t n = strlen(s->path), part = n > 5 && !strcmp(s->path + n - 5, ".part") ? n - 5 : 0;
-    bool whole = _gwt_os_read(s->fd, head, sizeof head, 0) == sizeof head;
+    bool whole = _gwt_os_read(s->store.file, head, sizeof head, 0) == sizeof head;
     bool begun = whole && (!memcmp(head, none, sizeof none)
                            || !memcmp(head, _gwt_part_magic, sizeof _gwt_part_magic));
     bool journal = part && _gwt_part_has_journal(s->path);
@@ -4506,7 +4698,7 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_o
     _gwt_lock(&g->lock);
     for (gwt_scope *in = _gwt_scope_here(g); in && !s; in = _gwt_scope_around(in)) {
         s = in->sources;
-        while (s && !(_gwt_os_unchanged(&s->facts, &facts) && !strcmp(s->path, path)
+        while (s && !(_gwt_os_unchanged(&s->store.facts, &facts) && !strcmp(s->path, path)
                       && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
             s = s->next;
     }
@@ -4525,15 +4717,6 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
                      "can hold is wanted", s->path, gwt_dtype_name(s->dtype));
 }
 
-// What a file is called wherever the process may go. Of one that has no such name, as asked for.
-static const char *_gwt_whole_path(gwt *g, const char *path)
-{
-    char *whole = _gwt_os_whole_path(path);
-    const char *kept = whole ? _gwt_keep_string(g, whole) : path;
-    free(whole);
-    return kept;
-}
-
 // A source without anything in it, of this scope; its path has a place of its own.
 static _gwt_source *_gwt_source_new(gwt *g, const char *path)
 {
@@ -4542,9 +4725,12 @@ static _gwt_source *_gwt_source_new(gwt *g, const char *path)
     _gwt_block_of_memory *named = s ? _gwt_malloc(g, sizeof *named + n) : NULL;
     if (!named) return NULL;
     *named = (_gwt_block_of_memory){ 0 };
-    *s = (_gwt_source){ .g = g, .scope = _gwt_scope_here(g), .fd = -1, .named = named };
+    *s = (_gwt_source){ .g = g, .scope = _gwt_scope_here(g), .named = named };
     s->path = memcpy(named + 1, path, n);
-    if (_gwt_mutex_init(&s->lock)) return s;
+    s->store.g = g;
+    s->store.path = s->path;
+    s->store.file = -1;
+    if (_gwt_mutex_init(&s->store.lock)) return s;
     GWT_FREE(named);
     return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: no lock for %s", path);
 }
@@ -4566,11 +4752,13 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     if (s) return s;
     s = _gwt_source_new(g, path);
     if (!s) return NULL;
-    s->fills = fills;
-    s->whole_path = _gwt_whole_path(g, s->path);
-    if (s->whole_path && _gwt_source_begin(s) && _gwt_source_read(s)
-        && (!fills || _gwt_source_set_fill(s, nodata)))
-        return _gwt_source_join(s);
+    s->fills = s->store.may_shrink = fills;
+    s->store.whole_path = _gwt_whole_path(g, s->path);
+    bool held = s->store.whole_path && _gwt_store_hold(&s->store);
+    s->store.length = s->store.facts.size;
+    bool good = held && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
+    if (held) _gwt_store_let_go(&s->store);
+    if (good) return _gwt_source_join(s);
     _gwt_source_close(s);
     return NULL;
 }
@@ -4580,7 +4768,7 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
 // Tile i, where it lies. Nobody writes to a tile that is not being loaded.
 static void *_gwt_source_in_memory(const _gwt_source *s, int64_t i)
 {
-    return (char *)(uintptr_t)s->memory + s->offsets[i];
+    return (char *)(uintptr_t)s->store.memory + s->offsets[i];
 }
 
 // One time step of them: strips of an uncompressed file, which lie in memory already.
@@ -4599,13 +4787,12 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel)
     if (!_gwt_mul4((uint64_t)s->tile_w, (uint64_t)s->tile_h, s->step, size, &s->tile_bytes)
         || !_gwt_mul4(s->tile_bytes, (uint64_t)s->num_tiles, 1, 1, &planes))
         return false;
-    s->length = planes;
-    s->whole_path = s->identity ? _gwt_keep_string(s->g, s->identity) : s->path;
+    s->store.length = planes;
     s->scales = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->scales);
     s->adds = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->adds);
     s->offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->offsets);
     s->counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->counts);
-    if (!s->whole_path || !s->scales || !s->adds || !s->offsets || !s->counts) return false;
+    if (!s->scales || !s->adds || !s->offsets || !s->counts) return false;
     for (int64_t b = 0; b < s->bands; b++) s->scales[b] = 1;
     for (int64_t i = 0; i < s->num_tiles; i++) {
         s->offsets[i] = (uint64_t)i * s->tile_bytes;
@@ -4621,8 +4808,9 @@ static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dt
 {
     _gwt_source *s = _gwt_source_new(g, o->name ? o->name : "memory");
     if (!s) return NULL;
-    s->memory = data;
-    s->identity = o->identity;
+    s->store.memory = data;
+    s->store.identified = o->identity != NULL;
+    s->store.whole_path = o->identity ? o->identity : s->path;
     s->geo = *geo;
     s->dtype = dtype;
     s->bands = bands;
@@ -4633,24 +4821,12 @@ static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dt
 
 // ---- decoding
 
-// Why what was read of a file when it was opened does not hold any more; NULL: it does. Of a file
-// that was cut, tiles that are not there any more may be filled as others that can't be read.
-static const char *_gwt_source_changed(const _gwt_source *s, char *why)
-{
-    _gwt_os_facts now;
-    int error = _gwt_os_ask(s->fd, &now);
-    if (error) return _gwt_os_error_text(error, why);
-    if (now.size < s->facts.size) return s->fills ? NULL : "the file has become shorter";
-    return now.size == s->facts.size && now.modified.s == s->facts.modified.s
-               ? NULL : "it has changed since it was opened";
-}
-
 static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
 {
-    _gwt_lock_seen(&s->lock);
+    _gwt_lock_seen(&s->store.lock);
     _gwt_decoder *d = s->idle;
     if (d) s->idle = d->next;
-    _gwt_unlock(&s->lock);
+    _gwt_unlock(&s->store.lock);
     if (d) {
         atomic_fetch_sub(&s->g->idle_decoders, 1);
         return d;
@@ -4659,7 +4835,10 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
     if (!d) return NULL;
     d->tif = _gwt_source_tiff(s, &d->io, "rcO");
     // Its directory could be read before.
-    const char *why = d->io.failed ? d->io.failed : _gwt_source_changed(s, d->io.why);
+    _gwt_os_facts now;
+    int error = _gwt_os_ask(s->store.file, &now);
+    const char *why = d->io.failed ? d->io.failed
+                    : error ? _GWT_OS_ERROR(error) : _gwt_store_changed(&s->store, &now);
     if (!why && !d->tif) why = d->io.message[0] ? d->io.message : "out of memory";
     if (why) {
         _gwt_fail(s->g, GWT_E_IO, "%s: can't be opened again: %s", s->path, why);
@@ -4683,10 +4862,10 @@ static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
         GWT_FREE(d);
         return;
     }
-    _gwt_lock_seen(&s->lock);
+    _gwt_lock_seen(&s->store.lock);
     d->next = s->idle;
     s->idle = d;
-    _gwt_unlock(&s->lock);
+    _gwt_unlock(&s->store.lock);
 }
 
 static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
@@ -4701,7 +4880,7 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_READ, s->path, i));
-    int64_t got = _gwt_os_read(s->fd, to, n, s->offsets[i]);
+    int64_t got = _gwt_os_read(s->store.file, to, n, s->offsets[i]);
     _gwt_lane_leave(lane, n, n);
     _gwt_record_io(s->g, n, 0);
     if (got != (int64_t)n) {
@@ -4839,7 +5018,8 @@ static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *p
     return status == Z_STREAM_END;
 }
 
-static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to, size_t bytes)
+static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to,
+                                  size_t bytes)
 {
     uint64_t n = _gwt_source_packed(s, i), factor = _gwt_codec_expansion(s->compression);
     if (n > INT32_MAX || (factor && n < bytes / factor))
@@ -4874,6 +5054,14 @@ static bool _gwt_source_unpack(_gwt_source *s, int64_t i, _gwt_decoder *d, void 
     return good;
 }
 
+static bool _gwt_source_unpack(_gwt_source *s, int64_t i, void *to, size_t bytes)
+{
+    _gwt_decoder *d = _gwt_decoder_take(s);
+    bool good = d && _gwt_source_unpack_by(s, i, d, to, bytes);
+    if (d) _gwt_decoder_put(s, d);
+    return good;
+}
+
 static void _gwt_source_fill(const _gwt_source *s, uint64_t raw, char *to, size_t bytes)
 {
     size_t size = gwt_dtype_size(s->dtype);
@@ -4890,16 +5078,11 @@ static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
         if (s->nodata.set) _gwt_raw_of(s->dtype, s->nodata, &raw);
         return _gwt_source_fill(s, raw, to, bytes), true;
     }
-    if (!_gwt_source_holds(s, i)) {
-        good = false;
-    } else if (s->direct && s->counts[i] >= bytes) {
-        good = _gwt_source_fetch(s, i, to, bytes);
-    } else {
-        _gwt_decoder *d = _gwt_decoder_take(s);
-        if (!d) return false;
-        good = _gwt_source_unpack(s, i, d, to, bytes);
-        _gwt_decoder_put(s, d);
-    }
+    if (!_gwt_store_hold(&s->store)) return false;
+    bool direct = s->direct && s->counts[i] >= bytes;
+    good = _gwt_source_holds(s, i)
+        && (direct ? _gwt_source_fetch(s, i, to, bytes) : _gwt_source_unpack(s, i, to, bytes));
+    _gwt_store_let_go(&s->store);
     if (!good && s->fills) _gwt_source_fill(s, s->fill, to, bytes), good = true;
     return good;
 }
@@ -4962,12 +5145,12 @@ typedef struct _gwt_tile {
 // Bytes of the cache's that a tile takes: of one that lies in memory of the caller's, none.
 static size_t _gwt_tile_bytes(const _gwt_tile *t)
 {
-    return t->source->memory ? 0 : t->source->tile_bytes;
+    return t->source->store.memory ? 0 : t->source->tile_bytes;
 }
 
 static void _gwt_tile_free(_gwt_tile *t)
 {
-    if (!t->source->memory) _gwt_aligned_free(t->data);
+    if (!t->source->store.memory) _gwt_aligned_free(t->data);
     GWT_FREE(t);
 }
 
@@ -5119,7 +5302,7 @@ static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
     _gwt_unlock(&c->lock);
     if (!t->listed)
         _gwt_fail(t->source->g, GWT_E_MEMORY, "out of memory: no room for the list of tiles");
-    if (t->source->memory) t->data = _gwt_source_in_memory(t->source, t->index);
+    if (t->source->store.memory) t->data = _gwt_source_in_memory(t->source, t->index);
     else if (!spare) t->data = _gwt_aligned(t->source->g, bytes);
     return t->listed && t->data;
 }
@@ -5153,7 +5336,7 @@ static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
 {
     size_t stripe = _gwt_tile_stripe(t->source, t->index);
     bool good = _gwt_cache_admit(c, t)
-             && (t->source->memory || _gwt_source_decode(t->source, t->index, t->data));
+             && (t->source->store.memory || _gwt_source_decode(t->source, t->index, t->data));
     _gwt_lock_seen(&c->stripes[stripe].lock);
     t->state = good ? _GWT_READY : _GWT_BROKEN;
     _gwt_unlock(&c->stripes[stripe].lock);
@@ -12186,7 +12369,8 @@ static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
 static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
 {
     uint32_t crc = 0;
-    for (int i = 0; i < plan->num_views; i++) _gwt_job_facts(&crc, &plan->views[i].source->facts);
+    for (int i = 0; i < plan->num_views; i++)
+        _gwt_job_facts(&crc, &plan->views[i].source->store.facts);
     return crc;
 }
 
@@ -12214,7 +12398,7 @@ static uint32_t _gwt_job_paths(const _gwt_plan *plan)
 {
     uint32_t crc = 0;
     for (int i = 0; i < plan->num_views; i++) {
-        const char *path = plan->views[i].source->whole_path;
+        const char *path = plan->views[i].source->store.whole_path;
         _gwt_job_add(&crc, path, strlen(path) + 1);
     }
     return crc;
@@ -12294,7 +12478,7 @@ static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
                                   const _gwt_os_facts *facts)
 {
     for (int i = 0; i < plan->num_views; i++) {
-        if (!_gwt_os_same_file(facts, &plan->views[i].source->facts)) continue;
+        if (!_gwt_os_same_file(facts, &plan->views[i].source->store.facts)) continue;
         return _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
                          plan->views[i].source->path);
     }
@@ -12312,12 +12496,12 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
     for (int k = 0; k < plan->num_views; k++) {
         const _gwt_source *input = plan->views[k].source;
         w->fills |= input->fills;
-        if (s->o.resume && input->memory && !input->identity)
+        if (s->o.resume && input->store.memory && !input->store.identified)
             return _gwt_fail(w->g, GWT_E_ARGUMENT, "%s: a save of pixels in memory can be resumed "
                              "only if they have an .identity (%s has none)", w->path, input->path);
     }
     w->fillable = _gwt_job_fillable(plan);
-    w->input = plan->num_views ? plan->views[0].source->whole_path : "none";
+    w->input = plan->num_views ? plan->views[0].source->store.whole_path : "none";
     w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
     w->journal = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part.journal");
     if (!w->part || !w->journal) return false;
@@ -15134,6 +15318,7 @@ static void _gwt_release_all(gwt *g)
     }
     _gwt_scope_free(g->ended);
     for (_gwt_source *s = g->root.sources; s; s = s->next) _gwt_source_close(s);
+    if (g->files) _gwt_files_end(g->files);
     _gwt_memory_free(g->root.memory);
     GWT_FREE(g->bad_tiles);
     GWT_FREE(g->notes);
@@ -15150,7 +15335,7 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     g->root.g = g;
     if (options) g->options = *options;
     _gwt_check_options(g);
-    if (_gwt_cache_begin(g)
+    if (_gwt_files_begin(g) && _gwt_cache_begin(g)
         && _gwt_pool_start(&g->pool, g->options.num_workers)) {
 #ifdef GWT_MPI
         _gwt_ranks_begin(g);
