@@ -114,7 +114,7 @@ $(B)/%.o: %.c $(headers) $(B)/flags
 #              multiply-add: its output must have the same bytes, too
 #   noprofile  without the profiler, to see what it costs when it is there and off
 #   mpi        for the ranks of an MPI job: MPI's compiler around ours
-# tests/impl_faults.c is one more, in which calls fail.
+# tests/impl_faults.c is one more, in which calls fail, and tests/mpi_scarce.c has one within.
 march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
 mpicc  = OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
 
@@ -123,7 +123,8 @@ $(B)/impl-plain.o:     variant = -DGWT_PLAIN
 $(B)/impl-gnu.o:       variant = -std=gnu11 $(march)
 $(B)/impl-noprofile.o: variant = -DGWT_NO_PROFILE
 $(B)/impl-mpi.o:       variant = -DGWT_MPI
-$(B)/impl-mpi.o $(B)/tests/mpi_api.o: cc = $(mpicc)
+$(B)/impl-mpi.o $(B)/tests/mpi_api.o $(B)/tests/mpi_scarce.o: cc = $(mpicc)
+$(B)/tests/mpi_scarce.o: variant = -O0
 
 $(impls): tools/impl.c gwt.h $(B)/flags
 	$(cc) $(compile_flags) $(variant) -c -o $@ $<
@@ -172,9 +173,10 @@ $(tests): %: %.o $(B)/tests/support.o
 $(tests): with = $(cmocka_libs)
 $(examples): %: %.o $(B)/impl.o
 $(ranks): %: %.o $(B)/impl-mpi.o
-$(B)/gwt-mpi $(ranks): cc = $(mpicc)
+$(B)/tests/mpi_scarce: $(B)/tests/mpi_scarce.o
+$(B)/gwt-mpi $(ranks) $(B)/tests/mpi_scarce: cc = $(mpicc)
 
-$(addprefix $(B)/,gwt gwt-plain gwt-gnu gwt-mpi make_scene) $(measured) $(tests) $(examples) $(ranks) \
+$(addprefix $(B)/,gwt gwt-plain gwt-gnu gwt-mpi make_scene) $(measured) $(tests) $(examples) $(ranks) $(B)/tests/mpi_scarce \
 $(B)/tests/header_two $(B)/tests/big_endian:
 	$(cc) $(flags_$(config)) -o $@ $^ $(with) $(libs)
 
@@ -238,8 +240,8 @@ mpi: $(B)/gwt-mpi $(B)/examples/distributed ## build gwt-mpi, the command for mp
 
 mpi-test: $(B)/gwt $(B)/make_scene ## the same on 1 to 4 ranks (make deps-mpi)
 	@if command -v mpicc >/dev/null && command -v mpirun >/dev/null; then \
-	    $(MAKE) mpi $(B)/tests/mpi_api && GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi \
-	    DISTRIBUTED=$(B)/examples/distributed MPI_API=$(B)/tests/mpi_api \
+	    $(MAKE) mpi $(B)/tests/mpi_api $(B)/tests/mpi_scarce && GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi \
+	    DISTRIBUTED=$(B)/examples/distributed MPI_API=$(B)/tests/mpi_api MPI_SCARCE=$(B)/tests/mpi_scarce \
 	    MAKE_SCENE=$(B)/make_scene sh tests/mpi.sh; else \
 	    echo 'SKIPPED: 1 - the ranks of an MPI job (no mpicc or mpirun: make deps-mpi)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi

@@ -2834,11 +2834,7 @@ typedef struct _gwt_action {
     _gwt_stay stay;
 } _gwt_action;
 
-#ifdef GWT_MPI
-static void _gwt_ranks_close(gwt *g);
-#else
-static void _gwt_ranks_close(gwt *g) { (void)g; }
-#endif
+static void _gwt_mpi_close(gwt *g);
 
 // Shared: among the ranks of a job. One that fails before it is shared is refused by this rank, or
 // the others would wait for it.
@@ -2848,7 +2844,7 @@ static bool _gwt_action_begin(_gwt_action *action, gwt *g, bool shared)
     if (_gwt_failed(g)) return false;
     action->ranks = shared && !_gwt_stays ? g->ranks : NULL;
     if (_gwt_cancelled(g)) {
-        if (action->ranks) _gwt_ranks_close(g);
+        if (action->ranks) _gwt_mpi_close(g);
         return false;
     }
     if (!_gwt_pool_enter(&g->pool, &action->stay))
@@ -2863,7 +2859,7 @@ static bool _gwt_action_begin(_gwt_action *action, gwt *g, bool shared)
 
 static void _gwt_action_end(_gwt_action *action)
 {
-    if (action->ranks) _gwt_ranks_close(action->g);
+    if (action->ranks) _gwt_mpi_close(action->g);
     _gwt_pool_leave(&action->stay);
 }
 
@@ -11129,7 +11125,7 @@ typedef struct _gwt_writer {
     int64_t num_tiles;
     int64_t parts;              // of a place, written one after another: the bands of a planar file
     uint64_t *offsets, *counts; // of each tile in writing order; by the worker that is writing
-    uint32_t *crcs;             // likewise; NULL: not asked for
+    uint32_t *crcs;             // likewise
     uint64_t end;               // of the file; likewise
     uint64_t pushed;            // of what the system was asked to write to the disk; likewise
     _gwt_mutex lock;            // guards what follows
@@ -11138,7 +11134,7 @@ typedef struct _gwt_writer {
     int64_t window;
     _gwt_blob *spare;           // buffers whose tiles are written
     int num_spare;
-    _Atomic int64_t head;       // tiles written; moved under the lock, read without
+    _Atomic int64_t head;       // tiles written and in the journal; moved by who is writing
 } _gwt_writer;
 
 static bool _gwt_pwrite(gwt *g, _gwt_os_file fd, const char *path, const void *from, size_t n,
@@ -11215,14 +11211,6 @@ static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t
     _gwt_put(to, bytes, 8);
     _gwt_put(to + 8, crc, 4);
     _gwt_put(to + 12, _gwt_crc(_gwt_crc(0, number, 8), to, 12), 4);
-}
-
-static bool _gwt_journal_add(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
-{
-    char record[_GWT_JOURNAL_RECORD];
-    _gwt_journal_record(record, tile, blob->bytes, blob->crc);
-    return _gwt_pwrite(w->g, w->journal_fd, w->journal, record, sizeof record,
-                       _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record);
 }
 
 // The first output's journal says of the i-th that it has its name.
@@ -11365,7 +11353,7 @@ static bool _gwt_journal_replay(_gwt_writer *w, int64_t records)
         if (!_gwt_journal_tile(w, w->fd, w->journal_fd, tile, w->end, &bytes, &crc)) break;
         w->offsets[tile] = bytes ? w->end : 0;
         w->counts[tile] = bytes;
-        if (w->crcs) w->crcs[tile] = crc;
+        w->crcs[tile] = crc;
         w->end += bytes;
     }
     if (_gwt_over(w->action)) return false;
@@ -11435,19 +11423,54 @@ static bool _gwt_fail_classic(const _gwt_writer *w)
         "allows it", w->path);
 }
 
+// What is known of an encoded tile before its turn comes; 0 bytes: it is absent.
+static void _gwt_writer_note(_gwt_writer *w, int64_t tile, uint64_t bytes, uint32_t crc)
+{
+    w->counts[tile] = bytes;
+    w->crcs[tile] = crc;
+}
+
+// Tiles of which that is known get their places, in canonical order.
+static bool _gwt_writer_place(_gwt_writer *w, int64_t tile, int64_t n)
+{
+    for (int64_t end = tile + n; tile < end; tile++) {
+        uint64_t bytes = w->counts[tile];
+        if (bytes > w->limit || w->end > w->limit - bytes) return _gwt_fail_classic(w);
+        w->offsets[tile] = bytes ? w->end : 0;
+        w->end += bytes;
+    }
+    return true;
+}
+
+// Tiles that are in the file, as all before them are, go into the journal, and count.
+static bool _gwt_writer_commit(_gwt_writer *w, int64_t tile, int64_t n)
+{
+    enum { MOST = 128 };
+    char records[MOST * _GWT_JOURNAL_RECORD];
+    for (int64_t end = tile + n, some; tile < end; tile += some) {
+        some = _gwt_min64(end - tile, MOST);
+        for (int64_t i = 0; i < some; i++)
+            _gwt_journal_record(records + i * _GWT_JOURNAL_RECORD, tile + i, w->counts[tile + i],
+                                w->crcs[tile + i]);
+        if (!_gwt_pwrite(w->g, w->journal_fd, w->journal, records,
+                         (size_t)some * _GWT_JOURNAL_RECORD,
+                         _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD))
+            return false;
+        atomic_store(&w->head, tile + some);
+    }
+    return true;
+}
+
+// One tile: what rank 0 and the rank that has a batch do between them.
 static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
 {
-    if (w->crcs) w->crcs[tile] = blob->crc;
-    if (blob->bytes == 0) return _gwt_journal_add(w, tile, blob);   // absent: offset, count stay 0
-    if (blob->bytes > w->limit - (uint64_t)_gwt_min64((int64_t)w->end, (int64_t)w->limit))
-        return _gwt_fail_classic(w);
-    w->offsets[tile] = w->end;
-    w->counts[tile] = blob->bytes;
-    w->end += blob->bytes;
+    _gwt_writer_note(w, tile, blob->bytes, blob->crc);
+    if (!_gwt_writer_place(w, tile, 1)) return false;
+    if (blob->bytes == 0) return _gwt_writer_commit(w, tile, 1);
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name, _gwt_writer_listed(w, tile)));
     bool good = _gwt_pwrite(w->g, w->fd, w->part, blob->data, blob->bytes, w->offsets[tile])
-             && _gwt_journal_add(w, tile, blob);
+             && _gwt_writer_commit(w, tile, 1);
     if (good) _gwt_writer_push(w);
     _gwt_lane_leave(lane, blob->bytes, blob->bytes);
     _gwt_record_io(w->g, 0, blob->bytes);
@@ -11589,21 +11612,21 @@ static bool _gwt_writer_create(_gwt_writer *w)
 }
 
 // Names, job and number of tiles are set already.
-static bool _gwt_writer_begin(_gwt_writer *w, int64_t window, bool checksums)
+static bool _gwt_writer_begin(_gwt_writer *w, int64_t window)
 {
     size_t n = (size_t)w->num_tiles, ring = (size_t)window;
     w->window = window;
     w->end = 16;
     atomic_init(&w->head, w->complete ? w->num_tiles : 0);
     if (w->complete) return true;
-    w->spare = _gwt_calloc(w->g, ring, sizeof *w->spare);
+    // Buffers: one for each tile of the window, and that of the tile which has just been written.
+    w->spare = _gwt_calloc(w->g, ring + 1, sizeof *w->spare);
     if (w->follows) return w->spare != NULL;
     w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
     w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
-    w->crcs = checksums ? _gwt_calloc(w->g, n, sizeof *w->crcs) : NULL;
-    return w->offsets && w->counts && w->ring && w->spare && (w->crcs || !checksums)
-        && _gwt_writer_create(w);
+    w->crcs = _gwt_calloc(w->g, n, sizeof *w->crcs);
+    return w->offsets && w->counts && w->ring && w->spare && w->crcs && _gwt_writer_create(w);
 }
 
 // Whether another try may get further. What the caller has to change makes it another job, and so
@@ -11638,26 +11661,32 @@ static void _gwt_writer_end(_gwt_writer *w)
     _gwt_mutex_destroy(&w->lock);
 }
 
+// A buffer to encode into whose tile is written. Under the lock of whoever has the tiles.
+static _gwt_blob _gwt_writer_spare(_gwt_writer *w)
+{
+    return w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
+}
+
 // Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
 static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink, uint32_t crc)
 {
     if (k < atomic_load(&w->head)) return;      // there already when the save was resumed
     _gwt_lock_seen(&w->lock);
     w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
-    _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
+    _gwt_blob back = _gwt_writer_spare(w);
     sink->data = back.data, sink->room = back.room, sink->used = 0;
     bool mine = !w->writing;
     if (mine) w->writing = true;
     int64_t head = atomic_load(&w->head);
     while (mine && head < w->num_tiles && w->ring[head % w->window].there) {
         _gwt_blob blob = w->ring[head % w->window];
-        _gwt_unlock(&w->lock);
+        w->ring[head % w->window] = (_gwt_blob){ 0 };   // before head moves: who sees that it has
+        _gwt_unlock(&w->lock);                          // may hand in the tile a window further on
         bool good = !_gwt_over(w->action) && _gwt_writer_append(w, head, &blob);
         _gwt_lock_seen(&w->lock);
-        if (!good) break;
-        w->ring[head % w->window] = (_gwt_blob){ 0 };
         w->spare[w->num_spare++] = blob;
-        atomic_store(&w->head, ++head);
+        if (!good) break;
+        head++;
     }
     if (mine) w->writing = false;
     _gwt_unlock(&w->lock);
@@ -11952,7 +11981,7 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
                            _gwt_format_double(number, sizeof number, scales[i % bands]), i);
         _gwt_metadata_band(t, a, &colours, i, keep);
     }
-    if (w && w->crcs) {
+    if (w && o->checksums) {
         uint32_t table = 0;
         _gwt_text_string(t, "  <Item name=\"TILE_CRC32\" domain=\"GWT\">");
         int64_t places = w->num_tiles / w->parts;
@@ -12539,8 +12568,16 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
 }
 
 // >>mpi ---------------------------------------------------------------------------------------
-// The same program in several processes, the ranks of an MPI job. Every rank builds the same graph
-// and calls the same actions; an action shares its tiles out. Rank 0 keeps the order:
+// The order of an action: who computes which tiles, and where in the files they go. One process is
+// the case of one rank; either way tiles get their places by _gwt_writer_place, in canonical order,
+// and go into the journal by _gwt_writer_commit when they are written.
+//
+// In one process a worker takes the next group of tiles by an atomic addition, and encoded tiles
+// wait for their turn in the ring of their writer.
+//
+// Built with GWT_MPI and started by mpirun the same program runs in several processes, the ranks of
+// an MPI job. Every rank builds the same graph and calls the same actions; an action shares its
+// tiles out. Rank 0 keeps the order:
 //
 //   - a rank asks for tiles before it runs out of them, and gets a batch: the next few in the order
 //     of the file. Batches are a fraction of what is left for each rank, so they shrink towards
@@ -12556,9 +12593,11 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
 // its own, only while an action runs; it sleeps between messages. Before and after, the ranks
 // agree: that all run the same action, and that all went well. The first error ends the action on
 // all of them. That a rank has ended its session rank 0 hears in the next agreement, too, so that
-// nobody waits for somebody who has left.
+// nobody waits for somebody who has left. For the same reason a rank that has no memory can still
+// say so: agreements, a rank's last words and all that rank 0 answers need no allocation, and what
+// comes in is received in a buffer that is there before the action begins.
 //
-// Sums and buffers: each rank leaves zeros where the others' part is, and all are joined by OR,
+// Sums and buffers: each rank leaves zeros where the others' results are, and all are joined by OR,
 // which keeps every bit.
 //
 // At 1,000 ranks. A batch costs rank 0 three messages in and two out, some 10 us each with what it
@@ -12572,9 +12611,131 @@ static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
 // Writers: 1,000 ranks x 8 workers x 200 tiles/s x 100 kB are 160 GB/s, more than file systems of
 // today take; there, not here, is the end of it. The journal grows by 16 bytes a tile, 26 MB/s.
 
-#define _GWT_RANKS_WRITE ((size_t)1 << 20)  // bytes in one go, a multiple of most systems' blocks
+// ---- order
+
+typedef struct _gwt_order _gwt_order;
+
+struct _gwt_order {
+    // Set before it starts, read by all.
+    const _gwt_action *action;
+    const _gwt_plan *plan;
+    _gwt_save *saves;           // what encoded tiles are submitted to; NULL: nothing is
+    int num_saves;
+    int64_t tile_h, tile_w;     // of the output
+    int64_t across, down;       // tiles
+    int64_t group;              // neighbours taken together
+    int64_t first;              // tile to begin with: those before were there
+    int64_t window;             // tiles that may be begun ahead of those written
+    int workers;                // that take part
+    double worker_bytes;        // memory that each needs to write
+    bool shared;                // with other ranks, which have begun it too
+    // Shared by the workers.
+    _Atomic int64_t next;       // group to take, in one process
+    atomic_llong done;          // pixels; of all ranks, those handed out
+    // What one process and ranks do differently. `start` and `agree` are called once, by all ranks
+    // or none, `stop` if it was started; the others by any worker, at any time between.
+    bool (*start)(_gwt_order *);            // false: this rank, or another, has failed
+    int64_t (*take)(_gwt_order *);          // the next group of tiles, below 0 at the end
+    void (*wait)(_gwt_order *, int64_t tile);   // until it may be begun
+    // Encoded tile k of an output; the buffer goes with it and a used one comes back in its place.
+    void (*submit)(_gwt_order *, int output, int64_t k, _gwt_sink *, uint32_t crc);
+    void (*complete)(_gwt_order *, int64_t tile, int64_t pixels);   // in all outputs
+    void (*stop)(_gwt_order *);
+    bool (*agree)(const _gwt_order *, bool good);   // whether all is well on all ranks
+};
+
+static int64_t _gwt_order_groups(const _gwt_order *o)
+{
+    return _gwt_ceil_div(o->across, o->group) * o->down;
+}
+
+static int64_t _gwt_order_group_of(const _gwt_order *o, int64_t tile)
+{
+    return tile / o->across * _gwt_ceil_div(o->across, o->group) + tile % o->across / o->group;
+}
+
+// Tiles that all outputs have written.
+static int64_t _gwt_order_written(const _gwt_order *o)
+{
+    int64_t least = o->num_saves ? INT64_MAX : 0;
+    for (int i = 0; i < o->num_saves; i++) {
+        const _gwt_writer *w = &o->saves[i].writer;
+        least = _gwt_min64(least, atomic_load(&w->head) / w->parts);
+    }
+    return least;
+}
+
+static void _gwt_order_lane_wait(bool (*ready)(void *), void *arg)
+{
+    _gwt_worker *w = _gwt_self();
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
+                                       .tile = -1 });
+    _gwt_pool_wait(w, w->depth + 1, ready, arg);
+    _gwt_lane_leave(lane, 0, 0);
+}
+
+// ---- one process
+
+static bool _gwt_alone_start(_gwt_order *o)
+{
+    o->first = _gwt_order_written(o);
+    atomic_store(&o->next, _gwt_order_group_of(o, o->first));
+    return true;
+}
+
+static int64_t _gwt_alone_take(_gwt_order *o)
+{
+    int64_t k = atomic_fetch_add(&o->next, 1);
+    return k < _gwt_order_groups(o) && !_gwt_over(o->action) ? k : -1;
+}
+
+typedef struct _gwt_turn { const _gwt_order *order; int64_t tile; } _gwt_turn;
+
+// Whether a tile is not too far ahead of the writers. After a failure nobody waits.
+static bool _gwt_turn_has_come(void *arg)
+{
+    const _gwt_turn *t = arg;
+    return t->tile < _gwt_order_written(t->order) + t->order->window
+        || _gwt_over(t->order->action);
+}
+
+static void _gwt_alone_wait(_gwt_order *o, int64_t tile)
+{
+    _gwt_turn turn = { o, tile };
+    if (o->num_saves && !_gwt_turn_has_come(&turn)) _gwt_order_lane_wait(_gwt_turn_has_come, &turn);
+}
+
+static void _gwt_alone_submit(_gwt_order *o, int output, int64_t k, _gwt_sink *sink, uint32_t crc)
+{
+    _gwt_writer_submit(&o->saves[output].writer, k, sink, crc);
+}
+
+static void _gwt_alone_complete(_gwt_order *o, int64_t tile, int64_t pixels)
+{
+    (void)tile;
+    atomic_fetch_add(&o->done, pixels);
+}
+
+static void _gwt_alone_stop(_gwt_order *o) { (void)o; }
+static bool _gwt_alone_agree(const _gwt_order *o, bool good) { return (void)o, good; }
+
+static void _gwt_mpi_order(_gwt_order *o);
+
+static void _gwt_order_make(_gwt_order *o, const _gwt_action *action, const _gwt_plan *plan)
+{
+    *o = (_gwt_order){ .action = action, .plan = plan, .start = _gwt_alone_start,
+                       .take = _gwt_alone_take, .wait = _gwt_alone_wait,
+                       .submit = _gwt_alone_submit, .complete = _gwt_alone_complete,
+                       .stop = _gwt_alone_stop, .agree = _gwt_alone_agree };
+    if (action->ranks) _gwt_mpi_order(o);
+}
+
+// ---- several ranks
 
 #ifdef GWT_MPI
+
+#define _GWT_MPI_WRITE ((size_t)1 << 20)    // bytes in one go, a multiple of most systems' blocks
 
 enum { _GWT_TAG_AGREE = 1, _GWT_TAG_MAIL };
 enum { _GWT_AGREE_START = 1, _GWT_AGREE_FINISH, _GWT_AGREE_END };
@@ -12582,7 +12743,8 @@ enum { _GWT_AGREE_START = 1, _GWT_AGREE_FINISH, _GWT_AGREE_END };
 // From a rank to rank 0, which decides; from rank 0 to all.
 typedef struct _gwt_verdict {
     int code, kind;
-    int teller;                 // the rank that prints the message, whose error it is; -1: another
+    int teller;                 // the rank whose error it is, and which prints the message; -1 from
+                                // a rank: it has heard of it from another, whom the message names
     uint32_t job;               // of the action: all must be in the same one
     int64_t numbers[4];         // rank 0's
     char message[2200];
@@ -12593,8 +12755,7 @@ typedef enum _gwt_mail_kind {
     _GWT_MAIL_NEXT,             // may I have `count` tiles at the most, for `first` workers?
     _GWT_MAIL_SIZES,            // batch `id` is encoded; sizes and checksums
     _GWT_MAIL_WRITTEN,          // batch `id` is written, but for these ends of it
-    _GWT_MAIL_FAILED,           // with code `id` and a message
-    _GWT_MAIL_DONE,             // nothing more will come
+    _GWT_MAIL_DONE,             // nothing more will come; failed with code `id` and a message
     // from rank 0
     _GWT_MAIL_BATCH,            // groups `first` .. `first + count`, as batch `id`; none are left
     _GWT_MAIL_PLACE,            // batch `id` goes to these offsets
@@ -12602,11 +12763,17 @@ typedef enum _gwt_mail_kind {
     _GWT_MAIL_OVER              // nothing more will come
 } _gwt_mail_kind;
 
+enum { _GWT_MAIL_SIZE = 12 };   // of a tile: 8 bytes of size, 4 of CRC-32
+enum { _GWT_MAIL_TEXT = 2200 }; // the largest payload but for those of SIZES and WRITTEN
+
 typedef struct _gwt_mail {
     struct _gwt_mail *next;
     int64_t kind, id, first, count;
     uint64_t bytes;             // that follow
 } _gwt_mail;
+
+// One that needs no allocation.
+typedef struct _gwt_short_mail { _gwt_mail head; char payload[_GWT_MAIL_TEXT]; } _gwt_short_mail;
 
 // A batch where it is computed.
 typedef struct _gwt_slot {
@@ -12625,7 +12792,6 @@ typedef struct _gwt_batch {
     int64_t id, first, tiles;
     int rank;
     bool sized, placed, written;
-    char *records;              // [output][tile][part] of 12 bytes: size, CRC-32
 } _gwt_batch;
 
 typedef struct _gwt_ranks {
@@ -12633,13 +12799,14 @@ typedef struct _gwt_ranks {
     MPI_Comm comm;
     int rank, size;
     bool *gone;                 // rank 0: who has ended the session
+    bool *asks;                 // rank 0: who waits for the verdict
     bool joined;                // the others know of the action
-    // One action: set before it.
-    const _gwt_action *action;
-    _gwt_save *saves;
-    int num_saves, workers;
-    int64_t across, down, group, window, first;
+    // One action: set before its thread starts.
+    _gwt_order *order;
+    int64_t window;             // tiles that this rank may hold
     uint64_t align;             // of the file system's blocks
+    char *inbox;                // what is received; the thread's own
+    size_t inbox_bytes;
     _gwt_thread thread;
     _gwt_mutex lock;            // guards what follows
     _gwt_cond wake;
@@ -12650,14 +12817,12 @@ typedef struct _gwt_ranks {
     bool asked, none_left, over;
     int64_t flying;             // tiles of these
     // The thread's own.
-    bool told, done, silent;
+    bool told, done;
     // Rank 0's books, the thread's own.
     _gwt_batch *batches;
     int64_t next_group, next_id;
     int num_done;
     bool stopped;
-    double pixels;              // of the image, and where to count those handed out
-    atomic_llong *counter;
 } _gwt_ranks;
 
 // ---- MPI, each call of it checked: with a network that fails there is no way to agree any more
@@ -12673,19 +12838,19 @@ static void _gwt_mpi_check(_gwt_ranks *k, int code, const char *what)
 }
 #define _GWT_MPI_DO(k, call) _gwt_mpi_check((k), call, #call)
 
-static atomic_int _gwt_ranks_open;      // sessions that have not ended
+static atomic_int _gwt_mpi_open;        // sessions that have not ended
 
 // At exit. In the middle of a session the others may wait for this rank, and must not for ever.
 static void _gwt_mpi_finalize(void)
 {
     int done = 1;
     if (MPI_Finalized(&done) != MPI_SUCCESS || done) return;
-    if (atomic_load(&_gwt_ranks_open)) MPI_Abort(MPI_COMM_WORLD, 1);
+    if (atomic_load(&_gwt_mpi_open)) MPI_Abort(MPI_COMM_WORLD, 1);
     else MPI_Finalize();
 }
 
 // MPI as the caller began it, or begun here and ended at exit.
-static bool _gwt_mpi_begin(gwt *g)
+static bool _gwt_mpi_init(gwt *g)
 {
     int begun = 0, level = MPI_THREAD_SINGLE;
     if (MPI_Initialized(&begun) != MPI_SUCCESS)
@@ -12699,11 +12864,15 @@ static bool _gwt_mpi_begin(gwt *g)
                      "MPI_Init_thread with MPI_THREAD_SERIALIZED or more");
 }
 
-static bool _gwt_ranks_begin(gwt *g)
+static bool _gwt_mpi_begin(gwt *g)
 {
-    if (!_gwt_mpi_begin(g)) return false;
+    if (!_gwt_mpi_init(g)) return false;
     _gwt_ranks *k = _gwt_keep(g, 1, sizeof *k);
-    if (!k) return false;
+    if (!k) {       // the others wait for this rank already
+        fprintf(stderr, "gwt: %s\n", g->message);
+        MPI_Abort(MPI_COMM_WORLD, 1);
+        return false;
+    }
     k->g = g;
     _GWT_MPI_DO(k, MPI_Comm_dup(MPI_COMM_WORLD, &k->comm));
     _GWT_MPI_DO(k, MPI_Comm_set_errhandler(k->comm, MPI_ERRORS_RETURN));
@@ -12711,13 +12880,17 @@ static bool _gwt_ranks_begin(gwt *g)
     _GWT_MPI_DO(k, MPI_Comm_size(k->comm, &k->size));
     if (k->size == 1) return MPI_Comm_free(&k->comm) == MPI_SUCCESS;
     k->gone = _gwt_keep(g, (size_t)k->size, sizeof *k->gone);
+    k->asks = _gwt_keep(g, (size_t)k->size, sizeof *k->asks);
+    if (!k->gone || !k->asks) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "a list of ranks");
+    if (!_gwt_mutex_new(g, &k->lock) || !_gwt_cond_new(g, &k->wake))
+        _gwt_mpi_check(k, MPI_ERR_OTHER, "a lock can't be made");
     g->ranks = k;
-    atomic_fetch_add(&_gwt_ranks_open, 1);
-    return k->gone && _gwt_mutex_new(g, &k->lock) && _gwt_cond_new(g, &k->wake);
+    atomic_fetch_add(&_gwt_mpi_open, 1);
+    return true;
 }
 
 // Waits without burning the processor that others need.
-static int _gwt_ranks_receive(_gwt_ranks *k, int from, int tag, void *to, int bytes)
+static int _gwt_mpi_receive(_gwt_ranks *k, int from, int tag, void *to, int bytes)
 {
     MPI_Status status;
     int there = 0;
@@ -12729,20 +12902,21 @@ static int _gwt_ranks_receive(_gwt_ranks *k, int from, int tag, void *to, int by
     return status.MPI_SOURCE;
 }
 
-static void _gwt_ranks_send(_gwt_ranks *k, int to, int tag, const void *from, size_t bytes)
+static void _gwt_mpi_send(_gwt_ranks *k, int to, int tag, const void *from, size_t bytes)
 {
     _GWT_MPI_DO(k, MPI_Send(from, (int)bytes, MPI_BYTE, to, tag, k->comm));
 }
 
 // ---- agreeing
 
-static void _gwt_verdict_say(_gwt_verdict *v, int code, int rank, const char *text)
+// teller: -1 if the text already names the rank.
+static void _gwt_verdict_say(_gwt_verdict *v, int code, int teller, const char *text)
 {
-    v->code = code;
     char said[2100];
+    v->code = code;
     snprintf(said, sizeof said, "%.2099s", text);      // it may be v's own
-    if (!strncmp(said, "rank ", 5)) snprintf(v->message, sizeof v->message, "%s", said);
-    else snprintf(v->message, sizeof v->message, "rank %d: %s", rank, said);
+    if (teller < 0) snprintf(v->message, sizeof v->message, "%s", said);
+    else snprintf(v->message, sizeof v->message, "rank %d: %s", teller, said);
 }
 
 // What rank 0 makes of another's word, which becomes *all. What counts most is the error of the
@@ -12752,13 +12926,14 @@ static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int ra
     static const char *const doing[] = { "", "begins an action", "finishes an action",
                                          "ends its session" };
     bool differs = its->kind != all->kind || its->job != all->job;
-    int counts = its->code && its->teller >= 0 ? rank : differs ? INT_MAX - 2 : INT_MAX - 1;
+    bool own = its->code && its->teller >= 0;
+    int counts = own ? rank : differs ? INT_MAX - 2 : INT_MAX - 1;
     char text[160];
     if ((!its->code && !differs) || counts >= *weight) return;
     *weight = counts;
     all->teller = its->code ? its->teller : 0;
     if (its->code) {
-        _gwt_verdict_say(all, its->code, rank, its->message);
+        _gwt_verdict_say(all, its->code, own ? rank : -1, its->message);
         return;
     }
     snprintf(text, sizeof text, "%s while rank 0 %s%s: all ranks must run the same actions",
@@ -12767,44 +12942,49 @@ static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int ra
     _gwt_verdict_say(all, GWT_E_ARGUMENT, rank, text);
 }
 
-static void _gwt_ranks_decide(_gwt_ranks *k, _gwt_verdict *all)
+static void _gwt_mpi_decide(_gwt_ranks *k, _gwt_verdict *all)
 {
-    int waiting = 0, left = 0, weight = !all->code ? INT_MAX : all->teller < 0 ? INT_MAX - 1 : 0;
-    int *from = GWT_MALLOC((size_t)k->size * sizeof *from);
-    if (!from) _gwt_verdict_say(all, GWT_E_MEMORY, weight = all->teller = 0, "out of memory");
-    else if (all->code) _gwt_verdict_say(all, all->code, 0, all->message);
-    for (int r = 1; r < k->size; r++) left += !k->gone[r];
+    int left = 0, weight = !all->code ? INT_MAX : all->teller < 0 ? INT_MAX - 1 : 0;
+    if (all->code) _gwt_verdict_say(all, all->code, all->teller, all->message);
+    for (int r = 1; r < k->size; r++) {
+        k->asks[r] = !k->gone[r];
+        if (k->asks[r]) left++;
+    }
     for (; left > 0; left--) {
         _gwt_verdict its;
-        int sender = _gwt_ranks_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
+        int sender = _gwt_mpi_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
         _gwt_verdict_join(all, &its, sender, &weight);
         k->gone[sender] |= its.kind == _GWT_AGREE_END;
-        if (from) from[waiting++] = sender;
     }
     if (all->teller < 0) all->teller = 0;
-    for (int i = 0; i < waiting; i++)
-        _gwt_ranks_send(k, from[i], _GWT_TAG_AGREE, all, sizeof *all);
-    GWT_FREE(from);
+    for (int r = 1; r < k->size; r++)
+        if (k->asks[r]) _gwt_mpi_send(k, r, _GWT_TAG_AGREE, all, sizeof *all);
+}
+
+// What this session's error is, for others.
+static int _gwt_mpi_error(_gwt_ranks *k, char *text, size_t bytes)
+{
+    _gwt_lock(&k->g->lock);
+    snprintf(text, bytes, "%s", k->g->message);
+    int code = k->g->code ? k->g->code : GWT_E_USER;
+    _gwt_unlock(&k->g->lock);
+    return code;
 }
 
 // Whether all ranks are here and all is well with them; numbers become those of rank 0.
-static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, int64_t *numbers)
+static bool _gwt_mpi_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, int64_t *numbers)
 {
     _gwt_verdict v = { .kind = kind, .job = job };
     if (numbers) memcpy(v.numbers, numbers, sizeof v.numbers);
     if (!good) {
-        v.code = GWT_E_USER;
         v.teller = k->g->remote || !atomic_load(&k->g->code) ? -1 : k->rank;
-        _gwt_lock(&k->g->lock);
-        if (k->g->code) v.code = k->g->code;
-        snprintf(v.message, sizeof v.message, "%s", k->g->message);
-        _gwt_unlock(&k->g->lock);
+        v.code = _gwt_mpi_error(k, v.message, sizeof v.message);
     }
     if (k->rank == 0) {
-        _gwt_ranks_decide(k, &v);
+        _gwt_mpi_decide(k, &v);
     } else {
-        _gwt_ranks_send(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
-        _gwt_ranks_receive(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
+        _gwt_mpi_send(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
+        _gwt_mpi_receive(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
     }
     if (numbers) memcpy(numbers, v.numbers, sizeof v.numbers);
     if (v.code && good) _gwt_fail(k->g, (gwt_code)v.code, "%s", v.message);
@@ -12813,14 +12993,30 @@ static bool _gwt_ranks_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, i
 }
 
 // The end of an action, of which the others hear now if it never came to be shared.
-static void _gwt_ranks_close(gwt *g)
+static void _gwt_mpi_close(gwt *g)
 {
-    if (!g->ranks->joined) _gwt_ranks_agree(g->ranks, _GWT_AGREE_START, false, 0, NULL);
+    if (!g->ranks->joined) _gwt_mpi_agree(g->ranks, _GWT_AGREE_START, false, 0, NULL);
     g->ranks->joined = false;
 }
 
+// Rank 0's last word to each of the others, when it comes with its own; until then, an error.
+static void _gwt_mpi_dismiss(_gwt_ranks *k, const _gwt_verdict *last)
+{
+    _gwt_verdict its, early = *last;
+    int left = 0;
+    if (!early.code)
+        _gwt_verdict_say(&early, GWT_E_ARGUMENT, 0, "has ended its session before the others");
+    for (int r = 1; r < k->size; r++) left += !k->gone[r];
+    while (left > 0) {
+        int from = _gwt_mpi_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
+        bool ends = its.kind == _GWT_AGREE_END;
+        _gwt_mpi_send(k, from, _GWT_TAG_AGREE, ends ? last : &early, sizeof early);
+        if (ends) left--;
+    }
+}
+
 // Every rank's last word. What another prints need not be printed again.
-static void _gwt_ranks_end(gwt *g)
+static void _gwt_mpi_end(gwt *g)
 {
     _gwt_ranks *k = g->ranks;
     _gwt_verdict v = { .kind = _GWT_AGREE_END, .code = atomic_load(&g->code),
@@ -12828,34 +13024,28 @@ static void _gwt_ranks_end(gwt *g)
     if (!k) return;
     snprintf(v.message, sizeof v.message, "%s", g->message);
     if (k->rank == 0) {
-        _gwt_verdict its, ours = v;
-        int left = 0;
-        if (!ours.code)
-            _gwt_verdict_say(&ours, GWT_E_ARGUMENT, 0, "has ended its session before the others");
-        for (int r = 1; r < k->size; r++) left += !k->gone[r];
-        while (left > 0) {
-            int from = _gwt_ranks_receive(k, MPI_ANY_SOURCE, _GWT_TAG_AGREE, &its, sizeof its);
-            left -= its.kind == _GWT_AGREE_END;
-            _gwt_ranks_send(k, from, _GWT_TAG_AGREE, its.kind == _GWT_AGREE_END ? &v : &ours,
-                            sizeof v);
-        }
+        _gwt_mpi_dismiss(k, &v);
     } else {
         _gwt_verdict root = v;
-        _gwt_ranks_send(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
-        _gwt_ranks_receive(k, 0, _GWT_TAG_AGREE, &root, sizeof root);
+        _gwt_mpi_send(k, 0, _GWT_TAG_AGREE, &v, sizeof v);
+        _gwt_mpi_receive(k, 0, _GWT_TAG_AGREE, &root, sizeof root);
         if (root.code && root.teller == 0 && strstr(root.message, v.message)) g->remote = true;
     }
-    atomic_fetch_sub(&_gwt_ranks_open, 1);
+    atomic_fetch_sub(&_gwt_mpi_open, 1);
     MPI_Comm_free(&k->comm);
     _gwt_cond_destroy(&k->wake);
     _gwt_mutex_destroy(&k->lock);
     g->ranks = NULL;
 }
 
-// The bytes of all ranks by OR.
-static void _gwt_ranks_join(_gwt_ranks *k, void *data, size_t bytes, bool root_only)
+// ---- results of all ranks
+
+// The bytes of all ranks by OR: each has zeros where others have made them. On all, or on rank 0.
+static void _gwt_mpi_join(gwt *g, void *data, size_t bytes, bool root_only)
 {
     const size_t most = (size_t)64 << 20;
+    _gwt_ranks *k = g->ranks;
+    if (!k || _gwt_stays) return;
     for (char *at = data; bytes > 0;) {
         int n = (int)(bytes < most ? bytes : most);
         if (!root_only)
@@ -12863,32 +13053,39 @@ static void _gwt_ranks_join(_gwt_ranks *k, void *data, size_t bytes, bool root_o
         else
             _GWT_MPI_DO(k, MPI_Reduce(k->rank ? at : MPI_IN_PLACE, k->rank ? NULL : at, n,
                                       MPI_BYTE, MPI_BOR, 0, k->comm));
-        at += n, bytes -= (size_t)n;
+        at += n;
+        bytes -= (size_t)n;
     }
 }
 
-static void _gwt_ranks_add(_gwt_ranks *k, int64_t *counts, size_t n)
+// Numbers of this rank to those of all.
+static void _gwt_mpi_add(gwt *g, int64_t *counts, size_t n)
 {
     const size_t most = (size_t)8 << 20;
-    for (; n > 0; counts += n < most ? n : most, n -= n < most ? n : most)
-        _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, counts, (int)(n < most ? n : most), MPI_INT64_T,
-                                     MPI_SUM, k->comm));
+    _gwt_ranks *k = g->ranks;
+    if (!k || _gwt_stays) return;
+    while (n > 0) {
+        size_t some = n < most ? n : most;
+        _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, counts, (int)some, MPI_INT64_T, MPI_SUM,
+                                     k->comm));
+        counts += some;
+        n -= some;
+    }
 }
 
 // ---- mail
 
-static _gwt_mail *_gwt_mail_new(gwt *g, _gwt_mail head, const void *payload)
+static _gwt_mail *_gwt_mail_new(gwt *g, _gwt_mail head)
 {
     _gwt_mail *m = _gwt_malloc(g, sizeof *m + (size_t)head.bytes);
     if (!m) return NULL;
     *m = head;
     m->next = NULL;
-    if (head.bytes && payload) memcpy(m + 1, payload, (size_t)head.bytes);
     return m;
 }
 
 // Under the lock.
-static void _gwt_ranks_post(_gwt_ranks *k, _gwt_mail *m)
+static void _gwt_mail_post(_gwt_ranks *k, _gwt_mail *m)
 {
     _gwt_mail **end = &k->out;
     while (*end) end = &(*end)->next;
@@ -12896,53 +13093,50 @@ static void _gwt_ranks_post(_gwt_ranks *k, _gwt_mail *m)
     _gwt_cond_broadcast(&k->wake);
 }
 
-static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m);
+static void _gwt_mail_read(_gwt_ranks *k, const _gwt_mail *m);
 
 // From rank 0 to a rank, itself too.
-static void _gwt_ranks_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *payload)
+static void _gwt_root_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *payload)
 {
-    _gwt_mail *m = _gwt_mail_new(k->g, head, payload);
-    if (!m) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "answering");
-    if (to == 0) _gwt_ranks_read(k, m);
-    else _gwt_ranks_send(k, to, _GWT_TAG_MAIL, m, sizeof *m + (size_t)m->bytes);
-    GWT_FREE(m);
+    _gwt_short_mail note = { .head = head };
+    if (head.bytes) memcpy(note.payload, payload, (size_t)head.bytes);
+    if (to == 0) _gwt_mail_read(k, &note.head);
+    else _gwt_mpi_send(k, to, _GWT_TAG_MAIL, &note, sizeof note.head + (size_t)head.bytes);
 }
 
 // ---- rank 0's books
 
-static int64_t _gwt_ranks_groups(const _gwt_ranks *k)
-{
-    return _gwt_ceil_div(k->across, k->group) * k->down;
-}
-
 // The first tile of a group; of the one behind the last, the number of tiles.
-static int64_t _gwt_ranks_tile(const _gwt_ranks *k, int64_t group)
+static int64_t _gwt_order_tile(const _gwt_order *o, int64_t group)
 {
-    int64_t in_row = _gwt_ceil_div(k->across, k->group);
-    int64_t tile = group / in_row * k->across + group % in_row * k->group;
-    return _gwt_max64(tile, k->first);
+    int64_t in_row = _gwt_ceil_div(o->across, o->group);
+    int64_t tile = group / in_row * o->across + group % in_row * o->group;
+    return _gwt_max64(tile, o->first);
 }
 
 static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t workers, int64_t most)
 {
-    int64_t left = _gwt_ranks_groups(k) - k->next_group;
+    _gwt_order *o = k->order;
+    int64_t left = _gwt_order_groups(o) - k->next_group;
     int64_t n = _gwt_max64(left / (4 * k->size), _gwt_min64(workers, left / k->size));
-    n = _gwt_max64(1, _gwt_min64(n, most / k->group));
-    _gwt_batch *b = NULL;
+    n = _gwt_max64(1, _gwt_min64(n, _gwt_min64(most, k->window / 3) / o->group));
     n = k->stopped ? 0 : _gwt_min64(n, left);
-    int64_t first = _gwt_ranks_tile(k, k->next_group), end = _gwt_ranks_tile(k, k->next_group + n);
-    if (n > 0 && k->num_saves > 0) {
-        b = _gwt_calloc(k->g, 1, sizeof *b);
-        if (!b) return;
+    int64_t first = _gwt_order_tile(o, k->next_group);
+    int64_t end = _gwt_order_tile(o, k->next_group + n);
+    if (n > 0 && o->num_saves > 0) {
+        _gwt_batch *b = _gwt_calloc(o->action->g, 1, sizeof *b);
+        if (!b) return;         // the action is over, and all will hear of it
         *b = (_gwt_batch){ .id = k->next_id, .first = first, .tiles = end - first, .rank = rank };
         _gwt_batch **last = &k->batches;
         while (*last) last = &(*last)->next;
         *last = b;
     }
-    _gwt_ranks_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .id = k->next_id,
-                                            .first = k->next_group, .count = n }, NULL);
-    k->next_group += n, k->next_id++;
-    atomic_store(k->counter, (long long)(k->pixels * (double)end / (double)(k->across * k->down)));
+    _gwt_root_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .id = k->next_id,
+                                           .first = k->next_group, .count = n }, NULL);
+    k->next_group += n;
+    k->next_id++;
+    double pixels = (double)o->plan->width * (double)o->plan->height;
+    atomic_store(&o->done, (long long)(pixels * (double)end / (double)(o->across * o->down)));
 }
 
 static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t id)
@@ -12952,75 +13146,67 @@ static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t id)
     return b;
 }
 
+// How large the tiles of a batch are: of each output, of each tile.
+static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
+{
+    for (int i = 0; i < k->order->num_saves; i++) {
+        _gwt_writer *w = &k->order->saves[i].writer;
+        int64_t end = (b->first + b->tiles) * w->parts;
+        for (int64_t t = b->first * w->parts; t < end; t++, sizes += _GWT_MAIL_SIZE)
+            _gwt_writer_note(w, t, _gwt_get_little(sizes, 8),
+                             (uint32_t)_gwt_get_little(sizes + 8, 4));
+    }
+    b->sized = true;
+}
+
 // Tiles of a batch get their places when all before them have theirs.
 static void _gwt_root_place(_gwt_ranks *k)
 {
     for (_gwt_batch *b = k->batches; b && b->sized; b = b->next) {
         uint64_t offsets[_GWT_MAX_OUTPUTS];
-        const char *record = b->records;
         if (b->placed) continue;
-        for (int i = 0; i < k->num_saves; i++) {
-            _gwt_writer *w = &k->saves[i].writer;
+        for (int i = 0; i < k->order->num_saves; i++) {
+            _gwt_writer *w = &k->order->saves[i].writer;
             offsets[i] = w->end;
-            for (int64_t t = b->first * w->parts; t < (b->first + b->tiles) * w->parts; t++) {
-                uint64_t bytes = _gwt_get_little(record, 8);
-                w->offsets[t] = bytes ? w->end : 0;
-                w->counts[t] = bytes;
-                if (w->crcs) w->crcs[t] = (uint32_t)_gwt_get_little(record + 8, 4);
-                w->end += bytes;
-                record += 12;
-            }
-            if (w->end > w->limit) _gwt_fail_classic(w);
+            if (!_gwt_writer_place(w, b->first * w->parts, b->tiles * w->parts)) return;
         }
         b->placed = true;
-        _gwt_ranks_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .id = b->id,
-                          .bytes = (uint64_t)k->num_saves * sizeof *offsets }, offsets);
+        _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .id = b->id,
+                         .bytes = (uint64_t)k->order->num_saves * sizeof *offsets }, offsets);
     }
 }
 
 // Batches at the head that are written go into the journals.
 static void _gwt_root_commit(_gwt_ranks *k)
 {
-    for (_gwt_batch *b; (b = k->batches) && b->written && !_gwt_over(k->action);) {
-        const char *from = b->records;
-        for (int i = 0; i < k->num_saves; i++) {
-            _gwt_writer *w = &k->saves[i].writer;
-            size_t n = (size_t)(b->tiles * w->parts), size = _GWT_JOURNAL_RECORD;
-            char *list = _gwt_malloc(k->g, n * size);
-            for (size_t t = 0; list && t < n; t++, from += 12)
-                _gwt_journal_record(list + t * size, b->first * w->parts + (int64_t)t,
-                                    _gwt_get_little(from, 8),
-                                    (uint32_t)_gwt_get_little(from + 8, 4));
-            if (!list || !_gwt_pwrite(k->g, w->journal_fd, w->journal, list, n * size,
-                                      _GWT_JOURNAL_HEAD + (uint64_t)(b->first * w->parts) * size)) {
-                GWT_FREE(list);
-                return;
-            }
-            GWT_FREE(list);
-            atomic_store(&w->head, (b->first + b->tiles) * w->parts);
+    for (_gwt_batch *b; (b = k->batches) && b->written && !_gwt_over(k->order->action);) {
+        for (int i = 0; i < k->order->num_saves; i++) {
+            _gwt_writer *w = &k->order->saves[i].writer;
+            if (!_gwt_writer_commit(w, b->first * w->parts, b->tiles * w->parts)) return;
         }
         k->batches = b->next;
-        GWT_FREE(b->records);
         GWT_FREE(b);
     }
 }
 
-// Pieces of pages that a batch shares with its neighbours: output, offset, size, bytes.
+// What lies in pages that a batch shares with its neighbours: output, offset, size, bytes.
 static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
 {
     while (bytes >= 24) {
         uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
                  n = _gwt_get_little(from + 16, 8);
-        if (output >= (uint64_t)k->num_saves || n > bytes - 24) {
+        if (output >= (uint64_t)k->order->num_saves || n > bytes - 24) {
             _gwt_fail(k->g, GWT_E_IO, "what another rank has sent is not whole");
             return;
         }
-        const _gwt_writer *w = &k->saves[output].writer;
+        const _gwt_writer *w = &k->order->saves[output].writer;
         if (!_gwt_pwrite(k->g, w->fd, w->part, from + 24, (size_t)n, at)) return;
-        from += 24 + n, bytes -= 24 + n;
+        from += 24 + n;
+        bytes -= 24 + n;
     }
 }
 
+// A rank's own error ends the action on all others.
 static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *text)
 {
     _gwt_verdict v;
@@ -13029,53 +13215,56 @@ static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *te
     k->stopped = true;
     for (int r = 0; r < k->size; r++)
         if (r != rank)
-            _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_STOP, .id = code,
-                                                 .bytes = strlen(v.message) + 1 }, v.message);
-}
-
-// What this session's error is, for others.
-static int _gwt_ranks_error(_gwt_ranks *k, char text[2048])
-{
-    _gwt_lock(&k->g->lock);
-    snprintf(text, 2048, "%s", k->g->message);
-    int code = k->g->code ? k->g->code : GWT_E_USER;
-    _gwt_unlock(&k->g->lock);
-    return code;
+            _gwt_root_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_STOP, .id = code,
+                                                .bytes = strlen(v.message) + 1 }, v.message);
 }
 
 static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
 {
     const char *payload = (const char *)(m + 1);
-    _gwt_batch *b = m->kind == _GWT_MAIL_SIZES || m->kind == _GWT_MAIL_WRITTEN
-                  ? _gwt_root_batch(k, m->id)
-                  : NULL;
+    _gwt_batch *b = _gwt_root_batch(k, m->id);
     switch (m->kind) {
     case _GWT_MAIL_NEXT: _gwt_root_hand_out(k, rank, m->first, m->count); break;
     case _GWT_MAIL_SIZES:
-        if (b && (b->records = _gwt_malloc(k->g, (size_t)m->bytes)) != NULL) {
-            memcpy(b->records, payload, (size_t)m->bytes);
-            b->sized = true;
-            _gwt_root_place(k);
-        }
+        if (!b) break;
+        _gwt_root_sizes(k, b, payload);
+        _gwt_root_place(k);
         break;
     case _GWT_MAIL_WRITTEN:
         _gwt_root_ends(k, payload, m->bytes);
         if (b) b->written = true;
         _gwt_root_commit(k);
         break;
-    case _GWT_MAIL_FAILED: _gwt_root_stop(k, rank, m->id, payload); break;
-    default: k->num_done++;
+    default:
+        if (m->id) _gwt_root_stop(k, rank, m->id, payload);
+        k->num_done++;
     }
 }
 
 // ---- a rank's side
 
 // Under the lock.
-static _gwt_slot *_gwt_ranks_slot(const _gwt_ranks *k, int64_t id)
+static _gwt_slot *_gwt_slot_by_id(const _gwt_ranks *k, int64_t id)
 {
     _gwt_slot *s = k->slots;
     while (s && s->id != id) s = s->next;
     return s;
+}
+
+// Under the lock.
+static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
+{
+    _gwt_slot *s = k->slots;
+    while (s && !(tile >= s->first && tile < s->first + s->tiles)) s = s->next;
+    return s;
+}
+
+// Encoded tiles, in all outputs.
+static int64_t _gwt_slot_blobs(const _gwt_ranks *k, int64_t tiles)
+{
+    int64_t n = 0;
+    for (int i = 0; i < k->order->num_saves; i++) n += tiles * k->order->saves[i].writer.parts;
+    return n;
 }
 
 // Its buffers are kept for the tiles to come.
@@ -13083,8 +13272,8 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
 {
     const _gwt_blob *blob = s->blobs;
     _gwt_lock(&k->lock);
-    for (int i = 0; i < k->num_saves && blob; i++) {
-        _gwt_writer *w = &k->saves[i].writer;
+    for (int i = 0; i < k->order->num_saves; i++) {
+        _gwt_writer *w = &k->order->saves[i].writer;
         for (int64_t n = s->tiles * w->parts; n > 0; n--, blob++) {
             int64_t most = _gwt_min64(w->window, k->window * w->parts);
             if (blob->data && w->num_spare < most) w->spare[w->num_spare++] = *blob;
@@ -13096,44 +13285,56 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
     GWT_FREE(s);
 }
 
-static void _gwt_ranks_add_slot(_gwt_ranks *k, const _gwt_mail *m)
+static _gwt_slot *_gwt_slot_new(_gwt_ranks *k, const _gwt_mail *m)
 {
-    int64_t first = _gwt_ranks_tile(k, m->first), end = _gwt_ranks_tile(k, m->first + m->count);
-    int64_t blobs = 0;
-    for (int i = 0; i < k->num_saves; i++) blobs += (end - first) * k->saves[i].writer.parts;
-    _gwt_slot *s = m->count ? _gwt_calloc(k->g, 1, sizeof *s) : NULL;
-    if (s) {
-        *s = (_gwt_slot){ .id = m->id, .first = first, .tiles = end - first, .left = end - first,
-                          .group = m->first, .groups = m->first + m->count };
-        if (blobs) s->blobs = _gwt_calloc(k->g, (size_t)blobs, sizeof *s->blobs);
-    }
+    int64_t first = _gwt_order_tile(k->order, m->first);
+    int64_t tiles = _gwt_order_tile(k->order, m->first + m->count) - first;
+    int64_t blobs = _gwt_slot_blobs(k, tiles);
+    _gwt_slot *s = _gwt_calloc(k->g, 1, sizeof *s);
+    if (!s) return NULL;
+    *s = (_gwt_slot){ .id = m->id, .first = first, .tiles = tiles, .left = tiles,
+                      .group = m->first, .groups = m->first + m->count };
+    if (blobs) s->blobs = _gwt_calloc(k->g, (size_t)blobs, sizeof *s->blobs);
+    if (!blobs || s->blobs) return s;
+    GWT_FREE(s);
+    return NULL;
+}
+
+static void _gwt_mail_read_batch(_gwt_ranks *k, const _gwt_mail *m)
+{
+    _gwt_slot *s = m->count ? _gwt_slot_new(k, m) : NULL, **last = &k->slots;
     _gwt_lock(&k->lock);
     k->asked = false;
-    k->none_left |= m->count == 0;
+    if (m->count == 0) k->none_left = true;
+    while (s && *last) last = &(*last)->next;
+    if (s) *last = s;
+    _gwt_unlock(&k->lock);
+}
+
+static void _gwt_mail_read_place(_gwt_ranks *k, const _gwt_mail *m)
+{
+    _gwt_lock(&k->lock);
+    _gwt_slot *s = _gwt_slot_by_id(k, m->id);
     if (s) {
-        _gwt_slot **last = &k->slots;
-        while (*last) last = &(*last)->next;
-        *last = s;
+        memcpy(s->offsets, m + 1, (size_t)m->bytes);
+        s->placed = true;
     }
     _gwt_unlock(&k->lock);
 }
 
-static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m)
+static void _gwt_mail_read(_gwt_ranks *k, const _gwt_mail *m)
 {
-    if (m->kind == _GWT_MAIL_BATCH) {
-        _gwt_ranks_add_slot(k, m);
-    } else if (m->kind == _GWT_MAIL_PLACE) {
-        _gwt_lock(&k->lock);
-        _gwt_slot *s = _gwt_ranks_slot(k, m->id);
-        if (s) memcpy(s->offsets, m + 1, (size_t)m->bytes), s->placed = true;
-        _gwt_unlock(&k->lock);
-    } else if (m->kind == _GWT_MAIL_STOP) {
-        if (!_gwt_over(k->action)) {
+    switch (m->kind) {
+    case _GWT_MAIL_BATCH: _gwt_mail_read_batch(k, m); break;
+    case _GWT_MAIL_PLACE: _gwt_mail_read_place(k, m); break;
+    case _GWT_MAIL_STOP:
+        if (!_gwt_over(k->order->action)) {
             _gwt_fail(k->g, (gwt_code)m->id, "%s", (const char *)(m + 1));
             k->g->remote = true;
         }
         k->told = true;
-    } else {
+        break;
+    default:
         _gwt_lock(&k->lock);
         k->over = true;
         _gwt_unlock(&k->lock);
@@ -13142,7 +13343,7 @@ static void _gwt_ranks_read(_gwt_ranks *k, const _gwt_mail *m)
 }
 
 // Groups of tiles that no worker has begun. Under the lock.
-static int64_t _gwt_ranks_ahead(const _gwt_ranks *k)
+static int64_t _gwt_mpi_ahead(const _gwt_ranks *k)
 {
     int64_t n = 0;
     for (const _gwt_slot *s = k->slots; s; s = s->next) n += s->groups - s->group;
@@ -13151,73 +13352,71 @@ static int64_t _gwt_ranks_ahead(const _gwt_ranks *k)
 
 // Ask for more before there are fewer than two groups for each worker to go on with, if there is
 // memory for what comes.
-static void _gwt_ranks_ask(_gwt_ranks *k)
+static void _gwt_mpi_ask(_gwt_ranks *k)
 {
+    const _gwt_order *o = k->order;
     _gwt_lock(&k->lock);
     int64_t held = k->flying;
     for (const _gwt_slot *s = k->slots; s; s = s->next) held += s->tiles;
-    int64_t room = _gwt_min64(k->window - held, k->window / 3);
-    bool ask = !k->asked && !k->none_left && _gwt_ranks_ahead(k) < 2 * k->workers
-            && (k->window - held >= k->workers * k->group || held == 0);
-    k->asked |= ask;
-    _gwt_mail head = { .kind = _GWT_MAIL_NEXT, .first = k->workers, .count = room };
-    _gwt_mail *m = ask ? _gwt_mail_new(k->g, head, NULL) : NULL;
-    if (m) _gwt_ranks_post(k, m);
+    bool ask = !k->asked && !k->none_left && _gwt_mpi_ahead(k) < 2 * o->workers
+            && (k->window - held >= o->workers * o->group || held == 0);
+    if (ask) k->asked = true;
+    _gwt_mail *m = !ask ? NULL : _gwt_mail_new(k->g, (_gwt_mail){
+        .kind = _GWT_MAIL_NEXT, .first = o->workers,
+        .count = _gwt_min64(k->window - held, k->window / 3) });
+    if (m) _gwt_mail_post(k, m);
     _gwt_unlock(&k->lock);
 }
 
-// The last words of a rank: what went wrong, and that nothing more will come. What it has written
-// must be where rank 0 can see it.
-static void _gwt_ranks_leave(_gwt_ranks *k)
-{
-    bool failed = _gwt_over(k->action);
-    _gwt_lock(&k->lock);
-    bool idle = failed || (k->none_left && !k->slots && !k->writing && !k->out);
-    _gwt_unlock(&k->lock);
-    if (!idle || k->done) return;
-    for (int i = 0; i < k->num_saves && !failed && k->rank > 0; i++) {
-        const _gwt_writer *w = &k->saves[i].writer;
-        int error = w->fd < 0 ? 0 : _gwt_os_sync(w->fd);
-        if (!error) continue;
-        failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part,
-                            _GWT_OS_ERROR(error));
-    }
-    _gwt_mail *m = NULL;
-    if (failed && !k->told) {
-        char text[2048];
-        int code = _gwt_ranks_error(k, text);
-        m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_FAILED, .id = code,
-                                             .bytes = strlen(text) + 1 }, text);
-        k->told = true;
-    }
-    _gwt_mail *done = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_DONE }, NULL);
-    if (!done) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "saying goodbye");
-    _gwt_lock(&k->lock);
-    if (m) _gwt_ranks_post(k, m);
-    if (done) _gwt_ranks_post(k, done);
-    k->done = true;
-    _gwt_unlock(&k->lock);
-}
+static bool _gwt_mpi_receive_all(_gwt_ranks *k);
 
-static bool _gwt_ranks_receive_all(_gwt_ranks *k);
-
-// To rank 0. It may be sending, too: what comes is received meanwhile, or both might wait for ever.
-static void _gwt_ranks_tell(_gwt_ranks *k, const _gwt_mail *m)
+// To rank 0. It may be sending, too: what comes is received meanwhile, or both deadlock.
+static void _gwt_mpi_tell(_gwt_ranks *k, const _gwt_mail *m)
 {
     MPI_Request request;
     int sent = 0;
+    if (k->rank == 0) {
+        _gwt_root_read(k, 0, m);
+        return;
+    }
     _GWT_MPI_DO(k, MPI_Isend(m, (int)(sizeof *m + (size_t)m->bytes), MPI_BYTE, 0, _GWT_TAG_MAIL,
                              k->comm, &request));
     for (;;) {
         _GWT_MPI_DO(k, MPI_Test(&request, &sent, MPI_STATUS_IGNORE));
         if (sent) return;
-        if (!_gwt_ranks_receive_all(k)) _gwt_os_sleep(20000);
+        if (!_gwt_mpi_receive_all(k)) _gwt_os_sleep(20000);
     }
+}
+
+// The last word of a rank: what went wrong, and that nothing more will come. What it has written
+// must be where rank 0 can see it.
+static void _gwt_mpi_leave(_gwt_ranks *k)
+{
+    bool failed = _gwt_over(k->order->action);
+    _gwt_lock(&k->lock);
+    bool idle = failed || (k->none_left && !k->slots && !k->writing && !k->out);
+    _gwt_unlock(&k->lock);
+    if (!idle || k->done) return;
+    for (int i = 0; i < k->order->num_saves && !failed && k->rank > 0; i++) {
+        const _gwt_writer *w = &k->order->saves[i].writer;
+        int error = w->fd < 0 ? 0 : _gwt_os_sync(w->fd);
+        if (!error) continue;
+        failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part,
+                            _GWT_OS_ERROR(error));
+    }
+    _gwt_short_mail last = { .head = { .kind = _GWT_MAIL_DONE } };
+    if (failed && !k->told) {
+        last.head.id = _gwt_mpi_error(k, last.payload, sizeof last.payload);
+        last.head.bytes = strlen(last.payload) + 1;
+        k->told = true;
+    }
+    k->done = true;
+    _gwt_mpi_tell(k, &last.head);
 }
 
 // What there is to send; false when there was nothing. After its last word a rank is silent: what a
 // worker still comes with, when another has failed, nobody waits for.
-static bool _gwt_ranks_send_all(_gwt_ranks *k)
+static bool _gwt_mpi_send_all(_gwt_ranks *k)
 {
     _gwt_lock(&k->lock);
     _gwt_mail *m = k->out;
@@ -13226,31 +13425,25 @@ static bool _gwt_ranks_send_all(_gwt_ranks *k)
     bool any = m != NULL;
     for (_gwt_mail *next; m; m = next) {
         next = m->next;
-        if (!k->silent && k->rank == 0) _gwt_root_read(k, 0, m);
-        else if (!k->silent) _gwt_ranks_tell(k, m);
-        k->silent |= m->kind == _GWT_MAIL_DONE;
+        if (!k->done) _gwt_mpi_tell(k, m);
         GWT_FREE(m);
     }
     return any;
 }
 
-static bool _gwt_ranks_receive_all(_gwt_ranks *k)
+static bool _gwt_mpi_receive_all(_gwt_ranks *k)
 {
     bool any = false;
     for (int there = 1; there;) {
         MPI_Status status;
-        int bytes;
+        _gwt_mail *m = (_gwt_mail *)k->inbox;
         _GWT_MPI_DO(k, MPI_Iprobe(k->rank ? 0 : MPI_ANY_SOURCE, _GWT_TAG_MAIL, k->comm, &there,
                                   &status));
         if (!there) break;
-        _GWT_MPI_DO(k, MPI_Get_count(&status, MPI_BYTE, &bytes));
-        _gwt_mail *m = GWT_MALLOC((size_t)bytes);
-        if (!m) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "receiving");
-        _GWT_MPI_DO(k, MPI_Recv(m, bytes, MPI_BYTE, status.MPI_SOURCE, _GWT_TAG_MAIL, k->comm,
-                                MPI_STATUS_IGNORE));
+        _GWT_MPI_DO(k, MPI_Recv(m, (int)k->inbox_bytes, MPI_BYTE, status.MPI_SOURCE, _GWT_TAG_MAIL,
+                                k->comm, MPI_STATUS_IGNORE));
         if (k->rank == 0) _gwt_root_read(k, status.MPI_SOURCE, m);
-        else _gwt_ranks_read(k, m);
-        GWT_FREE(m);
+        else _gwt_mail_read(k, m);
         any = true;
     }
     return any;
@@ -13258,24 +13451,25 @@ static bool _gwt_ranks_receive_all(_gwt_ranks *k)
 
 // The thread that talks. It looks for mail once a millisecond, and at first more often while a
 // worker has nothing to do.
-static _gwt_thread_result _gwt_ranks_serve(void *arg)
+static _gwt_thread_result _gwt_mpi_serve(void *arg)
 {
     const long least = 40000, most = 1000000;
     _gwt_ranks *k = arg;
     long ns = least;
     while (!k->over) {
         if (!k->done) {
-            _gwt_ranks_ask(k), _gwt_ranks_leave(k);
-        } else if (k->rank == 0 && !k->stopped && _gwt_over(k->action)) {
-            char text[2048];        // its own part is done, but not its books
-            int code = _gwt_ranks_error(k, text);
+            _gwt_mpi_ask(k);
+            _gwt_mpi_leave(k);
+        } else if (k->rank == 0 && !k->stopped && _gwt_over(k->order->action)) {
+            char text[2048];        // its own tiles are done, but not its books
+            int code = _gwt_mpi_error(k, text, sizeof text);
             _gwt_root_stop(k, 0, code, text);
         }
-        bool any = _gwt_ranks_send_all(k);
-        any |= _gwt_ranks_receive_all(k);
+        bool any = _gwt_mpi_send_all(k);
+        any |= _gwt_mpi_receive_all(k);
         if (k->rank == 0 && k->num_done == k->size) {
             for (int r = k->size - 1; r >= 0; r--)
-                _gwt_ranks_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_OVER }, NULL);
+                _gwt_root_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_OVER }, NULL);
             continue;
         }
         if (any) ns = least;
@@ -13292,13 +13486,14 @@ static _gwt_thread_result _gwt_ranks_serve(void *arg)
 // ---- the workers' side
 
 // Take a slot off the list that can be written. Under the lock.
-static _gwt_slot *_gwt_ranks_ready(_gwt_ranks *k)
+static _gwt_slot *_gwt_slot_ready(_gwt_ranks *k)
 {
     for (_gwt_slot **s = &k->slots; *s; s = &(*s)->next) {
         _gwt_slot *slot = *s;
         if (!slot->placed) continue;
         *s = slot->next;
-        k->writing++, k->flying += slot->tiles;
+        k->writing++;
+        k->flying += slot->tiles;
         return slot;
     }
     return NULL;
@@ -13311,32 +13506,38 @@ static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, cha
         while (first >= blob->bytes) first -= blob++->bytes;
         some = n < blob->bytes - first ? n : (size_t)(blob->bytes - first);
         memcpy(to, blob->data + first, some);
-        to += some, n -= some;
+        to += some;
+        n -= some;
     }
 }
 
 // One output of a slot, which begins at `at`: whole pages of it to the file, through a buffer that
-// stays in the processor's cache; the pieces at its ends to `ends`.
+// stays in the processor's cache; what lies at its ends to `ends`, which has space for it.
 static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
-                                uint64_t at, char *buffer, _gwt_text *ends)
+                                uint64_t at, char *buffer, _gwt_mail *ends)
 {
-    const _gwt_writer *w = &k->saves[i].writer;
+    const _gwt_writer *w = &k->order->saves[i].writer;
     uint64_t end = at, bounds[4];
     for (int64_t b = 0; b < n; b++) end += blobs[b].bytes;
     uint64_t from = (at + k->align - 1) / k->align * k->align, to = end / k->align * k->align;
     if (k->rank == 0) from = at, to = end;
     if (from >= to) from = at, to = at;
     bounds[0] = at, bounds[1] = from, bounds[2] = to, bounds[3] = end;
-    for (int part = 0; part < 3; part++) {
-        uint64_t place = bounds[part], left = bounds[part + 1] - place;
-        char head[24];
-        _gwt_put(head, (uint64_t)i, 8), _gwt_put(head + 8, place, 8), _gwt_put(head + 16, left, 8);
-        if (part != 1 && left) _gwt_text_add(ends, head, sizeof head);
+    for (int range = 0; range < 3; range++) {
+        uint64_t place = bounds[range], left = bounds[range + 1] - place;
+        char *copy = (char *)(ends + 1) + ends->bytes;
+        if (range != 1 && left) {
+            _gwt_put(copy, (uint64_t)i, 8);
+            _gwt_put(copy + 8, place, 8);
+            _gwt_put(copy + 16, left, 8);
+            _gwt_blobs_copy(blobs, place - at, (size_t)left, copy + 24);
+            ends->bytes += 24 + left;
+            continue;
+        }
         for (size_t some; left > 0; place += some, left -= some) {
-            some = left < _GWT_RANKS_WRITE ? (size_t)left : _GWT_RANKS_WRITE;
+            some = left < _GWT_MPI_WRITE ? (size_t)left : _GWT_MPI_WRITE;
             _gwt_blobs_copy(blobs, place - at, some, buffer);
-            if (part != 1) _gwt_text_add(ends, buffer, some);
-            else if (!_gwt_pwrite(k->g, w->fd, w->part, buffer, some, place)) return false;
+            if (!_gwt_pwrite(k->g, w->fd, w->part, buffer, some, place)) return false;
         }
     }
     if (to > from) _gwt_os_push(w->fd, from, to - from);
@@ -13344,31 +13545,35 @@ static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, in
     return true;
 }
 
+// Of one output: two ends, each of less than a page, or one of less than two.
+static uint64_t _gwt_mpi_most_ends(const _gwt_ranks *k) { return 2 * (24 + k->align); }
+
 static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
 {
-    _gwt_text ends = { .g = k->g };
+    const _gwt_order *o = k->order;
     const _gwt_blob *blobs = s->blobs;
-    char *buffer = _gwt_malloc(k->g, _GWT_RANKS_WRITE);
-    bool good = buffer && !_gwt_over(k->action);
-    for (int i = 0; i < k->num_saves && good; i++) {
-        const _gwt_writer *w = &k->saves[i].writer;
+    char *buffer = _gwt_malloc(k->g, _GWT_MPI_WRITE);
+    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
+        .kind = _GWT_MAIL_WRITTEN, .id = s->id,
+        .bytes = (uint64_t)o->num_saves * _gwt_mpi_most_ends(k) });
+    bool good = buffer && m && !_gwt_over(o->action);
+    if (m) m->bytes = 0;
+    for (int i = 0; i < o->num_saves && good; i++) {
+        const _gwt_writer *w = &o->saves[i].writer;
         int64_t n = s->tiles * w->parts;
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name,
                                               _gwt_writer_listed(w, s->first * w->parts)));
-        good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], buffer, &ends);
+        good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], buffer, m);
         _gwt_lane_leave(lane, 0, 0);
         blobs += n;
     }
-    good = good && !_gwt_over(k->action);       // and there was memory for the ends
     int64_t tiles = s->tiles;
-    _gwt_mail *m = !good ? NULL : _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_WRITTEN,
-                                                .id = s->id, .bytes = ends.used }, ends.data);
     _gwt_lock(&k->lock);
     k->writing--;
-    if (m) _gwt_ranks_post(k, m);
+    if (good) _gwt_mail_post(k, m);
     _gwt_unlock(&k->lock);
-    GWT_FREE(ends.data);
+    if (!good) GWT_FREE(m);
     GWT_FREE(buffer);
     _gwt_slot_free(k, s);
     _gwt_lock(&k->lock);
@@ -13377,66 +13582,56 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
 }
 
 // Whether a worker has something to do, or nothing will come any more.
-static bool _gwt_ranks_something(void *arg)
+static bool _gwt_mpi_something(void *arg)
 {
     _gwt_ranks *k = arg;
     _gwt_lock(&k->lock);
-    bool any = k->over || _gwt_over(k->action);
+    bool any = k->over || _gwt_over(k->order->action);
     for (const _gwt_slot *s = k->slots; s && !any; s = s->next)
         any = s->placed || s->group < s->groups;
     _gwt_unlock(&k->lock);
     return any;
 }
 
-// The next group for a worker, -1 at the end. Batches that have a place are written first.
-static int64_t _gwt_ranks_take(_gwt_ranks *k)
+// Batches that have a place are written first.
+static int64_t _gwt_mpi_take(_gwt_order *o)
 {
-    _gwt_worker *w = _gwt_self();
+    _gwt_ranks *k = o->action->ranks;
     for (;;) {
         int64_t group = -1;
         _gwt_lock(&k->lock);
-        bool over = k->over || _gwt_over(k->action);
-        _gwt_slot *ready = over ? NULL : _gwt_ranks_ready(k);
+        bool over = k->over || _gwt_over(o->action);
+        _gwt_slot *ready = over ? NULL : _gwt_slot_ready(k);
         for (_gwt_slot *s = k->slots; s && !ready && !over && group < 0; s = s->next)
             if (s->group < s->groups) group = s->group++;
         bool idle = !ready && !over && group < 0;
-        k->waiting += idle;
-        if (idle || (!k->asked && !k->none_left && _gwt_ranks_ahead(k) < 2 * k->workers))
+        if (idle) k->waiting++;
+        if (idle || (!k->asked && !k->none_left && _gwt_mpi_ahead(k) < 2 * o->workers))
             _gwt_cond_broadcast(&k->wake);
         _gwt_unlock(&k->lock);
-        if (ready) _gwt_slot_write(k, ready);
-        else if (over || group >= 0) return over ? -1 : group;
-        else {
-            _gwt_lane *lane = _gwt_lane_here();
-            _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
-                                               .tile = -1 });
-            _gwt_pool_wait(w, w->depth + 1, _gwt_ranks_something, k);
-            _gwt_lane_leave(lane, 0, 0);
-            _gwt_lock(&k->lock);
-            k->waiting--;
-            _gwt_unlock(&k->lock);
+        if (over || group >= 0) return group;
+        if (ready) {
+            _gwt_slot_write(k, ready);
+            continue;
         }
+        _gwt_order_lane_wait(_gwt_mpi_something, k);
+        _gwt_lock(&k->lock);
+        k->waiting--;
+        _gwt_unlock(&k->lock);
     }
 }
 
-// Under the lock.
-static _gwt_slot *_gwt_ranks_slot_of(const _gwt_ranks *k, int64_t tile)
-{
-    _gwt_slot *s = k->slots;
-    while (s && !(tile >= s->first && tile < s->first + s->tiles)) s = s->next;
-    return s;
-}
+static void _gwt_mpi_wait(_gwt_order *o, int64_t tile) { (void)o, (void)tile; }
 
-// A part of a tile of an output, as for _gwt_writer_submit.
-static void _gwt_ranks_submit(_gwt_ranks *k, _gwt_writer *w, int64_t part, _gwt_sink *sink,
-                              uint32_t crc)
+static void _gwt_mpi_submit(_gwt_order *o, int output, int64_t part, _gwt_sink *sink, uint32_t crc)
 {
+    _gwt_ranks *k = o->action->ranks;
+    _gwt_writer *w = &o->saves[output].writer;
     _gwt_lock(&k->lock);
-    _gwt_slot *s = _gwt_ranks_slot_of(k, part / w->parts);
-    _gwt_blob *to = s ? s->blobs : NULL;
-    for (int i = 0; to && &k->saves[i].writer != w; i++) to += s->tiles * k->saves[i].writer.parts;
-    if (to) {
-        _gwt_blob back = w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
+    _gwt_slot *s = _gwt_slot_of(k, part / w->parts);
+    if (s) {
+        _gwt_blob *to = s->blobs, back = _gwt_writer_spare(w);
+        for (int i = 0; i < output; i++) to += s->tiles * o->saves[i].writer.parts;
         to[part - s->first * w->parts] =
             (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
         sink->data = back.data, sink->room = back.room;
@@ -13445,68 +13640,249 @@ static void _gwt_ranks_submit(_gwt_ranks *k, _gwt_writer *w, int64_t part, _gwt_
     sink->used = 0;
 }
 
-// A tile is complete, in all outputs; with the last one of a batch its sizes are known.
-static void _gwt_ranks_complete(_gwt_ranks *k, int64_t tile)
+// The sizes of a batch whose tiles are all encoded.
+static void _gwt_slot_tell(_gwt_ranks *k, const _gwt_slot *s)
 {
-    _gwt_lock(&k->lock);
-    _gwt_slot *s = _gwt_ranks_slot_of(k, tile), **at = &k->slots;
-    bool last = s && --s->left == 0;
-    while (last && k->num_saves == 0 && *at != s) at = &(*at)->next;
-    if (last && k->num_saves == 0) *at = s->next;
-    _gwt_unlock(&k->lock);
-    if (!last) return;
-    if (k->num_saves == 0) {
-        _gwt_slot_free(k, s);
-        return;
-    }
-    int64_t n = 0;
-    for (int i = 0; i < k->num_saves; i++) n += s->tiles * k->saves[i].writer.parts;
+    int64_t n = _gwt_slot_blobs(k, s->tiles);
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .id = s->id,
-                                                    .bytes = 12 * (uint64_t)n }, NULL);
-    char *record = m ? (char *)(m + 1) : NULL;
-    for (int64_t b = 0; record && b < n; b++, record += 12) {
-        _gwt_put(record, s->blobs[b].bytes, 8);
-        _gwt_put(record + 8, s->blobs[b].crc, 4);
+                                                    .bytes = _GWT_MAIL_SIZE * (uint64_t)n });
+    char *size = m ? (char *)(m + 1) : NULL;
+    for (int64_t b = 0; m && b < n; b++, size += _GWT_MAIL_SIZE) {
+        _gwt_put(size, s->blobs[b].bytes, 8);
+        _gwt_put(size + 8, s->blobs[b].crc, 4);
     }
     _gwt_lock(&k->lock);
-    if (m) _gwt_ranks_post(k, m);
+    if (m) _gwt_mail_post(k, m);
     _gwt_unlock(&k->lock);
+}
+
+static void _gwt_mpi_complete(_gwt_order *o, int64_t tile, int64_t pixels)
+{
+    _gwt_ranks *k = o->action->ranks;
+    _gwt_lock(&k->lock);
+    _gwt_slot *s = _gwt_slot_of(k, tile), **at = &k->slots;
+    bool last = s && --s->left == 0, gone = last && o->num_saves == 0;
+    while (gone && *at != s) at = &(*at)->next;
+    if (gone) *at = s->next;
+    _gwt_unlock(&k->lock);
+    (void)pixels;       // rank 0 counts them when it hands them out
+    if (gone) _gwt_slot_free(k, s);
+    else if (last) _gwt_slot_tell(k, s);
 }
 
 // ---- one action
 
-static bool _gwt_ranks_start(_gwt_ranks *k)
+// All outputs go on from the same tile.
+static bool _gwt_mpi_align(_gwt_order *o)
 {
-    k->out = NULL, k->slots = NULL, k->batches = NULL;
-    k->asked = k->none_left = k->over = k->told = k->done = k->silent = false;
-    k->writing = k->waiting = 0, k->flying = 0;
-    k->next_id = 0, k->num_done = 0, k->stopped = false;
-    k->next_group = k->first / k->across * _gwt_ceil_div(k->across, k->group)
-                  + k->first % k->across / k->group;
-    bool running = _gwt_thread_start(&k->thread, _gwt_ranks_serve, k);
-    if (!running) _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
-    return running;
+    o->first = _gwt_order_written(o);
+    for (int i = 0; i < o->num_saves; i++) {
+        _gwt_writer *w = &o->saves[i].writer;
+        int64_t head = atomic_load(&w->head), first = o->first * w->parts;
+        if (w->complete && first < w->num_tiles)
+            return _gwt_fail(w->g, GWT_E_UNSUPPORTED, "%s is complete and another output is not: "
+                             "resume in a single process", w->path);
+        if (w->follows || w->complete || head == first) continue;
+        while (head > first) w->end -= w->counts[--head];
+        if (!_gwt_journal_cut(w, head)) return false;
+    }
+    return true;
 }
 
-static void _gwt_ranks_stop(_gwt_ranks *k)
+// Until the header is written the part begins with a number by which other ranks know it: a file of
+// that name on a disk of their own, or in another folder, may be there as well.
+static int64_t _gwt_mpi_mark(const _gwt_order *o)
 {
-    _gwt_thread_join(k->thread);
-    for (_gwt_slot *s = k->slots, *next; s; s = next) next = s->next, _gwt_slot_free(k, s);
-    for (_gwt_mail *m = k->out, *next; m; m = next) next = m->next, GWT_FREE(m);
+    gwt *g = o->action->g;
+    _gwt_os_time now = _gwt_os_wall();
+    uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.s, (uint64_t)now.ns), _gwt_os_process());
+    for (int i = 0; i < o->num_saves && !_gwt_over(o->action); i++) {
+        const _gwt_writer *w = &o->saves[i].writer;
+        char bytes[16] = "";
+        memcpy(bytes, _gwt_part_magic, sizeof _gwt_part_magic);
+        _gwt_put(bytes + 8, mark, 8);
+        if (w->fd < 0 || !_gwt_pwrite(g, w->fd, w->part, bytes, sizeof bytes, 0)) continue;
+        int error = _gwt_os_sync(w->fd);
+        if (error)
+            _gwt_fail(g, GWT_E_IO, "%s: can't be synced: %s", w->part, _GWT_OS_ERROR(error));
+    }
+    return (int64_t)mark;
+}
+
+// Rank 0's file, on another rank.
+static bool _gwt_mpi_follow(_gwt_writer *w, int64_t mark)
+{
+    char bytes[16];
+    const char *strange;
+    if (!_gwt_open_left(w->g, w->part, &w->fd, &strange)) return false;
+    if (w->fd < 0 || strange)
+        return _gwt_fail(w->g, GWT_E_IO, "%s, which rank 0 has made, %s here", w->part,
+                         strange ? strange : "is not there");
+    if (_gwt_os_read(w->fd, bytes, sizeof bytes, 0) == sizeof bytes
+        && _gwt_get_little(bytes + 8, 8) == (uint64_t)mark)
+        return true;
+    return _gwt_fail(w->g, GWT_E_IO, "%s is another file here than on rank 0: ranks need a "
+                     "folder that they share", w->part);
+}
+
+// What an action must have in common on all ranks.
+static uint32_t _gwt_mpi_job(const _gwt_order *o)
+{
+    uint32_t job = 0;
+    for (int i = 0; i < o->num_saves; i++) job ^= o->saves[i].writer.job.options + (uint32_t)i;
+    job ^= _gwt_job_expression(o->plan);
+    _gwt_job_number(&job, o->num_saves && o->saves[0].o.collisions);    // which all add up, or none
+    _gwt_job_number(&job, (uint64_t)o->tile_h);
+    _gwt_job_number(&job, (uint64_t)o->tile_w);
+    return job;
+}
+
+// Space for the largest mail: of sizes of a batch of at most a third of rank 0's window, or of what
+// lies at its ends. Too little would end the job when such a mail comes.
+static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
+{
+    uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_saves;
+    if (k->rank == 0 && saves > 0) {
+        int64_t tiles = _gwt_max64(o->group, k->window / 3);
+        uint64_t sizes = _GWT_MAIL_SIZE * (uint64_t)_gwt_slot_blobs(k, tiles);
+        uint64_t ends = saves * _gwt_mpi_most_ends(k);
+        bytes = sizes > bytes ? sizes : bytes;
+        bytes = ends > bytes ? ends : bytes;
+    }
+    k->inbox_bytes = sizeof(_gwt_mail) + (size_t)bytes;
+    if (k->inbox_bytes > INT32_MAX) k->inbox_bytes = INT32_MAX;
+    k->inbox = _gwt_malloc(k->g, k->inbox_bytes);
+    return k->inbox != NULL;
+}
+
+static void _gwt_mpi_start_thread(_gwt_ranks *k)
+{
+    k->out = NULL, k->slots = NULL, k->batches = NULL;
+    k->asked = k->none_left = k->over = k->told = k->done = k->stopped = false;
+    k->writing = k->waiting = k->num_done = 0;
+    k->flying = k->next_id = 0;
+    k->next_group = _gwt_order_group_of(k->order, k->order->first);
+    if (!_gwt_thread_start(&k->thread, _gwt_mpi_serve, k))
+        _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
+}
+
+// All ranks begin together, with rank 0's tiles, and in its files.
+static bool _gwt_mpi_start(_gwt_order *o)
+{
+    _gwt_ranks *k = o->action->ranks;
+    int64_t numbers[4] = { o->group, 0, (int64_t)_gwt_os_page(), 0 };
+    k->order = o;
+    k->window = o->num_saves ? o->window : INT32_MAX;
+    k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
+    if (!_gwt_mpi_align(o) || !_gwt_mpi_inbox(k, o)) return false;
+    numbers[1] = o->first;
+    if (k->rank == 0) numbers[3] = _gwt_mpi_mark(o);
+    k->joined = true;
+    o->shared = _gwt_mpi_agree(k, _GWT_AGREE_START, !_gwt_over(o->action), _gwt_mpi_job(o),
+                               numbers);
+    if (!o->shared) return false;
+    o->group = numbers[0], o->first = numbers[1];
+    k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
+    for (int i = 0; i < o->num_saves && k->rank > 0; i++) {
+        _gwt_writer *w = &o->saves[i].writer;
+        if (w->num_tiles == o->first * w->parts) continue;          // there is nothing to do
+        if (!_gwt_mpi_follow(w, numbers[3])) break;
+    }
+    _gwt_mpi_start_thread(k);
+    return true;
+}
+
+static void _gwt_mpi_stop(_gwt_order *o)
+{
+    _gwt_ranks *k = o->action->ranks;
+    if (o->shared) _gwt_thread_join(k->thread);
+    for (_gwt_slot *s = k->slots, *next; s; s = next) {
+        next = s->next;
+        _gwt_slot_free(k, s);
+    }
+    for (_gwt_mail *m = k->out, *next; m; m = next) {
+        next = m->next;
+        GWT_FREE(m);
+    }
     for (_gwt_batch *b = k->batches, *next; b; b = next) {
         next = b->next;
-        GWT_FREE(b->records);
         GWT_FREE(b);
     }
-    k->slots = NULL, k->out = NULL, k->batches = NULL;
+    GWT_FREE(k->inbox);
+    k->slots = NULL, k->out = NULL, k->batches = NULL, k->inbox = NULL;
 }
+
+static bool _gwt_mpi_finish(const _gwt_order *o, bool good)
+{
+    if (!o->shared) return good;
+    return _gwt_mpi_agree(o->action->ranks, _GWT_AGREE_FINISH, good, 0, NULL);
+}
+
+static void _gwt_mpi_order(_gwt_order *o)
+{
+    o->start = _gwt_mpi_start, o->take = _gwt_mpi_take, o->wait = _gwt_mpi_wait;
+    o->submit = _gwt_mpi_submit, o->complete = _gwt_mpi_complete, o->stop = _gwt_mpi_stop;
+    o->agree = _gwt_mpi_finish;
+    o->worker_bytes = (double)_GWT_MPI_WRITE;
+}
+
+// ---- texts of all ranks
+
+// A text of each rank but the first comes to it, and is kept; NULL where there is none.
+static bool _gwt_mpi_gather(gwt *g, const char *text, const char **texts)
+{
+    _gwt_ranks *k = g->ranks;
+    bool good = true;
+    if (k->rank > 0) {
+        _gwt_mpi_send(k, 0, _GWT_TAG_MAIL, text, strlen(text) + 1);
+        return true;
+    }
+    for (int from = 1; from < k->size; from++) {
+        MPI_Status status;
+        int bytes;
+        _GWT_MPI_DO(k, MPI_Probe(from, _GWT_TAG_MAIL, k->comm, &status));
+        _GWT_MPI_DO(k, MPI_Get_count(&status, MPI_BYTE, &bytes));
+        char *its = _gwt_malloc(g, (size_t)bytes);
+        if (!its) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "receiving");
+        _gwt_mpi_receive(k, from, _GWT_TAG_MAIL, its, bytes);
+        if (texts) texts[from] = *its ? _gwt_keep_always(g, its) : NULL;
+        good &= !*its || (texts && texts[from]);    // of "" that rank says why
+        GWT_FREE(its);
+    }
+    return good;
+}
+
+static int64_t _gwt_mpi_least(gwt *g, int64_t x)
+{
+    int64_t least = x;
+    _GWT_MPI_DO(g->ranks, MPI_Allreduce(&x, &least, 1, MPI_INT64_T, MPI_MIN, g->ranks->comm));
+    return least;
+}
+
+int gwt_rank(const gwt *g) { return g && g->ranks ? g->ranks->rank : 0; }
+int gwt_num_ranks(const gwt *g) { return g && g->ranks ? g->ranks->size : 1; }
+
+#else
+
+static bool _gwt_mpi_begin(gwt *g) { return (void)g, true; }
+static void _gwt_mpi_end(gwt *g) { (void)g; }
+static void _gwt_mpi_close(gwt *g) { (void)g; }
+static void _gwt_mpi_order(_gwt_order *o) { (void)o; }
+static void _gwt_mpi_join(gwt *g, void *data, size_t bytes, bool root_only)
+{
+    (void)g, (void)data, (void)bytes, (void)root_only;
+}
+static void _gwt_mpi_add(gwt *g, int64_t *counts, size_t n) { (void)g, (void)counts, (void)n; }
+
+int gwt_rank(const gwt *g) { return (void)g, 0; }
+int gwt_num_ranks(const gwt *g) { return (void)g, 1; }
 
 #endif
 
 // >>run ---------------------------------------------------------------------------------------
 // One loop for every action. The image is cut into tiles, whose size the sink chooses: the tiles
 // of the output file, the caller's blocks, or 256 x 256 for a plain buffer. Each worker takes the
-// next few neighbours in canonical order (one atomic addition: the serial part), computes them,
+// next few neighbours in canonical order (the serial part, see room mpi), computes them,
 // and gives them to the sink (the parallel part). A tile larger than the array's chunks is cut into
 // pieces of about that size, a loop of its own that idle workers steal from. So:
 //
@@ -13536,9 +13912,6 @@ struct _gwt_run {
     bool sparse;                // pieces touch tiles here and there only
     _gwt_uses_left *uses;       // of each tile of the plan
     _gwt_cost cost;             // the most that a piece takes
-    bool shared;                // with other ranks
-    struct _gwt_save *saves;    // of a save, its outputs
-    int num_saves;
     const char *what, *path;    // the action, and its first output: for who is told of it
     gwt_progress_fn *report;    // who is; NULL: nobody
     double start;
@@ -13547,9 +13920,6 @@ struct _gwt_run {
     bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets);
     bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     void *sink;
-    int64_t (*written)(const _gwt_run *run);    // tiles written; NULL: the sink has no order
-    int64_t first;              // tile to begin with: those before were there
-    uint32_t job;               // of a save: what its files follow from
     int64_t window;             // tiles that may be begun ahead of that
     int workers;                // that take part
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
@@ -13558,8 +13928,7 @@ struct _gwt_run {
     _gwt_scratch *scratch;      // one a worker, that worker's own
     int64_t collisions[_GWT_MAX_OUTPUTS];   // of all workers, in the end
     // Shared.
-    _Atomic int64_t next;       // group to take
-    atomic_llong done;          // pixels; of all ranks, those handed out
+    _gwt_order order;
     _gwt_mutex reporting;       // held while somebody is told; never waited for
     double reported;            // guarded by it
 };
@@ -13734,7 +14103,7 @@ static void _gwt_run_report(_gwt_run *run, bool last)
     if (!run->report || !_gwt_trylock(&run->reporting)) return;
     if (last || now - run->reported > 0.1) {
         gwt_progress p = { .g = run->g, .action = run->what, .path = run->path,
-                           .pixels = atomic_load(&run->done), .seconds = now - run->start,
+                           .pixels = atomic_load(&run->order.done), .seconds = now - run->start,
                            .last = last };
         p.fraction = (double)p.pixels / total;
         p.left = p.fraction > 0 && !last ? p.seconds / p.fraction - p.seconds : 0;
@@ -13742,16 +14111,6 @@ static void _gwt_run_report(_gwt_run *run, bool last)
         if (run->report(&p, run->g->options.user) && !last) gwt_cancel(run->g);
     }
     _gwt_unlock(&run->reporting);
-}
-
-typedef struct _gwt_turn { _gwt_run *run; int64_t tile; } _gwt_turn;
-
-// Whether a tile is not too far ahead of the writer. After a failure nobody waits.
-static bool _gwt_run_may_begin(void *arg)
-{
-    const _gwt_turn *t = arg;
-    return _gwt_over(t->run->action)
-        || t->tile < t->run->written(t->run) + t->run->window;
 }
 
 static _gwt_rect _gwt_run_rect(const _gwt_run *run, int64_t t)
@@ -13770,70 +14129,40 @@ static _gwt_rect _gwt_run_padded(const _gwt_run *run, const _gwt_rect *r)
                         _gwt_min64(r->col + r->cols + pad[2], run->plan->width) - left };
 }
 
-static void _gwt_run_complete(_gwt_run *run, int64_t t, int64_t pixels)
-{
-#ifdef GWT_MPI
-    if (run->action->ranks) {
-        _gwt_ranks_complete(run->action->ranks, t);
-        return;
-    }
-#endif
-    (void)t;
-    atomic_fetch_add(&run->done, pixels);
-}
-
 static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
-    _gwt_worker *w = _gwt_self();
-    _gwt_turn turn = { run, t };
-    if (t < run->first) return true;
-    if (run->written && !_gwt_run_may_begin(&turn)) {
-        _gwt_lane *lane = _gwt_lane_here();
-        _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
-                                           .tile = -1 });
-        _gwt_pool_wait(w, w->depth + 1, _gwt_run_may_begin, &turn);
-        _gwt_lane_leave(lane, 0, 0);
-    }
+    _gwt_order *o = &run->order;
+    int id = _gwt_self()->id;
+    if (t < o->first) return true;
+    o->wait(o, t);
     _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
     _gwt_target targets[_GWT_MAX_OUTPUTS];
-    if (_gwt_over(run->action) || !run->open(run, w->id, t, &r, targets)) return false;
+    if (_gwt_over(run->action) || !run->open(run, id, t, &r, targets)) return false;
     _gwt_run_pieces(run, &r, targets);
-    if (_gwt_over(run->action) || !run->close(run, w->id, t, &r)) return false;
-    _gwt_run_complete(run, t, inner.rows * inner.cols);
+    if (_gwt_over(run->action) || !run->close(run, id, t, &r)) return false;
+    o->complete(o, t, inner.rows * inner.cols);
     _gwt_run_report(run, false);
     return true;
-}
-
-// The next group of tiles, below 0 when there is none.
-static int64_t _gwt_run_take(_gwt_run *run)
-{
-#ifdef GWT_MPI
-    if (run->action->ranks) return _gwt_ranks_take(run->action->ranks);
-#endif
-    int64_t k = atomic_fetch_add(&run->next, 1);
-    return k < _gwt_ceil_div(run->across, run->group) * run->down ? k : -1;
 }
 
 // What each worker does: the next group of a row of tiles, until there is none.
 static void _gwt_run_loop(size_t index, void *user)
 {
     _gwt_run *run = user;
-    int64_t groups = _gwt_ceil_div(run->across, run->group), all = groups * run->down;
+    _gwt_order *o = &run->order;
+    int64_t groups = _gwt_ceil_div(run->across, o->group);
     _gwt_lane *lane = _gwt_lane_here();
+    bool good = true;
     (void)index;
     _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .worker = _gwt_self()->id,
                                        .tile = -1 });
-    for (int64_t k; (k = _gwt_run_take(run)) >= 0;) {
-        int64_t col = k % groups * run->group, end = _gwt_min64(col + run->group, run->across);
-        for (; col < end; col++)
-            if (!_gwt_run_tile(run, k / groups * run->across + col)) goto failed;
+    for (int64_t k; good && (k = o->take(o)) >= 0;) {
+        int64_t col = k % groups * o->group, end = _gwt_min64(col + o->group, run->across);
+        for (; good && col < end; col++)
+            good = _gwt_run_tile(run, k / groups * run->across + col);
     }
     _gwt_lane_leave(lane, 0, 0);
-    return;
-failed:
-    _gwt_lane_leave(lane, 0, 0);
-    atomic_store(&run->next, all);
-    _gwt_pool_notify(&run->g->pool);    // others may be waiting for a tile that will not come
+    if (!good) _gwt_pool_notify(&run->g->pool);     // others may wait for a tile that won't come
 }
 
 // ---- the whole
@@ -14034,6 +14363,7 @@ static void _gwt_record_chunks(const gwt_array *a);
 
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
+    _gwt_order_make(&run->order, run->action, run->plan);
     run->tile_h = _gwt_min64(tile_h, run->plan->height),
     run->tile_w = _gwt_min64(tile_w, run->plan->width);
     run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
@@ -14048,105 +14378,19 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
 }
 
-// ---- among ranks
-
-#ifdef GWT_MPI
-// Until the header is written the part begins with a number by which other ranks know it: a file of
-// that name on a disk of their own, or in another folder, may be there as well.
-static int64_t _gwt_run_mark(_gwt_run *run)
+// With the tiles that are there already counted as done.
+static bool _gwt_run_start(_gwt_run *run)
 {
-    _gwt_os_time now = _gwt_os_wall();
-    uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.s, (uint64_t)now.ns), _gwt_os_process());
-    for (int i = 0; i < run->num_saves && !_gwt_over(run->action); i++) {
-        const _gwt_writer *w = &run->saves[i].writer;
-        char bytes[16] = "";
-        memcpy(bytes, _gwt_part_magic, sizeof _gwt_part_magic);
-        _gwt_put(bytes + 8, mark, 8);
-        if (w->fd < 0 || !_gwt_pwrite(run->g, w->fd, w->part, bytes, sizeof bytes, 0)) continue;
-        int error = _gwt_os_sync(w->fd);
-        if (error)
-            _gwt_fail(run->g, GWT_E_IO, "%s: can't be synced: %s", w->part, _GWT_OS_ERROR(error));
+    _gwt_order *o = &run->order;
+    o->tile_h = run->tile_h, o->tile_w = run->tile_w;
+    o->across = run->across, o->down = run->down;
+    o->group = run->group, o->window = run->window, o->workers = run->workers;
+    if (!o->start(o)) return false;
+    for (int64_t t = 0; t < o->first; t++) {
+        _gwt_rect r = _gwt_run_rect(run, t);
+        atomic_fetch_add(&o->done, r.rows * r.cols);
     }
-    return (int64_t)mark;
-}
-
-// Rank 0's part, on another rank.
-static bool _gwt_run_follow(_gwt_run *run, _gwt_writer *w, int64_t mark)
-{
-    char bytes[16];
-    const char *strange;
-    if (!_gwt_open_left(run->g, w->part, &w->fd, &strange)) return false;
-    if (w->fd < 0 || strange)
-        return _gwt_fail(run->g, GWT_E_IO, "%s, which rank 0 has made, %s here", w->part,
-                         strange ? strange : "is not there");
-    if (_gwt_os_read(w->fd, bytes, sizeof bytes, 0) == sizeof bytes
-        && _gwt_get_little(bytes + 8, 8) == (uint64_t)mark)
-        return true;
-    return _gwt_fail(run->g, GWT_E_IO, "%s is another file here than on rank 0: ranks need a "
-                     "folder that they share", w->part);
-}
-
-// All ranks begin together, with rank 0's tiles, and in its files.
-static bool _gwt_run_share(_gwt_run *run)
-{
-    _gwt_ranks *k = run->action->ranks;
-    if (!k) return true;
-    k->joined = true;
-    int64_t numbers[4] = { run->group, run->first, (int64_t)_gwt_os_page() };
-    if (k->rank == 0) numbers[3] = _gwt_run_mark(run);
-    uint32_t job = _gwt_job_expression(run->plan) ^ run->job;
-    _gwt_job_number(&job, (uint64_t)run->tile_h), _gwt_job_number(&job, (uint64_t)run->tile_w);
-    run->shared = _gwt_ranks_agree(k, _GWT_AGREE_START, !_gwt_over(run->action), job, numbers);
-    if (!run->shared) return false;
-    k->action = run->action;
-    k->workers = run->workers;
-    k->across = run->across, k->down = run->down;
-    k->group = run->group = numbers[0], k->first = run->first = numbers[1];
-    k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
-    k->pixels = (double)run->plan->width * (double)run->plan->height, k->counter = &run->done;
-    k->saves = run->saves, k->num_saves = run->num_saves;
-    k->window = run->num_saves ? run->window : INT32_MAX;
-    for (int i = 0; i < k->num_saves && k->rank > 0; i++) {
-        _gwt_writer *w = &k->saves[i].writer;
-        if (w->num_tiles == numbers[1] * w->parts) continue;        // there is nothing to do
-        if (!_gwt_run_follow(run, w, numbers[3])) break;
-    }
-    return _gwt_ranks_start(k);
-}
-
-static void _gwt_run_unshare(_gwt_run *run)
-{
-    if (run->shared) _gwt_ranks_stop(run->action->ranks);
-}
-
-// Whether all is well on all ranks.
-static bool _gwt_run_agree(const _gwt_run *run, bool good)
-{
-    if (!run->shared) return good;
-    return _gwt_ranks_agree(run->action->ranks, _GWT_AGREE_FINISH, good, 0, NULL);
-}
-#else
-static bool _gwt_run_share(_gwt_run *run) { return (void)run, true; }
-static void _gwt_run_unshare(_gwt_run *run) { (void)run; }
-static bool _gwt_run_agree(const _gwt_run *run, bool good) { return (void)run, good; }
-#endif
-
-// The bytes that each rank has made, zeros elsewhere, on all of them, or on rank 0.
-static void _gwt_join_ranks(gwt *g, void *data, size_t bytes, bool root_only)
-{
-#ifdef GWT_MPI
-    if (g->ranks && !_gwt_stays) _gwt_ranks_join(g->ranks, data, bytes, root_only);
-#endif
-    (void)g, (void)data, (void)bytes, (void)root_only;
-}
-
-// Numbers of this rank to those of all.
-static void _gwt_add_ranks(gwt *g, int64_t *counts, size_t n)
-{
-#ifdef GWT_MPI
-    if (g->ranks && !_gwt_stays) _gwt_ranks_add(g->ranks, counts, n);
-#endif
-    (void)g, (void)counts, (void)n;
+    return true;
 }
 
 // After it is known to fit.
@@ -14157,17 +14401,10 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     run->whole = run->workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
-    if (run->written) run->first = run->written(run);
-    for (int64_t t = 0; t < run->first; t++) {
-        _gwt_rect r = _gwt_run_rect(run, t);
-        run->done += r.rows * r.cols;
-    }
-    run->next = run->first / run->across * _gwt_ceil_div(run->across, run->group)
-              + run->first % run->across / run->group;
     _gwt_cache_plan(g, &run->share, true);
-    if (_gwt_run_share(run) && !_gwt_over(run->action))
+    if (_gwt_run_start(run) && !_gwt_over(run->action))
         _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
-    _gwt_run_unshare(run);
+    run->order.stop(&run->order);
     _gwt_cache_plan(g, &run->share, false);
     _gwt_run_report(run, true);
     for (int i = 0; i < g->pool.num_workers; i++)
@@ -14200,7 +14437,11 @@ static bool _gwt_check_many(gwt_array *const *arrays, size_t n)
 
 // ---- memory
 
-typedef struct _gwt_buffer { char *data; size_t row_bytes, plane_bytes, size; } _gwt_buffer;
+typedef struct _gwt_buffer {
+    char *data;
+    size_t row_bytes, plane_bytes, size, all;
+    bool fresh;                 // not the caller's: made here
+} _gwt_buffer;
 
 static bool _gwt_buffer_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
                              _gwt_target *targets)
@@ -14229,10 +14470,24 @@ static bool _gwt_compute_bytes(const gwt_array *a, gwt_dtype dtype, size_t *byte
     return _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than any memory: save it instead");
 }
 
-static _gwt_buffer _gwt_buffer_of(const gwt_array *a, gwt_dtype dtype, void *data)
+// Where an array goes in a type: the caller's buffer, or one to be made.
+static bool _gwt_buffer_of(_gwt_buffer *b, const gwt_array *a, gwt_dtype dtype, void *data)
 {
     size_t size = gwt_dtype_size(dtype), row = (size_t)a->geo.width * size;
-    return (_gwt_buffer){ data, row, row * (size_t)a->geo.height, size };
+    *b = (_gwt_buffer){ data, row, row * (size_t)a->geo.height, size, 0, data == NULL };
+    return _gwt_compute_bytes(a, dtype, &b->all);
+}
+
+// Those that the caller has not given, within the action, so that all ranks hear when there is no
+// memory for one; and with several ranks zeros, as they are joined by OR.
+static bool _gwt_buffers_make(const _gwt_action *action, _gwt_buffer *buffers, int n)
+{
+    for (int i = 0; i < n; i++) {
+        _gwt_buffer *b = &buffers[i];
+        if (b->fresh && !(b->data = _gwt_malloc(action->g, b->all))) return false;
+        if (action->ranks) memset(b->data, 0, b->all);
+    }
+    return true;
 }
 
 static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buffer *buffers, int n,
@@ -14241,23 +14496,26 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
     _gwt_plan plan;
     _gwt_action action;
     if (!_gwt_action_begin(&action, a->g, true)) return false;
-    for (int i = 0; i < n && action.ranks; i++)
-        memset(buffers[i].data, 0, buffers[i].plane_bytes * (size_t)outputs[i].num_planes);
-    bool planned = _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
-    if (planned) _gwt_plan_note(&plan, false);
+    bool planned = _gwt_buffers_make(&action, buffers, n)
+                && _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
     if (planned) {
+        _gwt_plan_note(&plan, false);
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
                          .close = _gwt_buffer_close, .sink = buffers, .what = "compute" };
         _gwt_run_shape(&run, a, 256, 256);
         good = _gwt_run_fit(&run, o->num_workers) && _gwt_run_all(&run, o->progress);
-        good = _gwt_run_agree(&run, good);
+        good = run.order.agree(&run.order, good);
         _gwt_run_end(&run);
         _gwt_plan_free(&plan);
     }
     _gwt_action_end(&action);
     for (int i = 0; i < n && good; i++)
-        _gwt_join_ranks(a->g, buffers[i].data,
-                        buffers[i].plane_bytes * (size_t)outputs[i].num_planes, o->root_only);
+        _gwt_mpi_join(a->g, buffers[i].data, buffers[i].all, o->root_only);
+    for (int i = 0; i < n && !good; i++) {
+        if (!buffers[i].fresh) continue;
+        GWT_FREE(buffers[i].data);
+        buffers[i].data = NULL;
+    }
     return good;
 }
 
@@ -14265,19 +14523,17 @@ void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
 {
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     gwt_optional nodata;
-    size_t bytes = 0;
+    _gwt_buffer b;
     if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)) return NULL;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
-    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata) || !_gwt_compute_bytes(a, dtype, &bytes))
+    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata)
+        || !_gwt_buffer_of(&b, a, dtype, o.buffer))
         return NULL;
-    if (o.buffer && o.size < bytes)
+    if (o.buffer && o.size < b.all)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu",
-                              o.size, bytes);
+                              o.size, b.all);
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
-    _gwt_buffer b = _gwt_buffer_of(a, dtype, o.buffer ? o.buffer : _gwt_malloc(a->g, bytes));
-    if (b.data && _gwt_compute_run(a, &output, &b, 1, &o)) return b.data;
-    if (!o.buffer) GWT_FREE(b.data);
-    return NULL;
+    return _gwt_compute_run(a, &output, &b, 1, &o) ? b.data : NULL;
 }
 
 bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
@@ -14286,25 +14542,19 @@ bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     _gwt_buffer b[_GWT_MAX_OUTPUTS];
-    bool fresh[_GWT_MAX_OUTPUTS] = { false };
-    size_t bytes = 0, made = 0;
     if (!buffers || !_gwt_check_many(arrays, n) || !_gwt_check_dtype(arrays[0]->g, o.dtype))
         return false;
-    for (; made < n; made++) {
-        gwt_array *a = arrays[made];
+    for (size_t i = 0; i < n; i++) {
+        const gwt_array *a = arrays[i];
         gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
-        gwt_optional nodata = o.nodatas && o.nodatas[made].set ? o.nodatas[made] : o.nodata;
+        gwt_optional nodata = o.nodatas && o.nodatas[i].set ? o.nodatas[i] : o.nodata;
         if (!_gwt_resolve_nodata(a, dtype, nodata, &nodata)
-            || !_gwt_compute_bytes(a, dtype, &bytes))
-            break;
-        outputs[made] = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
-        fresh[made] = buffers[made] == NULL;
-        if (fresh[made] && !(buffers[made] = _gwt_malloc(a->g, bytes))) break;
-        b[made] = _gwt_buffer_of(a, dtype, buffers[made]);
+            || !_gwt_buffer_of(&b[i], a, dtype, buffers[i]))
+            return false;
+        outputs[i] = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
     }
-    bool good = made == n && _gwt_compute_run(arrays[0], outputs, b, (int)n, &o);
-    for (size_t i = 0; !good && i < n; i++)
-        if (fresh[i]) GWT_FREE(buffers[i]), buffers[i] = NULL;
+    bool good = _gwt_compute_run(arrays[0], outputs, b, (int)n, &o);
+    for (size_t i = 0; i < n; i++) buffers[i] = b[i].data;
     return good;
 }
 
@@ -14406,20 +14656,10 @@ static bool _gwt_save_encode(_gwt_save *s, _gwt_save_worker *w, char *part)
     return true;
 }
 
-// Part k of the tiles goes into the file when its turn comes.
-static void _gwt_save_submit(_gwt_save *s, int64_t k, _gwt_sink *sink, uint32_t crc)
+static bool _gwt_save_close_one(_gwt_order *o, int output, _gwt_save_worker *w, int64_t t,
+                                const _gwt_rect *r)
 {
-#ifdef GWT_MPI
-    if (s->writer.action->ranks) {
-        _gwt_ranks_submit(s->writer.action->ranks, &s->writer, k, sink, crc);
-        return;
-    }
-#endif
-    _gwt_writer_submit(&s->writer, k, sink, crc);
-}
-
-static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, const _gwt_rect *r)
-{
+    _gwt_save *s = &o->saves[output];
     const _gwt_format *f = &s->format;
     int64_t parts = _gwt_format_parts(f);
     size_t bytes = f->tile_bytes;
@@ -14427,7 +14667,7 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, co
         _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes }, none = { .used = 0 };
         _gwt_sink *sink = _gwt_format_plain(f) ? &plain : &w->encoder.sink;
         if (s->o.sparse && _gwt_save_absent(s, w->tile + (size_t)i * bytes, r)) {
-            _gwt_save_submit(s, t * parts + i, &none, 0);
+            o->submit(o, output, t * parts + i, &none, 0);
             GWT_FREE(none.data);
             continue;
         }
@@ -14438,7 +14678,7 @@ static bool _gwt_save_close_one(_gwt_save *s, _gwt_save_worker *w, int64_t t, co
         uint32_t crc = good ? _gwt_crc(0, sink->data, sink->used) : 0;
         _gwt_lane_leave(lane, bytes, sink->used);
         if (!good) return false;
-        _gwt_save_submit(s, t * parts + i, sink, crc);
+        o->submit(o, output, t * parts + i, sink, crc);
         if (sink == &plain) w->tile = plain.data;
     }
     return true;
@@ -14448,40 +14688,7 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
 {
     _gwt_save_sink *k = run->sink;
     for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_close_one(&k->saves[i], &k->workers[id * k->n + i], t, r)) return false;
-    return true;
-}
-
-// Tiles that all outputs have written.
-static int64_t _gwt_save_written(const _gwt_run *run)
-{
-    const _gwt_save_sink *k = run->sink;
-    int64_t least = INT64_MAX;
-    for (int i = 0; i < k->n; i++)
-        least = _gwt_min64(least, atomic_load(&k->saves[i].writer.head)
-                                      / _gwt_format_parts(&k->saves[i].format));
-    return least;
-}
-
-// What ranks do differently: their order is rank 0's business, and all outputs go on from the same
-// tile.
-static bool _gwt_save_share(_gwt_run *run, _gwt_save *saves, int n)
-{
-    int64_t from = _gwt_save_written(run);
-    run->job += saves->o.collisions != NULL;    // all ranks add theirs up, or none
-    for (int i = 0; i < n; i++) {
-        _gwt_writer *w = &saves[i].writer;
-        int64_t head = atomic_load(&w->head);
-        run->job ^= w->job.options + (uint32_t)i;
-        if (w->complete && from * w->parts < w->num_tiles)
-            return _gwt_fail(w->g, GWT_E_UNSUPPORTED, "%s is complete and another output is not: "
-                             "resume in a single process", w->path);
-        if (w->follows || w->complete || head == from * w->parts) continue;
-        while (head > from * w->parts) w->end -= w->counts[--head];
-        if (!_gwt_journal_cut(w, head)) return false;
-    }
-    run->saves = saves, run->num_saves = n;
-    run->first = from, run->written = NULL;
+        if (!_gwt_save_close_one(&run->order, i, &k->workers[id * k->n + i], t, r)) return false;
     return true;
 }
 
@@ -14510,11 +14717,12 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
                          .n = n,
                          .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
     _gwt_run run = { .g = g, .action = plan->action, .plan = plan, .open = _gwt_save_open,
-                     .close = _gwt_save_close, .sink = &k, .written = _gwt_save_written,
-                     .what = "save", .path = saves[0].writer.path };
+                     .close = _gwt_save_close, .sink = &k, .what = "save",
+                     .path = saves[0].writer.path };
     _gwt_run_shape(&run, saves[0].a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
-    run.tile_bytes = run.action->ranks ? (double)_GWT_RANKS_WRITE : 0;
+    run.tile_bytes = run.order.worker_bytes;
+    run.order.saves = saves, run.order.num_saves = n;
     bool good = k.workers != NULL;
     for (int i = 0; i < n; i++) {
         // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
@@ -14525,15 +14733,13 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     }
     good = good && _gwt_run_fit(&run, o->num_workers);
     for (int i = 0; good && i < n; i++)
-        good = _gwt_writer_begin(&saves[i].writer, run.window * saves[i].writer.parts,
-                                 o->checksums);
-    if (good && plan->action->ranks) good = _gwt_save_share(&run, saves, n);
+        good = _gwt_writer_begin(&saves[i].writer, run.window * saves[i].writer.parts);
     good = good && _gwt_run_all(&run, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
     if (good && n > 1 && !saves[0].writer.follows) _gwt_save_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
         if (!saves[i].writer.follows) _gwt_os_remove(saves[i].writer.journal);
-    good = _gwt_run_agree(&run, good);
+    good = run.order.agree(&run.order, good);
     if (good && o->collisions)
         memcpy(o->collisions, run.collisions, (size_t)n * sizeof *o->collisions);
     for (size_t i = 0; k.workers && i < workers; i++) {
@@ -14579,7 +14785,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     if (planned) _gwt_plan_free(&plan);
     _gwt_action_end(&action);
     if (good && saves->o.collisions)
-        _gwt_add_ranks(saves->a->g, saves->o.collisions, (size_t)n);
+        _gwt_mpi_add(saves->a->g, saves->o.collisions, (size_t)n);
     return good;
 }
 
@@ -14611,15 +14817,14 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
         for (size_t k = 0; k < i; k++)
             if (paths[i] && paths[k] && !strcmp(paths[i], paths[k]))
                 _gwt_fail(g, GWT_E_ARGUMENT, "%s: two outputs of one name", paths[i]);
-    _gwt_save *saves = _gwt_calloc(g, n, sizeof *saves);
+    _gwt_save saves[_GWT_MAX_OUTPUTS];
     size_t ready = 0;
-    while (saves && ready < n && !_gwt_failed(g)
+    while (ready < n && !_gwt_failed(g)
            && _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, ready,
                                 &outputs[ready]))
         ready++;
     bool good = ready == n && _gwt_save_all(saves, (int)n, outputs);
     for (size_t i = 0; i < ready; i++) _gwt_writer_end(&saves[i].writer);
-    GWT_FREE(saves);
     return good;
 }
 
@@ -14737,14 +14942,14 @@ static int64_t _gwt_blocks_run(gwt_array *a, gwt_block_fn *fn, void *user,
     bool good = b.workers && _gwt_blocks_check_results(&run, &o);
     if (good && o.results) memset(o.results, 0, (size_t)o.num_results * o.result_size);
     good = good && _gwt_run_fit(&run, o.num_workers) && _gwt_run_all(&run, o.progress);
-    good = _gwt_run_agree(&run, good);
+    good = run.order.agree(&run.order, good);
     _gwt_run_end(&run);
     for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
     _gwt_plan_free(&plan);
     _gwt_action_end(&action);
     if (good && o.results)
-        _gwt_join_ranks(g, o.results, (size_t)o.num_results * o.result_size, false);
+        _gwt_mpi_join(g, o.results, (size_t)o.num_results * o.result_size, false);
     return good ? run.across * run.down : -1;
 }
 
@@ -14886,7 +15091,7 @@ static bool _gwt_summarize_group(gwt_array *a, const _gwt_numbers *s, gwt_summar
     int64_t planes = _gwt_num_planes(a), n = _gwt_numbers_blocks(a);
     _gwt_part *parts = _gwt_calloc(a->g, (size_t)n, (size_t)planes * sizeof *parts);
     bool good = parts && _gwt_numbers_run(a, s, _gwt_summarize_block, parts);
-    if (good) _gwt_join_ranks(a->g, parts, (size_t)(n * planes) * sizeof *parts, false);
+    if (good) _gwt_mpi_join(a->g, parts, (size_t)(n * planes) * sizeof *parts, false);
     for (int64_t width = 1; good && width < n; width *= 2)
         for (int64_t i = 0; i + width < n; i += 2 * width)
             for (int64_t p = 0; p < planes; p++)
@@ -14965,7 +15170,7 @@ static bool _gwt_count_run(gwt_array *a, _gwt_counting *c, int64_t *to)
         GWT_FREE(c->tables[w]);
     }
     GWT_FREE(c->tables);
-    if (good) _gwt_add_ranks(a->g, to, all);
+    if (good) _gwt_mpi_add(a->g, to, all);
     return good;
 }
 
@@ -15051,10 +15256,10 @@ static size_t _gwt_digit_counter(const _gwt_counting *c, int64_t plane, double v
 }
 
 // What is looked for: of each plane, the value of a rank, as far as it is known.
-typedef struct _gwt_order { uint64_t prefix; int64_t rank; } _gwt_order;
+typedef struct _gwt_quantile { uint64_t prefix; int64_t rank; } _gwt_quantile;
 
 // The counts of one plane's digits take each rank one digit further.
-static void _gwt_order_refine(_gwt_order *ranks, size_t n, const _gwt_counting *c,
+static void _gwt_quantile_refine(_gwt_quantile *ranks, size_t n, const _gwt_counting *c,
                               const uint64_t *prefixes, const int64_t *counts)
 {
     for (size_t i = 0; i < n; i++) {
@@ -15075,18 +15280,18 @@ static int _gwt_compare_keys(const void *a, const void *b)
 }
 
 // Ranks below and above each percentile of `count` values.
-static void _gwt_order_begin(_gwt_order *ranks, const double *percentiles, size_t n, int64_t count)
+static void _gwt_quantile_begin(_gwt_quantile *ranks, const double *percentiles, size_t n, int64_t count)
 {
     for (size_t i = 0; i < n; i++) {
         int64_t last = _gwt_max64(count - 1, 0);
         int64_t lo = (int64_t)((double)last * (percentiles[i] / 100));
-        ranks[2 * i] = (_gwt_order){ 0, lo };
-        ranks[2 * i + 1] = (_gwt_order){ 0, _gwt_min64(lo + 1, last) };
+        ranks[2 * i] = (_gwt_quantile){ 0, lo };
+        ranks[2 * i + 1] = (_gwt_quantile){ 0, _gwt_min64(lo + 1, last) };
     }
 }
 
 // The prefixes of each plane's ranks, in order, each once; returns how many, for every plane.
-static size_t _gwt_order_prefixes(const _gwt_order *ranks, size_t n, int64_t planes,
+static size_t _gwt_quantile_prefixes(const _gwt_quantile *ranks, size_t n, int64_t planes,
                                   uint64_t *prefixes)
 {
     size_t most = 0, all = n * (size_t)planes;
@@ -15106,7 +15311,7 @@ static size_t _gwt_order_prefixes(const _gwt_order *ranks, size_t n, int64_t pla
 
 // All passes. ranks: [plane][2 n].
 static bool _gwt_percentiles_run(gwt_array *a, const _gwt_numbers *s, const double *percentiles,
-                                 size_t n, _gwt_order *ranks, uint64_t *prefixes,
+                                 size_t n, _gwt_quantile *ranks, uint64_t *prefixes,
                                  gwt_summary *found)
 {
     _gwt_counting c = { .asked = s, .planes = _gwt_num_planes(a), .dtype = a->info.dtype,
@@ -15122,12 +15327,12 @@ static bool _gwt_percentiles_run(gwt_array *a, const _gwt_numbers *s, const doub
             const int64_t *own = counts + (size_t)p * c.size;
             for (size_t i = 0; left == first && i < c.size; i++) found[p].count += own[i];
             if (left == first)
-                _gwt_order_begin(ranks + 2 * n * (size_t)p, percentiles, n, found[p].count);
-            _gwt_order_refine(ranks + 2 * n * (size_t)p, 2 * n, &c,
+                _gwt_quantile_begin(ranks + 2 * n * (size_t)p, percentiles, n, found[p].count);
+            _gwt_quantile_refine(ranks + 2 * n * (size_t)p, 2 * n, &c,
                               prefixes + (size_t)p * c.num_prefixes, own);
         }
         GWT_FREE(counts);
-        c.num_prefixes = _gwt_order_prefixes(ranks, 2 * n, c.planes, prefixes);
+        c.num_prefixes = _gwt_quantile_prefixes(ranks, 2 * n, c.planes, prefixes);
     }
     return good;
 }
@@ -15137,7 +15342,7 @@ static bool _gwt_percentiles_group(gwt_array *a, const _gwt_numbers *s, const do
 {
     if (!a) return false;
     size_t planes = (size_t)_gwt_num_planes(a);
-    _gwt_order *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
+    _gwt_quantile *ranks = _gwt_calloc(a->g, planes * 2 * n, sizeof *ranks);
     uint64_t *prefixes = _gwt_calloc(a->g, planes * 2 * n, sizeof *prefixes);
     gwt_summary *found = _gwt_calloc(a->g, planes, sizeof *found);
     bool good = ranks && prefixes && found
@@ -15337,9 +15542,7 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     _gwt_check_options(g);
     if (_gwt_files_begin(g) && _gwt_cache_begin(g)
         && _gwt_pool_start(&g->pool, g->options.num_workers)) {
-#ifdef GWT_MPI
-        _gwt_ranks_begin(g);
-#endif
+        _gwt_mpi_begin(g);
         return g;
     }
     _gwt_release_all(g);
@@ -15390,9 +15593,7 @@ int gwt_end(gwt *g)
     if (!g) return 1;
     bool failed = _gwt_failed(g), first = gwt_rank(g) == 0;
     gwt_profile_end(g);
-#ifdef GWT_MPI
-    _gwt_ranks_end(g);
-#endif
+    _gwt_mpi_end(g);
     _gwt_pool_stop(&g->pool, g->pool.num_workers);
     _gwt_say_bad_tiles(g);
     for (size_t i = 0; i < g->num_notes && first; i++)
@@ -15405,14 +15606,6 @@ int gwt_end(gwt *g)
 }
 
 int gwt_num_workers(const gwt *g) { return g ? g->pool.num_workers : 0; }
-
-#ifdef GWT_MPI
-int gwt_rank(const gwt *g) { return g && g->ranks ? g->ranks->rank : 0; }
-int gwt_num_ranks(const gwt *g) { return g && g->ranks ? g->ranks->size : 1; }
-#else
-int gwt_rank(const gwt *g) { return (void)g, 0; }
-int gwt_num_ranks(const gwt *g) { return (void)g, 1; }
-#endif
 
 const char *gwt_bad_tile(const gwt *g, size_t index)
 {
@@ -16253,7 +16446,8 @@ static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
                "\"traceEvents\": [\n", p->num_workers, p->seconds, (long long)p->chunks[0],
             (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);
     _gwt_trace_process(g, p, &(_gwt_trace){ f, 1, g ? g->trace_begins : 0 });
-    for (size_t i = 0; i < g->num_traces; i++) fprintf(f, ",\n%s", g->traces[i]);
+    for (size_t i = 0; i < g->num_traces; i++)
+        if (g->traces[i]) fprintf(f, ",\n%s", g->traces[i]);
     fputs("\n]}\n", f);
 }
 
@@ -16268,31 +16462,17 @@ static bool _gwt_trace_send(_gwt_ranks *k, const gwt_profile *p, double shift)
     if (f) _gwt_trace_process(k->g, p, &(_gwt_trace){ f, k->rank + 1, shift });
     _gwt_os_locale_end(c);
     bool good = f && fclose(f) == 0 && bytes < INT32_MAX;
-    _gwt_ranks_send(k, 0, _GWT_TAG_MAIL, good ? text : "", good ? bytes + 1 : 1);
+    _gwt_mpi_gather(k->g, good ? text : "", NULL);
     free(text);
     return good || _gwt_fail(k->g, GWT_E_MEMORY, "out of memory: no room for a trace");
 }
 
 static bool _gwt_trace_receive(_gwt_ranks *k)
 {
-    bool good = true;
     gwt *g = k->g;
     g->traces = _gwt_keep_in(&g->root, (size_t)k->size, sizeof *g->traces);
-    g->num_traces = 0;
-    for (int from = 1; from < k->size; from++) {
-        MPI_Status status;
-        int bytes;
-        _GWT_MPI_DO(k, MPI_Probe(from, _GWT_TAG_MAIL, k->comm, &status));
-        _GWT_MPI_DO(k, MPI_Get_count(&status, MPI_BYTE, &bytes));
-        char *text = _gwt_malloc(k->g, (size_t)bytes);
-        if (!text) _gwt_mpi_check(k, MPI_ERR_NO_MEM, "receiving");
-        _gwt_ranks_receive(k, from, _GWT_TAG_MAIL, text, bytes);
-        char *kept = _gwt_keep_always(k->g, text);
-        if (kept && g->traces && *kept) g->traces[g->num_traces++] = kept;
-        else if (*text) good = false;       // of "" that rank says why
-        GWT_FREE(text);
-    }
-    return good;
+    g->num_traces = g->traces ? (size_t)k->size : 0;
+    return _gwt_mpi_gather(g, "", g->traces);
 }
 
 // The others' events come to rank 0 before it writes the file.
@@ -16304,12 +16484,12 @@ static bool _gwt_trace_ranks(gwt *g, const gwt_profile *p, const char *path)
     int64_t began = r ? r->wall.s * 1000000000 + r->wall.ns : INT64_MAX, first;
     bool good = !_gwt_failed(g);
     if (!p || !path) good = _gwt_fail(g, GWT_E_ARGUMENT, "no profile, or no name to save it to");
-    if (!_gwt_ranks_agree(k, _GWT_AGREE_START, good, _gwt_crc(0, "trace", 5), NULL)) return false;
-    _GWT_MPI_DO(k, MPI_Allreduce(&began, &first, 1, MPI_INT64_T, MPI_MIN, k->comm));
+    if (!_gwt_mpi_agree(k, _GWT_AGREE_START, good, _gwt_crc(0, "trace", 5), NULL)) return false;
+    first = _gwt_mpi_least(g, began);
     g->trace_begins = r ? 1e-9 * (double)(began - first) : 0;
     if (k->rank == 0) good = _gwt_trace_receive(k) && _gwt_dump(g, p, path, _gwt_dump_trace);
     else good = _gwt_trace_send(k, p, g->trace_begins);
-    return _gwt_ranks_agree(k, _GWT_AGREE_FINISH, good, 0, NULL);
+    return _gwt_mpi_agree(k, _GWT_AGREE_FINISH, good, 0, NULL);
 }
 #endif
 

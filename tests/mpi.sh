@@ -1,11 +1,12 @@
 #!/bin/sh
 # mpi.sh - the command and a program for the ranks of an MPI job: one file, whose bytes are those of
 # one process, whatever the ranks, workers and chunks; kills, errors and numbers. GWT, GWT_MPI,
-# MAKE_SCENE, DISTRIBUTED, MPI_API: programs. Run by make mpi-test.
+# MAKE_SCENE, DISTRIBUTED, MPI_API, MPI_SCARCE: programs. Run by make mpi-test.
 
 . "$(dirname "$0")/checks.sh"
 gwt=$(absolute "${GWT:?}") gwt_mpi=$(absolute "${GWT_MPI:?}")
 distributed=$(absolute "${DISTRIBUTED:?}") api=$(absolute "${MPI_API:?}")
+scarce=$(absolute "${MPI_SCARCE:?}")
 make_scene=$(absolute "${MAKE_SCENE:?}") && cd "$box" || exit 2
 
 # More ranks than processors, as any user, without looking for other machines.
@@ -232,6 +233,10 @@ fi
 for n in 1 2 3 4; do
     job -n $n "$api" scene.tif
     good "the interface on $n ranks" $?
+done
+for n in 2 3; do
+    job -n $n "$scarce" scene.tif
+    good "an allocation fails on one of $n ranks" $?
 done
 job -n 2 "$api" scene.tif single
 good "MPI begun for one thread" $?
