@@ -2997,7 +2997,7 @@ GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
 }
 
 // >>geo ---------------------------------------------------------------------------------------
-// Where pixels lie: affine transforms, GeoKeys, and whether two grids are one.
+// Where pixels lie: affine transforms, GeoKeys, and how grids lie on one another.
 
 enum {
     _GWT_TAG_PIXEL_SCALE = 33550, _GWT_TAG_TIEPOINT = 33922, _GWT_TAG_TRANSFORMATION = 34264,
@@ -3110,6 +3110,111 @@ static gwt_bounds _gwt_geo_bounds(const _gwt_geo *geo)
         b = gwt_bounds_of(fmin(b.left, x), fmin(b.bottom, y), fmax(b.right, x), fmax(b.top, y));
     }
     return b;
+}
+
+// How a grid lies on another one of its CRS, by axis (0: y): where the corner of its first cell is,
+// in cells of that, and how many of them a cell spans.
+typedef struct _gwt_relation {
+    double scale[2], origin[2];
+    bool whole;                 // its cells are cells of that, 1e-3 of one apart at most
+} _gwt_relation;
+
+// False when there is no such relation: another CRS, rotation, or numbers beyond reason.
+static bool _gwt_geo_relate(const _gwt_geo *geo, const _gwt_geo *of, _gwt_relation *r)
+{
+    const double *t = geo->t, *s = of->t, size[2] = { (double)geo->height, (double)geo->width };
+    if (!_gwt_geo_same_crs(geo, of) || t[1] != 0 || t[3] != 0 || s[1] != 0 || s[3] != 0)
+        return false;
+    *r = (_gwt_relation){ { t[4] / s[4], t[0] / s[0] },
+                          { (t[5] - s[5]) / s[4], (t[2] - s[2]) / s[0] }, true };
+    for (int i = 0; i < 2; i++) {
+        if (!(r->scale[i] > 1e-6 && r->scale[i] < 1e6 && fabs(r->origin[i]) < 1e15)) return false;
+        r->whole = r->whole && fabs(r->scale[i] - 1) * size[i] <= 1e-3
+                && fabs(r->origin[i] - rint(r->origin[i])) <= 1e-3;
+    }
+    return true;
+}
+
+// Widen (all) or narrow a range of whole cells of the grid `of`, by axis, to what `geo` covers.
+static bool _gwt_geo_meet(const _gwt_geo *of, const _gwt_geo *geo, bool all, double *from,
+                          double *to)
+{
+    double size[2] = { (double)geo->height, (double)geo->width };
+    _gwt_relation r;
+    if (!_gwt_geo_relate(geo, of, &r)) return false;
+    for (int i = 0; i < 2; i++) {
+        double begin = r.origin[i], end = begin + size[i] * r.scale[i];
+        from[i] = all ? fmin(from[i], floor(begin + 1e-3)) : fmax(from[i], ceil(begin - 1e-3));
+        to[i] = all ? fmax(to[i], ceil(end - 1e-3)) : fmin(to[i], floor(end + 1e-3));
+    }
+    return true;
+}
+
+// rows x cols cells from (row, col) on.
+static void _gwt_geo_cut(_gwt_geo *geo, double row, double col, int64_t rows, int64_t cols)
+{
+    geo->t[2] += geo->t[0] * col + geo->t[1] * row;
+    geo->t[5] += geo->t[3] * col + geo->t[4] * row;
+    geo->height = rows;
+    geo->width = cols;
+}
+
+// Every step-th cell: wider ones around the same centres.
+static void _gwt_geo_thin(_gwt_geo *geo, int step)
+{
+    double k = step, at = 0.5 - 0.5 * k, *t = geo->t;
+    t[2] += (t[0] + t[1]) * at;
+    t[5] += (t[3] + t[4]) * at;
+    t[0] *= k; t[1] *= k;
+    t[3] *= k; t[4] *= k;
+    geo->height = _gwt_ceil_div(geo->height, step);
+    geo->width = _gwt_ceil_div(geo->width, step);
+}
+
+// The cells whose centres lie within bounds: first row and column, and how many. False: none.
+static bool _gwt_geo_within(const _gwt_geo *geo, gwt_bounds b, int64_t *from, int64_t *size)
+{
+    const double *t = geo->t, most[2] = { (double)geo->height - 1, (double)geo->width - 1 };
+    // Centres: t[2] + (col + 0.5) t[0] >= left, and so on; rows run down when t[4] < 0.
+    double one[2] = { (b.top - t[5]) / t[4] - 0.5, (b.left - t[2]) / t[0] - 0.5 },
+           two[2] = { (b.bottom - t[5]) / t[4] - 0.5, (b.right - t[2]) / t[0] - 0.5 };
+    if (t[1] != 0 || t[3] != 0 || !(b.left <= b.right) || !(b.bottom <= b.top)) return false;
+    for (int i = 0; i < 2; i++) {
+        double first = fmax(ceil(fmin(one[i], two[i]) - 1e-6), 0),
+               last = fmin(floor(fmax(one[i], two[i]) + 1e-6), most[i]);
+        if (!(first <= last)) return false;
+        from[i] = (int64_t)first;
+        size[i] = (int64_t)(last - first) + 1;
+    }
+    return true;
+}
+
+// A grid of the same CRS with other bounds or cells: unset, or 0, leaves them.
+static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, gwt_bounds b, double res_x, double res_y)
+{
+    double *t = geo->t,
+           cell[2] = { res_x > 0 ? res_x : fabs(t[0]), res_y > 0 ? res_y : fabs(t[4]) };
+    if (!b.set && res_x == 0 && res_y == 0) return true;
+    if (!b.set) b = _gwt_geo_bounds(geo);
+    // As many as have their centres within.
+    double cols = fmax(ceil((b.right - b.left) / cell[0] - 0.501), b.right > b.left),
+           rows = fmax(ceil((b.top - b.bottom) / cell[1] - 0.501), b.top > b.bottom);
+    if (t[1] != 0 || t[3] != 0)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along the axes");
+    if (!(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
+        || cols > INT32_MAX || rows > INT32_MAX)
+        return _gwt_fail(g, GWT_E_ARGUMENT,
+                         "no grid of cells %.10g x %.10g within %.10g, %.10g, %.10g, %.10g (left, "
+                         "bottom, right, top)",
+                         cell[0], cell[1], b.left, b.bottom, b.right, b.top);
+    // From the edges where its own first column and row are.
+    bool from_right = t[0] < 0, from_bottom = t[4] > 0;
+    memcpy(t, (double[6]){ from_right ? -cell[0] : cell[0], 0, from_right ? b.right : b.left, 0,
+                           from_bottom ? cell[1] : -cell[1], from_bottom ? b.bottom : b.top },
+           6 * sizeof *t);
+    geo->width = (int64_t)cols;
+    geo->height = (int64_t)rows;
+    return true;
 }
 
 // For messages: "627 x 603 cells of (30, -30) from (452475, 3408645), EPSG:32616".
@@ -7109,13 +7214,14 @@ static int64_t _gwt_resampling_reach(gwt_resampling method, double scale, int64_
 }
 
 static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_resampling method,
-                                       const double *scale, const double *origin)
+                                       const _gwt_relation *to)
 {
     _gwt_step s = { .kind = _GWT_STEP_RESAMPLE, .num_planes = 1, .method = (int)method,
                     .width = geo->width, .height = geo->height,
-                    .scale = { scale[0], scale[1] }, .origin = { origin[0], origin[1] },
-                    .reach = { _gwt_resampling_reach(method, scale[0], a->geo.height),
-                               _gwt_resampling_reach(method, scale[1], a->geo.width) } };
+                    .scale = { to->scale[0], to->scale[1] },
+                    .origin = { to->origin[0], to->origin[1] },
+                    .reach = { _gwt_resampling_reach(method, to->scale[0], a->geo.height),
+                               _gwt_resampling_reach(method, to->scale[1], a->geo.width) } };
     gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_SELF | _GWT_KEEP_WORDS
                                         | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0));
     r = _gwt_array_map(r, a, _gwt_map_step, &s);
@@ -7139,8 +7245,9 @@ static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, int
                                   || geo->width > a->geo.width - col);
     for (int64_t i = 0; leaves && i < _gwt_num_planes(a); i++)
         if (a->planes[i] && !a->planes[i]->strict)
-            return _gwt_array_resampled(a, geo, GWT_NEAREST, (double[]){ 1, 1 },
-                                        (double[]){ (double)row, (double)col });
+            return _gwt_array_resampled(a, geo, GWT_NEAREST,
+                                        &(_gwt_relation){ .scale = { 1, 1 },
+                                                          .origin = { (double)row, (double)col } });
     _gwt_node crop = { .op = _GWT_OP_CROP, .row = row, .col = col, .stride = stride,
                        .width = a->geo.width, .height = a->geo.height };
     bool whole = row == 0 && col == 0 && stride == 1 && geo->height == a->geo.height
@@ -7164,28 +7271,8 @@ gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int6
             "%lld rows, %lld columns",
             (long long)rows, (long long)cols, (long long)row, (long long)col, (long long)geo.height,
             (long long)geo.width);
-    geo.height = rows, geo.width = cols;
-    geo.t[2] += geo.t[0] * (double)col + geo.t[1] * (double)row;
-    geo.t[5] += geo.t[3] * (double)col + geo.t[4] * (double)row;
+    _gwt_geo_cut(&geo, (double)row, (double)col, rows, cols);
     return _gwt_array_cropped(a, row, col, 1, &geo);
-}
-
-// Where the corner of geo's cell (0, 0) lies in `of`, in cells, and how many of those a cell spans.
-static bool _gwt_geo_relation(const _gwt_geo *geo, const _gwt_geo *of, double *scale,
-                              double *origin)
-{
-    if (geo->t[1] != 0 || geo->t[3] != 0 || of->t[1] != 0 || of->t[3] != 0) return false;
-    scale[0] = geo->t[4] / of->t[4], scale[1] = geo->t[0] / of->t[0];
-    origin[0] = (geo->t[5] - of->t[5]) / of->t[4], origin[1] = (geo->t[2] - of->t[2]) / of->t[0];
-    return scale[0] > 0 && scale[1] > 0;
-}
-
-// Whether two grids have the same cells, 1e-3 of a cell apart at most, over the whole of geo.
-static bool _gwt_geo_whole_cells(const _gwt_geo *geo, const double *scale, const double *origin)
-{
-    double rows = (double)geo->height, cols = (double)geo->width;
-    return fabs(scale[0] - 1) * rows <= 1e-3 && fabs(scale[1] - 1) * cols <= 1e-3
-        && fabs(origin[0] - rint(origin[0])) <= 1e-3 && fabs(origin[1] - rint(origin[1])) <= 1e-3;
 }
 
 static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
@@ -7199,57 +7286,25 @@ static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
 }
 
 // The array on another grid; `like` is the array that has it, for the message.
-static gwt_array *_gwt_array_on(gwt_array *a, const _gwt_geo *on, const gwt_array *like,
+static gwt_array *_gwt_array_on(gwt_array *a, const _gwt_geo *geo, const gwt_array *like,
                                 gwt_resampling method)
 {
-    double scale[2], origin[2];
-    _gwt_geo geo = *on;
+    _gwt_relation to;
     if (method < GWT_NEAREST || method > GWT_AVERAGE)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
                               "no resampling %d: there are nearest, bilinear, cubic, average",
                               (int)method);
-    if (!_gwt_geo_same_crs(&a->geo, &geo) || a->number || like->number
-        || !_gwt_geo_relation(&geo, &a->geo, scale, origin))
+    if (a->number || like->number || !_gwt_geo_relate(geo, &a->geo, &to))
         return _gwt_fail_align(a, like);
-    for (int i = 0; i < 2; i++)
-        if (!(scale[i] > 1e-6 && scale[i] < 1e6 && fabs(origin[i]) < 1e15))
-            return _gwt_fail_align(a, like);
-    if (_gwt_geo_whole_cells(&geo, scale, origin))
-        return _gwt_array_cropped(a, (int64_t)rint(origin[0]), (int64_t)rint(origin[1]), 1, &geo);
-    return _gwt_array_resampled(a, &geo, method, scale, origin);
+    return to.whole ? _gwt_array_cropped(a, (int64_t)rint(to.origin[0]),
+                                         (int64_t)rint(to.origin[1]), 1, geo)
+                    : _gwt_array_resampled(a, geo, method, &to);
 }
 
 gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
     if (!a || !like || _gwt_failed(a->g) || !_gwt_check_session(a, like)) return NULL;
     return _gwt_array_on(a, &like->geo, like, method);
-}
-
-// A grid of the same CRS with other bounds or cells: unset, or 0, leaves them.
-static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, gwt_bounds b, double res_x, double res_y)
-{
-    double *t = geo->t,
-           cell[2] = { res_x > 0 ? res_x : fabs(t[0]), res_y > 0 ? res_y : fabs(t[4]) };
-    if (!b.set && res_x == 0 && res_y == 0) return true;
-    if (!b.set) b = _gwt_geo_bounds(geo);
-    // As many as have their centres within.
-    double cols = fmax(ceil((b.right - b.left) / cell[0] - 0.501), b.right > b.left),
-           rows = fmax(ceil((b.top - b.bottom) / cell[1] - 0.501), b.top > b.bottom);
-    if (t[1] != 0 || t[3] != 0)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along the axes");
-    if (!(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
-        || cols > INT32_MAX || rows > INT32_MAX)
-        return _gwt_fail(g, GWT_E_ARGUMENT,
-                         "no grid of cells %.10g x %.10g within %.10g, %.10g, %.10g, %.10g (left, "
-                         "bottom, right, top)",
-                         cell[0], cell[1], b.left, b.bottom, b.right, b.top);
-    // From the edges where its own first column and row are.
-    bool from_right = t[0] < 0, from_bottom = t[4] > 0;
-    memcpy(t, (double[6]){ from_right ? -cell[0] : cell[0], 0, from_right ? b.right : b.left, 0,
-                           from_bottom ? cell[1] : -cell[1], from_bottom ? b.bottom : b.top },
-           6 * sizeof *t);
-    geo->width = (int64_t)cols, geo->height = (int64_t)rows;
-    return true;
 }
 
 gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options)
@@ -7265,39 +7320,24 @@ gwt_array *gwt_subset(gwt_array *a, gwt_bounds within)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!within.set) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no bounds given");
-    const double *t = a->geo.t;
-    // Centres: t[2] + (col + 0.5) t[0] >= left, and so on; rows run down when t[4] < 0.
-    double x0 = (within.left - t[2]) / t[0] - 0.5,
-           x1 = (within.right - t[2]) / t[0] - 0.5;
-    double y0 = (within.top - t[5]) / t[4] - 0.5,
-           y1 = (within.bottom - t[5]) / t[4] - 0.5;
-    double c0 = fmax(ceil(fmin(x0, x1) - 1e-6), 0),
-           c1 = fmin(floor(fmax(x0, x1) + 1e-6), (double)a->geo.width - 1);
-    double r0 = fmax(ceil(fmin(y0, y1) - 1e-6), 0),
-           r1 = fmin(floor(fmax(y0, y1) + 1e-6), (double)a->geo.height - 1);
-    if (t[1] != 0 || t[3] != 0 || !(within.left <= within.right)
-        || !(within.bottom <= within.top) || !(c0 <= c1) || !(r0 <= r1)) {
-        gwt_bounds b = a->info.bounds;
-        _gwt_fail(a->g, GWT_E_ARGUMENT,
-                  "no pixels within %.10g, %.10g, %.10g, %.10g: the array lies within %.10g, "
-                  "%.10g, %.10g, %.10g (left, bottom, right, top)",
-                  within.left, within.bottom, within.right, within.top, b.left, b.bottom, b.right,
-                  b.top);
-        return NULL;
-    }
-    return gwt_window(a, (int64_t)r0, (int64_t)c0, (int64_t)(r1 - r0) + 1, (int64_t)(c1 - c0) + 1);
+    int64_t from[2], size[2];
+    if (_gwt_geo_within(&a->geo, within, from, size))
+        return gwt_window(a, from[0], from[1], size[0], size[1]);
+    gwt_bounds b = a->info.bounds;
+    return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                          "no pixels within %.10g, %.10g, %.10g, %.10g: the array lies within "
+                          "%.10g, %.10g, %.10g, %.10g (left, bottom, right, top)",
+                          within.left, within.bottom, within.right, within.top, b.left, b.bottom,
+                          b.right, b.top);
 }
 
 gwt_array *gwt_every(gwt_array *a, int step)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (step < 1) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "step = %d: must be 1 or more", step);
-    _gwt_geo geo = a->geo;
-    double k = step, at = 0.5 - 0.5 * k;    // the centre of its cell 0 is that of our cell 0
     if (step == 1) return a;
-    geo.height = _gwt_ceil_div(geo.height, step), geo.width = _gwt_ceil_div(geo.width, step);
-    geo.t[2] += (geo.t[0] + geo.t[1]) * at, geo.t[5] += (geo.t[3] + geo.t[4]) * at;
-    geo.t[0] *= k, geo.t[1] *= k, geo.t[3] *= k, geo.t[4] *= k;
+    _gwt_geo geo = a->geo;
+    _gwt_geo_thin(&geo, step);
     // A step beyond the image takes its first pixel, as the longer edge would.
     int64_t most = _gwt_max64(a->geo.height, a->geo.width);
     return _gwt_array_cropped(a, 0, 0, _gwt_min64(step, most), &geo);
@@ -7305,76 +7345,48 @@ gwt_array *gwt_every(gwt_array *a, int step)
 
 // ---- several grids to one
 
-// first..last whole cells of the first array's grid that another one covers, by axis.
-static bool _gwt_cells_of(const gwt_array *first, const gwt_array *a, gwt_bounds_by by,
-                          double *from, double *to)
-{
-    double scale[2], origin[2], size[2] = { (double)a->geo.height, (double)a->geo.width };
-    if (!_gwt_geo_same_crs(&first->geo, &a->geo)
-        || !_gwt_geo_relation(&a->geo, &first->geo, scale, origin))
-        return false;
-    for (int i = 0; i < 2; i++) {
-        double end = origin[i] + size[i] * scale[i];
-        from[i] = by == GWT_UNION ? floor(origin[i] + 1e-3) : ceil(origin[i] - 1e-3);
-        to[i] = by == GWT_UNION ? ceil(end - 1e-3) : floor(end + 1e-3);
-    }
-    return true;
-}
-
 // The grid of the union or intersection: the first array's, moved by whole cells.
-static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, gwt_bounds_by by, _gwt_geo *geo)
+static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, bool all, _gwt_geo *geo)
 {
-    const gwt_array *first = arrays[0];
-    double from[2] = { 0, 0 }, to[2] = { (double)first->geo.height, (double)first->geo.width };
-    for (size_t k = 1; k < n; k++) {
-        double a[2], b[2];
-        if (!_gwt_cells_of(first, arrays[k], by, a, b))
-            return _gwt_fail_align(first, arrays[k]) != NULL;
-        for (int i = 0; i < 2; i++) {
-            from[i] = by == GWT_UNION ? fmin(from[i], a[i]) : fmax(from[i], a[i]);
-            to[i] = by == GWT_UNION ? fmax(to[i], b[i]) : fmin(to[i], b[i]);
-        }
-    }
-    if (from[0] >= to[0] || from[1] >= to[1] || to[0] - from[0] > INT32_MAX
-        || to[1] - from[1] > INT32_MAX)
-        return _gwt_fail(first->g, GWT_E_GRID,
-                         to[0] > from[0] && to[1] > from[1]
-                             ? "the union of the files is too large"
-                             : "the intersection of the files is empty");
-    *geo = first->geo;
-    geo->height = (int64_t)(to[0] - from[0]), geo->width = (int64_t)(to[1] - from[1]);
-    geo->t[2] += geo->t[0] * from[1] + geo->t[1] * from[0];
-    geo->t[5] += geo->t[3] * from[1] + geo->t[4] * from[0];
+    const _gwt_geo *first = &arrays[0]->geo;
+    double from[2] = { 0, 0 }, to[2] = { (double)first->height, (double)first->width };
+    for (size_t k = 1; k < n; k++)
+        if (!_gwt_geo_meet(first, &arrays[k]->geo, all, from, to))
+            return _gwt_fail_align(arrays[0], arrays[k]) != NULL;
+    double rows = to[0] - from[0], cols = to[1] - from[1];
+    if (!(rows > 0 && cols > 0) || rows > INT32_MAX || cols > INT32_MAX)
+        return _gwt_fail(arrays[0]->g, GWT_E_GRID,
+                         rows > 0 && cols > 0 ? "the union of the files is too large"
+                                              : "the intersection of the files is empty");
+    *geo = *first;
+    _gwt_geo_cut(geo, from[0], from[1], (int64_t)rows, (int64_t)cols);
     return true;
 }
 
 // To the grid that the options ask for: bounds_by, reference, bounds, res.
 static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options *o)
 {
-    gwt_array target;
-    gwt_bounds_by by = o->bounds_by;
-    const gwt_array *reference = o->reference;
+    gwt_bounds_by by = o->reference ? GWT_REFERENCE : o->bounds_by;
+    const gwt_array *like = o->reference ? o->reference : arrays[0];
     for (size_t i = 0; i < n; i++)
         if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0], arrays[i]))
             return false;
-    if (reference && !_gwt_check_session(arrays[0], reference)) return false;
-    if (by < GWT_SAME_GRID || by > GWT_INTERSECTION)
+    if (!_gwt_check_session(arrays[0], like)) return false;
+    if (o->bounds_by < GWT_SAME_GRID || o->bounds_by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
-                         "no bounds_by %d: there are reference, union and intersection", (int)by);
+                         "no bounds_by %d: there are reference, union and intersection",
+                         (int)o->bounds_by);
     // Other bounds or cells of one grid: files of several are as wrong as they would be without.
-    for (size_t i = 1; i < n && by == GWT_SAME_GRID && !reference; i++) {
-        double scale[2], origin[2];
-        if (!_gwt_geo_same_crs(&arrays[i]->geo, &arrays[0]->geo)
-            || !_gwt_geo_relation(&arrays[i]->geo, &arrays[0]->geo, scale, origin)
-            || !_gwt_geo_whole_cells(&arrays[i]->geo, scale, origin))
-            if (!_gwt_check_grids(arrays[0], arrays[i])) return false;
+    for (size_t i = 1; i < n && by == GWT_SAME_GRID; i++) {
+        _gwt_relation to;
+        bool one = _gwt_geo_relate(&arrays[i]->geo, &arrays[0]->geo, &to) && to.whole;
+        if (!one && !_gwt_check_grids(arrays[0], arrays[i])) return false;
     }
-    target = reference ? *reference : *arrays[0];
-    if (!reference && by != GWT_REFERENCE && by != GWT_SAME_GRID
-        && !_gwt_common_grid(arrays, n, by, &target.geo)) return false;
-    if (!_gwt_geo_regrid(arrays[0]->g, &target.geo, o->bounds, o->res, o->res)) return false;
+    _gwt_geo geo = like->geo;
+    if (by > GWT_REFERENCE && !_gwt_common_grid(arrays, n, by == GWT_UNION, &geo)) return false;
+    if (!_gwt_geo_regrid(arrays[0]->g, &geo, o->bounds, o->res, o->res)) return false;
     for (size_t i = 0; i < n; i++)
-        if (!(arrays[i] = gwt_align(arrays[i], &target, o->resampling))) return false;
+        if (!(arrays[i] = _gwt_array_on(arrays[i], &geo, like, o->resampling))) return false;
     return true;
 }
 
