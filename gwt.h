@@ -3414,6 +3414,18 @@ static void _gwt_store_let_go(_gwt_store *b)
     if (atomic_load(&f->n) > atomic_load(&f->most)) _gwt_files_trim(f, b);
 }
 
+// After it was read: whether its file, if it is still open, is what it was. One that was closed is
+// looked at when it is opened again.
+static bool _gwt_store_check(_gwt_store *b)
+{
+    _gwt_os_facts now = b->facts;
+    _gwt_lock(&b->lock);
+    int error = b->file >= 0 ? _gwt_os_ask(b->file, &now) : 0;
+    _gwt_unlock(&b->lock);
+    const char *why = error ? _GWT_OS_ERROR(error) : _gwt_store_changed(b, &now);
+    return !why || _gwt_fail(b->g, GWT_E_IO, "%s: can't be relied on: %s", b->path, why);
+}
+
 // Nobody holds it any more, or will.
 static void _gwt_store_close(_gwt_store *b)
 {
@@ -14416,6 +14428,8 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     _gwt_cache_plan(g, &run->share, true);
     if (_gwt_run_start(run) && !_gwt_over(run->action))
         _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
+    for (int i = 0; i < run->plan->num_views && !_gwt_over(run->action); i++)
+        _gwt_store_check(&run->plan->views[i].source->store);
     run->order.stop(&run->order);
     _gwt_cache_plan(g, &run->share, false);
     _gwt_run_report(run, true);

@@ -246,12 +246,57 @@ static void changed_meanwhile(void **state)
         }
 }
 
+// Of a file that is open nothing need be opened again: it is looked at after every action.
+static void changed_while_open(void **state)
+{
+    (void)state;
+    static const int ways[] = { TOUCHED, LONGER, SHORTER };
+    for (size_t i = 0; i < COUNT_OF(ways); i++)
+        for (int k = 0; k < 2; k++) {           // without and with compression
+            gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+            gwt_array *a = gwt_open(g, paths[k]), *other = gwt_open(g, paths[k + 10]);
+            gwt_free(gwt_compute(a));
+            EXPECT_OK(g);
+            change(k, ways[i]);
+            gwt_free(gwt_compute(other));
+            EXPECT_OK(g);
+            assert_null(gwt_compute(gwt_window(a, 0, 0, 5, 5)));
+            EXPECT_ERROR(g, GWT_E_IO, strrchr(paths[k], '/') + 1);
+            assert_false(gwt_save(a, temp_path("changed.tif")));
+            EXPECT_ERROR(g, GWT_E_IO, ways[i] == SHORTER ? "shorter" : "has changed");
+            assert_false(file_exists(temp_path("changed.tif")));
+            gwt_end(g);
+            remove(temp_path("changed.tif.part"));
+            remove(temp_path("changed.tif.part.journal"));
+            write_file(k, k ? COMPRESSION_LZW : COMPRESSION_NONE);
+        }
+}
+
+static int touch(const gwt_block *block, void *user)
+{
+    if (block->id == 1) change(*(int *)user, TOUCHED);
+    return 0;
+}
+
+static void changed_by_the_way(void **state)
+{
+    (void)state;
+    int k = 1;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_map_blocks(gwt_open(g, paths[k]), touch, &k, .row_chunks = 16, .col_chunks = 16);
+    EXPECT_ERROR(g, GWT_E_IO, "001.tif: can't be relied on: it has changed since it was opened");
+    gwt_end(g);
+    write_file(k, COMPRESSION_LZW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(under_a_limit),
         cmocka_unit_test(in_a_crowded_process),
         cmocka_unit_test(changed_meanwhile),
+        cmocka_unit_test(changed_while_open),
+        cmocka_unit_test(changed_by_the_way),
     };
     return cmocka_run_group_tests_name("files", tests, write_all, temp_end);
 }
