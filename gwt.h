@@ -263,8 +263,9 @@
 //   3. The pool alone. gwt_parallel_for runs your loop on the session's workers, nested too.
 //
 // Every call accepts NULL where it takes a session or an array, and then does nothing and gives
-// NULL (or 0, or false): check once, at the end. gwt_status and gwt_end take no session for a
-// failure: it could not be begun.
+// NULL (or 0, or false): check once, at the end. Where another array of the call tells the session,
+// a NULL among them is an ARGUMENT error of it, unless it has one already. gwt_status and gwt_end
+// take no session for a failure: it could not be begun.
 
 #ifndef GWT_H
 #define GWT_H
@@ -5555,6 +5556,14 @@ typedef enum _gwt_op {
     _GWT_OP_COUNT
 } _gwt_op;
 
+static const char *const _gwt_op_names[] = {
+    "load", "crop", "step", "number", "mask", "clip", "cast", "warped", "where", "percentile",
+#define X(name, expression) #name,
+    _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
+#undef X
+    "fetch", "store", "copy"        // which programs have besides
+};
+
 typedef struct _gwt_node {
     _gwt_op op;
     gwt_dtype dtype;            // LOAD: the source's; CAST: the target
@@ -6370,6 +6379,22 @@ size_t gwt_sort_by_date(const char **paths, size_t n)
 // Arrays to arrays: the operations of the interface, each of them new planes over those it is
 // given, checked and described when it is called and computed much later.
 
+// Whether a call can be done: all its arrays are there, and their session has no error. One that is
+// NULL is an error where another one tells whose: it could not be made, which is that session's
+// first error and stays it, or was not given. Where all are NULL nobody can be told.
+static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t n)
+{
+    gwt *g = NULL;
+    size_t missing = 0;
+    for (size_t i = 0; arrays && i < n; i++) {
+        if (!g && arrays[i]) g = arrays[i]->g;
+        if (!missing && !arrays[i]) missing = i + 1;
+    }
+    if (_gwt_failed(g)) return false;
+    if (!missing) return true;
+    return _gwt_fail(g, GWT_E_ARGUMENT, "%s: array %zu of %zu is NULL", call, missing, n);
+}
+
 // ---- re-arranging
 
 static bool _gwt_check_session(const gwt_array *a, const gwt_array *b)
@@ -6488,7 +6513,7 @@ static bool _gwt_stack_check(gwt_array *const *arrays, size_t n, gwt_dim dim)
     const gwt_array *first = arrays[0];
     for (size_t i = 0; i < n; i++) {
         const gwt_array *a = arrays[i];
-        if (!a || _gwt_failed(first->g) || !_gwt_check_grids(first, a)) return false;
+        if (!_gwt_check_grids(first, a)) return false;
         if (a->number)
             return _gwt_fail(a->g, GWT_E_ARGUMENT, "a number can't be stacked: it has no grid");
         int other = dim == GWT_TIME ? 1 : 0;
@@ -6545,7 +6570,7 @@ static void _gwt_stack_describe(gwt_array *r, gwt_array *const *arrays, size_t n
 
 gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim)
 {
-    if (!arrays || n == 0 || !arrays[0] || !_gwt_stack_check(arrays, n, dim)) return NULL;
+    if (!_gwt_check_given("gwt_stack", arrays, n) || !_gwt_stack_check(arrays, n, dim)) return NULL;
     const int64_t *shape = arrays[0]->info.shape;
     int64_t total = 0, before = 0;
     for (size_t i = 0; i < n; i++) total += arrays[i]->info.shape[dim == GWT_TIME ? 0 : 1];
@@ -6638,8 +6663,10 @@ static const _gwt_node *_gwt_array_plane(const gwt_array *a, int64_t time, int64
 
 static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
 {
-    for (int i = 0; i < n; i++)
-        if (!arg[i]) return NULL;
+    char call[32];
+    snprintf(call, sizeof call, "gwt_%s", _gwt_op_names[op]);
+    for (char *c = call; *c; c++) *c = (char)(*c == '_' ? '_' : *c | 0x20);     // in lower case
+    if (!_gwt_check_given(call, arg, (size_t)n)) return NULL;
     gwt_array *r = _gwt_array_combine(arg, n);
     for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
         const _gwt_node *args[3];
@@ -7315,7 +7342,8 @@ static gwt_array *_gwt_array_on(gwt_array *a, const _gwt_geo *geo, const gwt_arr
 
 gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
-    if (!a || !like || _gwt_failed(a->g) || !_gwt_check_session(a, like)) return NULL;
+    gwt_array *const both[] = { a, (gwt_array *)like };
+    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a, like)) return NULL;
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
@@ -7443,7 +7471,7 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
 gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by by, gwt_stat overlap,
                       gwt_resampling resampling)
 {
-    if (!arrays || n == 0 || !arrays[0] || _gwt_failed(arrays[0]->g)) return NULL;
+    if (!_gwt_check_given("gwt_mosaic", arrays, n)) return NULL;
     gwt_array **list = _gwt_calloc(arrays[0]->g, n, sizeof *list), *r = NULL;
     if (list) memcpy(list, arrays, n * sizeof *list);
     gwt_open_options o = { .bounds_by = by ? by : GWT_REFERENCE, .resampling = resampling };
@@ -8300,9 +8328,9 @@ gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
 
 gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression, bool *used)
 {
-    if (!arrays || n == 0 || !arrays[0] || !expression || _gwt_failed(arrays[0]->g)) return NULL;
-    for (size_t i = 0; i < n; i++)
-        if (!arrays[i]) return NULL;
+    if (!_gwt_check_given("gwt_calc", arrays, n)) return NULL;
+    if (!expression)
+        return _gwt_fail_null(arrays[0]->g, GWT_E_ARGUMENT, "gwt_calc: the expression is NULL");
     _gwt_parser p = { .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression,
                       .at = expression, .where = expression, .used = used };
     unsigned since = atomic_load(&p.g->failures);
@@ -14441,12 +14469,13 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
 }
 
 // Several outputs need one grid, and there is an upper bound on them.
-static bool _gwt_check_many(gwt_array *const *arrays, size_t n)
+static bool _gwt_check_many(const char *call, gwt_array *const *arrays, size_t n, const void *to)
 {
-    if (!arrays || n == 0) return false;
+    if (!_gwt_check_given(call, arrays, n)) return false;
+    if (!to)
+        return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT, "%s: the list of outputs is NULL", call);
     for (size_t i = 0; i < n; i++)
-        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_grids(arrays[0], arrays[i]))
-            return false;
+        if (!_gwt_check_grids(arrays[0], arrays[i])) return false;
     for (size_t i = 1; i < n; i++)
         if (arrays[i]->number != arrays[0]->number)
             return _gwt_fail(arrays[0]->g, GWT_E_GRID,
@@ -14568,7 +14597,8 @@ bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     _gwt_buffer b[_GWT_MAX_OUTPUTS];
-    if (!buffers || !_gwt_check_many(arrays, n) || !_gwt_check_dtype(arrays[0]->g, o.dtype))
+    if (!_gwt_check_many("gwt_compute_many", arrays, n, buffers)
+        || !_gwt_check_dtype(arrays[0]->g, o.dtype))
         return false;
     for (size_t i = 0; i < n; i++) {
         const gwt_array *a = arrays[i];
@@ -14833,7 +14863,7 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
     gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     for (size_t i = 0; i < n && o.collisions; i++) o.collisions[i] = 0;
-    if (!paths || !_gwt_check_many(arrays, n)) return false;
+    if (!_gwt_check_many("gwt_save_many", arrays, n, paths)) return false;
     gwt *g = arrays[0]->g;
     if (n > 1 && (o.band_names || o.scales || o.offsets))
         return _gwt_fail(
@@ -16019,18 +16049,6 @@ void gwt_print(const gwt_array *a, FILE *to)
 
 // ---- plans
 
-static const char *_gwt_op_name(int op)
-{
-    static const char *const names[] = {
-        "load", "crop", "step", "number", "mask", "clip", "cast", "warped", "where", "percentile",
-#define X(name, expression) #name,
-        _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
-#undef X
-        "fetch", "store", "copy"
-    };
-    return op >= 0 && op < (int)_GWT_COUNT(names) ? names[op] : "?";
-}
-
 // Source tiles that are read at all, and their stored bytes. Gives the pixels in them for each that
 // is needed.
 static double _gwt_plan_count(const _gwt_run *run, gwt_plan *to)
@@ -16069,7 +16087,7 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
         fprintf(to, "  stage %d: program, %d registers of %s:", i, s->program.num_regs,
                 s->program.narrow ? "float32" : "float64");
         for (int k = 0; k < s->program.num_instrs && k < 40; k++)
-            fprintf(to, " %s", _gwt_op_name(s->program.instrs[k].op));
+            fprintf(to, " %s", _gwt_op_names[s->program.instrs[k].op]);
         fputs(s->program.num_instrs > 40 ? " ..\n" : "\n", to);
     }
 }
@@ -16111,13 +16129,16 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
 
 bool gwt_plan_of(gwt_array *a, gwt_plan *plan)
 {
-    return plan && _gwt_plan_describe(a, plan, NULL);
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!plan) return _gwt_fail(a->g, GWT_E_ARGUMENT, "gwt_plan_of: the plan is NULL");
+    return _gwt_plan_describe(a, plan, NULL);
 }
 
 bool gwt_print_plan(gwt_array *a, FILE *to)
 {
     gwt_plan p;
-    if (!a || !to || _gwt_failed(a->g)) return false;
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "gwt_print_plan: the file is NULL");
     _gwt_os_locale c = _gwt_os_locale_begin();
     fputs("passes over each piece:\n", to);
     bool good = _gwt_plan_describe(a, &p, to);
