@@ -4,11 +4,11 @@
 #     libtiff, zlib     gwt.h itself
 #     gcc, g++          a C11 compiler; C++ only to check that the header's declarations compile
 #     make, pkg-config  the build (pkg-config is optional)
-#     cmocka            the tests
+#     cmocka, python3   the tests
 #     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare;
 #         a locale with a decimal comma; chromium and playwright-core (npm), for the report in a
 #         browser; a compiler, libraries (in build/s390x-root) and qemu for s390x
-#     mpi: Open MPI with its compiler and mpirun
+#     mpi: Open MPI with its compiler and mpirun; pgrep, to kill a rank
 #     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
 #            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
 #
@@ -26,7 +26,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # A program that uses all three libraries compiles and links.
 build_is_there() {
-    have "${CC:-cc}" && have "${CXX:-c++}" && have pkg-config || return 1
+    have "${CC:-cc}" && have "${CXX:-c++}" && have pkg-config && have python3 || return 1
     dir=$(mktemp -d)
     cat >"$dir/probe.c" <<'EOF'
 #include <setjmp.h>
@@ -79,14 +79,19 @@ ci_tools_are_there() {
 }
 
 case $what in
-build) if build_is_there; then say "libtiff, zlib, a compiler and cmocka are there"; exit 0; fi ;;
+build)
+    if build_is_there; then
+        say "libtiff, zlib, a compiler, cmocka and python3 are there"
+        exit 0
+    fi
+    ;;
 ci)
     if ci_tools_are_there && have_browser && have_s390x; then
         say "clang, rasterio, gdalinfo, a decimal comma, a browser and s390x are there"
         exit 0
     fi
     ;;
-mpi) if have mpicc && have mpirun; then say "MPI is there"; exit 0; fi ;;
+mpi) if have mpicc && have mpirun && have pgrep; then say "MPI is there"; exit 0; fi ;;
 peers) ;;
 *) die "usage: deps.sh [ci|mpi|peers]" ;;
 esac
@@ -160,9 +165,11 @@ EOF
 
 if have apt-get; then
     case $what in
-    build) packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev" ;;
-    ci) packages="clang python3 python3-numpy python3-rasterio gdal-bin locales" ;;
-    mpi) packages="libopenmpi-dev openmpi-bin" ;;
+    build)
+        packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev python3"
+        ;;
+    ci) packages="clang python3-numpy python3-rasterio gdal-bin locales" ;;
+    mpi) packages="libopenmpi-dev openmpi-bin procps" ;;
     esac
     run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # Older releases have the sanitizers inside clang's own packages.
@@ -180,12 +187,15 @@ if have apt-get; then
     fi
 elif have dnf; then
     case $what in
-    build) packages="gcc gcc-c++ make pkgconf-pkg-config libtiff-devel zlib-devel libcmocka-devel" ;;
+    build)
+        packages="gcc gcc-c++ make pkgconf-pkg-config libtiff-devel zlib-devel libcmocka-devel"
+        packages="$packages python3"
+        ;;
     ci)
         packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal"
         packages="$packages glibc-langpack-de"
         ;;
-    mpi) packages="openmpi openmpi-devel" ;;
+    mpi) packages="openmpi openmpi-devel procps-ng" ;;
     esac
     # shellcheck disable=SC2086
     run $sudo dnf install -y -q $packages
@@ -207,7 +217,7 @@ if [ "$what" = mpi ]; then
     say "MPI is there"
 elif [ "$what" = build ]; then
     build_is_there || die "installed, but a program with libtiff, zlib and cmocka does not build"
-    say "libtiff, zlib, a compiler and cmocka are there"
+    say "libtiff, zlib, a compiler, cmocka and python3 are there"
 else
     ci_tools_are_there || die "installed, but one of clang's sanitizers, rasterio, gdalinfo and a" \
         "locale with a decimal comma is missing"
