@@ -1429,6 +1429,24 @@ static bool _gwt_mul4(uint64_t a, uint64_t b, uint64_t c, uint64_t d, size_t *pr
     return true;
 }
 
+// Room for `more` elements of `size` bytes behind those of a list, which grows to twice its room at
+// least. False when there is no memory: all is as it was then. `list` points to a pointer.
+static bool _gwt_list_grow(void *list, size_t used, size_t more, size_t *room, size_t size)
+{
+    void *p;
+    size_t bytes, wanted = *room > 32 ? 2 * *room : 64;
+    if (more <= *room - used) return true;
+    if (*room > SIZE_MAX / 2 || more > SIZE_MAX - used) return false;
+    if (wanted < used + more) wanted = used + more;
+    if (!_gwt_mul4(wanted, size, 1, 1, &bytes)) return false;
+    memcpy(&p, list, sizeof p);
+    p = GWT_REALLOC(p, bytes);
+    if (!p) return false;
+    memcpy(list, &p, sizeof p);
+    *room = wanted;
+    return true;
+}
+
 // Names of what there is to choose from are the same in capitals: of ASCII, whatever the locale.
 static bool _gwt_same_name(const char *a, const char *b)
 {
@@ -2278,14 +2296,9 @@ static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
     gwt_event *e = &l->open[l->depth - 1];
     e->end = now, e->ends = ends;
     if (!ends && !(e->end > e->start)) return;
-    if (l->num_events == l->room) {
-        size_t room = l->room ? 2 * l->room : 1024;
-        gwt_event *list = GWT_REALLOC(l->events, room * sizeof *list);
-        l->lost |= !list;
-        if (!list) return;
-        l->events = list, l->room = room;
-    }
-    l->events[l->num_events++] = *e;
+    if (_gwt_list_grow(&l->events, l->num_events, 1, &l->room, sizeof *e))
+        l->events[l->num_events++] = *e;
+    else l->lost = true;
 }
 
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
@@ -2707,9 +2720,9 @@ struct gwt {
     atomic_int code;            // the first error's; read without the lock by running loops
     atomic_uint failures;       // all there ever were, cleared or not; likewise
     _gwt_bad_tile *bad_tiles;   // what could not be read, and was filled
-    size_t num_bad_tiles;
+    size_t num_bad_tiles, room_bad_tiles;
     char **notes;               // what may not be what was meant
-    size_t num_notes;
+    size_t num_notes, room_notes;
     atomic_bool cancelled;      // set by anybody, at any time
     struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
     bool remote;                // the error is another rank's, which prints it
@@ -3299,15 +3312,7 @@ static bool _gwt_files_add(_gwt_store *b)
     _gwt_lock(&f->lock);
     atomic_store(&f->most, (size_t)(half < _GWT_MOST_FILES ? half : _GWT_MOST_FILES));
     size_t n = atomic_load(&f->n);
-    if (n == f->room) {
-        size_t room = n ? 2 * n : 64;
-        _gwt_store **list = GWT_REALLOC(f->open, room * sizeof *list);
-        if (list) {
-            f->open = list;
-            f->room = room;
-        }
-    }
-    bool good = n < f->room;
+    bool good = _gwt_list_grow(&f->open, n, 1, &f->room, sizeof *f->open);
     if (good) {
         b->place = n;
         f->open[n] = b;
@@ -4350,12 +4355,10 @@ static void _gwt_note(gwt *g, const char *format, ...)
     char *kept = there ? NULL : _gwt_keep_always(g, shown);
     if (!kept) return;
     _gwt_lock(&g->lock);
-    size_t n = g->num_notes;
-    char **list = n & (n + 1) ? g->notes        // room for 1, 3, 7, ..
-                : GWT_REALLOC(g->notes, (2 * n + 1) * sizeof *list);
-    if (list) g->notes = list, list[g->num_notes++] = kept;
+    bool good = _gwt_list_grow(&g->notes, g->num_notes, 1, &g->room_notes, sizeof *g->notes);
+    if (good) g->notes[g->num_notes++] = kept;
     _gwt_unlock(&g->lock);
-    if (!list) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for a note");
+    if (!good) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for a note");
 }
 
 // Under the session's lock.
@@ -4420,12 +4423,10 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
     int64_t row = i % (s->across * s->down) / s->across * s->tile_h;
     _gwt_bad_tile bad = { kept, damage, why, row, _gwt_min64(row + s->tile_h, s->geo.height) - 1 };
     _gwt_lock(&g->lock);
-    size_t n = g->num_bad_tiles;
-    _gwt_bad_tile *list = n & (n + 1) ? g->bad_tiles        // room for 1, 3, 7, ..
-                        : GWT_REALLOC(g->bad_tiles, (2 * n + 1) * sizeof *list);
-    if (list) g->bad_tiles = list, list[g->num_bad_tiles++] = bad;
+    bool good = _gwt_list_grow(&g->bad_tiles, g->num_bad_tiles, 1, &g->room_bad_tiles, sizeof bad);
+    if (good) g->bad_tiles[g->num_bad_tiles++] = bad;
     _gwt_unlock(&g->lock);
-    return list || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
+    return good || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
 }
 
 // Whether the file is as long as its directory says.
@@ -5405,12 +5406,7 @@ static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
     _gwt_lock_seen(&c->lock);
     bool spare = _gwt_cache_spare(c, bytes, &t->data);
     if (!spare) _gwt_cache_shrink(c, bytes), c->bytes += bytes;
-    if (c->num_resident == c->room) {
-        size_t room = c->room ? 2 * c->room : 256;
-        _gwt_tile **list = GWT_REALLOC(c->resident, room * sizeof *list);
-        if (list) c->resident = list, c->room = room;
-    }
-    t->listed = c->num_resident < c->room;
+    t->listed = _gwt_list_grow(&c->resident, c->num_resident, 1, &c->room, sizeof *c->resident);
     t->since = t->source->g->recorder ? _gwt_os_now() : 0;
     if (t->listed) t->place = c->num_resident, c->resident[c->num_resident++] = t;
     _gwt_unlock(&c->lock);
@@ -6210,8 +6206,8 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
 // Opened files on one grid, stacked or merged.
 static gwt_array *_gwt_open_joined(gwt_array **list, size_t n, const gwt_open_options *o)
 {
-    if ((o->bounds_by || o->reference || o->bounds.set || o->res != 0) && !_gwt_align_all(list, n, o))
-        return NULL;
+    bool aligned = o->bounds_by || o->reference || o->bounds.set || o->res != 0;
+    if (aligned && !_gwt_align_all(list, n, o)) return NULL;
     if (o->mosaic) return _gwt_mosaic_of(list, n, o->overlap);
     return gwt_stack(list, n, o->stack == GWT_TIME ? GWT_TIME : GWT_BAND);
 }
@@ -8521,16 +8517,10 @@ static uint64_t _gwt_hash(uint64_t h, uint64_t x)
 
 static bool _gwt_grow(gwt *g, void *list, int used, int *room, size_t size)
 {
-    void *p;
-    memcpy(&p, list, sizeof p);
-    if (used < *room) return true;
-    int more = *room ? 2 * *room : 64;
-    size_t bytes;
-    if (*room > INT_MAX / 4 || !_gwt_mul4((uint64_t)more, size, 1, 1, &bytes)
-        || !(p = GWT_REALLOC(p, bytes)))
+    size_t n = (size_t)*room;
+    if (*room > INT_MAX / 4 || !_gwt_list_grow(list, (size_t)used, 1, &n, size))
         return _gwt_fail(g, GWT_E_MEMORY, "out of memory: the graph has too many nodes to plan");
-    memcpy(list, &p, sizeof p);
-    *room = more;
+    *room = (int)n;
     return true;
 }
 
@@ -9513,14 +9503,9 @@ static bool _gwt_walk_view(_gwt_walk *w, int view)
     v.down = (r->row + r->rows - 1) / s->tile_h - v.first_row + 1;
     v.across = (r->col + r->cols - 1) / s->tile_w - v.first_col + 1;
     int planes = s->planar ? vp->num_bands : 1;
-    size_t bytes, used = w->num_asks, n = (size_t)(v.down * v.across * planes);
-    if (used + n > w->room_asks) {
-        size_t room = _gwt_mul4(used + n, 2, 1, 1, &bytes) ? bytes : SIZE_MAX;
-        _gwt_ask *more = _gwt_mul4(room, sizeof *more, 1, 1, &bytes) ? GWT_REALLOC(w->asks, bytes)
-                                                                     : NULL;
-        if (!more) return _gwt_fail(w->plan->g, GWT_E_MEMORY, "out of memory: %zu tiles", room);
-        w->asks = more, w->room_asks = room;
-    }
+    size_t used = w->num_asks, n = (size_t)(v.down * v.across * planes);
+    if (!_gwt_list_grow(&w->asks, used, n, &w->room_asks, sizeof *w->asks))
+        return _gwt_fail(w->plan->g, GWT_E_MEMORY, "out of memory: %zu tiles", used + n);
     _gwt_ask *to = w->asks + used;
     for (int k = 0; k < planes; k++)
         for (int64_t row = v.first_row; row < v.first_row + v.down; row++) {
@@ -11835,15 +11820,9 @@ typedef struct _gwt_text { gwt *g; char *data; size_t used, room; } _gwt_text;
 
 static void _gwt_text_add(_gwt_text *t, const char *s, size_t n)
 {
-    if (t->used + n + 1 > t->room) {
-        size_t room = 2 * (t->used + n) + 256;
-        char *data = GWT_REALLOC(t->data, room);
-        if (!data) {
-            _gwt_fail(t->g, GWT_E_MEMORY, "out of memory: no room for the metadata");
-            return;
-        }
-        t->data = data;
-        t->room = room;
+    if (!_gwt_list_grow(&t->data, t->used, n + 1, &t->room, 1)) {
+        _gwt_fail(t->g, GWT_E_MEMORY, "out of memory: no room for the metadata");
+        return;
     }
     memcpy(t->data + t->used, s, n);
     t->used += n;
@@ -15733,24 +15712,11 @@ static void _gwt_record_output(gwt *g, const char *compress)
     _gwt_unlock(&g->lock);
 }
 
-// Room for one more at the end of a list.
-static bool _gwt_record_room(void *list, size_t used, size_t *room, size_t size)
-{
-    void *p;
-    if (used < *room) return true;
-    memcpy(&p, list, sizeof p);
-    size_t more = *room ? 2 * *room : 256;
-    if (!(p = GWT_REALLOC(p, more * size))) return false;
-    memcpy(list, &p, sizeof p);
-    *room = more;
-    return true;
-}
-
 static void _gwt_record_tile(const _gwt_tile *t)
 {
     _gwt_recorder *r = t->source->g->recorder;
     if (!r->options.cache) return;
-    if (!_gwt_record_room(&r->residences, r->num_residences, &r->room_residences,
+    if (!_gwt_list_grow(&r->residences, r->num_residences, 1, &r->room_residences,
                           sizeof *r->residences)) {
         r->lost = true;
         return;
@@ -15782,7 +15748,7 @@ static void _gwt_sample(_gwt_recorder *r, _gwt_counters *before)
     _gwt_counters now = _gwt_counters_now(r, &resident);
     double dt = now.time - before->time;
     if (!(dt > 0)) return;
-    if (_gwt_record_room(&r->samples, r->num_samples, &r->room_samples, sizeof *r->samples))
+    if (_gwt_list_grow(&r->samples, r->num_samples, 1, &r->room_samples, sizeof *r->samples))
         r->samples[r->num_samples++] =
             (gwt_sample){ .time = now.time, .resident = resident,
                           .cpu = 100 * (now.cpu - before->cpu) / dt,
