@@ -28,6 +28,27 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
+// ThreadSanitizer makes all this ten times slower and looks for races only: of many tests that
+// differ in their numbers and not in what threads do, it has a few. SLOW: so does any sanitizer.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LOOKS_FOR_RACES 1
+#elif __has_feature(address_sanitizer)
+#define SLOW 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define LOOKS_FOR_RACES 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define SLOW 1
+#endif
+#ifndef LOOKS_FOR_RACES
+#define LOOKS_FOR_RACES 0
+#endif
+#ifndef SLOW
+#define SLOW LOOKS_FOR_RACES
+#endif
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define SOME(number) { .set = true, .value = (number) }     // gwt_some where a constant is wanted
 
