@@ -120,7 +120,8 @@ $(B)/%.o: %.c $(headers) $(B)/flags
 #              multiply-add: its output must have the same bytes, too
 #   noprofile  without the profiler, to see what it costs when it is there and off
 #   mpi        for the ranks of an MPI job: MPI's compiler around ours
-# tests/impl_faults.c is one more, in which calls fail, and tests/mpi_scarce.c has one within.
+# tests/impl_faults.c is one more, in which calls fail; tests/mpi_scarce.c and tests/test_walk.c have
+# one within.
 march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
 mpicc  = OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
 
@@ -180,7 +181,7 @@ $(B)/tasks:         $(B)/tools/bench/tasks.o $(B)/impl.o
 $(B)/tests/header_two: $(B)/tests/header_two_a.c.o $(B)/tests/header_two_b.c.o
 $(B)/tests/big_endian: $(B)/tests/big_endian.o
 $(B)/tests/test_faults: $(B)/tests/impl_faults.o
-$(filter-out %/test_faults,$(tests)): $(B)/impl.o
+$(filter-out %/test_faults %/test_walk,$(tests)): $(B)/impl.o
 $(tests): %: %.o $(B)/tests/support.o
 $(tests): with = $(cmocka_libs)
 $(examples): %: %.o $(B)/impl.o

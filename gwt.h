@@ -9306,7 +9306,9 @@ typedef struct _gwt_view {
 typedef struct _gwt_ask { int view; int64_t tile; } _gwt_ask;
 
 // Below so many edges an area is not worth dividing.
+#ifndef _GWT_WALK_FEW
 #define _GWT_WALK_FEW 24
+#endif
 #define _GWT_WALK_DEPTH 32
 
 typedef struct _gwt_area {
@@ -9856,17 +9858,18 @@ static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
 }
 
 // Statistics that look at every cell of every window.
-static void _gwt_window_each(gwt *g, const _gwt_step *s, const _gwt_planes *in, const _gwt_rect *q,
-                             double *work, double *to)
+static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, const _gwt_planes *in,
+                             const _gwt_rect *q, double *work, double *to)
 {
     int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
     double *rows = work, *room = rows + w * line;
     if (s->weighted) _gwt_window_weights(w, room);
-    for (int64_t i = 0; i < q->rows && !_gwt_cancelled(g); i++) {
+    for (int64_t i = 0; i < q->rows; i++) {
         for (int64_t k = 0; k < w; k++)
             if (i == 0 || k == w - 1)
                 _gwt_window_mirror(in, s, q->row - h + i + k, q, rows + (i + k) % w * line);
         for (int64_t c = 0; c < q->cols; c++) {
+            if (_gwt_over(action)) return;      // a large window takes a tenth of a second
             _gwt_cells x = { rows + c, i % w, w, line, room };
             to[i * q->cols + c] =
                 s->weighted ? _gwt_window_weighted(s, &x) : _gwt_window_percentile(s, &x);
@@ -9874,8 +9877,8 @@ static void _gwt_window_each(gwt *g, const _gwt_step *s, const _gwt_planes *in, 
     }
 }
 
-static bool _gwt_step_window(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
-                             _gwt_work *work)
+static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
+                             const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
     const _gwt_rect *q = &out->rect;
     int64_t w = 2 * s->reach[0] + 1;
@@ -9883,11 +9886,11 @@ static bool _gwt_step_window(gwt *g, const _gwt_step *s, const _gwt_planes *in, 
     size_t cols = (size_t)q->cols, n = (size_t)q->rows * cols, line = cols + (size_t)w;
     size_t need = each ? (size_t)(w * w) + (size_t)w * line
                        : ((size_t)q->rows + (size_t)w) * cols + line;
-    double *to = _gwt_work_room(g, work, 2 * n + need);
+    double *to = _gwt_work_room(action->g, work, 2 * n + need);
     if (!to) return false;
     double *squares = to, *counts = squares + n, *room = counts + n;
     if (each) {
-        _gwt_window_each(g, s, in, q, room, out->data);
+        _gwt_window_each(action, s, in, q, room, out->data);
         return true;
     }
     bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN;
@@ -9984,14 +9987,14 @@ static bool _gwt_resample_hole(const _gwt_step *s, const _gwt_planes *in, int pl
     return isnan(_gwt_planes_row(in, plane, y)[x - in->rect.col]);
 }
 
-static bool _gwt_step_resample(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
-                               _gwt_work *work)
+static bool _gwt_step_resample(const _gwt_action *action, const _gwt_step *s,
+                               const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
     const _gwt_rect *q = &out->rect;
     int method = s->method, most_y = _gwt_taps_max(s, 0), most_x = _gwt_taps_max(s, 1);
     size_t weights = (size_t)q->cols * (size_t)most_x,
            taps = ((size_t)q->cols * sizeof(_gwt_taps) + 7) / 8;
-    double *room = _gwt_work_room(g, work, 2 * (weights + taps) + 2 * (size_t)most_y);
+    double *room = _gwt_work_room(action->g, work, 2 * (weights + taps) + 2 * (size_t)most_y);
     if (!room) return false;
     double *wx = room, *wx2 = wx + weights, *wy = wx2 + weights, *wy2 = wy + most_y;
     _gwt_taps *x = (_gwt_taps *)(void *)(wy2 + most_y),
@@ -10002,10 +10005,11 @@ static bool _gwt_step_resample(gwt *g, const _gwt_step *s, const _gwt_planes *in
         x[c] = _gwt_taps_of(s, method, 1, q->col + c, wx + c * most_x);
         if (falls_back) x2[c] = _gwt_taps_of(s, GWT_BILINEAR, 1, q->col + c, wx2 + c * most_x);
     }
-    for (int64_t r = 0; r < q->rows && !_gwt_cancelled(g); r++) {
+    bool heavy = (int64_t)most_y * most_x > 4096;   // such cells take a while each
+    for (int64_t r = 0; r < q->rows && !_gwt_over(action); r++) {
         _gwt_taps y = _gwt_taps_of(s, method, 0, q->row + r, wy), y2 = { 0 };
         if (falls_back) y2 = _gwt_taps_of(s, GWT_BILINEAR, 0, q->row + r, wy2);
-        for (int64_t c = 0; c < q->cols; c++) {
+        for (int64_t c = 0; c < q->cols && !(heavy && _gwt_over(action)); c++) {
             bool back = falls_back && !(y.inside && x[c].inside);
             double v = _gwt_resample_cell(in, 0, back ? &y2 : &y, back ? &x2[c] : &x[c]);
             if ((method == GWT_BILINEAR || method == GWT_CUBIC)
@@ -10019,12 +10023,12 @@ static bool _gwt_step_resample(gwt *g, const _gwt_step *s, const _gwt_planes *in
 
 // ---- a user's function
 
-static bool _gwt_step_apply(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
-                            _gwt_work *work)
+static bool _gwt_step_apply(const _gwt_action *action, const _gwt_step *s,
+                            const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
     const _gwt_rect *q = &out->rect;
     int64_t h = s->reach[0], rows = q->rows + 2 * h, cols = q->cols + 2 * h;
-    double *halo = _gwt_work_room(g, work, (size_t)(rows * cols) * (size_t)s->num_args);
+    double *halo = _gwt_work_room(action->g, work, (size_t)(rows * cols) * (size_t)s->num_args);
     if (!halo) return false;
     for (int p = 0; p < s->num_args; p++)
         for (int64_t r = 0; r < rows; r++)
@@ -10034,7 +10038,7 @@ static bool _gwt_step_apply(gwt *g, const _gwt_step *s, const _gwt_planes *in, _
                 halo[(p * rows + r) * cols + c] =
                     in_image ? _gwt_planes_row(in, p, y)[x - in->rect.col] : (double)NAN;
             }
-    gwt_kernel k = { .g = g, .row = q->row, .col = q->col, .rows = q->rows, .cols = q->cols,
+    gwt_kernel k = { .g = action->g, .row = q->row, .col = q->col, .rows = q->rows, .cols = q->cols,
                      .halo = (int)h, .planes_in = s->num_args, .planes_out = s->num_planes,
                      .in = halo, .out = out->data };
     _gwt_lane *lane = _gwt_lane_here();
@@ -10044,18 +10048,18 @@ static bool _gwt_step_apply(gwt *g, const _gwt_step *s, const _gwt_planes *in, _
     int code = s->fn(&k, s->user);
     _gwt_lane_leave(lane, 0, 0);
     if (code == 0) return true;
-    return _gwt_fail(g, GWT_E_USER,
+    return _gwt_fail(action->g, GWT_E_USER,
                      "the kernel for rows %lld..%lld, columns %lld..%lld returned %d",
                      (long long)q->row, (long long)(q->row + q->rows - 1), (long long)q->col,
                      (long long)(q->col + q->cols - 1), code);
 }
 
-static bool _gwt_step_run(gwt *g, const _gwt_step *s, const _gwt_planes *in, _gwt_planes *out,
-                          _gwt_work *work)
+static bool _gwt_step_run(const _gwt_action *action, const _gwt_step *s,
+                          const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
-    if (s->kind == _GWT_STEP_WINDOW) return _gwt_step_window(g, s, in, out, work);
-    if (s->kind == _GWT_STEP_RESAMPLE) return _gwt_step_resample(g, s, in, out, work);
-    return _gwt_step_apply(g, s, in, out, work);
+    if (s->kind == _GWT_STEP_WINDOW) return _gwt_step_window(action, s, in, out, work);
+    if (s->kind == _GWT_STEP_RESAMPLE) return _gwt_step_resample(action, s, in, out, work);
+    return _gwt_step_apply(action, s, in, out, work);
 }
 
 // >>vm ----------------------------------------------------------------------------------------
@@ -10993,7 +10997,7 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
     if (s->step) {
         _gwt_planes *in = &x->planes[s->input];
         in->rect = x->walk.rects[s->input];     // it may be empty, and then that pass has not run
-        return _gwt_step_run(plan->g, s->step, in, p, &x->work);
+        return _gwt_step_run(plan->action, s->step, in, p, &x->work);
     }
     _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
     return true;
@@ -14044,7 +14048,7 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
     for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
         bool good = _gwt_run_pin(run, x, i, i + each);
         if (good && !begun++) _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
-        for (int k = i; k < i + each && good; k++)
+        for (int k = i; k < i + each && good && !_gwt_over(run->action); k++)
             if (!_gwt_rect_empty(&x->walk.rects[k])) good = _gwt_vm_run(run->plan, x, k, targets);
         _gwt_run_release(run, x);
     }

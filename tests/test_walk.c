@@ -1,0 +1,470 @@
+// test_walk.c - what a piece needs: the walk against plain loops over single pixels, over random
+// graphs; what a run asks the cache for against what was counted before; and runs that are over, or
+// short of memory. The implementation is within: this looks at its walks and tables.
+
+#define _XOPEN_SOURCE 700
+#define _FILE_OFFSET_BITS 64
+#define GWT_IMPLEMENTATION
+#define _GWT_WALK_FEW 3         // divide areas even of small graphs
+#include "../gwt.h"
+
+#include "support.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 75, COLS = 90, FILES = 9, MOST_TILES = 1024, WORDS = MOST_TILES / 64, MOST = 12 };
+
+// ---- files, each somewhere over the grid of the first
+
+typedef struct place {
+    tiff_spec spec;
+    int row, col, cell;         // of the first pixel in the first file's grid; width of a cell
+    int first_tile;
+} place;
+
+static place places[FILES] = {
+    { { .width = COLS, .height = ROWS, .tile_width = 16, .tile_height = 16 }, 0, 0, 1, 0 },
+    { { .width = 40, .height = 50, .tile_width = 16, .tile_height = 32, .bands = 3 }, 10, 33, 1, 0 },
+    { { .width = 120, .height = 100, .rows_per_strip = 1 }, -13, -7, 1, 0 },
+    { { .width = 61, .height = 90, .rows_per_strip = 7, .bands = 2, .planar = true }, 20, -20, 1, 0 },
+    { { .width = 30, .height = 30, .tile_width = 16, .tile_height = 16, .bands = 3,
+        .planar = true }, 50, 70, 1, 0 },
+    { { .width = 100, .height = 80, .tile_width = 48, .tile_height = 16 }, 0, -5, 1, 0 },
+    { { .width = 20, .height = 20, .tile_width = 16, .tile_height = 16 }, 200, 200, 1, 0 },
+    { { .width = 50, .height = 50, .tile_width = 16, .tile_height = 16 }, -2, -3, 2, 0 },
+    { { .width = 95, .height = 80, .rows_per_strip = 3 }, 0, 0, 1, 0 },
+};
+
+static int across_of(const tiff_spec *s)
+{
+    return s->tile_width ? (s->width + s->tile_width - 1) / s->tile_width : 1;
+}
+
+static int tile_height_of(const tiff_spec *s)
+{
+    return s->tile_width ? s->tile_height : s->rows_per_strip;
+}
+
+static int down_of(const tiff_spec *s)
+{
+    return (s->height + tile_height_of(s) - 1) / tile_height_of(s);
+}
+
+static int write_files(void **state)
+{
+    static double values[120 * 100 * 3];
+    if (temp_begin(state)) return -1;
+    for (size_t i = 0; i < COUNT_OF(values); i++) values[i] = (double)(i * 2654435761u % 997);
+    for (int i = 0, tiles = 0; i < FILES; i++) {
+        place *p = &places[i];
+        geo_place geo;
+        double t[6] = { p->cell, 0, p->col, 0, -p->cell, -p->row };
+        p->first_tile = tiles;
+        tiles += across_of(&p->spec) * down_of(&p->spec)
+               * (p->spec.planar ? p->spec.bands : 1);
+        REQUIRE(tiles <= MOST_TILES, "%d tiles", tiles);
+        p->spec.dtype = GWT_UINT16;
+        p->spec.compression = COMPRESSION_LZW;      // else gwt makes its own strips
+        p->spec.geo = geo_at(&geo, 32633, t);
+        tiff_write_values(temp_path("%d.tif", i), &p->spec, values);
+    }
+    return 0;
+}
+
+// ---- graphs, and of each of their pixels the tiles it is made of
+
+typedef struct tiles { uint64_t bits[WORDS]; } tiles;
+
+typedef struct graph {
+    gwt_array *a;
+    int rows, cols;
+    tiles *of;                  // [rows][cols]
+    bool pointwise;             // no pixel looks at others
+    bool exact;                 // no tile is asked for that no pixel needs
+} graph;
+
+static uint64_t seed, first_seed;
+static int any(int n) { return (int)(noise(seed++) % (uint64_t)n); }
+
+static void join(tiles *to, const tiles *from)
+{
+    for (int i = 0; i < WORDS; i++) to->bits[i] |= from->bits[i];
+}
+
+static void add_tile(tiles *to, int tile) { to->bits[tile / 64] |= (uint64_t)1 << tile % 64; }
+
+static bool has_tile(const tiles *t, int tile) { return t->bits[tile / 64] >> tile % 64 & 1; }
+
+static void add_pixel(tiles *to, const place *p, int band, int row, int col)
+{
+    const tiff_spec *s = &p->spec;
+    int w = s->tile_width ? s->tile_width : s->width, plane = s->planar ? band : 0;
+    if (row < 0 || col < 0 || row >= s->height || col >= s->width) return;
+    add_tile(to, p->first_tile
+                     + (plane * down_of(s) + row / tile_height_of(s)) * across_of(s) + col / w);
+}
+
+static graph graph_new(int rows, int cols, bool pointwise, bool exact)
+{
+    graph x = { NULL, rows, cols, calloc((size_t)rows * (size_t)cols, sizeof(tiles)), pointwise,
+                exact };
+    REQUIRE(x.of, "out of memory");
+    return x;
+}
+
+static tiles *tiles_at(const graph *x, int row, int col)
+{
+    return &x->of[(size_t)row * (size_t)x->cols + (size_t)col];
+}
+
+// A band of a file, by the first one's grid. Of a file of other cells the nearest pixel.
+static int used[3];             // files, of one graph: that some are read twice
+
+static graph leaf(const gwt_array *like, gwt_array **files)
+{
+    int file = used[any(COUNT_OF(used))], bands = places[file].spec.bands, band = bands ? any(bands) : 0;
+    const place *p = &places[file];
+    char name[16];
+    graph x = graph_new(ROWS, COLS, p->cell == 1, p->cell == 1);
+    snprintf(name, sizeof name, "%d", band + 1);
+    x.a = gwt_cast(gwt_align(gwt_sel(files[file], name), like, GWT_NEAREST), GWT_FLOAT64);
+    for (int r = 0; r < ROWS; r++)
+        for (int c = 0; c < COLS; c++) {
+            bool there = r >= p->row && c >= p->col;
+            if (there)
+                add_pixel(tiles_at(&x, r, c), p, band, (r - p->row) / p->cell,
+                          (c - p->col) / p->cell);
+        }
+    return x;
+}
+
+static int copy_middle(const gwt_kernel *k, void *user)
+{
+    size_t line = (size_t)(k->cols + 2 * k->halo);
+    (void)user;
+    for (int64_t r = 0; r < k->rows; r++)
+        memcpy(k->out + r * k->cols, k->in + ((size_t)r + (size_t)k->halo) * line + k->halo,
+               (size_t)k->cols * sizeof *k->out);
+    return 0;
+}
+
+// The pixels around each: beyond the edge mirrored, or none.
+static graph around(graph x, int reach, bool mirrored)
+{
+    graph y = graph_new(x.rows, x.cols, false, x.exact);
+    for (int r = 0; r < x.rows; r++)
+        for (int c = 0; c < x.cols; c++)
+            for (int i = r - reach; i <= r + reach; i++)
+                for (int k = c - reach; k <= c + reach; k++) {
+                    int row = i < 0 ? -1 - i : i >= x.rows ? 2 * x.rows - 1 - i : i;
+                    int col = k < 0 ? -1 - k : k >= x.cols ? 2 * x.cols - 1 - k : k;
+                    if (mirrored || (row == i && col == k))
+                        join(tiles_at(&y, r, c), tiles_at(&x, row, col));
+                }
+    y.a = mirrored ? gwt_moving(x.a, .window = 2 * reach + 1, .statistic = GWT_MAX)
+                   : gwt_apply(x.a, copy_middle, NULL, .halo = reach);
+    free(x.of);
+    return y;
+}
+
+static graph graph_random(const gwt_array *like, gwt_array **files, int depth)
+{
+    int what = depth ? any(6) : 0;
+    if (what < 2) return leaf(like, files);
+    graph x = graph_random(like, files, depth - 1);
+    if (what == 2 || what == 3) return around(x, 1 + any(what == 2 ? 3 : 6), what == 2);
+    graph y = graph_random(like, files, depth - 1);
+    gwt_array *both[] = { x.a, y.a };
+    for (int i = 0; i < x.rows * x.cols; i++) join(&x.of[i], &y.of[i]);
+    free(y.of);
+    x.a = what == 4 ? gwt_add(x.a, y.a) : gwt_reduce(gwt_stack(both, 2, GWT_TIME), GWT_TIME, GWT_MAX);
+    x.pointwise &= y.pointwise;
+    x.exact &= y.exact;
+    return x;
+}
+
+// Every k-th pixel of it, or a window of it.
+static graph cut(graph x)
+{
+    int step = any(2) ? 1 : 2 + any(40), row = 0, col = 0, rows = x.rows, cols = x.cols;
+    if (any(2)) {
+        row = any(ROWS - 1), col = any(COLS - 1);
+        rows = 1 + any(ROWS - row), cols = 1 + any(COLS - col);
+        x.a = gwt_window(x.a, row, col, rows, cols);
+    }
+    graph y = graph_new((rows + step - 1) / step, (cols + step - 1) / step, x.pointwise,
+                        x.exact && (step == 1 || x.pointwise));
+    for (int r = 0; r < y.rows; r++)
+        for (int c = 0; c < y.cols; c++)
+            *tiles_at(&y, r, c) = *tiles_at(&x, row + r * step, col + c * step);
+    y.a = gwt_every(x.a, step);
+    free(x.of);
+    return y;
+}
+
+// ---- the walk against them
+
+static int file_of(const _gwt_source *s)
+{
+    int i = 0;
+    while (i < FILES && strcmp(s->path, temp_path("%d.tif", i))) i++;
+    REQUIRE(i < FILES, "%s", s->path);
+    return i;
+}
+
+static void check_piece(_gwt_walk *w, const graph *x, const int *files, const _gwt_rect *r)
+{
+    tiles needed = { { 0 } }, listed = { { 0 } };
+    for (int64_t i = r->row; i < r->row + r->rows; i++)
+        for (int64_t k = r->col; k < r->col + r->cols; k++)
+            join(&needed, tiles_at(x, (int)i, (int)k));
+    REQUIRE(_gwt_walk_piece(w, r) && _gwt_walk_tiles(w, 0, w->plan->num_passes), "no walk");
+    for (size_t i = 0; i < w->num_asks; i++)
+        if (w->asks[i].tile >= 0)
+            add_tile(&listed, places[files[w->asks[i].view]].first_tile + (int)w->asks[i].tile);
+    for (int t = 0; t < MOST_TILES; t++) {
+        REQUIRE(has_tile(&listed, t) || !has_tile(&needed, t),
+                "seed %llu, piece %d, %d, %d x %d: tile %d is needed and not listed",
+                (unsigned long long)first_seed, (int)r->row, (int)r->col, (int)r->rows, (int)r->cols, t);
+        REQUIRE(!x->exact || has_tile(&needed, t) || !has_tile(&listed, t),
+                "seed %llu, piece %d, %d, %d x %d: tile %d is listed and not needed",
+                (unsigned long long)first_seed, (int)r->row, (int)r->col, (int)r->rows, (int)r->cols, t);
+    }
+}
+
+static void check_walk(const graph *x, const _gwt_plan *plan)
+{
+    static _gwt_walk w;
+    int files[256];
+    int64_t tile_h = 1 + any(x->rows), tile_w = 1 + any(x->cols);
+    REQUIRE(plan->num_views < (int)COUNT_OF(files), "%d views", plan->num_views);
+    for (int i = 0; i < plan->num_views; i++) files[i] = file_of(plan->views[i].source);
+    REQUIRE(_gwt_walk_begin(&w, plan, tile_h, tile_w), "no walk");
+    for (int row = 0; row < x->rows; row += (int)tile_h)        // in canonical order
+        for (int col = 0; col < x->cols; col += (int)tile_w) {
+            _gwt_rect r = { row, col, _gwt_min64(tile_h, x->rows - row),
+                            _gwt_min64(tile_w, x->cols - col) };
+            check_piece(&w, x, files, &r);
+        }
+    for (int i = 0; i < 40; i++) {                              // and in none
+        int row = any(x->rows), col = any(x->cols);
+        _gwt_rect r = { row, col, 1 + any(x->rows - row), 1 + any(x->cols - col) };
+        check_piece(&w, x, files, &r);
+    }
+    _gwt_walk_end(&w);
+}
+
+// ---- runs against the table
+
+// A run counts down all that its dry run has counted. Gives that, for each tile of the plan.
+static uint16_t *run_it(gwt *g, gwt_array *a, const _gwt_plan *plan, const _gwt_action *action)
+{
+    size_t bytes;
+    REQUIRE(_gwt_compute_bytes(a, GWT_FLOAT64, &bytes), "no size");
+    void *pixels = malloc(bytes);
+    _gwt_buffer buffer = _gwt_buffer_of(a, GWT_FLOAT64, pixels);
+    _gwt_run run = { .g = g, .action = action, .plan = plan, .open = _gwt_buffer_open,
+                     .close = _gwt_buffer_close, .sink = &buffer, .what = "compute" };
+    _gwt_run_shape(&run, a, 1 + any(40), 1 + any(40));
+    REQUIRE(_gwt_run_fit(&run, 0), "%s", gwt_message(g));
+    uint16_t *counted = calloc((size_t)plan->num_tiles + 1, sizeof *counted);
+    for (int64_t i = 0; i < plan->num_tiles; i++) counted[i] = run.uses[i];
+    REQUIRE(_gwt_run_all(&run, false), "%s", gwt_message(g));
+    for (int64_t i = 0; i < plan->num_tiles; i++)
+        REQUIRE(run.uses[i] == 0, "seed %llu: tile %d is left with %d uses of %d",
+                (unsigned long long)first_seed, (int)i, run.uses[i], counted[i]);
+    _gwt_run_end(&run);
+    free(pixels);
+    return counted;
+}
+
+// The profile has seen as many asks.
+static void check_asks(const gwt_profile *p, const _gwt_plan *plan, uint16_t *counted)
+{
+    for (size_t i = 0; i < p->num_residences; i++) {
+        const gwt_residence *r = &p->residences[i];
+        int k = 0;
+        while (k < plan->num_views
+               && strcmp(_gwt_base_name(plan->views[k].source->path), r->file)) k++;
+        REQUIRE(k < plan->num_views, "%s", r->file);
+        uint16_t *n = &counted[plan->views[k].first_tile + r->tile];
+        REQUIRE(*n >= r->hits + 1, "seed %llu, %s, tile %d: %d asks more than counted",
+                (unsigned long long)first_seed, r->file, (int)r->tile, (int)r->hits + 1 - *n);
+        *n = (uint16_t)(*n - r->hits - 1);
+    }
+    for (int64_t i = 0; i < plan->num_tiles; i++)
+        REQUIRE(counted[i] == 0, "seed %llu: tile %d: %d asks never came",
+                (unsigned long long)first_seed, (int)i, counted[i]);
+}
+
+static void random_graphs(void **state)
+{
+    int rounds = getenv("ROUNDS") ? atoi(getenv("ROUNDS")) : 60;
+    (void)state;
+    for (int i = 0; i < rounds; i++) {
+        seed = first_seed = 1000u * (uint64_t)i;
+        gwt *g = gwt_begin(.num_workers = 1 + any(4));
+        gwt_array *files[FILES];
+        for (int k = 0; k < FILES; k++)
+            files[k] = gwt_open(g, temp_path("%d.tif", k), .chunks = 16 + any(64));
+        for (size_t k = 0; k < COUNT_OF(used); k++) used[k] = any(FILES);
+        graph x = cut(graph_random(files[0], files, 1 + any(5)));
+        EXPECT_OK(g);
+        _gwt_action action;
+        _gwt_plan plan;
+        _gwt_output output = _gwt_output_of(x.a->planes, 1, GWT_FLOAT64, (gwt_optional){ 0 });
+        gwt_profile_begin(g, .cache = true);
+        REQUIRE(_gwt_action_begin(&action, g, true)
+                && _gwt_plan_make(&plan, &action, x.a, &output, 1, NULL), "no plan");
+        check_walk(&x, &plan);
+        uint16_t *counted = run_it(g, x.a, &plan, &action);
+        _gwt_action_end(&action);
+        check_asks(gwt_profile_end(g), &plan, counted);
+        _gwt_plan_free(&plan);
+        free(counted);
+        free(x.of);
+        EXPECT_OK(g);
+        gwt_end(g);
+    }
+}
+
+// ---- runs that are over
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void nap(void) { nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL); }
+
+static atomic_int calls, later_calls;
+
+// The first call returns when another one has failed; the second is the one.
+static int one_fails(const gwt_kernel *k, void *user)
+{
+    double until = seconds() + 20;
+    (void)user;
+    if (atomic_fetch_add(&calls, 1) > 0) return 1;
+    while (gwt_status(k->g) == GWT_OK && seconds() < until) nap();
+    return copy_middle(k, NULL);
+}
+
+static int counted(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    atomic_fetch_add(&later_calls, 1);
+    return copy_middle(k, NULL);
+}
+
+// What a pass has not filled since the action was over is not given to anybody's function.
+static void nothing_is_called_after_a_failure(void **state)
+{
+    (void)state;
+    static double values[512 * 16];
+    const tiff_spec spec = { .width = 512, .height = 16, .dtype = GWT_FLOAT64 };
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = gwt_rechunk(array_of(g, &spec, values), 16, 256);
+    atomic_store(&calls, 0);
+    atomic_store(&later_calls, 0);
+    gwt_array *b = gwt_apply(gwt_apply(a, one_fails, NULL, .halo = 1), counted, NULL, .halo = 1);
+    assert_null(gwt_compute(b));
+    EXPECT_ERROR(g, GWT_E_USER, "the kernel for rows");
+    REQUIRE(atomic_load(&calls) == 2, "%d calls", atomic_load(&calls));
+    REQUIRE(atomic_load(&later_calls) == 0, "called %d times on what was not computed",
+            atomic_load(&later_calls));
+    gwt_end(g);
+}
+
+static int second_fails_soon(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    if (atomic_fetch_add(&calls, 1) == 0) return copy_middle(k, NULL);
+    for (double until = seconds() + 0.3; seconds() < until;) nap();
+    return 1;
+}
+
+// Each cell sorts a million values, each row takes a minute: an error elsewhere is seen before.
+static void a_long_step_sees_a_failure(void **state)
+{
+    (void)state;
+    enum { SIDE = 512 };
+    double *values = calloc(SIDE * SIDE, sizeof *values);
+    const tiff_spec spec = { .width = SIDE, .height = SIDE, .dtype = GWT_FLOAT64 };
+    for (uint64_t i = 0; i < SIDE * SIDE; i++) values[i] = (double)(noise(i) % 1000);
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = gwt_rechunk(array_of(g, &spec, values), 256, 256);
+    atomic_store(&calls, 0);
+    gwt_array *quick = gwt_apply(a, second_fails_soon, NULL);
+    gwt_array *slow = gwt_moving(a, .window = 1023, .statistic = GWT_PERCENTILE, .percentile = 30);
+    double began = seconds();
+    assert_null(gwt_compute(gwt_add(quick, slow)));
+    EXPECT_ERROR(g, GWT_E_USER, "the kernel for rows");
+    REQUIRE(seconds() - began < 20, "%.1f s", seconds() - began);
+    gwt_end(g);
+    free(values);
+}
+
+// ---- short of memory
+
+enum { TOGETHER = 4, BLOCK = 128, BLOCKS = 2048 / BLOCK };
+
+static atomic_int workers_in[BLOCKS * BLOCKS];   // of a tile of the output
+
+static atomic_int inside, most_inside;           // tiles with workers in them
+
+static int together(const gwt_kernel *k, void *user)
+{
+    double until = seconds() + 0.1;
+    (void)user;
+    atomic_int *here = &workers_in[k->row / BLOCK * BLOCKS + k->col / BLOCK];
+    bool first = atomic_fetch_add(here, 1) == 0;
+    int n = atomic_fetch_add(&inside, first) + first, most = atomic_load(&most_inside);
+    while (n > most && !atomic_compare_exchange_weak(&most_inside, &most, n)) continue;
+    bool waits = atomic_fetch_add(&calls, 1) < 100;
+    while (waits && atomic_load(&most_inside) < TOGETHER && seconds() < until) nap();
+    if (atomic_fetch_sub(here, 1) == 1) atomic_fetch_sub(&inside, 1);
+    return copy_middle(k, NULL);
+}
+
+// One row of input tiles is one tile wide and sixteen of the output: workers take that many
+// neighbours, or fewer where not so many may wait for their turn to be written.
+static void workers_do_not_wait_for_one_another(void **state)
+{
+    (void)state;
+    enum { SIDE = 2048 };
+    double *values = calloc(SIDE * SIDE, sizeof *values);
+    const tiff_spec spec = { .width = SIDE, .height = SIDE, .dtype = GWT_UINT16,
+                             .tile_width = SIDE, .tile_height = 64,
+                             .compression = COMPRESSION_LZW };
+    tiff_write_values(temp_path("wide.tif"), &spec, values);
+    for (size_t limit = 5 << 20; limit <= 20 << 20; limit *= 2) {
+        gwt *g = gwt_begin(.num_workers = TOGETHER, .memory_limit = limit);
+        atomic_store(&calls, 0);
+        atomic_store(&inside, 0);
+        atomic_store(&most_inside, 0);
+        gwt_array *a = gwt_open(g, temp_path("wide.tif"), .chunks = 128);
+        gwt_save(gwt_apply(a, together, NULL), temp_path("out.tif"), .compress = "none", .block = BLOCK,
+                 .overwrite = true);
+        EXPECT_OK(g);
+        REQUIRE(atomic_load(&most_inside) == TOGETHER, "%zu MB: %d of %d tiles at once",
+                limit >> 20, atomic_load(&most_inside), TOGETHER);
+        gwt_end(g);
+    }
+    free(values);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_graphs),
+        cmocka_unit_test(nothing_is_called_after_a_failure),
+        cmocka_unit_test(a_long_step_sees_a_failure),
+        cmocka_unit_test(workers_do_not_wait_for_one_another),
+    };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests_name("walk", tests, write_files, temp_end);
+}
