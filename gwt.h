@@ -11006,12 +11006,14 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
 _GWT_FOR_SIZE
 
 // >>write -------------------------------------------------------------------------------------
-// A tiled TIFF, from first byte to last:
+// A file is written in two halves. A stream takes the encoded tiles of one image and appends them in
+// canonical order, with a journal beside it; a file has images, whose directories come behind the
+// tiles, and gets its name when all is there. A file of one image is that image's stream:
 //
-//   0      header, 16 bytes: room for BigTIFF's, written last
+//   0      header, 16 bytes: space for BigTIFF's, written last
 //   16     tiles, in the order of the image: rows of tiles from the top, each from the left, and
 //          for planar files all bands of one place after one another
-//   then   one directory and its values, on a boundary of 8
+//   then   a directory for each image, chained, with its values, on boundaries of 8
 //
 // Tiles are encoded by whoever computed them, many at once, and handed in with their number. The
 // tile whose turn it is, and those waiting right after it, are written by the worker that brought
@@ -11034,9 +11036,15 @@ _GWT_FOR_SIZE
 
 // ---- encoder: one libtiff handle a worker, on memory; tile 0 of it is written over and over
 
-typedef struct _gwt_sink { char *data; size_t used, room; bool full; char message[256]; } _gwt_sink;
+// What has come out of it, and how that went.
+typedef struct _gwt_encoded {
+    char *data;
+    size_t used, room;
+    bool full;
+    char message[256];
+} _gwt_encoded;
 
-typedef struct _gwt_encoder { TIFF *tif; _gwt_sink sink; } _gwt_encoder;
+typedef struct _gwt_encoder { TIFF *tif; _gwt_encoded encoded; } _gwt_encoder;
 
 typedef struct _gwt_format {    // how samples are stored, resolved
     gwt_dtype dtype;
@@ -11049,23 +11057,23 @@ typedef struct _gwt_format {    // how samples are stored, resolved
     size_t tile_bytes;
 } _gwt_format;
 
-static tmsize_t _gwt_sink_read(thandle_t h, void *to, tmsize_t n)
+static tmsize_t _gwt_encoder_read(thandle_t h, void *to, tmsize_t n)
 {
     (void)h, (void)to, (void)n;
     return -1;
 }
-static toff_t _gwt_sink_seek(thandle_t h, toff_t to, int whence)
+static toff_t _gwt_encoder_seek(thandle_t h, toff_t to, int whence)
 {
     (void)h;
     return whence == SEEK_END ? 16 + to : to;
 }
-static toff_t _gwt_sink_size(thandle_t h) { (void)h; return 0; }
-static int _gwt_sink_close(thandle_t h) { (void)h; return 0; }
+static toff_t _gwt_encoder_size(thandle_t h) { (void)h; return 0; }
+static int _gwt_encoder_close(thandle_t h) { (void)h; return 0; }
 
 // Whatever libtiff writes, wherever it thinks it writes it, comes here in the order of the codec.
-static tmsize_t _gwt_sink_write(thandle_t h, void *from, tmsize_t n)
+static tmsize_t _gwt_encoder_write(thandle_t h, void *from, tmsize_t n)
 {
-    _gwt_sink *s = h;
+    _gwt_encoded *s = h;
     if (n < 0) return -1;
     if (s->room - s->used < (size_t)n) {
         size_t room = s->used + (size_t)n + (s->used + (size_t)n) / 4 + 4096;
@@ -11092,8 +11100,9 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
     // Predictor 3 takes samples apart into bytes, in an order of its own. When they are not in the
     // machine's, libtiff up to 4.7.0 swaps them first, and reads other values: ask for that order.
     const char *mode = f->predictor == 3 ? "w" : "wl";
-    e->tif = _gwt_tiff_open("tile", mode, &e->sink, e->sink.message, _gwt_sink_read,
-                            _gwt_sink_write, _gwt_sink_seek, _gwt_sink_close, _gwt_sink_size);
+    e->tif = _gwt_tiff_open("tile", mode, &e->encoded, e->encoded.message, _gwt_encoder_read,
+                            _gwt_encoder_write, _gwt_encoder_seek, _gwt_encoder_close,
+                            _gwt_encoder_size);
     if (!e->tif) goto refused;
     bool good = TIFFSetField(e->tif, TIFFTAG_IMAGEWIDTH, block)
              && TIFFSetField(e->tif, TIFFTAG_IMAGELENGTH, block)
@@ -11113,27 +11122,27 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
     if (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
         return true;
 refused:
-    if (e->sink.full)
+    if (e->encoded.full)
         return _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
     return _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s",
-                     e->sink.message);
+                     e->encoded.message);
 }
 
 static void _gwt_encoder_end(_gwt_encoder *e)
 {
-    if (e->tif) TIFFClose(e->tif);      // its directory goes into the sink and with it
-    GWT_FREE(e->sink.data);
+    if (e->tif) TIFFClose(e->tif);      // its directory goes into the buffer and with it
+    GWT_FREE(e->encoded.data);
 }
 
-// Encode a tile; `data` is scribbled on by some codecs. The result is in e->sink until the next.
+// Encode a tile; `data` is scribbled on by some codecs. The result is in e->encoded until the next.
 static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
 {
-    e->sink.used = 0;
-    e->sink.message[0] = 0;
+    e->encoded.used = 0;
+    e->encoded.message[0] = 0;
     tmsize_t taken = TIFFWriteEncodedTile(e->tif, 0, data, (tmsize_t)bytes);
-    if (taken == (tmsize_t)bytes && e->sink.used > 0) return true;
-    if (e->sink.full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
-    else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->sink.message);
+    if (taken == (tmsize_t)bytes && e->encoded.used > 0) return true;
+    if (e->encoded.full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
+    else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->encoded.message);
     return false;
 }
 
@@ -11144,30 +11153,40 @@ typedef struct _gwt_blob { char *data; size_t bytes, room; uint32_t crc; bool th
 // What a journal is bound to: all that the bytes of the file follow from.
 typedef struct _gwt_job { uint32_t expression, inputs, options, paths, tables; } _gwt_job;
 
-typedef struct _gwt_writer {
+// An output file.
+typedef struct _gwt_file {
     gwt *g;
-    const _gwt_action *action;  // once it is over no tile is written any more
-    const char *path;           // of the output
+    const char *path;
     const char *name;           // its base name, for a profile, which may outlive the caller's
-    char *part;                 // PATH.part
-    char *journal;              // PATH.part.journal
     const char *input;          // the first one's whole path, for messages
+    _gwt_job job;
+    gwt_bigtiff bigtiff;
     bool fills;                 // tiles of inputs that can't be read are missing
     bool fillable;              // they could be, by an option that makes it no other job
-    _gwt_job job;
     bool resume, overwrite;
-    bool adopted;               // the part is an old one
-    bool follows;               // another rank makes the file
-    bool complete;              // PATH is there already: an interrupted save of this job made it
+    bool follows;               // another rank makes it
+    bool complete;              // it is there already: an interrupted save of this job made it
     bool replaces;              // PATH is there, and may be replaced
     int mode;                   // its mode then
+} _gwt_file;
+
+// Encoded tiles of one image, appended in canonical order, and their journal. A file of one image
+// is its stream, and then what comes behind the tiles.
+typedef struct _gwt_stream {
+    gwt *g;
+    const _gwt_file *file;      // that it is for
+    const _gwt_action *action;  // once it is over no tile is written any more
+    char *part;                 // PATH.part
+    char *journal;              // PATH.part.journal
+    bool adopted;               // the part is an old one
     _gwt_os_file fd, journal_fd;
-    uint64_t limit;             // bytes the file may have: 4 GiB - 1 without BigTIFF
+    uint64_t limit;             // bytes there may be: 4 GiB - 1 without BigTIFF
     int64_t num_tiles;
-    int64_t parts;              // of a place, written one after another: the bands of a planar file
+    int64_t per_place;          // tiles of a place, written one after another: the bands of a
+                                // planar file
     uint64_t *offsets, *counts; // of each tile in writing order; by the worker that is writing
     uint32_t *crcs;             // likewise
-    uint64_t end;               // of the file; likewise
+    uint64_t end;               // of what is written; likewise
     uint64_t pushed;            // of what the system was asked to write to the disk; likewise
     _gwt_mutex lock;            // guards what follows
     bool writing;               // somebody is
@@ -11176,7 +11195,18 @@ typedef struct _gwt_writer {
     _gwt_blob *spare;           // buffers whose tiles are written
     int num_spare;
     _Atomic int64_t head;       // tiles written and in the journal; moved by who is writing
-} _gwt_writer;
+} _gwt_stream;
+
+// One image of a file.
+typedef struct _gwt_image {
+    const gwt_array *a;         // its pixels, and what the inputs say of them
+    uint32_t kind;              // NewSubfileType: FILETYPE_REDUCEDIMAGE, FILETYPE_MASK; 0: neither
+    int64_t width, height;
+    _gwt_format format;
+    int64_t across, down;       // tiles
+    gwt_optional nodata;
+    _gwt_stream stream;
+} _gwt_image;
 
 static bool _gwt_pwrite(gwt *g, _gwt_os_file fd, const char *path, const void *from, size_t n,
                         uint64_t at)
@@ -11224,21 +11254,21 @@ static void _gwt_job_facts(uint32_t *crc, const _gwt_os_facts *f)
 
 enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
 
-static void _gwt_journal_head(const _gwt_writer *w, char *to)
+static void _gwt_journal_head(const _gwt_stream *w, char *to)
 {
     memset(to, 0, _GWT_JOURNAL_HEAD);
     memcpy(to, _gwt_journal_magic, sizeof _gwt_journal_magic);
-    to[15] = (char)w->fills;
+    to[15] = (char)w->file->fills;
     _gwt_put(to + 16, (uint64_t)w->num_tiles, 8);
-    _gwt_put(to + 24, w->job.expression, 4);
-    _gwt_put(to + 28, w->job.inputs, 4);
-    _gwt_put(to + 32, w->job.options, 4);
-    _gwt_put(to + 36, w->job.paths, 4);
-    _gwt_put(to + 40, w->job.tables, 4);
+    _gwt_put(to + 24, w->file->job.expression, 4);
+    _gwt_put(to + 28, w->file->job.inputs, 4);
+    _gwt_put(to + 32, w->file->job.options, 4);
+    _gwt_put(to + 36, w->file->job.paths, 4);
+    _gwt_put(to + 40, w->file->job.tables, 4);
     _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
 }
 
-static bool _gwt_journal_begin(const _gwt_writer *w)
+static bool _gwt_journal_begin(const _gwt_stream *w)
 {
     char head[_GWT_JOURNAL_HEAD];
     _gwt_journal_head(w, head);
@@ -11255,7 +11285,7 @@ static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t
 }
 
 // The first output's journal says of the i-th that it has its name.
-static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_writer *first, int i,
+static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_stream *first, int i,
                               const char *path)
 {
     _gwt_os_facts facts;
@@ -11267,13 +11297,13 @@ static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_write
     return true;
 }
 
-static uint64_t _gwt_journal_seal_at(const _gwt_writer *first, int i)
+static uint64_t _gwt_journal_seal_at(const _gwt_stream *first, int i)
 {
     return _GWT_JOURNAL_HEAD + (uint64_t)(first->num_tiles + i - 1) * _GWT_JOURNAL_RECORD;
 }
 
 // Whether it does. Without it nothing is known of an output whose journal is gone.
-static bool _gwt_journal_is_sealed(const _gwt_writer *first, int i, const char *path)
+static bool _gwt_journal_is_sealed(const _gwt_stream *first, int i, const char *path)
 {
     char there[_GWT_JOURNAL_RECORD], ours[_GWT_JOURNAL_RECORD];
     _gwt_os_file journal = _gwt_os_open(first->journal, _GWT_OS_READ | _GWT_OS_NO_LINK);
@@ -11298,7 +11328,7 @@ typedef struct _gwt_journal {
 } _gwt_journal;
 
 // False: it can't be read, with an error.
-static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
+static bool _gwt_journal_look(const _gwt_stream *w, int fd, _gwt_journal *j)
 {
     static const struct { int at, bytes; const char *what; } fields[] = {
         { 12, 3, "another version of gwt has made it" },
@@ -11327,13 +11357,13 @@ static bool _gwt_journal_look(const _gwt_writer *w, int fd, _gwt_journal *j)
         if (memcmp(there + fields[i].at, ours + fields[i].at, (size_t)fields[i].bytes))
             j->differs = fields[i].what, j->others = fields[i].at == 36;
     j->fills = there[15];
-    if (!j->differs && j->fills && !w->fills)
+    if (!j->differs && j->fills && !w->file->fills)
         j->differs = "it took tiles that could not be read for missing";
     return true;
 }
 
 // CRC-32 of n bytes of a file from `at`. That they can't be read is an error, not a torn tile.
-static uint32_t _gwt_part_crc(const _gwt_writer *w, int fd, uint64_t at, uint64_t n)
+static uint32_t _gwt_part_crc(const _gwt_stream *w, int fd, uint64_t at, uint64_t n)
 {
     char data[16384];
     uint32_t crc = 0;
@@ -11349,7 +11379,7 @@ static uint32_t _gwt_part_crc(const _gwt_writer *w, int fd, uint64_t at, uint64_
 }
 
 // Keep the first tiles only; those from w->end on go.
-static bool _gwt_journal_cut(_gwt_writer *w, int64_t tile)
+static bool _gwt_journal_cut(_gwt_stream *w, int64_t tile)
 {
     uint64_t records = _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD;
     int error = _gwt_os_cut(w->fd, w->end);
@@ -11363,7 +11393,7 @@ static bool _gwt_journal_cut(_gwt_writer *w, int64_t tile)
 
 // Whether the file holds from `at` on what its journal says of a tile, which goes to bytes and crc.
 // False with an error: that can't be known.
-static bool _gwt_journal_tile(const _gwt_writer *w, int fd, int journal, int64_t tile, uint64_t at,
+static bool _gwt_journal_tile(const _gwt_stream *w, int fd, int journal, int64_t tile, uint64_t at,
                               uint64_t *bytes, uint32_t *crc)
 {
     char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
@@ -11385,7 +11415,7 @@ static bool _gwt_journal_tile(const _gwt_writer *w, int fd, int journal, int64_t
 
 // Take over the tiles that are there, as far as the journal and the part agree, and cut the rest
 // off both.
-static bool _gwt_journal_replay(_gwt_writer *w, int64_t records)
+static bool _gwt_journal_replay(_gwt_stream *w, int64_t records)
 {
     int64_t tile = 0, n = _gwt_min64(records, w->num_tiles);
     uint64_t bytes;
@@ -11402,18 +11432,19 @@ static bool _gwt_journal_replay(_gwt_writer *w, int64_t records)
 }
 
 // Whether the header is there, which is written last, and says that the directory is at `at`.
-static bool _gwt_header_is_whole(const _gwt_writer *w, int fd, uint64_t at)
+static bool _gwt_header_is_whole(const _gwt_stream *w, int fd, uint64_t at)
 {
     char header[16];
     int64_t got = _gwt_os_read(fd, header, sizeof header, 0);
     if (got < 0)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->path, _GWT_OS_ERROR(got));
+        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->file->path,
+                         _GWT_OS_ERROR(got));
     bool big = got == sizeof header && header[2] == 43;
     return got == sizeof header && header[0] == 'I'
         && _gwt_get_little(header + (big ? 8 : 4), big ? 8 : 4) == at;
 }
 
-static bool _gwt_journal_is_of_file(const _gwt_writer *w, int journal, int fd)
+static bool _gwt_journal_is_of_file(const _gwt_stream *w, int journal, int fd)
 {
     _gwt_journal j;
     uint64_t at = 16, bytes;
@@ -11426,15 +11457,15 @@ static bool _gwt_journal_is_of_file(const _gwt_writer *w, int journal, int fd)
 
 // Whether PATH is what the journal beside it tells of: between the renaming of the part and the end
 // of the journal there was a moment. An older PATH, whose part somebody has removed, is not.
-static bool _gwt_journal_is_of_path(const _gwt_writer *w)
+static bool _gwt_journal_is_of_path(const _gwt_stream *w)
 {
     int journal;
     const char *strange;
     bool there = _gwt_open_left(w->g, w->journal, &journal, &strange) && journal >= 0, is = false;
     if (there && !strange) {
-        _gwt_os_file fd = _gwt_os_open(w->path, _GWT_OS_READ);
+        _gwt_os_file fd = _gwt_os_open(w->file->path, _GWT_OS_READ);
         if (fd >= 0) is = _gwt_journal_is_of_file(w, journal, fd);
-        else _gwt_fail(w->g, GWT_E_IO, "%s: can't be opened: %s", w->path, _GWT_OS_ERROR(fd));
+        else _gwt_fail(w->g, GWT_E_IO, "%s: can't be opened: %s", w->file->path, _GWT_OS_ERROR(fd));
         _gwt_os_close(fd);
     }
     if (there) _gwt_os_close(journal);
@@ -11443,7 +11474,7 @@ static bool _gwt_journal_is_of_path(const _gwt_writer *w)
 
 // ---- the part
 
-static void _gwt_writer_push(_gwt_writer *w)
+static void _gwt_stream_push(_gwt_stream *w)
 {
     if (w->end - w->pushed < (16u << 20)) return;
     _gwt_os_push(w->fd, w->pushed, w->end - w->pushed);
@@ -11451,32 +11482,32 @@ static void _gwt_writer_push(_gwt_writer *w)
 }
 
 // The number of a tile in the file's directory, which lists band after band.
-static int64_t _gwt_writer_listed(const _gwt_writer *w, int64_t tile)
+static int64_t _gwt_stream_listed(const _gwt_stream *w, int64_t tile)
 {
-    return tile % w->parts * (w->num_tiles / w->parts) + tile / w->parts;
+    return tile % w->per_place * (w->num_tiles / w->per_place) + tile / w->per_place;
 }
 
-static bool _gwt_fail_classic(const _gwt_writer *w)
+static bool _gwt_file_fail_classic(const _gwt_file *f)
 {
     return _gwt_fail(
-        w->g, GWT_E_UNSUPPORTED,
+        f->g, GWT_E_UNSUPPORTED,
         "%s: the output grows over 4 GiB, which a classic TIFF can't: .bigtiff = GWT_BIGTIFF_AUTO "
-        "allows it", w->path);
+        "allows it", f->path);
 }
 
 // What is known of an encoded tile before its turn comes; 0 bytes: it is absent.
-static void _gwt_writer_note(_gwt_writer *w, int64_t tile, uint64_t bytes, uint32_t crc)
+static void _gwt_stream_note(_gwt_stream *w, int64_t tile, uint64_t bytes, uint32_t crc)
 {
     w->counts[tile] = bytes;
     w->crcs[tile] = crc;
 }
 
 // Tiles of which that is known get their places, in canonical order.
-static bool _gwt_writer_place(_gwt_writer *w, int64_t tile, int64_t n)
+static bool _gwt_stream_place(_gwt_stream *w, int64_t tile, int64_t n)
 {
     for (int64_t end = tile + n; tile < end; tile++) {
         uint64_t bytes = w->counts[tile];
-        if (bytes > w->limit || w->end > w->limit - bytes) return _gwt_fail_classic(w);
+        if (bytes > w->limit || w->end > w->limit - bytes) return _gwt_file_fail_classic(w->file);
         w->offsets[tile] = bytes ? w->end : 0;
         w->end += bytes;
     }
@@ -11484,7 +11515,7 @@ static bool _gwt_writer_place(_gwt_writer *w, int64_t tile, int64_t n)
 }
 
 // Tiles that are in the file, as all before them are, go into the journal, and count.
-static bool _gwt_writer_commit(_gwt_writer *w, int64_t tile, int64_t n)
+static bool _gwt_stream_commit(_gwt_stream *w, int64_t tile, int64_t n)
 {
     enum { MOST = 128 };
     char records[MOST * _GWT_JOURNAL_RECORD];
@@ -11503,32 +11534,36 @@ static bool _gwt_writer_commit(_gwt_writer *w, int64_t tile, int64_t n)
 }
 
 // One tile: what rank 0 and the rank that has a batch do between them.
-static bool _gwt_writer_append(_gwt_writer *w, int64_t tile, const _gwt_blob *blob)
+static bool _gwt_stream_append(_gwt_stream *w, int64_t tile, const _gwt_blob *blob)
 {
-    _gwt_writer_note(w, tile, blob->bytes, blob->crc);
-    if (!_gwt_writer_place(w, tile, 1)) return false;
-    if (blob->bytes == 0) return _gwt_writer_commit(w, tile, 1);
+    _gwt_stream_note(w, tile, blob->bytes, blob->crc);
+    if (!_gwt_stream_place(w, tile, 1)) return false;
+    if (blob->bytes == 0) return _gwt_stream_commit(w, tile, 1);
     _gwt_lane *lane = _gwt_lane_here();
-    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name, _gwt_writer_listed(w, tile)));
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
+                                          _gwt_stream_listed(w, tile)));
     bool good = _gwt_pwrite(w->g, w->fd, w->part, blob->data, blob->bytes, w->offsets[tile])
-             && _gwt_writer_commit(w, tile, 1);
-    if (good) _gwt_writer_push(w);
+             && _gwt_stream_commit(w, tile, 1);
+    if (good) _gwt_stream_push(w);
     _gwt_lane_leave(lane, blob->bytes, blob->bytes);
     _gwt_record_io(w->g, 0, blob->bytes);
     return good;
 }
 
 // Whether a save may throw away what it finds: it was asked to start afresh.
-static bool _gwt_writer_afresh(const _gwt_writer *w) { return w->overwrite && !w->resume; }
+static bool _gwt_stream_afresh(const _gwt_stream *w)
+{
+    return w->file->overwrite && !w->file->resume;
+}
 
-static bool _gwt_fail_strange(const _gwt_writer *w, const char *path, const char *why)
+static bool _gwt_fail_strange(const _gwt_stream *w, const char *path, const char *why)
 {
     return _gwt_fail(w->g, GWT_E_EXISTS, "%s %s, not what an interrupted save left: remove it, or "
                      ".overwrite without .resume removes it", path, why);
 }
 
 // A name at which something may be that is not wanted. A link goes itself.
-static bool _gwt_writer_remove(const _gwt_writer *w, const char *path)
+static bool _gwt_stream_remove(const _gwt_stream *w, const char *path)
 {
     int error = _gwt_os_remove(path);
     return !error
@@ -11536,12 +11571,12 @@ static bool _gwt_writer_remove(const _gwt_writer *w, const char *path)
 }
 
 // Whether what has the journal's name may go, as there is no part that it tells of.
-static bool _gwt_writer_may_drop(const _gwt_writer *w)
+static bool _gwt_stream_may_drop(const _gwt_stream *w)
 {
     int fd;
     _gwt_journal j = { .gwt = false };
     const char *strange;
-    if (_gwt_writer_afresh(w)) return true;
+    if (_gwt_stream_afresh(w)) return true;
     if (!_gwt_open_left(w->g, w->journal, &fd, &strange)) return false;
     bool none = fd < 0 && !strange, read = none || strange || _gwt_journal_look(w, fd, &j);
     _gwt_os_close(fd);
@@ -11550,10 +11585,10 @@ static bool _gwt_writer_may_drop(const _gwt_writer *w)
 }
 
 // A fresh journal beside a fresh part, which goes if there can't be one.
-static bool _gwt_writer_journal(_gwt_writer *w)
+static bool _gwt_stream_journal(_gwt_stream *w)
 {
-    if (_gwt_writer_may_drop(w) && _gwt_writer_remove(w, w->journal)) {
-        w->journal_fd = _gwt_os_create(w->journal, w->replaces);
+    if (_gwt_stream_may_drop(w) && _gwt_stream_remove(w, w->journal)) {
+        w->journal_fd = _gwt_os_create(w->journal, w->file->replaces);
         if (w->journal_fd >= 0) return _gwt_journal_begin(w);
         _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal,
                   _GWT_OS_ERROR(w->journal_fd));
@@ -11563,7 +11598,7 @@ static bool _gwt_writer_journal(_gwt_writer *w)
 }
 
 // A part whose journal is not there. Of a save that was killed before it made one, it is empty.
-static bool _gwt_writer_alone(const _gwt_writer *w)
+static bool _gwt_stream_alone(const _gwt_stream *w)
 {
     _gwt_os_facts facts;
     int error = _gwt_os_ask(w->fd, &facts);
@@ -11573,25 +11608,26 @@ static bool _gwt_writer_alone(const _gwt_writer *w)
 }
 
 // Part and journal are ours: whether to go on with them.
-static bool _gwt_writer_go_on(_gwt_writer *w, bool *adopted)
+static bool _gwt_stream_go_on(_gwt_stream *w, bool *adopted)
 {
     _gwt_journal j;
     if (!_gwt_journal_look(w, w->journal_fd, &j)) return false;
     if (!j.gwt) return _gwt_fail_strange(w, w->journal, "is no journal of gwt");
-    *adopted = w->adopted = !j.differs && w->resume;
+    *adopted = w->adopted = !j.differs && w->file->resume;
     if (*adopted) {
-        int error = w->replaces ? _gwt_os_set_mode(w->fd, 0600) : 0;
-        if (w->replaces && !error) error = _gwt_os_set_mode(w->journal_fd, 0600);
+        int error = w->file->replaces ? _gwt_os_set_mode(w->fd, 0600) : 0;
+        if (w->file->replaces && !error) error = _gwt_os_set_mode(w->journal_fd, 0600);
         if (error)
             return _gwt_fail(w->g, GWT_E_IO, "%s: can't be made private, as what it replaces: %s",
                              w->part, _GWT_OS_ERROR(error));
-        return (j.fills || !w->fills || _gwt_journal_begin(w)) && _gwt_journal_replay(w, j.length);
+        return (j.fills || !w->file->fills || _gwt_journal_begin(w))
+            && _gwt_journal_replay(w, j.length);
     }
     if ((j.differs && !*j.differs) || j.length == 0) return true;
-    if (j.differs && w->resume)
+    if (j.differs && w->file->resume)
         return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s%s%s; "
                          ".overwrite without .resume starts afresh", w->part, j.differs,
-                         j.others ? ", now " : "", j.others ? w->input : "");
+                         j.others ? ", now " : "", j.others ? w->file->input : "");
     return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
                      ".resume goes on%s, .overwrite starts afresh", w->part, (long long)j.length,
                      (long long)w->num_tiles, j.differs ? " with that other job" : "");
@@ -11599,15 +11635,15 @@ static bool _gwt_writer_go_on(_gwt_writer *w, bool *adopted)
 
 // What has the part's name, locked where it could be opened: whether to go on with it. False with
 // an error when it is neither that nor to be thrown away.
-static bool _gwt_writer_adopt(_gwt_writer *w, const char *strange, bool *adopted)
+static bool _gwt_stream_adopt(_gwt_stream *w, const char *strange, bool *adopted)
 {
     const char *journal = NULL;
     if (!_gwt_open_left(w->g, w->journal, &w->journal_fd, &journal)) return false;
-    bool good = true, afresh = _gwt_writer_afresh(w);
+    bool good = true, afresh = _gwt_stream_afresh(w);
     if (strange && !afresh) good = _gwt_fail_strange(w, w->part, strange);
     else if (journal && !afresh) good = _gwt_fail_strange(w, w->journal, journal);
-    else if (w->journal_fd < 0 && !afresh) good = _gwt_writer_alone(w);
-    else if (!afresh) good = _gwt_writer_go_on(w, adopted);
+    else if (w->journal_fd < 0 && !afresh) good = _gwt_stream_alone(w);
+    else if (!afresh) good = _gwt_stream_go_on(w, adopted);
     if (*adopted) return good;
     _gwt_os_close(w->journal_fd);
     w->journal_fd = -1;
@@ -11615,7 +11651,7 @@ static bool _gwt_writer_adopt(_gwt_writer *w, const char *strange, bool *adopted
 }
 
 // Whether the name .part still is that of our file.
-static bool _gwt_writer_owns(const _gwt_writer *w)
+static bool _gwt_stream_owns(const _gwt_stream *w)
 {
     _gwt_os_facts ours, there;
     return !_gwt_os_ask(w->fd, &ours) && !_gwt_os_look(w->part, false, &there)
@@ -11625,13 +11661,13 @@ static bool _gwt_writer_owns(const _gwt_writer *w)
 // The .part, fresh or adopted, locked for as long as it is open. What is there already goes only if
 // nothing is lost by it, or if that was asked for; never what can't be opened, as its writer may
 // live.
-static bool _gwt_writer_create(_gwt_writer *w)
+static bool _gwt_stream_create(_gwt_stream *w)
 {
     int error = _GWT_OS_EXISTS;
     for (int tries = 0; tries < 3; tries++) {
         bool adopted = false;
         const char *strange = NULL;
-        w->fd = _gwt_os_create(w->part, w->replaces);
+        w->fd = _gwt_os_create(w->part, w->file->replaces);
         bool fresh = w->fd >= 0;
         if (!fresh) error = w->fd;
         if (error != _GWT_OS_EXISTS) break;
@@ -11639,12 +11675,12 @@ static bool _gwt_writer_create(_gwt_writer *w)
         if (w->fd >= 0 && _gwt_os_lock(w->fd) == _GWT_OS_BUSY)
             return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
         // Finished, or removed, meanwhile.
-        bool gone = w->fd >= 0 ? !_gwt_writer_owns(w) : !strange;
-        if (fresh && !gone) return _gwt_writer_journal(w);
-        if (!gone && !_gwt_writer_adopt(w, strange, &adopted)) return false;
+        bool gone = w->fd >= 0 ? !_gwt_stream_owns(w) : !strange;
+        if (fresh && !gone) return _gwt_stream_journal(w);
+        if (!gone && !_gwt_stream_adopt(w, strange, &adopted)) return false;
         if (adopted) return true;
         // The journal first: without it a part is nothing to go on with.
-        if (!gone && !(_gwt_writer_remove(w, w->journal) && _gwt_writer_remove(w, w->part)))
+        if (!gone && !(_gwt_stream_remove(w, w->journal) && _gwt_stream_remove(w, w->part)))
             return false;
         _gwt_os_close(w->fd);
         w->fd = -1;
@@ -11652,39 +11688,39 @@ static bool _gwt_writer_create(_gwt_writer *w)
     return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, _GWT_OS_ERROR(error));
 }
 
-// Names, job and number of tiles are set already.
-static bool _gwt_writer_begin(_gwt_writer *w, int64_t window)
+// Names, job and number of tiles are set already. window: places that may wait.
+static bool _gwt_stream_begin(_gwt_stream *w, int64_t window)
 {
-    size_t n = (size_t)w->num_tiles, ring = (size_t)window;
-    w->window = window;
+    w->window = window * w->per_place;
+    size_t n = (size_t)w->num_tiles, ring = (size_t)w->window;
     w->end = 16;
-    atomic_init(&w->head, w->complete ? w->num_tiles : 0);
-    if (w->complete) return true;
+    atomic_init(&w->head, w->file->complete ? w->num_tiles : 0);
+    if (w->file->complete) return true;
     // Buffers: one for each tile of the window, and that of the tile which has just been written.
     w->spare = _gwt_calloc(w->g, ring + 1, sizeof *w->spare);
-    if (w->follows) return w->spare != NULL;
+    if (w->file->follows) return w->spare != NULL;
     w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
     w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
     w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
     w->crcs = _gwt_calloc(w->g, n, sizeof *w->crcs);
-    return w->offsets && w->counts && w->ring && w->spare && w->crcs && _gwt_writer_create(w);
+    return w->offsets && w->counts && w->ring && w->spare && w->crcs && _gwt_stream_create(w);
 }
 
 // Whether another try may get further. What the caller has to change makes it another job, and so
 // does a damaged input that is repaired; but its bad tiles may be filled from now on.
-static bool _gwt_writer_keeps(const _gwt_writer *w)
+static bool _gwt_stream_keeps(const _gwt_stream *w)
 {
     int code = atomic_load(&w->g->code);
-    if ((code == GWT_E_FORMAT && !w->fillable) || code == GWT_E_NODATA) return false;
+    if ((code == GWT_E_FORMAT && !w->file->fillable) || code == GWT_E_NODATA) return false;
     if (w->adopted) return true;
     return atomic_load(&w->head) > 0
         && (code == GWT_OK || code == GWT_E_IO || code == GWT_E_FORMAT || code == GWT_E_MEMORY
             || code == GWT_E_EXISTS || code == GWT_E_USER || code == GWT_E_CANCELLED);
 }
 
-static void _gwt_writer_end(_gwt_writer *w)
+static void _gwt_stream_end(_gwt_stream *w)
 {
-    if (w->fd >= 0 && w->journal_fd >= 0 && !_gwt_writer_keeps(w) && _gwt_writer_owns(w)) {
+    if (w->fd >= 0 && w->journal_fd >= 0 && !_gwt_stream_keeps(w) && _gwt_stream_owns(w)) {
         _gwt_os_remove(w->journal);     // not finished, nor ever will be
         _gwt_os_remove(w->part);
     }
@@ -11703,19 +11739,19 @@ static void _gwt_writer_end(_gwt_writer *w)
 }
 
 // A buffer to encode into whose tile is written. Under the lock of whoever has the tiles.
-static _gwt_blob _gwt_writer_spare(_gwt_writer *w)
+static _gwt_blob _gwt_stream_spare(_gwt_stream *w)
 {
     return w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
 }
 
-// Hand in tile k; the sink's buffer goes with it and a used one comes back in its place.
-static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink, uint32_t crc)
+// Hand in tile k; the encoder's buffer goes with it and a used one comes back in its place.
+static void _gwt_stream_submit(_gwt_stream *w, int64_t k, _gwt_encoded *encoded, uint32_t crc)
 {
     if (k < atomic_load(&w->head)) return;      // there already when the save was resumed
     _gwt_lock_seen(&w->lock);
-    w->ring[k % w->window] = (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
-    _gwt_blob back = _gwt_writer_spare(w);
-    sink->data = back.data, sink->room = back.room, sink->used = 0;
+    w->ring[k % w->window] = (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
+    _gwt_blob back = _gwt_stream_spare(w);
+    encoded->data = back.data, encoded->room = back.room, encoded->used = 0;
     bool mine = !w->writing;
     if (mine) w->writing = true;
     int64_t head = atomic_load(&w->head);
@@ -11723,7 +11759,7 @@ static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink, uint3
         _gwt_blob blob = w->ring[head % w->window];
         w->ring[head % w->window] = (_gwt_blob){ 0 };   // before head moves: who sees that it has
         _gwt_unlock(&w->lock);                          // may hand in the tile a window further on
-        bool good = !_gwt_over(w->action) && _gwt_writer_append(w, head, &blob);
+        bool good = !_gwt_over(w->action) && _gwt_stream_append(w, head, &blob);
         _gwt_lock_seen(&w->lock);
         w->spare[w->num_spare++] = blob;
         if (!good) break;
@@ -11736,9 +11772,18 @@ static void _gwt_writer_submit(_gwt_writer *w, int64_t k, _gwt_sink *sink, uint3
 
 // ---- directory
 
-typedef struct _gwt_entry { uint16_t tag, type; uint64_t count; const void *data; } _gwt_entry;
+typedef struct _gwt_entry { uint16_t tag, type; uint64_t count; size_t at; } _gwt_entry;
 
-typedef struct _gwt_directory { _gwt_entry entries[40]; int n; } _gwt_directory;
+// One image's entries by tag. Their values are copied here, `at` in `values`, in the machine's
+// order, each on a boundary of 8.
+typedef struct _gwt_directory {
+    gwt *g;
+    _gwt_entry entries[40];
+    int n;
+    char *values;
+    size_t used, room;
+    uint64_t at;                // in the file
+} _gwt_directory;
 
 static size_t _gwt_type_size(uint16_t type)
 {
@@ -11748,20 +11793,43 @@ static size_t _gwt_type_size(uint16_t type)
                                                      : 1;
 }
 
-static void _gwt_directory_add(_gwt_directory *d, uint16_t tag, uint16_t type, uint64_t count,
-                               const void *data)
+// data NULL: zeros, to be filled in. NULL when there is no memory, with an error.
+static void *_gwt_directory_add(_gwt_directory *d, uint16_t tag, uint16_t type, uint64_t count,
+                                const void *data)
 {
-    int at = d->n++;
-    while (at > 0 && d->entries[at - 1].tag > tag) d->entries[at] = d->entries[at - 1], at--;
-    d->entries[at] = (_gwt_entry){ tag, type, count, data };
+    size_t bytes = (size_t)count * _gwt_type_size(type), place = (d->used + 7) & ~(size_t)7;
+    int at = d->n;
+    if (place + bytes > d->room) {
+        size_t room = place + bytes + 1024;
+        char *values = GWT_REALLOC(d->values, room);
+        if (!values)
+            return _gwt_fail_null(d->g, GWT_E_MEMORY, "out of memory: no room for a directory");
+        d->values = values;
+        d->room = room;
+    }
+    for (; at > 0 && d->entries[at - 1].tag > tag; at--) d->entries[at] = d->entries[at - 1];
+    d->entries[at] = (_gwt_entry){ tag, type, count, place };
+    d->n++;
+    d->used = place + bytes;
+    return data ? memcpy(d->values + place, data, bytes) : memset(d->values + place, 0, bytes);
+}
+
+static void _gwt_directory_short(_gwt_directory *d, uint16_t tag, int value)
+{
+    _gwt_directory_add(d, tag, TIFF_SHORT, 1, &(uint16_t){ (uint16_t)value });
+}
+
+static void _gwt_directory_long(_gwt_directory *d, uint16_t tag, int64_t value)
+{
+    _gwt_directory_add(d, tag, TIFF_LONG, 1, &(uint32_t){ (uint32_t)value });
 }
 
 // Values in the machine's order to little-endian.
-static void _gwt_put_values(char *to, const _gwt_entry *e, uint16_t as)
+static void _gwt_put_values(char *to, const _gwt_directory *d, const _gwt_entry *e, uint16_t as)
 {
     size_t size = _gwt_type_size(as);
     for (uint64_t i = 0; i < e->count; i++) {
-        const char *from = (const char *)e->data + i * _gwt_type_size(e->type);
+        const char *from = d->values + e->at + i * _gwt_type_size(e->type);
         uint64_t v = 0;
         if (e->type == TIFF_SHORT) { uint16_t x; memcpy(&x, from, sizeof x); v = x; }
         else if (e->type == TIFF_LONG) { uint32_t x; memcpy(&x, from, sizeof x); v = x; }
@@ -11793,8 +11861,8 @@ static uint64_t _gwt_directory_bytes(const _gwt_directory *d, bool big)
     return (n + 7) & ~(uint64_t)7;
 }
 
-// TIFF 6.0, section 2; BigTIFF: counts and offsets of 8 bytes.
-static void _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t at, char *to)
+// TIFF 6.0, section 2; BigTIFF: counts and offsets of 8 bytes. `next` is where the next one lies.
+static void _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t next, char *to)
 {
     size_t word = big ? 8 : 4;
     char *entry = to + (big ? 8 : 2);
@@ -11808,14 +11876,34 @@ static void _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t at,
         _gwt_put(entry + 2, type, 2);
         _gwt_put(entry + 4, e->count, word);
         if (bytes <= word) {
-            _gwt_put_values(entry + 4 + word, e, type);
+            _gwt_put_values(entry + 4 + word, d, e, type);
             continue;
         }
         used = (used + 7) & ~(uint64_t)7;
-        _gwt_put(entry + 4 + word, at + used, word);
-        _gwt_put_values(to + used, e, type);
+        _gwt_put(entry + 4 + word, d->at + used, word);
+        _gwt_put_values(to + used, d, e, type);
         used += bytes;
     }
+    _gwt_put(entry, next, word);
+}
+
+// Where directories lie, one after another from `at`: the end of the last.
+static uint64_t _gwt_directories_place(_gwt_directory *list, int n, bool big, uint64_t at)
+{
+    at = (at + 7) & ~(uint64_t)7;
+    for (int i = 0; i < n; i++) {
+        list[i].at = at;
+        at += _gwt_directory_bytes(&list[i], big);
+    }
+    return at;
+}
+
+// All of them, chained, `to` being the first one's place.
+static void _gwt_directories_write(const _gwt_directory *list, int n, bool big, char *to)
+{
+    for (int i = 0; i < n; i++)
+        _gwt_directory_write(&list[i], big, i + 1 < n ? list[i + 1].at : 0,
+                             to + (list[i].at - list[0].at));
 }
 
 // ---- metadata as text
@@ -11990,7 +12078,7 @@ static void _gwt_metadata_band(_gwt_text *t, const gwt_array *a, const _gwt_colo
 // GDAL_METADATA of what the options and the array say, and the checksums of the tiles in the order
 // of the directory, 8 hexadecimal digits each; empty when that is nothing.
 static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o,
-                               const _gwt_writer *w)
+                               const _gwt_stream *w)
 {
     char number[40];
     int64_t bands = a->info.shape[1], planes = _gwt_num_planes(a);
@@ -12019,9 +12107,9 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
     if (w && o->checksums) {
         uint32_t table = 0;
         _gwt_text_string(t, "  <Item name=\"TILE_CRC32\" domain=\"GWT\">");
-        int64_t places = w->num_tiles / w->parts;
+        int64_t places = w->num_tiles / w->per_place;
         for (int64_t i = 0; i < w->num_tiles; i++) {
-            int64_t k = i % places * w->parts + i / places;
+            int64_t k = i % places * w->per_place + i / places;
             table = _gwt_table_crc(table, w->offsets[k], w->counts[k]);
             snprintf(number, sizeof number, "%08lx", (unsigned long)w->crcs[k]);
             _gwt_text_string(t, number);
@@ -12034,31 +12122,20 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
     else _gwt_text_string(t, "</GDALMetadata>\n");
 }
 
-// ---- finishing
+// ---- an image in its directory
 
-typedef struct _gwt_save {      // one save, its options resolved
-    gwt_save_options o;
-    const gwt_array *a;
-    _gwt_format format;
-    int64_t across, down;       // tiles
-    gwt_optional nodata;
-    _gwt_writer writer;
-} _gwt_save;
-
-static void _gwt_directory_add_geo(_gwt_directory *d, const _gwt_geo *geo, double *values)
+static void _gwt_image_add_geo(_gwt_directory *d, const _gwt_geo *geo)
 {
-    // values: 0..2 scale, 3..8 tie point, 9..24 matrix; of pixel centres when the keys say so.
+    // Of pixel centres when the keys say so.
     const double *t = geo->t;
     double shift = geo->point ? 0.5 : 0;
     double x = t[2] + (t[0] + t[1]) * shift, y = t[5] + (t[3] + t[4]) * shift;
     if (geo->has_transform && t[1] == 0 && t[3] == 0 && t[0] > 0 && t[4] < 0) {
-        memcpy(values, (double[9]){ t[0], -t[4], 0, 0, 0, 0, x, y, 0 }, 9 * sizeof *values);
-        _gwt_directory_add(d, _GWT_TAG_PIXEL_SCALE, TIFF_DOUBLE, 3, values);
-        _gwt_directory_add(d, _GWT_TAG_TIEPOINT, TIFF_DOUBLE, 6, values + 3);
+        _gwt_directory_add(d, _GWT_TAG_PIXEL_SCALE, TIFF_DOUBLE, 3, (double[]){ t[0], -t[4], 0 });
+        _gwt_directory_add(d, _GWT_TAG_TIEPOINT, TIFF_DOUBLE, 6, (double[]){ 0, 0, 0, x, y, 0 });
     } else if (geo->has_transform) {
-        memcpy(values + 9, (double[16]){ t[0], t[1], 0, x, t[3], t[4], 0, y, [15] = 1 },
-               16 * sizeof *values);
-        _gwt_directory_add(d, _GWT_TAG_TRANSFORMATION, TIFF_DOUBLE, 16, values + 9);
+        _gwt_directory_add(d, _GWT_TAG_TRANSFORMATION, TIFF_DOUBLE, 16,
+                           (double[16]){ t[0], t[1], 0, x, t[3], t[4], 0, y, [15] = 1 });
     }
     if (geo->num_keys)
         _gwt_directory_add(d, _GWT_TAG_GEO_KEYS, TIFF_SHORT, geo->num_keys, geo->keys);
@@ -12070,158 +12147,175 @@ static void _gwt_directory_add_geo(_gwt_directory *d, const _gwt_geo *geo, doubl
 
 // Offsets or byte counts as the directory lists them: planar files list band after band, tiles
 // were written place after place.
-static uint64_t *_gwt_save_listed(const _gwt_save *s, const uint64_t *written)
+static void _gwt_image_add_table(_gwt_directory *d, uint16_t tag, const _gwt_stream *w,
+                                 const uint64_t *written)
 {
-    const _gwt_writer *w = &s->writer;
-    uint64_t *list = _gwt_malloc(w->g, (size_t)w->num_tiles * sizeof *list);
+    uint64_t *list = _gwt_directory_add(d, tag, TIFF_LONG8, (uint64_t)w->num_tiles, NULL);
     for (int64_t i = 0; list && i < w->num_tiles; i++)
-        list[_gwt_writer_listed(w, i)] = written[i];
-    return list;
-}
-
-static uint64_t _gwt_save_shades(const _gwt_save *s)
-{
-    return (uint64_t)1 << (8 * gwt_dtype_size(s->format.dtype));
+        list[_gwt_stream_listed(w, i)] = written[i];
 }
 
 // The palette in the size that the output's type wants, which may be another than the input's.
-static uint16_t *_gwt_save_palette(const _gwt_save *s, const _gwt_colours *c)
+static void _gwt_image_add_palette(_gwt_directory *d, const _gwt_format *f,
+                                   const _gwt_band_about *palette)
 {
-    if (!c->palette) return NULL;
-    size_t n = (size_t)_gwt_save_shades(s), shades = c->palette->shades;
-    uint16_t *to = _gwt_calloc(s->a->g, 3 * n, sizeof *to);
+    size_t n = (size_t)1 << (8 * gwt_dtype_size(f->dtype)), shades = palette->shades;
+    uint16_t *to = _gwt_directory_add(d, TIFFTAG_COLORMAP, TIFF_SHORT, 3 * n, NULL);
     for (size_t i = 0; to && i < 3; i++)
-        memcpy(to + i * n, c->palette->palette + i * shades,
+        memcpy(to + i * n, palette->palette + i * shades,
                (n < shades ? n : shades) * sizeof *to);
-    return to;
 }
 
-// Directory at the end, header last. Everything the entries point to must live until they are
-// written, hence one function with its values around it.
-static bool _gwt_save_directory(_gwt_save *s, const _gwt_text *metadata, const uint64_t *offsets,
-                                const uint64_t *counts)
+// One value for each sample.
+static void _gwt_image_add_samples(_gwt_directory *d, const _gwt_image *m,
+                                   const _gwt_colours *colours)
 {
-    const _gwt_format *f = &s->format;
-    _gwt_writer *w = &s->writer;
-    _gwt_directory d = { .n = 0 };
-    bool is_signed = _gwt_dtypes[f->dtype].lo < 0, is_float = !_gwt_dtype_integer(f->dtype);
-    uint32_t width = (uint32_t)s->a->geo.width, height = (uint32_t)s->a->geo.height,
-             block = (uint32_t)f->block;
-    uint16_t planes = (uint16_t)f->planes, compression = f->compression;
-    _gwt_colours colours = _gwt_colours_of(s->a, f->dtype);
-    uint16_t *palette = _gwt_save_palette(s, &colours);
-    uint16_t planar = f->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG,
-             predictor = f->predictor;
-    uint16_t format = is_float  ? SAMPLEFORMAT_IEEEFP
-                    : is_signed ? SAMPLEFORMAT_INT
-                                : SAMPLEFORMAT_UINT;
-    double geo[25];
-    char nodata[40];
-    uint16_t *lists = _gwt_malloc(w->g, 3 * (size_t)planes * sizeof *lists);
-    if (!lists || (colours.palette && !palette)) return GWT_FREE(lists), GWT_FREE(palette), false;
-    for (int i = 0; i < planes; i++) {
-        lists[i] = (uint16_t)(8 * gwt_dtype_size(f->dtype));
-        lists[planes + i] = format;
-        lists[2 * planes + i] = _gwt_about_extra(_gwt_about_band(s->a, i));
-    }
-    _gwt_directory_add(&d, TIFFTAG_IMAGEWIDTH, TIFF_LONG, 1, &width);
-    _gwt_directory_add(&d, TIFFTAG_IMAGELENGTH, TIFF_LONG, 1, &height);
-    _gwt_directory_add(&d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, planes, lists);
-    _gwt_directory_add(&d, TIFFTAG_COMPRESSION, TIFF_SHORT, 1, &compression);
-    _gwt_directory_add(&d, TIFFTAG_PHOTOMETRIC, TIFF_SHORT, 1, &colours.photometric);
-    _gwt_directory_add(&d, TIFFTAG_SAMPLESPERPIXEL, TIFF_SHORT, 1, &planes);
-    _gwt_directory_add(&d, TIFFTAG_PLANARCONFIG, TIFF_SHORT, 1, &planar);
-    if (predictor != 1) _gwt_directory_add(&d, TIFFTAG_PREDICTOR, TIFF_SHORT, 1, &predictor);
-    _gwt_directory_add(&d, TIFFTAG_TILEWIDTH, TIFF_LONG, 1, &block);
-    _gwt_directory_add(&d, TIFFTAG_TILELENGTH, TIFF_LONG, 1, &block);
-    _gwt_directory_add(&d, TIFFTAG_TILEOFFSETS, TIFF_LONG8, (uint64_t)w->num_tiles, offsets);
-    _gwt_directory_add(&d, TIFFTAG_TILEBYTECOUNTS, TIFF_LONG8, (uint64_t)w->num_tiles, counts);
-    if (planes > colours.n)
-        _gwt_directory_add(&d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, (uint64_t)(planes - colours.n),
-                           lists + 2 * planes + colours.n);
-    if (palette)
-        _gwt_directory_add(&d, TIFFTAG_COLORMAP, TIFF_SHORT,
-                           3 * _gwt_save_shades(s), palette);
+    size_t n = (size_t)m->format.planes;
+    gwt_dtype dtype = m->format.dtype;
+    int first = colours->n;
+    bool is_signed = _gwt_dtypes[dtype].lo < 0;
+    uint16_t *bits = _gwt_directory_add(d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, n, NULL);
+    for (size_t i = 0; bits && i < n; i++) bits[i] = (uint16_t)(8 * gwt_dtype_size(dtype));
+    uint16_t *formats = _gwt_directory_add(d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, n, NULL);
+    for (size_t i = 0; formats && i < n; i++)
+        formats[i] = !_gwt_dtype_integer(dtype) ? SAMPLEFORMAT_IEEEFP
+                   : is_signed                  ? SAMPLEFORMAT_INT
+                                                : SAMPLEFORMAT_UINT;
+    if (m->format.planes <= first) return;
+    uint16_t *extra = _gwt_directory_add(d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, n - (size_t)first,
+                                         NULL);
+    for (int64_t i = first; extra && i < m->format.planes; i++)
+        extra[i - first] = _gwt_about_extra(_gwt_about_band(m->a, i));
+}
+
+// What is true of the full resolution only, and said there for all images of the file.
+static void _gwt_image_add_words(_gwt_directory *d, const _gwt_image *m,
+                                 const gwt_save_options *o)
+{
+    _gwt_text metadata = { .g = m->a->g };
     for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
-        _gwt_tag_value tag = _gwt_about_tag(s->a, i);
+        _gwt_tag_value tag = _gwt_about_tag(m->a, i);
         if (tag.data)
-            _gwt_directory_add(&d, _gwt_copied_tags[i].tag, _gwt_copied_tags[i].type, tag.count,
+            _gwt_directory_add(d, _gwt_copied_tags[i].tag, _gwt_copied_tags[i].type, tag.count,
                                tag.data);
     }
-    _gwt_directory_add(&d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, planes, lists + planes);
-    _gwt_directory_add_geo(&d, &s->a->geo, geo);
-    if (metadata->used)
-        _gwt_directory_add(&d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata->used + 1,
-                           metadata->data);
-    if (s->nodata.set) {
-        _gwt_format_nodata(nodata, sizeof nodata, f->dtype, s->nodata);
-        _gwt_directory_add(&d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
-    }
+    _gwt_image_add_geo(d, &m->a->geo);
+    _gwt_metadata_text(&metadata, m->a, o, &m->stream);
+    if (metadata.used)
+        _gwt_directory_add(d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata.used + 1,
+                           metadata.data);
+    GWT_FREE(metadata.data);
+}
 
-    uint64_t at = (w->end + 7) & ~(uint64_t)7;
-    bool big = s->o.bigtiff == GWT_BIGTIFF_YES || at + _gwt_directory_bytes(&d, false) > UINT32_MAX;
-    uint64_t bytes = _gwt_directory_bytes(&d, big);
-    char header[16] = { 'I', 'I' };
+// The directory of an image whose tiles have their places.
+static void _gwt_image_describe(const _gwt_image *m, const gwt_save_options *o, _gwt_directory *d)
+{
+    const _gwt_format *f = &m->format;
+    _gwt_colours colours = _gwt_colours_of(m->a, f->dtype);
+    char nodata[40];
+    if (m->kind) _gwt_directory_long(d, TIFFTAG_SUBFILETYPE, m->kind);
+    _gwt_directory_long(d, TIFFTAG_IMAGEWIDTH, m->width);
+    _gwt_directory_long(d, TIFFTAG_IMAGELENGTH, m->height);
+    _gwt_directory_short(d, TIFFTAG_COMPRESSION, f->compression);
+    _gwt_directory_short(d, TIFFTAG_PHOTOMETRIC,
+                         m->kind & FILETYPE_MASK ? PHOTOMETRIC_MASK : colours.photometric);
+    _gwt_directory_short(d, TIFFTAG_SAMPLESPERPIXEL, (int)f->planes);
+    _gwt_directory_short(d, TIFFTAG_PLANARCONFIG,
+                         f->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
+    if (f->predictor != 1) _gwt_directory_short(d, TIFFTAG_PREDICTOR, f->predictor);
+    _gwt_directory_long(d, TIFFTAG_TILEWIDTH, f->block);
+    _gwt_directory_long(d, TIFFTAG_TILELENGTH, f->block);
+    _gwt_image_add_table(d, TIFFTAG_TILEOFFSETS, &m->stream, m->stream.offsets);
+    _gwt_image_add_table(d, TIFFTAG_TILEBYTECOUNTS, &m->stream, m->stream.counts);
+    _gwt_image_add_samples(d, m, &colours);
+    if (colours.palette && !(m->kind & FILETYPE_MASK))
+        _gwt_image_add_palette(d, f, colours.palette);
+    if (!m->kind) _gwt_image_add_words(d, m, o);
+    if (!m->nodata.set) return;
+    _gwt_format_nodata(nodata, sizeof nodata, f->dtype, m->nodata);
+    _gwt_directory_add(d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
+}
+
+// ---- the file
+
+// Directories, chained, behind what ends at `end`, and the header last. Only now it is decided
+// which TIFF it is.
+static bool _gwt_file_write_directories(const _gwt_file *f, _gwt_os_file fd, const char *path,
+                                        uint64_t end, _gwt_directory *list, int n)
+{
+    bool big = f->bigtiff == GWT_BIGTIFF_YES
+            || _gwt_directories_place(list, n, false, end) > UINT32_MAX;
+    if (big && f->bigtiff == GWT_BIGTIFF_NO) return _gwt_file_fail_classic(f);
+    size_t bytes = (size_t)(_gwt_directories_place(list, n, big, end) - list[0].at);
+    char header[16] = { 'I', 'I' }, *to = _gwt_calloc(f->g, bytes, 1);
+    if (!to) return false;
     _gwt_put(header + 2, big ? 43 : 42, 2);
-    if (big) _gwt_put(header + 4, 8, 2), _gwt_put(header + 8, at, 8);
-    else _gwt_put(header + 4, at, 4);
-    char *directory =
-        big && s->o.bigtiff == GWT_BIGTIFF_NO ? NULL : _gwt_calloc(w->g, (size_t)bytes, 1);
-    if (big && s->o.bigtiff == GWT_BIGTIFF_NO) _gwt_fail_classic(w);
-    if (directory) _gwt_directory_write(&d, big, at, directory);
-    bool good = directory
-             && _gwt_pwrite(w->g, w->fd, w->part, directory, (size_t)bytes, at)
-             && _gwt_pwrite(w->g, w->fd, w->part, header, sizeof header, 0);
-    GWT_FREE(directory);
-    GWT_FREE(lists);
-    GWT_FREE(palette);
+    if (big) _gwt_put(header + 4, 8, 2);
+    _gwt_put(header + (big ? 8 : 4), list[0].at, big ? 8 : 4);
+    _gwt_directories_write(list, n, big, to);
+    bool good = _gwt_pwrite(f->g, fd, path, to, bytes, list[0].at)
+             && _gwt_pwrite(f->g, fd, path, header, sizeof header, 0);
+    GWT_FREE(to);
     return good;
 }
 
-// Give the part, which is complete, the name of the output. *failed: what went wrong.
-static int _gwt_save_name(_gwt_writer *w, const char **failed)
+// The directories of images whose tiles are all in one file.
+static bool _gwt_file_describe(const _gwt_file *f, _gwt_os_file fd, const char *path, uint64_t end,
+                               const _gwt_image *images, int n, const gwt_save_options *o)
 {
-    int error = w->replaces ? _gwt_os_set_mode(w->fd, w->mode) : 0;
+    _gwt_directory *list = _gwt_calloc(f->g, (size_t)n, sizeof *list);
+    for (int i = 0; list && i < n; i++) {
+        list[i].g = f->g;
+        _gwt_image_describe(&images[i], o, &list[i]);
+    }
+    bool good = list && !_gwt_failed(f->g)
+             && _gwt_file_write_directories(f, fd, path, end, list, n);
+    for (int i = 0; list && i < n; i++) GWT_FREE(list[i].values);
+    GWT_FREE(list);
+    return good;
+}
+
+// Give the stream's part, which is complete, the name of the output. *failed: what went wrong.
+static int _gwt_file_name(const _gwt_file *f, _gwt_stream *w, const char **failed)
+{
+    int error = f->replaces ? _gwt_os_set_mode(w->fd, f->mode) : 0;
     *failed = "given the mode of the file it replaces";
     if (error) return error;
     *failed = "synced";
     if ((error = _gwt_os_sync(w->fd)) < 0) return error;
     *failed = "kept: something else has its name";
-    if (!_gwt_writer_owns(w)) return _GWT_OS_EXISTS;
+    if (!_gwt_stream_owns(w)) return _GWT_OS_EXISTS;
     *failed = "renamed";
-    return _gwt_os_rename(w->part, w->path);
+    return _gwt_os_rename(w->part, f->path);
 }
 
-static bool _gwt_save_rename(_gwt_writer *w)
+static bool _gwt_file_rename(const _gwt_file *f, _gwt_stream *w)
 {
     _gwt_os_facts facts;
     const char *failed;
-    if (!w->overwrite && !_gwt_os_look(w->path, false, &facts))
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s: has come to be there meanwhile; .resume "
-                         "with .overwrite replaces it", w->path);
-    int error = _gwt_save_name(w, &failed);
+    if (!f->overwrite && !_gwt_os_look(f->path, false, &facts))
+        return _gwt_fail(f->g, GWT_E_EXISTS, "%s: has come to be there meanwhile; .resume "
+                         "with .overwrite replaces it", f->path);
+    int error = _gwt_file_name(f, w, &failed);
     if (error)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed,
+        return _gwt_fail(f->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed,
                          _GWT_OS_ERROR(error));
     _gwt_os_close(w->fd);
     w->fd = -1;
-    _gwt_os_sync_folder(w->path);
+    _gwt_os_sync_folder(f->path);
     return true;
 }
 
-static bool _gwt_save_finish(_gwt_save *s)
+// One save, its options resolved: a file, and its image.
+typedef struct _gwt_save { gwt_save_options o; _gwt_file file; _gwt_image image; } _gwt_save;
+
+static bool _gwt_file_finish(_gwt_save *s)
 {
-    _gwt_text metadata = { .g = s->writer.g };
-    if (s->writer.complete || s->writer.follows) return true;
-    _gwt_metadata_text(&metadata, s->a, &s->o, &s->writer);
-    uint64_t *offsets = _gwt_save_listed(s, s->writer.offsets),
-             *counts = _gwt_save_listed(s, s->writer.counts);
-    bool good = offsets && counts && !_gwt_over(s->writer.action)
-             && _gwt_save_directory(s, &metadata, offsets, counts) && _gwt_save_rename(&s->writer);
-    GWT_FREE(metadata.data);
-    GWT_FREE(offsets);
-    GWT_FREE(counts);
-    return good;
+    _gwt_stream *w = &s->image.stream;
+    if (s->file.complete || s->file.follows) return true;
+    return !_gwt_over(w->action)
+        && _gwt_file_describe(&s->file, w->fd, w->part, w->end, &s->image, 1, &s->o)
+        && _gwt_file_rename(&s->file, w);
 }
 
 // ---- options
@@ -12362,33 +12456,39 @@ static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_opt
 
 static void _gwt_record_output(gwt *g, const char *compress);
 
+// Tiles of a place, each encoded and written by itself: bands of a planar file.
+static int64_t _gwt_format_per_place(const _gwt_format *f) { return f->planar ? f->planes : 1; }
+
 static bool _gwt_save_resolve(_gwt_save *s)
 {
-    gwt *g = s->a->g;
-    _gwt_format *f = &s->format;
+    gwt *g = s->image.a->g;
+    _gwt_format *f = &s->image.format;
     if (!_gwt_check_dtype(g, s->o.dtype) || !_gwt_save_check_choices(g, &s->o)
-        || !_gwt_save_check_lists(g, s->a, &s->o))
+        || !_gwt_save_check_lists(g, s->image.a, &s->o))
         return false;
-    f->dtype = s->o.dtype ? s->o.dtype : s->a->info.dtype;
-    f->planes = _gwt_num_planes(s->a);
+    f->dtype = s->o.dtype ? s->o.dtype : s->image.a->info.dtype;
+    f->planes = _gwt_num_planes(s->image.a);
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
     const char *compress = s->o.compress ? s->o.compress : "none";
     _gwt_record_output(g, compress);
     if (!_gwt_format_codec(g, f, compress, s->o.level)
         || !_gwt_format_predictor(g, f, s->o.predictor)
-        || !_gwt_format_block(g, f, s->a, s->o.block)
-        || !_gwt_resolve_nodata(s->a, f->dtype, s->o.nodata, &s->nodata))
+        || !_gwt_format_block(g, f, s->image.a, s->o.block)
+        || !_gwt_resolve_nodata(s->image.a, f->dtype, s->o.nodata, &s->image.nodata))
         return false;
-    s->across = _gwt_ceil_div(s->a->geo.width, f->block);
-    s->down = _gwt_ceil_div(s->a->geo.height, f->block);
-    s->writer.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
-    s->writer.parts = f->planar ? f->planes : 1;
+    _gwt_image *m = &s->image;
+    m->width = m->a->geo.width, m->height = m->a->geo.height;
+    m->across = _gwt_ceil_div(m->width, f->block), m->down = _gwt_ceil_div(m->height, f->block);
+    m->stream.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
+    m->stream.per_place = _gwt_format_per_place(f);
     size_t table;
-    if (!_gwt_mul4((uint64_t)s->across, (uint64_t)s->down, (uint64_t)s->writer.parts, 8, &table))
+    if (!_gwt_mul4((uint64_t)m->across, (uint64_t)m->down, (uint64_t)m->stream.per_place, 8,
+                   &table))
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: a larger "
-                         ".block would do", (long long)s->across, (long long)s->down);
-    s->writer.num_tiles = s->across * s->down * s->writer.parts;
-    s->writer.resume = s->o.resume, s->writer.overwrite = s->o.overwrite;
+                         ".block would do", (long long)m->across, (long long)m->down);
+    m->stream.num_tiles = m->across * m->down * m->stream.per_place;
+    s->file.resume = s->o.resume, s->file.overwrite = s->o.overwrite;
+    s->file.bigtiff = s->o.bigtiff;
     return true;
 }
 
@@ -12441,14 +12541,14 @@ static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
 // What the input says: what is no text.
 static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
 {
-    _gwt_colours c = _gwt_colours_of(s->a, s->format.dtype);
+    _gwt_colours c = _gwt_colours_of(s->image.a, s->image.format.dtype);
     _gwt_job_number(crc, c.photometric);
-    for (int64_t i = c.n; i < s->format.planes; i++)
-        _gwt_job_number(crc, _gwt_about_extra(_gwt_about_band(s->a, i)));
+    for (int64_t i = c.n; i < s->image.format.planes; i++)
+        _gwt_job_number(crc, _gwt_about_extra(_gwt_about_band(s->image.a, i)));
     for (size_t i = 0; c.palette && i < 3 * c.palette->shades; i++)
         _gwt_job_number(crc, c.palette->palette[i]);
     for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
-        _gwt_tag_value tag = _gwt_about_tag(s->a, i);
+        _gwt_tag_value tag = _gwt_about_tag(s->image.a, i);
         size_t size = _gwt_copied_tags[i].type == TIFF_DOUBLE ? sizeof(double) : 1;
         if (!tag.data) continue;
         _gwt_job_number(crc, _gwt_copied_tags[i].tag);
@@ -12484,22 +12584,22 @@ static uint32_t _gwt_job_tables(const _gwt_plan *plan)
 static uint32_t _gwt_job_options(const _gwt_save *s)
 {
     uint32_t crc = 0;
-    const _gwt_format *f = &s->format;
-    const _gwt_geo *geo = &s->a->geo;
+    const _gwt_format *f = &s->image.format;
+    const _gwt_geo *geo = &s->image.a->geo;
     const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
-                               f->planes, f->planar, geo->width, geo->height, s->nodata.set,
+                               f->planes, f->planar, geo->width, geo->height, s->image.nodata.set,
                                s->o.sparse, s->o.bigtiff, s->o.checksums, geo->has_transform,
                                geo->point };
     for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(&crc, (uint64_t)fields[i]);
-    _gwt_job_number(&crc, _gwt_bits(s->nodata.value));
-    _gwt_job_number(&crc, (uint64_t)(int64_t)s->nodata.rest);
+    _gwt_job_number(&crc, _gwt_bits(s->image.nodata.value));
+    _gwt_job_number(&crc, (uint64_t)(int64_t)s->image.nodata.rest);
     for (int i = 0; i < 6; i++) _gwt_job_number(&crc, _gwt_bits(geo->t[i]));
     _gwt_job_add(&crc, geo->keys, geo->num_keys * sizeof *geo->keys);
     _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);
     _gwt_job_add(&crc, geo->ascii, geo->num_ascii);
     _gwt_job_about(&crc, s);
-    _gwt_text metadata = { .g = s->a->g };
-    _gwt_metadata_text(&metadata, s->a, &s->o, NULL);
+    _gwt_text metadata = { .g = s->image.a->g };
+    _gwt_metadata_text(&metadata, s->image.a, &s->o, NULL);
     _gwt_job_add(&crc, metadata.data, metadata.used);
     GWT_FREE(metadata.data);
     return crc;
@@ -12543,69 +12643,96 @@ static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 {
     for (int i = 0; i < plan->num_views; i++) {
         if (!_gwt_os_same_file(facts, &plan->views[i].source->store.facts)) continue;
-        return _gwt_fail(s->a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
+        return _gwt_fail(s->image.a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
                          plan->views[i].source->path);
     }
     return true;
 }
 
-// The output must not exist (or may be replaced), and neither it nor its .part be an input.
-static bool _gwt_save_check_path(_gwt_save *saves, int i, const _gwt_plan *plan)
+// Names of what a save makes before it has the output's.
+static bool _gwt_stream_name(_gwt_stream *w, const char *path)
 {
-    _gwt_save *s = &saves[i];
-    _gwt_os_facts facts;
-    _gwt_writer *w = &s->writer;
-    w->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
+    w->part = _gwt_malloc(w->g, strlen(path) + sizeof ".part");
+    w->journal = _gwt_malloc(w->g, strlen(path) + sizeof ".part.journal");
+    if (!w->part || !w->journal) return false;
+    sprintf(w->part, "%s.part", path);
+    sprintf(w->journal, "%s.part.journal", path);
+    return true;
+}
+
+// What the file is made of, for its journals and for messages.
+static bool _gwt_file_bind(_gwt_save *s, const _gwt_plan *plan)
+{
+    _gwt_file *f = &s->file;
+    f->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
                          _gwt_job_paths(plan), _gwt_job_tables(plan) };
     for (int k = 0; k < plan->num_views; k++) {
         const _gwt_source *input = plan->views[k].source;
-        w->fills |= input->fills;
+        if (input->fills) f->fills = true;
         if (s->o.resume && input->store.memory && !input->store.identified)
-            return _gwt_fail(w->g, GWT_E_ARGUMENT, "%s: a save of pixels in memory can be resumed "
-                             "only if they have an .identity (%s has none)", w->path, input->path);
+            return _gwt_fail(f->g, GWT_E_ARGUMENT, "%s: a save of pixels in memory can be resumed "
+                             "only if they have an .identity (%s has none)", f->path,
+                             input->path);
     }
-    w->fillable = _gwt_job_fillable(plan);
-    w->input = plan->num_views ? plan->views[0].source->store.whole_path : "none";
-    w->part = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part");
-    w->journal = _gwt_malloc(w->g, strlen(w->path) + sizeof ".part.journal");
-    if (!w->part || !w->journal) return false;
-    sprintf(w->part, "%s.part", w->path);
-    sprintf(w->journal, "%s.part.journal", w->path);
+    f->fillable = _gwt_job_fillable(plan);
+    f->input = plan->num_views ? plan->views[0].source->store.whole_path : "none";
+    return true;
+}
+
+// What has the output's name must be a file, and no input. A link is what is replaced, itself.
+static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, bool *link)
+{
+    _gwt_file *f = &s->file;
+    _gwt_os_facts facts;
+    int error = _gwt_os_look(f->path, false, &facts);
+    *there = !error;
+    *link = !error && facts.is_link;
+    if (error)
+        return error == _GWT_OS_ABSENT || error == _GWT_OS_NO_FOLDER
+            || _gwt_fail(f->g, GWT_E_IO, "%s: can't be looked at: %s", f->path,
+                         _GWT_OS_ERROR(error));
+    if (*link && _gwt_os_look(f->path, true, &facts)) return true;
+    if (!_gwt_save_check_input(s, plan, f->path, &facts)) return false;
+    if (!facts.is_file)
+        return _gwt_fail(f->g, GWT_E_IO, "%s: is not a file that can be replaced", f->path);
+    f->mode = facts.mode;
+    f->replaces = true;
+    return true;
+}
+
+// The output must not exist (or may be replaced), and neither it nor its .part be an input.
+static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
+{
+    _gwt_save *s = &saves[i];
+    _gwt_file *f = &s->file;
+    _gwt_stream *w = &s->image.stream;
+    _gwt_os_facts facts;
+    bool there, link;
+    if (!_gwt_file_bind(s, plan) || !_gwt_stream_name(w, f->path)) return false;
     if (!_gwt_os_look(w->journal, false, &facts)
         && !_gwt_save_check_input(s, plan, w->journal, &facts))
         return false;
-    if (w->follows) return true;
+    if (f->follows) return true;
     int error = _gwt_os_look(w->part, false, &facts);
     bool no_part = error == _GWT_OS_ABSENT;
     if (!error && !_gwt_save_check_input(s, plan, w->part, &facts)) return false;
-    error = _gwt_os_look(w->path, false, &facts);
-    if (error)
-        return error == _GWT_OS_ABSENT || error == _GWT_OS_NO_FOLDER
-            || _gwt_fail(w->g, GWT_E_IO, "%s: can't be looked at: %s", w->path,
-                         _GWT_OS_ERROR(error));
-    bool link = facts.is_link;                  // what is replaced is the link
-    if (!link || !_gwt_os_look(w->path, true, &facts)) {
-        if (!_gwt_save_check_input(s, plan, w->path, &facts)) return false;
-        if (!facts.is_file)
-            return _gwt_fail(w->g, GWT_E_IO, "%s: is not a file that can be replaced", w->path);
-        w->mode = facts.mode;
-        w->replaces = true;
-    }
-    const _gwt_writer *first = &saves[0].writer;
+    if (!_gwt_file_look(s, plan, &there, &link)) return false;
+    if (!there) return true;
     if (s->o.resume && no_part && !link)
-        w->complete = (first->complete && _gwt_journal_is_sealed(first, i, w->path))
+        f->complete = (saves[0].file.complete
+                       && _gwt_journal_is_sealed(&saves[0].image.stream, i, f->path))
                    || _gwt_journal_is_of_path(w);
     if (_gwt_over(w->action)) return false;
-    if (s->o.overwrite || w->complete) return true;
-    return _gwt_fail(w->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", w->path,
+    if (s->o.overwrite || f->complete) return true;
+    return _gwt_fail(f->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", f->path,
                      s->o.resume && no_part
                          ? ", and no journal is left that tells whether it is this job's" : "");
 }
 
 // >>mpi ---------------------------------------------------------------------------------------
 // The order of an action: who computes which tiles, and where in the files they go. One process is
-// the case of one rank; either way tiles get their places by _gwt_writer_place, in canonical order,
-// and go into the journal by _gwt_writer_commit when they are written.
+// the case of one rank; either way tiles get their places by _gwt_stream_place, in canonical order,
+// and go into the journal by _gwt_stream_commit when they are written.
 //
 // In one process a worker takes the next group of tiles by an atomic addition, and encoded tiles
 // wait for their turn in the ring of their writer.
@@ -12673,7 +12800,7 @@ struct _gwt_order {
     int64_t (*take)(_gwt_order *);          // the next group of tiles, below 0 at the end
     void (*wait)(_gwt_order *, int64_t tile);   // until it may be begun
     // Encoded tile k of an output; the buffer goes with it and a used one comes back in its place.
-    void (*submit)(_gwt_order *, int output, int64_t k, _gwt_sink *, uint32_t crc);
+    void (*submit)(_gwt_order *, int output, int64_t k, _gwt_encoded *, uint32_t crc);
     void (*complete)(_gwt_order *, int64_t tile, int64_t pixels);   // in all outputs
     void (*stop)(_gwt_order *);
     bool (*agree)(const _gwt_order *, bool good);   // whether all is well on all ranks
@@ -12694,8 +12821,8 @@ static int64_t _gwt_order_written(const _gwt_order *o)
 {
     int64_t least = o->num_saves ? INT64_MAX : 0;
     for (int i = 0; i < o->num_saves; i++) {
-        const _gwt_writer *w = &o->saves[i].writer;
-        least = _gwt_min64(least, atomic_load(&w->head) / w->parts);
+        const _gwt_stream *w = &o->saves[i].image.stream;
+        least = _gwt_min64(least, atomic_load(&w->head) / w->per_place);
     }
     return least;
 }
@@ -12741,9 +12868,10 @@ static void _gwt_alone_wait(_gwt_order *o, int64_t tile)
     if (o->num_saves && !_gwt_turn_has_come(&turn)) _gwt_order_lane_wait(_gwt_turn_has_come, &turn);
 }
 
-static void _gwt_alone_submit(_gwt_order *o, int output, int64_t k, _gwt_sink *sink, uint32_t crc)
+static void _gwt_alone_submit(_gwt_order *o, int output, int64_t k, _gwt_encoded *encoded,
+                              uint32_t crc)
 {
-    _gwt_writer_submit(&o->saves[output].writer, k, sink, crc);
+    _gwt_stream_submit(&o->saves[output].image.stream, k, encoded, crc);
 }
 
 static void _gwt_alone_complete(_gwt_order *o, int64_t tile, int64_t pixels)
@@ -13185,10 +13313,10 @@ static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t id)
 static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
 {
     for (int i = 0; i < k->order->num_saves; i++) {
-        _gwt_writer *w = &k->order->saves[i].writer;
-        int64_t end = (b->first + b->tiles) * w->parts;
-        for (int64_t t = b->first * w->parts; t < end; t++, sizes += _GWT_MAIL_SIZE)
-            _gwt_writer_note(w, t, _gwt_get_little(sizes, 8),
+        _gwt_stream *w = &k->order->saves[i].image.stream;
+        int64_t end = (b->first + b->tiles) * w->per_place;
+        for (int64_t t = b->first * w->per_place; t < end; t++, sizes += _GWT_MAIL_SIZE)
+            _gwt_stream_note(w, t, _gwt_get_little(sizes, 8),
                              (uint32_t)_gwt_get_little(sizes + 8, 4));
     }
     b->sized = true;
@@ -13201,9 +13329,9 @@ static void _gwt_root_place(_gwt_ranks *k)
         uint64_t offsets[_GWT_MAX_OUTPUTS];
         if (b->placed) continue;
         for (int i = 0; i < k->order->num_saves; i++) {
-            _gwt_writer *w = &k->order->saves[i].writer;
+            _gwt_stream *w = &k->order->saves[i].image.stream;
             offsets[i] = w->end;
-            if (!_gwt_writer_place(w, b->first * w->parts, b->tiles * w->parts)) return;
+            if (!_gwt_stream_place(w, b->first * w->per_place, b->tiles * w->per_place)) return;
         }
         b->placed = true;
         _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .id = b->id,
@@ -13216,8 +13344,8 @@ static void _gwt_root_commit(_gwt_ranks *k)
 {
     for (_gwt_batch *b; (b = k->batches) && b->written && !_gwt_over(k->order->action);) {
         for (int i = 0; i < k->order->num_saves; i++) {
-            _gwt_writer *w = &k->order->saves[i].writer;
-            if (!_gwt_writer_commit(w, b->first * w->parts, b->tiles * w->parts)) return;
+            _gwt_stream *w = &k->order->saves[i].image.stream;
+            if (!_gwt_stream_commit(w, b->first * w->per_place, b->tiles * w->per_place)) return;
         }
         k->batches = b->next;
         GWT_FREE(b);
@@ -13234,7 +13362,7 @@ static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
             _gwt_fail(k->g, GWT_E_IO, "what another rank has sent is not whole");
             return;
         }
-        const _gwt_writer *w = &k->order->saves[output].writer;
+        const _gwt_stream *w = &k->order->saves[output].image.stream;
         if (!_gwt_pwrite(k->g, w->fd, w->part, from + 24, (size_t)n, at)) return;
         from += 24 + n;
         bytes -= 24 + n;
@@ -13298,7 +13426,8 @@ static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
 static int64_t _gwt_slot_blobs(const _gwt_ranks *k, int64_t tiles)
 {
     int64_t n = 0;
-    for (int i = 0; i < k->order->num_saves; i++) n += tiles * k->order->saves[i].writer.parts;
+    for (int i = 0; i < k->order->num_saves; i++)
+        n += tiles * k->order->saves[i].image.stream.per_place;
     return n;
 }
 
@@ -13308,9 +13437,9 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
     const _gwt_blob *blob = s->blobs;
     _gwt_lock(&k->lock);
     for (int i = 0; i < k->order->num_saves; i++) {
-        _gwt_writer *w = &k->order->saves[i].writer;
-        for (int64_t n = s->tiles * w->parts; n > 0; n--, blob++) {
-            int64_t most = _gwt_min64(w->window, k->window * w->parts);
+        _gwt_stream *w = &k->order->saves[i].image.stream;
+        for (int64_t n = s->tiles * w->per_place; n > 0; n--, blob++) {
+            int64_t most = _gwt_min64(w->window, k->window * w->per_place);
             if (blob->data && w->num_spare < most) w->spare[w->num_spare++] = *blob;
             else GWT_FREE(blob->data);
         }
@@ -13433,7 +13562,7 @@ static void _gwt_mpi_leave(_gwt_ranks *k)
     _gwt_unlock(&k->lock);
     if (!idle || k->done) return;
     for (int i = 0; i < k->order->num_saves && !failed && k->rank > 0; i++) {
-        const _gwt_writer *w = &k->order->saves[i].writer;
+        const _gwt_stream *w = &k->order->saves[i].image.stream;
         int error = w->fd < 0 ? 0 : _gwt_os_sync(w->fd);
         if (!error) continue;
         failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part,
@@ -13551,7 +13680,7 @@ static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, cha
 static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
                                 uint64_t at, char *buffer, _gwt_mail *ends)
 {
-    const _gwt_writer *w = &k->order->saves[i].writer;
+    const _gwt_stream *w = &k->order->saves[i].image.stream;
     uint64_t end = at, bounds[4];
     for (int64_t b = 0; b < n; b++) end += blobs[b].bytes;
     uint64_t from = (at + k->align - 1) / k->align * k->align, to = end / k->align * k->align;
@@ -13594,11 +13723,11 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
     bool good = buffer && m && !_gwt_over(o->action);
     if (m) m->bytes = 0;
     for (int i = 0; i < o->num_saves && good; i++) {
-        const _gwt_writer *w = &o->saves[i].writer;
-        int64_t n = s->tiles * w->parts;
+        const _gwt_stream *w = &o->saves[i].image.stream;
+        int64_t n = s->tiles * w->per_place;
         _gwt_lane *lane = _gwt_lane_here();
-        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->name,
-                                              _gwt_writer_listed(w, s->first * w->parts)));
+        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
+                                              _gwt_stream_listed(w, s->first * w->per_place)));
         good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], buffer, m);
         _gwt_lane_leave(lane, 0, 0);
         blobs += n;
@@ -13658,21 +13787,22 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
 
 static void _gwt_mpi_wait(_gwt_order *o, int64_t tile) { (void)o, (void)tile; }
 
-static void _gwt_mpi_submit(_gwt_order *o, int output, int64_t part, _gwt_sink *sink, uint32_t crc)
+static void _gwt_mpi_submit(_gwt_order *o, int output, int64_t tile, _gwt_encoded *encoded,
+                            uint32_t crc)
 {
     _gwt_ranks *k = o->action->ranks;
-    _gwt_writer *w = &o->saves[output].writer;
+    _gwt_stream *w = &o->saves[output].image.stream;
     _gwt_lock(&k->lock);
-    _gwt_slot *s = _gwt_slot_of(k, part / w->parts);
+    _gwt_slot *s = _gwt_slot_of(k, tile / w->per_place);
     if (s) {
-        _gwt_blob *to = s->blobs, back = _gwt_writer_spare(w);
-        for (int i = 0; i < output; i++) to += s->tiles * o->saves[i].writer.parts;
-        to[part - s->first * w->parts] =
-            (_gwt_blob){ sink->data, sink->used, sink->room, crc, true };
-        sink->data = back.data, sink->room = back.room;
+        _gwt_blob *to = s->blobs, back = _gwt_stream_spare(w);
+        for (int i = 0; i < output; i++) to += s->tiles * o->saves[i].image.stream.per_place;
+        to[tile - s->first * w->per_place] =
+            (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
+        encoded->data = back.data, encoded->room = back.room;
     }
     _gwt_unlock(&k->lock);
-    sink->used = 0;
+    encoded->used = 0;
 }
 
 // The sizes of a batch whose tiles are all encoded.
@@ -13712,12 +13842,12 @@ static bool _gwt_mpi_align(_gwt_order *o)
 {
     o->first = _gwt_order_written(o);
     for (int i = 0; i < o->num_saves; i++) {
-        _gwt_writer *w = &o->saves[i].writer;
-        int64_t head = atomic_load(&w->head), first = o->first * w->parts;
-        if (w->complete && first < w->num_tiles)
+        _gwt_stream *w = &o->saves[i].image.stream;
+        int64_t head = atomic_load(&w->head), first = o->first * w->per_place;
+        if (w->file->complete && first < w->num_tiles)
             return _gwt_fail(w->g, GWT_E_UNSUPPORTED, "%s is complete and another output is not: "
-                             "resume in a single process", w->path);
-        if (w->follows || w->complete || head == first) continue;
+                             "resume in a single process", w->file->path);
+        if (w->file->follows || w->file->complete || head == first) continue;
         while (head > first) w->end -= w->counts[--head];
         if (!_gwt_journal_cut(w, head)) return false;
     }
@@ -13732,7 +13862,7 @@ static int64_t _gwt_mpi_mark(const _gwt_order *o)
     _gwt_os_time now = _gwt_os_wall();
     uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.s, (uint64_t)now.ns), _gwt_os_process());
     for (int i = 0; i < o->num_saves && !_gwt_over(o->action); i++) {
-        const _gwt_writer *w = &o->saves[i].writer;
+        const _gwt_stream *w = &o->saves[i].image.stream;
         char bytes[16] = "";
         memcpy(bytes, _gwt_part_magic, sizeof _gwt_part_magic);
         _gwt_put(bytes + 8, mark, 8);
@@ -13745,7 +13875,7 @@ static int64_t _gwt_mpi_mark(const _gwt_order *o)
 }
 
 // Rank 0's file, on another rank.
-static bool _gwt_mpi_follow(_gwt_writer *w, int64_t mark)
+static bool _gwt_mpi_follow(_gwt_stream *w, int64_t mark)
 {
     char bytes[16];
     const char *strange;
@@ -13764,7 +13894,7 @@ static bool _gwt_mpi_follow(_gwt_writer *w, int64_t mark)
 static uint32_t _gwt_mpi_job(const _gwt_order *o)
 {
     uint32_t job = 0;
-    for (int i = 0; i < o->num_saves; i++) job ^= o->saves[i].writer.job.options + (uint32_t)i;
+    for (int i = 0; i < o->num_saves; i++) job ^= o->saves[i].file.job.options + (uint32_t)i;
     job ^= _gwt_job_expression(o->plan);
     _gwt_job_number(&job, o->num_saves && o->saves[0].o.collisions);    // which all add up, or none
     _gwt_job_number(&job, (uint64_t)o->tile_h);
@@ -13819,8 +13949,8 @@ static bool _gwt_mpi_start(_gwt_order *o)
     o->group = numbers[0], o->first = numbers[1];
     k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
     for (int i = 0; i < o->num_saves && k->rank > 0; i++) {
-        _gwt_writer *w = &o->saves[i].writer;
-        if (w->num_tiles == o->first * w->parts) continue;          // there is nothing to do
+        _gwt_stream *w = &o->saves[i].image.stream;
+        if (w->num_tiles == o->first * w->per_place) continue;          // there is nothing to do
         if (!_gwt_mpi_follow(w, numbers[3])) break;
     }
     _gwt_mpi_start_thread(k);
@@ -14605,7 +14735,7 @@ void gwt_free(void *p) { GWT_FREE(p); }
 typedef struct _gwt_save_worker {
     char *tile;
     _gwt_encoder encoder;
-    _gwt_sink constant;         // the last tile of one value, encoded
+    _gwt_encoded constant;         // the last tile of one value, encoded
     uint64_t constant_value;
 } _gwt_save_worker;
 
@@ -14623,9 +14753,6 @@ static bool _gwt_little_endian(void)
     return first == 1;
 }
 
-// Parts of a tile, each encoded and written by itself: bands of a planar file.
-static int64_t _gwt_format_parts(const _gwt_format *f) { return f->planar ? f->planes : 1; }
-
 // Whether what is computed is what is stored, with nothing to encode.
 static bool _gwt_format_plain(const _gwt_format *f)
 {
@@ -14636,7 +14763,7 @@ static bool _gwt_save_open_one(gwt *g, const _gwt_format *f, _gwt_save_worker *w
                                const _gwt_rect *r, _gwt_target *target)
 {
     size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes, bytes;
-    if (!_gwt_mul4(f->tile_bytes, (uint64_t)_gwt_format_parts(f), 1, 1, &bytes))
+    if (!_gwt_mul4(f->tile_bytes, (uint64_t)_gwt_format_per_place(f), 1, 1, &bytes))
         bytes = SIZE_MAX / 4;
     if (!w->tile && !(w->tile = _gwt_malloc(g, bytes))) return false;
     if (!_gwt_format_plain(f) && !w->encoder.tif && !_gwt_encoder_begin(g, &w->encoder, f))
@@ -14653,7 +14780,7 @@ static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
     _gwt_save_sink *k = run->sink;
     (void)t;
     for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_open_one(run->g, &k->saves[i].format, &k->workers[id * k->n + i], r,
+        if (!_gwt_save_open_one(run->g, &k->saves[i].image.format, &k->workers[id * k->n + i], r,
                                 &targets[i]))
             return false;
     return true;
@@ -14662,11 +14789,11 @@ static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
 // Whether all samples of the image in a tile are what an absent tile is read as.
 static bool _gwt_save_absent(const _gwt_save *s, const char *tile, const _gwt_rect *r)
 {
-    const _gwt_format *f = &s->format;
+    const _gwt_format *f = &s->image.format;
     size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
     size_t row = (size_t)f->block * step * size, used = (size_t)r->cols * step * size;
     uint64_t raw = 0;
-    if (s->nodata.set) _gwt_raw_of(f->dtype, s->nodata, &raw);
+    if (s->image.nodata.set) _gwt_raw_of(f->dtype, s->image.nodata, &raw);
     if (memcmp(tile, &raw, size)) return false;
     for (int64_t y = 0; y < r->rows; y++, tile += row)      // all as the first, first as raw
         if (memcmp(tile, tile + size, used - size) || (y > 0 && memcmp(tile, tile - row, size)))
@@ -14674,51 +14801,55 @@ static bool _gwt_save_absent(const _gwt_save *s, const char *tile, const _gwt_re
     return true;
 }
 
-// Encode one part; one of a single value, as seas and the surroundings of a scene are, once only.
-static bool _gwt_save_encode(_gwt_save *s, _gwt_save_worker *w, char *part)
+// Encode one tile; one of a single value, as seas and the surroundings of a scene are, once only.
+static bool _gwt_save_encode(gwt *g, const _gwt_format *f, _gwt_save_worker *w, char *tile)
 {
-    const _gwt_format *f = &s->format;
+    _gwt_encoded *to = &w->encoder.encoded;
     size_t size = gwt_dtype_size(f->dtype), bytes = f->tile_bytes;
     uint64_t value = 0;
-    bool constant = bytes > size && !memcmp(part, part + size, bytes - size);
-    memcpy(&value, part, size);
+    bool constant = bytes > size && !memcmp(tile, tile + size, bytes - size);
+    memcpy(&value, tile, size);
     if (constant && w->constant.used > 0 && w->constant_value == value) {
-        w->encoder.sink.used = 0;
-        return _gwt_sink_write(&w->encoder.sink, w->constant.data, (tmsize_t)w->constant.used) > 0
-            || _gwt_fail(s->a->g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
+        to->used = 0;
+        return _gwt_encoder_write(to, w->constant.data, (tmsize_t)w->constant.used) > 0
+            || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
     }
-    if (!_gwt_encode(s->a->g, &w->encoder, part, bytes)) return false;
+    if (!_gwt_encode(g, &w->encoder, tile, bytes)) return false;
     if (!constant) return true;
-    w->constant.used = 0, w->constant_value = value;
-    if (_gwt_sink_write(&w->constant, w->encoder.sink.data, (tmsize_t)w->encoder.sink.used) < 0)
-        w->constant.used = 0;
+    w->constant.used = 0;
+    w->constant_value = value;
+    if (_gwt_encoder_write(&w->constant, to->data, (tmsize_t)to->used) < 0) w->constant.used = 0;
     return true;
 }
 
-static bool _gwt_save_close_one(_gwt_order *o, int output, _gwt_save_worker *w, int64_t t,
+// The tiles of one place of an output.
+static bool _gwt_save_close_one(_gwt_order *o, int output, _gwt_save_worker *w, int64_t place,
                                 const _gwt_rect *r)
 {
     _gwt_save *s = &o->saves[output];
-    const _gwt_format *f = &s->format;
-    int64_t parts = _gwt_format_parts(f);
+    const _gwt_image *m = &s->image;
+    const _gwt_format *f = &m->format;
     size_t bytes = f->tile_bytes;
-    for (int64_t i = 0; i < parts; i++) {
-        _gwt_sink plain = { .data = w->tile, .used = bytes, .room = bytes }, none = { .used = 0 };
-        _gwt_sink *sink = _gwt_format_plain(f) ? &plain : &w->encoder.sink;
-        if (s->o.sparse && _gwt_save_absent(s, w->tile + (size_t)i * bytes, r)) {
-            o->submit(o, output, t * parts + i, &none, 0);
+    bool is_plain = _gwt_format_plain(f);
+    for (int64_t i = 0; i < m->stream.per_place; i++) {
+        int64_t k = place * m->stream.per_place + i;
+        char *tile = w->tile + (size_t)i * bytes;
+        _gwt_encoded plain = { .data = w->tile, .used = bytes, .room = bytes };
+        _gwt_encoded none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.encoded;
+        if (s->o.sparse && _gwt_save_absent(s, tile, r)) {
+            o->submit(o, output, k, &none, 0);
             GWT_FREE(none.data);
             continue;
         }
         _gwt_lane *lane = _gwt_lane_here();
-        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->writer.name,
-                                              _gwt_writer_listed(&s->writer, t * parts + i)));
-        bool good = sink == &plain || _gwt_save_encode(s, w, w->tile + (size_t)i * bytes);
-        uint32_t crc = good ? _gwt_crc(0, sink->data, sink->used) : 0;
-        _gwt_lane_leave(lane, bytes, sink->used);
+        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->file.name,
+                                              _gwt_stream_listed(&m->stream, k)));
+        bool good = is_plain || _gwt_save_encode(m->a->g, f, w, tile);
+        uint32_t crc = good ? _gwt_crc(0, encoded->data, encoded->used) : 0;
+        _gwt_lane_leave(lane, bytes, encoded->used);
         if (!good) return false;
-        o->submit(o, output, t * parts + i, sink, crc);
-        if (sink == &plain) w->tile = plain.data;
+        o->submit(o, output, k, encoded, crc);
+        if (is_plain) w->tile = plain.data;
     }
     return true;
 }
@@ -14735,12 +14866,12 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
 // that a failure does is that a kill in the next moment is not seen as one of a job that was done.
 static void _gwt_save_seal(const _gwt_save *saves, int n)
 {
-    const _gwt_writer *first = &saves[0].writer;
+    const _gwt_stream *first = &saves[0].image.stream;
     char record[_GWT_JOURNAL_RECORD];
     _gwt_os_file journal = _gwt_os_open(first->journal, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
     bool good = journal >= 0;
     for (int i = 1; good && i < n; i++)
-        good = _gwt_journal_seal(record, first, i, saves[i].writer.path)
+        good = _gwt_journal_seal(record, first, i, saves[i].file.path)
             && _gwt_os_write(journal, record, sizeof record, _gwt_journal_seal_at(first, i))
                    == sizeof record;
     _gwt_os_close(journal);
@@ -14750,34 +14881,34 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
 {
     gwt *g = plan->g;
     const gwt_save_options *o = &saves[0].o;
-    int64_t block = saves[0].format.block;
+    int64_t block = saves[0].image.format.block;
     size_t workers = (size_t)g->pool.num_workers * (size_t)n;
     _gwt_save_sink k = { .saves = saves,
                          .n = n,
                          .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
     _gwt_run run = { .g = g, .action = plan->action, .plan = plan, .open = _gwt_save_open,
                      .close = _gwt_save_close, .sink = &k, .what = "save",
-                     .path = saves[0].writer.path };
-    _gwt_run_shape(&run, saves[0].a, block, block);
+                     .path = saves[0].file.path };
+    _gwt_run_shape(&run, saves[0].image.a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
     run.tile_bytes = run.order.worker_bytes;
     run.order.saves = saves, run.order.num_saves = n;
     bool good = k.workers != NULL;
     for (int i = 0; i < n; i++) {
         // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
-        const _gwt_format *f = &saves[i].format;
-        double parts = (double)_gwt_format_parts(f), bytes = (double)f->tile_bytes;
-        run.tile_bytes += parts * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
-        run.wait_bytes += parts * bytes;
+        const _gwt_format *f = &saves[i].image.format;
+        double tiles = (double)_gwt_format_per_place(f), bytes = (double)f->tile_bytes;
+        run.tile_bytes += tiles * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
+        run.wait_bytes += tiles * bytes;
     }
     good = good && _gwt_run_fit(&run, o->num_workers);
     for (int i = 0; good && i < n; i++)
-        good = _gwt_writer_begin(&saves[i].writer, run.window * saves[i].writer.parts);
+        good = _gwt_stream_begin(&saves[i].image.stream, run.window);
     good = good && _gwt_run_all(&run, o->progress);
-    for (int i = 0; good && i < n; i++) good = _gwt_save_finish(&saves[i]);
-    if (good && n > 1 && !saves[0].writer.follows) _gwt_save_seal(saves, n);
+    for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
+    if (good && n > 1 && !saves[0].file.follows) _gwt_save_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
-        if (!saves[i].writer.follows) _gwt_os_remove(saves[i].writer.journal);
+        if (!saves[i].file.follows) _gwt_os_remove(saves[i].image.stream.journal);
     good = run.order.agree(&run.order, good);
     if (good && o->collisions)
         memcpy(o->collisions, run.collisions, (size_t)n * sizeof *o->collisions);
@@ -14795,36 +14926,38 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
 static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
                               const gwt_save_options *o, size_t i, _gwt_output *output)
 {
-    *s = (_gwt_save){ .a = a, .o = *o,
-                      .writer = { .g = a->g, .path = path, .fd = -1, .journal_fd = -1 } };
+    *s = (_gwt_save){ .o = *o, .file = { .g = a->g, .path = path }, .image = { .a = a } };
+    s->image.stream = (_gwt_stream){ .g = a->g, .file = &s->file, .fd = -1, .journal_fd = -1 };
     if (o->nodatas && o->nodatas[i].set) s->o.nodata = o->nodatas[i];
     if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
     if (!_gwt_save_resolve(s)) return false;
-    *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->format.dtype, s->nodata);
-    if (o->collisions) _gwt_output_count(output, s->nodata);
-    s->writer.name = a->g->recorder ? _gwt_keep_always(a->g, _gwt_base_name(path)) : path;
-    return s->writer.name && _gwt_mutex_new(a->g, &s->writer.lock);
+    *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->image.format.dtype,
+                             s->image.nodata);
+    if (o->collisions) _gwt_output_count(output, s->image.nodata);
+    s->file.name = a->g->recorder ? _gwt_keep_always(a->g, _gwt_base_name(path)) : path;
+    return s->file.name && _gwt_mutex_new(a->g, &s->image.stream.lock);
 }
 
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
 {
     _gwt_plan plan;
     _gwt_action action;
-    if (!_gwt_action_begin(&action, saves[0].a->g, true)) return false;
-    bool planned = _gwt_plan_make(&plan, &action, saves[0].a, outputs, n, NULL), good = planned;
+    if (!_gwt_action_begin(&action, saves[0].image.a->g, true)) return false;
+    bool planned = _gwt_plan_make(&plan, &action, saves[0].image.a, outputs, n, NULL);
+    bool good = planned;
     bool keeps_alpha = true;
-    for (int i = 0; i < n; i++) keeps_alpha &= saves[i].a->info.alpha_band > 0;
+    for (int i = 0; i < n; i++) keeps_alpha &= saves[i].image.a->info.alpha_band > 0;
     if (planned) _gwt_plan_note(&plan, keeps_alpha);
     for (int i = 0; good && i < n; i++) {
-        saves[i].writer.action = &action;
-        saves[i].writer.follows = action.ranks && gwt_rank(plan.g) > 0;
-        good = _gwt_save_check_path(saves, i, &plan);
+        saves[i].image.stream.action = &action;
+        saves[i].file.follows = action.ranks && gwt_rank(plan.g) > 0;
+        good = _gwt_file_check(saves, i, &plan);
     }
     good = good && _gwt_save_run(saves, n, &plan);
     if (planned) _gwt_plan_free(&plan);
     _gwt_action_end(&action);
     if (good && saves->o.collisions)
-        _gwt_mpi_add(saves->a->g, saves->o.collisions, (size_t)n);
+        _gwt_mpi_add(saves->image.a->g, saves->o.collisions, (size_t)n);
     return good;
 }
 
@@ -14836,7 +14969,7 @@ bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *optio
     if (o.collisions) *o.collisions = 0;
     if (!a || _gwt_failed(a->g) || !_gwt_save_prepare(&s, a, path, &o, 0, &output)) return false;
     bool good = _gwt_save_all(&s, 1, &output);
-    _gwt_writer_end(&s.writer);
+    _gwt_stream_end(&s.image.stream);
     return good;
 }
 
@@ -14863,7 +14996,7 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
                                 &outputs[ready]))
         ready++;
     bool good = ready == n && _gwt_save_all(saves, (int)n, outputs);
-    for (size_t i = 0; i < ready; i++) _gwt_writer_end(&saves[i].writer);
+    for (size_t i = 0; i < ready; i++) _gwt_stream_end(&saves[i].image.stream);
     return good;
 }
 
