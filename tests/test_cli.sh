@@ -783,6 +783,31 @@ refused "quicklook: the .part of the output is the input" 1 "input" \
     quicklook other.png.part -o other.png
 rm -f other.tif.part other.png.part
 
+# COMMAND OPTION.. - with linked.png as its output.
+onto_linked() {
+    command=$1
+    shift
+    case $command in
+    calc) run calc b1 strips.tif -o linked.png "$@" ;;
+    quicklook) run quicklook strips.tif -o linked.png "$@" ;;
+    esac
+}
+
+# What was wrong with the last run as a refusal that says TEXT; as one that wrote linked.png, and
+# left nothing at FILE. Either way precious.tif, where links lead, has to be as it was.
+not_kept() {        # TEXT
+    [ "$status" = 1 ] || printf 'exit status %s; ' "$status"
+    grep -qF -e "$1" "$err" || printf 'no "%s" in: %s; ' "$1" "$(cat "$err")"
+    cmp -s precious.tif large.tif || printf 'the file it pointed at was written to; '
+}
+
+not_replaced() {    # FILE
+    printf '%s' "$(not_done)"
+    cmp -s precious.tif large.tif || printf 'the file it pointed at was written to; '
+    if [ -h linked.png ] || [ ! -f linked.png ]; then printf 'the output is a link; '; fi
+    [ ! -e "$1" ] || printf '%s is there; ' "$1"
+}
+
 # A .part that someone put there, as a link or a file: refused, never followed. With --overwrite it
 # goes, and what it leads to stays.
 for kind in symbolic hard no; do
@@ -792,25 +817,13 @@ for kind in symbolic hard no; do
         hard) ln precious.tif linked.png.part ;;
         no) cp precious.tif linked.png.part ;;
         esac
-        case $command in
-        calc) set -- calc b1 strips.tif -o linked.png ;;
-        quicklook) set -- quicklook strips.tif -o linked.png ;;
-        esac
-        run "$@"
-        wrong=
-        [ "$status" = 1 ] || wrong="exit status $status; "
-        grep -q 'linked.png.part' "$err" || wrong="$wrong it is not named; "
-        cmp -s precious.tif large.tif || wrong="$wrong the file it pointed at was written to; "
-        [ ! -e linked.png ] || wrong="$wrong there is an output; "
-        cmp -s linked.png.part large.tif || wrong="$wrong it is gone"
-        check "$command: $kind link at the place of the .part" "$wrong"
-        run "$@" --overwrite
-        wrong=
-        [ "$status" = 0 ] || wrong="exit status $status: $(cat "$err"); "
-        cmp -s precious.tif large.tif || wrong="$wrong the file it pointed at was written to; "
-        if [ -h linked.png ] || [ ! -f linked.png ]; then wrong="$wrong the output is a link; "; fi
-        [ ! -e linked.png.part ] || wrong="$wrong it is still there"
-        check "$command: $kind link at the place of the .part, --overwrite" "$wrong"
+        onto_linked $command
+        check "$command: $kind link at the place of the .part" "$(not_kept linked.png.part
+            [ ! -e linked.png ] || echo there is an output
+            cmp linked.png.part large.tif 2>&1)"
+        onto_linked $command --overwrite
+        check "$command: $kind link at the place of the .part, --overwrite" \
+            "$(not_replaced linked.png.part)"
         rm -f linked.png linked.png.part
         cp large.tif precious.tif
     done
@@ -820,23 +833,11 @@ done
 for target in precious.tif nowhere.tif; do
     for command in calc quicklook; do
         ln -s $target linked.png
-        case $command in
-        calc) set -- calc b1 strips.tif -o linked.png ;;
-        quicklook) set -- quicklook strips.tif -o linked.png ;;
-        esac
-        run "$@"
-        wrong=
-        [ "$status" = 1 ] || wrong="exit status $status; "
-        grep -q 'linked.png: exists' "$err" || wrong="$wrong $(cat "$err"); "
-        [ -h linked.png ] || wrong="$wrong the link is gone"
-        check "$command: the output is a link to $target" "$wrong"
-        run "$@" --overwrite
-        wrong=
-        [ "$status" = 0 ] || wrong="exit status $status: $(cat "$err"); "
-        cmp -s precious.tif large.tif || wrong="$wrong the file it pointed at was written to; "
-        if [ -h linked.png ] || [ ! -f linked.png ]; then wrong="$wrong the output is a link; "; fi
-        [ ! -e nowhere.tif ] || wrong="$wrong it was followed"
-        check "$command: the output is a link to $target, --overwrite" "$wrong"
+        onto_linked $command
+        check "$command: the output is a link to $target" "$(not_kept 'linked.png: exists'
+            [ -h linked.png ] || echo the link is gone)"
+        onto_linked $command --overwrite
+        check "$command: the output is a link to $target, --overwrite" "$(not_replaced nowhere.tif)"
         rm -f linked.png
         cp large.tif precious.tif
     done
