@@ -205,7 +205,7 @@ build() {       # PROGRAM VARIABLE.. - by make, from the root; else a failure
 }
 
 fused() {       # NAME COMPILER
-    folder=$("$make" -s -C "$root" config=release CC="$2" folder)
+    folder=$("$make" -s --no-print-directory -C "$root" config=release CC="$2" folder)
     if ! command -v "$2" >/dev/null; then absent "$1" "no $2"
     elif ! has_fma; then absent "$1" "no processor with a fused multiply-add"
     elif build "$folder/gwt-gnu" CC="$2"; then
