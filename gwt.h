@@ -5066,8 +5066,8 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
 
 // Samples from..from + n of a row as they were deflated, each less the one `apart` before it.
 #define _GWT_DEFLATED(type) \
-    _GWT_LOOP static void _gwt_deflated_##type(void *to, const void *row, ptrdiff_t from, \
-                                               ptrdiff_t n, ptrdiff_t apart) \
+    static void _gwt_deflated_##type(void *to, const void *row, ptrdiff_t from, ptrdiff_t n, \
+                                     ptrdiff_t apart) \
     { \
         const type *x = (const type *)row + from; \
         type *restrict d = to; \
@@ -5075,8 +5075,9 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
         for (; i < first && i < n; i++) d[i] = x[i]; \
         for (; i < n; i++) d[i] = (type)(x[i] - x[i - apart]); \
     }
-_GWT_DEFLATED(uint8_t)
-_GWT_DEFLATED(uint16_t)
+_GWT_LOOP _GWT_DEFLATED(uint8_t)
+_GWT_LOOP _GWT_DEFLATED(uint16_t)
+_GWT_FOR_SIZE       // hardly ever deflated with that predictor
 _GWT_DEFLATED(uint32_t)
 _GWT_DEFLATED(uint64_t)
 
@@ -5084,8 +5085,6 @@ static void (*const _gwt_deflated[])(void *, const void *, ptrdiff_t, ptrdiff_t,
     [1] = _gwt_deflated_uint8_t, [2] = _gwt_deflated_uint16_t, [4] = _gwt_deflated_uint32_t,
     [8] = _gwt_deflated_uint64_t
 };
-
-_GWT_FOR_SIZE
 
 // The Adler-32 of what a tile was when it was deflated: libtiff has undone predictor 2 since.
 static uint32_t _gwt_source_adler(const _gwt_source *s, const void *tile, size_t bytes)
@@ -5514,12 +5513,10 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // reductions, which leave missing values out: FIRST LEAST MOST take what there is, BEATS asks
 // whether x is there and larger than y, or y is not there.
 #define _GWT_UNARY_OPS(X) \
-    X(NEG, -x) X(ABS, fabs(x)) X(SQRT, sqrt(x)) X(EXP, exp(x)) X(LOG, log(x)) X(TANH, tanh(x)) \
-    X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x))
+    X(NEG, -x) X(ABS, fabs(x)) X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x))
 
 #define _GWT_BINARY_OPS(X) \
     X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) \
-    X(POW, x != x || y != y ? (double)NAN : pow(x, y)) \
     X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
     X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
@@ -5529,6 +5526,11 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
     X(FIRST, x != x ? y : x) \
     X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(BEATS, (double)(x == x && (y != y || x > y)))
+
+// By the math library, one pixel after the other, and in double only; the last of two operands.
+#define _GWT_LIBM_OPS(X) \
+    X(SQRT, sqrt(x)) X(EXP, exp(x)) X(LOG, log(x)) X(TANH, tanh(x)) \
+    X(POW, x != x || y != y ? (double)NAN : pow(x, y))
 
 // A truth value as 0 or 1, missing where x or y is.
 #define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
@@ -5548,6 +5550,7 @@ typedef enum _gwt_op {
 #define X(name, expression) _GWT_OP_##name,
     _GWT_UNARY_OPS(X)
     _GWT_BINARY_OPS(X)
+    _GWT_LIBM_OPS(X)
 #undef X
     _GWT_OP_COUNT
 } _gwt_op;
@@ -5555,7 +5558,7 @@ typedef enum _gwt_op {
 static const char *const _gwt_op_names[] = {
     "load", "crop", "step", "number", "mask", "clip", "cast", "warped", "where", "percentile",
 #define X(name, expression) #name,
-    _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
+    _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_LIBM_OPS(X)
 #undef X
     "fetch", "store", "copy"        // which programs have besides
 };
@@ -8668,11 +8671,13 @@ static int _gwt_plan_const(_gwt_planner *p, double value)
     return ~(program->num_consts - 1);
 }
 
-// Operations of two operands take a number as one of them; all others want registers.
+// Operations of two operands take a number as the second of them, and as the first where that
+// makes no difference; all else is in registers.
 static bool _gwt_takes_number(const _gwt_node *n, int i)
 {
-    if (n->op < _GWT_OP_ADD) return false;
-    return n->args[i]->op == _GWT_OP_CONST && n->args[1 - i]->op != _GWT_OP_CONST;
+    if (n->num_args != 2 || n->op < _GWT_OP_ADD || n->args[i]->op != _GWT_OP_CONST) return false;
+    return n->args[1 - i]->op != _GWT_OP_CONST
+        && (i == 1 || n->op == _GWT_OP_ADD || n->op == _GWT_OP_MUL);
 }
 
 static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass, int *plane);
@@ -9877,6 +9882,8 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
     }
 }
 
+_GWT_FOR_SIZE
+
 static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
                              const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
@@ -9961,6 +9968,8 @@ static _gwt_taps _gwt_taps_of(const _gwt_step *s, int method, int axis, int64_t 
     return (_gwt_taps){ first, last < first ? 0 : (int)(last - first + 1), weight, inside };
 }
 
+_GWT_FOR_SPEED
+
 static double _gwt_resample_cell(const _gwt_planes *in, int plane, const _gwt_taps *y,
                                  const _gwt_taps *x)
 {
@@ -10023,6 +10032,8 @@ static bool _gwt_step_resample(const _gwt_action *action, const _gwt_step *s,
 
 // ---- a user's function
 
+_GWT_FOR_SIZE
+
 static bool _gwt_step_apply(const _gwt_action *action, const _gwt_step *s,
                             const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
@@ -10062,6 +10073,8 @@ static bool _gwt_step_run(const _gwt_action *action, const _gwt_step *s,
     return _gwt_step_apply(action, s, in, out, work);
 }
 
+_GWT_FOR_SPEED
+
 // >>vm ----------------------------------------------------------------------------------------
 // Runs a program over one piece of the image, strip by strip. A strip is as many pixels as keep
 // the registers in the first-level cache; every instruction is one plain loop over it, which the
@@ -10073,59 +10086,133 @@ static bool _gwt_step_run(const _gwt_action *action, const _gwt_step *s,
     X(GWT_UINT8, uint8_t) X(GWT_INT8, int8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t) \
     X(GWT_UINT32, uint32_t) X(GWT_INT32, int32_t) X(GWT_UINT64, uint64_t) X(GWT_INT64, int64_t) \
     X(GWT_FLOAT32, float) X(GWT_FLOAT64, double)
+// Those that a program in float32 may load.
+#define _GWT_NARROW_TYPES(X) \
+    X(GWT_UINT8, uint8_t) X(GWT_INT8, int8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t)
 
 #define _GWT_STRIP_BYTES (32 << 10)
 #define _GWT_STRIP_MIN 256
 #define _GWT_STRIP_MAX 4096
 
-// ---- loading: n samples, each `step` after the one before, to `real` (double or float); nodata to
-// NaN
+// Kernels from register to register run over a whole number of these and spare compilers the loops
+// for the rest: a register has room for a multiple of 64 numbers, and what lies behind the pixels
+// of a strip is computed with and never looked at.
+#define _GWT_LANES 32
+#define _GWT_WHOLE(n) (((n) + _GWT_LANES - 1) & ~(size_t)(_GWT_LANES - 1))
+
+// For all pixels of a strip. clang makes four vectors of a turn; one is as fast where all is in the
+// first-level cache, and a third of the text.
+#if defined(__clang__)
+#define _GWT_EACH _Pragma("clang loop interleave_count(1) unroll(disable)") \
+    for (size_t i = 0; i < n; i++)
+#else
+#define _GWT_EACH for (size_t i = 0; i < n; i++)
+#endif
+
+// ---- moving: n samples, so many samples apart
+
+typedef void _gwt_move_fn(void *restrict to, const void *restrict from, size_t n, size_t to_step,
+                          size_t from_step);
+
+_GWT_FOR_SIZE
+
+#define X(name, ctype) \
+    static void _gwt_move_##name(void *restrict to, const void *restrict from, size_t n, \
+                                 size_t to_step, size_t from_step) \
+    { \
+        ctype *d = to; \
+        const ctype *s = from; \
+        for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
+    }
+X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
+#undef X
+
+_GWT_FOR_SPEED
+
+// A band of images of three and of four, whose pixels are small: compilers make vectors of those.
+#define X(name, ctype, step) \
+    _GWT_LOOP static void _gwt_move_##name##_of_##step(void *restrict to, \
+                                                       const void *restrict from, size_t n, \
+                                                       size_t to_step, size_t from_step) \
+    { \
+        ctype *d = to; \
+        const ctype *s = from; \
+        (void)to_step, (void)from_step; \
+        _GWT_EACH d[i] = s[i * step]; \
+    }
+X(1, uint8_t, 3) X(1, uint8_t, 4) X(2, uint16_t, 3) X(2, uint16_t, 4)
+#undef X
+
+static _gwt_move_fn *_gwt_move_of(size_t size, size_t to_step, size_t from_step)
+{
+    static _gwt_move_fn *const any[] = {
+        [1] = _gwt_move_1, [2] = _gwt_move_2, [4] = _gwt_move_4, [8] = _gwt_move_8
+    };
+    static _gwt_move_fn *const band[][3] = {
+        [3] = { NULL, _gwt_move_1_of_3, _gwt_move_2_of_3 },
+        [4] = { NULL, _gwt_move_1_of_4, _gwt_move_2_of_4 },
+    };
+    bool small = to_step == 1 && size <= 2 && (from_step == 3 || from_step == 4);
+    return small ? band[from_step][size] : any[size];
+}
+
+// Samples that lie apart are converted by way of a buffer, so many at once.
+#define _GWT_GATHER 256
+
+// ---- loading: n samples to `real` (double or float); nodata to NaN
 
 // Compared as `real`, all in one width, which is what compilers can vectorise; only of 64 bits can
 // two samples be one `real`. Nothing equals NaN.
-#define _GWT_LOAD_LOOP(real, step) \
-    for (size_t i = 0; i < n; i++) { \
-        real v = (real)s[i * (step)]; \
-        bool absent = v == missing && (sizeof *s < 8 || s[i * (step)] == nodata); \
-        to[i] = absent ? (real)NAN : v; \
-    }
-
 #define _GWT_LOAD(real, name, ctype) \
-    _GWT_LOOP static void name(real *restrict to, const void *from, size_t n, size_t step, \
+    _GWT_LOOP static void name(void *restrict to, const void *restrict from, size_t n, \
                                bool masked, uint64_t raw) \
     { \
-        const ctype *restrict s = from; \
+        real *d = to; \
+        const ctype *s = from; \
         ctype nodata; \
         memcpy(&nodata, &raw, sizeof nodata); \
         const real missing = masked ? (real)nodata : (real)NAN; \
-        switch (step) { \
-        case 1: _GWT_LOAD_LOOP(real, 1) break; \
-        case 2: _GWT_LOAD_LOOP(real, 2) break; \
-        case 3: _GWT_LOAD_LOOP(real, 3) break; \
-        case 4: _GWT_LOAD_LOOP(real, 4) break; \
-        default: _GWT_LOAD_LOOP(real, step) break; \
+        _GWT_EACH { \
+            real v = (real)s[i]; \
+            bool absent = v == missing && (sizeof *s < 8 || s[i] == nodata); \
+            d[i] = absent ? (real)NAN : v; \
         } \
     }
 #define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype)
 _GWT_TYPES(X)
 #undef X
-_GWT_LOAD(float, _gwt_narrow_load_u8, uint8_t)
-_GWT_LOAD(float, _gwt_narrow_load_i8, int8_t)
-_GWT_LOAD(float, _gwt_narrow_load_u16, uint16_t)
-_GWT_LOAD(float, _gwt_narrow_load_i16, int16_t)
+#define X(type, ctype) _GWT_LOAD(float, _gwt_narrow_load_##type, ctype)
+_GWT_NARROW_TYPES(X)
+#undef X
 
-static void (*const _gwt_narrow_loads[])(float *restrict, const void *, size_t, size_t, bool,
-                                         uint64_t) = {
-    [GWT_UINT8] = _gwt_narrow_load_u8,   [GWT_INT8] = _gwt_narrow_load_i8,
-    [GWT_UINT16] = _gwt_narrow_load_u16, [GWT_INT16] = _gwt_narrow_load_i16
-};
-
-static void (*const _gwt_loads[])(double *restrict, const void *, size_t, size_t, bool,
-                                  uint64_t) = {
+// To doubles, to floats.
+typedef void _gwt_load_fn(void *to, const void *from, size_t n, bool masked, uint64_t raw);
+static _gwt_load_fn *const _gwt_loads[2][GWT_FLOAT64 + 1] = {
 #define X(type, ctype) [type] = _gwt_load_##type,
-    _GWT_TYPES(X)
+    { _GWT_TYPES(X) },
+#undef X
+#define X(type, ctype) [type] = _gwt_narrow_load_##type,
+    { _GWT_NARROW_TYPES(X) }
 #undef X
 };
+
+static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *from, size_t n,
+                         size_t step, bool masked, uint64_t raw)
+{
+    _gwt_load_fn *load = _gwt_loads[narrow][dtype];
+    size_t size = gwt_dtype_size(dtype), real = narrow ? sizeof(float) : sizeof(double);
+    _gwt_move_fn *gather = _gwt_move_of(size, 1, step);
+    uint64_t near[_GWT_GATHER];
+    if (step == 1) {
+        load(to, from, n, masked, raw);
+        return;
+    }
+    for (size_t some; n > 0; n -= some, to += some * real, from += some * step * size) {
+        some = n < _GWT_GATHER ? n : _GWT_GATHER;
+        gather(near, from, some, 1, step);
+        load(to, near, some, masked, raw);
+    }
+}
 
 // ---- storing: NaN as the nodata value, integers rounded to nearest, ties to even, saturated
 
@@ -10153,13 +10240,13 @@ static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nea
 #define _GWT_STORE_SMALL(ctype, lo, hi) \
     double v = from[i], held = v < (lo) ? (lo) : v > (hi) ? (hi) : v; \
     held = v != v ? missing : held; \
-    ctype stored = (ctype)_gwt_round_bits(held);
+    d[i] = (ctype)_gwt_round_bits(held);
 #define _GWT_STORE_LARGE(ctype, lo, hi, max) \
     double v = from[i]; \
-    ctype stored = v != v ? nodata \
-                 : v >= (hi) ? (max) : v <= (lo) ? (ctype)(lo) : (ctype)nearbyint(v);
+    d[i] = v != v ? nodata : v >= (hi) ? (max) : v <= (lo) ? (ctype)(lo) : (ctype)nearbyint(v);
 #define _GWT_STORE_FLOAT(ctype) \
-    ctype v = (ctype)from[i], stored = v != v ? nodata : v;
+    ctype v = (ctype)from[i]; \
+    d[i] = v != v ? nodata : v;
 
 #define _GWT_STORES(X) \
     X(GWT_UINT8, uint8_t, _GWT_STORE_SMALL(uint8_t, 0.0, 255.0)) \
@@ -10173,28 +10260,48 @@ static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nea
     X(GWT_FLOAT32, float, _GWT_STORE_FLOAT(float)) \
     X(GWT_FLOAT64, double, _GWT_STORE_FLOAT(double))
 
-#define X(type, ctype, store) \
-    _GWT_LOOP static void _gwt_store_##type(void *to, const double *restrict from, size_t n, \
-                                            size_t step, uint64_t raw) \
+#define _GWT_STORE(name, real, ctype, ...) \
+    _GWT_LOOP static void name(void *restrict to, const void *restrict strip, size_t n, \
+                               uint64_t raw) \
     { \
-        ctype *restrict d = to; \
+        const real *from = strip; \
+        ctype *d = to; \
         ctype nodata; \
         memcpy(&nodata, &raw, sizeof nodata); \
         const double missing = (double)nodata; \
         (void)missing; \
-        if (step == 1) \
-            for (size_t i = 0; i < n; i++) { store d[i] = stored; } \
-        else \
-            for (size_t i = 0; i < n; i++) { store d[i * step] = stored; } \
+        _GWT_EACH { __VA_ARGS__ } \
     }
+#define X(type, ctype, store) _GWT_STORE(_gwt_store_##type, double, ctype, store)
 _GWT_STORES(X)
 #undef X
+_GWT_STORE(_gwt_narrow_store_row, float, float, _GWT_STORE_FLOAT(float))
 
-static void (*const _gwt_stores[])(void *, const double *restrict, size_t, size_t, uint64_t) = {
+typedef void _gwt_store_fn(void *to, const void *strip, size_t n, uint64_t raw);
+static _gwt_store_fn *const _gwt_stores[] = {
 #define X(type, ctype, store) [type] = _gwt_store_##type,
     _GWT_STORES(X)
 #undef X
 };
+
+// A row of doubles, or of floats as float32.
+static void _gwt_vm_store_row(gwt_dtype dtype, bool narrow, char *to, const char *from, size_t n,
+                              size_t step, uint64_t raw)
+{
+    _gwt_store_fn *store = narrow ? _gwt_narrow_store_row : _gwt_stores[dtype];
+    size_t size = gwt_dtype_size(dtype), real = narrow ? sizeof(float) : sizeof(double);
+    _gwt_move_fn *spread = _gwt_move_of(size, step, 1);
+    uint64_t near[_GWT_GATHER];
+    if (step == 1) {
+        store(to, from, n, raw);
+        return;
+    }
+    for (size_t some; n > 0; n -= some, to += some * step * size, from += some * real) {
+        some = n < _GWT_GATHER ? n : _GWT_GATHER;
+        store(near, from, some, raw);
+        spread(to, near, some, step, 1);
+    }
+}
 
 // ---- valid pixels that are stored as nodata
 // Two steps: whether a row that has just been stored has any nodata in it, compared in its own
@@ -10207,7 +10314,7 @@ static void (*const _gwt_stores[])(void *, const double *restrict, size_t, size_
         ctype is; \
         truth any = 0; \
         memcpy(&is, &raw, sizeof is); \
-        for (size_t i = 0; i < n; i++) any |= (truth)(s[i] == is); \
+        _GWT_EACH any |= (truth)(s[i] == is); \
         return any != 0; \
     }
 X(1, uint8_t, uint8_t) X(2, uint16_t, uint16_t) X(4, uint32_t, uint32_t) X(8, uint64_t, uint64_t)
@@ -10225,55 +10332,101 @@ static bool _gwt_any_stored(gwt_dtype dtype, const void *from, size_t n, uint64_
                      : _gwt_any_8(from, n, raw);
 }
 
+_GWT_FOR_SIZE
+
+// The same, counted, of samples that lie apart: where there are any.
+#define X(name, ctype) \
+    static int64_t _gwt_count_##name(const void *from, size_t n, size_t step, uint64_t raw) \
+    { \
+        const ctype *s = from; \
+        ctype is; \
+        int64_t count = 0; \
+        memcpy(&is, &raw, sizeof is); \
+        for (size_t i = 0; i < n; i++) count += s[i * step] == is; \
+        return count; \
+    }
+X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
+#undef X
+
+static int64_t _gwt_count_stored(size_t size, const void *from, size_t n, size_t step, uint64_t raw)
+{
+    return size == 1 ? _gwt_count_1(from, n, step, raw)
+         : size == 2 ? _gwt_count_2(from, n, step, raw)
+         : size == 4 ? _gwt_count_4(from, n, step, raw)
+                     : _gwt_count_8(from, n, step, raw);
+}
+
+_GWT_FOR_SPEED
+
 _GWT_LOOP static int64_t _gwt_count_within(const double *v, size_t n, double least, double most)
 {
     int64_t count = 0;
-    for (size_t i = 0; i < n; i++) count += (v[i] >= least) & (v[i] <= most);
+    _GWT_EACH count += (v[i] >= least) & (v[i] <= most);
     return count;
 }
 
 _GWT_LOOP static int64_t _gwt_count_float32(const double *v, size_t n, float is)
 {
     int64_t count = 0;
-    for (size_t i = 0; i < n; i++) count += (float)v[i] == is;
+    _GWT_EACH count += (float)v[i] == is;
     return count;
 }
 
 _GWT_LOOP static int64_t _gwt_count_narrow(const float *v, size_t n, float is)
 {
     int32_t count = 0;      // a strip is short
-    for (size_t i = 0; i < n; i++) count += v[i] == is;
+    _GWT_EACH count += v[i] == is;
     return count;
 }
 
 _GWT_LOOP static bool _gwt_any_nan(const double *from, size_t n)
 {
     int64_t missing = 0;
-    for (size_t i = 0; i < n; i++) missing += from[i] != from[i];
+    _GWT_EACH missing += from[i] != from[i];
     return missing > 0;
 }
 
 // ---- operations, in double, and those that programs in float32 are made of in that, too
 
+// Every kernel: strips of what `first` and `second` point to, the second a single number if
+// `number` says so; of one operand, the second is not there.
+typedef void _gwt_kernel(void *to, const void *first, const void *second, bool number, size_t n);
+
 #define _GWT_UNARY(real, fn, expression) \
-    _GWT_LOOP static void fn(real *restrict d, const real *restrict a, size_t n) \
+    _GWT_LOOP static void fn(void *restrict to, const void *restrict first, \
+                             const void *restrict second, bool number, size_t n) \
     { \
-        for (size_t i = 0; i < n; i++) { real x = a[i]; d[i] = (real)(expression); } \
+        real *d = to; \
+        const real *a = first; \
+        (void)second, (void)number; \
+        n = _GWT_WHOLE(n); \
+        _GWT_EACH { real x = a[i]; d[i] = (real)(expression); } \
     }
 
-// Two strips; a strip and a number; a number and a strip.
 #define _GWT_BINARY(real, fn, expression) \
-    _GWT_LOOP static void fn(real *restrict d, const real *restrict a, const real *restrict b, \
-                             bool number_a, bool number_b, size_t n) \
+    _GWT_LOOP static void fn(void *restrict to, const void *restrict first, \
+                             const void *restrict second, bool number, size_t n) \
     { \
-        if (number_b) { \
-            real y = *b; \
-            for (size_t i = 0; i < n; i++) { real x = a[i]; d[i] = (real)(expression); } \
-        } else if (number_a) { \
-            real x = *a; \
-            for (size_t i = 0; i < n; i++) { real y = b[i]; d[i] = (real)(expression); } \
+        real *d = to; \
+        const real *a = first, *b = second; \
+        n = _GWT_WHOLE(n); \
+        if (number) { \
+            const real y = *b; \
+            _GWT_EACH { real x = a[i]; d[i] = (real)(expression); } \
         } else { \
-            for (size_t i = 0; i < n; i++) { real x = a[i], y = b[i]; d[i] = (real)(expression); } \
+            _GWT_EACH { real x = a[i], y = b[i]; d[i] = (real)(expression); } \
+        } \
+    }
+
+#define _GWT_CALL(fn, expression) \
+    static void fn(void *to, const void *first, const void *second, bool number, size_t n) \
+    { \
+        double *d = to; \
+        const double *a = first, *b = second; \
+        for (size_t i = 0; i < n; i++) { \
+            double x = a[i], y = !b ? 0 : number ? *b : b[i]; \
+            (void)y; \
+            d[i] = expression; \
         } \
     }
 
@@ -10283,6 +10436,9 @@ _GWT_UNARY_OPS(X)
 #define X(name, expression) _GWT_BINARY(double, _gwt_vm_##name, expression)
 _GWT_BINARY_OPS(X)
 #undef X
+#define X(name, expression) _GWT_CALL(_gwt_vm_##name, expression)
+_GWT_LIBM_OPS(X)
+#undef X
 #define X(name, expression) _GWT_UNARY(float, _gwt_narrow_##name, expression)
 _GWT_UNARY_OPS(X)
 #undef X
@@ -10290,34 +10446,13 @@ _GWT_UNARY_OPS(X)
 _GWT_BINARY_OPS(X)
 #undef X
 
-typedef void _gwt_unary_fn(double *restrict, const double *restrict, size_t);
-typedef void _gwt_binary_fn(double *restrict, const double *restrict, const double *restrict, bool,
-                            bool, size_t);
-
-static _gwt_unary_fn *const _gwt_unary_fns[_GWT_OP_COUNT] = {
+// In double; in float32, where _gwt_known_of knows nothing of the math library.
+static _gwt_kernel *const _gwt_kernels[2][_GWT_OP_COUNT] = {
 #define X(name, expression) [_GWT_OP_##name] = _gwt_vm_##name,
-    _GWT_UNARY_OPS(X)
+    { _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_LIBM_OPS(X) },
 #undef X
-};
-
-static _gwt_binary_fn *const _gwt_binary_fns[_GWT_OP_COUNT] = {
-#define X(name, expression) [_GWT_OP_##name] = _gwt_vm_##name,
-    _GWT_BINARY_OPS(X)
-#undef X
-};
-
-static void (*const _gwt_narrow_unary[_GWT_OP_COUNT])(float *restrict, const float *restrict,
-                                                      size_t) = {
 #define X(name, expression) [_GWT_OP_##name] = _gwt_narrow_##name,
-    _GWT_UNARY_OPS(X)
-#undef X
-};
-
-static void (*const _gwt_narrow_binary[_GWT_OP_COUNT])(float *restrict, const float *restrict,
-                                                       const float *restrict, bool, bool,
-                                                       size_t) = {
-#define X(name, expression) [_GWT_OP_##name] = _gwt_narrow_##name,
-    _GWT_BINARY_OPS(X)
+    { _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) }
 #undef X
 };
 
@@ -10325,17 +10460,19 @@ static void (*const _gwt_narrow_binary[_GWT_OP_COUNT])(float *restrict, const fl
 #define _GWT_OTHERS(real, room) \
     _GWT_LOOP static void room##fill(real *d, real v, size_t n) \
     { \
-        for (size_t i = 0; i < n; i++) d[i] = v; \
+        _GWT_EACH d[i] = v; \
     } \
     _GWT_LOOP static void room##mask(real *restrict d, const real *restrict a, real nodata, \
                                      size_t n) \
     { \
-        for (size_t i = 0; i < n; i++) d[i] = a[i] == nodata ? (real)NAN : a[i]; \
+        n = _GWT_WHOLE(n); \
+        _GWT_EACH d[i] = a[i] == nodata ? (real)NAN : a[i]; \
     } \
     _GWT_LOOP static void room##clip(real *restrict d, const real *restrict a, real lo, real hi, \
                                      size_t n) \
     { \
-        for (size_t i = 0; i < n; i++) { \
+        n = _GWT_WHOLE(n); \
+        _GWT_EACH { \
             real x = a[i]; \
             x = x < lo ? lo : x; \
             d[i] = x > hi ? hi : x; \
@@ -10344,7 +10481,8 @@ static void (*const _gwt_narrow_binary[_GWT_OP_COUNT])(float *restrict, const fl
     _GWT_LOOP static void room##where(real *restrict d, const real *c, const real *a, \
                                       const real *b, size_t n) \
     { \
-        for (size_t i = 0; i < n; i++) d[i] = c[i] != c[i] ? c[i] : c[i] != 0 ? a[i] : b[i]; \
+        n = _GWT_WHOLE(n); \
+        _GWT_EACH d[i] = c[i] != c[i] ? c[i] : c[i] != 0 ? a[i] : b[i]; \
     }
 _GWT_OTHERS(double, _gwt_vm_)
 _GWT_OTHERS(float, _gwt_narrow_)
@@ -10377,6 +10515,8 @@ _GWT_LOOP static void _gwt_vm_warped(double *restrict d, const double *restrict 
         d[i] = floor((x > hi ? hi : x) + 0.5);
     }
 }
+
+_GWT_FOR_SIZE
 
 // ---- one piece
 
@@ -10462,6 +10602,7 @@ static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
 {
     if (!_gwt_trim_begin(&x->trim, plan)) return false;
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
+    if (x->regs) memset(x->regs, 0, _gwt_vm_doubles(plan) * sizeof(double));
     x->planes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->planes);
     return x->regs && x->planes;
 }
@@ -10513,17 +10654,15 @@ static const char *_gwt_view_run(const _gwt_scratch *x, const _gwt_instr *in, in
 
 // Load n samples of one row of a view, wherever tiles end, to doubles or floats.
 static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
-                             int64_t row, int64_t col, int64_t stride, size_t n, void *to,
+                             int64_t row, int64_t col, int64_t stride, size_t n, char *to,
                              bool narrow)
 {
-    const _gwt_view_plan *vp = &plan->views[in->view];
-    size_t step = vp->source->step * (size_t)stride;
+    size_t step = plan->views[in->view].source->step * (size_t)stride;
+    size_t real = narrow ? sizeof(float) : sizeof(double);
     for (size_t run, done = 0; done < n; done += run) {
         const char *from =
             _gwt_view_run(x, in, row, col + (int64_t)done * stride, stride, n - done, &run);
-        if (narrow)
-            _gwt_narrow_loads[in->dtype]((float *)to + done, from, run, step, in->masked, in->raw);
-        else _gwt_loads[in->dtype]((double *)to + done, from, run, step, in->masked, in->raw);
+        _gwt_vm_load(in->dtype, narrow, to + done * real, from, run, step, in->masked, in->raw);
     }
 }
 
@@ -10532,7 +10671,7 @@ static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64
                               int64_t stride, size_t n, double *to)
 {
     const _gwt_planes *p = &x->planes[in->view];
-    const double *from = _gwt_planes_row(p, in->slot, row) + col - p->rect.col;
+    const double *from = _gwt_planes_row(p, in->slot, row) + (col - p->rect.col);
     if (stride == 1) memcpy(to, from, n * sizeof *to);
     else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
 }
@@ -10567,39 +10706,6 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
     }
 }
 
-#define X(name, ctype) \
-    static void _gwt_copy_##name(void *to, const void *from, size_t n, size_t to_step, \
-                                 size_t from_step) \
-    { \
-        ctype *restrict d = to; \
-        const ctype *restrict s = from; \
-        if (to_step == 1 && from_step == 1) memcpy(d, s, n * sizeof *d); \
-        else for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
-    } \
-    _GWT_LOOP static int64_t _gwt_count_copy_##name(const void *from, size_t n, size_t step, \
-                                                    uint64_t raw) \
-    { \
-        const ctype *s = from; \
-        ctype is; \
-        int64_t count = 0; \
-        memcpy(&is, &raw, sizeof is); \
-        for (size_t i = 0; i < n; i++) count += s[i * step] == is; \
-        return count; \
-    }
-X(1, uint8_t)
-X(2, uint16_t)
-X(4, uint32_t)
-X(8, uint64_t)
-#undef X
-
-static int64_t _gwt_count_copy(const void *from, size_t size, size_t n, size_t step, uint64_t raw)
-{
-    return size == 1 ? _gwt_count_copy_1(from, n, step, raw)
-         : size == 2 ? _gwt_count_copy_2(from, n, step, raw)
-         : size == 4 ? _gwt_count_copy_4(from, n, step, raw)
-                     : _gwt_count_copy_8(from, n, step, raw);
-}
-
 static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
                          const _gwt_instr *in, const _gwt_rect *r, char *to,
                          const _gwt_target *target)
@@ -10607,7 +10713,7 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gw
     const _gwt_output *o = &program->outputs[in->output];
     size_t size = gwt_dtype_size(in->dtype);
     const _gwt_frame *f = &program->frames[in->frame];
-    const _gwt_view_plan *vp = &plan->views[in->view];
+    size_t step = plan->views[in->view].source->step * (size_t)f->stride;
     for (int64_t row = 0; row < r->rows; row++)
         for (size_t run, done = 0; done < (size_t)r->cols; done += run) {
             int64_t y = f->row + (r->row + row) * f->stride,
@@ -10615,40 +10721,50 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gw
             const char *from =
                 _gwt_view_run(x, in, y, at, f->stride, (size_t)r->cols - done, &run);
             char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
-            size_t step = vp->source->step * (size_t)f->stride;
-            if (size == 1) _gwt_copy_1(d, from, run, target->step, step);
-            else if (size == 2) _gwt_copy_2(d, from, run, target->step, step);
-            else if (size == 4) _gwt_copy_4(d, from, run, target->step, step);
-            else _gwt_copy_8(d, from, run, target->step, step);
+            if (target->step == 1 && step == 1) memcpy(d, from, run * size);
+            else _gwt_move_of(size, target->step, step)(d, from, run, target->step, step);
             if (o->counts && !in->masked
                 && (target->step > 1 || _gwt_any_stored(o->dtype, d, run, o->nodata_raw)))
-                x->collisions[in->output] += _gwt_count_copy(from, size, run, step, o->nodata_raw);
+                x->collisions[in->output] +=
+                    _gwt_count_stored(size, from, run, step, o->nodata_raw);
         }
 }
 
-static void _gwt_vm_store(const _gwt_output *o, _gwt_scratch *x, int output, const double *from,
-                          const _gwt_rect *r, char *to, const _gwt_target *target)
+static void _gwt_vm_store(const _gwt_output *o, bool narrow, _gwt_scratch *x, int output,
+                          const void *strip, const _gwt_rect *r, char *to,
+                          const _gwt_target *target)
 {
-    size_t cols = (size_t)r->cols;
+    size_t cols = (size_t)r->cols, real = narrow ? sizeof(float) : sizeof(double);
+    const char *from = strip;
     if (!o->has_nodata && _gwt_dtype_integer(o->dtype)
-        && _gwt_any_nan(from, (size_t)r->rows * cols))
+        && _gwt_any_nan(strip, (size_t)r->rows * cols))
         x->missing = o->dtype;
-    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += cols) {
-        _gwt_stores[o->dtype](to, from, cols, target->step, o->nodata_raw);
-        if (!o->counts) continue;
+    if (narrow && o->counts)
+        x->collisions[output] += _gwt_count_narrow(strip, (size_t)r->rows * cols, (float)o->least);
+    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += cols * real) {
+        _gwt_vm_store_row(o->dtype, narrow, to, from, cols, target->step, o->nodata_raw);
+        if (!o->counts || narrow) continue;
         if (target->step == 1 && !_gwt_any_stored(o->dtype, to, cols, o->nodata_raw)) continue;
+        const double *row_of = (const double *)(const void *)from;
         x->collisions[output] += o->dtype == GWT_FLOAT32
-                                   ? _gwt_count_float32(from, cols, (float)o->least)
-                                   : _gwt_count_within(from, cols, o->least, o->most);
+                                   ? _gwt_count_float32(row_of, cols, (float)o->least)
+                                   : _gwt_count_within(row_of, cols, o->least, o->most);
     }
 }
 
-static const double *_gwt_vm_operand(const _gwt_program *program, const double *regs, size_t strip,
-                                     const _gwt_instr *in, int i)
+// ---- computing
+
+static const void *_gwt_vm_operand(const _gwt_program *program, const double *regs, size_t strip,
+                                   const _gwt_instr *in, int i)
 {
     int operand = program->operands[in->first + i];
-    return operand < 0 ? &program->consts[~operand] : regs + (size_t)operand * strip;
+    if (!program->narrow)
+        return operand < 0 ? &program->consts[~operand] : regs + (size_t)operand * strip;
+    const float *narrow = (const float *)(const void *)regs;
+    return operand < 0 ? &program->narrow[~operand] : narrow + (size_t)operand * strip;
 }
+
+_GWT_FOR_SPEED
 
 // The values of a pixel lie one register apart. They are put in order by insertion as they come, in
 // the room behind the program's registers: a time series is short.
@@ -10659,7 +10775,7 @@ static void _gwt_vm_percentile(const _gwt_program *program, double *regs, size_t
     for (size_t i = 0; i < n; i++) {
         size_t count = 0;
         for (int k = 0; k < in->num_args; k++) {
-            double v = _gwt_vm_operand(program, regs, strip, in, k)[i];
+            double v = ((const double *)_gwt_vm_operand(program, regs, strip, in, k))[i];
             size_t at = count;
             if (v != v) continue;
             for (; at > 0 && values[at - 1] > v; at--) values[at] = values[at - 1];
@@ -10670,11 +10786,22 @@ static void _gwt_vm_percentile(const _gwt_program *program, double *regs, size_t
     }
 }
 
+_GWT_FOR_SIZE
+
+// An operation on up to two operands: a number stands second, for addition and multiplication
+// allow that.
+static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, void *d,
+                           const void *const *a, size_t n)
+{
+    const int *operand = program->operands + in->first;
+    bool number = in->num_args > 1 && (operand[0] < 0 || operand[1] < 0), first = operand[0] < 0;
+    _gwt_kernels[program->narrow != NULL][in->op](d, a[first], a[!first], number, n);
+}
+
 static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip,
                          const _gwt_instr *in, size_t n)
 {
-    const int *operand = program->operands + in->first;
-    const double *a[3] = { NULL };
+    const void *a[3] = { NULL };
     double *d = regs + (size_t)in->dst * strip;
     for (int i = 0; i < in->num_args && i < 3; i++)
         a[i] = _gwt_vm_operand(program, regs, strip, in, i);
@@ -10686,58 +10813,26 @@ static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip
     case _GWT_OP_WARPED: _gwt_vm_warped(d, a[0], in->dtype, n); break;
     case _GWT_OP_WHERE: _gwt_vm_where(d, a[0], a[1], a[2], n); break;
     case _GWT_OP_PERCENTILE: _gwt_vm_percentile(program, regs, strip, in, d, n); break;
-    default:
-        if (_gwt_unary_fns[in->op]) _gwt_unary_fns[in->op](d, a[0], n);
-        else _gwt_binary_fns[in->op](d, a[0], a[1], operand[0] < 0, operand[1] < 0, n);
+    default: _gwt_vm_kernel(program, in, d, a, n);
     }
 }
 
-// ---- the same in float32, where only what _gwt_known_of knows happens, and stores are float32
-
-_GWT_LOOP static void _gwt_narrow_store_row(float *restrict to, const float *restrict from,
-                                            size_t n, size_t step, float nodata)
-{
-    if (step == 1)
-        for (size_t i = 0; i < n; i++) to[i] = from[i] != from[i] ? nodata : from[i];
-    else
-        for (size_t i = 0; i < n; i++) to[i * step] = from[i] != from[i] ? nodata : from[i];
-}
-
-static void _gwt_narrow_store(const _gwt_output *o, _gwt_scratch *x, int output, const float *from,
-                              const _gwt_rect *r, char *to, const _gwt_target *target)
-{
-    float nodata;
-    memcpy(&nodata, &o->nodata_raw, sizeof nodata);
-    if (o->counts)
-        x->collisions[output] += _gwt_count_narrow(from, (size_t)(r->rows * r->cols), nodata);
-    for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += r->cols)
-        _gwt_narrow_store_row((float *)(void *)to, from, (size_t)r->cols, target->step, nodata);
-}
-
-static const float *_gwt_narrow_operand(const _gwt_program *program, const float *regs,
-                                        size_t strip, const _gwt_instr *in, int i)
-{
-    int operand = program->operands[in->first + i];
-    return operand < 0 ? &program->narrow[~operand] : regs + (size_t)operand * strip;
-}
-
-static void _gwt_narrow_step(const _gwt_program *program, float *regs, size_t strip,
+// The same in float32, where only what _gwt_known_of knows happens, and stores are float32.
+static void _gwt_narrow_step(const _gwt_program *program, double *regs, size_t strip,
                              const _gwt_instr *in, size_t n)
 {
-    const int *operand = program->operands + in->first;
-    const float *a[3] = { NULL };
-    float *d = regs + (size_t)in->dst * strip;
+    const void *a[3] = { NULL };
+    float *d = (float *)(void *)regs + (size_t)in->dst * strip;
+    float low = (float)in->imm[0], high = (float)in->imm[1];
     for (int i = 0; i < in->num_args && i < 3; i++)
-        a[i] = _gwt_narrow_operand(program, regs, strip, in, i);
+        a[i] = _gwt_vm_operand(program, regs, strip, in, i);
     switch (in->op) {
-    case _GWT_OP_CONST: _gwt_narrow_fill(d, (float)in->imm[0], n); break;
-    case _GWT_OP_MASK: _gwt_narrow_mask(d, a[0], (float)in->imm[0], n); break;
-    case _GWT_OP_CLIP: _gwt_narrow_clip(d, a[0], (float)in->imm[0], (float)in->imm[1], n); break;
+    case _GWT_OP_CONST: _gwt_narrow_fill(d, low, n); break;
+    case _GWT_OP_MASK: _gwt_narrow_mask(d, a[0], low, n); break;
+    case _GWT_OP_CLIP: _gwt_narrow_clip(d, a[0], low, high, n); break;
     case _GWT_OP_CAST: memcpy(d, a[0], n * sizeof *d); break;
     case _GWT_OP_WHERE: _gwt_narrow_where(d, a[0], a[1], a[2], n); break;
-    default:
-        if (_gwt_narrow_unary[in->op]) _gwt_narrow_unary[in->op](d, a[0], n);
-        else _gwt_narrow_binary[in->op](d, a[0], a[1], operand[0] < 0, operand[1] < 0, n);
+    default: _gwt_vm_kernel(program, in, d, a, n);
     }
 }
 
@@ -10908,7 +11003,6 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
 {
     bool narrow = program->narrow != NULL;
     size_t real = narrow ? sizeof(float) : sizeof(double), n = (size_t)(r->rows * r->cols);
-    float *narrow_regs = (float *)(void *)x->regs;
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
         if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH) {
@@ -10916,7 +11010,7 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
             continue;
         }
         if (in->op < _GWT_OP_STORE) {
-            if (narrow) _gwt_narrow_step(program, narrow_regs, strip, in, n);
+            if (narrow) _gwt_narrow_step(program, x->regs, strip, in, n);
             else _gwt_vm_step(program, x->regs, strip, in, n);
             continue;
         }
@@ -10925,12 +11019,9 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
         char *to = t->base + (size_t)row * t->row_bytes + (size_t)in->dst * t->plane_bytes
                  + (size_t)col * t->step * gwt_dtype_size(o->dtype);
         if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, program, x, in, r, to, t);
-        else if (narrow)
-            _gwt_narrow_store(o, x, in->output,
-                              _gwt_narrow_operand(program, narrow_regs, strip, in, 0), r, to, t);
         else
-            _gwt_vm_store(o, x, in->output, _gwt_vm_operand(program, x->regs, strip, in, 0), r, to,
-                          t);
+            _gwt_vm_store(o, narrow, x, in->output,
+                          _gwt_vm_operand(program, x->regs, strip, in, 0), r, to, t);
     }
 }
 
@@ -11002,8 +11093,6 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
     _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
     return true;
 }
-
-_GWT_FOR_SIZE
 
 // >>write -------------------------------------------------------------------------------------
 // A file is written in two halves. A stream takes the encoded tiles of one image and appends them in
@@ -15136,7 +15225,7 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
     uint64_t raw = 0;
     size_t at = (size_t)((plane * b->rows + row) * b->cols) * gwt_dtype_size(b->dtype);
     bool masked = b->nodata.set && _gwt_raw_of(b->dtype, b->nodata, &raw);
-    _gwt_loads[b->dtype](to, (const char *)b->data + at, (size_t)b->cols, 1, masked, raw);
+    _gwt_loads[0][b->dtype](to, (const char *)b->data + at, (size_t)b->cols, masked, raw);
 }
 
 // >>stat --------------------------------------------------------------------------------------
