@@ -6104,7 +6104,7 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
                          (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
     bool fits = bands && _gwt_count_strings(bands) == n;
     size_t k = 0;
-    while (fits && gwt_sensor_bands(gwt_sensor_name(k)) != bands) k++;
+    while (fits && !_gwt_same_name(gwt_sensor_name(k), sensor)) k++;
     if (fits) a->info.sensor = gwt_sensor_name(k);      // not as the caller spells it
     if (!o->band_names && !fits) return true;
     return _gwt_array_name(a, o->band_names ? o->band_names : bands);
@@ -6181,18 +6181,6 @@ static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options
     return _gwt_array_scaled(a, o->scale_factor, o->offset);
 }
 
-gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *options)
-{
-    gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
-    gwt_array *a = _gwt_open_one(g, path, &o);
-    if (a && (o.reference || o.bounds.set || o.res != 0) && !_gwt_align_all(&a, 1, &o)) return NULL;
-    if (!a || !_gwt_check_texts(g, "band name", o.band_names)
-        || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o))
-        return NULL;
-    _gwt_array_set_scales(a, &o);
-    return _gwt_array_finish(a);
-}
-
 static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
 {
     int64_t n = a->info.shape[0], given = _gwt_count_strings(names);
@@ -6206,13 +6194,29 @@ static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
 
 static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat overlap);
 
-// Opened files on one grid, stacked or merged.
-static gwt_array *_gwt_open_joined(gwt_array **list, size_t n, const gwt_open_options *o)
+static bool _gwt_open_aligned(gwt_array **list, size_t n, const gwt_open_options *o)
 {
-    bool aligned = o->bounds_by || o->reference || o->bounds.set || o->res != 0;
-    if (aligned && !_gwt_align_all(list, n, o)) return NULL;
-    if (o->mosaic) return _gwt_mosaic_of(list, n, o->overlap);
-    return gwt_stack(list, n, o->stack == GWT_TIME ? GWT_TIME : GWT_BAND);
+    bool asked = o->bounds_by || o->reference || o->bounds.set || o->res != 0;
+    return !asked || _gwt_align_all(list, n, o);
+}
+
+// What the caller says of an array that has been opened.
+static gwt_array *_gwt_open_done(gwt_array *a, const gwt_open_options *o)
+{
+    if (!a || !_gwt_check_texts(a->g, "band name", o->band_names)
+        || !_gwt_array_set_chunks(a, o) || !_gwt_array_set_names(a, o)
+        || !_gwt_array_set_times(a, o->time_names)) return NULL;
+    _gwt_array_set_scales(a, o);
+    return _gwt_array_finish(a);
+}
+
+gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *options)
+{
+    gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
+    gwt_array *a = _gwt_open_one(g, path, &o);
+    o.time_names = NULL;        // these two are for several files
+    o.bounds_by = GWT_SAME_GRID;
+    return a && _gwt_open_aligned(&a, 1, &o) ? _gwt_open_done(a, &o) : NULL;
 }
 
 gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
@@ -6224,13 +6228,11 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     gwt_array **list = _gwt_calloc(g, n, sizeof *list), *a = NULL;
     size_t opened = 0;
     while (list && opened < n && (list[opened] = _gwt_open_one(g, paths[opened], &o))) opened++;
-    if (list && opened == n) a = _gwt_open_joined(list, n, &o);
+    if (list && opened == n && _gwt_open_aligned(list, n, &o))
+        a = o.mosaic ? _gwt_mosaic_of(list, n, o.overlap)
+                     : gwt_stack(list, n, o.stack == GWT_TIME ? GWT_TIME : GWT_BAND);
     GWT_FREE(list);
-    if (!a || !_gwt_check_texts(g, "band name", o.band_names)
-        || !_gwt_array_set_chunks(a, &o) || !_gwt_array_set_names(a, &o)
-        || !_gwt_array_set_times(a, o.time_names)) return NULL;
-    _gwt_array_set_scales(a, &o);
-    return _gwt_array_finish(a);
+    return _gwt_open_done(a, &o);
 }
 
 // ---- arrays of the caller's memory
@@ -6280,12 +6282,12 @@ gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, gwt_dtype
                                 const int64_t shape[4], const gwt_from_memory_options *options)
 {
     gwt_from_memory_options o = options ? *options : (gwt_from_memory_options){ 0 };
-    gwt_open_options as = { .band_names = o.band_names, .sensor = o.sensor, .chunks = o.chunks };
+    gwt_open_options as = { .band_names = o.band_names, .time_names = o.time_names,
+                            .sensor = o.sensor, .chunks = o.chunks };
     gwt_optional nodata = { 0 };
     _gwt_geo geo;
     if (_gwt_failed(g) || !_gwt_memory_check(g, data, size, dtype, shape)
-        || !_gwt_memory_place(g, &geo, shape, &o)
-        || !_gwt_check_texts(g, "band name", o.band_names))
+        || !_gwt_memory_place(g, &geo, shape, &o))
         return NULL;
     nodata = o.nodata.set ? o.nodata : g->options.nodata;
     o.identity = o.identity ? _gwt_keep_string(g, o.identity) : NULL;
@@ -6299,9 +6301,7 @@ gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, gwt_dtype
     }
     if (times && !_gwt_failed(g)) a = n > 1 ? gwt_stack(times, n, GWT_TIME) : times[0];
     GWT_FREE(times);
-    if (!a || !_gwt_array_set_chunks(a, &as) || !_gwt_array_set_names(a, &as)
-        || !_gwt_array_set_times(a, o.time_names)) return NULL;
-    return _gwt_array_finish(a);
+    return _gwt_open_done(a, &as);
 }
 
 // ---- dates in file names
@@ -7486,72 +7486,47 @@ gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by by, gwt_
 // Bands of the sensors that geowombat's configuration lists, in the order it gives them. The
 // order within a product is its provider's: USGS for Landsat (l5..l9), ESA for Sentinel-2 (s2*),
 // NASA LP DAAC for MODIS (mcd43a4, mod09a1, myd09a1), Planet (ps), Maxar (qb, ik).
-#define _GWT_MAX_SENSOR_BANDS 13
+static const char
+    *const _gwt_bgr[] = { "blue", "green", "red", NULL },
+    *const _gwt_bgrn[] = { "blue", "green", "red", "nir", NULL },
+    *const _gwt_rgb[] = { "red", "green", "blue", NULL },
+    *const _gwt_rgbn[] = { "red", "green", "blue", "nir", NULL },
+    *const _gwt_pan[] = { "pan", NULL },
+    *const _gwt_tm[] = { "blue", "green", "red", "nir", "swir1", "swir2", NULL },
+    *const _gwt_tm_pan[] = { "blue", "green", "red", "nir", "swir1", "swir2", "pan", NULL },
+    *const _gwt_etm[] = { "blue", "green", "red", "nir", "swir1", "thermal", "swir2", NULL },
+    *const _gwt_oli[] = { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus",
+                          NULL },
+    *const _gwt_oli_tirs[] = { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus",
+                               "tirs1", "tirs2", NULL },
+    *const _gwt_modis[] = { "red", "nir", "blue", "green", "nir2", "swir1", "swir2", NULL },
+    *const _gwt_msi[] = { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1",
+                          "swir2", NULL },
+    *const _gwt_msi_20[] = { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2", NULL },
+    *const _gwt_msi_clouds[] = { "coastal", "blue", "red", "nir1", "nir", "rededge", "water",
+                                 "cirrus", "swir1", "swir2", NULL },
+    *const _gwt_msi_full[] = { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir",
+                               "rededge", "water", "cirrus", "swir1", "swir2", NULL };
 
-static const struct {
-    const char *name;
-    const char *bands[_GWT_MAX_SENSOR_BANDS + 1];
-} _gwt_sensors[] = {
-    { "bgr", { "blue", "green", "red" } },
-    { "bgrn", { "blue", "green", "red", "nir" } },
-    { "ik", { "blue", "green", "red", "nir" } },
-    { "l5", { "blue", "green", "red", "nir", "swir1", "swir2" } },
-    { "l5bgrn", { "blue", "green", "red", "nir" } },
-    { "l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
-    { "l7bgrn", { "blue", "green", "red", "nir" } },
-    { "l7mspan", { "blue", "green", "red", "nir", "swir1", "swir2", "pan" } },
-    { "l7pan", { "pan" } },
-    { "l7th", { "blue", "green", "red", "nir", "swir1", "thermal", "swir2" } },
-    { "l8", { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus" } },
-    { "l8bgrn", { "blue", "green", "red", "nir" } },
-    { "l8l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
-    { "l8l7mspan", { "blue", "green", "red", "nir", "swir1", "swir2", "pan" } },
-    { "l8pan", { "pan" } },
-    { "l8th",
-      { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus", "tirs1", "tirs2" } },
-    { "l9", { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus" } },
-    { "l9l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
-    { "l9l7mspan", { "blue", "green", "red", "nir", "swir1", "swir2", "pan" } },
-    { "l9pan", { "pan" } },
-    { "l9th",
-      { "coastal", "blue", "green", "red", "nir", "swir1", "swir2", "cirrus", "tirs1", "tirs2" } },
-    { "mcd43a4", { "red", "nir", "blue", "green", "nir2", "swir1", "swir2" } },
-    { "mod09a1", { "red", "nir", "blue", "green", "nir2", "swir1", "swir2" } },
-    { "myd09a1", { "red", "nir", "blue", "green", "nir2", "swir1", "swir2" } },
-    { "ps", { "blue", "green", "red", "nir" } },
-    { "qb", { "blue", "green", "red", "nir" } },
-    { "rgb", { "red", "green", "blue" } },
-    { "rgbn", { "red", "green", "blue", "nir" } },
-    { "s2",
-      { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1", "swir2" } },
-    { "s210", { "blue", "green", "red", "nir" } },
-    { "s220", { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2" } },
-    { "s2a",
-      { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1", "swir2" } },
-    { "s2a10", { "blue", "green", "red", "nir" } },
-    { "s2a20", { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2" } },
-    { "s2acloudless",
-      { "coastal", "blue", "red", "nir1", "nir", "rededge", "water", "cirrus", "swir1", "swir2" } },
-    { "s2af",
-      { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "water",
-        "cirrus", "swir1", "swir2" } },
-    { "s2al7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
-    { "s2b",
-      { "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "swir1", "swir2" } },
-    { "s2b10", { "blue", "green", "red", "nir" } },
-    { "s2b20", { "nir1", "nir2", "nir3", "rededge", "swir1", "swir2" } },
-    { "s2bcloudless",
-      { "coastal", "blue", "red", "nir1", "nir", "rededge", "water", "cirrus", "swir1", "swir2" } },
-    { "s2bf",
-      { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "water",
-        "cirrus", "swir1", "swir2" } },
-    { "s2bl7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
-    { "s2cloudless",
-      { "coastal", "blue", "red", "nir1", "nir", "rededge", "water", "cirrus", "swir1", "swir2" } },
-    { "s2f",
-      { "coastal", "blue", "green", "red", "nir1", "nir2", "nir3", "nir", "rededge", "water",
-        "cirrus", "swir1", "swir2" } },
-    { "s2l7", { "blue", "green", "red", "nir", "swir1", "swir2" } },
+static const struct { const char *name; const char *const *bands; } _gwt_sensors[] = {
+    { "bgr", _gwt_bgr },            { "bgrn", _gwt_bgrn },        { "ik", _gwt_bgrn },
+    { "l5", _gwt_tm },              { "l5bgrn", _gwt_bgrn },      { "l7", _gwt_tm },
+    { "l7bgrn", _gwt_bgrn },        { "l7mspan", _gwt_tm_pan },   { "l7pan", _gwt_pan },
+    { "l7th", _gwt_etm },           { "l8", _gwt_oli },           { "l8bgrn", _gwt_bgrn },
+    { "l8l7", _gwt_tm },            { "l8l7mspan", _gwt_tm_pan }, { "l8pan", _gwt_pan },
+    { "l8th", _gwt_oli_tirs },      { "l9", _gwt_oli },           { "l9l7", _gwt_tm },
+    { "l9l7mspan", _gwt_tm_pan },   { "l9pan", _gwt_pan },        { "l9th", _gwt_oli_tirs },
+    { "mcd43a4", _gwt_modis },      { "mod09a1", _gwt_modis },    { "myd09a1", _gwt_modis },
+    { "ps", _gwt_bgrn },            { "qb", _gwt_bgrn },          { "rgb", _gwt_rgb },
+    { "rgbn", _gwt_rgbn },          { "s2", _gwt_msi },           { "s210", _gwt_bgrn },
+    { "s220", _gwt_msi_20 },        { "s2a", _gwt_msi },          { "s2a10", _gwt_bgrn },
+    { "s2a20", _gwt_msi_20 },       { "s2acloudless", _gwt_msi_clouds },
+    { "s2af", _gwt_msi_full },      { "s2al7", _gwt_tm },         { "s2b", _gwt_msi },
+    { "s2b10", _gwt_bgrn },         { "s2b20", _gwt_msi_20 },
+    { "s2bcloudless", _gwt_msi_clouds },
+    { "s2bf", _gwt_msi_full },      { "s2bl7", _gwt_tm },
+    { "s2cloudless", _gwt_msi_clouds },
+    { "s2f", _gwt_msi_full },       { "s2l7", _gwt_tm },
 };
 
 const char *gwt_sensor_name(size_t index)
