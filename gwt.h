@@ -11070,9 +11070,9 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
 }
 
 // >>write -------------------------------------------------------------------------------------
-// A file is written in two halves. A stream takes the encoded tiles of one image and appends them in
-// canonical order, with a journal beside it; a file has images, whose directories come behind the
-// tiles, and gets its name when all is there. A file of one image is that image's stream:
+// A file is written in two halves. A stream takes the encoded tiles of one image and appends them
+// in canonical order, with a journal beside it; a file has images, whose directories come behind
+// the tiles, and gets its name when all is there. A file of one image is that image's stream:
 //
 //   0      header, 16 bytes: space for BigTIFF's, written last
 //   16     tiles, in the order of the image: rows of tiles from the top, each from the left, and
@@ -11248,15 +11248,17 @@ typedef struct _gwt_stream {
     int64_t num_tiles;
     int64_t per_place;          // tiles of a place, written one after another: the bands of a
                                 // planar file
-    uint64_t *offsets, *counts; // of each tile in writing order; by the worker that is writing
-    uint32_t *crcs;             // likewise
-    uint64_t end;               // of what is written; likewise
-    uint64_t pushed;            // of what the system was asked to write to the disk; likewise
-    _gwt_mutex lock;            // guards what follows
+    // Of whoever writes, one at a time: the worker that has set `writing`; among ranks, the thread
+    // of rank 0.
+    uint64_t *offsets, *counts; // of each tile in writing order
+    uint32_t *crcs;
+    uint64_t end;               // of the tiles that have a place
+    uint64_t pushed;            // of what the system was asked to write to the disk
+    _gwt_mutex lock;            // guards what follows; not held while writing
     bool writing;               // somebody is
     _gwt_blob *ring;            // tile k waits in ring[k % window]
     int64_t window;
-    _gwt_blob *spare;           // buffers whose tiles are written
+    _gwt_blob *spare;           // buffers whose tiles are written; among ranks, guarded by theirs
     int num_spare;
     _Atomic int64_t head;       // tiles written and in the journal; moved by who is writing
 } _gwt_stream;
@@ -12702,7 +12704,7 @@ static bool _gwt_job_fillable(const _gwt_plan *plan)
 // ---- paths
 
 // Whether a file is one of the inputs, and then an error.
-static bool _gwt_save_check_input(_gwt_save *s, const _gwt_plan *plan, const char *path,
+static bool _gwt_file_check_input(_gwt_save *s, const _gwt_plan *plan, const char *path,
                                   const _gwt_os_facts *facts)
 {
     for (int i = 0; i < plan->num_views; i++) {
@@ -12756,7 +12758,7 @@ static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, boo
             || _gwt_fail(f->g, GWT_E_IO, "%s: can't be looked at: %s", f->path,
                          _GWT_OS_ERROR(error));
     if (*link && _gwt_os_look(f->path, true, &facts)) return true;
-    if (!_gwt_save_check_input(s, plan, f->path, &facts)) return false;
+    if (!_gwt_file_check_input(s, plan, f->path, &facts)) return false;
     if (!facts.is_file)
         return _gwt_fail(f->g, GWT_E_IO, "%s: is not a file that can be replaced", f->path);
     f->mode = facts.mode;
@@ -12774,12 +12776,12 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
     bool there, link;
     if (!_gwt_file_bind(s, plan) || !_gwt_stream_name(w, f->path)) return false;
     if (!_gwt_os_look(w->journal, false, &facts)
-        && !_gwt_save_check_input(s, plan, w->journal, &facts))
+        && !_gwt_file_check_input(s, plan, w->journal, &facts))
         return false;
     if (f->follows) return true;
     int error = _gwt_os_look(w->part, false, &facts);
     bool no_part = error == _GWT_OS_ABSENT;
-    if (!error && !_gwt_save_check_input(s, plan, w->part, &facts)) return false;
+    if (!error && !_gwt_file_check_input(s, plan, w->part, &facts)) return false;
     if (!_gwt_file_look(s, plan, &there, &link)) return false;
     if (!there) return true;
     if (s->o.resume && no_part && !link)
@@ -12845,8 +12847,9 @@ struct _gwt_order {
     // Set before it starts, read by all.
     const _gwt_action *action;
     const _gwt_plan *plan;
-    _gwt_save *saves;           // what encoded tiles are submitted to; NULL: nothing is
-    int num_saves;
+    _gwt_stream **streams;      // to which encoded tiles are submitted
+    int num_streams;            // 0: none are, and tiles have no order
+    bool adds;                  // ranks add numbers up at the end: all do, or none
     int64_t tile_h, tile_w;     // of the output
     int64_t across, down;       // tiles
     int64_t group;              // neighbours taken together
@@ -12863,9 +12866,9 @@ struct _gwt_order {
     bool (*start)(_gwt_order *);            // false: this rank, or another, has failed
     int64_t (*take)(_gwt_order *);          // the next group of tiles, below 0 at the end
     void (*wait)(_gwt_order *, int64_t tile);   // until it may be begun
-    // Encoded tile k of an output; the buffer goes with it and a used one comes back in its place.
-    void (*submit)(_gwt_order *, int output, int64_t k, _gwt_encoded *, uint32_t crc);
-    void (*complete)(_gwt_order *, int64_t tile, int64_t pixels);   // in all outputs
+    // Tile k of a stream, encoded; the buffer goes with it and a used one comes back in its place.
+    void (*submit)(_gwt_order *, int stream, int64_t k, _gwt_encoded *, uint32_t crc);
+    void (*complete)(_gwt_order *, int64_t tile, int64_t pixels);   // in all streams
     void (*stop)(_gwt_order *);
     bool (*agree)(const _gwt_order *, bool good);   // whether all is well on all ranks
 };
@@ -12880,12 +12883,12 @@ static int64_t _gwt_order_group_of(const _gwt_order *o, int64_t tile)
     return tile / o->across * _gwt_ceil_div(o->across, o->group) + tile % o->across / o->group;
 }
 
-// Tiles that all outputs have written.
+// Tiles that all streams have written.
 static int64_t _gwt_order_written(const _gwt_order *o)
 {
-    int64_t least = o->num_saves ? INT64_MAX : 0;
-    for (int i = 0; i < o->num_saves; i++) {
-        const _gwt_stream *w = &o->saves[i].image.stream;
+    int64_t least = o->num_streams ? INT64_MAX : 0;
+    for (int i = 0; i < o->num_streams; i++) {
+        const _gwt_stream *w = o->streams[i];
         least = _gwt_min64(least, atomic_load(&w->head) / w->per_place);
     }
     return least;
@@ -12929,13 +12932,14 @@ static bool _gwt_turn_has_come(void *arg)
 static void _gwt_alone_wait(_gwt_order *o, int64_t tile)
 {
     _gwt_turn turn = { o, tile };
-    if (o->num_saves && !_gwt_turn_has_come(&turn)) _gwt_order_lane_wait(_gwt_turn_has_come, &turn);
+    if (o->num_streams && !_gwt_turn_has_come(&turn))
+        _gwt_order_lane_wait(_gwt_turn_has_come, &turn);
 }
 
-static void _gwt_alone_submit(_gwt_order *o, int output, int64_t k, _gwt_encoded *encoded,
+static void _gwt_alone_submit(_gwt_order *o, int stream, int64_t k, _gwt_encoded *encoded,
                               uint32_t crc)
 {
-    _gwt_stream_submit(&o->saves[output].image.stream, k, encoded, crc);
+    _gwt_stream_submit(o->streams[stream], k, encoded, crc);
 }
 
 static void _gwt_alone_complete(_gwt_order *o, int64_t tile, int64_t pixels)
@@ -12980,13 +12984,13 @@ typedef struct _gwt_verdict {
 typedef enum _gwt_mail_kind {
     // to rank 0
     _GWT_MAIL_NEXT,             // may I have `count` tiles at the most, for `first` workers?
-    _GWT_MAIL_SIZES,            // batch `id` is encoded; sizes and checksums
-    _GWT_MAIL_WRITTEN,          // batch `id` is written, but for these ends of it
-    _GWT_MAIL_DONE,             // nothing more will come; failed with code `id` and a message
+    _GWT_MAIL_SIZES,            // the batch from tile `first` is encoded; sizes and checksums
+    _GWT_MAIL_WRITTEN,          // the batch from tile `first` is written, but for these ends of it
+    _GWT_MAIL_DONE,             // nothing more will come; failed with `code` and a message
     // from rank 0
-    _GWT_MAIL_BATCH,            // groups `first` .. `first + count`, as batch `id`; none are left
-    _GWT_MAIL_PLACE,            // batch `id` goes to these offsets
-    _GWT_MAIL_STOP,             // with code `id` and a message
+    _GWT_MAIL_BATCH,            // groups `first` .. `first + count`; `count` 0: none are left
+    _GWT_MAIL_PLACE,            // the batch from tile `first` goes to these offsets
+    _GWT_MAIL_STOP,             // with `code` and a message
     _GWT_MAIL_OVER              // nothing more will come
 } _gwt_mail_kind;
 
@@ -12995,7 +12999,7 @@ enum { _GWT_MAIL_TEXT = 2200 }; // the largest payload but for those of SIZES an
 
 typedef struct _gwt_mail {
     struct _gwt_mail *next;
-    int64_t kind, id, first, count;
+    int64_t kind, code, first, count;
     uint64_t bytes;             // that follow
 } _gwt_mail;
 
@@ -13005,7 +13009,7 @@ typedef struct _gwt_short_mail { _gwt_mail head; char payload[_GWT_MAIL_TEXT]; }
 // A batch where it is computed.
 typedef struct _gwt_slot {
     struct _gwt_slot *next;
-    int64_t id, first, tiles;   // numbers of tiles; guarded by the lock of ranks, as what follows
+    int64_t first, tiles;       // numbers of tiles; guarded by the lock of ranks, as what follows
     int64_t group, groups;      // to be begun
     int64_t left;               // tiles not complete
     bool placed;                // offsets are known
@@ -13016,7 +13020,7 @@ typedef struct _gwt_slot {
 // A batch in rank 0's books, until it is in the journal.
 typedef struct _gwt_batch {
     struct _gwt_batch *next;
-    int64_t id, first, tiles;
+    int64_t first, tiles;       // numbers of tiles
     int rank;
     bool sized, placed, written;
 } _gwt_batch;
@@ -13047,7 +13051,7 @@ typedef struct _gwt_ranks {
     bool told, done;
     // Rank 0's books, the thread's own.
     _gwt_batch *batches;
-    int64_t next_group, next_id;
+    int64_t next_group;
     int num_done;
     bool stopped;
 } _gwt_ranks;
@@ -13350,34 +13354,33 @@ static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t workers, int64_t
     n = k->stopped ? 0 : _gwt_min64(n, left);
     int64_t first = _gwt_order_tile(o, k->next_group);
     int64_t end = _gwt_order_tile(o, k->next_group + n);
-    if (n > 0 && o->num_saves > 0) {
+    if (n > 0 && o->num_streams > 0) {
         _gwt_batch *b = _gwt_calloc(o->action->g, 1, sizeof *b);
         if (!b) return;         // the action is over, and all will hear of it
-        *b = (_gwt_batch){ .id = k->next_id, .first = first, .tiles = end - first, .rank = rank };
+        *b = (_gwt_batch){ .first = first, .tiles = end - first, .rank = rank };
         _gwt_batch **last = &k->batches;
         while (*last) last = &(*last)->next;
         *last = b;
     }
-    _gwt_root_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .id = k->next_id,
-                                           .first = k->next_group, .count = n }, NULL);
+    _gwt_root_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .first = k->next_group,
+                                           .count = n }, NULL);
     k->next_group += n;
-    k->next_id++;
     double pixels = (double)o->plan->width * (double)o->plan->height;
     atomic_store(&o->done, (long long)(pixels * (double)end / (double)(o->across * o->down)));
 }
 
-static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t id)
+static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t first)
 {
     _gwt_batch *b = k->batches;
-    while (b && b->id != id) b = b->next;
+    while (b && b->first != first) b = b->next;
     return b;
 }
 
 // How large the tiles of a batch are: of each output, of each tile.
 static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
 {
-    for (int i = 0; i < k->order->num_saves; i++) {
-        _gwt_stream *w = &k->order->saves[i].image.stream;
+    for (int i = 0; i < k->order->num_streams; i++) {
+        _gwt_stream *w = k->order->streams[i];
         int64_t end = (b->first + b->tiles) * w->per_place;
         for (int64_t t = b->first * w->per_place; t < end; t++, sizes += _GWT_MAIL_SIZE)
             _gwt_stream_note(w, t, _gwt_get_little(sizes, 8),
@@ -13392,14 +13395,14 @@ static void _gwt_root_place(_gwt_ranks *k)
     for (_gwt_batch *b = k->batches; b && b->sized; b = b->next) {
         uint64_t offsets[_GWT_MAX_OUTPUTS];
         if (b->placed) continue;
-        for (int i = 0; i < k->order->num_saves; i++) {
-            _gwt_stream *w = &k->order->saves[i].image.stream;
+        for (int i = 0; i < k->order->num_streams; i++) {
+            _gwt_stream *w = k->order->streams[i];
             offsets[i] = w->end;
             if (!_gwt_stream_place(w, b->first * w->per_place, b->tiles * w->per_place)) return;
         }
         b->placed = true;
-        _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .id = b->id,
-                         .bytes = (uint64_t)k->order->num_saves * sizeof *offsets }, offsets);
+        _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .first = b->first,
+                         .bytes = (uint64_t)k->order->num_streams * sizeof *offsets }, offsets);
     }
 }
 
@@ -13407,8 +13410,8 @@ static void _gwt_root_place(_gwt_ranks *k)
 static void _gwt_root_commit(_gwt_ranks *k)
 {
     for (_gwt_batch *b; (b = k->batches) && b->written && !_gwt_over(k->order->action);) {
-        for (int i = 0; i < k->order->num_saves; i++) {
-            _gwt_stream *w = &k->order->saves[i].image.stream;
+        for (int i = 0; i < k->order->num_streams; i++) {
+            _gwt_stream *w = k->order->streams[i];
             if (!_gwt_stream_commit(w, b->first * w->per_place, b->tiles * w->per_place)) return;
         }
         k->batches = b->next;
@@ -13422,11 +13425,11 @@ static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
     while (bytes >= 24) {
         uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
                  n = _gwt_get_little(from + 16, 8);
-        if (output >= (uint64_t)k->order->num_saves || n > bytes - 24) {
+        if (output >= (uint64_t)k->order->num_streams || n > bytes - 24) {
             _gwt_fail(k->g, GWT_E_IO, "what another rank has sent is not whole");
             return;
         }
-        const _gwt_stream *w = &k->order->saves[output].image.stream;
+        const _gwt_stream *w = k->order->streams[output];
         if (!_gwt_pwrite(k->g, w->fd, w->part, from + 24, (size_t)n, at)) return;
         from += 24 + n;
         bytes -= 24 + n;
@@ -13442,14 +13445,14 @@ static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *te
     k->stopped = true;
     for (int r = 0; r < k->size; r++)
         if (r != rank)
-            _gwt_root_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_STOP, .id = code,
+            _gwt_root_answer(k, r, (_gwt_mail){ .kind = _GWT_MAIL_STOP, .code = code,
                                                 .bytes = strlen(v.message) + 1 }, v.message);
 }
 
 static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
 {
     const char *payload = (const char *)(m + 1);
-    _gwt_batch *b = _gwt_root_batch(k, m->id);
+    _gwt_batch *b = _gwt_root_batch(k, m->first);
     switch (m->kind) {
     case _GWT_MAIL_NEXT: _gwt_root_hand_out(k, rank, m->first, m->count); break;
     case _GWT_MAIL_SIZES:
@@ -13463,20 +13466,12 @@ static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
         _gwt_root_commit(k);
         break;
     default:
-        if (m->id) _gwt_root_stop(k, rank, m->id, payload);
+        if (m->code) _gwt_root_stop(k, rank, m->code, payload);
         k->num_done++;
     }
 }
 
 // ---- a rank's side
-
-// Under the lock.
-static _gwt_slot *_gwt_slot_by_id(const _gwt_ranks *k, int64_t id)
-{
-    _gwt_slot *s = k->slots;
-    while (s && s->id != id) s = s->next;
-    return s;
-}
 
 // Under the lock.
 static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
@@ -13490,8 +13485,8 @@ static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
 static int64_t _gwt_slot_blobs(const _gwt_ranks *k, int64_t tiles)
 {
     int64_t n = 0;
-    for (int i = 0; i < k->order->num_saves; i++)
-        n += tiles * k->order->saves[i].image.stream.per_place;
+    for (int i = 0; i < k->order->num_streams; i++)
+        n += tiles * k->order->streams[i]->per_place;
     return n;
 }
 
@@ -13500,8 +13495,8 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
 {
     const _gwt_blob *blob = s->blobs;
     _gwt_lock(&k->lock);
-    for (int i = 0; i < k->order->num_saves; i++) {
-        _gwt_stream *w = &k->order->saves[i].image.stream;
+    for (int i = 0; i < k->order->num_streams; i++) {
+        _gwt_stream *w = k->order->streams[i];
         for (int64_t n = s->tiles * w->per_place; n > 0; n--, blob++) {
             int64_t most = _gwt_min64(w->window, k->window * w->per_place);
             if (blob->data && w->num_spare < most) w->spare[w->num_spare++] = *blob;
@@ -13520,7 +13515,7 @@ static _gwt_slot *_gwt_slot_new(_gwt_ranks *k, const _gwt_mail *m)
     int64_t blobs = _gwt_slot_blobs(k, tiles);
     _gwt_slot *s = _gwt_calloc(k->g, 1, sizeof *s);
     if (!s) return NULL;
-    *s = (_gwt_slot){ .id = m->id, .first = first, .tiles = tiles, .left = tiles,
+    *s = (_gwt_slot){ .first = first, .tiles = tiles, .left = tiles,
                       .group = m->first, .groups = m->first + m->count };
     if (blobs) s->blobs = _gwt_calloc(k->g, (size_t)blobs, sizeof *s->blobs);
     if (!blobs || s->blobs) return s;
@@ -13542,7 +13537,7 @@ static void _gwt_mail_read_batch(_gwt_ranks *k, const _gwt_mail *m)
 static void _gwt_mail_read_place(_gwt_ranks *k, const _gwt_mail *m)
 {
     _gwt_lock(&k->lock);
-    _gwt_slot *s = _gwt_slot_by_id(k, m->id);
+    _gwt_slot *s = _gwt_slot_of(k, m->first);
     if (s) {
         memcpy(s->offsets, m + 1, (size_t)m->bytes);
         s->placed = true;
@@ -13557,7 +13552,7 @@ static void _gwt_mail_read(_gwt_ranks *k, const _gwt_mail *m)
     case _GWT_MAIL_PLACE: _gwt_mail_read_place(k, m); break;
     case _GWT_MAIL_STOP:
         if (!_gwt_over(k->order->action)) {
-            _gwt_fail(k->g, (gwt_code)m->id, "%s", (const char *)(m + 1));
+            _gwt_fail(k->g, (gwt_code)m->code, "%s", (const char *)(m + 1));
             k->g->remote = true;
         }
         k->told = true;
@@ -13625,8 +13620,8 @@ static void _gwt_mpi_leave(_gwt_ranks *k)
     bool idle = failed || (k->none_left && !k->slots && !k->writing && !k->out);
     _gwt_unlock(&k->lock);
     if (!idle || k->done) return;
-    for (int i = 0; i < k->order->num_saves && !failed && k->rank > 0; i++) {
-        const _gwt_stream *w = &k->order->saves[i].image.stream;
+    for (int i = 0; i < k->order->num_streams && !failed && k->rank > 0; i++) {
+        const _gwt_stream *w = k->order->streams[i];
         int error = w->fd < 0 ? 0 : _gwt_os_sync(w->fd);
         if (!error) continue;
         failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part,
@@ -13634,7 +13629,7 @@ static void _gwt_mpi_leave(_gwt_ranks *k)
     }
     _gwt_short_mail last = { .head = { .kind = _GWT_MAIL_DONE } };
     if (failed && !k->told) {
-        last.head.id = _gwt_mpi_error(k, last.payload, sizeof last.payload);
+        last.head.code = _gwt_mpi_error(k, last.payload, sizeof last.payload);
         last.head.bytes = strlen(last.payload) + 1;
         k->told = true;
     }
@@ -13744,7 +13739,7 @@ static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, cha
 static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
                                 uint64_t at, char *buffer, _gwt_mail *ends)
 {
-    const _gwt_stream *w = &k->order->saves[i].image.stream;
+    const _gwt_stream *w = k->order->streams[i];
     uint64_t end = at, bounds[4];
     for (int64_t b = 0; b < n; b++) end += blobs[b].bytes;
     uint64_t from = (at + k->align - 1) / k->align * k->align, to = end / k->align * k->align;
@@ -13782,12 +13777,12 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
     const _gwt_blob *blobs = s->blobs;
     char *buffer = _gwt_malloc(k->g, _GWT_MPI_WRITE);
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
-        .kind = _GWT_MAIL_WRITTEN, .id = s->id,
-        .bytes = (uint64_t)o->num_saves * _gwt_mpi_most_ends(k) });
+        .kind = _GWT_MAIL_WRITTEN, .first = s->first,
+        .bytes = (uint64_t)o->num_streams * _gwt_mpi_most_ends(k) });
     bool good = buffer && m && !_gwt_over(o->action);
     if (m) m->bytes = 0;
-    for (int i = 0; i < o->num_saves && good; i++) {
-        const _gwt_stream *w = &o->saves[i].image.stream;
+    for (int i = 0; i < o->num_streams && good; i++) {
+        const _gwt_stream *w = o->streams[i];
         int64_t n = s->tiles * w->per_place;
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
@@ -13851,16 +13846,16 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
 
 static void _gwt_mpi_wait(_gwt_order *o, int64_t tile) { (void)o, (void)tile; }
 
-static void _gwt_mpi_submit(_gwt_order *o, int output, int64_t tile, _gwt_encoded *encoded,
+static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_encoded *encoded,
                             uint32_t crc)
 {
     _gwt_ranks *k = o->action->ranks;
-    _gwt_stream *w = &o->saves[output].image.stream;
+    _gwt_stream *w = o->streams[stream];
     _gwt_lock(&k->lock);
     _gwt_slot *s = _gwt_slot_of(k, tile / w->per_place);
     if (s) {
         _gwt_blob *to = s->blobs, back = _gwt_stream_spare(w);
-        for (int i = 0; i < output; i++) to += s->tiles * o->saves[i].image.stream.per_place;
+        for (int i = 0; i < stream; i++) to += s->tiles * o->streams[i]->per_place;
         to[tile - s->first * w->per_place] =
             (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
         encoded->data = back.data, encoded->room = back.room;
@@ -13873,7 +13868,7 @@ static void _gwt_mpi_submit(_gwt_order *o, int output, int64_t tile, _gwt_encode
 static void _gwt_slot_tell(_gwt_ranks *k, const _gwt_slot *s)
 {
     int64_t n = _gwt_slot_blobs(k, s->tiles);
-    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .id = s->id,
+    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .first = s->first,
                                                     .bytes = _GWT_MAIL_SIZE * (uint64_t)n });
     char *size = m ? (char *)(m + 1) : NULL;
     for (int64_t b = 0; m && b < n; b++, size += _GWT_MAIL_SIZE) {
@@ -13890,7 +13885,7 @@ static void _gwt_mpi_complete(_gwt_order *o, int64_t tile, int64_t pixels)
     _gwt_ranks *k = o->action->ranks;
     _gwt_lock(&k->lock);
     _gwt_slot *s = _gwt_slot_of(k, tile), **at = &k->slots;
-    bool last = s && --s->left == 0, gone = last && o->num_saves == 0;
+    bool last = s && --s->left == 0, gone = last && o->num_streams == 0;
     while (gone && *at != s) at = &(*at)->next;
     if (gone) *at = s->next;
     _gwt_unlock(&k->lock);
@@ -13905,8 +13900,8 @@ static void _gwt_mpi_complete(_gwt_order *o, int64_t tile, int64_t pixels)
 static bool _gwt_mpi_align(_gwt_order *o)
 {
     o->first = _gwt_order_written(o);
-    for (int i = 0; i < o->num_saves; i++) {
-        _gwt_stream *w = &o->saves[i].image.stream;
+    for (int i = 0; i < o->num_streams; i++) {
+        _gwt_stream *w = o->streams[i];
         int64_t head = atomic_load(&w->head), first = o->first * w->per_place;
         if (w->file->complete && first < w->num_tiles)
             return _gwt_fail(w->g, GWT_E_UNSUPPORTED, "%s is complete and another output is not: "
@@ -13925,8 +13920,8 @@ static int64_t _gwt_mpi_mark(const _gwt_order *o)
     gwt *g = o->action->g;
     _gwt_os_time now = _gwt_os_wall();
     uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.s, (uint64_t)now.ns), _gwt_os_process());
-    for (int i = 0; i < o->num_saves && !_gwt_over(o->action); i++) {
-        const _gwt_stream *w = &o->saves[i].image.stream;
+    for (int i = 0; i < o->num_streams && !_gwt_over(o->action); i++) {
+        const _gwt_stream *w = o->streams[i];
         char bytes[16] = "";
         memcpy(bytes, _gwt_part_magic, sizeof _gwt_part_magic);
         _gwt_put(bytes + 8, mark, 8);
@@ -13958,9 +13953,10 @@ static bool _gwt_mpi_follow(_gwt_stream *w, int64_t mark)
 static uint32_t _gwt_mpi_job(const _gwt_order *o)
 {
     uint32_t job = 0;
-    for (int i = 0; i < o->num_saves; i++) job ^= o->saves[i].file.job.options + (uint32_t)i;
+    for (int i = 0; i < o->num_streams; i++)
+        job ^= o->streams[i]->file->job.options + (uint32_t)i;
     job ^= _gwt_job_expression(o->plan);
-    _gwt_job_number(&job, o->num_saves && o->saves[0].o.collisions);    // which all add up, or none
+    _gwt_job_number(&job, o->adds);
     _gwt_job_number(&job, (uint64_t)o->tile_h);
     _gwt_job_number(&job, (uint64_t)o->tile_w);
     return job;
@@ -13970,7 +13966,7 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
 // lies at its ends. Too little would end the job when such a mail comes.
 static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
 {
-    uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_saves;
+    uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_streams;
     if (k->rank == 0 && saves > 0) {
         int64_t tiles = _gwt_max64(o->group, k->window / 3);
         uint64_t sizes = _GWT_MAIL_SIZE * (uint64_t)_gwt_slot_blobs(k, tiles);
@@ -13989,7 +13985,7 @@ static void _gwt_mpi_start_thread(_gwt_ranks *k)
     k->out = NULL, k->slots = NULL, k->batches = NULL;
     k->asked = k->none_left = k->over = k->told = k->done = k->stopped = false;
     k->writing = k->waiting = k->num_done = 0;
-    k->flying = k->next_id = 0;
+    k->flying = 0;
     k->next_group = _gwt_order_group_of(k->order, k->order->first);
     if (!_gwt_thread_start(&k->thread, _gwt_mpi_serve, k))
         _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
@@ -14001,7 +13997,7 @@ static bool _gwt_mpi_start(_gwt_order *o)
     _gwt_ranks *k = o->action->ranks;
     int64_t numbers[4] = { o->group, 0, (int64_t)_gwt_os_page(), 0 };
     k->order = o;
-    k->window = o->num_saves ? o->window : INT32_MAX;
+    k->window = o->num_streams ? o->window : INT32_MAX;
     k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
     if (!_gwt_mpi_align(o) || !_gwt_mpi_inbox(k, o)) return false;
     numbers[1] = o->first;
@@ -14012,8 +14008,8 @@ static bool _gwt_mpi_start(_gwt_order *o)
     if (!o->shared) return false;
     o->group = numbers[0], o->first = numbers[1];
     k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
-    for (int i = 0; i < o->num_saves && k->rank > 0; i++) {
-        _gwt_stream *w = &o->saves[i].image.stream;
+    for (int i = 0; i < o->num_streams && k->rank > 0; i++) {
+        _gwt_stream *w = o->streams[i];
         if (w->num_tiles == o->first * w->per_place) continue;          // there is nothing to do
         if (!_gwt_mpi_follow(w, numbers[3])) break;
     }
@@ -14887,10 +14883,9 @@ static bool _gwt_save_encode(gwt *g, const _gwt_format *f, _gwt_save_worker *w, 
 }
 
 // The tiles of one place of an output.
-static bool _gwt_save_close_one(_gwt_order *o, int output, _gwt_save_worker *w, int64_t place,
-                                const _gwt_rect *r)
+static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
+                                _gwt_save_worker *w, int64_t place, const _gwt_rect *r)
 {
-    _gwt_save *s = &o->saves[output];
     const _gwt_image *m = &s->image;
     const _gwt_format *f = &m->format;
     size_t bytes = f->tile_bytes;
@@ -14901,7 +14896,7 @@ static bool _gwt_save_close_one(_gwt_order *o, int output, _gwt_save_worker *w, 
         _gwt_encoded plain = { .data = w->tile, .used = bytes, .room = bytes };
         _gwt_encoded none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.encoded;
         if (s->o.sparse && _gwt_save_absent(s, tile, r)) {
-            o->submit(o, output, k, &none, 0);
+            o->submit(o, stream, k, &none, 0);
             GWT_FREE(none.data);
             continue;
         }
@@ -14912,7 +14907,7 @@ static bool _gwt_save_close_one(_gwt_order *o, int output, _gwt_save_worker *w, 
         uint32_t crc = good ? _gwt_crc(0, encoded->data, encoded->used) : 0;
         _gwt_lane_leave(lane, bytes, encoded->used);
         if (!good) return false;
-        o->submit(o, output, k, encoded, crc);
+        o->submit(o, stream, k, encoded, crc);
         if (is_plain) w->tile = plain.data;
     }
     return true;
@@ -14922,13 +14917,14 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
 {
     _gwt_save_sink *k = run->sink;
     for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_close_one(&run->order, i, &k->workers[id * k->n + i], t, r)) return false;
+        if (!_gwt_save_close_one(&k->saves[i], &run->order, i, &k->workers[id * k->n + i], t, r))
+            return false;
     return true;
 }
 
 // All outputs have their names: the first one's journal says so before those of the others go. All
 // that a failure does is that a kill in the next moment is not seen as one of a job that was done.
-static void _gwt_save_seal(const _gwt_save *saves, int n)
+static void _gwt_file_seal(const _gwt_save *saves, int n)
 {
     const _gwt_stream *first = &saves[0].image.stream;
     char record[_GWT_JOURNAL_RECORD];
@@ -14947,6 +14943,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     const gwt_save_options *o = &saves[0].o;
     int64_t block = saves[0].image.format.block;
     size_t workers = (size_t)g->pool.num_workers * (size_t)n;
+    _gwt_stream *streams[_GWT_MAX_OUTPUTS];
+    for (int i = 0; i < n; i++) streams[i] = &saves[i].image.stream;
     _gwt_save_sink k = { .saves = saves,
                          .n = n,
                          .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
@@ -14956,7 +14954,8 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
     _gwt_run_shape(&run, saves[0].image.a, block, block);
     run.tile_h = run.tile_w = block;    // also where the image is smaller
     run.tile_bytes = run.order.worker_bytes;
-    run.order.saves = saves, run.order.num_saves = n;
+    run.order.streams = streams, run.order.num_streams = n;
+    run.order.adds = o->collisions != NULL;
     bool good = k.workers != NULL;
     for (int i = 0; i < n; i++) {
         // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
@@ -14970,7 +14969,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
         good = _gwt_stream_begin(&saves[i].image.stream, run.window);
     good = good && _gwt_run_all(&run, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
-    if (good && n > 1 && !saves[0].file.follows) _gwt_save_seal(saves, n);
+    if (good && n > 1 && !saves[0].file.follows) _gwt_file_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
         if (!saves[i].file.follows) _gwt_os_remove(saves[i].image.stream.journal);
     good = run.order.agree(&run.order, good);
