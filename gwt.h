@@ -4233,13 +4233,13 @@ static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
 
 static gwt_dtype _gwt_source_dtype(uint16_t bits, uint16_t format)
 {
-    static const gwt_dtype unsigned_[] = { GWT_UINT8, GWT_UINT16, GWT_UINT32, GWT_UINT64 };
-    static const gwt_dtype signed_[] = { GWT_INT8, GWT_INT16, GWT_INT32, GWT_INT64 };
-    int i = bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : bits == 64 ? 3 : -1;
-    if (i < 0) return GWT_DTYPE_NONE;
-    if (format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_VOID) return unsigned_[i];
-    if (format == SAMPLEFORMAT_INT) return signed_[i];
-    if (format == SAMPLEFORMAT_IEEEFP && i >= 2) return i == 2 ? GWT_FLOAT32 : GWT_FLOAT64;
+    for (gwt_dtype t = GWT_UINT8; t <= GWT_FLOAT64; t++) {
+        bool is_signed = _gwt_dtypes[t].lo < 0;
+        uint16_t as = !_gwt_dtype_integer(t) ? SAMPLEFORMAT_IEEEFP
+                    : is_signed ? SAMPLEFORMAT_INT : SAMPLEFORMAT_UINT;
+        bool same = format == as || (as == SAMPLEFORMAT_UINT && format == SAMPLEFORMAT_VOID);
+        if (same && bits == 8 * _gwt_dtypes[t].size) return t;
+    }
     return GWT_DTYPE_NONE;
 }
 
@@ -4465,61 +4465,56 @@ static uint64_t _gwt_source_strip_bytes(const _gwt_source *s, int64_t i)
     return (uint64_t)s->tile_bytes / (uint64_t)s->tile_h * (uint64_t)rows;
 }
 
-// Uncompressed strips that follow one another without a gap are one run of rows for each plane:
-// cut it into strips of about 256 KB, so that neither one strip for a whole scene nor one strip
-// for each row costs anything.
-static bool _gwt_source_cut_run(_gwt_source *s)
+// Uncompressed strips that follow one another without a gap are one run of rows for each plane: as
+// strips of about 256 KB neither one strip for a whole scene nor one strip for each row costs
+// anything. 0: there are gaps.
+static int64_t _gwt_source_run_rows(const _gwt_source *s, uint64_t row_bytes)
 {
-    if (!s->direct || s->tiled || s->crcs) return true;
     for (int64_t i = 0; i < s->num_tiles; i++) {
-        if (s->counts[i] < _gwt_source_strip_bytes(s, i)) return true;
+        if (s->counts[i] < _gwt_source_strip_bytes(s, i)) return 0;
         if (i % s->down && s->offsets[i] != s->offsets[i - 1] + _gwt_source_strip_bytes(s, i - 1))
-            return true;
+            return 0;
     }
-    uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
-    int64_t planes = s->num_tiles / s->down, old_down = s->down;
-    int64_t rows = _gwt_max64(1, _gwt_min64(s->geo.height, (int64_t)((256 << 10) / row_bytes)));
-    int64_t down = _gwt_ceil_div(s->geo.height, rows);
-    if (!_gwt_source_can_list(s, down * planes)) return true;
-    s->tile_h = rows, s->down = down;
-    s->num_tiles = s->down * planes;
-    s->tile_bytes = (size_t)row_bytes * (size_t)s->tile_h;
-    uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
-    uint64_t *counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *counts);
-    if (!offsets || !counts) return false;
-    for (int64_t i = 0; i < s->num_tiles; i++) {
-        offsets[i] = s->offsets[i / s->down * old_down] + (uint64_t)(i % s->down) * s->tile_bytes;
-        counts[i] = _gwt_source_strip_bytes(s, i);
-    }
-    s->offsets = offsets, s->counts = counts;
-    return true;
+    return _gwt_max64(1, _gwt_min64(s->geo.height, (int64_t)((256 << 10) / row_bytes)));
 }
 
-// Large uncompressed tiles are rows one after another, too: cut them across, so that a window of a
-// few rows does not read, and a piece does not hold, all of it.
-static bool _gwt_source_cut_tiles(_gwt_source *s)
+// Large uncompressed tiles are rows one after another, too: cut across, a window of a few rows does
+// not read, and a piece does not hold, all of one. 0: none is large, or one is not whole.
+static int64_t _gwt_source_tile_rows(const _gwt_source *s, uint64_t row_bytes)
 {
-    int64_t rows = s->tile_h, old_down = s->down, planes = s->planar ? s->bands : 1;
-    uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
+    int64_t rows = s->tile_h;
     while (rows % 2 == 0 && (uint64_t)rows / 2 * row_bytes >= 256 << 10) rows /= 2;
-    int64_t parts = s->tile_h / rows, down = _gwt_ceil_div(s->geo.height, rows);
-    if (!s->direct || !s->tiled || s->crcs || parts == 1) return true;
-    if (!_gwt_source_can_list(s, down * s->across * planes)) return true;
     for (int64_t i = 0; i < s->num_tiles; i++)
-        if (s->counts[i] > 0 && s->counts[i] < s->tile_bytes) return true;
-    s->tile_h = rows, s->tile_bytes = (size_t)(row_bytes * (uint64_t)rows);
+        if (s->counts[i] > 0 && s->counts[i] < s->tile_bytes) return 0;
+    return rows < s->tile_h ? rows : 0;
+}
+
+// Strips or tiles of another height, where pixels lie in the file as we want them.
+static bool _gwt_source_cut(_gwt_source *s)
+{
+    if (!s->direct || s->crcs) return true;
+    uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
+    int64_t rows = s->tiled ? _gwt_source_tile_rows(s, row_bytes)
+                            : _gwt_source_run_rows(s, row_bytes);
+    int64_t planes = s->num_tiles / s->down / s->across, old_down = s->down, old_rows = s->tile_h;
+    int64_t down = rows ? _gwt_ceil_div(s->geo.height, rows) : 0;
+    if (!rows || !_gwt_source_can_list(s, down * s->across * planes)) return true;
+    s->tile_h = rows;
     s->down = down;
-    s->num_tiles = s->down * s->across * planes;
+    s->num_tiles = down * s->across * planes;
+    s->tile_bytes = (size_t)(row_bytes * (uint64_t)rows);
     uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
     uint64_t *counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *counts);
     if (!offsets || !counts) return false;
     for (int64_t i = 0; i < s->num_tiles; i++) {
-        int64_t col = i % s->across, row = i / s->across % s->down, plane = i / s->across / s->down;
-        int64_t old = (plane * old_down + row / parts) * s->across + col;
-        offsets[i] = s->offsets[old] + (uint64_t)(row % parts) * s->tile_bytes;
-        counts[i] = s->counts[old] ? s->tile_bytes : 0;
+        int64_t plane = i / s->across / down, row = i / s->across % down * rows;
+        int64_t old = (plane * old_down + row / old_rows) * s->across + i % s->across;
+        offsets[i] = s->offsets[old] + (uint64_t)(row % old_rows) * row_bytes;
+        counts[i] = s->counts[old] == 0 ? 0
+                  : s->tiled ? s->tile_bytes : _gwt_source_strip_bytes(s, i);
     }
-    s->offsets = offsets, s->counts = counts;
+    s->offsets = offsets;
+    s->counts = counts;
     return true;
 }
 
@@ -4707,7 +4702,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_mask(s))
         return false;
-    if (!_gwt_source_cut_run(s) || !_gwt_source_cut_tiles(s)) return false;
+    if (!_gwt_source_cut(s)) return false;
     for (int64_t i = 0; i < s->num_tiles && !s->direct; i++) {
         uint64_t bytes = _gwt_source_packed(s, i);
         if (bytes <= INT32_MAX && bytes > s->packed_bytes) s->packed_bytes = (size_t)bytes;
@@ -4913,7 +4908,7 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel)
         s->offsets[i] = (uint64_t)i * s->tile_bytes;
         s->counts[i] = s->tile_bytes;
     }
-    if (!_gwt_source_cut_run(s)) return false;
+    if (!_gwt_source_cut(s)) return false;
     s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
     return s->tiles != NULL;
 }
