@@ -3274,9 +3274,10 @@ typedef struct _gwt_store {
     uint64_t length;            // bytes
     _gwt_os_facts facts;        // of the file, when it was opened
     // Shared.
-    _gwt_mutex lock;            // guards the two below, and idle decoders of its source
+    _gwt_mutex lock;            // guards the next three
     _gwt_os_file file;          // below zero: closed
     int holders;                // while there are any, the file stays open
+    struct _gwt_decoder *idle;  // of its images, for whoever decodes a tile next
     atomic_bool recent;         // held since it was last looked at
     size_t place;               // in the list of open files: guarded by the lock of that
 } _gwt_store;
@@ -3322,6 +3323,21 @@ static bool _gwt_files_add(_gwt_store *b)
     return good || _gwt_fail(b->g, GWT_E_MEMORY, "out of memory: no room for the list of files");
 }
 
+static void _gwt_decoders_free(gwt *g, struct _gwt_decoder *list);
+
+// Under the list's lock: the idle decoders of a store that nobody holds, to be freed without locks.
+static struct _gwt_decoder *_gwt_files_take_idle(_gwt_store *b)
+{
+    struct _gwt_decoder *idle = NULL;
+    if (!_gwt_trylock(&b->lock)) return NULL;
+    if (!b->holders) {
+        idle = b->idle;
+        b->idle = NULL;
+    }
+    _gwt_unlock(&b->lock);
+    return idle;
+}
+
 // Under the list's lock: the file of a store that nobody holds, which is off the list then, to be
 // closed without locks; below zero where there is none.
 static _gwt_os_file _gwt_files_remove(_gwt_files *f, _gwt_store *b)
@@ -3340,19 +3356,22 @@ static _gwt_os_file _gwt_files_remove(_gwt_files *f, _gwt_store *b)
 }
 
 // One file less, if there are too many: another that is done with, or the one just let go of. Where
-// both are held by others, these come here when they let go.
-static void _gwt_files_trim(_gwt_files *f, _gwt_store *mine)
+// both are held by others, these come here when they let go. Too many idle decoders: those of the
+// other, if that is done with.
+static void _gwt_files_trim(gwt *g, _gwt_store *mine)
 {
+    _gwt_files *f = g->files;
     _gwt_os_file file = -1;
+    struct _gwt_decoder *idle = NULL;
     _gwt_lock_seen(&f->lock);
     size_t n = atomic_load(&f->n);
-    if (n > atomic_load(&f->most)) {
-        _gwt_store *other = f->open[f->next++ % n];
-        bool used = atomic_exchange(&other->recent, false);
-        file = _gwt_files_remove(f, used ? mine : other);
-    }
+    _gwt_store *other = n ? f->open[f->next++ % n] : mine;
+    bool used = atomic_exchange(&other->recent, false);
+    if (!used) idle = _gwt_files_take_idle(other);
+    if (n > atomic_load(&f->most)) file = _gwt_files_remove(f, used ? mine : other);
     _gwt_unlock(&f->lock);
     _gwt_os_close(file);
+    _gwt_decoders_free(g, idle);
 }
 
 // The system has no file left: one of ours, whichever nobody holds.
@@ -3417,7 +3436,7 @@ static void _gwt_store_let_go(_gwt_store *b)
     _gwt_lock_seen(&b->lock);
     b->holders--;
     _gwt_unlock(&b->lock);
-    if (atomic_load(&f->n) > atomic_load(&f->most)) _gwt_files_trim(f, b);
+    if (atomic_load(&f->n) > atomic_load(&f->most)) _gwt_files_trim(b->g, b);
 }
 
 // After it was read: whether its file, if it is still open, is what it was. One that was closed is
@@ -3557,7 +3576,6 @@ typedef struct _gwt_source {
     uint16_t compression, predictor;
     int overviews;
     // Shared.
-    _gwt_decoder *idle;         // guarded by the store's lock
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
 } _gwt_source;
 
@@ -4713,17 +4731,22 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
                      (long long)s->tile_h, (long long)s->tile_w);
 }
 
+static void _gwt_decoders_free(gwt *g, _gwt_decoder *list)
+{
+    while (list) {
+        _gwt_decoder *next = list->next;
+        atomic_fetch_sub(&g->idle_decoders, 1);
+        TIFFClose(list->tif);
+        GWT_FREE(list);
+        list = next;
+    }
+}
+
 // Its path stays for the session where a profile may have it: one is taken, or ended in its scope.
 static void _gwt_source_close(_gwt_source *s)
 {
     gwt *g = s->g;
-    while (s->idle) {
-        _gwt_decoder *d = s->idle;
-        s->idle = d->next;
-        atomic_fetch_sub(&g->idle_decoders, 1);
-        TIFFClose(d->tif);
-        GWT_FREE(d);
-    }
+    _gwt_decoders_free(g, s->store.idle);
     _gwt_lock(&g->lock);
     bool profiled = g->recorder || g->profiles != s->scope->profiles;
     gwt_scope *keeper = profiled ? &g->root : s->scope;
@@ -4934,8 +4957,8 @@ static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dt
 static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
 {
     _gwt_lock_seen(&s->store.lock);
-    _gwt_decoder *d = s->idle;
-    if (d) s->idle = d->next;
+    _gwt_decoder *d = s->store.idle;
+    if (d) s->store.idle = d->next;
     _gwt_unlock(&s->store.lock);
     if (d) {
         atomic_fetch_sub(&s->g->idle_decoders, 1);
@@ -4966,15 +4989,16 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
 
 static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
 {
-    if (atomic_fetch_add(&s->g->idle_decoders, 1) >= _GWT_IDLE_DECODERS) {
-        atomic_fetch_sub(&s->g->idle_decoders, 1);
-        TIFFClose(d->tif);
-        GWT_FREE(d);
+    gwt *g = s->g;
+    d->next = NULL;
+    if (atomic_load(&g->idle_decoders) >= _GWT_IDLE_DECODERS) _gwt_files_trim(g, &s->store);
+    if (atomic_fetch_add(&g->idle_decoders, 1) >= _GWT_IDLE_DECODERS) {
+        _gwt_decoders_free(g, d);
         return;
     }
     _gwt_lock_seen(&s->store.lock);
-    d->next = s->idle;
-    s->idle = d;
+    d->next = s->store.idle;
+    s->store.idle = d;
     _gwt_unlock(&s->store.lock);
 }
 
