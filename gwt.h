@@ -14145,6 +14145,7 @@ struct _gwt_run {
     gwt *g;
     const _gwt_action *action;
     const _gwt_plan *plan;
+    const gwt_array *array;     // whose chunks it has: the first of several
     int num_outputs;
     int64_t tile_h, tile_w;     // of a tile
     int64_t piece_h, piece_w;   // of a piece
@@ -14603,8 +14604,6 @@ static void _gwt_run_end(_gwt_run *run)
     GWT_FREE(run->uses);
 }
 
-static void _gwt_record_chunks(const gwt_array *a);
-
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
     _gwt_order_make(&run->order, run->action, run->plan);
@@ -14613,7 +14612,7 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
     run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
     run->num_outputs = run->plan->passes[run->plan->num_passes - 1].program.num_outputs;
-    _gwt_record_chunks(a);
+    run->array = a;
     // As many pieces as chunks would fit, all about as large.
     int64_t h = run->tile_h + run->plan->pad[1] + run->plan->pad[3],
             w = run->tile_w + run->plan->pad[0] + run->plan->pad[2];
@@ -14637,11 +14636,14 @@ static bool _gwt_run_start(_gwt_run *run)
     return true;
 }
 
+static void _gwt_record_chunks(const gwt_array *a);
+
 // After it is known to fit.
 static bool _gwt_run_all(_gwt_run *run, bool progress)
 {
     gwt *g = run->g;
     if (!_gwt_mutex_new(g, &run->reporting)) return false;
+    _gwt_record_chunks(run->array);
     run->whole = run->workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();

@@ -312,6 +312,20 @@ static void check_asks(const gwt_profile *p, const _gwt_plan *plan, uint16_t *co
                 (unsigned long long)first_seed, (int)i, counted[i]);
 }
 
+// What gwt plan says of the files: the tiles behind all pixels.
+static void check_plan(const graph *x)
+{
+    gwt_plan plan;
+    tiles needed = { { 0 } };
+    int64_t n = 0;
+    for (int i = 0; i < x->rows * x->cols; i++) join(&needed, &x->of[i]);
+    for (int t = 0; t < MOST_TILES; t++) n += has_tile(&needed, t);
+    REQUIRE(gwt_plan_of(x->a, &plan), "no plan");
+    REQUIRE(plan.source_tiles >= n && (!x->exact || plan.source_tiles == n),
+            "seed %llu: %d tiles, not %d", (unsigned long long)first_seed, (int)plan.source_tiles,
+            (int)n);
+}
+
 static void random_graphs(void **state)
 {
     int rounds = getenv("ROUNDS") ? atoi(getenv("ROUNDS")) : 60;
@@ -325,6 +339,7 @@ static void random_graphs(void **state)
         for (size_t k = 0; k < COUNT_OF(used); k++) used[k] = any(FILES);
         graph x = cut(graph_random(files[0], files, 1 + any(5)));
         EXPECT_OK(g);
+        check_plan(&x);
         _gwt_action action;
         _gwt_plan plan;
         _gwt_output output = _gwt_output_of(x.a->planes, 1, GWT_FLOAT64, (gwt_optional){ 0 });
@@ -421,6 +436,26 @@ static void a_long_step_sees_a_failure(void **state)
     free(values);
 }
 
+// A plan that is asked for while a profile is taken is no action: the chunks are those of the first
+// array that is computed.
+static void a_plan_is_not_profiled(void **state)
+{
+    (void)state;
+    static double values[64 * 64];
+    const tiff_spec spec = { .width = 64, .height = 64, .dtype = GWT_FLOAT64 };
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = array_of(g, &spec, values);
+    gwt_plan plan;
+    gwt_profile_begin(g);
+    assert_true(gwt_plan_of(gwt_rechunk(a, 16, 16), &plan));
+    gwt_free(gwt_compute(gwt_rechunk(a, 32, 48)));
+    const gwt_profile *p = gwt_profile_end(g);
+    assert_int_equal(p->chunks[2], 32);
+    assert_int_equal(p->chunks[3], 48);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 // ---- short of memory
 
 enum { TOGETHER = 4, BLOCK = 128, BLOCKS = 2048 / BLOCK };
@@ -476,6 +511,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_graphs),
         cmocka_unit_test(nothing_is_called_after_a_failure),
         cmocka_unit_test(a_long_step_sees_a_failure),
+        cmocka_unit_test(a_plan_is_not_profiled),
         cmocka_unit_test(workers_do_not_wait_for_one_another),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
