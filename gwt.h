@@ -5807,16 +5807,16 @@ static gwt_array *_gwt_array_derive_as(const gwt_array *like, unsigned keep, int
     return r;
 }
 
+static gwt_array *_gwt_array_derive(const gwt_array *like, unsigned keep)
+{
+    return _gwt_array_derive_as(like, keep, like->info.shape[0], like->info.shape[1]);
+}
+
 // Of several operands none may have been scaled already if the session's factors are to act.
 static void _gwt_array_meet_factors(gwt_array *r, const gwt_array *operand)
 {
     if (!operand->session.scale.set) r->session.scale.set = false;
     if (!operand->session.offset.set) r->session.offset.set = false;
-}
-
-static gwt_array *_gwt_array_derive(const gwt_array *like, unsigned keep)
-{
-    return _gwt_array_derive_as(like, keep, like->info.shape[0], like->info.shape[1]);
 }
 
 // Leave of some items those that others have as well.
@@ -5887,6 +5887,7 @@ static void _gwt_band_meet(_gwt_band_about *band, const _gwt_band_about *other)
     band->palette = NULL, band->shades = 0;
 }
 
+// What all say alike of a band.
 static void _gwt_array_meet_bands(_gwt_band *r, gwt_array *const *arrays, size_t n, int64_t b)
 {
     gwt *g = arrays[0]->g;
@@ -5914,6 +5915,7 @@ static const _gwt_band_about *_gwt_about_band(const gwt_array *a, int64_t plane)
     return band->keep & _GWT_KEEP_WORDS ? band->about : NULL;
 }
 
+// The lists of gwt_info that are about bands.
 static void _gwt_array_list_bands(gwt_array *a)
 {
     gwt_info *i = &a->info;
@@ -6464,10 +6466,12 @@ static int64_t *_gwt_find_labels(const gwt_array *a, gwt_dim dim, const char *co
     if (n == 0)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no %s names given to select", what);
     int64_t *list = _gwt_keep(a->g, (size_t)n, sizeof *list);
-    for (int64_t i = 0; list && i < n; i++)
-        if ((list[i] = _gwt_find_label(there, all, names[i])) < 0)
+    for (int64_t i = 0; list && i < n; i++) {
+        list[i] = _gwt_find_label(there, all, names[i]);
+        if (list[i] < 0)
             return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no %s \"%s\": there are %s", what,
                                   names[i], _gwt_join_names(text, sizeof text, there, all));
+    }
     return list;
 }
 
@@ -8080,20 +8084,15 @@ static const struct {
     gwt_array *(*three)(gwt_array *, gwt_array *, gwt_array *);
     _gwt_call_fn *special;
 } _gwt_functions[] = {
-    { "abs", 1, gwt_abs, NULL, NULL, NULL },
-    { "sqrt", 1, gwt_sqrt, NULL, NULL, NULL },
-    { "exp", 1, gwt_exp, NULL, NULL, NULL },
-    { "log", 1, gwt_log, NULL, NULL, NULL },
-    { "tanh", 1, gwt_tanh, NULL, NULL, NULL },
-    { "valid", 1, gwt_valid, NULL, NULL, NULL },
-    { "min", 2, NULL, gwt_min, NULL, NULL },
-    { "max", 2, NULL, gwt_max, NULL, NULL },
-    { "pow", 2, NULL, gwt_pow, NULL, NULL },
-    { "norm_diff", 2, NULL, _gwt_norm_diff, NULL, NULL },
-    { "mask", 2, NULL, NULL, NULL, _gwt_call_mask },
-    { "where", 3, NULL, NULL, gwt_where, NULL },
-    { "clip", 3, NULL, NULL, NULL, _gwt_call_clip },
-    { "replace", 3, NULL, NULL, NULL, _gwt_call_replace },
+    { "abs", 1, .one = gwt_abs },       { "sqrt", 1, .one = gwt_sqrt },
+    { "exp", 1, .one = gwt_exp },       { "log", 1, .one = gwt_log },
+    { "tanh", 1, .one = gwt_tanh },     { "valid", 1, .one = gwt_valid },
+    { "min", 2, .two = gwt_min },       { "max", 2, .two = gwt_max },
+    { "pow", 2, .two = gwt_pow },       { "norm_diff", 2, .two = _gwt_norm_diff },
+    { "mask", 2, .special = _gwt_call_mask },
+    { "where", 3, .three = gwt_where },
+    { "clip", 3, .special = _gwt_call_clip },
+    { "replace", 3, .special = _gwt_call_replace },
 };
 
 static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, int wanted)
