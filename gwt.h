@@ -47,6 +47,7 @@
 // OVERVIEW
 //
 //   session    gwt_begin .. gwt_end owns workers, cache, arrays, and the first error
+//   scope      gwt_scope_begin .. gwt_scope_end gives back what a session owns of one part of it
 //   array      immutable; gwt_open and all operations are cheap, and read no pixels
 //   action     gwt_save, gwt_compute, gwt_map_blocks: here the work is done
 //
@@ -4863,9 +4864,9 @@ static _gwt_source *_gwt_source_new(gwt *g, const char *path)
     s->store.g = g;
     s->store.path = s->path;
     s->store.file = -1;
-    if (_gwt_mutex_init(&s->store.lock)) return s;
+    if (_gwt_mutex_new(g, &s->store.lock)) return s;
     GWT_FREE(named);
-    return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: no lock for %s", path);
+    return NULL;
 }
 
 // In the list of those of its scope, for others to find.

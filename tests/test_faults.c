@@ -750,6 +750,44 @@ static void blocks_of_a_session(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Open, compute, release.
+static bool in_a_scope(gwt *g)
+{
+    gwt_scope *scope = gwt_scope_begin(g);
+    gwt_array *a = gwt_open(g, temp_path("lzw.tif")), *b = gwt_open(g, temp_path("deflate.tif"));
+    void *got = gwt_compute(gwt_add(gwt_sel(a, "1"), gwt_sel(b, "2")));
+    gwt_scope_end(scope);
+    gwt_free(got);
+    return got != NULL;
+}
+
+// Whatever fails in a scope, its end gives all back: the session goes on as before.
+static void scopes_of_a_session(void **state)
+{
+    (void)state;
+    static const struct { fault_kind kind; int error; } kinds[] = {
+        { FAULT_ALLOC, ENOMEM }, { FAULT_LOCK, ENOMEM }, { FAULT_OPEN, EMFILE }, { FAULT_READ, EIO }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    for (int i = 0; i < 3; i++) assert_true(in_a_scope(g));
+    long blocks = fault_live_blocks(), files = fault_live_files(), locks = fault_live_locks();
+    for (size_t k = 0; k < COUNT_OF(kinds); k++)
+        for (long n = 1;; n++) {
+            fault_arm(kinds[k].kind, FAULT_ONCE, kinds[k].error, n);
+            bool good = in_a_scope(g), hit = fault_happened();
+            fault_disarm();
+            REQUIRE(good == (gwt_status(g) == GWT_OK), "fault %d, call %ld: no error", (int)k, n);
+            gwt_clear(g);
+            REQUIRE(in_a_scope(g), "fault %d, call %ld: then %s", (int)k, n, gwt_message(g));
+            assert_int_equal(fault_live_files(), files);
+            assert_int_equal(fault_live_locks(), locks);
+            long more = fault_live_blocks() - blocks;
+            REQUIRE(more <= 4, "fault %d, call %ld: %ld blocks more", (int)k, n, more);
+            if (!hit) break;
+        }
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // Whether libtiff's allocations could be made to fail; said here, once.
 static void codec_allocations(void **state)
 {
@@ -777,6 +815,7 @@ int main(int argc, char **argv)
         { "one_of_several_refused", one_of_several_refused, NULL, NULL, (void *)&jobs[3] },
         cmocka_unit_test(killed_after_renaming),
         cmocka_unit_test(blocks_of_a_session),
+        cmocka_unit_test(scopes_of_a_session),
         cmocka_unit_test(codec_allocations),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);  // into_memory, 'resumed*'
