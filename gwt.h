@@ -1687,6 +1687,25 @@ static void _gwt_put_text(FILE *to, const char *text)
 
 _GWT_FOR_SIZE
 
+// A buffer that grows.
+typedef struct _gwt_bytes { char *data; size_t used, room; } _gwt_bytes;
+
+// n more, which are `from` or zeros: where they are until the next call. NULL: there is no memory
+// for them, and nothing has changed.
+static char *_gwt_bytes_add(_gwt_bytes *b, const void *from, size_t n)
+{
+    if (!b->data || b->room - b->used < n) {
+        size_t room = b->used + n + (b->used + n) / 4 + 1024;
+        char *data = room > n ? GWT_REALLOC(b->data, room) : NULL;
+        if (!data) return NULL;
+        b->data = data;
+        b->room = room;
+    }
+    char *to = b->data + b->used;
+    b->used += n;
+    return from ? memcpy(to, from, n) : memset(to, 0, n);
+}
+
 // >>os ----------------------------------------------------------------------------------------
 // All that is not C11, but for threads: no other room includes a header of the system, or knows a
 // name of one. What is here is what gwt needs of a system, in words that any system can fill.
@@ -11119,15 +11138,12 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
 
 // ---- encoder: one libtiff handle a worker, on memory; tile 0 of it is written over and over
 
-// What has come out of it, and how that went.
-typedef struct _gwt_encoded {
-    char *data;
-    size_t used, room;
-    bool full;
-    char message[256];
-} _gwt_encoded;
-
-typedef struct _gwt_encoder { TIFF *tif; _gwt_encoded encoded; } _gwt_encoder;
+typedef struct _gwt_encoder {
+    TIFF *tif;
+    _gwt_bytes bytes;           // the encoded tile
+    bool full;                  // there was no memory for it
+    char message[256];          // libtiff's
+} _gwt_encoder;
 
 typedef struct _gwt_format {    // how samples are stored, resolved
     gwt_dtype dtype;
@@ -11156,18 +11172,11 @@ static int _gwt_encoder_close(thandle_t h) { (void)h; return 0; }
 // Whatever libtiff writes, wherever it thinks it writes it, comes here in the order of the codec.
 static tmsize_t _gwt_encoder_write(thandle_t h, void *from, tmsize_t n)
 {
-    _gwt_encoded *s = h;
+    _gwt_encoder *e = h;
     if (n < 0) return -1;
-    if (s->room - s->used < (size_t)n) {
-        size_t room = s->used + (size_t)n + (s->used + (size_t)n) / 4 + 4096;
-        char *data = GWT_REALLOC(s->data, room);
-        if (!data) return s->full = true, -1;
-        s->data = data;
-        s->room = room;
-    }
-    memcpy(s->data + s->used, from, (size_t)n);
-    s->used += (size_t)n;
-    return n;
+    if (_gwt_bytes_add(&e->bytes, from, (size_t)n)) return n;
+    e->full = true;
+    return -1;
 }
 
 static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
@@ -11183,7 +11192,7 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
     // Predictor 3 takes samples apart into bytes, in an order of its own. When they are not in the
     // machine's, libtiff up to 4.7.0 swaps them first, and reads other values: ask for that order.
     const char *mode = f->predictor == 3 ? "w" : "wl";
-    e->tif = _gwt_tiff_open("tile", mode, &e->encoded, e->encoded.message, _gwt_encoder_read,
+    e->tif = _gwt_tiff_open("tile", mode, e, e->message, _gwt_encoder_read,
                             _gwt_encoder_write, _gwt_encoder_seek, _gwt_encoder_close,
                             _gwt_encoder_size);
     if (!e->tif) goto refused;
@@ -11205,27 +11214,27 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
     if (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
         return true;
 refused:
-    if (e->encoded.full)
+    if (e->full)
         return _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
     return _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s",
-                     e->encoded.message);
+                     e->message);
 }
 
 static void _gwt_encoder_end(_gwt_encoder *e)
 {
     if (e->tif) TIFFClose(e->tif);      // its directory goes into the buffer and with it
-    GWT_FREE(e->encoded.data);
+    GWT_FREE(e->bytes.data);
 }
 
-// Encode a tile; `data` is scribbled on by some codecs. The result is in e->encoded until the next.
+// Encode a tile; `data` is scribbled on by some codecs. The result is in e->bytes until the next.
 static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
 {
-    e->encoded.used = 0;
-    e->encoded.message[0] = 0;
+    e->bytes.used = 0;
+    e->message[0] = 0;
     tmsize_t taken = TIFFWriteEncodedTile(e->tif, 0, data, (tmsize_t)bytes);
-    if (taken == (tmsize_t)bytes && e->encoded.used > 0) return true;
-    if (e->encoded.full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
-    else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->encoded.message);
+    if (taken == (tmsize_t)bytes && e->bytes.used > 0) return true;
+    if (e->full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
+    else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->message);
     return false;
 }
 
@@ -11830,7 +11839,7 @@ static _gwt_blob _gwt_stream_spare(_gwt_stream *w)
 }
 
 // Hand in tile k; the encoder's buffer goes with it and a used one comes back in its place.
-static void _gwt_stream_submit(_gwt_stream *w, int64_t k, _gwt_encoded *encoded, uint32_t crc)
+static void _gwt_stream_submit(_gwt_stream *w, int64_t k, _gwt_bytes *encoded, uint32_t crc)
 {
     if (k < atomic_load(&w->head)) return;      // there already when the save was resumed
     _gwt_lock_seen(&w->lock);
@@ -11865,8 +11874,7 @@ typedef struct _gwt_directory {
     gwt *g;
     _gwt_entry entries[40];
     int n;
-    char *values;
-    size_t used, room;
+    _gwt_bytes values;
     uint64_t at;                // in the file
 } _gwt_directory;
 
@@ -11882,21 +11890,15 @@ static size_t _gwt_type_size(uint16_t type)
 static void *_gwt_directory_add(_gwt_directory *d, uint16_t tag, uint16_t type, uint64_t count,
                                 const void *data)
 {
-    size_t bytes = (size_t)count * _gwt_type_size(type), place = (d->used + 7) & ~(size_t)7;
+    size_t bytes = (size_t)count * _gwt_type_size(type), pad = -d->values.used & 7;
     int at = d->n;
-    if (place + bytes > d->room) {
-        size_t room = place + bytes + 1024;
-        char *values = GWT_REALLOC(d->values, room);
-        if (!values)
-            return _gwt_fail_null(d->g, GWT_E_MEMORY, "out of memory: no room for a directory");
-        d->values = values;
-        d->room = room;
-    }
+    char *to = _gwt_bytes_add(&d->values, NULL, pad + bytes);
+    if (!to)
+        return _gwt_fail_null(d->g, GWT_E_MEMORY, "out of memory: no room for a directory");
     for (; at > 0 && d->entries[at - 1].tag > tag; at--) d->entries[at] = d->entries[at - 1];
-    d->entries[at] = (_gwt_entry){ tag, type, count, place };
+    d->entries[at] = (_gwt_entry){ tag, type, count, d->values.used - bytes };
     d->n++;
-    d->used = place + bytes;
-    return data ? memcpy(d->values + place, data, bytes) : memset(d->values + place, 0, bytes);
+    return data ? memcpy(to + pad, data, bytes) : to + pad;
 }
 
 static void _gwt_directory_short(_gwt_directory *d, uint16_t tag, int value)
@@ -11914,7 +11916,7 @@ static void _gwt_put_values(char *to, const _gwt_directory *d, const _gwt_entry 
 {
     size_t size = _gwt_type_size(as);
     for (uint64_t i = 0; i < e->count; i++) {
-        const char *from = d->values + e->at + i * _gwt_type_size(e->type);
+        const char *from = d->values.data + e->at + i * _gwt_type_size(e->type);
         uint64_t v = 0;
         if (e->type == TIFF_SHORT) { uint16_t x; memcpy(&x, from, sizeof x); v = x; }
         else if (e->type == TIFF_LONG) { uint32_t x; memcpy(&x, from, sizeof x); v = x; }
@@ -11993,17 +11995,12 @@ static void _gwt_directories_write(const _gwt_directory *list, int n, bool big, 
 
 // ---- metadata as text
 
-typedef struct _gwt_text { gwt *g; char *data; size_t used, room; } _gwt_text;
+typedef struct _gwt_text { gwt *g; _gwt_bytes bytes; } _gwt_text;
 
 static void _gwt_text_add(_gwt_text *t, const char *s, size_t n)
 {
-    if (!_gwt_list_grow(&t->data, t->used, n + 1, &t->room, 1)) {
+    if (!_gwt_bytes_add(&t->bytes, s, n))
         _gwt_fail(t->g, GWT_E_MEMORY, "out of memory: no room for the metadata");
-        return;
-    }
-    memcpy(t->data + t->used, s, n);
-    t->used += n;
-    t->data[t->used] = 0;
 }
 
 static void _gwt_text_string(_gwt_text *t, const char *s) { _gwt_text_add(t, s, strlen(s)); }
@@ -12176,7 +12173,7 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
     unsigned keep = casts ? _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES : _GWT_KEEP_ALL;
     _gwt_colours colours = _gwt_colours_of(a, casts ? o->dtype : a->info.dtype);
     _gwt_text_string(t, "<GDALMetadata>\n");
-    size_t empty = t->used;
+    size_t empty = t->bytes.used;
     _gwt_metadata_file(t, a, o, keep);
     for (int64_t i = 0; i < planes; i++) {
         if (names && (o->band_names || a->info.named[i % bands]))
@@ -12203,7 +12200,7 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
         _gwt_text_string(t, "</Item>\n  <Item name=\"TILE_TABLE_CRC32\" domain=\"GWT\">");
         _gwt_text_string(t, number);
     }
-    if (t->used == empty) t->used = 0;
+    if (t->bytes.used == empty) t->bytes.used = 0;
     else _gwt_text_string(t, "</GDALMetadata>\n");
 }
 
@@ -12286,10 +12283,12 @@ static void _gwt_image_add_words(_gwt_directory *d, const _gwt_image *m,
     }
     _gwt_image_add_geo(d, &m->a->geo);
     _gwt_metadata_text(&metadata, m->a, o, &m->stream);
-    if (metadata.used)
-        _gwt_directory_add(d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata.used + 1,
-                           metadata.data);
-    GWT_FREE(metadata.data);
+    if (metadata.bytes.used) {
+        _gwt_text_add(&metadata, "", 1);
+        _gwt_directory_add(d, _GWT_TAG_GDAL_METADATA, TIFF_ASCII, metadata.bytes.used,
+                           metadata.bytes.data);
+    }
+    GWT_FREE(metadata.bytes.data);
 }
 
 // The directory of an image whose tiles have their places.
@@ -12355,7 +12354,7 @@ static bool _gwt_file_describe(const _gwt_file *f, _gwt_os_file fd, const char *
     }
     bool good = list && !_gwt_failed(f->g)
              && _gwt_file_write_directories(f, fd, path, end, list, n);
-    for (int i = 0; list && i < n; i++) GWT_FREE(list[i].values);
+    for (int i = 0; list && i < n; i++) GWT_FREE(list[i].values.data);
     GWT_FREE(list);
     return good;
 }
@@ -12685,8 +12684,8 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     _gwt_job_about(&crc, s);
     _gwt_text metadata = { .g = s->image.a->g };
     _gwt_metadata_text(&metadata, s->image.a, &s->o, NULL);
-    _gwt_job_add(&crc, metadata.data, metadata.used);
-    GWT_FREE(metadata.data);
+    _gwt_job_add(&crc, metadata.bytes.data, metadata.bytes.used);
+    GWT_FREE(metadata.bytes.data);
     return crc;
 }
 
@@ -12886,7 +12885,7 @@ struct _gwt_order {
     int64_t (*take)(_gwt_order *);          // the next group of tiles, below 0 at the end
     void (*wait)(_gwt_order *, int64_t tile);   // until it may be begun
     // Tile k of a stream, encoded; the buffer goes with it and a used one comes back in its place.
-    void (*submit)(_gwt_order *, int stream, int64_t k, _gwt_encoded *, uint32_t crc);
+    void (*submit)(_gwt_order *, int stream, int64_t k, _gwt_bytes *, uint32_t crc);
     void (*complete)(_gwt_order *, int64_t tile, int64_t pixels);   // in all streams
     void (*stop)(_gwt_order *);
     bool (*agree)(const _gwt_order *, bool good);   // whether all is well on all ranks
@@ -12955,7 +12954,7 @@ static void _gwt_alone_wait(_gwt_order *o, int64_t tile)
         _gwt_order_lane_wait(_gwt_turn_has_come, &turn);
 }
 
-static void _gwt_alone_submit(_gwt_order *o, int stream, int64_t k, _gwt_encoded *encoded,
+static void _gwt_alone_submit(_gwt_order *o, int stream, int64_t k, _gwt_bytes *encoded,
                               uint32_t crc)
 {
     _gwt_stream_submit(o->streams[stream], k, encoded, crc);
@@ -13865,7 +13864,7 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
 
 static void _gwt_mpi_wait(_gwt_order *o, int64_t tile) { (void)o, (void)tile; }
 
-static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_encoded *encoded,
+static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_bytes *encoded,
                             uint32_t crc)
 {
     _gwt_ranks *k = o->action->ranks;
@@ -14816,7 +14815,7 @@ void gwt_free(void *p) { GWT_FREE(p); }
 typedef struct _gwt_save_worker {
     char *tile;
     _gwt_encoder encoder;
-    _gwt_encoded constant;         // the last tile of one value, encoded
+    _gwt_bytes constant;           // the last tile of one value, encoded
     uint64_t constant_value;
 } _gwt_save_worker;
 
@@ -14885,21 +14884,21 @@ static bool _gwt_save_absent(const _gwt_save *s, const char *tile, const _gwt_re
 // Encode one tile; one of a single value, as seas and the surroundings of a scene are, once only.
 static bool _gwt_save_encode(gwt *g, const _gwt_format *f, _gwt_save_worker *w, char *tile)
 {
-    _gwt_encoded *to = &w->encoder.encoded;
+    _gwt_bytes *to = &w->encoder.bytes;
     size_t size = gwt_dtype_size(f->dtype), bytes = f->tile_bytes;
     uint64_t value = 0;
     bool constant = bytes > size && !memcmp(tile, tile + size, bytes - size);
     memcpy(&value, tile, size);
     if (constant && w->constant.used > 0 && w->constant_value == value) {
         to->used = 0;
-        return _gwt_encoder_write(to, w->constant.data, (tmsize_t)w->constant.used) > 0
+        return _gwt_bytes_add(to, w->constant.data, w->constant.used)
             || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
     }
     if (!_gwt_encode(g, &w->encoder, tile, bytes)) return false;
     if (!constant) return true;
     w->constant.used = 0;
     w->constant_value = value;
-    if (_gwt_encoder_write(&w->constant, to->data, (tmsize_t)to->used) < 0) w->constant.used = 0;
+    _gwt_bytes_add(&w->constant, to->data, to->used);
     return true;
 }
 
@@ -14914,8 +14913,8 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
     for (int64_t i = 0; i < m->stream.per_place; i++) {
         int64_t k = place * m->stream.per_place + i;
         char *tile = w->tile + (size_t)i * bytes;
-        _gwt_encoded plain = { .data = w->tile, .used = bytes, .room = bytes };
-        _gwt_encoded none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.encoded;
+        _gwt_bytes plain = { .data = w->tile, .used = bytes, .room = bytes };
+        _gwt_bytes none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.bytes;
         if (s->o.sparse && _gwt_save_absent(s, tile, r)) {
             o->submit(o, stream, k, &none, 0);
             GWT_FREE(none.data);
