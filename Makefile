@@ -223,9 +223,14 @@ $(B)/tests/refused_machines: tests/refused_machines.c gwt.h $(B)/flags
 	$(refused) $<
 	$(refused) -DFLOAT_IN_DOUBLE $<
 	$(refused) -DX87 -DGWT_EXCESS_PRECISION $<
-	@for m in OLD_LIBTIFF X87 UNKNOWN_PRECISION; do \
+	@for m in OLD_LIBTIFF X87 UNKNOWN_PRECISION __FAST_MATH__ __ASSOCIATIVE_MATH__ \
+	    __RECIPROCAL_MATH__ __NO_SIGNED_ZEROS__; do \
 	    if $(refused) -D$$m $< 2>/dev/null; then echo "$<: $$m"; exit 1; fi; \
 	done
+	@if ! $(CXX) -x c++ -fsyntax-only $< 2>&1 | grep -q 'compile it in a file of its own, as C'; \
+	    then echo "$<: C++ is not told to be C"; exit 1; fi
+	@if $(CC) -x c -O1 -fsanitize=thread $(tiff_cflags) -E -dM $< | grep '_GWT_LOOP.*clones'; \
+	    then echo "$<: clones under a sanitizer"; exit 1; fi
 	@touch $@
 
 # ---- what there is to do -------------------------------------------------------------------------

@@ -442,7 +442,9 @@ typedef int gwt_progress_fn(const gwt_progress *progress, void *user);
 
 typedef struct gwt_begin_options {
     int _;
-    int num_workers;           // threads that compute, the caller included; 1..256, 0 = all cores
+    int num_workers;           // threads that compute, the caller included; 1..256, 0 = one for
+                               // each processor that this process may use: its affinity, and what
+                               // the cgroups it is in have of them, count (Linux)
     const char *sensor;        // names the bands of files that have that many: "bgr", "l8", ..
                                // (gwt_sensor_name has all); other files are left alone
     gwt_optional nodata;       // of the files opened: beats theirs; .nodata of a call beats this
@@ -455,6 +457,8 @@ typedef struct gwt_begin_options {
                                // gwt_compute returns not; 0 = half of the machine's memory or,
                                // where that is less, of what this process may have: RLIMIT_AS,
                                // RLIMIT_DATA, and the limits of the cgroups it is in (Linux)
+    bool raise_open_files;     // let this process have as many files open as the system allows it
+                               // to, for as long as it lives: many inputs are reopened less often
     bool quiet;                // gwt_end prints nothing: no error, no note, no filled tiles
     // Called instead: for what would be printed on stderr, and how far actions are. `user` is
     // handed to both.
@@ -1344,8 +1348,16 @@ GWT_API const char *gwt_compression_name(size_t index);
 #error "gwt.h needs libtiff 4.1 or later"
 #endif
 
-#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
-#error "gwt.h marks missing pixels with NaN: compile its implementation without -ffast-math"
+#ifdef __cplusplus
+#error "the implementation of gwt.h is C11: compile it in a file of its own, as C; its \
+declarations are C++ as well"
+#endif
+
+// Where a compiler does not say that it was told so, as clang, gwt_begin finds out.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) \
+    || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
+#error "gwt.h marks missing pixels with NaN, and computes the same bits everywhere: compile its \
+implementation without -ffast-math, -funsafe-math-optimizations, and what they stand for"
 #endif
 
 // Float in double, 1, gives the same pixels: float32 computes what double gives the same bits of.
@@ -1378,10 +1390,20 @@ GWT_API const char *gwt_compression_name(size_t index);
 #define _GWT_CACHE_LINE 64
 
 
+// A sanitizer is not begun yet when the loader picks one of several functions.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define _GWT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) \
+    || __has_feature(memory_sanitizer)
+#define _GWT_SANITIZED 1
+#endif
+#endif
+
 // Loops over pixels are compiled twice, for processors with and without AVX2, and the loader picks:
 // the same operations on four lanes instead of two, none of them fused, so the same bits.
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute) && !defined(GWT_PLAIN) \
-    && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__) \
+    && !defined(_GWT_SANITIZED) && defined(__OPTIMIZE__) \
     && !defined(__AVX2__)
 #if __has_attribute(target_clones)
 #define _GWT_LOOP __attribute__((target_clones("avx2", "default")))
@@ -1504,9 +1526,10 @@ static bool _gwt_dtype_holds(gwt_dtype t, double v)
 // Whether every value of type `inner` is a value of type `outer`.
 static bool _gwt_dtype_contains(gwt_dtype outer, gwt_dtype inner)
 {
-    if (outer == inner || outer == GWT_FLOAT64) return true;
-    if (!_gwt_dtype_integer(inner)) return false;
-    if (outer == GWT_FLOAT32) return gwt_dtype_size(inner) <= 2;
+    if (outer == inner) return true;
+    if (!_gwt_dtype_integer(outer) && _gwt_dtype_integer(inner))
+        return gwt_dtype_size(inner) < gwt_dtype_size(outer);   // 24 and 53 bits have place for it
+    if (!_gwt_dtype_integer(inner)) return outer == GWT_FLOAT64;
     return _gwt_dtypes[inner].lo >= _gwt_dtypes[outer].lo
         && _gwt_dtypes[inner].hi <= _gwt_dtypes[outer].hi;
 }
@@ -1904,21 +1927,24 @@ static bool _gwt_os_unchanged(const _gwt_os_facts *a, const _gwt_os_facts *b)
         && _gwt_os_same_time(a->modified, b->modified) && _gwt_os_same_time(a->changed, b->changed);
 }
 
-// open; what is executed later does not inherit the file. A process may have more files open than
-// it is given at first, and a stack of many dates needs that.
+// open; what is executed later does not inherit the file.
 static _gwt_os_file _gwt_os_open_as(const char *path, int flags, mode_t mode)
 {
+    return _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
+}
+
+// Let this process have as many files open as it is allowed to have: often more than it is given at
+// first. It changes the whole process, so only a caller who asked for it gets it.
+static void _gwt_os_raise_open_files(void)
+{
     struct rlimit files;
-    _gwt_os_file file = _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
-    if (file != -EMFILE || getrlimit(RLIMIT_NOFILE, &files)) return file;
+    if (getrlimit(RLIMIT_NOFILE, &files)) return;
     rlim_t given = files.rlim_cur;
     files.rlim_cur = files.rlim_max;
 #ifdef OPEN_MAX
     if (files.rlim_cur > OPEN_MAX) files.rlim_cur = OPEN_MAX;   // all that macOS accepts
 #endif
-    if (files.rlim_cur > given && setrlimit(RLIMIT_NOFILE, &files) == 0)
-        return _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
-    return -EMFILE;
+    if (files.rlim_cur > given) setrlimit(RLIMIT_NOFILE, &files);
 }
 
 // How many files this process may have open at once, all in all.
@@ -2098,60 +2124,141 @@ static FILE *_gwt_os_text_stream(char **text, size_t *bytes) { return open_memst
 
 // ---- the machine, and what this process may have of it
 
-static int _gwt_os_processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > _GWT_MAX_WORKERS ? _GWT_MAX_WORKERS : (int)n;
-}
-
 #ifndef _GWT_SYSTEM_ROOT
 #define _GWT_SYSTEM_ROOT ""     // a test has a /proc and a /sys of its own
 #endif
 
 static double _gwt_least(double a, double b) { return a < b ? a : b; }
 
-// The least limit of a cgroup and of those it is in: FOLDER/PATH/FILE, and so on up to FOLDER/FILE.
-// In a container the path may be the host's, and only the last of these files be there.
-static double _gwt_os_group_limit(const char *folder, const char *path, const char *file)
+// What one file, or (v1's quota of time) two of a cgroup say of a limit; infinite: none.
+typedef double _gwt_os_limit_fn(const char *folder, int n, const char *path);
+
+static FILE *_gwt_os_group_file(const char *folder, int n, const char *path, const char *file)
 {
     char name[4096];
-    double limit, least = INFINITY;
+    int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, n, path, file);
+    return wrote < (int)sizeof name ? fopen(name, "r") : NULL;
+}
+
+// Two numbers of a file: how many there are. "max", which is no number, is no limit.
+static int _gwt_os_group_numbers(const char *folder, int n, const char *path, const char *file,
+                                 double *a, double *b)
+{
+    FILE *f = _gwt_os_group_file(folder, n, path, file);
+    int got = f ? fscanf(f, "%lf %lf", a, b) : 0;
+    if (f) fclose(f);
+    return got;
+}
+
+static double _gwt_os_memory_1(const char *folder, int n, const char *path)
+{
+    double limit, none;
+    bool is = _gwt_os_group_numbers(folder, n, path, "memory.limit_in_bytes", &limit, &none) > 0;
+    return is ? limit : INFINITY;
+}
+
+static double _gwt_os_memory_2(const char *folder, int n, const char *path)
+{
+    double limit, none;
+    bool is = _gwt_os_group_numbers(folder, n, path, "memory.max", &limit, &none) > 0;
+    return is ? limit : INFINITY;
+}
+
+// Processors: so much time of them in each period. A quota of -1 is none.
+static double _gwt_os_processors_1(const char *folder, int n, const char *path)
+{
+    double quota, period, none;
+    if (_gwt_os_group_numbers(folder, n, path, "cpu.cfs_quota_us", &quota, &none) < 1
+        || _gwt_os_group_numbers(folder, n, path, "cpu.cfs_period_us", &period, &none) < 1)
+        return INFINITY;
+    return quota > 0 && period > 0 ? quota / period : INFINITY;
+}
+
+static double _gwt_os_processors_2(const char *folder, int n, const char *path)
+{
+    double quota, period;
+    return _gwt_os_group_numbers(folder, n, path, "cpu.max", &quota, &period) == 2 && quota > 0
+               && period > 0 ? quota / period : INFINITY;
+}
+
+// The least limit of a cgroup and of those it is in: FOLDER/PATH, and so on up to FOLDER. In a
+// container the path may be the host's, and files be there only in the last of these.
+static double _gwt_os_group_limit(const char *folder, const char *path, _gwt_os_limit_fn *limit)
+{
+    double least = INFINITY;
     for (size_t n = strlen(path);;) {
-        int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, (int)n,
-                             path, file);
-        FILE *f = wrote < (int)sizeof name ? fopen(name, "r") : NULL;
-        // "max", which is no number, is no limit.
-        if (f && fscanf(f, "%lf", &limit) == 1) least = _gwt_least(least, limit);
-        if (f) fclose(f);
+        least = _gwt_least(least, limit(folder, (int)n, path));
         if (n == 0) return least;
         while (n > 0 && path[--n] != '/') {}
     }
 }
 
-// Of this process: a line "0::PATH" for version 2, "4:cpu,memory:PATH" for version 1.
-static double _gwt_os_groups_limit(void)
+// Whether a list "cpu,cpuacct" of /proc/self/cgroup, between colons, has a name.
+static bool _gwt_os_has_controller(const char *list, const char *name)
 {
-    char line[4096];
+    size_t n = strlen(name);
+    for (const char *c = list; *c; c += strcspn(c, ","), c += *c == ',')
+        if (!strncmp(c, name, n) && (c[n] == ',' || !c[n])) return true;
+    return false;
+}
+
+// Of this process: a line "0::PATH" for version 2, "4:cpu,memory:PATH" for version 1, which has a
+// folder for each controller, called as it is or as its list is.
+static double _gwt_os_groups_limit(const char *controller, _gwt_os_limit_fn *v1,
+                                   _gwt_os_limit_fn *v2)
+{
+    char line[4096], folder[128];
     double least = INFINITY;
     snprintf(line, sizeof line, "%s/proc/self/cgroup", _GWT_SYSTEM_ROOT);
     FILE *f = fopen(line, "r");
     while (f && fgets(line, sizeof line, f)) {
-        char *controllers = strchr(line, ':');
-        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        char *list = strchr(line, ':');
+        char *path = list ? strchr(++list, ':') : NULL;
         if (!path) continue;
         *path++ = 0;
         path[strcspn(path, "\n")] = 0;
-        if (strstr(controllers, "memory")) {
-            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup/memory", path,
-                                                          "memory.limit_in_bytes"));
-        } else if (!strcmp(controllers, ":")) {
-            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup", path, "memory.max"));
-            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup/unified", path,
-                                                          "memory.max"));
+        if (!*list) {
+            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup", path, v2));
+            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup/unified", path, v2));
+        } else if (_gwt_os_has_controller(list, controller)) {
+            snprintf(folder, sizeof folder, "/sys/fs/cgroup/%s", controller);
+            least = _gwt_least(least, _gwt_os_group_limit(folder, path, v1));
+            snprintf(folder, sizeof folder, "/sys/fs/cgroup/%s", list);
+            least = _gwt_least(least, _gwt_os_group_limit(folder, path, v1));
         }
     }
     if (f) fclose(f);
     return least;
+}
+
+// Processors that this process is allowed on, taskset's: as Linux tells, a mask in hexadecimal.
+// sched_getaffinity is not declared for who asks for POSIX.
+static double _gwt_os_affinity(void)
+{
+    static const char name[] = "Cpus_allowed:", digits[] = "0123456789abcdef";
+    char line[4096];
+    int count = 0;
+    snprintf(line, sizeof line, "%s/proc/self/status", _GWT_SYSTEM_ROOT);
+    FILE *f = fopen(line, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (strncmp(line, name, sizeof name - 1)) continue;
+        for (const char *c = line + sizeof name - 1; *c && *c != '\n'; c++) {
+            const char *digit = strchr(digits, *c);
+            for (ptrdiff_t bits = digit ? digit - digits : 0; bits; bits >>= 1) count += bits & 1;
+        }
+    }
+    if (f) fclose(f);
+    return count ? count : INFINITY;
+}
+
+// Processors that this process may use: by its affinity, and by its cgroups a part of their time.
+static int _gwt_os_processors(void)
+{
+    double n = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    n = _gwt_least(n, _gwt_os_affinity());
+    n = _gwt_least(n, ceil(_gwt_os_groups_limit("cpu", _gwt_os_processors_1,
+                                                _gwt_os_processors_2)));
+    return n >= 1 ? (int)_gwt_least(n, _GWT_MAX_WORKERS) : 1;
 }
 
 static double _gwt_os_resource_limit(int resource)
@@ -2164,7 +2271,8 @@ static double _gwt_os_resource_limit(int resource)
 static double _gwt_os_memory(void)
 {
     double all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    all = _gwt_least(fmax(all, 128e6), _gwt_os_groups_limit());
+    all = _gwt_least(fmax(all, 128e6),
+                     _gwt_os_groups_limit("memory", _gwt_os_memory_1, _gwt_os_memory_2));
 #ifdef RLIMIT_AS
     all = _gwt_least(all, _gwt_os_resource_limit(RLIMIT_AS));
 #endif
@@ -6719,11 +6827,12 @@ static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
     return r;
 }
 
-// Rounded and saturated to a type; float64 holds everything.
+// Rounded and saturated to a type. To float64 too, of integers that it does not hold: programs
+// compute in it, but what is only loaded and stored again is copied as it is.
 static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dtype)
 {
     _gwt_node cast = { .op = _GWT_OP_CAST, .dtype = dtype };
-    return dtype == GWT_FLOAT64 ? n : _gwt_node_with(g, cast, &n, 1);
+    return _gwt_node_with(g, cast, &n, 1);
 }
 
 // Plane i of a result from plane i of its operand.
@@ -6744,7 +6853,8 @@ static const _gwt_node *_gwt_map_node(const gwt_array *a, int64_t i, const void 
 
 static const _gwt_node *_gwt_map_cast(const gwt_array *a, int64_t i, const void *dtype)
 {
-    return _gwt_node_cast(a->g, a->planes[i], *(const gwt_dtype *)dtype);
+    gwt_dtype to = *(const gwt_dtype *)dtype;       // what is computed is of float64 already
+    return to == GWT_FLOAT64 ? a->planes[i] : _gwt_node_cast(a->g, a->planes[i], to);
 }
 
 // An array may hold nothing but its type's values, though operands or results of another came into
@@ -15688,6 +15798,7 @@ static void _gwt_check_options(gwt *g)
     _gwt_check_chunk(g, "chunks", o->chunks);
     if (_gwt_failed(g)) o->num_workers = 1, o->chunks = 0, o->sensor = NULL;
     if (o->num_workers == 0) o->num_workers = _gwt_os_processors();
+    if (o->raise_open_files) _gwt_os_raise_open_files();
     if (o->cache_bytes == 0) o->cache_bytes = (size_t)64 << 20;
     if (o->memory_limit == 0) o->memory_limit = _gwt_half_of_memory();
     if (o->sensor) o->sensor = _gwt_keep_string(g, o->sensor);
@@ -15767,6 +15878,24 @@ static void _gwt_scopes_leave(const gwt *g)
         else at = &(*at)->outer;
 }
 
+// Whether the compiler took liberties with arithmetic, without a macro that tells. Each of these is
+// one operation when it may not, and a constant when it may.
+static void _gwt_check_arithmetic(gwt *g)
+{
+    volatile double large = 1e30, one = 1, minus_zero = -0.0, three = 3, five = 5;
+    double sum = large + one;
+    if (sum - large != 0 || !signbit(minus_zero) || signbit(minus_zero + 0.0)
+        || five / 3.0 != five / three)
+        _gwt_fail(g, GWT_E_UNSUPPORTED, "the implementation of gwt.h was compiled with "
+                  "-funsafe-math-optimizations or the like, and would compute other pixels than "
+                  "elsewhere: compile it without");
+    volatile double tiny = DBL_MIN, two = 2, tinier = tiny / two;
+    if (tinier == 0 || tinier * two != tiny)
+        _gwt_note(g, "this process takes denormal numbers for 0, as a program does that is linked "
+                  "with -ffast-math: values below 2.2e-308, in float32 below 1.2e-38, come out as "
+                  "0, and its pixels may differ from those of others");
+}
+
 static void _gwt_release_all(gwt *g)
 {
     if (g->cache) _gwt_cache_end(g->cache);
@@ -15795,6 +15924,7 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     g->root.g = g;
     if (options) g->options = *options;
     _gwt_check_options(g);
+    _gwt_check_arithmetic(g);
     if (_gwt_files_begin(g) && _gwt_cache_begin(g)
         && _gwt_pool_start(&g->pool, g->options.num_workers)) {
         _gwt_mpi_begin(g);

@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
 
 enum { W = 150, H = 90 };
 
@@ -105,12 +108,39 @@ static void predictor_3_reads_back(void **state)
         }
 }
 
+// ---- denormal numbers -------------------------------------------------------------------------
+
+// A program that is linked with -ffast-math begins with these bits set: flush to zero, denormals
+// are zero. A note says so, once.
+static void denormals_as_zero(void **state)
+{
+    (void)state;
+#ifdef __SSE2__
+    static const unsigned bits[] = { 0x8000, 0x0040, 0x8040 };
+    unsigned before = _mm_getcsr();
+    gwt *g = gwt_begin(.num_workers = 1);
+    assert_null(gwt_note(g, 0));
+    assert_int_equal(gwt_end(g), 0);
+    for (size_t i = 0; i < COUNT_OF(bits); i++) {
+        _mm_setcsr(before | bits[i]);
+        g = gwt_begin(.num_workers = 1, .quiet = true);
+        _mm_setcsr(before);
+        REQUIRE(gwt_note(g, 0) && strstr(gwt_note(g, 0), "denormal"), "bits %x", bits[i]);
+        assert_null(gwt_note(g, 1));
+        assert_int_equal(gwt_end(g), 0);
+    }
+#else
+    skip_loudly("how this processor is told to flush denormals is not known here");
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(messages_have_a_point, decimal_comma_end),
         cmocka_unit_test_teardown(texts_have_a_point, decimal_comma_end),
-        cmocka_unit_test(predictor_3_reads_back)
+        cmocka_unit_test(predictor_3_reads_back),
+        cmocka_unit_test(denormals_as_zero)
     };
     return cmocka_run_group_tests_name("machines", tests, temp_begin, temp_end);
 }

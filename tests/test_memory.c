@@ -464,6 +464,77 @@ static void constant_tiles_are_the_same(void **state)
     image_free(im);
 }
 
+// ---- processors and open files ----------------------------------------------------------------
+
+// One worker for each processor that the process is allowed on, or less time of them: rounded up,
+// the least of its cgroups and those above.
+static void follows_processors(void **state)
+{
+    static const struct {
+        const char *name, *cgroups, *status, *folder[2], *file[2], *text[2];
+        int workers;
+    } cases[] = {
+        { "affinity", "", "Cpus_allowed:\t1\n", { 0 }, { 0 }, { 0 }, 1 },
+        { "affinity, many", "0::/\n", "Name:\tx\nCpus_allowed:\t00000001,00000000\n", { 0 }, { 0 },
+          { 0 }, 1 },
+        { "2", "0::/a/b\n", "", { "sys/fs/cgroup/a/b" }, { "cpu.max" }, { "100000 100000\n" }, 1 },
+        { "2, a part of one", "0::/a\n", "", { "sys/fs/cgroup/a" }, { "cpu.max" },
+          { "1000 100000\n" }, 1 },
+        { "2, above", "0::/a/b\n", "", { "sys/fs/cgroup/a/b", "sys/fs/cgroup/a" },
+          { "cpu.max", "cpu.max" }, { "max 100000\n", "50000 100000\n" }, 1 },
+        { "2, in a container", "0::/docker/1f\n", "", { "sys/fs/cgroup" }, { "cpu.max" },
+          { "90000 100000\n" }, 1 },
+        { "1", "3:cpu,cpuacct:/a\n", "", { "sys/fs/cgroup/cpu/a", "sys/fs/cgroup/cpu/a" },
+          { "cpu.cfs_quota_us", "cpu.cfs_period_us" }, { "20000\n", "100000\n" }, 1 },
+        { "1, its folder called as the list", "3:cpu,cpuacct:/a\n", "",
+          { "sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/cpu,cpuacct" },
+          { "cpu.cfs_quota_us", "cpu.cfs_period_us" }, { "20000\n", "100000\n" }, 1 },
+        { "1, no limit", "3:cpu:/a\n", "", { "sys/fs/cgroup/cpu/a", "sys/fs/cgroup/cpu/a" },
+          { "cpu.cfs_quota_us", "cpu.cfs_period_us" }, { "-1\n", "100000\n" }, 0 },
+        { "1, of other processors", "3:cpuset:/a\n", "", { "sys/fs/cgroup/cpuset/a",
+          "sys/fs/cgroup/cpuset/a" }, { "cpu.cfs_quota_us", "cpu.cfs_period_us" },
+          { "20000\n", "100000\n" }, 0 },
+        { "2, one and a bit", "0::/a\n", "", { "sys/fs/cgroup/a" }, { "cpu.max" },
+          { "100001 100000\n" }, 2 },
+        { "nonsense", "0::/a\n", "Cpus_allowed:\tno\n", { "sys/fs/cgroup/a" }, { "cpu.max" },
+          { "0 0\n" }, 0 },
+    };
+    (void)state;
+    int all = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_test_root = temp_path("processors%d", (int)i);
+        put_line("proc/self", "cgroup", cases[i].cgroups);
+        put_line("proc/self", "status", cases[i].status);
+        for (int k = 0; k < 2 && cases[i].folder[k]; k++)
+            put_line(cases[i].folder[k], cases[i].file[k], cases[i].text[k]);
+        gwt *g = gwt_begin(.quiet = true);
+        int wanted = cases[i].workers && cases[i].workers < all ? cases[i].workers : all;
+        REQUIRE(gwt_num_workers(g) == (wanted < 256 ? wanted : 256), "%s: %d workers, not %d",
+                cases[i].name, gwt_num_workers(g), wanted);
+        gwt_end(g);
+    }
+    gwt_test_root = "";
+}
+
+// The limit of open files is the whole process's: it is raised only where that is asked for.
+static void leaves_open_files_alone(void **state)
+{
+    (void)state;
+    struct rlimit before, now;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit low = { .rlim_cur = 64, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+    assert_int_equal(now.rlim_cur, 64);
+    gwt_end(g);
+    g = gwt_begin(.num_workers = 1, .raise_open_files = true);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+    assert_true(now.rlim_cur > 64 || now.rlim_max == 64);
+    assert_int_equal(gwt_end(g), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +545,8 @@ int main(void)
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(refuses_with_the_number_that_would_do),
         cmocka_unit_test(follows_cgroups),
+        cmocka_unit_test(follows_processors),
+        cmocka_unit_test(leaves_open_files_alone),
         cmocka_unit_test(sparse_files),
         cmocka_unit_test(sparse_without_nodata),
         cmocka_unit_test(constant_tiles_are_the_same),

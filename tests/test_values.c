@@ -494,6 +494,24 @@ static void rounded_when_stored(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// A double does not hold every integer of 64 bits: a cast to it and back rounds, and is no copy.
+static void integers_that_a_double_rounds(void **state)
+{
+    (void)state;
+    static const int64_t wide[4] = { 9007199254740993, -9007199254740993, 3, 9007199254740994 },
+                         rounded[4] = { 9007199254740992, -9007199254740992, 3, 9007199254740994 },
+                         shape[4] = { 1, 1, 1, 4 };
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = gwt_from_memory(g, wide, sizeof wide, GWT_INT64, shape);
+    int64_t *same = gwt_compute(gwt_cast(a, GWT_INT64));
+    int64_t *there_and_back = gwt_compute(gwt_cast(gwt_cast(a, GWT_FLOAT64), GWT_INT64));
+    assert_memory_equal(same, wide, sizeof wide);
+    assert_memory_equal(there_and_back, rounded, sizeof rounded);
+    gwt_free(same);
+    gwt_free(there_and_back);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,7 +525,8 @@ int main(void)
         cmocka_unit_test(session_leaves_results_alone),
         cmocka_unit_test(used_arrays),
         cmocka_unit_test(rounded_as_warped),
-        cmocka_unit_test(rounded_when_stored)
+        cmocka_unit_test(rounded_when_stored),
+        cmocka_unit_test(integers_that_a_double_rounds)
     };
     return cmocka_run_group_tests_name("values", tests, temp_begin, temp_end);
 }

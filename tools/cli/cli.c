@@ -416,6 +416,7 @@ static const char *const field_names[] = {
 static gwt *begin(gwt_begin_options options)
 {
     options.field_names = field_names;
+    options.raise_open_files = true;
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
     gwt *g = gwt_begin_with(&options);
     if (!g) cli_error("can't begin: out of memory, or no thread can be started");
