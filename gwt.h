@@ -1236,6 +1236,7 @@ typedef enum gwt_stage {
 typedef struct gwt_event {
     gwt_stage stage;
     bool ends;                 // the stage ends with it; false: it goes on after what came between
+    int depth;                 // stages of the worker that wait for it: those that it came between
     int worker;
     double start, end;         // seconds since the profile began
     const char *file;          // base name, of reading, decoding, encoding and writing; else NULL
@@ -2422,7 +2423,9 @@ static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
 {
     if (l->depth < 1 || l->depth > _GWT_LANE_DEPTH) return;
     gwt_event *e = &l->open[l->depth - 1];
-    e->end = now, e->ends = ends;
+    e->end = now;
+    e->ends = ends;
+    e->depth = l->depth - 1;
     if (!ends && !(e->end > e->start)) return;
     if (_gwt_list_grow(&l->events, l->num_events, 1, &l->room, sizeof *e))
         l->events[l->num_events++] = *e;
@@ -16393,6 +16396,7 @@ static double _gwt_plan_count(const _gwt_run *run, gwt_plan *to)
 
 static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
 {
+    fputs("passes over each piece:\n", to);
     for (int i = 0; i < plan->num_passes; i++) {
         static const char *const kinds[] = { "window", "resample", "kernel" };
         const _gwt_pass *s = &plan->passes[i];
@@ -16400,7 +16404,7 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
             fprintf(to, "  pass %d: %s of pass %d\n", i, kinds[s->step->kind], s->input);
             continue;
         }
-        fprintf(to, "  stage %d: program, %d registers of %s:", i, s->program.num_regs,
+        fprintf(to, "  pass %d: program, %d registers of %s:", i, s->program.num_regs,
                 s->program.narrow ? "float32" : "float64");
         for (int k = 0; k < s->program.num_instrs && k < 40; k++)
             fprintf(to, " %s", _gwt_op_names[s->program.instrs[k].op]);
@@ -16456,7 +16460,6 @@ bool gwt_print_plan(gwt_array *a, FILE *to)
     if (!a || _gwt_failed(a->g)) return false;
     if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "gwt_print_plan: the file is NULL");
     _gwt_os_locale c = _gwt_os_locale_begin();
-    fputs("passes over each piece:\n", to);
     bool good = _gwt_plan_describe(a, &p, to);
     const gwt_info *i = &a->info;
     const char *why = !i->auto_chunks ? "as asked for"
@@ -16504,16 +16507,19 @@ static size_t _gwt_summary_stage(const gwt_profile *p, gwt_stage stage, double *
                                  uint64_t *bytes)
 {
     size_t n = 0;
-    double part = 0;        // of a stage that was interrupted
-    *total = 0, *bytes = 0;
+    double parts[_GWT_LANE_DEPTH] = { 0 };      // of stages that were interrupted: one a depth
+    *total = 0;
+    *bytes = 0;
     for (size_t i = 0; i < p->num_events; i++) {
         const gwt_event *e = &p->events[i];
+        double *part = &parts[e->depth];
         if (e->stage != stage) continue;
-        part += e->end - e->start;
+        *part += e->end - e->start;
         if (!e->ends) continue;
-        to[n++] = part;
-        *total += part, *bytes += e->bytes_out;
-        part = 0;
+        to[n++] = *part;
+        *total += *part;
+        *bytes += e->bytes_out;
+        *part = 0;
     }
     qsort(to, n, sizeof *to, _gwt_compare_doubles);
     return n;

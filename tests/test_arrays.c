@@ -2320,6 +2320,21 @@ static void null_goes_through(void **state)
 
 #define TEST(name) cmocka_unit_test_teardown(name, forget)
 
+// A plan that can't be made is an error and nothing else: no heading of a table that does not come.
+static void no_plan_no_heading(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true, .memory_limit = 2000);
+    cube c = noisy(GWT_UINT8, 1, 1, 20, 31, 3, 5);
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    assert_false(gwt_print_plan(gwt_moving(of_type(g, &c, GWT_UINT8), .window = 5), f));
+    EXPECT_ERROR(g, GWT_E_MEMORY, NULL);
+    assert_int_equal(ftell(f), 0);
+    fclose(f);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // A NULL beside an array is an error that names the call; the first error of a session stays, and a
 // call that has no session at hand says nothing.
 #define EXPECT_NULL_NAMED(made, part) \
@@ -2453,6 +2468,7 @@ int main(void)
         TEST(random_graphs),
         TEST(null_goes_through),
         TEST(null_is_an_error),
+        TEST(no_plan_no_heading),
     };
     return cmocka_run_group_tests_name("arrays", tests, temp_begin, temp_end);
 }

@@ -1646,6 +1646,38 @@ static void deeply_nested(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// A function of the user's runs an action that calls it again: each stage has its own time, though
+// the outer one is in two parts around the inner.
+static void stages_within_stages(void **state)
+{
+    (void)state;
+    static const gwt_event events[] = {
+        { .stage = GWT_STAGE_USER, .start = 0, .end = 1 },
+        { .stage = GWT_STAGE_USER, .start = 1, .end = 1.25, .depth = 1 },
+        { .stage = GWT_STAGE_READ, .start = 1.25, .end = 1.5, .depth = 2, .ends = true },
+        { .stage = GWT_STAGE_USER, .start = 1.5, .end = 1.75, .depth = 1, .ends = true },
+        { .stage = GWT_STAGE_USER, .start = 1.75, .end = 5.25, .ends = true }
+    };
+    const gwt_profile p = { .seconds = 6, .num_workers = 1, .complete = true, .label = "",
+                            .events = events, .num_events = COUNT_OF(events) };
+    char line[200], name[32];
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    gwt_profile_summary(&p, f);
+    rewind(f);
+    // 4.5 s and 0.5 s: 2.5 on average, and 0.95 of the way from the one to the other.
+    int count = 0;
+    double total = 0, mean = 0, p95 = 0;
+    bool found = false;
+    while (!found && fgets(line, sizeof line, f))
+        found = sscanf(line, "%31s %d %lf %lf %lf", name, &count, &total, &mean, &p95) == 5
+             && !strcmp(name, "user");
+    fclose(f);
+    assert_true(found);
+    REQUIRE(count == 2 && total == 5 && mean == 2500 && p95 == 4300,
+            "%d stages, %g s, %g ms on average, p95 %g ms", count, total, mean, p95);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1677,6 +1709,7 @@ int main(void)
         cmocka_unit_test(names_outlive_paths),
         cmocka_unit_test(another_session_inside),
         cmocka_unit_test(deeply_nested),
+        cmocka_unit_test(stages_within_stages),
     };
     return cmocka_run_group_tests_name("profile", tests, write_scenes, temp_end);
 }
