@@ -9709,7 +9709,7 @@ static void _gwt_walk_planes_cost(_gwt_walk *w, _gwt_cost *most)
     }
 }
 
-// Of the tiles listed last.
+// Of the tiles listed last; of those that a stride passes over it is the list itself, which is long.
 static void _gwt_walk_tiles_cost(_gwt_walk *w, _gwt_cost *most)
 {
     const _gwt_plan *plan = w->plan;
@@ -9721,7 +9721,10 @@ static void _gwt_walk_tiles_cost(_gwt_walk *w, _gwt_cost *most)
         int view = w->area->nodes[i] - plan->num_passes;
         const _gwt_view_plan *vp = &plan->views[view];
         if (_gwt_rect_empty(&w->rects[w->area->nodes[i]])) continue;
-        double bytes = (double)w->views[view].asked * (double)vp->source->tile_bytes;
+        const _gwt_view *v = &w->views[view];
+        int64_t listed = v->down * v->across * (vp->source->planar ? vp->num_bands : 1);
+        double bytes = (double)v->asked * (double)vp->source->tile_bytes
+                     + (double)(listed - v->asked) * (double)(sizeof(_gwt_ask) + sizeof(void *));
         all += bytes;
         w->bytes[vp->pass] += bytes;
         most->pass_tiles = fmax(most->pass_tiles, w->bytes[vp->pass]);
@@ -14538,7 +14541,7 @@ typedef struct _gwt_dry {
     int64_t some;               // tiles of the output that are walked over together
     double limit;               // bytes that one worker may take
     int64_t least;              // pixels of a piece that is not cut for that
-    atomic_bool cut;            // pieces are to be cut, the rest does not matter
+    atomic_bool cut;            // one is too large, the rest does not matter: all are to be cut
 } _gwt_dry;
 
 // A worker's buffers: planes, a step's own room, which is at most four planes of its input, and a
@@ -14610,13 +14613,12 @@ static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least)
             run->scratch[i].cost = (_gwt_cost){ 0 };
         _gwt_pool_for(_gwt_self(), n, _gwt_dry_some, &d);
         if (_gwt_over(run->action)) return false;
-        if (!atomic_load(&d.cut)) break;
+        run->cost = (_gwt_cost){ 0 };
+        for (int i = 0; i < run->g->pool.num_workers; i++)
+            _gwt_cost_join(&run->cost, &run->scratch[i].cost);
+        if (!_gwt_dry_exceeds(&d, &run->cost)) return true;
         _gwt_run_halve(run);
     }
-    run->cost = (_gwt_cost){ 0 };
-    for (int i = 0; i < run->g->pool.num_workers; i++)
-        _gwt_cost_join(&run->cost, &run->scratch[i].cost);
-    return true;
 }
 
 // ---- memory: how to take less
