@@ -3517,6 +3517,23 @@ static bool _gwt_files_spare(_gwt_files *f)
     return file >= 0;
 }
 
+// What is there, and a new output. Where no more files may be open, an input makes room.
+static _gwt_os_file _gwt_files_open(gwt *g, const char *path, int access)
+{
+    _gwt_os_file file;
+    do file = _gwt_os_open(path, access);
+    while (file == _GWT_OS_MANY && _gwt_files_spare(g->files));
+    return file;
+}
+
+static _gwt_os_file _gwt_files_create(gwt *g, const char *path, bool is_private)
+{
+    _gwt_os_file file;
+    do file = _gwt_os_create(path, is_private);
+    while (file == _GWT_OS_MANY && _gwt_files_spare(g->files));
+    return file;
+}
+
 // Why what is there now is not what was opened first; NULL: it is.
 static const char *_gwt_store_changed(const _gwt_store *b, const _gwt_os_facts *now)
 {
@@ -3532,9 +3549,7 @@ static bool _gwt_store_open(_gwt_store *b)
 {
     bool again = b->facts.is_file;
     _gwt_os_facts now = { 0 };
-    _gwt_os_file file;
-    do file = _gwt_os_open(b->path, _GWT_OS_READ);
-    while (file == _GWT_OS_MANY && _gwt_files_spare(b->g->files));
+    _gwt_os_file file = _gwt_files_open(b->g, b->path, _GWT_OS_READ);
     int error = file < 0 ? file : _gwt_os_ask(file, &now);
     const char *why = error ? _GWT_OS_ERROR(error) : again ? _gwt_store_changed(b, &now) : NULL;
     if (why)
@@ -3762,7 +3777,7 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
 {
     _gwt_os_facts facts;
     *strange = NULL;
-    *fd = _gwt_os_open(path, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
+    *fd = _gwt_files_open(g, path, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
     int error = *fd < 0 ? *fd : _gwt_os_ask(*fd, &facts);
     if (!error) {
         *strange = _gwt_strange(&facts);
@@ -11516,7 +11531,8 @@ static uint64_t _gwt_journal_seal_at(const _gwt_stream *first, int i)
 static bool _gwt_journal_is_sealed(const _gwt_stream *first, int i, const char *path)
 {
     char there[_GWT_JOURNAL_RECORD], ours[_GWT_JOURNAL_RECORD];
-    _gwt_os_file journal = _gwt_os_open(first->journal, _GWT_OS_READ | _GWT_OS_NO_LINK);
+    _gwt_os_file journal =
+        _gwt_files_open(first->g, first->journal, _GWT_OS_READ | _GWT_OS_NO_LINK);
     int64_t got = journal < 0 ? journal
                 : _gwt_os_read(journal, there, sizeof there, _gwt_journal_seal_at(first, i));
     if (got < 0)
@@ -11798,7 +11814,7 @@ static bool _gwt_stream_may_drop(const _gwt_stream *w)
 static bool _gwt_stream_journal(_gwt_stream *w)
 {
     if (_gwt_stream_may_drop(w) && _gwt_stream_remove(w, w->journal)) {
-        w->journal_fd = _gwt_os_create(w->journal, w->file->replaces);
+        w->journal_fd = _gwt_files_create(w->g, w->journal, w->file->replaces);
         if (w->journal_fd >= 0) return _gwt_journal_begin(w);
         _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal,
                   _GWT_OS_ERROR(w->journal_fd));
@@ -11877,7 +11893,7 @@ static bool _gwt_stream_create(_gwt_stream *w)
     for (int tries = 0; tries < 3; tries++) {
         bool adopted = false;
         const char *strange = NULL;
-        w->fd = _gwt_os_create(w->part, w->file->replaces);
+        w->fd = _gwt_files_create(w->g, w->part, w->file->replaces);
         bool fresh = w->fd >= 0;
         if (!fresh) error = w->fd;
         if (error != _GWT_OS_EXISTS) break;
@@ -15063,7 +15079,8 @@ static void _gwt_file_seal(const _gwt_save *saves, int n)
 {
     const _gwt_stream *first = &saves[0].image.stream;
     char record[_GWT_JOURNAL_RECORD];
-    _gwt_os_file journal = _gwt_os_open(first->journal, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
+    _gwt_os_file journal =
+        _gwt_files_open(first->g, first->journal, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
     bool good = journal >= 0;
     for (int i = 1; good && i < n; i++)
         good = _gwt_journal_seal(record, first, i, saves[i].file.path)
