@@ -477,8 +477,6 @@ typedef struct gwt_open_options {
     int _;
     int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
-    int chunk_times, chunk_bands;       // of the first two dims, default 1 and all bands: for those
-                                        // who ask; a piece is computed for all times and bands
     const char *const *band_names;      // one a band (of the result), NULL-terminated; as those of
                                         // gwt_save_options
     const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
@@ -784,7 +782,8 @@ GWT_API size_t gwt_sort_by_date(const char **paths, size_t n);
 typedef struct gwt_info {
     gwt_dtype dtype;
     int64_t shape[4];              // time, band, y, x
-    int64_t chunks[4];             // of one chunk, in the same order
+    int64_t chunks[4];             // of one chunk, in the same order: one time, all bands; pieces
+                                   // are computed for all times
     bool auto_chunks;              // nobody asked for them
     uint64_t nbytes;               // of the whole array in its dtype
     const char *const *band_names; // shape[1] names; "1", "2", .. when nothing better is known
@@ -6200,15 +6199,13 @@ static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
     gwt *g = a->g;
     if (!_gwt_check_chunk(g, "chunks", o->chunks)
         || !_gwt_check_chunk(g, "chunk_rows", o->chunk_rows)
-        || !_gwt_check_chunk(g, "chunk_cols", o->chunk_cols)
-        || !_gwt_check_chunk(g, "chunk_times", o->chunk_times)
-        || !_gwt_check_chunk(g, "chunk_bands", o->chunk_bands))
+        || !_gwt_check_chunk(g, "chunk_cols", o->chunk_cols))
         return false;
     int edge = o->chunks ? o->chunks : g->options.chunks;
     int64_t *c = a->info.chunks;
     a->info.auto_chunks = !edge && !o->chunk_rows && !o->chunk_cols;
-    c[0] = o->chunk_times ? o->chunk_times : 1;
-    c[1] = o->chunk_bands ? o->chunk_bands : a->info.shape[1];
+    c[0] = 1;
+    c[1] = a->info.shape[1];
     c[2] = o->chunk_rows ? o->chunk_rows
          : edge          ? edge
                          : _gwt_auto_chunk(a->info.block[0], a->info.is_tiled);
@@ -6669,9 +6666,7 @@ gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
-    gwt_open_options o = { .chunk_times = (int)_gwt_min64(a->info.chunks[0], _GWT_MAX_CHUNK),
-                           .chunk_bands = (int)_gwt_min64(a->info.chunks[1], _GWT_MAX_CHUNK),
-                           .chunk_rows = rows, .chunk_cols = cols };
+    gwt_open_options o = { .chunk_rows = rows, .chunk_cols = cols };
     return r && _gwt_array_set_chunks(r, &o) ? _gwt_array_finish(r) : NULL;
 }
 

@@ -1834,38 +1834,30 @@ static void chunks_of_four_dims(void **state)
         gwt_array *date = gwt_sel_times(all, (const char *const[]){ numbers[t], NULL });
         assert_true(gwt_save(date, paths[t], .block = 16));
     }
-    static const struct { int times, bands, is_times, is_bands; const char *printed; } cases[] = {
-        { 0, 0, 1, 2, "48 chunks of (1, 2, 5, 9)" }, { 2, 1, 2, 1, "64 chunks of (2, 1, 5, 9)" },
-        { 3, 2, 3, 2, "16 chunks of (3, 2, 5, 9)" }, { 1000, 1048576, 3, 2, "16 chunks of (3, 2" }
-    };
     statistic median = { GWT_MEDIAN, 0, 3 };
     cube middle = reduced(&c, GWT_TIME, &median);
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        gwt_array *a = gwt_open_many(g, paths, 3, .stack = GWT_TIME, .chunk_rows = 5,
-                                     .chunk_cols = 9, .chunk_times = cases[i].times,
-                                     .chunk_bands = cases[i].bands);
-        expect_chunks(a, cases[i].is_times, cases[i].is_bands, 5, 9);
-        expect_printed(a, cases[i].printed);
-        expect(g, a, &c, 0, "case %d", (int)i);
-        expect(g, gwt_reduce(a, GWT_TIME, GWT_MEDIAN), &middle, 1e-12, "case %d, medians", (int)i);
-        gwt_array *other = gwt_rechunk(a, 7, 40);
-        expect_chunks(other, cases[i].is_times, cases[i].is_bands, 7, 31);
-        expect(g, other, &c, 0, "case %d, in other chunks", (int)i);
-        expect_chunks(a, cases[i].is_times, cases[i].is_bands, 5, 9);   // is as it was
-        // What has fewer times or bands has no larger chunks.
-        expect_chunks(gwt_sel(a, "1"), cases[i].is_times, 1, 5, 9);
-        expect_chunks(gwt_sel_times(a, (const char *const[]){ "2", NULL }), 1, cases[i].is_bands,
-                      5, 9);
-    }
-    gwt_array *a = gwt_open(g, paths[0], .chunks = 6, .chunk_bands = 1, .chunk_times = 5);
-    expect_chunks(a, 1, 1, 6, 6);
+    gwt_array *dates = gwt_open_many(g, paths, 3, .stack = GWT_TIME, .chunk_rows = 5,
+                                     .chunk_cols = 9);
+    expect_chunks(dates, 1, 2, 5, 9);
+    expect_printed(dates, "48 chunks of (1, 2, 5, 9)");
+    expect(g, dates, &c, 0, "in chunks");
+    expect(g, gwt_reduce(dates, GWT_TIME, GWT_MEDIAN), &middle, 1e-12, "medians");
+    gwt_array *other = gwt_rechunk(dates, 7, 40);
+    expect_chunks(other, 1, 2, 7, 31);
+    expect(g, other, &c, 0, "in other chunks");
+    expect_chunks(dates, 1, 2, 5, 9);       // is as it was
+    // What has fewer bands has no larger chunks.
+    expect_chunks(gwt_sel(dates, "1"), 1, 1, 5, 9);
+    expect_chunks(gwt_sel_times(dates, (const char *const[]){ "2", NULL }), 1, 2, 5, 9);
+    gwt_array *a = gwt_open(g, paths[0], .chunks = 6);
+    expect_chunks(a, 1, 2, 6, 6);
     expect(g, a, &one, 0, "one file");
     static const int wrong[] = { -1, 1048577, INT32_MIN };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        assert_null(gwt_open(g, paths[0], .chunk_bands = wrong[i]));
-        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk_bands");
-        assert_null(gwt_open_many(g, paths, 3, .stack = GWT_TIME, .chunk_times = wrong[i]));
-        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk_times");
+        assert_null(gwt_open(g, paths[0], .chunk_rows = wrong[i]));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk_rows");
+        assert_null(gwt_open_many(g, paths, 3, .stack = GWT_TIME, .chunk_cols = wrong[i]));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk_cols");
         assert_null(gwt_rechunk(a, wrong[i], 5));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "chunk");
     }
