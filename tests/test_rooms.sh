@@ -24,4 +24,18 @@ for test in "$here"/test_*; do
 done >"$tmp/unnamed"
 check "README.md names all tests" "$(cat "$tmp/unnamed")"
 
+# What is not C11 is behind os, and threads behind thread: no other room names any of it. Comments
+# are no code, and neither are strings.
+elsewhere=$(sed -n '/^\/\/ >>base/,$p' "$header" |
+    awk '/^\/\/ >>/ { on = $2 != ">>os" && $2 != ">>thread" } on' |
+    sed 's|//.*||; s|"[^"]*"||g')
+posix='errno|strerror|struct stat|fstat|lstat|off_t|ssize_t|mode_t|pid_t|locale_t|uselocale|newlocale'
+posix="$posix|timespec|clock_gettime|nanosleep|sysconf|getrlimit|setrlimit|getrusage|isatty|fileno"
+posix="$posix|fdopen|pread|pwrite|ftruncate|fsync|unlink|flock|fchmod|realpath|getpid|geteuid"
+posix="$posix|open_memstream|O_[A-Z]+|S_IS[A-Z]+|SEEK_DATA|pthread_[a-z_]*|mtx_[a-z]*|cnd_[a-z]*"
+is "nothing of the system is outside of os and thread" \
+    "$(echo "$elsewhere" | grep -nwE "$posix" | head -5)" ''
+is "nor a header of it" \
+    "$(echo "$elsewhere" | grep -nE '#include <(sys/|unistd|fcntl|errno|time|locale|pthread|threads)')" ''
+
 finish
