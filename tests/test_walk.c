@@ -26,9 +26,11 @@ typedef struct place {
 
 static place places[FILES] = {
     { { .width = COLS, .height = ROWS, .tile_width = 16, .tile_height = 16 }, 0, 0, 1, 0 },
-    { { .width = 40, .height = 50, .tile_width = 16, .tile_height = 32, .bands = 3 }, 10, 33, 1, 0 },
+    { { .width = 40, .height = 50, .tile_width = 16, .tile_height = 32, .bands = 3 },
+      10, 33, 1, 0 },
     { { .width = 120, .height = 100, .rows_per_strip = 1 }, -13, -7, 1, 0 },
-    { { .width = 61, .height = 90, .rows_per_strip = 7, .bands = 2, .planar = true }, 20, -20, 1, 0 },
+    { { .width = 61, .height = 90, .rows_per_strip = 7, .bands = 2, .planar = true },
+      20, -20, 1, 0 },
     { { .width = 30, .height = 30, .tile_width = 16, .tile_height = 16, .bands = 3,
         .planar = true }, 50, 70, 1, 0 },
     { { .width = 100, .height = 80, .tile_width = 48, .tile_height = 16 }, 0, -5, 1, 0 },
@@ -124,7 +126,8 @@ static int used[3];             // files, of one graph: that some are read twice
 
 static graph leaf(const gwt_array *like, gwt_array **files)
 {
-    int file = used[any(COUNT_OF(used))], bands = places[file].spec.bands, band = bands ? any(bands) : 0;
+    int file = used[any(COUNT_OF(used))], bands = places[file].spec.bands;
+    int band = bands ? any(bands) : 0;
     const place *p = &places[file];
     char name[16];
     graph x = graph_new(ROWS, COLS, p->cell == 1, p->cell == 1);
@@ -179,7 +182,8 @@ static graph graph_random(const gwt_array *like, gwt_array **files, int depth)
     gwt_array *both[] = { x.a, y.a };
     for (int i = 0; i < x.rows * x.cols; i++) join(&x.of[i], &y.of[i]);
     free(y.of);
-    x.a = what == 4 ? gwt_add(x.a, y.a) : gwt_reduce(gwt_stack(both, 2, GWT_TIME), GWT_TIME, GWT_MAX);
+    x.a = what == 4 ? gwt_add(x.a, y.a)
+                    : gwt_reduce(gwt_stack(both, 2, GWT_TIME), GWT_TIME, GWT_MAX);
     x.pointwise &= y.pointwise;
     x.exact &= y.exact;
     return x;
@@ -227,10 +231,12 @@ static void check_piece(_gwt_walk *w, const graph *x, const int *files, const _g
     for (int t = 0; t < MOST_TILES; t++) {
         REQUIRE(has_tile(&listed, t) || !has_tile(&needed, t),
                 "seed %llu, piece %d, %d, %d x %d: tile %d is needed and not listed",
-                (unsigned long long)first_seed, (int)r->row, (int)r->col, (int)r->rows, (int)r->cols, t);
+                (unsigned long long)first_seed, (int)r->row, (int)r->col, (int)r->rows,
+                (int)r->cols, t);
         REQUIRE(!x->exact || has_tile(&needed, t) || !has_tile(&listed, t),
                 "seed %llu, piece %d, %d, %d x %d: tile %d is listed and not needed",
-                (unsigned long long)first_seed, (int)r->row, (int)r->col, (int)r->rows, (int)r->cols, t);
+                (unsigned long long)first_seed, (int)r->row, (int)r->col, (int)r->rows,
+                (int)r->cols, t);
     }
 }
 
@@ -495,8 +501,8 @@ static void workers_do_not_wait_for_one_another(void **state)
         atomic_store(&inside, 0);
         atomic_store(&most_inside, 0);
         gwt_array *a = gwt_open(g, temp_path("wide.tif"), .chunks = 128);
-        gwt_save(gwt_apply(a, together, NULL), temp_path("out.tif"), .compress = "none", .block = BLOCK,
-                 .overwrite = true);
+        gwt_save(gwt_apply(a, together, NULL), temp_path("out.tif"), .compress = "none",
+                 .block = BLOCK, .overwrite = true);
         EXPECT_OK(g);
         REQUIRE(atomic_load(&most_inside) == TOGETHER, "%zu MB: %d of %d tiles at once",
                 limit >> 20, atomic_load(&most_inside), TOGETHER);
