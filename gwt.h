@@ -8634,7 +8634,7 @@ typedef struct _gwt_seen { const _gwt_node *node; int frame, value; } _gwt_seen;
 typedef struct _gwt_planner {
     gwt *g;
     _gwt_plan *plan;
-    int pass;                   // the number that the program will have as a pass; -1: not yet known
+    int pass;                   // its number among the passes; below 0: not yet known
     _gwt_program program;
     int64_t width, height;
     _gwt_value *values;
@@ -9431,8 +9431,8 @@ static bool _gwt_plan_make(_gwt_plan *plan, const _gwt_action *action, const gwt
 //
 // Nothing is assumed of how a step maps its rectangle, but that what it needs for a part lies
 // within what it needs for the whole. So what needs nothing in an area of the output needs nothing
-// in any piece of the area. Of a mosaic of 10,000 files most are not looked at: a walk goes from the
-// whole image to areas in it, each with the edges and nodes that are left there, and looks at
+// in any piece of the area. Of a mosaic of 10,000 files most are not looked at: a walk goes from
+// the whole image to areas in it, each with the edges and nodes that are left there, and looks at
 // those of the smallest that the piece lies in. Pieces come in canonical order, so areas are cut
 // into rows first and then into columns: each is gone into once or a few times.
 
@@ -9719,7 +9719,7 @@ static void _gwt_walk_planes_cost(_gwt_walk *w, _gwt_cost *most)
     }
 }
 
-// Of the tiles listed last; of those that a stride passes over it is the list itself, which is long.
+// Of the tiles listed last. Those that a stride passes over take their places in the list only.
 static void _gwt_walk_tiles_cost(_gwt_walk *w, _gwt_cost *most)
 {
     const _gwt_plan *plan = w->plan;
@@ -10771,8 +10771,8 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
 
 // ---- reading
 
-// Samples of an instruction's band in row `row`, every stride-th from column `col` on: as many as lie in one tile,
-// at most n.
+// Samples of an instruction's band in row `row`, every stride-th from column `col` on: as many as
+// lie in one tile, at most n.
 static const char *_gwt_view_run(const _gwt_scratch *x, const _gwt_instr *in, int64_t row,
                                  int64_t col, int64_t stride, size_t n, size_t *run)
 {
