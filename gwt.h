@@ -8597,6 +8597,7 @@ typedef struct _gwt_view_plan {
     int pass;
     int64_t *bands;             // used; of a pixel-interleaved source all come with each tile
     int num_bands;
+    int *slots;                 // by band: where it is among these, from 1; 0: not used
     int64_t stride;             // of every so many rows and columns only one is read
     int first;                  // the first view of that source
     int sharers;                // of that one: views of the source
@@ -8923,18 +8924,19 @@ static int _gwt_plan_view(_gwt_planner *p, _gwt_source *s)
     }
     if (!_gwt_grow(p->g, &plan->views, plan->num_views, &plan->room_views, sizeof *plan->views))
         return -1;
-    int64_t *bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *bands);
-    if (!bands) return -1;
-    _gwt_view_plan *v = &plan->views[plan->num_views];
-    *v = (_gwt_view_plan){ .source = s, .pass = p->pass, .bands = bands, .first = first };
-    if (first == plan->num_views) {
+    _gwt_view_plan *v = &plan->views[plan->num_views++];
+    *v = (_gwt_view_plan){ .source = s, .pass = p->pass, .first = first,
+                           .bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *v->bands),
+                           .slots = _gwt_calloc(p->g, (size_t)s->bands, sizeof *v->slots) };
+    if (!v->bands || !v->slots) return -1;
+    if (v == &plan->views[first]) {
         v->first_tile = plan->num_tiles;
         plan->num_tiles += s->num_tiles;
     } else {
         v->first_tile = plan->views[first].first_tile;
     }
     plan->views[first].sharers++;
-    return plan->num_views++;
+    return plan->num_views - 1;
 }
 
 static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load)
@@ -8942,10 +8944,12 @@ static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *
     instr->view = _gwt_plan_view(p, load->source);
     if (instr->view < 0) return;
     _gwt_view_plan *v = &p->plan->views[instr->view];
-    int slot = 0;
-    while (slot < v->num_bands && v->bands[slot] != load->band) slot++;
-    if (slot == v->num_bands) v->bands[v->num_bands++] = load->band;
-    instr->slot = slot;
+    int *slot = &v->slots[load->band];
+    if (!*slot) {
+        v->bands[v->num_bands++] = load->band;
+        *slot = v->num_bands;
+    }
+    instr->slot = *slot - 1;
     _gwt_plan_read(p, false, instr->view, instr->frame);
 }
 
@@ -9379,7 +9383,10 @@ static const _gwt_output *_gwt_plan_output(const _gwt_plan *plan, int k)
 
 static void _gwt_plan_free(_gwt_plan *plan)
 {
-    for (int i = 0; i < plan->num_views; i++) GWT_FREE(plan->views[i].bands);
+    for (int i = 0; i < plan->num_views; i++) {
+        GWT_FREE(plan->views[i].bands);
+        GWT_FREE(plan->views[i].slots);
+    }
     for (int i = 0; i < plan->num_passes; i++) _gwt_program_free(&plan->passes[i].program);
     GWT_FREE(plan->views);
     GWT_FREE(plan->passes);
