@@ -547,13 +547,13 @@ typedef struct gwt_reduce_options {
     double percentile;         // 0..100, of GWT_PERCENTILE, which has no other default than 0
 } gwt_reduce_options;
 
-typedef struct gwt_index_options {
+typedef struct gwt_spectral_index_options {
     int _;
     gwt_optional nodata;       // missing in every band used, compared raw; and of the result;
                                // default the array's
     gwt_optional scale_factor; // default gwt_open's, else the session's, the file's, 1
     const char *sensor;        // resolve the band names by this sensor's order
-} gwt_index_options;
+} gwt_spectral_index_options;
 
 typedef struct gwt_apply_options {
     int _;
@@ -606,7 +606,7 @@ typedef struct gwt_save_options {
                                // or in capitals
     int level;                 // of deflate 1..12, zstd 1..22, lzma 1..9; 0 = libtiff's default
     int predictor;             // 1 none (default), 2 horizontal (any type), 3 floating point
-    int block;                 // tile edge, a multiple of 16, up to 16384; 0 = 256, or less if tiny
+    int tile_size;             // tile edge, a multiple of 16, up to 16384; 0 = 256, or less if tiny
     gwt_dtype dtype;           // default the array's; integers are rounded and saturate
     gwt_optional nodata;       // stored where missing, and written as GDAL_NODATA
     gwt_interleave interleave; // of several bands; default GWT_PIXEL
@@ -634,14 +634,14 @@ typedef struct gwt_save_options {
 
 typedef struct gwt_map_blocks_options {
     int _;
-    int row_chunks, col_chunks;  // block shape, pixels; 0 = the array's chunk shape
+    int block_rows, block_cols;  // block shape, pixels; 0 = the array's chunk shape
     int padding[4]; // left, bottom, right, top: more pixels around, cut off at the edge
     gwt_dtype dtype;             // of the data handed over; default the array's
     gwt_optional nodata;         // stored where missing; default the array's, else NaN for floats
     void *results;               // one of result_size bytes for each block, in the order of their
     size_t result_size;          // ids: zeroed first, filled in by `fn` through block->result; the
     int64_t num_results;         // same on all ranks in the end. At least as many as blocks, which
-                                 // are ceil(rows / row_chunks) x ceil(columns / col_chunks)
+                                 // are ceil(rows / block_rows) x ceil(columns / block_cols)
     int num_workers;             // at most this many blocks at once; 0 = all workers
     bool progress;               // a bar on stderr when that is a terminal
 } gwt_map_blocks_options;
@@ -808,7 +808,7 @@ typedef struct gwt_info {
                                    // kept by selections, cuts and casts, gone after arithmetic
     const char *area_or_point;     // "Area" or "Point"
     // of the first file, as stored:
-    int64_t block[2];              // height, width of a tile, or rows and width of a strip
+    int64_t tile[2];              // height, width of a tile, or rows and width of a strip
     bool is_tiled;
     const char *compression;       // "none", "lzw", "deflate", .. or "compression 12345"
     int predictor;
@@ -855,60 +855,60 @@ GWT_API gwt_array *gwt_number(gwt *g, double value);
 // Bands by name, or by number from 1, in the order asked for; `names` ends with NULL. A name that
 // is not there is an error that lists those there are. gwt_sel(a, "red") is a band,
 // gwt_sel(a, "red", "nir") two.
-GWT_API gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names);
+GWT_API gwt_array *gwt_sel_bands(const gwt_array *a, const char *const *names);
 #define gwt_sel(a, ...) gwt_sel_bands((a), (const char *const[]){ __VA_ARGS__, NULL })
 
 // Times by name, or by number from 1, in the order asked for; `names` ends with NULL.
-GWT_API gwt_array *gwt_sel_times(gwt_array *a, const char *const *names);
+GWT_API gwt_array *gwt_sel_times(const gwt_array *a, const char *const *names);
 
 // Stack arrays of one grid along GWT_BAND or GWT_TIME. dtypes must agree (cast first, or not).
 GWT_API gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim);
 
 // The same array with other band names (NULL-terminated), or in chunks of another shape.
-GWT_API gwt_array *gwt_rename(gwt_array *a, const char *const *band_names);
-GWT_API gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols);
+GWT_API gwt_array *gwt_rename_bands(const gwt_array *a, const char *const *band_names);
+GWT_API gwt_array *gwt_rechunk(const gwt_array *a, int rows, int cols);
 
 // Convert to a type: integers are rounded to nearest (ties to even) and saturate. What an array of
 // integers was resampled to comes unrounded into a floating-point type. Missing stays missing; the
 // nodata value is kept when the type can hold it, else there is none afterwards.
-GWT_API gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype);
+GWT_API gwt_array *gwt_cast(const gwt_array *a, gwt_dtype dtype);
 
 // Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
 // grids must match. A result is missing where any operand is missing or the result is NaN (0/0,
 // sqrt(-1)); of where(c, a, b), where c is, or the one of a and b that it picks. dtype float64,
 // except min, max, abs, where and clip of arrays of one type, and neg of a signed one, which keep
 // it; comparisons and logic give uint8 0/1 with nodata 255.
-GWT_API gwt_array *gwt_add(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_sub(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_mul(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_div(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_pow(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_min(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_max(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_neg(gwt_array *a);
-GWT_API gwt_array *gwt_abs(gwt_array *a);
-GWT_API gwt_array *gwt_sqrt(gwt_array *a);
-GWT_API gwt_array *gwt_exp(gwt_array *a);
-GWT_API gwt_array *gwt_log(gwt_array *a);   // natural
-GWT_API gwt_array *gwt_tanh(gwt_array *a);
-GWT_API gwt_array *gwt_lt(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_le(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_gt(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_ge(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_eq(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_ne(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_and(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_or(gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_not(gwt_array *a);
-GWT_API gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b);
-GWT_API gwt_array *gwt_valid(gwt_array *a);  // uint8: 1 where there is a value, 0 where missing;
-                                             // nodata 255, so that neither is
-GWT_API gwt_array *gwt_clip(gwt_array *a, double lo, double hi);
+GWT_API gwt_array *gwt_add(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_sub(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_mul(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_div(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_pow(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_min(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_max(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_neg(const gwt_array *a);
+GWT_API gwt_array *gwt_abs(const gwt_array *a);
+GWT_API gwt_array *gwt_sqrt(const gwt_array *a);
+GWT_API gwt_array *gwt_exp(const gwt_array *a);
+GWT_API gwt_array *gwt_log(const gwt_array *a);   // natural
+GWT_API gwt_array *gwt_tanh(const gwt_array *a);
+GWT_API gwt_array *gwt_lt(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_le(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_gt(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_ge(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_eq(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_ne(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_and(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_or(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_not(const gwt_array *a);
+GWT_API gwt_array *gwt_where(const gwt_array *condition, const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_valid(const gwt_array *a);   // uint8: 1 where there is a value, 0 where none
+                                                    // is; nodata 255, so that neither is missing
+GWT_API gwt_array *gwt_clip(const gwt_array *a, double lo, double hi);
 
 // A statistic over all times or all bands, pixel by pixel, missing ones left out; missing where
 // none is valid. A lazy array with one time or one band. float64; min, max, first and last keep
 // the type; count is int32, argmax int32 with nodata -1. Sums run from the first to the last.
-GWT_API gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
+GWT_API gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                                    const gwt_reduce_options *options);
 #define gwt_reduce(...) _gwt_reduce_args(__VA_ARGS__, ._ = 0)
 #define _gwt_reduce_args(a, dim, stat, ...) \
@@ -923,7 +923,7 @@ GWT_API gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
 // counts k = 1 - d / D, D being that of the corners, which count nothing: sum(k v), mean = sum(k v)
 // / sum(k), var = sum(k (v - mean)^2) / sum(k), at a cost that grows as w^2; missing where none
 // that counts is valid.
-GWT_API gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options);
+GWT_API gwt_array *gwt_moving_with(const gwt_array *a, const gwt_moving_options *options);
 #define gwt_moving(...) _gwt_moving_args(__VA_ARGS__, ._ = 0)
 #define _gwt_moving_args(a, ...) gwt_moving_with((a), &(gwt_moving_options){ __VA_ARGS__ })
 
@@ -943,21 +943,22 @@ typedef struct gwt_kernel {
 typedef int gwt_kernel_fn(const gwt_kernel *kernel, void *user);
 
 // A user's kernel in the graph: lazy, run chunk by chunk, fused with what surrounds it.
-GWT_API gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
+GWT_API gwt_array *gwt_apply_with(const gwt_array *a, gwt_kernel_fn *fn, void *user,
                                   const gwt_apply_options *options);
 #define gwt_apply(...) _gwt_apply_args(__VA_ARGS__, ._ = 0)
 #define _gwt_apply_args(a, fn, user, ...) \
     gwt_apply_with((a), (fn), (user), &(gwt_apply_options){ __VA_ARGS__ })
 
 // The window of rows x cols pixels from (row, col) on; ARGUMENT when it leaves the image.
-GWT_API gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols);
+GWT_API gwt_array *gwt_window(const gwt_array *a, int64_t row, int64_t col, int64_t rows,
+                              int64_t cols);
 
 // The pixels whose centres lie within the bounds, cut off at the image's edge.
 // ARGUMENT when that is none, or the array is rotated.
-GWT_API gwt_array *gwt_subset(gwt_array *a, gwt_bounds bounds);
+GWT_API gwt_array *gwt_subset(const gwt_array *a, gwt_bounds bounds);
 
 // Every step-th row and column, from the first on: the pixels themselves, on a coarser grid.
-GWT_API gwt_array *gwt_every(gwt_array *a, int step);
+GWT_API gwt_array *gwt_every(const gwt_array *a, int step);
 
 // Arrays of one shape in [time, band] as one image on the grid of the first, or on what bounds_by
 // says: where several are valid, their mean, min, max, the first or the last (float64 for mean,
@@ -969,35 +970,35 @@ GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by 
 // and row are, left and top mostly: those whose centres lie within the bounds, one at least.
 // By whole cells when those of the array fit, else resampled. Missing outside. ARGUMENT when the
 // bounds or cells make no grid.
-GWT_API gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options);
+GWT_API gwt_array *gwt_regrid_with(const gwt_array *a, const gwt_regrid_options *options);
 #define gwt_regrid(...) _gwt_regrid_args(__VA_ARGS__, ._ = 0)
 #define _gwt_regrid_args(a, ...) gwt_regrid_with((a), &(gwt_regrid_options){ __VA_ARGS__ })
 
 // On the grid of another array: by whole cells when the grids fit, else resampled. Missing
 // outside. GRID when the CRS differ.
-GWT_API gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling resampling);
+GWT_API gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling resampling);
 
 // ---- math ------------------------------------------------------------------------------------
 
 // Missing pixels, scaling, clipping and type in one call: raw == src_nodata is missing; else
 // raw * scale_factor + offset, clipped to out_range, rounded into dtype. Missing is stored as
 // dst_nodata (geowombat's set_nodata, except that missing pixels are not clipped).
-GWT_API gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *options);
+GWT_API gwt_array *gwt_set_nodata_with(const gwt_array *a, const gwt_set_nodata_options *options);
 #define gwt_set_nodata(...) _gwt_set_nodata_args(__VA_ARGS__, ._ = 0)
 #define _gwt_set_nodata_args(a, ...) \
     gwt_set_nodata_with((a), &(gwt_set_nodata_options){ __VA_ARGS__ })
 
 // Missing pixels as NaN: float64 (float32 stays), without a nodata value.
-GWT_API gwt_array *gwt_mask_nodata(gwt_array *a);
+GWT_API gwt_array *gwt_mask_nodata(const gwt_array *a);
 
 // Each value from[i], as the type has it, by to[i], all at once: nothing chains. Keeps the type; a
 // `to` that the type can't hold is an ARGUMENT error.
-GWT_API gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_t n);
+GWT_API gwt_array *gwt_replace(const gwt_array *a, const double *from, const double *to, size_t n);
 
 // (b2 - b1) / (b2 + b1) of two bands by name, each times scale_factor first; clipped to [-1, 1];
 // float64, one band "norm-diff". NDVI is gwt_norm_diff(a, "red", "nir"). geowombat's norm_diff,
 // after Tucker (1979), Remote Sensing of Environment 8, 127-150.
-GWT_API gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
+GWT_API gwt_array *gwt_norm_diff_with(const gwt_array *a, const char *b1, const char *b2,
                                       const gwt_norm_diff_options *options);
 #define gwt_norm_diff(...) _gwt_norm_diff_args(__VA_ARGS__, ._ = 0)
 #define _gwt_norm_diff_args(a, b1, b2, ...) \
@@ -1012,19 +1013,21 @@ GWT_API gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *
 //   evi2   2.5 ((nir - red) / (nir + 1 + 2.4 red)), 0..1. Jiang et al. (2008)
 //   gcvi   nir / green - 1, clipped to 0..10 and divided by 10. Gitelson et al. (2003)
 //   wi     0 where swir1 + red > 0.5, else 1 - (swir1 + red) / 0.5, 0..1. Lehmann et al. (2015)
-GWT_API gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_options *options);
-#define gwt_index(...) _gwt_index_args(__VA_ARGS__, ._ = 0)
-#define _gwt_index_args(a, name, ...) \
-    gwt_index_with((a), (name), &(gwt_index_options){ __VA_ARGS__ })
+GWT_API gwt_array *gwt_spectral_index_with(const gwt_array *a, const char *name,
+                                            const gwt_spectral_index_options *options);
+#define gwt_spectral_index(...) _gwt_spectral_index_args(__VA_ARGS__, ._ = 0)
+#define _gwt_spectral_index_args(a, name, ...) \
+    gwt_spectral_index_with((a), (name), &(gwt_spectral_index_options){ __VA_ARGS__ })
 
 // Tasseled cap: bands brightness, greenness and wetness as weighted sums of all bands, band after
 // band, each times scale_factor first; missing where any band is. Sensors l5 (Crist 1985), l7
 // (Huang et al. 2002), l8l7 (Baig et al. 2014), qb (Yarbrough et al. 2005), ik (Pereira 2006); the
 // sensor is the array's unless given.
-GWT_API gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options);
+GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
+                                          const gwt_spectral_index_options *options);
 #define gwt_tasseled_cap(...) _gwt_tasseled_cap_args(__VA_ARGS__, ._ = 0)
 #define _gwt_tasseled_cap_args(a, ...) \
-    gwt_tasseled_cap_with((a), &(gwt_index_options){ __VA_ARGS__ })
+    gwt_tasseled_cap_with((a), &(gwt_spectral_index_options){ __VA_ARGS__ })
 
 // An expression over n arrays.
 //
@@ -1059,7 +1062,7 @@ GWT_API const char *gwt_sensor_name(size_t index);
 
 // Compute into memory: [time][band][y][x], C order, no padding. NULL on failure (a caller's buffer
 // may then be partly written). NODATA when an integer result has missing pixels and no nodata.
-GWT_API void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options);
+GWT_API void *gwt_compute_with(const gwt_array *a, const gwt_compute_options *options);
 #define gwt_compute(...) _gwt_compute_args(__VA_ARGS__, ._ = 0)
 #define _gwt_compute_args(a, ...) gwt_compute_with((a), &(gwt_compute_options){ __VA_ARGS__ })
 
@@ -1106,7 +1109,7 @@ static inline bool _gwt_compute_many_of(const gwt_compute_options *o)
 //                Copyright, XMP and the ICC profile; on the same grid GDAL's RPC tag
 //   of several   files: in a stack of bands what each says of its own; of the files as such, of
 //                times, and of mosaics what all of them say alike
-GWT_API bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options);
+GWT_API bool gwt_save_with(const gwt_array *a, const char *path, const gwt_save_options *options);
 #define gwt_save(...) _gwt_save_args(__VA_ARGS__, ._ = 0)
 #define _gwt_save_args(a, path, ...) \
     gwt_save_with((a), (path), &(gwt_save_options){ __VA_ARGS__ })
@@ -1142,7 +1145,7 @@ typedef int gwt_block_fn(const gwt_block *block, void *user);
 
 // Call `fn` for every block. Returns the number of blocks, or -1 on failure; a function that
 // returned non-zero is a USER error that names its block.
-GWT_API int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
+GWT_API int64_t gwt_map_blocks_with(const gwt_array *a, gwt_block_fn *fn, void *user,
                                     const gwt_map_blocks_options *options);
 #define gwt_map_blocks(...) _gwt_map_blocks_args(__VA_ARGS__, ._ = 0)
 #define _gwt_map_blocks_args(a, fn, user, ...) \
@@ -1163,7 +1166,7 @@ typedef struct gwt_summary {
 
 // What is in an array, as numbers: shape[0] * shape[1] summaries, times bands + band. Sums are
 // added in the order of a tree over the image, whatever the workers and chunks: the same bits.
-GWT_API bool gwt_summarize_with(gwt_array *a, gwt_summary *summaries,
+GWT_API bool gwt_summarize_with(const gwt_array *a, gwt_summary *summaries,
                                 const gwt_statistics_options *options);
 #define gwt_summarize(...) _gwt_summarize_args(__VA_ARGS__, ._ = 0)
 #define _gwt_summarize_args(a, summaries, ...) \
@@ -1171,8 +1174,8 @@ GWT_API bool gwt_summarize_with(gwt_array *a, gwt_summary *summaries,
 
 // How many pixels lie in each of `bins` equal intervals of lo..hi: counts[plane][bin]. An interval
 // has its lower end, the last one both (numpy.histogram). Others are not counted.
-GWT_API bool gwt_histogram_with(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts,
-                                const gwt_statistics_options *options);
+GWT_API bool gwt_histogram_with(const gwt_array *a, double lo, double hi, size_t bins,
+                                int64_t *counts, const gwt_statistics_options *options);
 #define gwt_histogram(...) _gwt_histogram_args(__VA_ARGS__, ._ = 0)
 #define _gwt_histogram_args(a, lo, hi, bins, counts, ...) \
     gwt_histogram_with((a), (lo), (hi), (bins), (counts), &(gwt_statistics_options){ __VA_ARGS__ })
@@ -1181,8 +1184,8 @@ GWT_API bool gwt_histogram_with(gwt_array *a, double lo, double hi, size_t bins,
 // valid): values[plane][i], by linear interpolation; NaN where there is none. Exact, in memory
 // that does not grow with the image: the array is computed once for 8 and 16 bits, three times for
 // 32, five times for 64.
-GWT_API bool gwt_percentiles_with(gwt_array *a, const double *percentiles, size_t n, double *values,
-                                  const gwt_statistics_options *options);
+GWT_API bool gwt_percentiles_with(const gwt_array *a, const double *percentiles, size_t n,
+                                  double *values, const gwt_statistics_options *options);
 #define gwt_percentiles(...) _gwt_percentiles_of(&(gwt_statistics_options){ __VA_ARGS__, ._ = 0 })
 static inline bool _gwt_percentiles_of(const gwt_statistics_options *o)
 {
@@ -1203,15 +1206,15 @@ typedef struct gwt_plan {
     int64_t source_tiles; // needed of all files; each is decoded once as long as the cache holds
     uint64_t source_bytes;     // as they are stored
     double amplification;      // pixels decoded for each pixel needed
-    uint64_t bytes_pinned, bytes_stages, bytes_cache; // memory: tiles in use, buffers, spare tiles
+    uint64_t bytes_pinned, bytes_passes, bytes_cache; // memory: tiles in use, buffers, spare tiles
     int num_workers;
 } gwt_plan;
 
 // Nothing is read but directories.
-GWT_API bool gwt_plan_of(gwt_array *a, gwt_plan *plan);
+GWT_API bool gwt_plan_of(const gwt_array *a, gwt_plan *plan);
 
 // The same in words, and the programs.
-GWT_API bool gwt_print_plan(gwt_array *a, FILE *to);
+GWT_API bool gwt_print_plan(const gwt_array *a, FILE *to);
 
 // ---- profiling -------------------------------------------------------------------------------
 // Where the time of the actions between gwt_profile_begin and gwt_profile_end went. Each worker
@@ -2248,7 +2251,7 @@ static double _gwt_os_affinity(void)
         }
     }
     if (f) fclose(f);
-    return count ? count : INFINITY;
+    return count ? (double)count : (double)INFINITY;
 }
 
 // Processors that this process may use: by its affinity, and by its cgroups a part of their time.
@@ -5986,6 +5989,9 @@ static bool _gwt_items_copy(gwt *g, _gwt_items *items)
     return list != NULL;
 }
 
+// Arrays are immutable: what would equal its operand is the operand.
+static gwt_array *_gwt_array_same(const gwt_array *a) { return (gwt_array *)a; }
+
 // What all files say alike.
 static void _gwt_array_meet_files(gwt_array *r, gwt_array *const *arrays, size_t n)
 {
@@ -6208,10 +6214,10 @@ static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
     c[1] = a->info.shape[1];
     c[2] = o->chunk_rows ? o->chunk_rows
          : edge          ? edge
-                         : _gwt_auto_chunk(a->info.block[0], a->info.is_tiled);
+                         : _gwt_auto_chunk(a->info.tile[0], a->info.is_tiled);
     c[3] = o->chunk_cols ? o->chunk_cols
          : edge          ? edge
-                         : _gwt_auto_chunk(a->info.block[1], a->info.is_tiled);
+                         : _gwt_auto_chunk(a->info.tile[1], a->info.is_tiled);
     return true;
 }
 
@@ -6311,7 +6317,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     if (isnan(i->nodata.value) && _gwt_dtype_integer(s->dtype)) i->nodata.set = false;
     i->has_scales = s->has_scales;
     i->filenames = file, i->num_files = 1, i->tags = tags;
-    i->block[0] = s->block_h, i->block[1] = s->block_w;
+    i->tile[0] = s->block_h, i->tile[1] = s->block_w;
     i->mask = s->mask;
     i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->overviews = s->overviews,
     i->predictor = s->predictor;
@@ -6330,7 +6336,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     return _gwt_array_finish(a);
 }
 
-static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset);
+static gwt_array *_gwt_array_scaled(const gwt_array *a, gwt_optional scale, gwt_optional offset);
 static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options *o);
 
 static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
@@ -6641,28 +6647,28 @@ static gwt_array *_gwt_array_band(const gwt_array *a, int64_t band)
     return _gwt_array_select(a, NULL, 0, &band, 1);
 }
 
-gwt_array *gwt_sel_bands(gwt_array *a, const char *const *names)
+gwt_array *gwt_sel_bands(const gwt_array *a, const char *const *names)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     const int64_t *bands = _gwt_find_labels(a, GWT_BAND, names);
     return bands ? _gwt_array_select(a, NULL, 0, bands, _gwt_count_strings(names)) : NULL;
 }
 
-gwt_array *gwt_sel_times(gwt_array *a, const char *const *names)
+gwt_array *gwt_sel_times(const gwt_array *a, const char *const *names)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     const int64_t *times = _gwt_find_labels(a, GWT_TIME, names);
     return times ? _gwt_array_select(a, times, _gwt_count_strings(names), NULL, 0) : NULL;
 }
 
-gwt_array *gwt_rename(gwt_array *a, const char *const *band_names)
+gwt_array *gwt_rename_bands(const gwt_array *a, const char *const *band_names)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
     return r && _gwt_array_name(r, band_names) ? _gwt_array_finish(r) : NULL;
 }
 
-gwt_array *gwt_rechunk(gwt_array *a, int rows, int cols)
+gwt_array *gwt_rechunk(const gwt_array *a, int rows, int cols)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
@@ -6907,14 +6913,16 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
     return exact || r->info.dtype != GWT_FLOAT32 ? r : _gwt_array_held(r);
 }
 
-static gwt_array *_gwt_array_unary(_gwt_op op, gwt_array *a)
+static gwt_array *_gwt_array_unary(_gwt_op op, const gwt_array *a)
 {
-    return _gwt_array_apply(op, &a, 1);
+    gwt_array *const arg = _gwt_array_same(a);
+    return _gwt_array_apply(op, &arg, 1);
 }
 
-static gwt_array *_gwt_array_binary(_gwt_op op, gwt_array *a, gwt_array *b)
+static gwt_array *_gwt_array_binary(_gwt_op op, const gwt_array *a, const gwt_array *b)
 {
-    return _gwt_array_apply(op, (gwt_array *[]){ a, b }, 2);
+    gwt_array *const arg[] = { _gwt_array_same(a), _gwt_array_same(b) };
+    return _gwt_array_apply(op, arg, 2);
 }
 
 // Truth values: 0, 1, and 255 where missing.
@@ -6924,14 +6932,14 @@ static gwt_array *_gwt_array_truth(gwt_array *r)
     return _gwt_array_finish(r);
 }
 
-static gwt_array *_gwt_array_pick(_gwt_op op, gwt_array *a, gwt_array *b)
+static gwt_array *_gwt_array_pick(_gwt_op op, const gwt_array *a, const gwt_array *b)
 {
-    gwt_array *arg[] = { a, b };
+    gwt_array *const arg[] = { _gwt_array_same(a), _gwt_array_same(b) };
     return _gwt_array_finish(_gwt_array_keep_type(_gwt_array_binary(op, a, b), arg, 2));
 }
 
 #define X(name, op) \
-    gwt_array *gwt_##name(gwt_array *a, gwt_array *b) \
+    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
     { \
         return _gwt_array_finish(_gwt_array_binary(_GWT_OP_##op, a, b)); \
     }
@@ -6939,48 +6947,58 @@ X(add, ADD) X(sub, SUB) X(mul, MUL) X(div, DIV) X(pow, POW)
 #undef X
 
 #define X(name, op) \
-    gwt_array *gwt_##name(gwt_array *a, gwt_array *b) \
+    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
     { \
         return _gwt_array_truth(_gwt_array_binary(_GWT_OP_##op, a, b)); \
     }
 X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
 #undef X
 
-gwt_array *gwt_min(gwt_array *a, gwt_array *b) { return _gwt_array_pick(_GWT_OP_MIN, a, b); }
-gwt_array *gwt_max(gwt_array *a, gwt_array *b) { return _gwt_array_pick(_GWT_OP_MAX, a, b); }
-gwt_array *gwt_sqrt(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_SQRT, a)); }
-gwt_array *gwt_exp(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_EXP, a)); }
-gwt_array *gwt_log(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_LOG, a)); }
-gwt_array *gwt_tanh(gwt_array *a) { return _gwt_array_finish(_gwt_array_unary(_GWT_OP_TANH, a)); }
-gwt_array *gwt_not(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_NOT, a)); }
+#define X(name, op) \
+    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
+    { \
+        return _gwt_array_pick(_GWT_OP_##op, a, b); \
+    }
+X(min, MIN) X(max, MAX)
+#undef X
 
-gwt_array *gwt_abs(gwt_array *a)
+#define X(name, op, as) \
+    gwt_array *gwt_##name(const gwt_array *a) \
+    { \
+        return _gwt_array_##as(_gwt_array_unary(_GWT_OP_##op, a)); \
+    }
+X(sqrt, SQRT, finish) X(exp, EXP, finish) X(log, LOG, finish) X(tanh, TANH, finish)
+X(not, NOT, truth) X(valid, VALID, truth)
+#undef X
+
+gwt_array *gwt_abs(const gwt_array *a)
 {
-    gwt_array *r = _gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &a, 1);
+    gwt_array *const arg = _gwt_array_same(a);
+    gwt_array *r = _gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &arg, 1);
     bool leaves = r && _gwt_dtype_integer(r->info.dtype) && _gwt_dtypes[r->info.dtype].lo < 0;
     return _gwt_array_finish(leaves ? _gwt_array_held(r) : r);
 }
 
 // An unsigned type has no place for the result and gives float64.
-gwt_array *gwt_neg(gwt_array *a)
+gwt_array *gwt_neg(const gwt_array *a)
 {
-    gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, a);
+    gwt_array *const arg = _gwt_array_same(a);
+    gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, arg);
     bool integer = r && _gwt_dtype_integer(a->info.dtype);
     if (integer && _gwt_dtypes[a->info.dtype].lo >= 0) return _gwt_array_finish(r);
-    r = _gwt_array_keep_type(r, &a, 1);
+    r = _gwt_array_keep_type(r, &arg, 1);
     return _gwt_array_finish(integer ? _gwt_array_held(r) : r);
 }
 
-gwt_array *gwt_valid(gwt_array *a) { return _gwt_array_truth(_gwt_array_unary(_GWT_OP_VALID, a)); }
-
-gwt_array *gwt_where(gwt_array *condition, gwt_array *a, gwt_array *b)
+gwt_array *gwt_where(const gwt_array *condition, const gwt_array *a, const gwt_array *b)
 {
-    gwt_array *arg[] = { condition, a, b };
+    gwt_array *const arg[] = { _gwt_array_same(condition), _gwt_array_same(a),
+                               _gwt_array_same(b) };
     return _gwt_array_finish(
         _gwt_array_keep_type(_gwt_array_apply(_GWT_OP_WHERE, arg, 3), arg + 1, 2));
 }
 
-gwt_array *gwt_clip(gwt_array *a, double lo, double hi)
+gwt_array *gwt_clip(const gwt_array *a, double lo, double hi)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!(lo <= hi))
@@ -7016,7 +7034,7 @@ static const _gwt_node *_gwt_map_convert(const gwt_array *a, int64_t i, const vo
     return _gwt_dtype_contains(dtype, held) ? node : _gwt_node_cast(a->g, node, dtype);
 }
 
-gwt_array *gwt_cast(gwt_array *a, gwt_dtype dtype)
+gwt_array *gwt_cast(const gwt_array *a, gwt_dtype dtype)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!_gwt_dtype_valid(dtype))
@@ -7299,7 +7317,7 @@ static unsigned _gwt_reduce_keeps(gwt_dim dim, gwt_stat stat)
     return keep;
 }
 
-gwt_array *gwt_reduce_with(gwt_array *a, gwt_dim dim, gwt_stat stat,
+gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                            const gwt_reduce_options *options)
 {
     double percentile = stat == GWT_MEDIAN ? 50 : options ? options->percentile : 0;
@@ -7361,7 +7379,7 @@ static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
     return true;
 }
 
-gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
+gwt_array *gwt_moving_with(const gwt_array *a, const gwt_moving_options *options)
 {
     gwt_moving_options o = options ? *options : (gwt_moving_options){ 0 };
     if (!a || _gwt_failed(a->g) || !_gwt_moving_check(a->g, &o)) return NULL;
@@ -7379,7 +7397,7 @@ gwt_array *gwt_moving_with(gwt_array *a, const gwt_moving_options *options)
     return _gwt_array_finish(r);
 }
 
-gwt_array *gwt_apply_with(gwt_array *a, gwt_kernel_fn *fn, void *user,
+gwt_array *gwt_apply_with(const gwt_array *a, gwt_kernel_fn *fn, void *user,
                           const gwt_apply_options *options)
 {
     gwt_apply_options o = options ? *options : (gwt_apply_options){ 0 };
@@ -7417,8 +7435,8 @@ static int64_t _gwt_resampling_reach(gwt_resampling method, double scale, int64_
     return (int64_t)ceil(fmin(reach, (double)size + 2));
 }
 
-static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_resampling method,
-                                       const _gwt_relation *to)
+static gwt_array *_gwt_array_resampled(const gwt_array *a, const _gwt_geo *geo,
+                                       gwt_resampling method, const _gwt_relation *to)
 {
     _gwt_step s = { .kind = _GWT_STEP_RESAMPLE, .num_planes = 1, .method = (int)method,
                     .width = geo->width, .height = geo->height,
@@ -7442,7 +7460,7 @@ static gwt_array *_gwt_array_resampled(gwt_array *a, const _gwt_geo *geo, gwt_re
 
 // Every stride-th pixel of `a` from (row, col) on. Beyond the edge all that is read is missing;
 // what might make a number of that (a count of valid bands) is cut off there by a step.
-static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, int64_t stride,
+static gwt_array *_gwt_array_cropped(const gwt_array *a, int64_t row, int64_t col, int64_t stride,
                                      const _gwt_geo *geo)
 {
     bool leaves = stride == 1 && (row < 0 || col < 0 || geo->height > a->geo.height - row
@@ -7463,7 +7481,7 @@ static gwt_array *_gwt_array_cropped(gwt_array *a, int64_t row, int64_t col, int
     return _gwt_array_finish(r);
 }
 
-gwt_array *gwt_window(gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols)
+gwt_array *gwt_window(const gwt_array *a, int64_t row, int64_t col, int64_t rows, int64_t cols)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     _gwt_geo geo = a->geo;
@@ -7490,7 +7508,7 @@ static gwt_array *_gwt_fail_align(const gwt_array *a, const gwt_array *b)
 }
 
 // The array on another grid; `like` is the array that has it, for the message.
-static gwt_array *_gwt_array_on(gwt_array *a, const _gwt_geo *geo, const gwt_array *like,
+static gwt_array *_gwt_array_on(const gwt_array *a, const _gwt_geo *geo, const gwt_array *like,
                                 gwt_resampling method)
 {
     _gwt_relation to;
@@ -7505,14 +7523,14 @@ static gwt_array *_gwt_array_on(gwt_array *a, const _gwt_geo *geo, const gwt_arr
                     : _gwt_array_resampled(a, geo, method, &to);
 }
 
-gwt_array *gwt_align(gwt_array *a, const gwt_array *like, gwt_resampling method)
+gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
-    gwt_array *const both[] = { a, (gwt_array *)like };
+    gwt_array *const both[] = { _gwt_array_same(a), _gwt_array_same(like) };
     if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a, like)) return NULL;
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
-gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options)
+gwt_array *gwt_regrid_with(const gwt_array *a, const gwt_regrid_options *options)
 {
     gwt_regrid_options o = options ? *options : (gwt_regrid_options){ 0 };
     if (!a || _gwt_failed(a->g)) return NULL;
@@ -7521,7 +7539,7 @@ gwt_array *gwt_regrid_with(gwt_array *a, const gwt_regrid_options *options)
     return _gwt_array_on(a, &geo, a, o.resampling);
 }
 
-gwt_array *gwt_subset(gwt_array *a, gwt_bounds within)
+gwt_array *gwt_subset(const gwt_array *a, gwt_bounds within)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!within.set) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no bounds given");
@@ -7536,11 +7554,11 @@ gwt_array *gwt_subset(gwt_array *a, gwt_bounds within)
                           b.right, b.top);
 }
 
-gwt_array *gwt_every(gwt_array *a, int step)
+gwt_array *gwt_every(const gwt_array *a, int step)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     if (step < 1) return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "step = %d: must be 1 or more", step);
-    if (step == 1) return a;
+    if (step == 1) return _gwt_array_same(a);
     _gwt_geo geo = a->geo;
     _gwt_geo_thin(&geo, step);
     // A step beyond the image takes its first pixel, as the longer edge would.
@@ -7735,9 +7753,9 @@ static const _gwt_node *_gwt_map_masked(const gwt_array *a, int64_t i, const voi
 }
 
 // The same array with `nodata` as its missing value, compared raw.
-static gwt_array *_gwt_array_masked(gwt_array *a, gwt_optional nodata)
+static gwt_array *_gwt_array_masked(const gwt_array *a, gwt_optional nodata)
 {
-    if (!nodata.set) return a;
+    if (!nodata.set) return _gwt_array_same(a);
     gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES);
     if (!_gwt_array_map(r, a, _gwt_map_masked, &nodata)) return NULL;
     r->info.nodata = nodata;
@@ -7761,7 +7779,7 @@ static const _gwt_node *_gwt_map_scaled(const gwt_array *a, int64_t i, const voi
 
 // raw * scale + offset of each band, as float64; an explicit factor beats the session's, that the
 // band's own.
-static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_optional offset)
+static gwt_array *_gwt_array_scaled(const gwt_array *a, gwt_optional scale, gwt_optional offset)
 {
     _gwt_scaling by = { _gwt_first_set(scale, a->session.scale),
                         _gwt_first_set(offset, a->session.offset) };
@@ -7776,7 +7794,7 @@ static gwt_array *_gwt_array_scaled(gwt_array *a, gwt_optional scale, gwt_option
     return _gwt_array_finish(r);
 }
 
-gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *options)
+gwt_array *gwt_set_nodata_with(const gwt_array *a, const gwt_set_nodata_options *options)
 {
     gwt_set_nodata_options o = options ? *options : (gwt_set_nodata_options){ 0 };
     if (!a || _gwt_failed(a->g)) return NULL;
@@ -7793,17 +7811,17 @@ gwt_array *gwt_set_nodata_with(gwt_array *a, const gwt_set_nodata_options *optio
     return _gwt_array_finish(r);
 }
 
-gwt_array *gwt_mask_nodata(gwt_array *a)
+gwt_array *gwt_mask_nodata(const gwt_array *a)
 {
     gwt_array *r = gwt_cast(a, a && a->info.dtype == GWT_FLOAT32 ? GWT_FLOAT32 : GWT_FLOAT64);
     if (r) _gwt_array_set_nodata(r, (gwt_optional){ 0 });
     return r;
 }
 
-gwt_array *gwt_replace(gwt_array *a, const double *from, const double *to, size_t n)
+gwt_array *gwt_replace(const gwt_array *a, const double *from, const double *to, size_t n)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    gwt_array *r = a;
+    gwt_array *r = _gwt_array_same(a);
     if (n > 0 && (!from || !to))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "can't replace: no values given");
     for (size_t i = 0; r && i < n; i++) {
@@ -7829,12 +7847,12 @@ static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *name
                                gwt_array *const *arrays);
 
 // (b2 - b1) / (b2 + b1): Tucker (1979).
-static gwt_array *_gwt_norm_diff(gwt_array *b1, gwt_array *b2)
+static gwt_array *_gwt_norm_diff(const gwt_array *b1, const gwt_array *b2)
 {
     static const char *const names[] = { "b1", "b2", NULL }, *const name[] = { "norm-diff", NULL };
     gwt_array *r = _gwt_formula(b1->g, "clip((b2 - b1) / (b2 + b1), -1, 1)", names,
-                                (gwt_array *[]){ b1, b2 });
-    return r && r->info.shape[1] == 1 ? gwt_rename(r, name) : r;
+                                (gwt_array *[]){ _gwt_array_same(b1), _gwt_array_same(b2) });
+    return r && r->info.shape[1] == 1 ? gwt_rename_bands(r, name) : r;
 }
 
 // Formulas of geowombat, in its order of operations, and what range their results lie in. Names
@@ -7892,12 +7910,12 @@ typedef struct _gwt_index_input {
     double factor;              // that the first band was multiplied by
 } _gwt_index_input;
 
-static bool _gwt_index_bands(_gwt_index_input *in, gwt_array *a, const char *const *names,
+static bool _gwt_index_bands(_gwt_index_input *in, const gwt_array *a, const char *const *names,
                              gwt_optional nodata, gwt_optional scale, const char *sensor)
 {
     const char *const *order = sensor ? gwt_sensor_bands(sensor) : NULL;
     if (sensor && !order) _gwt_fail_sensor(a->g, sensor);
-    a = gwt_sel_bands(sensor ? gwt_rename(a, order) : a, names);
+    a = gwt_sel_bands(sensor ? gwt_rename_bands(a, order) : a, names);
     if (!a) return false;
     scale = _gwt_first_set(scale, a->session.scale);
     in->nodata = _gwt_first_set(nodata, a->info.nodata);
@@ -7913,7 +7931,7 @@ static bool _gwt_index_bands(_gwt_index_input *in, gwt_array *a, const char *con
 static gwt_array *_gwt_index_done(gwt_array *r, const _gwt_index_input *in, const char *name,
                                   const char *range)
 {
-    r = gwt_rename(r, (const char *const[]){ name, NULL });
+    r = gwt_rename_bands(r, (const char *const[]){ name, NULL });
     if (!r) return NULL;
     _gwt_array_set_nodata(r, in->nodata);
     _gwt_array_note_number(r, "pre-scaling", in->factor);
@@ -7922,7 +7940,7 @@ static gwt_array *_gwt_index_done(gwt_array *r, const _gwt_index_input *in, cons
     return r;
 }
 
-gwt_array *gwt_norm_diff_with(gwt_array *a, const char *b1, const char *b2,
+gwt_array *gwt_norm_diff_with(const gwt_array *a, const char *b1, const char *b2,
                               const gwt_norm_diff_options *options)
 {
     gwt_norm_diff_options o = options ? *options : (gwt_norm_diff_options){ 0 };
@@ -7943,9 +7961,10 @@ static size_t _gwt_index_find(const char *name)
     return i;
 }
 
-gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_options *options)
+gwt_array *gwt_spectral_index_with(const gwt_array *a, const char *name,
+                                    const gwt_spectral_index_options *options)
 {
-    gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
+    gwt_spectral_index_options o = options ? *options : (gwt_spectral_index_options){ 0 };
     size_t i = _gwt_index_find(name);
     _gwt_index_input in;
     if (!a || _gwt_failed(a->g)) return NULL;
@@ -7960,10 +7979,10 @@ gwt_array *gwt_index_with(gwt_array *a, const char *name, const gwt_index_option
                            _gwt_indices[i].range);
 }
 
-gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
+gwt_array *gwt_tasseled_cap_with(const gwt_array *a, const gwt_spectral_index_options *options)
 {
     static const char *const names[] = { "brightness", "greenness", "wetness", NULL };
-    gwt_index_options o = options ? *options : (gwt_index_options){ 0 };
+    gwt_spectral_index_options o = options ? *options : (gwt_spectral_index_options){ 0 };
     gwt_array *rows[3];
     _gwt_index_input in;
     size_t k = 0;
@@ -7980,7 +7999,7 @@ gwt_array *gwt_tasseled_cap_with(gwt_array *a, const gwt_index_options *options)
     if (!_gwt_index_bands(&in, a, bands, o.nodata, o.scale_factor, o.sensor)) return NULL;
     for (int i = 0; i < 3; i++)
         rows[i] = _gwt_formula(a->g, _gwt_tasseled_caps[k].formulas[i], bands, in.bands);
-    gwt_array *r = gwt_rename(gwt_stack(rows, 3, GWT_BAND), names);
+    gwt_array *r = gwt_rename_bands(gwt_stack(rows, 3, GWT_BAND), names);
     if (r) _gwt_array_set_nodata(r, in.nodata);
     return r;
 }
@@ -8222,9 +8241,9 @@ static gwt_array *_gwt_call_replace(_gwt_parser *p, const _gwt_call *c)
 static const struct {
     const char *name;
     int arity;
-    gwt_array *(*one)(gwt_array *);
-    gwt_array *(*two)(gwt_array *, gwt_array *);
-    gwt_array *(*three)(gwt_array *, gwt_array *, gwt_array *);
+    gwt_array *(*one)(const gwt_array *);
+    gwt_array *(*two)(const gwt_array *, const gwt_array *);
+    gwt_array *(*three)(const gwt_array *, const gwt_array *, const gwt_array *);
     _gwt_call_fn *special;
 } _gwt_functions[] = {
     { "abs", 1, .one = gwt_abs },       { "sqrt", 1, .one = gwt_sqrt },
@@ -8275,7 +8294,7 @@ static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
     gwt_array *of = c->given ? c->x[0] : _gwt_parse_array(p, 0);
     if (c->given && !_gwt_call_arity(p, c, 1)) return NULL;
     gwt_array *r =
-        strcmp(c->name, "tasseled_cap") ? gwt_index(of, c->name) : gwt_tasseled_cap(of);
+        strcmp(c->name, "tasseled_cap") ? gwt_spectral_index(of, c->name) : gwt_tasseled_cap(of);
     if (r) _gwt_array_set_nodata(r, (gwt_optional){ 0 });
     return r;
 }
@@ -8423,7 +8442,7 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
 static const struct {
     int level;
     const char *token;
-    gwt_array *(*apply)(gwt_array *, gwt_array *);
+    gwt_array *(*apply)(const gwt_array *, const gwt_array *);
 } _gwt_operators[] = {
     { 0, "||", gwt_or },  { 1, "&&", gwt_and }, { 2, "==", gwt_eq }, { 2, "!=", gwt_ne },
     { 2, "<=", gwt_le },  { 2, ">=", gwt_ge },  { 2, "<", gwt_lt },  { 2, ">", gwt_gt },
@@ -12608,7 +12627,7 @@ static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int bl
 {
     if (block < 0 || block > 16384 || block % 16)
         return _gwt_fail(g, GWT_E_ARGUMENT,
-                         ".block = %d: the edge of a tile is a multiple of 16, 16 to 16384", block);
+                         ".tile_size = %d: must be a multiple of 16, from 16 to 16384", block);
     f->block = block ? block : _gwt_default_block(a);
     if (f->planes > _GWT_MAX_BANDS)
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d bands, not %lld",
@@ -12620,7 +12639,7 @@ static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int bl
         return true;
     return _gwt_fail(
         g, GWT_E_ARGUMENT,
-        "tiles of %lld x %lld x %lld %s are too large: a smaller .block, or "
+        "tiles of %lld x %lld x %lld %s are too large: a smaller .tile_size, or "
         ".interleave = GWT_PLANAR, would do",
         (long long)f->block, (long long)f->block, (long long)samples, gwt_dtype_name(f->dtype));
 }
@@ -12691,7 +12710,7 @@ static bool _gwt_save_resolve(_gwt_save *s)
     _gwt_record_output(g, compress);
     if (!_gwt_format_codec(g, f, compress, s->o.level)
         || !_gwt_format_predictor(g, f, s->o.predictor)
-        || !_gwt_format_block(g, f, s->image.a, s->o.block)
+        || !_gwt_format_block(g, f, s->image.a, s->o.tile_size)
         || !_gwt_resolve_nodata(s->image.a, f->dtype, s->o.nodata, &s->image.nodata))
         return false;
     _gwt_image *m = &s->image;
@@ -12703,7 +12722,7 @@ static bool _gwt_save_resolve(_gwt_save *s)
     if (!_gwt_mul4((uint64_t)m->across, (uint64_t)m->down, (uint64_t)m->stream.per_place, 8,
                    &table))
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: a larger "
-                         ".block would do", (long long)m->across, (long long)m->down);
+                         ".tile_size would do", (long long)m->across, (long long)m->down);
     m->stream.num_tiles = m->across * m->down * m->stream.per_place;
     s->file.resume = s->o.resume, s->file.overwrite = s->o.overwrite;
     s->file.bigtiff = s->o.bigtiff;
@@ -14871,8 +14890,8 @@ static bool _gwt_buffers_make(const _gwt_action *action, _gwt_buffer *buffers, i
     return true;
 }
 
-static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buffer *buffers, int n,
-                             const gwt_compute_options *o)
+static bool _gwt_compute_run(const gwt_array *a, const _gwt_output *outputs, _gwt_buffer *buffers,
+                             int n, const gwt_compute_options *o)
 {
     _gwt_plan plan;
     _gwt_action action;
@@ -14900,7 +14919,7 @@ static bool _gwt_compute_run(gwt_array *a, const _gwt_output *outputs, _gwt_buff
     return good;
 }
 
-void *gwt_compute_with(gwt_array *a, const gwt_compute_options *options)
+void *gwt_compute_with(const gwt_array *a, const gwt_compute_options *options)
 {
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
     gwt_optional nodata;
@@ -15140,7 +15159,7 @@ static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
 }
 
 // Options of the i-th array resolved, and what the plan has to store.
-static bool _gwt_save_prepare(_gwt_save *s, gwt_array *a, const char *path,
+static bool _gwt_save_prepare(_gwt_save *s, const gwt_array *a, const char *path,
                               const gwt_save_options *o, size_t i, _gwt_output *output)
 {
     *s = (_gwt_save){ .o = *o, .file = { .g = a->g, .path = path }, .image = { .a = a } };
@@ -15178,7 +15197,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     return good;
 }
 
-bool gwt_save_with(gwt_array *a, const char *path, const gwt_save_options *options)
+bool gwt_save_with(const gwt_array *a, const char *path, const gwt_save_options *options)
 {
     gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
     _gwt_save s;
@@ -15295,13 +15314,13 @@ static bool _gwt_blocks_check_results(const _gwt_run *run, const gwt_map_blocks_
 }
 
 // `what`: the action that it is to who is told of its progress.
-static int64_t _gwt_blocks_run(gwt_array *a, gwt_block_fn *fn, void *user,
+static int64_t _gwt_blocks_run(const gwt_array *a, gwt_block_fn *fn, void *user,
                                const gwt_map_blocks_options *options, const char *what)
 {
     gwt_map_blocks_options o = options ? *options : (gwt_map_blocks_options){ 0 };
     if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)
-        || !_gwt_check_chunk(a->g, "row_chunks", o.row_chunks)
-        || !_gwt_check_chunk(a->g, "col_chunks", o.col_chunks))
+        || !_gwt_check_chunk(a->g, "block_rows", o.block_rows)
+        || !_gwt_check_chunk(a->g, "block_cols", o.block_cols))
         return -1;
     gwt *g = a->g;
     if (!fn) return _gwt_fail(g, GWT_E_ARGUMENT, "no function given to call for blocks"), -1;
@@ -15322,8 +15341,8 @@ static int64_t _gwt_blocks_run(gwt_array *a, gwt_block_fn *fn, void *user,
     _gwt_plan_note(&plan, false);
     _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
                      .close = _gwt_blocks_close, .sink = &b, .what = what };
-    _gwt_run_shape(&run, a, o.row_chunks ? o.row_chunks : a->info.chunks[2],
-                   o.col_chunks ? o.col_chunks : a->info.chunks[3]);
+    _gwt_run_shape(&run, a, o.block_rows ? o.block_rows : a->info.chunks[2],
+                   o.block_cols ? o.block_cols : a->info.chunks[3]);
     run.tile_bytes = fmin((double)run.tile_h + o.padding[1] + o.padding[3], (double)a->geo.height)
                    * fmin((double)run.tile_w + o.padding[0] + o.padding[2], (double)a->geo.width)
                    * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
@@ -15342,7 +15361,7 @@ static int64_t _gwt_blocks_run(gwt_array *a, gwt_block_fn *fn, void *user,
     return good ? run.across * run.down : -1;
 }
 
-int64_t gwt_map_blocks_with(gwt_array *a, gwt_block_fn *fn, void *user,
+int64_t gwt_map_blocks_with(const gwt_array *a, gwt_block_fn *fn, void *user,
                             const gwt_map_blocks_options *options)
 {
     return _gwt_blocks_run(a, fn, user, options, "map_blocks");
@@ -15381,7 +15400,7 @@ static _gwt_numbers _gwt_numbers_of(const char *what, const gwt_statistics_optio
 }
 
 // Some planes of an array, as bands.
-static gwt_array *_gwt_array_planes(gwt_array *a, int64_t from, int64_t n)
+static gwt_array *_gwt_array_planes(const gwt_array *a, int64_t from, int64_t n)
 {
     gwt_array *r = _gwt_array_derive_as(a, _GWT_KEEP_TYPE, 1, n);
     if (r) memcpy(r->planes, a->planes + from, (size_t)n * sizeof *r->planes);
@@ -15401,7 +15420,7 @@ static int64_t _gwt_numbers_group(const gwt_array *a, double bytes)
 static bool _gwt_numbers_run(gwt_array *a, const _gwt_numbers *s, gwt_block_fn *fn, void *user)
 {
     int edge = _gwt_numbers_block(a);
-    gwt_map_blocks_options o = { .row_chunks = edge, .col_chunks = edge, .dtype = GWT_FLOAT64,
+    gwt_map_blocks_options o = { .block_rows = edge, .block_cols = edge, .dtype = GWT_FLOAT64,
                                  .nodata = gwt_some((double)NAN), .num_workers = s->o.num_workers,
                                  .progress = s->o.progress };
     return _gwt_blocks_run(a, fn, user, &o, s->what) >= 0;
@@ -15497,7 +15516,7 @@ static bool _gwt_summarize_group(gwt_array *a, const _gwt_numbers *s, gwt_summar
     return good;
 }
 
-bool gwt_summarize_with(gwt_array *a, gwt_summary *to, const gwt_statistics_options *options)
+bool gwt_summarize_with(const gwt_array *a, gwt_summary *to, const gwt_statistics_options *options)
 {
     _gwt_numbers s = _gwt_numbers_of("summarize", options);
     if (!a || _gwt_failed(a->g)) return false;
@@ -15576,7 +15595,7 @@ static size_t _gwt_histogram_counter(const _gwt_counting *c, int64_t plane, doub
     return bin;
 }
 
-bool gwt_histogram_with(gwt_array *a, double lo, double hi, size_t bins, int64_t *counts,
+bool gwt_histogram_with(const gwt_array *a, double lo, double hi, size_t bins, int64_t *counts,
                         const gwt_statistics_options *options)
 {
     _gwt_numbers s = _gwt_numbers_of("histogram", options);
@@ -15669,7 +15688,8 @@ static int _gwt_compare_keys(const void *a, const void *b)
 }
 
 // Ranks below and above each percentile of `count` values.
-static void _gwt_quantile_begin(_gwt_quantile *ranks, const double *percentiles, size_t n, int64_t count)
+static void _gwt_quantile_begin(_gwt_quantile *ranks, const double *percentiles, size_t n,
+                                int64_t count)
 {
     for (size_t i = 0; i < n; i++) {
         int64_t last = _gwt_max64(count - 1, 0);
@@ -15748,7 +15768,7 @@ static bool _gwt_percentiles_group(gwt_array *a, const _gwt_numbers *s, const do
     return good;
 }
 
-bool gwt_percentiles_with(gwt_array *a, const double *percentiles, size_t n, double *values,
+bool gwt_percentiles_with(const gwt_array *a, const double *percentiles, size_t n, double *values,
                           const gwt_statistics_options *options)
 {
     _gwt_numbers s = _gwt_numbers_of("percentiles", options);
@@ -16434,7 +16454,7 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
 }
 
 // Plan as gwt_compute does, and say what there is to say.
-static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
+static bool _gwt_plan_describe(const gwt_array *a, gwt_plan *to, FILE *print)
 {
     _gwt_plan plan;
     _gwt_action action;
@@ -16458,7 +16478,7 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
             to->instructions += plan.passes[i].program.num_instrs;
         }
         to->bytes_pinned = run.share.pinned;
-        to->bytes_stages = (uint64_t)(run.workers * _gwt_run_buffers(&run, &run.cost));
+        to->bytes_passes = (uint64_t)(run.workers * _gwt_run_buffers(&run, &run.cost));
         to->bytes_cache = _gwt_share_spare(&run.share, a->g->options.memory_limit);
         _gwt_run_end(&run);
         if (print && good) _gwt_print_programs(&plan, print);
@@ -16468,14 +16488,14 @@ static bool _gwt_plan_describe(gwt_array *a, gwt_plan *to, FILE *print)
     return good;
 }
 
-bool gwt_plan_of(gwt_array *a, gwt_plan *plan)
+bool gwt_plan_of(const gwt_array *a, gwt_plan *plan)
 {
     if (!a || _gwt_failed(a->g)) return false;
     if (!plan) return _gwt_fail(a->g, GWT_E_ARGUMENT, "gwt_plan_of: the plan is NULL");
     return _gwt_plan_describe(a, plan, NULL);
 }
 
-bool gwt_print_plan(gwt_array *a, FILE *to)
+bool gwt_print_plan(const gwt_array *a, FILE *to)
 {
     gwt_plan p;
     if (!a || _gwt_failed(a->g)) return false;
@@ -16484,7 +16504,7 @@ bool gwt_print_plan(gwt_array *a, FILE *to)
     bool good = _gwt_plan_describe(a, &p, to);
     const gwt_info *i = &a->info;
     const char *why = !i->auto_chunks ? "as asked for"
-                    : i->is_tiled && i->block[0] == i->chunks[2] && i->block[1] == i->chunks[3]
+                    : i->is_tiled && i->tile[0] == i->chunks[2] && i->tile[1] == i->chunks[3]
                         ? "auto: the file's tiles"
                         : "auto";
     if (good)
@@ -16500,7 +16520,7 @@ bool gwt_print_plan(gwt_array *a, FILE *to)
                 (long long)p.tiles, (long long)p.pieces, (long long)p.piece[0],
                 (long long)p.piece[1], p.num_workers, (long long)p.source_tiles,
                 (double)p.source_bytes / 1e6, p.amplification, (double)p.bytes_pinned / 1e6,
-                (double)p.bytes_stages / 1e6, (double)p.bytes_cache / 1e6);
+                (double)p.bytes_passes / 1e6, (double)p.bytes_cache / 1e6);
     _gwt_os_locale_end(c);
     return good;
 }

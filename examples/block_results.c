@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: out of memory\n", argv[0]);
         return gwt_end(g), 1;
     }
-    blocks = gwt_map_blocks(src, mean_of_block, results, .row_chunks = EDGE, .col_chunks = EDGE);
+    blocks = gwt_map_blocks(src, mean_of_block, results, .block_rows = EDGE, .block_cols = EDGE);
     for (int64_t i = 0; i < blocks; i++)
         printf("block %3lld  row %5lld  col %5lld  valid %6lld  mean %.6g\n", (long long)i,
                (long long)results[i].row, (long long)results[i].col, (long long)results[i].valid,

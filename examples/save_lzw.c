@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     gwt_array *src = gwt_open(g, argv[1], .chunks = chunks);
 
     // Predictor 2 stores differences of neighbours, which compress better; block is the tile edge.
-    gwt_save(src, argv[2], .compress = "lzw", .predictor = 2, .block = 256, .overwrite = true,
+    gwt_save(src, argv[2], .compress = "lzw", .predictor = 2, .tile_size = 256, .overwrite = true,
              .progress = true);
     return gwt_end(g);
 }

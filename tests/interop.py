@@ -253,7 +253,7 @@ def matrix(scene):
                                  "big" if big else "classic", "band" if planar else "pixel"])
                 path += ".tif"
                 wrong = calc(expression, ["scene.tif"], path, *option, "--dtype", dtype,
-                             "--compress", compress, "--predictor", predictor, "--block", 64,
+                             "--compress", compress, "--predictor", predictor, "--tile-size", 64,
                              "--bigtiff", "yes" if big else "no",
                              "--interleave", "band" if planar else "pixel")
                 tally.check(path, wrong or inspect(
@@ -267,7 +267,7 @@ def options(scene):
     raw = scene.read()
     plain = {"nodata": 0.0, "names": scene.descriptions}
     for block in (16, 48, 256, 1024):
-        tally.check(f"block {block}", calc("a", ["scene.tif"], "o.tif", "--block", block) or
+        tally.check(f"block {block}", calc("a", ["scene.tif"], "o.tif", "--tile-size", block) or
                     inspect("o.tif", raw, "uint16", scene, block=block, **plain))
     for compress, level in (("deflate", 1), ("deflate", 12), ("zstd", 1), ("zstd", 22),
                             ("lzma", 1), ("lzma", 9)):
@@ -329,7 +329,7 @@ def index(scene):
             given = [] if scale is None else ["--scale", scale]
             given += [] if nodata is None else ["--nodata", nodata]
             wrong = calc("norm_diff(green, red)", ["scene.tif"], "index.tif", "--dtype", dtype,
-                         "--compress", "deflate", "--block", 64, *given)
+                         "--compress", "deflate", "--tile-size", 64, *given)
             stored = as_stored(expected, (raw == 0).any(axis=0), dtype, nodata)[np.newaxis]
             tally.check(f"norm_diff as {dtype}, scale {scale}, nodata {nodata}", wrong or inspect(
                 "index.tif", stored, dtype, scene, nodata=nodata, block=64, compress="deflate",
@@ -396,7 +396,7 @@ def differ_info(path, dataset, dtype):
     expected = {
         "width": dataset.width, "height": dataset.height, "bands": dataset.count, "dtype": dtype,
         "transform": list(dataset.transform)[:6], "epsg": epsg_of(dataset.crs),
-        "nodata": dataset.nodata, "block": list(dataset.block_shapes[0]),
+        "nodata": dataset.nodata, "tile": list(dataset.block_shapes[0]),
         "bounds": [left, min(bottom, top), right, max(bottom, top)],
         "interleave": structure["INTERLEAVE"].lower(),
         "compression": structure.get("COMPRESSION", "none").lower(),
@@ -474,7 +474,7 @@ def shared_data():
             given = ["--compress", structure.get("COMPRESSION", "none").lower(),
                      "--interleave", structure["INTERLEAVE"].lower()]
             if dataset.profile["tiled"]:
-                given += ["--block", dataset.block_shapes[0][0]]
+                given += ["--tile-size", dataset.block_shapes[0][0]]
             dtype = dataset.dtypes[0]
         examine(str(path.relative_to(SHARED)), str(path), dtype, *given)
 
@@ -601,7 +601,7 @@ def metadata():
             continue
         complaints.take()
         before = told_of("made.tif")
-        for options in ([], ["--compress", "deflate", "--block", "32", "--interleave", "band"]):
+        for options in ([], ["--compress", "deflate", "--tile-size", "32", "--interleave", "band"]):
             wrong = calc("a", ["made.tif"], "copy.tif", *options) or gdalinfo("copy.tif")
             tally.check(f"metadata of {name} {' '.join(options)}",
                         wrong or differ_told(told_of("copy.tif"), before))

@@ -56,9 +56,9 @@ matrix() {
 for i in 1 2 3 4; do "$make_scene" "date_2016010$i.tif" 400 300 2 deflate 64 "$i" || exit 1; done
 
 matrix ndi 'norm_diff(b1, b2)' scene.tif --compress deflate --nodata 0
-matrix product 'b1 * b2 * b3' scene.tif --compress lzw --block 64 --dtype float32
-matrix 'time mean' a 'date_*.tif' --stack time --reduce mean --compress deflate --block 32
-matrix window 'moving_mean(b1, 15)' scene.tif --block 48
+matrix product 'b1 * b2 * b3' scene.tif --compress lzw --tile-size 64 --dtype float32
+matrix 'time mean' a 'date_*.tif' --stack time --reduce mean --compress deflate --tile-size 32
+matrix window 'moving_mean(b1, 15)' scene.tif --tile-size 48
 
 # NAME ARGUMENT.. - some more, three ranks of two workers.
 once() {
@@ -68,29 +68,29 @@ once() {
     "$gwt" calc "$@" -o want.tif -q 2>"$err" || check "$name: one process" failed
     equal "$name" 3 2 100 "$@"
 }
-once planar a scene.tif --interleave band --compress deflate --block 64
-once pixel a scene.tif --compress deflate --predictor 2 --block 64
-once sparse 'where(b1 > 9000, b1, nan)' scene.tif --sparse --nodata 0 --block 16
-once checksums 'b1' scene.tif --checksums --block 64 --compress lzw
-once bigtiff b1 scene.tif --bigtiff yes --block 64
-once 'one tile' b1 scene.tif --window 0,0,20,20 --block 32
+once planar a scene.tif --interleave band --compress deflate --tile-size 64
+once pixel a scene.tif --compress deflate --predictor 2 --tile-size 64
+once sparse 'where(b1 > 9000, b1, nan)' scene.tif --sparse --nodata 0 --tile-size 16
+once checksums 'b1' scene.tif --checksums --tile-size 64 --compress lzw
+once bigtiff b1 scene.tif --bigtiff yes --tile-size 64
+once 'one tile' b1 scene.tif --window 0,0,20,20 --tile-size 32
 rm -f a.tif b.tif
-"$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(b3, 9)' --block 64 -q
-ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(b3, 9)' --block 64 -q &&
+"$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(b3, 9)' --tile-size 64 -q
+ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(b3, 9)' --tile-size 64 -q &&
     cmp a.tif a1.tif >>"$err" 2>&1 && cmp b.tif b1.tif >>"$err" 2>&1
 good "two outputs" $?
 
 rm -f out.tif want.tif
-"$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --block 32
+"$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --tile-size 32
 job --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
-    -o out.tif -q --compress deflate --block 32 && cmp out.tif want.tif >>"$err" 2>&1
+    -o out.tif -q --compress deflate --tile-size 32 && cmp out.tif want.tif >>"$err" 2>&1
 good "over TCP only" $?
 
 rm -f out.tif want.tif
 said='valid pixels of out.tif equal its nodata value 9000 and read as missing'
-"$gwt" calc b1 scene.tif -o out.tif -q --dst-nodata 9000 --block 32 2>want.txt
+"$gwt" calc b1 scene.tif -o out.tif -q --dst-nodata 9000 --tile-size 32 2>want.txt
 grep -q "^gwt: [1-9][0-9]* $said" want.txt && rm -f out.tif &&
-    ranks 3 calc b1 scene.tif -o out.tif -q --dst-nodata 9000 --block 32 &&
+    ranks 3 calc b1 scene.tif -o out.tif -q --dst-nodata 9000 --tile-size 32 &&
     cmp "$err" want.txt >>"$err" 2>&1
 good "valid pixels that equal nodata, of all ranks together" $?
 
@@ -106,7 +106,7 @@ good "the example, and its numbers" $?
 # ---- killed, and resumed ------------------------------------------------------------------------
 
 "$make_scene" large.tif 2500 2000 3 deflate 256 || exit 1
-save="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --block 64 --resume"
+save="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --tile-size 64 --resume"
 rm -f want.tif
 # shellcheck disable=SC2086  # arguments are words
 "$gwt" calc $save -o want.tif -q -j 1
@@ -204,10 +204,10 @@ size=$(wc -c <broken.tif)
 head -c 40000 /dev/zero | tr '\0' '\377' |
     dd of=broken.tif bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 rm -f x.tif*
-ranks 3 calc b1 broken.tif -o x.tif --block 64
+ranks 3 calc b1 broken.tif -o x.tif --tile-size 64
 fails "a broken tile" "broken.tif" 2              # and how to go on
 rm -f x.tif*
-ranks 3 calc b1 broken.tif -o x.tif --block 64 --bad-tiles fill --nodata 0
+ranks 3 calc b1 broken.tif -o x.tif --tile-size 64 --bad-tiles fill --nodata 0
 good "a broken tile, filled" $?
 rm -f x.tif* full.tif*
 mkdir disk

@@ -107,8 +107,8 @@ static void blocks(gwt *g, gwt_array *a, bool slow)
     int64_t n = down * across, mine[2] = { 0, 0 };
     of_block *results = malloc((size_t)n * sizeof *results);
     uint16_t *raw = gwt_compute(whole);
-    REQUIRE(gwt_map_blocks(whole, sum_block, slow ? &slow : NULL, .row_chunks = EDGE,
-                           .col_chunks = EDGE, .results = results, .result_size = sizeof *results,
+    REQUIRE(gwt_map_blocks(whole, sum_block, slow ? &slow : NULL, .block_rows = EDGE,
+                           .block_cols = EDGE, .results = results, .result_size = sizeof *results,
                            .num_results = n) == n);
     for (int64_t i = 0; i < n; i++) {
         double want = 0;
@@ -124,7 +124,7 @@ static void blocks(gwt *g, gwt_array *a, bool slow)
     if (slow && size > 1) REQUIRE(mine[1] * size < n);
     gwt_free(raw);
     free(results);
-    REQUIRE(gwt_map_blocks(whole, sum_block, NULL, .row_chunks = EDGE, .col_chunks = EDGE,
+    REQUIRE(gwt_map_blocks(whole, sum_block, NULL, .block_rows = EDGE, .block_cols = EDGE,
                            .results = &down, .result_size = 8, .num_results = 1) == -1);
     REQUIRE(gwt_status(g) == GWT_E_ARGUMENT);
     gwt_clear(g);

@@ -45,7 +45,7 @@ static int zero_sum(const gwt_block *b, void *user)
 
 static bool saves_scarce(gwt_array *a)
 {
-    return gwt_save(a, "mpi_scarce.tif", .overwrite = true, .compress = "lzw", .block = 32,
+    return gwt_save(a, "mpi_scarce.tif", .overwrite = true, .compress = "lzw", .tile_size = 32,
                     .checksums = true);
 }
 
@@ -53,7 +53,7 @@ static bool saves_many_scarce(gwt_array *a)
 {
     gwt_array *both[] = { a, a };
     const char *paths[] = { "mpi_scarce_1.tif", "mpi_scarce_2.tif" };
-    return gwt_save_many(both, paths, 2, .overwrite = true, .block = 32, .interleave = GWT_PLANAR);
+    return gwt_save_many(both, paths, 2, .overwrite = true, .tile_size = 32, .interleave = GWT_PLANAR);
 }
 
 static bool computes_scarce(gwt_array *a)
@@ -66,7 +66,7 @@ static bool computes_scarce(gwt_array *a)
 static bool maps_scarce(gwt_array *a)
 {
     int64_t counts[64];
-    return gwt_map_blocks(a, zero_sum, NULL, .row_chunks = 32, .col_chunks = 32, .results = counts,
+    return gwt_map_blocks(a, zero_sum, NULL, .block_rows = 32, .block_cols = 32, .results = counts,
                           .result_size = sizeof *counts, .num_results = 64) > 0;
 }
 

@@ -30,7 +30,7 @@ static void beginning(void)
     gwt_end(gwt_begin(.num_workers = 4, .sensor = "bgr", .nodata = gwt_some(0),
                       .scale_factor = gwt_some(1e-4), .offset = { 0 }, .chunks = 256,
                       .cache_bytes = (size_t)1 << 20, .quiet = true,
-                      .field_names = (const char *const[]){ ".block", "--block", NULL }));
+                      .field_names = (const char *const[]){ ".tile_size", "--tile-size", NULL }));
 }
 
 static gwt_array *opening(gwt *g)
@@ -88,8 +88,8 @@ static gwt_array *computing(gwt_array *a)
     b = gwt_norm_diff(b, "red", "nir", .nodata = gwt_some(0));
     b = gwt_norm_diff(b, "red", "nir", .nodata = gwt_some(0), .scale_factor = gwt_some(1e-4),
                       .sensor = "l8");
-    b = gwt_index(b, "evi2");
-    b = gwt_index(b, "evi2", .nodata = gwt_some(0), .scale_factor = gwt_some(1e-4), .sensor = "l8");
+    b = gwt_spectral_index(b, "evi2");
+    b = gwt_spectral_index(b, "evi2", .nodata = gwt_some(0), .scale_factor = gwt_some(1e-4), .sensor = "l8");
     b = gwt_tasseled_cap(b);
     b = gwt_tasseled_cap(b, .sensor = "l7");
     return of_several_pixels(b);
@@ -107,7 +107,7 @@ static int64_t acting(gwt_array *a)
     bool saved = gwt_save(a, "out.tif");
     saved |= gwt_save(a, "out.tif", .compress = "lzw");
     saved |= gwt_save(a, "out.tif", .compress = "deflate", .level = 9, .predictor = 2,
-                      .block = 512, .dtype = GWT_INT16, .nodata = gwt_some(-1),
+                      .tile_size = 512, .dtype = GWT_INT16, .nodata = gwt_some(-1),
                       .interleave = GWT_PIXEL, .bigtiff = GWT_BIGTIFF_YES, .overwrite = true,
                       .band_names = (const char *const[]){ "ndvi", NULL }, .scales = ones,
                       .offsets = ones, .tags = (const char *const[]){ "A=b", NULL },
@@ -132,8 +132,8 @@ static int64_t acting(gwt_array *a)
     saved |= gwt_percentiles(a, (const double[]){ 5, 95 }, 2, values);
     saved |= gwt_percentiles(a, (const double[]){ 5, 95 }, 2, values, .num_workers = 1);
     int64_t blocks = gwt_map_blocks(a, on_block, NULL);
-    blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64);
-    blocks += gwt_map_blocks(a, on_block, mine, .row_chunks = 64, .col_chunks = 64,
+    blocks += gwt_map_blocks(a, on_block, mine, .block_rows = 64);
+    blocks += gwt_map_blocks(a, on_block, mine, .block_rows = 64, .block_cols = 64,
                              .dtype = GWT_FLOAT64, .nodata = gwt_some(0), .num_workers = 3,
                              .progress = true);
     return blocks + saved + lost;

@@ -25,13 +25,13 @@ codec_jobs() {
             echo "a|$type.tif|--compress $codec"
         done
         echo "a|$type.tif|--compress lzw --predictor 2 --interleave band"
-        echo "a|$type.tif|--compress deflate --predictor 2 --level 9 --block 32"
+        echo "a|$type.tif|--compress deflate --predictor 2 --level 9 --tile-size 32"
         echo "a|$type.tif|--compress zstd --predictor 2 --bigtiff yes --checksums"
     done
     for type in float32 float64; do
         for codec in lzw deflate zstd lzma; do
             echo "a|$type.tif|--compress $codec --predictor 3"
-            echo "a * 1.5|$type.tif|--compress $codec --predictor 3 --interleave band --block 48"
+            echo "a * 1.5|$type.tif|--compress $codec --predictor 3 --interleave band --tile-size 48"
         done
         echo "a|be_$type.tif|--compress deflate --predictor 3 --bigtiff yes"
         echo "b1 - b2|bigbe_$type.tif|--compress zstd --predictor 3 --sparse"
@@ -115,7 +115,7 @@ make_inputs() {
         *) expression='a / 7 - 1000' ;;
         esac
         "$gwt" calc "$expression" in/t1.tif -o in/$type.tif -q --dtype $type --nodata 0 \
-            --block 64 || return 1
+            --tile-size 64 || return 1
         "$big_endian" in/$type.tif in/be_$type.tif || return 1
         "$big_endian" in/$type.tif in/bigbe_$type.tif big || return 1
     done

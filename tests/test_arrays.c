@@ -365,7 +365,7 @@ static void reductions_described(void **state)
     static const char *const two[] = { "red", "nir", NULL };
     gwt *g = gwt_begin(.num_workers = 1);
     cube c = noisy(GWT_UINT8, 3, 2, 5, 6, 1, 4);
-    gwt_array *a = gwt_rename(of_type(g, &c, GWT_UINT8), two);
+    gwt_array *a = gwt_rename_bands(of_type(g, &c, GWT_UINT8), two);
     const gwt_info *time = gwt_describe(gwt_reduce(a, GWT_TIME, GWT_MEAN));
     expect_names(time->band_names, 2, "red", "nir");
     expect_names(time->time_names, 1, "1");
@@ -481,7 +481,7 @@ static void windows_described_and_refused(void **state)
     static const char *const two[] = { "red", "nir", NULL };
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     cube c = noisy(GWT_UINT8, 2, 2, 8, 9, 1, 4);
-    gwt_array *a = gwt_rename(of_type(g, &c, GWT_UINT8), two);
+    gwt_array *a = gwt_rename_bands(of_type(g, &c, GWT_UINT8), two);
     statistic three = { GWT_MEAN, 0, 3 };
     cube want = moved(&c, &three);
     expect(g, gwt_moving(a), &want, 1e-12, "no options: mean of 3 x 3, of every date and band");
@@ -1832,7 +1832,7 @@ static void chunks_of_four_dims(void **state)
     for (int t = 0; t < 3; t++) {
         paths[t] = temp_path("chunks%d.tif", t);
         gwt_array *date = gwt_sel_times(all, (const char *const[]){ numbers[t], NULL });
-        assert_true(gwt_save(date, paths[t], .block = 16));
+        assert_true(gwt_save(date, paths[t], .tile_size = 16));
     }
     statistic median = { GWT_MEDIAN, 0, 3 };
     cube middle = reduced(&c, GWT_TIME, &median);
@@ -1881,7 +1881,7 @@ static void expect_bits(gwt *g, gwt_array *a, const unsigned char *raw, size_t s
             (int)info->shape[2], (int)info->shape[3], rows, cols);
     const char *path = temp_path("thin.tif");
     unsigned char *got = gwt_compute(a);
-    REQUIRE(got && gwt_save(a, path, .overwrite = true, .block = 16), "%s: %s", what,
+    REQUIRE(got && gwt_save(a, path, .overwrite = true, .tile_size = 16), "%s: %s", what,
             gwt_message(g));
     image *im = image_read(path);
     for (int i = 0; i < BITS_BANDS * rows * cols; i++) {
@@ -2058,9 +2058,9 @@ static void indices_by_definition(void **state)
             for (int by = 0; by < 2; by++) {
                 gwt *g = gwt_begin(.num_workers = 2,
                                    .scale_factor = gwt_some(by ? scales[s] : 17));
-                gwt_array *a = gwt_rename(of_type(g, &c, GWT_UINT16), gwt_sensor_bands("l8l7"));
-                gwt_array *r = by ? gwt_index(a, name)
-                                  : gwt_index(a, name, .scale_factor = gwt_some(scales[s]));
+                gwt_array *a = gwt_rename_bands(of_type(g, &c, GWT_UINT16), gwt_sensor_bands("l8l7"));
+                gwt_array *r = by ? gwt_spectral_index(a, name)
+                                  : gwt_spectral_index(a, name, .scale_factor = gwt_some(scales[s]));
                 expect(g, r, &want, 1e-13, "%s, scale %g", name, scales[s]);
                 const gwt_info *info = gwt_describe(r);
                 expect_names(info->band_names, 1, name);
@@ -2082,7 +2082,7 @@ static void indices_by_sensor_and_nodata(void **state)
     for (int i = 0; i < count_of(&c); i++) if (c.v[i] == 1000) c.v[i] = NAN;
     for (size_t i = 0; i < COUNT_OF(index_names); i++) {
         // Bands in the order of the sensor; nodata compared before any scaling.
-        gwt_array *r = gwt_index(a, index_names[i], .sensor = "l8l7", .nodata = gwt_some(1000),
+        gwt_array *r = gwt_spectral_index(a, index_names[i], .sensor = "l8l7", .nodata = gwt_some(1000),
                                  .scale_factor = gwt_some(1e-4));
         cube want = index_cube(&c, index_names[i], 1e-4);
         expect(g, r, &want, 1e-13, "%s", index_names[i]);
@@ -2091,18 +2091,18 @@ static void indices_by_sensor_and_nodata(void **state)
         for (int k = 0; k < count_of(&want); k++) if (isnan(want.v[k])) assert_true(raw[k] == 1000);
         gwt_free(raw);
     }
-    assert_null(gwt_index(a, "ndwi"));
+    assert_null(gwt_spectral_index(a, "ndwi"));
     for (size_t i = 0; i < COUNT_OF(index_names); i++)
         REQUIRE(strstr(gwt_message(g), index_names[i]), "%s is not in '%s'", index_names[i],
                 gwt_message(g));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "ndwi");
-    assert_null(gwt_index(a, NULL));
+    assert_null(gwt_spectral_index(a, NULL));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "ndvi");
-    assert_null(gwt_index(a, "ndvi"));                        // no band names
+    assert_null(gwt_spectral_index(a, "ndvi"));                        // no band names
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "red");
-    assert_null(gwt_index(a, "ndvi", .sensor = "l99"));
+    assert_null(gwt_spectral_index(a, "ndvi", .sensor = "l99"));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "l8l7");
-    assert_null(gwt_index(a, "ndvi", .sensor = "bgr"));       // three names for six bands
+    assert_null(gwt_spectral_index(a, "ndvi", .sensor = "bgr"));       // three names for six bands
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
     assert_int_equal(gwt_end(g), 0);
 }
@@ -2170,11 +2170,11 @@ static void composites(void **state)
     (void)state;
     gwt *g = gwt_begin(.num_workers = 3);
     cube c = noisy(GWT_UINT16, 5, 6, 22, 25, 4, 5);
-    gwt_array *a = gwt_rename(of_type(g, &c, GWT_UINT16), gwt_sensor_bands("l8l7"));
+    gwt_array *a = gwt_rename_bands(of_type(g, &c, GWT_UINT16), gwt_sensor_bands("l8l7"));
     cube ndvi = index_cube(&c, "ndvi", 1e-4);
     statistic median = { GWT_MEDIAN, 0, 0 }, mean = { GWT_MEAN, 0, 5 }, most = { GWT_MAX, 0, 3 };
     cube composite = reduced(&ndvi, GWT_TIME, &median), smooth = moved(&composite, &mean);
-    gwt_array *index = gwt_index(a, "ndvi", .scale_factor = gwt_some(1e-4));
+    gwt_array *index = gwt_spectral_index(a, "ndvi", .scale_factor = gwt_some(1e-4));
     gwt_array *r = gwt_reduce(index, GWT_TIME, GWT_MEDIAN);
     expect(g, r, &composite, 1e-12, "median in time");
     expect(g, gwt_moving(r, .window = 5), &smooth, 1e-12, "smoothed");
@@ -2297,8 +2297,8 @@ static void null_goes_through(void **state)
         assert_null(gwt_mosaic(&x, 1, GWT_UNION, GWT_MAX, GWT_NEAREST));
         assert_null(gwt_mask_nodata(x));
         assert_null(gwt_replace(x, (double[]){ 1 }, (double[]){ 2 }, 1));
-        assert_null(gwt_index(x, "ndvi"));
-        assert_null(gwt_index_with(x, "ndvi", NULL));
+        assert_null(gwt_spectral_index(x, "ndvi"));
+        assert_null(gwt_spectral_index_with(x, "ndvi", NULL));
         assert_null(gwt_tasseled_cap(x));
         assert_null(gwt_sel_times(x, (const char *const[]){ "1", NULL }));
         if (!failed) EXPECT_OK(g);
@@ -2344,7 +2344,7 @@ static void null_is_an_error(void **state)
     void *buffers[2] = { NULL, NULL };
     const char *path = temp_path("null.tif"), *const paths[2] = { path, path };
     static const struct {
-        gwt_array *(*call)(gwt_array *, gwt_array *);
+        gwt_array *(*call)(const gwt_array *, const gwt_array *);
         const char *name;
     } pairs[] = {
         { gwt_add, "gwt_add: " }, { gwt_sub, "gwt_sub: " }, { gwt_mul, "gwt_mul: " },
@@ -2379,11 +2379,11 @@ static void null_is_an_error(void **state)
     EXPECT_NULL_NAMED(gwt_open_many(g, NULL, 2), "no files");
     EXPECT_NULL_NAMED(gwt_sel_bands(a, NULL), "no band names");
     EXPECT_NULL_NAMED(gwt_sel_times(a, NULL), "no time names");
-    EXPECT_NULL_NAMED(gwt_rename(a, NULL), "0 band names");
+    EXPECT_NULL_NAMED(gwt_rename_bands(a, NULL), "0 band names");
     EXPECT_NULL_NAMED(gwt_replace(a, NULL, (double[]){ 1 }, 1), "can't replace: no values");
     EXPECT_NULL_NAMED(gwt_replace(a, (double[]){ 1 }, NULL, 1), "can't replace: no values");
     EXPECT_NULL_NAMED(gwt_norm_diff(a, "1", NULL), "norm_diff");
-    EXPECT_NULL_NAMED(gwt_index(a, NULL), "no index");
+    EXPECT_NULL_NAMED(gwt_spectral_index(a, NULL), "no index");
     EXPECT_NULL_NAMED(gwt_apply(a, NULL, NULL), "kernel");
     EXPECT_NULL_NAMED(gwt_map_blocks(a, NULL, NULL) >= 0, "no function");
     EXPECT_NULL_NAMED(gwt_summarize(a, NULL), "summaries");

@@ -122,7 +122,7 @@ static void reports_while_it_runs(void **state)
     told t = { .stop_at = 0 };
     gwt *g = gwt_begin(.num_workers = 2, .chunks = 16, .on_progress = note_progress, .user = &t);
     gwt_array *slow = gwt_apply(scene(g), dawdle, NULL);
-    assert_true(gwt_save(slow, temp_path("slow.tif"), .block = 16));
+    assert_true(gwt_save(slow, temp_path("slow.tif"), .tile_size = 16));
     // 20 tiles of 40 ms on two workers: 0.4 s.
     REQUIRE(atomic_load(&t.calls) >= 3 && atomic_load(&t.calls) <= 25, "%d reports",
             atomic_load(&t.calls));
@@ -136,11 +136,11 @@ static void a_report_cancels(void **state)
     told t = { .stop_at = 2 };
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true, .on_progress = note_progress, .user = &t);
     gwt_array *slow = gwt_apply(scene(g), dawdle, NULL);
-    assert_false(gwt_save(slow, temp_path("cancelled.tif"), .block = 16));
+    assert_false(gwt_save(slow, temp_path("cancelled.tif"), .tile_size = 16));
     EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
     assert_int_equal(atomic_load(&t.ends), 1);
     assert_true(file_exists(temp_path("cancelled.tif.part")));
-    assert_true(gwt_save(slow, temp_path("cancelled.tif"), .block = 16, .resume = true));
+    assert_true(gwt_save(slow, temp_path("cancelled.tif"), .tile_size = 16, .resume = true));
     // What the last report gives stops nothing.
     t.stop_at = 2;
     atomic_store(&t.calls, 0);
@@ -165,7 +165,7 @@ static void nested_actions_are_silent(void **state)
     told t = { .stop_at = 0 };
     gwt *g = gwt_begin(.num_workers = 2, .on_progress = note_progress, .user = &t);
     gwt_array *a = scene(g);
-    assert_true(gwt_map_blocks(a, compute_within, a, .row_chunks = 25, .col_chunks = 35) == 4);
+    assert_true(gwt_map_blocks(a, compute_within, a, .block_rows = 25, .block_cols = 35) == 4);
     expect_told(&t, "map_blocks", "", 1);
     assert_int_equal(gwt_end(g), 0);
 }
@@ -207,7 +207,7 @@ static int with_all_kinds(heard *h, bool quiet)
     tiff_write_values(path, &spec, pixels);
     tiff_write_values(temp_path("masked.tif.msk"), &spec, pixels);
     gwt_free(gwt_compute(gwt_open(g, path)));
-    gwt_save(scene(g), bad, .overwrite = true, .block = 16, .compress = "deflate");
+    gwt_save(scene(g), bad, .overwrite = true, .tile_size = 16, .compress = "deflate");
     size_t size;
     unsigned char *data = file_read(bad, &size);
     memset(data + 16, 0xff, 600);       // the first tiles, of some 250 bytes each

@@ -46,7 +46,7 @@ static void save_with_checksums(const char *path, const char *codec, gwt_interle
     gwt *g = gwt_begin(.num_workers = 2);
     gwt_array *a = array_of(g, &(tiff_spec){ .width = COLS, .height = ROWS, .bands = BANDS,
                             .dtype = GWT_UINT16 }, values);
-    assert_true(gwt_save(a, path, .compress = codec, .block = EDGE, .checksums = true,
+    assert_true(gwt_save(a, path, .compress = codec, .tile_size = EDGE, .checksums = true,
                          .interleave = interleave, .overwrite = true));
     assert_int_equal(gwt_end(g), 0);
 }

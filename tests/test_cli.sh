@@ -157,7 +157,7 @@ def stats_text(path, answer):
 
 
 def info_keys(answer):
-    expected = ("width height bands dtype transform bounds epsg nodata block compression "
+    expected = ("width height bands dtype transform bounds epsg nodata tile compression "
                 "interleave overviews bigtiff area_or_point scales offsets descriptions").split()
     got = list(json.load(open(answer)))
     if sorted(got) != sorted(expected):
@@ -504,7 +504,7 @@ helps() {
 
 before=$(snapshot)
 common='--help'
-calc="--output -o --dtype --compress --level --predictor --block --chunks --sensor --nodata --scale
+calc="--output -o --dtype --compress --level --predictor --tile-size --chunks --sensor --nodata --scale
       --stack --mosaic --sort --bounds-by --reference --res --resample --scale-data --band-names --window
       --bounds --every --select --reduce -j --overwrite --quiet --profile --summary $common"
 for words in --help -h help; do helps info stats calc quicklook visualize --version -- $words; done
@@ -567,7 +567,7 @@ usage_of_calc() {  # OPTION VALUE..
 usage_of_calc --dtype uint12 float '' 8
 usage_of_calc --level 0 -3 x
 usage_of_calc --predictor 0 4 two
-usage_of_calc --block 0 -16 x 99999
+usage_of_calc --tile-size 0 -16 x 99999
 usage_of_calc --nodata '' no 1x 1e999 "- 1"
 usage_of_calc --scale x ''
 usage_of_calc --interleave line
@@ -900,7 +900,7 @@ for codec in none lzw deflate; do
         calc b1 strips.tif -o no.tif --compress zip
 done
 offered=$(sed -n 's/.* offers //p' "$err" | tr -d ',')
-refused "a block that is no multiple of 16" 1 "16" calc b1 strips.tif -o no.tif --block 100
+refused "a block that is no multiple of 16" 1 "16" calc b1 strips.tif -o no.tif --tile-size 100
 refused "a level for what has none" 1 "lzw" calc b1 strips.tif -o no.tif --compress lzw --level 5
 refused "a level too high" 1 "deflate" calc b1 strips.tif -o no.tif --compress deflate --level 22
 refused "a predictor without compression" 1 "predictor" calc b1 strips.tif -o no.tif --predictor 2
@@ -958,7 +958,7 @@ works "info" info strips.tif
 works "info --json" info strips.tif --json
 is "info --json of strips" "$(compact)" '{"width":120,"height":80,"bands":3,"dtype":"uint16",'\
 '"transform":[30,0,583785,0,-30,7512315],"bounds":[583785,7509915,587385,7512315],"epsg":32721,'\
-'"nodata":0,"block":[16,120],"compression":"none","interleave":"pixel","overviews":0,'\
+'"nodata":0,"tile":[16,120],"compression":"none","interleave":"pixel","overviews":0,'\
 '"bigtiff":false,"area_or_point":"Area","scales":[1,1,1],"offsets":[0,0,0],'\
 '"descriptions":["blue","green","red"]}'
 check_python "info --json has the keys" info_keys "$out"
@@ -967,12 +967,12 @@ cp "$out" "$tmp/info.json"
 works "info --json before the file" info --json tiny.tif
 is "info --json of a TIFF without a place" "$(compact)" '{"width":4,"height":3,"bands":1,'\
 '"dtype":"uint8","bounds":[0,0,4,3],"epsg":null,"nodata":255,'\
-'"block":[3,4],"compression":"none","interleave":"band","overviews":0,"bigtiff":false,'\
+'"tile":[3,4],"compression":"none","interleave":"band","overviews":0,"bigtiff":false,'\
 '"area_or_point":"Area","scales":[1],"offsets":[0],"descriptions":[null]}'
 
 works "info --json of tiles" info --json tiles.tif
 case $(compact) in
-*'"block":[32,32],"compression":"lzw"'*) check "tiles, lzw" '' ;;
+*'"tile":[32,32],"compression":"lzw"'*) check "tiles, lzw" '' ;;
 *) check "tiles, lzw" "$(compact)" ;;
 esac
 works "info --json of odd names" info --json named.tif
@@ -1057,12 +1057,12 @@ rm wide.tif
 # ---- calc ----------------------------------------------------------------------------------------
 
 expression='norm_diff(b2, b3)'
-works "calc" calc "$expression" large.tif -o first.tif --compress deflate --block 64 -j 1
+works "calc" calc "$expression" large.tif -o first.tif --compress deflate --tile-size 64 -j 1
 is "calc says what it wrote" "$(cut -d : -f 1 "$out")" first.tif
 is "no .part is left" "$(ls ./*.part 2>/dev/null)" ''
 for j in 1 2 3 8; do
     for chunks in 32 100 256 1000; do
-        run calc "$expression" large.tif -o again.tif --overwrite --compress deflate --block 64 \
+        run calc "$expression" large.tif -o again.tif --overwrite --compress deflate --tile-size 64 \
             -j $j --chunks $chunks
         same "the same bytes with -j $j --chunks $chunks" again.tif first.tif
     done
@@ -1079,35 +1079,35 @@ spelled() {
     check "$name" "$wrong"
 }
 spelled "options before the arguments" \
-    calc -o again.tif --compress deflate --block 64 -j 2 "$expression" large.tif
+    calc -o again.tif --compress deflate --tile-size 64 -j 2 "$expression" large.tif
 spelled "options between the arguments" \
-    calc "$expression" -o again.tif --compress deflate large.tif --block 64
+    calc "$expression" -o again.tif --compress deflate large.tif --tile-size 64
 spelled "--option=value" \
-    calc --output=again.tif --compress=deflate --block=64 --workers=2 "$expression" large.tif
-spelled "-oVALUE -jN" calc "$expression" -oagain.tif large.tif -j2 --compress deflate --block 64
+    calc --output=again.tif --compress=deflate --tile-size=64 --workers=2 "$expression" large.tif
+spelled "-oVALUE -jN" calc "$expression" -oagain.tif large.tif -j2 --compress deflate --tile-size 64
 spelled "letters in one word" \
-    calc "$expression" large.tif -qj 2 -o again.tif --compress deflate --block 64
+    calc "$expression" large.tif -qj 2 -o again.tif --compress deflate --tile-size 64
 spelled "arguments after --" \
-    calc -o again.tif --compress deflate --block 64 -- "$expression" large.tif
+    calc -o again.tif --compress deflate --tile-size 64 -- "$expression" large.tif
 spelled "an option given twice: the last counts" \
-    calc -o again.tif --compress lzw "$expression" large.tif --compress deflate --block 64
+    calc -o again.tif --compress lzw "$expression" large.tif --compress deflate --tile-size 64
 spelled "bands by the names in the file" \
-    calc 'norm_diff(green, red)' large.tif -o again.tif --compress deflate --block 64
+    calc 'norm_diff(green, red)' large.tif -o again.tif --compress deflate --tile-size 64
 spelled "bands by the names of a sensor" \
-    calc 'norm_diff(green, blue)' large.tif -o again.tif --compress deflate --block 64 --sensor rgb
+    calc 'norm_diff(green, blue)' large.tif -o again.tif --compress deflate --tile-size 64 --sensor rgb
 spelled "bands of a file" \
-    calc 'norm_diff(a.b2, a.red)' large.tif -o again.tif --compress deflate --block 64
+    calc 'norm_diff(a.b2, a.red)' large.tif -o again.tif --compress deflate --tile-size 64
 spelled "bands of two files" \
     calc 'norm_diff(a.green, b.red)' large.tif large_strips.tif -o again.tif --compress deflate \
-    --block 64
+    --tile-size 64
 spelled "bands of two files by number" \
-    calc 'norm_diff(b5, b3)' large.tif large_strips.tif -o again.tif --compress deflate --block 64
-spelled "--quiet" calc "$expression" large.tif -o again.tif --compress deflate --block 64 --quiet
+    calc 'norm_diff(b5, b3)' large.tif large_strips.tif -o again.tif --compress deflate --tile-size 64
+spelled "--quiet" calc "$expression" large.tif -o again.tif --compress deflate --tile-size 64 --quiet
 is "--quiet prints nothing" "$(cat "$out")" ''
 
 cp tiny.tif again.tif
 works "--overwrite" \
-    calc "$expression" large.tif -o again.tif --compress deflate --block 64 --overwrite
+    calc "$expression" large.tif -o again.tif --compress deflate --tile-size 64 --overwrite
 same "--overwrite replaces" again.tif first.tif
 echo "left by a run that was killed" >stale.tif.part
 refused "a file that has the name of the .part" 1 "stale.tif.part has no journal beside it" \
@@ -1203,9 +1203,9 @@ for codec in $offered; do layout "\"compression\":\"$codec\"" --compress "$codec
 layout '"compression":"deflate"' --compress deflate --level 1
 layout '"compression":"deflate"' --compress deflate --level 9 --predictor 2
 layout '"compression":"lzw"' --compress lzw --predictor 2
-layout '"block":[16,16]' --block 16
-layout '"block":[48,48]' --block 48
-layout '"block":[512,512]' --block 512
+layout '"tile":[16,16]' --tile-size 16
+layout '"tile":[48,48]' --tile-size 48
+layout '"tile":[512,512]' --tile-size 512
 layout '"bigtiff":true' --bigtiff yes
 layout '"bigtiff":false' --bigtiff no
 layout '"descriptions":["blue"]' --tag A=1 --tag 'B=two words'
@@ -1475,14 +1475,14 @@ rm -f index.tif moved.tif pixels.tif window.tif
 # ---- calc: several outputs in one pass -----------------------------------------------------------
 
 works "two outputs" calc large.tif -o ndi.tif='norm_diff(b2, b3)' -o sum.tif='b1 + b2' \
-    --compress deflate --block 64
+    --compress deflate --tile-size 64
 is "each is named, in order" "$(cut -d : -f 1 "$out" | tr '\n' ' ')" "ndi.tif sum.tif "
 same "the first is that of one output" ndi.tif first.tif
-works "the second alone" calc 'b1 + b2' large.tif -o alone.tif --compress deflate --block 64
+works "the second alone" calc 'b1 + b2' large.tif -o alone.tif --compress deflate --tile-size 64
 same "the second is that of one output" sum.tif alone.tif
 for j in 1 3; do
     run calc large.tif -o ndi.tif='norm_diff(b2, b3)' -o sum.tif='b1 + b2' --overwrite \
-        --compress deflate --block 64 -j $j --chunks 100
+        --compress deflate --tile-size 64 -j $j --chunks 100
     same "the same bytes with -j $j, the first" ndi.tif first.tif
     same "the same bytes with -j $j, the second" sum.tif alone.tif
 done

@@ -82,7 +82,7 @@ static const char *output(int i) { return temp_path("out_%d.tif", i); }
 
 static void save_as(const task *t, gwt_array *a, gwt_save_options o)
 {
-    o.block = BLOCK;
+    o.tile_size = BLOCK;
     o.overwrite = t->how->overwrite;
     o.resume = t->how->resume;
     gwt_save_with(a, output(0), &o);
@@ -113,7 +113,7 @@ static void several(task *t)
     gwt_array *all[] = { gwt_add(a, b), gwt_sel(b, "2"), gwt_max(a, b) };
     const char *paths[] = { output(0), output(1), output(2) };
     gwt_save_options o = *t->how;
-    o.block = BLOCK;
+    o.tile_size = BLOCK;
     o.compress = "lzw";
     gwt_save_many_with(all, paths, 3, &o);
 }
@@ -743,7 +743,7 @@ static void blocks_of_a_session(void **state)
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     gwt_array *a = gwt_number(g, 1);
     long before = fault_live_blocks();
-    for (int i = 0; i < PAIRS; i++) assert_non_null(gwt_rename(a, names));
+    for (int i = 0; i < PAIRS; i++) assert_non_null(gwt_rename_bands(a, names));
     // One for each long name, and a few of 64 KB for all that is short.
     long more = fault_live_blocks() - before;
     REQUIRE(more <= PAIRS + PAIRS / 4, "%ld blocks for %d long names", more, PAIRS);

@@ -279,7 +279,7 @@ static bool save(const void *raw, size_t size, const char *path, int row, const 
 {
     gwt *g = gwt_begin(.num_workers = 1, .chunks = 64, .quiet = true);
     gwt_array *a = gwt_from_memory(g, raw, size, GWT_UINT8, shape, .identity = identity);
-    bool good = gwt_save(gwt_apply(a, give_up, &row), path, .block = 64, .resume = resume);
+    bool good = gwt_save(gwt_apply(a, give_up, &row), path, .tile_size = 64, .resume = resume);
     if (error) REQUIRE(strstr(gwt_message(g), error), "\"%s\" is not \"%s\"", gwt_message(g), error);
     gwt_end(g);
     return good;

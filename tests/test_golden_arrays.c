@@ -478,7 +478,7 @@ static void run_index(golden_row *row)
     gwt_array *a = open_bands(&j);
     j.array = cap ? gwt_tasseled_cap(a, .scale_factor = scale)
             : diff ? gwt_norm_diff(a, b1, b2, .nodata = nodata, .scale_factor = scale)
-            : gwt_index(a, j.index, .nodata = nodata, .scale_factor = scale);
+            : gwt_spectral_index(a, j.index, .nodata = nodata, .scale_factor = scale);
     const gwt_info *info = gwt_describe(j.array);
     if (cap) assert_string_equal(info->band_names[2], "wetness");
     else assert_string_equal(info->band_names[0], diff ? "norm-diff" : j.index);
@@ -950,8 +950,8 @@ static void check_blocks(char *const *lines, int n, bool sums)
     gwt *g = gwt_begin(.num_workers = workers);
     gwt_array *a = gwt_open(g, shared_path("data/%s", f[0]), .chunks = atoi(f[1]));
     s.calls = 0;
-    int64_t got = gwt_map_blocks(a, sum_block, &s, .row_chunks = atoi(f[2]),
-                                 .col_chunks = atoi(f[3]));
+    int64_t got = gwt_map_blocks(a, sum_block, &s, .block_rows = atoi(f[2]),
+                                 .block_cols = atoi(f[3]));
     EXPECT_OK(g);
     REQUIRE(got == n && s.calls == n, "%s: %d blocks, not %d", lines[0], (int)got, n);
     for (int i = 0; i < n; i++) {
@@ -1017,7 +1017,7 @@ static void check_padded(char *const *lines, int n)
     s.width = f[1], s.values = values;
     s.calls = 0;
     s.wrong = 0;
-    int64_t got = gwt_map_blocks(a, look_at_padded, &s, .row_chunks = f[2], .col_chunks = f[3],
+    int64_t got = gwt_map_blocks(a, look_at_padded, &s, .block_rows = f[2], .block_cols = f[3],
                                  .padding = { f[4], f[5], f[6], f[7] });
     EXPECT_OK(g);
     REQUIRE(got == n && s.calls == n, "%s: %d blocks, not %d", lines[0], (int)got, n);

@@ -681,7 +681,7 @@ static gwt_array *make_norm_diff(const job *j)
 
 static gwt_array *make_ndvi(const job *j)
 {
-    return gwt_index(open_inputs(j), "ndvi", .nodata = gwt_some(0));
+    return gwt_spectral_index(open_inputs(j), "ndvi", .nodata = gwt_some(0));
 }
 
 static gwt_array *make_set_nodata(const job *j)
@@ -693,7 +693,7 @@ static gwt_array *make_set_nodata(const job *j)
 
 static gwt_array *product(gwt_array *blue, gwt_array *green, gwt_array *red)
 {
-    return gwt_rename(gwt_mul(gwt_mul(blue, green), red), (const char *const[]){ "results", NULL });
+    return gwt_rename_bands(gwt_mul(gwt_mul(blue, green), red), (const char *const[]){ "results", NULL });
 }
 
 static gwt_array *make_product(const job *j)

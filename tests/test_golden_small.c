@@ -93,7 +93,7 @@ static void indices(void **state)
     for (size_t k = 0; k <= COUNT_OF(names); k++) {
         gwt *g = gwt_begin(.num_workers = 2, .sensor = "l7", .chunks = 7);
         gwt_array *a = gwt_open(g, path), *r;
-        if (k < COUNT_OF(names)) r = gwt_index(a, names[k], .scale_factor = gwt_some(1e-4));
+        if (k < COUNT_OF(names)) r = gwt_spectral_index(a, names[k], .scale_factor = gwt_some(1e-4));
         else r = gwt_norm_diff(a, "green", "red", .scale_factor = gwt_some(1e-4));
         for (int i = 0; i < N; i++) {
             reflectance v = reflectance_at(i, 1e-4);
@@ -132,9 +132,9 @@ static void indices_by_hand(void **state)
     };
     gwt *g = gwt_begin(.num_workers = 1);
     tiff_spec spec = { .width = 1, .height = 1, .bands = 2, .dtype = GWT_UINT16 };
-    gwt_array *a = gwt_rename(array_of(g, &spec, v), (const char *const[]){ "red", "nir", NULL });
+    gwt_array *a = gwt_rename_bands(array_of(g, &spec, v), (const char *const[]){ "red", "nir", NULL });
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        double *got = VALUES_OF(gwt_index(a, cases[i].name, .scale_factor = gwt_some(1e-4)));
+        double *got = VALUES_OF(gwt_spectral_index(a, cases[i].name, .scale_factor = gwt_some(1e-4)));
         REQUIRE(fabs(got[0] - cases[i].value) < 1e-9, "%s is %.17g", cases[i].name, got[0]);
         gwt_free(got);
     }

@@ -183,7 +183,7 @@ static gwt_array *six_bands(graph *q, gwt_array *a)
     gwt_array *bands[6];
     for (int i = 0; i < 6; i++) bands[i] = one_band(a, i % size_of(a, 1));
     (void)q;
-    return gwt_rename(gwt_stack(bands, 6, GWT_BAND), gwt_sensor_bands("l8l7"));
+    return gwt_rename_bands(gwt_stack(bands, 6, GWT_BAND), gwt_sensor_bands("l8l7"));
 }
 
 static int smooths(const gwt_kernel *k, void *user)
@@ -206,8 +206,8 @@ static int smooths(const gwt_kernel *k, void *user)
     return 0;
 }
 
-typedef gwt_array *of_two(gwt_array *, gwt_array *);
-typedef gwt_array *of_one(gwt_array *);
+typedef gwt_array *of_two(const gwt_array *, const gwt_array *);
+typedef gwt_array *of_one(const gwt_array *);
 
 static of_two *const binaries[] = { gwt_add, gwt_sub, gwt_mul, gwt_div, gwt_min, gwt_max, gwt_pow };
 static of_two *const compares[] = { gwt_lt, gwt_le, gwt_gt, gwt_ge, gwt_eq, gwt_ne, gwt_and,
@@ -316,7 +316,7 @@ static gwt_array *step(graph *q, int kind)
         gwt_array *six = six_bands(q, a);
         return gwt_norm_diff(six, "red", "nir", .scale_factor = gwt_some(0.5));
     }
-    case INDEX: return gwt_index(six_bands(q, a), PICK(&q->d, indices),
+    case INDEX: return gwt_spectral_index(six_bands(q, a), PICK(&q->d, indices),
                                  .scale_factor = gwt_some(1e-3));
     case CAP: return gwt_tasseled_cap(six_bands(q, a), .sensor = "l8l7",
                                       .scale_factor = gwt_some(is_int ? 1e-3 : 1));
@@ -414,8 +414,8 @@ static unsigned char *run(gwt *g, gwt_array *a, action by, const layout *how)
         gathered to = { gwt_compute(a, .nodata = fill_of(a)), gwt_dtype_size(info->dtype),
                         info->shape[2], info->shape[3] };
         if (to.to) memset(to.to, 0xA5, (size_t)info->nbytes);
-        gwt_map_blocks(a, gather, &to, .row_chunks = how->cols % 29 + 1,
-                       .col_chunks = how->rows % 37 + 1, .nodata = fill_of(a));
+        gwt_map_blocks(a, gather, &to, .block_rows = how->cols % 29 + 1,
+                       .block_cols = how->rows % 37 + 1, .nodata = fill_of(a));
         return to.to;
     }
     return gwt_compute(a, .nodata = fill_of(a));
@@ -426,7 +426,7 @@ static bool save(gwt_array *a, const char *path, dice d, bool many)
 {
     static const char *const codecs[] = { "none", "lzw", "deflate" };
     static const int blocks[] = { 16, 32, 48, 256 };
-    gwt_save_options o = { .compress = PICK(&d, codecs), .block = PICK(&d, blocks),
+    gwt_save_options o = { .compress = PICK(&d, codecs), .tile_size = PICK(&d, blocks),
                            .interleave = roll(&d, 2) ? GWT_PIXEL : GWT_PLANAR,
                            .nodata = fill_of(a), .overwrite = true };
     if (strcmp(o.compress, "none")) o.predictor = 1 + roll(&d, 2);

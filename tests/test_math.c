@@ -41,7 +41,7 @@ static double def_div(double a, double b) { return a / b; }
 static double def_min(double a, double b) { return a < b ? a : b; }
 static double def_max(double a, double b) { return a > b ? a : b; }
 
-typedef gwt_array *binary(gwt_array *, gwt_array *);
+typedef gwt_array *binary(const gwt_array *, const gwt_array *);
 typedef double binary_definition(double, double);
 
 typedef struct arithmetic {
@@ -168,11 +168,11 @@ static void comparisons_and_logic(void **state)
 static double def_neg(double a) { return -a; }
 static double def_not(double a) { return a == 0; }
 static double def_clip(double a) { return a < -0.75 ? -0.75 : a > 2.25 ? 2.25 : a; }
-static gwt_array *call_clip(gwt_array *a) { return gwt_clip(a, -0.75, 2.25); }
+static gwt_array *call_clip(const gwt_array *a) { return gwt_clip(a, -0.75, 2.25); }
 
 static const struct {
     const char *expression;
-    gwt_array *(*call)(gwt_array *);
+    gwt_array *(*call)(const gwt_array *);
     double (*definition)(double);
     double tolerance;
 } functions[] = {
@@ -657,7 +657,7 @@ static void selecting_and_renaming(void **state)
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     gwt_array *a = array_of(g, &(tiff_spec){ .width = W, .height = H, .bands = 3,
                             .dtype = GWT_UINT16 }, values);
-    gwt_array *named = gwt_rename(a, (const char *const[]){ "red", "nir", "swir", NULL });
+    gwt_array *named = gwt_rename_bands(a, (const char *const[]){ "red", "nir", "swir", NULL });
     assert_string_equal(gwt_describe(a)->band_names[0], "1");  // the old one is as it was
     gwt_array *two = gwt_sel(named, "swir", "red");
     assert_int_equal(gwt_describe(two)->shape[1], 2);
@@ -674,7 +674,7 @@ static void selecting_and_renaming(void **state)
     assert_true(strstr(gwt_message(g), "red") && strstr(gwt_message(g), "nir") &&
                 strstr(gwt_message(g), "swir"));  // the names there are
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "Red");
-    assert_null(gwt_rename(a, (const char *const[]){ "red", NULL }));
+    assert_null(gwt_rename_bands(a, (const char *const[]){ "red", NULL }));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
     assert_int_equal(gwt_end(g), 0);
 }
@@ -823,10 +823,10 @@ static void factors_act_once(void **state)
         gwt_free(got);
     }
     static const char *const names[] = { "green", "nir", NULL };
-    expect_attr(gwt_index(gwt_rename(own, names), "gcvi"), "pre-scaling", "10");
-    expect_attr(gwt_index(gwt_rename(scaled, names), "gcvi"), "pre-scaling", "1");
-    expect_attr(gwt_index(gwt_rename(raw, names), "gcvi"), "pre-scaling", "2");
-    expect_attr(gwt_index(gwt_rename(own, names), "gcvi", .scale_factor = gwt_some(3)),
+    expect_attr(gwt_spectral_index(gwt_rename_bands(own, names), "gcvi"), "pre-scaling", "10");
+    expect_attr(gwt_spectral_index(gwt_rename_bands(scaled, names), "gcvi"), "pre-scaling", "1");
+    expect_attr(gwt_spectral_index(gwt_rename_bands(raw, names), "gcvi"), "pre-scaling", "2");
+    expect_attr(gwt_spectral_index(gwt_rename_bands(own, names), "gcvi", .scale_factor = gwt_some(3)),
                 "pre-scaling", "3");
     assert_int_equal(gwt_end(g), 0);
 }
@@ -883,7 +883,7 @@ static void renamed_is_of_its_sensor(void **state)
     gwt_array *a = gwt_open(g, path, .sensor = "l7"),
               *three = gwt_sel(gwt_open(g, path), "1", "2", "3");
     assert_string_equal(gwt_describe(gwt_tasseled_cap(a))->sensor, "l7");
-    three = gwt_rename(three, (const char *const[]){ "x", "y", "z", NULL });
+    three = gwt_rename_bands(three, (const char *const[]){ "x", "y", "z", NULL });
     assert_null(gwt_describe(three)->sensor);
     assert_int_equal(gwt_end(g), 0);
 }
@@ -896,7 +896,7 @@ static void names_before_numbers(void **state)
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     gwt_array *plain = array_of(g, &(tiff_spec){ .width = 1, .height = 1, .bands = 3,
                                                  .dtype = GWT_UINT8 }, values);
-    gwt_array *a = gwt_rename(plain, (const char *const[]){ "b2", "x", "b1", NULL });
+    gwt_array *a = gwt_rename_bands(plain, (const char *const[]){ "b2", "x", "b1", NULL });
     const struct { gwt_array *a; const char *expression; double want; } cases[] = {
         { a, "b1", 30 }, { a, "b2", 10 }, { a, "b3", 30 }, { a, "a.b1", 30 }, { a, "a.b2", 10 },
         { a, "a.b3", 30 }, { plain, "b1", 10 }, { plain, "a.b2", 20 },
@@ -949,7 +949,7 @@ static gwt_array *all_pairs(gwt *g, const char *nodata)
         values[i] = i / EDGE - 50, values[EDGE * EDGE + i] = i % EDGE - 50;
     gwt_array *a = array_of(g, &(tiff_spec){ .width = EDGE, .height = EDGE, .bands = 2,
                             .dtype = GWT_INT16, .nodata = nodata }, values);
-    return gwt_rename(a, (const char *const[]){ "green", "red", NULL });
+    return gwt_rename_bands(a, (const char *const[]){ "green", "red", NULL });
 }
 
 static void check_norm_diff(const double *got, double nodata, double scale, bool swapped)
@@ -1335,11 +1335,11 @@ static void calls_in_expressions(void **state)
     for (int i = 0; index_words[i]; i++) {
         char text[64];
         snprintf(text, sizeof text, "%s()", index_words[i]);
-        check_calc(g, arrays, text, gwt_index(a, index_words[i]));
+        check_calc(g, arrays, text, gwt_spectral_index(a, index_words[i]));
         snprintf(text, sizeof text, "%s( b )", index_words[i]);
-        check_calc(g, arrays, text, gwt_index(b, index_words[i]));
+        check_calc(g, arrays, text, gwt_spectral_index(b, index_words[i]));
         snprintf(text, sizeof text, "%s(b * 1e-4) + 0", index_words[i]);
-        check_calc(g, arrays, text, gwt_index(small, index_words[i]));
+        check_calc(g, arrays, text, gwt_spectral_index(small, index_words[i]));
     }
     double three = 3, four = 4;
     const struct { const char *text; gwt_array *want; } cases[] = {
@@ -1392,7 +1392,7 @@ static void words_as_names(void **state)
         { "min(band, (time))", 2 }, { "argmax(a, band)", 5 }
     };
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
-    gwt_array *a = gwt_rename(array_of(g, &(tiff_spec){ .width = 1, .height = 1, .bands = 6,
+    gwt_array *a = gwt_rename_bands(array_of(g, &(tiff_spec){ .width = 1, .height = 1, .bands = 6,
                                                         .dtype = GWT_UINT8 }, values), names);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         gwt_array *r = gwt_calc(&a, 1, cases[i].text);
@@ -1457,7 +1457,7 @@ static void errors_of_calls(void **state)
     }
     REQUIRE(!wrong, "%d of %d messages", wrong, (int)COUNT_OF(cases));
     // An index of bands that are not there names those that are.
-    gwt_array *two = gwt_rename(gwt_sel(arrays[1], "red", "blue"),
+    gwt_array *two = gwt_rename_bands(gwt_sel(arrays[1], "red", "blue"),
                                 (const char *const[]){ "rouge", "bleu", NULL });
     assert_null(gwt_calc(&two, 1, "2 * ndvi()"));
     REQUIRE(strstr(gwt_message(g), "rouge, bleu") && strstr(gwt_message(g), "red"), "%s",
@@ -1528,15 +1528,15 @@ static void attributes(void **state)
     gwt *g = gwt_begin(.num_workers = 1);
     gwt_array *a = array_of(g, &(tiff_spec){ .width = CALC_W, .height = CALC_H, .bands = 6,
                             .dtype = GWT_UINT16, .metadata = metadata, .geo = &geo_utm }, values);
-    a = gwt_rename(a, gwt_sensor_bands("l8l7"));
+    a = gwt_rename_bands(a, gwt_sensor_bands("l8l7"));
     expect_attr(a, "vintage", "1987");
     static const char *const unknown[] = { "vi", "v", "", "vintag", "vintage=", "vintage=1987" };
     for (size_t i = 0; i < COUNT_OF(unknown); i++) expect_attr(a, unknown[i], NULL);
     assert_null(gwt_attr(a, NULL));
     assert_null(gwt_attr(NULL, "vi"));
     assert_true(gwt_describe(a)->attrs && !*gwt_describe(a)->attrs);
-    gwt_array *ndvi = gwt_index(a, "ndvi", .scale_factor = gwt_some(1e-4));
-    gwt_array *gcvi = gwt_index(a, "gcvi"), *diff = gwt_norm_diff(a, "red", "nir");
+    gwt_array *ndvi = gwt_spectral_index(a, "ndvi", .scale_factor = gwt_some(1e-4));
+    gwt_array *gcvi = gwt_spectral_index(a, "gcvi"), *diff = gwt_norm_diff(a, "red", "nir");
     gwt_array *smooth = gwt_moving(ndvi, .statistic = GWT_PERCENTILE, .percentile = 97.5,
                                    .window = 15);
     expect_attr(gcvi, "vi", "gcvi");
@@ -1546,7 +1546,7 @@ static void attributes(void **state)
     gwt_array *kept[] = {
         smooth, gwt_sel(smooth, "ndvi"), gwt_window(smooth, 2, 3, 5, 6), gwt_rechunk(smooth, 3, 4),
         gwt_stack(both, 2, GWT_BAND), gwt_stack(both, 2, GWT_TIME), one_time(smooth, "1"),
-        gwt_rename(smooth, (const char *const[]){ "x", NULL }), gwt_every(smooth, 2),
+        gwt_rename_bands(smooth, (const char *const[]){ "x", NULL }), gwt_every(smooth, 2),
         one_time(gwt_window(gwt_stack(both, 2, GWT_TIME), 0, 0, 3, 3), "2")
     };
     for (size_t i = 0; i < COUNT_OF(kept); i++) {
@@ -1758,7 +1758,7 @@ static void null_goes_through(void **state)
     gwt_array *a = one_pixel(g, GWT_UINT8, 1), *none = NULL;
     binary *const binaries[] = { gwt_add, gwt_sub, gwt_mul, gwt_div, gwt_pow, gwt_min, gwt_max,
                                  gwt_lt, gwt_le, gwt_gt, gwt_ge, gwt_eq, gwt_ne, gwt_and, gwt_or };
-    gwt_array *(*const unaries[])(gwt_array *) = { gwt_neg, gwt_abs, gwt_sqrt, gwt_exp, gwt_log,
+    gwt_array *(*const unaries[])(const gwt_array *) = { gwt_neg, gwt_abs, gwt_sqrt, gwt_exp, gwt_log,
                                                    gwt_tanh, gwt_not };
     for (size_t i = 0; i < COUNT_OF(binaries); i++) {
         assert_null(binaries[i](a, NULL));
@@ -1771,7 +1771,7 @@ static void null_goes_through(void **state)
     assert_null(gwt_clip(NULL, 0, 1));
     assert_null(gwt_cast(NULL, GWT_UINT8));
     assert_null(gwt_sel(NULL, "red"));
-    assert_null(gwt_rename(NULL, names));
+    assert_null(gwt_rename_bands(NULL, names));
     assert_null(gwt_rechunk(NULL, 10, 10));
     assert_null(gwt_stack((gwt_array *[]){ a, NULL }, 2, GWT_BAND));
     assert_null(gwt_set_nodata(NULL));

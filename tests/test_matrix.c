@@ -186,14 +186,14 @@ static const job other_jobs[] = {
     { "float64_pred3", build_norm_diff, { .compress = "deflate", .predictor = 3 } },
     { "mix_int16", build_mix, { .compress = "lzw", .predictor = 2, .dtype = GWT_INT16,
                                 .nodata = SOME(-32768) } },
-    { "mix_planar", build_mix, { .compress = "lzw", .interleave = GWT_PLANAR, .block = 112,
+    { "mix_planar", build_mix, { .compress = "lzw", .interleave = GWT_PLANAR, .tile_size = 112,
                                  .dtype = GWT_FLOAT32, .nodata = SOME(-1) } },
     { "same", build_same, { .compress = "deflate" } },
-    { "same_planar", build_same, { .compress = "deflate", .interleave = GWT_PLANAR, .block = 48 } },
-    { "block16", build_same, { .compress = "none", .block = 16 } },
-    { "block512", build_same, { .compress = "packbits", .block = 512 } },
-    { "block1024", build_same, { .compress = "lzw", .block = 1024, .interleave = GWT_PLANAR } },
-    { "bigtiff", build_same, { .compress = "lzw", .bigtiff = GWT_BIGTIFF_YES, .block = 400 } }
+    { "same_planar", build_same, { .compress = "deflate", .interleave = GWT_PLANAR, .tile_size = 48 } },
+    { "block16", build_same, { .compress = "none", .tile_size = 16 } },
+    { "block512", build_same, { .compress = "packbits", .tile_size = 512 } },
+    { "block1024", build_same, { .compress = "lzw", .tile_size = 1024, .interleave = GWT_PLANAR } },
+    { "bigtiff", build_same, { .compress = "lzw", .bigtiff = GWT_BIGTIFF_YES, .tile_size = 400 } }
 };
 
 static void other_outputs(void **state)
@@ -347,7 +347,7 @@ static void exact_bits_of_a_selection(void **state)
                .nodata = "nan" }, samples);
     gwt *g = gwt_begin(.num_workers = 2);
     gwt_array *a = gwt_open(g, path), *second = gwt_sel(a, "2"), *first = gwt_sel(a, "1");
-    second = gwt_rechunk(gwt_rename(second, (const char *const[]){ "x", NULL }), 10, 20);
+    second = gwt_rechunk(gwt_rename_bands(second, (const char *const[]){ "x", NULL }), 10, 20);
     double *got = gwt_compute(gwt_stack((gwt_array *[]){ second, first, second }, 3, GWT_TIME));
     EXPECT_OK(g);
     assert_memory_equal(got, samples + COUNT, COUNT * sizeof *got);

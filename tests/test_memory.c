@@ -65,7 +65,7 @@ static long peak_of(const char *scene, const char *out, size_t limit, int worker
     pid_t child = fork();
     if (child == 0) {
         gwt *g = gwt_begin(.num_workers = workers, .memory_limit = limit);
-        gwt_save(graph(g, scene), out, .compress = "lzw", .block = 512, .overwrite = true);
+        gwt_save(graph(g, scene), out, .compress = "lzw", .tile_size = 512, .overwrite = true);
         _exit(gwt_end(g));
     }
     REQUIRE(child > 0 && wait4(child, &status, 0, &use) == child, "no child");
@@ -270,11 +270,11 @@ static void there_and_back(void **state)
     }
     EXPECT_OK(g);
     REQUIRE(plans[1].bytes_pinned < 4 * plans[0].bytes_pinned
-                && plans[1].bytes_stages < 4 * plans[0].bytes_stages
-                && plans[1].bytes_stages > plans[0].bytes_stages / 4,
+                && plans[1].bytes_passes < 4 * plans[0].bytes_passes
+                && plans[1].bytes_passes > plans[0].bytes_passes / 4,
             "%llu and %llu bytes of tiles, %llu and %llu of buffers",
             (unsigned long long)plans[0].bytes_pinned, (unsigned long long)plans[1].bytes_pinned,
-            (unsigned long long)plans[0].bytes_stages, (unsigned long long)plans[1].bytes_stages);
+            (unsigned long long)plans[0].bytes_passes, (unsigned long long)plans[1].bytes_passes);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -284,7 +284,7 @@ static void refuses_with_the_number_that_would_do(void **state)
     (void)state;
     gwt *g = gwt_begin(.num_workers = 3, .memory_limit = 300000, .quiet = true);
     double needed = 0;
-    REQUIRE(!gwt_save(graph(g, "wide"), temp_path("no.tif"), .block = 256), "it fits into 300 kB");
+    REQUIRE(!gwt_save(graph(g, "wide"), temp_path("no.tif"), .tile_size = 256), "it fits into 300 kB");
     const char *number = strstr(gwt_message(g), "takes ");
     REQUIRE(number && sscanf(number, "takes %lf MB", &needed) == 1 && needed > 0.3, "%s",
             gwt_message(g));
@@ -296,7 +296,7 @@ static void refuses_with_the_number_that_would_do(void **state)
 
     size_t enough = (size_t)((needed + 0.1) * 1e6);
     g = gwt_begin(.num_workers = 3, .memory_limit = enough);
-    REQUIRE(gwt_save(graph(g, "wide"), temp_path("yes.tif"), .block = 256), "%s", gwt_message(g));
+    REQUIRE(gwt_save(graph(g, "wide"), temp_path("yes.tif"), .tile_size = 256), "%s", gwt_message(g));
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -343,7 +343,7 @@ static void follows_cgroups(void **state)
         for (int k = 0; k < 3 && cases[i].folder[k]; k++)
             put_line(cases[i].folder[k], cases[i].file, cases[i].limit[k]);
         gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
-        REQUIRE(!gwt_save(graph(g, "wide"), temp_path("no.tif"), .block = 256),
+        REQUIRE(!gwt_save(graph(g, "wide"), temp_path("no.tif"), .tile_size = 256),
                 "cgroups of version %s: the limit is not seen", cases[i].name);
         EXPECT_ERROR(g, GWT_E_MEMORY, "memory_limit is 0.3 MB");
         gwt_end(g);
@@ -355,7 +355,7 @@ static void follows_cgroups(void **state)
         put_line("proc/self", "cgroup", none[i]);
         put_line("sys/fs/cgroup/a", "memory.max", i ? "" : "max\n");
         gwt *g = gwt_begin(.num_workers = 1);
-        REQUIRE(gwt_save(graph(g, "wide"), temp_path("yes%d.tif", (int)i), .block = 256), "%s",
+        REQUIRE(gwt_save(graph(g, "wide"), temp_path("yes%d.tif", (int)i), .tile_size = 256), "%s",
                 gwt_message(g));
         gwt_end(g);
     }
@@ -376,7 +376,7 @@ static int count_absent(gwt_array *a, const char *name, bool sparse, const char 
                         gwt_interleave interleave)
 {
     const char *path = temp_path("%s", name);
-    REQUIRE(gwt_save(a, path, .block = 64, .sparse = sparse, .compress = compress,
+    REQUIRE(gwt_save(a, path, .tile_size = 64, .sparse = sparse, .compress = compress,
                      .interleave = interleave, .overwrite = true), "not saved");
     image *im = image_read(path);
     int absent = im->absent;
@@ -449,7 +449,7 @@ static void constant_tiles_are_the_same(void **state)
         gwt *g = gwt_begin(.num_workers = workers);
         tiff_spec spec = { .width = COLS, .height = ROWS, .dtype = GWT_UINT8 };
         gwt_array *a = array_of(g, &spec, values);
-        gwt_save(a, temp_path("constant_%d.tif", workers), .block = 16, .compress = "deflate");
+        gwt_save(a, temp_path("constant_%d.tif", workers), .tile_size = 16, .compress = "deflate");
         double *got = VALUES_OF(gwt_open(g, temp_path("constant_%d.tif", workers)));
         for (int i = 0; i < ROWS * COLS; i++) REQUIRE(got[i] == values[i], "pixel %d", i);
         gwt_free(got);

@@ -51,7 +51,7 @@ refused "missing pixels in integers" 1 \
     \
     calc 'where(count(a) > 3, count(a), nan)' scene.tif -o no.tif --dtype uint8
 rm -f no.tif.part no.tif.part.journal
-refused "a tile edge" 1 '--block = 100: the edge of a tile' calc b1 scene.tif -o no.tif --block 100
+refused "a tile edge" 1 '--tile-size = 100: must be a multiple of 16' calc b1 scene.tif -o no.tif --tile-size 100
 
 # What stands in a name is no field.
 cp scene.tif '.overwrite.tif'
@@ -123,7 +123,7 @@ refused "visualize -o - --text" 2 'both the page and the text to stdout' visuali
 # ---- what an interruption left -------------------------------------------------------------------
 
 # OUT.part and its journal, as a signal leaves them, or else a disk that is full.
-(trap '' XFSZ; ulimit -f 100; exec "$gwt" calc a scene.tif -o cut.tif -q --block 64) >"$out" \
+(trap '' XFSZ; ulimit -f 100; exec "$gwt" calc a scene.tif -o cut.tif -q --tile-size 64) >"$out" \
     2>"$err"
 if [ -e cut.tif.part ] && [ -e cut.tif.part.journal ]; then
     cut='cut.tif.part: is what an interrupted save of cut.tif left'
@@ -145,7 +145,7 @@ if [ -e cut.tif.part ] && [ -e cut.tif.part.journal ]; then
     refused "info of a part by another name" 1 \
         'other: is not a TIFF: it begins with 16 empty bytes, as the .part' info other
     rm other
-    works "it can go on" calc a scene.tif -o cut.tif -q --block 64 --resume
+    works "it can go on" calc a scene.tif -o cut.tif -q --tile-size 64 --resume
 else
     skip "what an interruption left" "no disk can be full here"
 fi

@@ -114,7 +114,7 @@ static void bands_without_names(void **state)
     assert_string_equal(gwt_describe(four)->band_names[3], "nir");
     check_named(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_TIME), "yny");
     check_named(gwt_set_nodata(a, .src_nodata = gwt_some(1), .dst_nodata = gwt_some(0)), "yny");
-    check_named(gwt_rename(a, (const char *const[]){ "x", "2", "y", NULL }), "yyy");
+    check_named(gwt_rename_bands(a, (const char *const[]){ "x", "2", "y", NULL }), "yyy");
     check_named(gwt_reduce(a, GWT_BAND, GWT_MEAN), "n");
     check_named(gwt_number(g, 1), "n");
     EXPECT_OK(g);
@@ -307,7 +307,7 @@ static void wide_elsewhere(void **state)
     assert_true(got[0] == w->bits && got[15] == w->bits && got[16] == UINT64_MAX);
     gwt_free(got);
     int missing = 0;
-    assert_int_equal(gwt_map_blocks(a, count_missing, &missing, .row_chunks = H, .col_chunks = W),
+    assert_int_equal(gwt_map_blocks(a, count_missing, &missing, .block_rows = H, .block_cols = W),
                      1);
     assert_int_equal(missing, 16 * H + (W - 16) * H / 2);
     // Another type can't hold it, or holds what it is rounded to.
@@ -521,7 +521,7 @@ static void copied_items(void **state)
     gwt *g = session();
     gwt_array *a = gwt_open(g, drawn("items.tif", &p));
     check_items(saved(a, NULL), "a copy", kept, other_files);
-    check_items(saved(a, &(gwt_save_options){ .compress = "deflate", .block = 16,
+    check_items(saved(a, &(gwt_save_options){ .compress = "deflate", .tile_size = 16,
                                               .interleave = GWT_PLANAR }),
                 "another layout", kept, other_files);
     check_items(saved(gwt_rechunk(a, 5, 5), NULL), "other chunks", kept, other_files);
@@ -866,7 +866,7 @@ static void same_bytes(void **state)
     for (int i = 0; i < 6; i++) {
         gwt *g = gwt_begin(.num_workers = i % 3 + 1, .quiet = true);
         const char *out = temp_path("bytes%d.tif", i);
-        assert_true(gwt_save(gwt_open(g, path, .chunks = 17 + 40 * i), out, .block = 32,
+        assert_true(gwt_save(gwt_open(g, path, .chunks = 17 + 40 * i), out, .tile_size = 32,
                              .compress = "lzw"));
         if (!first) first = out;
         REQUIRE(files_equal(first, out), "%s differs", out);
@@ -895,7 +895,7 @@ static bool save_both(gwt *g, const char *path, bool stops, bool resume)
     gwt_array *a = gwt_open(g, path);
     gwt_array *both[] = { a, gwt_apply(a, stops ? stop_late : kernel, NULL, .identity = "ones") };
     const char *const outs[] = { temp_path("job_a.tif"), temp_path("job_b.tif") };
-    return gwt_save_many(both, outs, 2, .block = 32, .resume = resume, .overwrite = !resume);
+    return gwt_save_many(both, outs, 2, .tile_size = 32, .resume = resume, .overwrite = !resume);
 }
 
 // What the input says is of the job: a save is not resumed when that has changed, were it the only
@@ -914,7 +914,7 @@ static void metadata_is_of_the_job(void **state)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
         const char *a = temp_path("job_a.tif"), *whole_a = temp_path("job_whole.tif");
-        assert_true(gwt_save(gwt_open(g, drawn_again(&whole, &then)), whole_a, .block = 32,
+        assert_true(gwt_save(gwt_open(g, drawn_again(&whole, &then)), whole_a, .tile_size = 32,
                              .overwrite = true));
         gwt_end(g);
         g = gwt_begin(.num_workers = 1, .quiet = true);
@@ -979,7 +979,7 @@ static void masks(void **state)
         for (int again = 0; again < 2; again++) {
             if (way == 0) gwt_free(gwt_compute(gwt_window(a, 0, 0, 3, 3)));
             else if (way == 1) assert_true(gwt_save(a, temp_path("m.tif"), .overwrite = true));
-            else if (way == 2) assert_int_equal(gwt_map_blocks(a, look, NULL, .row_chunks = H), 1);
+            else if (way == 2) assert_int_equal(gwt_map_blocks(a, look, NULL, .block_rows = H), 1);
             else if (way == 3) assert_true(gwt_summarize(gwt_moving(a), &summary));
             else gwt_free(gwt_compute(gwt_open(g, inside, .fill_bad_tiles = true,
                                                .nodata = gwt_some(3))));

@@ -435,8 +435,8 @@ static int check_block(const gwt_block *b, void *user)
 
 static void run_blocks(gwt *g, block_job *job, int num_workers)
 {
-    int64_t blocks = gwt_map_blocks(scene(g), check_block, job, .row_chunks = BLOCK_ROWS,
-                                    .col_chunks = BLOCK_COLS, .num_workers = num_workers);
+    int64_t blocks = gwt_map_blocks(scene(g), check_block, job, .block_rows = BLOCK_ROWS,
+                                    .block_cols = BLOCK_COLS, .num_workers = num_workers);
     EXPECT_OK(g);
     assert_int_equal(blocks, DOWN * ACROSS);
     assert_int_equal(job->wrong, 0);
@@ -496,7 +496,7 @@ static void save_one(size_t i, void *user)
     save_job *job = user;
     char path[2048];
     snprintf(path, sizeof path, "%s/nested%d.tif", temp_dir(), (int)i);
-    if (!gwt_save(job->a, path, .compress = "lzw", .block = 32)) atomic_fetch_add(&job->wrong, 1);
+    if (!gwt_save(job->a, path, .compress = "lzw", .tile_size = 32)) atomic_fetch_add(&job->wrong, 1);
 }
 
 static void saves_in_a_loop(void **state)
@@ -523,8 +523,8 @@ static void a_block_says_stop(void **state)
     for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
         gwt *g = gwt_begin(.num_workers = worker_counts[w], .quiet = true);
         block_job job = { .stop_at = 6 };
-        int64_t blocks = gwt_map_blocks(scene(g), check_block, &job, .row_chunks = BLOCK_ROWS,
-                                        .col_chunks = BLOCK_COLS);
+        int64_t blocks = gwt_map_blocks(scene(g), check_block, &job, .block_rows = BLOCK_ROWS,
+                                        .block_cols = BLOCK_COLS);
         assert_int_equal(blocks, -1);
         EXPECT_ERROR(g, GWT_E_USER, "6");
         for (int i = 0; i < DOWN * ACROSS; i++) assert_true(job.seen[i] <= 1);
@@ -546,8 +546,8 @@ static void a_block_fails(void **state)
 {
     (void)state;
     gwt *g = gwt_begin(.num_workers = 3, .quiet = true);
-    assert_int_equal(gwt_map_blocks(scene(g), fail_in_block, NULL, .row_chunks = BLOCK_ROWS,
-                                    .col_chunks = BLOCK_COLS), -1);
+    assert_int_equal(gwt_map_blocks(scene(g), fail_in_block, NULL, .block_rows = BLOCK_ROWS,
+                                    .block_cols = BLOCK_COLS), -1);
     EXPECT_ERROR(g, GWT_E_MEMORY, "no room for block 3");
     assert_int_equal(gwt_end(g), 0);
 }
@@ -620,8 +620,8 @@ static void check_padding(gwt *g, gwt_array *a, const double *whole, bool nested
                                .padding = paddings[p], .rows = shapes[s][0],
                                .cols = shapes[s][1] };
             const int *k = paddings[p];
-            int64_t n = gwt_map_blocks(a, check_padded, &job, .row_chunks = job.rows,
-                                       .col_chunks = job.cols, .dtype = GWT_FLOAT64,
+            int64_t n = gwt_map_blocks(a, check_padded, &job, .block_rows = job.rows,
+                                       .block_cols = job.cols, .dtype = GWT_FLOAT64,
                                        .nodata = gwt_some(NAN),
                                        .padding = { k[0], k[1], k[2], k[3] });
             EXPECT_OK(g);
@@ -669,7 +669,7 @@ static void padding_and_functions_refused(void **state)
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     gwt_array *a = scene(g);
     for (int i = 0; i < 8; i++) {
-        gwt_map_blocks_options o = { .row_chunks = 20 };
+        gwt_map_blocks_options o = { .block_rows = 20 };
         o.padding[i % 4] = i < 4 ? -1 : 1048577;
         block_job job = { .stop_at = -1 };
         assert_int_equal(gwt_map_blocks_with(a, check_block, &job, &o), -1);

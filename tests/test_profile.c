@@ -334,7 +334,7 @@ static void saves_each_tile_once(void **state)
             gwt_array *a = gwt_moving(gwt_open(g, scene(s), .chunks = 90), .window = 5);
             const char *path = temp_path("saved_%s_%zu.tif", outputs[o].name, w);
             assert_true(gwt_profile_begin(g));
-            gwt_save(a, path, .compress = outputs[o].compress, .block = 48,
+            gwt_save(a, path, .compress = outputs[o].compress, .tile_size = 48,
                      .interleave = outputs[o].interleave);
             EXPECT_OK(g);
             const gwt_profile *p = end_profile(g);
@@ -355,7 +355,7 @@ static void leaves_out_absent_tiles(void **state)
     gwt *g = gwt_begin(.num_workers = 2);
     gwt_array *a = array_of(g, &spec, values);
     assert_true(gwt_profile_begin(g));
-    assert_true(gwt_save(a, temp_path("sparse.tif"), .compress = "lzw", .block = 64,
+    assert_true(gwt_save(a, temp_path("sparse.tif"), .compress = "lzw", .tile_size = 64,
                          .sparse = true));
     const gwt_profile *p = end_profile(g);
     tiles t = tiles_of(temp_path("sparse.tif"));
@@ -380,7 +380,7 @@ static void saves_many_in_one_pass(void **state)
         gwt_array *arrays[] = { gwt_add(a, a), gwt_sel(a, "2") };
         const char *paths[] = { temp_path("sum_%zu.tif", w), temp_path("band_%zu.tif", w) };
         assert_true(gwt_profile_begin(g));
-        assert_true(gwt_save_many(arrays, paths, 2, .compress = "lzw", .block = 64));
+        assert_true(gwt_save_many(arrays, paths, 2, .compress = "lzw", .tile_size = 64));
         const gwt_profile *p = end_profile(g);
         check_input(p, scene(0));
         check_output(p, paths[0]);
@@ -560,7 +560,7 @@ static void waits_for_the_writer(void **state)
         gwt *g = gwt_begin(.num_workers = 2);
         gwt_array *a = gwt_apply(gwt_open(g, path, .chunks = 16), slow_first, NULL);
         assert_true(gwt_profile_begin(g));
-        assert_true(gwt_save(a, temp_path("ordered_%d.tif", i), .block = 16));
+        assert_true(gwt_save(a, temp_path("ordered_%d.tif", i), .tile_size = 16));
         const gwt_profile *p = end_profile(g);
         // Who waits is who did not sleep.
         int waiter = time_of(p, GWT_STAGE_USER, 0) < time_of(p, GWT_STAGE_USER, 1) ? 0 : 1;
@@ -755,7 +755,7 @@ static const char *wrong_samples(const char *path, int number)
     gwt_array *a = gwt_apply(gwt_open(g, path, .chunks = 64), sleep_10, NULL,
                              .dtype = GWT_UINT16);
     assert_true(gwt_profile_begin(g, .resource_dt = dt));
-    assert_true(gwt_save(a, temp_path("sampled_%d.tif", number), .block = 64));
+    assert_true(gwt_save(a, temp_path("sampled_%d.tif", number), .tile_size = 64));
     const gwt_profile *p = end_profile(g);
     double read = 0, written = 0, before = 0, steps[400];
     size_t n = p->num_samples;
@@ -795,7 +795,7 @@ static const gwt_profile *rich_profile(gwt *g, const char *in, const char *out)
     assert_true(gwt_profile_begin(g, .resource_dt = 0.002, .cache = true));
     gwt_array *a = gwt_open(g, in, .chunks = 64);
     gwt_save(gwt_moving(a, .window = 9, .statistic = GWT_MEDIAN), out,
-             .compress = "lzw", .block = 64, .overwrite = true);
+             .compress = "lzw", .tile_size = 64, .overwrite = true);
     EXPECT_OK(g);
     const gwt_profile *p = end_profile(g);
     REQUIRE(p->num_events > 50 && p->num_samples > 0 && p->num_residences > 0, "a poor profile");

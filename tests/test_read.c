@@ -47,8 +47,8 @@ static void check_layout_info(const gwt_info *info, const tiff_spec *s, const co
     assert_int_equal(info->nbytes, sample_size(s->dtype) * (uint64_t)info->shape[1] *
                                    (uint64_t)s->height * (uint64_t)s->width);
     assert_int_equal(info->is_tiled, s->tile_width != 0);
-    assert_int_equal(info->block[0], s->tile_width ? s->tile_height : s->rows_per_strip);
-    assert_int_equal(info->block[1], s->tile_width ? s->tile_width : s->width);
+    assert_int_equal(info->tile[0], s->tile_width ? s->tile_height : s->rows_per_strip);
+    assert_int_equal(info->tile[1], s->tile_width ? s->tile_width : s->width);
     assert_int_equal(info->interleave, s->planar ? GWT_PLANAR : GWT_PIXEL);
     assert_int_equal(info->bigtiff, strlen(s->mode) == 3);
     assert_int_equal(info->predictor, s->predictor ? s->predictor : 1);

@@ -429,9 +429,9 @@ static void absurd_blocks(void **state)
     write_scene(temp_path("blocks.tif"), NULL);
     gwt *g = quiet_session();
     gwt_array *a = gwt_open(g, temp_path("blocks.tif"));
-    assert_int_equal(gwt_map_blocks(a, never, &called, .row_chunks = -1), -1);
+    assert_int_equal(gwt_map_blocks(a, never, &called, .block_rows = -1), -1);
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
-    assert_int_equal(gwt_map_blocks(a, never, &called, .col_chunks = 1048577), -1);
+    assert_int_equal(gwt_map_blocks(a, never, &called, .block_cols = 1048577), -1);
     EXPECT_ERROR(g, GWT_E_ARGUMENT, NULL);
     assert_int_equal(called, 0);
     gwt_end(g);
@@ -558,8 +558,8 @@ static void bad_save_options(void **state)
     write_scene(in, NULL);
     static const double three[3] = { 1, 1, 1 };
     const gwt_save_options wrong[] = {
-        { .compress = "zip" }, { .compress = "" }, { .compress = "LZ7" }, { .block = 17 },
-        { .block = -16 }, { .block = 16400 }, { .block = 8 }, { .block = INT_MAX },
+        { .compress = "zip" }, { .compress = "" }, { .compress = "LZ7" }, { .tile_size = 17 },
+        { .tile_size = -16 }, { .tile_size = 16400 }, { .tile_size = 8 }, { .tile_size = INT_MAX },
         { .predictor = 4 }, { .predictor = -1 }, { .compress = "deflate", .level = 13 },
         { .compress = "deflate", .level = -1 }, { .dtype = (gwt_dtype)77 },
         { .dtype = (gwt_dtype)-1 }, { .interleave = (gwt_interleave)9 },

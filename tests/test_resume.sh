@@ -61,7 +61,7 @@ flip() {
 
 work='moving_median(a, 5) * 1.5'
 "$make_scene" scene.tif 256 256 3 lzw 64 || exit 2
-run calc "$work" scene.tif -o good.tif -j 2 --block 32
+run calc "$work" scene.tif -o good.tif -j 2 --tile-size 32
 took=$(seconds)
 edge=$(awk "BEGIN { e = 256 * sqrt(0.25 / ($took + 0.001)); e = e > 1100 ? 1100 : e < 200 ? 200 : e
                     print int(e) }")
@@ -118,9 +118,9 @@ job() {
     name=$1 times=$2
     shift 2
     rm -f out.tif good.out.tif
-    run calc "$work" scene.tif -o good.out.tif -j 2 --block 32 "$@"
+    run calc "$work" scene.tif -o good.out.tif -j 2 --tile-size 32 "$@"
     took=$(seconds)
-    until_killed "$times" out.tif -- calc "$work" scene.tif -o out.tif --block 32 "$@"
+    until_killed "$times" out.tif -- calc "$work" scene.tif -o out.tif --tile-size 32 "$@"
     check "killed: $name" "$wrong"
     done_as "killed: $name: the same bytes, and nothing left" out.tif
 }
@@ -131,7 +131,7 @@ job "uncompressed" 20 --dtype float32 --nodata 0
 job "sparse" 18 --sparse --compress deflate --dtype uint16 --nodata 0 --interleave band
 
 one='moving_median(a.b1, 5)' two='moving_mean(b2 / b3, 7)' three='where(b1 > b2, b1, nan)'
-several='--block 32 --compress lzw --sparse --dtype float32 --nodata 0'
+several='--tile-size 32 --compress lzw --sparse --dtype float32 --nodata 0'
 # shellcheck disable=SC2086  # they are several
 run calc scene.tif -o good.x.tif="$one" -o good.y.tif="$two" -o good.z.tif="$three" -j 2 $several
 took=$(seconds)
@@ -151,7 +151,7 @@ check "most kills fell into the work" \
 
 # Two jobs: one too long to end by itself while it is looked at, and one that is short.
 long='moving_percentile(a, 9, 40) * 1.5' short='moving_mean(a, 3) * 1.5'
-options='--block 32 --compress deflate -q'
+options='--tile-size 32 --compress deflate -q'
 rm -f out.tif good.out.tif
 # shellcheck disable=SC2086  # they are several
 "$gwt" calc "$long" scene.tif -o good.long.tif $options -j 2
@@ -452,7 +452,7 @@ fi
 "$make_scene" strips.tif 300 200 2 lzw 0 || exit 2
 for c in none lzw deflate; do
     works "a file to verify, $c" calc a small.tif -o "$c.tif" -q --checksums --compress $c \
-        --block 64 --interleave band --sparse
+        --tile-size 64 --interleave band --sparse
     works "verify, $c" verify $c.tif
     is "verify, $c: what it says" "$(cat "$out")" "$c.tif: 40 tiles good (checksums compared)"
 done
@@ -512,7 +512,7 @@ fi
 
 # ---- bad tiles --------------------------------------------------------------------------------
 
-run calc a strips.tif -o input.tif -q --compress lzw --block 64
+run calc a strips.tif -o input.tif -q --compress lzw --tile-size 64
 cp input.tif bad.tif
 head -c 40 /dev/zero | tr '\0' '\377' | dd of=bad.tif bs=1 seek=16 conv=notrunc 2>/dev/null
 fails "a bad tile" 1 "bad.tif: tile 0 (rows 0..63, columns 0..63) can't be decoded" \
@@ -526,20 +526,20 @@ rm -f filled.tif.part filled.tif.part.journal
 
 # A late one. Without a nodata value it can't be filled, and so nothing can come of what was done;
 # with one that can go on, and ends as if it had been so from the start.
-run calc 'where(valid(b1), b1, 1) + 0' strips.tif -o late.tif -q --compress lzw --block 64 \
+run calc 'where(valid(b1), b1, 1) + 0' strips.tif -o late.tif -q --compress lzw --tile-size 64 \
     --dtype uint16
 at=$(($(size_of late.tif) * 3 / 4))
 head -c 400 /dev/zero | tr '\0' '\377' | dd of=late.tif bs=1 seek=$at conv=notrunc 2>/dev/null
-fails "a late bad tile" 1 "late.tif: tile" calc a late.tif -o late.out.tif -q -j 1 --block 64
+fails "a late bad tile" 1 "late.tif: tile" calc a late.tif -o late.out.tif -q -j 1 --tile-size 64
 check "a late bad tile: no advice to resume" "$(grep -e --resume "$err")"
 check "a late bad tile: nothing useless is left" "$(ls late.out.tif.part* 2>/dev/null)"
 fails "a late bad tile, --nodata" 1 "with --bad-tiles fill --resume it goes on" \
-    calc a late.tif -o late.out.tif -q -j 1 --block 64 --nodata 0
+    calc a late.tif -o late.out.tif -q -j 1 --tile-size 64 --nodata 0
 check "a late bad tile, --nodata: what was done is kept" \
     "$([ -s late.out.tif.part.journal ] || echo it is gone)"
-run calc a late.tif -o late.out.tif -q -j 1 --block 64 --nodata 0 --bad-tiles fill --resume
+run calc a late.tif -o late.out.tif -q -j 1 --tile-size 64 --nodata 0 --bad-tiles fill --resume
 is "a late bad tile, --bad-tiles fill --resume: exit status" "$status" 0
-run calc a late.tif -o good.late.out.tif -q -j 1 --block 64 --nodata 0 --bad-tiles fill
+run calc a late.tif -o good.late.out.tif -q -j 1 --tile-size 64 --nodata 0 --bad-tiles fill
 done_as "a late bad tile: the same bytes" late.out.tif
 run calc a bad.tif -o filled.tif -q --bad-tiles fill
 is "--bad-tiles fill: exit status" "$status" 0
@@ -551,8 +551,8 @@ run calc 'where(valid(a) == valid(b) && (a == b || !valid(a)), 0, 1)' filled.tif
 run stats same.tif -q
 run calc 'a.b1 + 0 * b.b1' input.tif filled.tif -o both.tif -q
 fails "--bad-tiles: no such way" 2 "bad-tiles" calc a bad.tif -o no.tif --bad-tiles maybe
-run calc 'valid(a)' input.tif -o valid.tif -q --block 64
-run calc 'valid(a)' filled.tif -o left.tif -q --block 64
+run calc 'valid(a)' input.tif -o valid.tif -q --tile-size 64
+run calc 'valid(a)' filled.tif -o left.tif -q --tile-size 64
 valid() { "$gwt" stats --json -q "$1" | sed -n 's/.*"band": 1,.*"mean": \([0-9.e+-]*\),.*/\1/p'; }
 lost=$(awk "BEGIN { printf \"%.0f\", ($(valid valid.tif) - $(valid left.tif)) * 300 * 200 }")
 check "--bad-tiles fill: no more than that tile is missing" \

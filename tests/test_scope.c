@@ -348,10 +348,10 @@ static void from_functions(void **state)
         w.around = gwt_scope_begin(g);
         gwt_array *a = gwt_open(g, scene(2));
         for (int i = 0; i < 3; i++)
-            assert_int_equal(gwt_map_blocks(a, in_a_scope, &w, .row_chunks = 40, .col_chunks = 40),
+            assert_int_equal(gwt_map_blocks(a, in_a_scope, &w, .block_rows = 40, .block_cols = 40),
                              40);
         // What is made without a scope is in that of the action.
-        assert_int_equal(gwt_map_blocks(a, around_it, &w, .row_chunks = 40, .col_chunks = 40), 40);
+        assert_int_equal(gwt_map_blocks(a, around_it, &w, .block_rows = 40, .block_cols = 40), 40);
         for (int i = 0; i < 40; i++) {
             double *got = VALUES_OF(w.made[i]);
             check_sum(got, i % 2);

@@ -136,7 +136,7 @@ static answer save_here(const ask *what)
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     watch w = { g, what, 0, &to };
     gwt_array *a = gwt_open(g, temp_path("in.tif"), .chunks = BLOCK);
-    gwt_save(gwt_apply(a, twice, &w, .identity = "twice"), what->out, .block = BLOCK,
+    gwt_save(gwt_apply(a, twice, &w, .identity = "twice"), what->out, .tile_size = BLOCK,
              .overwrite = what->overwrite, .resume = what->resume);
     to.code = gwt_status(g);
     snprintf(to.message, sizeof to.message, "%.511s", gwt_message(g));

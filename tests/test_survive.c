@@ -506,7 +506,7 @@ static void from_another_thread(void **state)
             gwt_array *a = open_large(g), *b = gwt_apply(a, slow_kernel, &s);
             canceller c = { .g = g, .calls = &s.calls };
             assert_int_equal(pthread_create(&thread, NULL, cancel_later, &c), 0);
-            if (saves) assert_false(gwt_save(b, temp_path("never.tif"), .block = 16));
+            if (saves) assert_false(gwt_save(b, temp_path("never.tif"), .tile_size = 16));
             else assert_int_equal(gwt_map_blocks(a, slow_block, &s), -1);
             double end = seconds();
             pthread_join(thread, NULL);
@@ -543,7 +543,7 @@ static void from_inside(void **state)
             case 3: done = gwt_summarize(b, &summary); break;
             case 4: done = gwt_percentiles(b, &half, 1, &value); break;
             case 5: done = gwt_histogram(b, 0, 3000, 1, &count); break;
-            default: done = gwt_save(b, temp_path("no.tif"), .compress = "lzw", .block = 16,
+            default: done = gwt_save(b, temp_path("no.tif"), .compress = "lzw", .tile_size = 16,
                                      .overwrite = true);
             }
             REQUIRE(!done, "%d workers, action %d: done, though cancelled", workers, action);
@@ -616,7 +616,7 @@ static void a_save_goes_on(void **state)
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     slow s = { .g = g };
     assert_true(gwt_save(gwt_apply(open_large(g), slow_kernel, &s), whole, .compress = "lzw",
-                         .block = 32));
+                         .tile_size = 32));
     long all = atomic_load(&s.calls);
     int stops = 0;
     for (int n = 0; n < 100; n++) {
@@ -628,7 +628,7 @@ static void a_save_goes_on(void **state)
         s.cancel_at = 60;
         atomic_store(&s.calls, 0);
         bool saved = gwt_save(gwt_apply(open_large(g), slow_kernel, &s), out, .compress = "lzw",
-                              .block = 32, .resume = true);
+                              .tile_size = 32, .resume = true);
         if (saved) break;
         EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
         assert_true(file_exists(temp_path("goes_on.tif.part.journal")));
@@ -652,17 +652,17 @@ static void another_kernel(void **state)
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     slow s = { .g = g, .cancel_at = 60 };
     gwt_array *a = open_large(g);
-    assert_false(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = "slow 1"), out, .block = 32));
+    assert_false(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = "slow 1"), out, .tile_size = 32));
     EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         gwt_array *b = gwt_apply(a, slow_kernel, &s, .identity = others[i]);
-        assert_false(gwt_save(b, out, .block = 32, .resume = true));
+        assert_false(gwt_save(b, out, .tile_size = 32, .resume = true));
         EXPECT_ERROR(g, GWT_E_EXISTS, "kernel.tif.part is of another job");
         assert_true(file_exists(temp_path("kernel.tif.part.journal")));
     }
     char same[] = "slow 1";
     s.cancel_at = 0;
-    assert_true(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = same), out, .block = 32,
+    assert_true(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = same), out, .tile_size = 32,
                          .resume = true));
     assert_int_equal(gwt_end(g), 0);
 }
@@ -686,7 +686,7 @@ static gwt_code save_dated(const char *in, bool stop, char message[1024])
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     slow s = { .g = g, .cancel_at = stop ? 7 : 0 };
     gwt_array *a = gwt_open(g, in, .chunks = 16);
-    gwt_save(gwt_apply(a, slow_kernel, &s), temp_path("dated.tif"), .block = 16, .resume = true);
+    gwt_save(gwt_apply(a, slow_kernel, &s), temp_path("dated.tif"), .tile_size = 16, .resume = true);
     gwt_code code = gwt_status(g);
     snprintf(message, 1024, "%.1023s", gwt_message(g));
     gwt_end(g);
@@ -796,7 +796,7 @@ static gwt_code save_damaged(const char *in, const char *out, bool fill, bool re
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     slow s = { .g = g, .cancel_at = stop };
     gwt_array *a = gwt_sel(gwt_open(g, in, .chunks = 16, .fill_bad_tiles = fill), "1");
-    gwt_save(gwt_apply(a, slow_kernel, &s), out, .block = 16, .resume = resume);
+    gwt_save(gwt_apply(a, slow_kernel, &s), out, .tile_size = 16, .resume = resume);
     gwt_code code = gwt_status(g);
     gwt_end(g);
     return code;

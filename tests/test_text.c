@@ -255,7 +255,7 @@ static void capitals(void **state)
     const char *two = broken_file("two.tif", 99, 2);
     gwt_array *b = gwt_open(g, two), *six = gwt_sel(b, "1", "2", "1", "2", "1", "2");
     static const char *const l7[] = { "blue", "green", "red", "nir", "swir1", "swir2", NULL };
-    six = gwt_rename(six, l7);
+    six = gwt_rename_bands(six, l7);
     gwt_tasseled_cap(six, .sensor = "L7");
     EXPECT_OK(g);
     gwt_end(g);

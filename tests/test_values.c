@@ -63,7 +63,7 @@ static void collisions_of_every_type(void **state)
         gwt_dtype dtype = counted[i].dtype;
         double nodata = counted[i].nodata;
         int64_t got = -1;
-        assert_true(gwt_save(halves(g), temp_path("counted.tif"), .dtype = dtype, .block = 48,
+        assert_true(gwt_save(halves(g), temp_path("counted.tif"), .dtype = dtype, .tile_size = 48,
                              .nodata = gwt_some(nodata), .overwrite = true, .collisions = &got,
                              .interleave = i % 2 ? GWT_PIXEL : GWT_PLANAR));
         int64_t want = stored_as(dtype, values, BANDS * N, nodata);
@@ -96,7 +96,7 @@ static void collisions_however_it_is_cut(void **state)
         gwt_array *r = gwt_calc(&a, 1, "(b1 - 20) / (b1 + 20)");
         for (int wide = 0; wide < 2; wide++) {
             int64_t got = -1;
-            assert_true(gwt_save(r, temp_path("cut.tif"), .block = blocks[i / 9], .overwrite = true,
+            assert_true(gwt_save(r, temp_path("cut.tif"), .tile_size = blocks[i / 9], .overwrite = true,
                                  .dtype = wide ? GWT_FLOAT64 : GWT_FLOAT32, .nodata = gwt_some(0),
                                  .compress = "lzw", .collisions = &got));
             REQUIRE(got == want, "case %d: %lld, not %lld", (int)i, (long long)got,
@@ -158,7 +158,7 @@ static void collisions_of_several(void **state)
     int64_t got[3] = { -1, -1, -1 }, below = 0;
     for (int i = 0; i < BANDS * N; i++) below += values[i] <= 0;
     gwt_save_options o = { .nodatas = nodatas, .collisions = got, .nodata = gwt_some(9),
-                           .block = 64 };
+                           .tile_size = 64 };
     assert_true(gwt_save_many_with(many, paths, 3, &o));
     assert_int_equal(got[0], below);
     assert_int_equal(got[1], stored_as(GWT_INT16, values, BANDS * N, 9));
@@ -200,7 +200,7 @@ static void collisions_of_a_resumed_save(void **state)
     gwt_array *a = array_of(g, &spec, v),
               *r = gwt_apply(a, fails_below, &limit, .dtype = GWT_UINT8, .identity = "same");
     const char *path = temp_path("resumed.tif");
-    assert_false(gwt_save(r, path, .block = BLOCK, .nodata = gwt_some(3), .collisions = &got));
+    assert_false(gwt_save(r, path, .tile_size = BLOCK, .nodata = gwt_some(3), .collisions = &got));
     EXPECT_ERROR(g, GWT_E_USER, "kernel");
     assert_int_equal(got, 0);
     struct stat journal;
@@ -209,7 +209,7 @@ static void collisions_of_a_resumed_save(void **state)
     assert_true(done > 0 && done < TILES * TILES);
     for (int t = done; t < TILES * TILES; t++) left += in_tile[t];
     limit = SIDE;
-    assert_true(gwt_save(r, path, .block = BLOCK, .nodata = gwt_some(3), .collisions = &got,
+    assert_true(gwt_save(r, path, .tile_size = BLOCK, .nodata = gwt_some(3), .collisions = &got,
                          .resume = true));
     assert_int_equal(got, left);
     assert_int_equal(gwt_end(g), 0);
@@ -275,9 +275,9 @@ static void precedence_of_inputs(void **state)
         for (int k = 1; k < DIGITS; k++)
             REQUIRE(isnan(v[k]) == (k == used), "case %d: norm_diff of %d is %g", c, k, v[k]);
         gwt_free(v);
-        gwt_array *nir = gwt_rename(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND),
+        gwt_array *nir = gwt_rename_bands(gwt_stack((gwt_array *[]){ a, a }, 2, GWT_BAND),
                                     (const char *const[]){ "red", "nir", NULL });
-        gwt_array *evi2 = gwt_index(nir, "evi2", .nodata = perhaps(op));
+        gwt_array *evi2 = gwt_spectral_index(nir, "evi2", .nodata = perhaps(op));
         expect_nodata(evi2, used, "evi2", c);
         assert_int_equal(missing_of(g, evi2), used);
         gwt_array *set = gwt_set_nodata(a, .src_nodata = perhaps(op), .dst_nodata = gwt_some(-5));
@@ -331,10 +331,10 @@ static void session_leaves_results_alone(void **state)
                       digits);
     gwt_array *a = gwt_open(g, path), *more = gwt_add(a, gwt_number(g, 1));   // 5 becomes 6
     assert_int_equal(missing_of(g, gwt_set_nodata(more)), 6);
-    gwt_array *two = gwt_rename(gwt_stack((gwt_array *[]){ more, more }, 2, GWT_BAND),
+    gwt_array *two = gwt_rename_bands(gwt_stack((gwt_array *[]){ more, more }, 2, GWT_BAND),
                                 (const char *const[]){ "red", "nir", NULL });
     assert_int_equal(missing_of(g, gwt_norm_diff(two, "red", "nir")), 6);
-    assert_int_equal(missing_of(g, gwt_index(two, "evi2")), 6);
+    assert_int_equal(missing_of(g, gwt_spectral_index(two, "evi2")), 6);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -359,10 +359,10 @@ static void used_arrays(void **state)
                       *const one[] = { "swir", NULL };
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     tiff_spec spec = { .width = 5, .height = 3, .bands = 3, .dtype = GWT_UINT8 };
-    gwt_array *a[3] = { gwt_rename(array_of(g, &spec, zeros), three), NULL, NULL };
-    a[2] = gwt_rename(array_of(g, &spec, zeros), three);
+    gwt_array *a[3] = { gwt_rename_bands(array_of(g, &spec, zeros), three), NULL, NULL };
+    a[2] = gwt_rename_bands(array_of(g, &spec, zeros), three);
     spec.bands = 1;
-    a[1] = gwt_rename(array_of(g, &spec, zeros), one);
+    a[1] = gwt_rename_bands(array_of(g, &spec, zeros), one);
     bool all[3] = { false };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bool used[3] = { false };

@@ -502,7 +502,7 @@ static void workers_do_not_wait_for_one_another(void **state)
         atomic_store(&most_inside, 0);
         gwt_array *a = gwt_open(g, temp_path("wide.tif"), .chunks = 128);
         gwt_save(gwt_apply(a, together, NULL), temp_path("out.tif"), .compress = "none",
-                 .block = BLOCK, .overwrite = true);
+                 .tile_size = BLOCK, .overwrite = true);
         EXPECT_OK(g);
         REQUIRE(atomic_load(&most_inside) == TOGETHER, "%zu MB: %d of %d tiles at once",
                 limit >> 20, atomic_load(&most_inside), TOGETHER);

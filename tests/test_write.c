@@ -70,7 +70,7 @@ static void bands_and_blocks(void **state)
     gwt_array *a = scene(g, 4, NULL, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(blocks); i++)
         for (int planar = 0; planar < 2; planar++) {
-            image *im = saved(g, a, (gwt_save_options){ .block = blocks[i], .compress = "lzw",
+            image *im = saved(g, a, (gwt_save_options){ .tile_size = blocks[i], .compress = "lzw",
                                      .interleave = planar ? GWT_PLANAR : GWT_PIXEL });
             assert_true(im->tiled && im->block_width == blocks[i] && im->block_height == blocks[i]);
             assert_int_equal(im->planar, planar);
@@ -121,7 +121,7 @@ static void big_or_classic(void **state)
     gwt_array *a = scene(g, 2, &geo_utm, "3", NULL);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (int planar = 0; planar < 2; planar++) {
-            image *im = saved(g, a, (gwt_save_options){ .bigtiff = cases[i].option, .block = 64,
+            image *im = saved(g, a, (gwt_save_options){ .bigtiff = cases[i].option, .tile_size = 64,
                                      .interleave = planar ? GWT_PLANAR : GWT_PIXEL });
             assert_int_equal(im->bigtiff, cases[i].big);
             double t[6];
@@ -521,12 +521,12 @@ static void failure_leaves_the_old(void **state)
     gwt_array *bad = array_of(g, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_FLOAT32 },
                               values);
     free(values);
-    assert_false(gwt_save(bad, out, .dtype = GWT_UINT8, .overwrite = true, .block = 16));
+    assert_false(gwt_save(bad, out, .dtype = GWT_UINT8, .overwrite = true, .tile_size = 16));
     EXPECT_ERROR(g, GWT_E_NODATA, NULL);
     assert_true(files_equal(out, copy));
     assert_false(file_exists(temp_path("survivor.tif.part")));
     // And there where nothing was, nothing is.
-    assert_false(gwt_save(bad, temp_path("none.tif"), .dtype = GWT_UINT8, .block = 16));
+    assert_false(gwt_save(bad, temp_path("none.tif"), .dtype = GWT_UINT8, .tile_size = 16));
     EXPECT_ERROR(g, GWT_E_NODATA, NULL);
     assert_false(file_exists(temp_path("none.tif")));
     assert_false(file_exists(temp_path("none.tif.part")));
@@ -555,7 +555,7 @@ static void disk_full(void **state)
     (void)state;
     const char *out = temp_path("full.tif"), *copy = temp_path("full_copy.tif"),
                *part = temp_path("full.tif.part"), *journal = temp_path("full.tif.part.journal");
-    const gwt_save_options options = { .block = 16, .compress = "lzw", .overwrite = true };
+    const gwt_save_options options = { .tile_size = 16, .compress = "lzw", .overwrite = true };
     for (int workers = 1; workers <= 8; workers += 7) {
         gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
         gwt_array *a = scene(g, 2, &geo_utm, "3", NULL), *old = gwt_sqrt(a);

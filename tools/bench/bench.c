@@ -127,7 +127,7 @@ sample run_floor(const settings *s, const job *j, const char *out, int workers, 
 static void add_calc(words *w, const job *j, const char *out, const char *threads)
 {
     const char *const calc[] = { "calc", j->expression, "-o", out, "--dtype", "float32",
-                                 "--compress", j->compress, "--block", "256", "-j", threads,
+                                 "--compress", j->compress, "--tile-size", "256", "-j", threads,
                                  "--quiet" };
     for (size_t i = 0; i < sizeof calc / sizeof *calc; i++) w->list[w->n++] = calc[i];
     for (int i = 0; i < JOB_OPTIONS && j->options[i]; i++) w->list[w->n++] = j->options[i];

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
     a = gwt_cast(a, GWT_FLOAT32);
     if (profile) gwt_profile_begin(g, .resource_dt = 0.25, .cache = true);
     if (strcmp(argv[3], "-") == 0) gwt_free(gwt_compute(a));
-    else gwt_save(a, argv[3], .compress = argv[2], .block = 256);
+    else gwt_save(a, argv[3], .compress = argv[2], .tile_size = 256);
     if (profile && !gwt_profile_end(g)) fputs("ndi: no profile\n", stderr);
     return gwt_end(g);
 }

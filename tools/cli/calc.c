@@ -69,7 +69,7 @@ static const cli_option options[] = {
     { 0, "level", CLI_INT, TO(save.level), "N", "how hard to compress", 1, 22, NULL },
     { 0, "predictor", CLI_INT, TO(save.predictor), "N", "1 none, 2 differences, 3 floating point",
       1, 3, NULL },
-    { 0, "block", CLI_INT, TO(save.block), "N", "tile edge, a multiple of 16", 16, 16384, NULL },
+    { 0, "tile-size", CLI_INT, TO(save.tile_size), "N", "tile edge, a multiple of 16", 16, 16384, NULL },
     { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "pixel or band", 0, 0, interleaves },
     { 0, "bigtiff", CLI_CHOICE, TO(bigtiff), "B", "auto, yes or no", 0, 0, bigtiffs },
     { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE",

@@ -405,7 +405,7 @@ static void on_interrupt(int signal)
 // How messages spell the fields of gwt.h: as options of the command. Those it has no option for are
 // left as they are.
 static const char *const field_names[] = {
-    ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".block", "--block",
+    ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
     ".bounds_by", "--bounds-by", ".dtype", "--dtype", ".fill_bad_tiles", "--bad-tiles fill",
     ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
     ".nodata", "--nodata", ".num_workers", "--workers", ".overwrite", "--overwrite",

@@ -46,8 +46,8 @@ static void print_json(const gwt_info *info)
     if (info->epsg) printf(",\n  \"epsg\": %d,\n  \"nodata\": ", info->epsg);
     else fputs(",\n  \"epsg\": null,\n  \"nodata\": ", stdout);
     json_nodata(info);
-    printf(",\n  \"block\": [%" PRId64 ", %" PRId64 "],\n  \"compression\": ",
-           info->block[0], info->block[1]);
+    printf(",\n  \"tile\": [%" PRId64 ", %" PRId64 "],\n  \"compression\": ",
+           info->tile[0], info->tile[1]);
     json_string(stdout, info->compression);
     printf(",\n  \"interleave\": \"%s\",\n  \"overviews\": %d,\n  \"bigtiff\": %s",
            interleave_name(info), info->overviews, info->bigtiff ? "true" : "false");
@@ -103,7 +103,7 @@ static void print_place(const gwt_info *info)
 static void print_storage(const gwt_info *info)
 {
     printf("  %s %" PRId64 " x %" PRId64 ", %s", info->is_tiled ? "tiles       " : "strips      ",
-           info->block[1], info->block[0], info->compression);
+           info->tile[1], info->tile[0], info->compression);
     if (info->predictor > 1) printf(", predictor %d", info->predictor);
     if (info->shape[1] > 1) printf(", %s-interleaved", interleave_name(info));
     printf(", %sTIFF\n", info->bigtiff ? "Big" : "classic ");

@@ -87,7 +87,7 @@ static gwt_array *select_bands(gwt_array *image, const selection *c)
         }
         const char *wanted[MAX_CHANNELS + 1] = { NULL };
         for (int i = 0; i < c->count; i++) wanted[i] = numbers[c->band[i] - 1];
-        chosen = gwt_sel_bands(gwt_rename(image, names), wanted);
+        chosen = gwt_sel_bands(gwt_rename_bands(image, names), wanted);
     }
     free(names);
     free(numbers);
@@ -184,8 +184,8 @@ static bool reduce_by_boxes(gwt_array *image, int64_t box, planes *to, bool prog
     if (!make_planes(to, (int)info->shape[1], width, height)) return false;
     box_job job = { *to, box };
     return gwt_map_blocks(image, box_block, &job, .progress = progress,
-                          .row_chunks = block_edge(info->block[0], 64, 256, box),
-                          .col_chunks = block_edge(info->block[1], 256, 4096, box)) >= 0;
+                          .block_rows = block_edge(info->tile[0], 64, 256, box),
+                          .block_cols = block_edge(info->tile[1], 256, 4096, box)) >= 0;
 }
 
 // ---- step 2: area average to the size wanted --------------------------------------------------

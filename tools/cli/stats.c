@@ -337,8 +337,8 @@ static bool go_through(stats_job *job, gwt_array *image, int64_t down, figures *
         int64_t blocks = (height + job->rows - 1) / job->rows * job->across;
         gwt_array *part = height == job->height ? image
                         : gwt_window(image, job->first_row, 0, height, job->width);
-        if (gwt_map_blocks(part, stats_of_block, job, .row_chunks = (int)job->rows,
-                           .col_chunks = (int)job->cols, .results = job->results,
+        if (gwt_map_blocks(part, stats_of_block, job, .block_rows = (int)job->rows,
+                           .block_cols = (int)job->cols, .results = job->results,
                            .result_size = (size_t)job->bands * sizeof *job->results,
                            .num_results = blocks, .progress = progress) < 0)
             return false;
