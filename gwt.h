@@ -2106,6 +2106,7 @@ static double _gwt_os_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+#if !defined(GWT_NO_PROFILE) || defined(GWT_MPI)
 // On the wall, by a clock that machines share more or less, and that may be set.
 static _gwt_os_time _gwt_os_wall(void)
 {
@@ -2113,6 +2114,7 @@ static _gwt_os_time _gwt_os_wall(void)
     clock_gettime(CLOCK_REALTIME, &t);
     return (_gwt_os_time){ (int64_t)t.tv_sec, (int64_t)t.tv_nsec };
 }
+#endif
 
 #ifdef GWT_MPI
 // Less than a second.
@@ -2318,13 +2320,6 @@ static _gwt_os_usage _gwt_os_usage_now(void)
 // A mutex or a condition that is all zeros was never made, and destroying it does nothing: what has
 // some is zeroed first, and if one of them can't be made it is given up as a whole, as any other.
 
-// What only the profiler uses.
-#if defined(GWT_NO_PROFILE) && defined(__GNUC__)
-#define _GWT_PROFILED __attribute__((unused))
-#else
-#define _GWT_PROFILED
-#endif
-
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define _GWT_TSAN 1
@@ -2338,75 +2333,87 @@ static _gwt_os_usage _gwt_os_usage_now(void)
     || defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) \
     || defined(__OpenBSD__) || defined(__NetBSD__)
 #include <pthread.h>
-typedef pthread_t _gwt_thread;
-typedef struct _gwt_mutex { pthread_mutex_t m; bool made; } _gwt_mutex;
-typedef struct _gwt_cond { pthread_cond_t c; bool made; } _gwt_cond;
-typedef void *_gwt_thread_result;
-#define _GWT_THREAD_DONE NULL
-static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
-{
-    return pthread_create(t, NULL, fn, arg) == 0;
-}
-static void _gwt_thread_join(_gwt_thread t) { pthread_join(t, NULL); }
-static bool _gwt_mutex_init(_gwt_mutex *m) { return m->made = !pthread_mutex_init(&m->m, NULL); }
-static void _gwt_mutex_destroy(_gwt_mutex *m) { if (m->made) pthread_mutex_destroy(&m->m); }
-static void _gwt_lock(_gwt_mutex *m) { pthread_mutex_lock(&m->m); }
-static bool _gwt_trylock(_gwt_mutex *m) { return pthread_mutex_trylock(&m->m) == 0; }
-static void _gwt_unlock(_gwt_mutex *m) { pthread_mutex_unlock(&m->m); }
-static bool _gwt_cond_init(_gwt_cond *c) { return c->made = !pthread_cond_init(&c->c, NULL); }
-static void _gwt_cond_destroy(_gwt_cond *c) { if (c->made) pthread_cond_destroy(&c->c); }
-static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { pthread_cond_wait(&c->c, &m->m); }
-static void _gwt_cond_broadcast(_gwt_cond *c) { pthread_cond_broadcast(&c->c); }
-_GWT_PROFILED static void _gwt_cond_timed(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
-{
-    pthread_cond_timedwait(&c->c, &m->m, t);
-}
+#define _GWT_THREAD(c11, posix) posix
 #else
 #include <threads.h>
-typedef thrd_t _gwt_thread;
-typedef struct _gwt_mutex { mtx_t m; bool made; } _gwt_mutex;
-typedef struct _gwt_cond { cnd_t c; bool made; } _gwt_cond;
-typedef int _gwt_thread_result;
-#define _GWT_THREAD_DONE 0
-static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
-{
-    return thrd_create(t, fn, arg) == thrd_success;
-}
-static void _gwt_thread_join(_gwt_thread t) { thrd_join(t, NULL); }
-static bool _gwt_mutex_init(_gwt_mutex *m)
-{
-    return m->made = mtx_init(&m->m, mtx_plain) == thrd_success;
-}
-static void _gwt_mutex_destroy(_gwt_mutex *m) { if (m->made) mtx_destroy(&m->m); }
-static void _gwt_lock(_gwt_mutex *m) { mtx_lock(&m->m); }
-static bool _gwt_trylock(_gwt_mutex *m) { return mtx_trylock(&m->m) == thrd_success; }
-static void _gwt_unlock(_gwt_mutex *m) { mtx_unlock(&m->m); }
-static bool _gwt_cond_init(_gwt_cond *c) { return c->made = cnd_init(&c->c) == thrd_success; }
-static void _gwt_cond_destroy(_gwt_cond *c) { if (c->made) cnd_destroy(&c->c); }
-static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m) { cnd_wait(&c->c, &m->m); }
-static void _gwt_cond_broadcast(_gwt_cond *c) { cnd_broadcast(&c->c); }
-_GWT_PROFILED static void _gwt_cond_timed(_gwt_cond *c, _gwt_mutex *m, const struct timespec *t)
-{
-    cnd_timedwait(&c->c, &m->m, t);
-}
+#define _GWT_THREAD(c11, posix) c11
 #endif
 
+typedef _GWT_THREAD(thrd_t, pthread_t) _gwt_thread;
+typedef _GWT_THREAD(int, void *) _gwt_thread_result;
+typedef struct _gwt_mutex { _GWT_THREAD(mtx_t, pthread_mutex_t) m; bool made; } _gwt_mutex;
+typedef struct _gwt_cond { _GWT_THREAD(cnd_t, pthread_cond_t) c; bool made; } _gwt_cond;
+
+#define _GWT_THREAD_DONE _GWT_THREAD(0, NULL)
+
+static bool _gwt_thread_start(_gwt_thread *t, _gwt_thread_result (*fn)(void *), void *arg)
+{
+    return _GWT_THREAD(thrd_create(t, fn, arg) == thrd_success,
+                       pthread_create(t, NULL, fn, arg) == 0);
+}
+
+static void _gwt_thread_join(_gwt_thread t) { _GWT_THREAD(thrd_join, pthread_join)(t, NULL); }
+
+static bool _gwt_mutex_init(_gwt_mutex *m)
+{
+    m->made = _GWT_THREAD(mtx_init(&m->m, mtx_plain) == thrd_success,
+                          pthread_mutex_init(&m->m, NULL) == 0);
+    return m->made;
+}
+
+static void _gwt_mutex_destroy(_gwt_mutex *m)
+{
+    if (m->made) _GWT_THREAD(mtx_destroy, pthread_mutex_destroy)(&m->m);
+}
+
+static void _gwt_lock(_gwt_mutex *m) { _GWT_THREAD(mtx_lock, pthread_mutex_lock)(&m->m); }
+static void _gwt_unlock(_gwt_mutex *m) { _GWT_THREAD(mtx_unlock, pthread_mutex_unlock)(&m->m); }
+
+static bool _gwt_trylock(_gwt_mutex *m)
+{
+    return _GWT_THREAD(mtx_trylock(&m->m) == thrd_success, pthread_mutex_trylock(&m->m) == 0);
+}
+
+static bool _gwt_cond_init(_gwt_cond *c)
+{
+    c->made = _GWT_THREAD(cnd_init(&c->c) == thrd_success, pthread_cond_init(&c->c, NULL) == 0);
+    return c->made;
+}
+
+static void _gwt_cond_destroy(_gwt_cond *c)
+{
+    if (c->made) _GWT_THREAD(cnd_destroy, pthread_cond_destroy)(&c->c);
+}
+
+static void _gwt_cond_wait(_gwt_cond *c, _gwt_mutex *m)
+{
+    _GWT_THREAD(cnd_wait, pthread_cond_wait)(&c->c, &m->m);
+}
+
+static void _gwt_cond_broadcast(_gwt_cond *c)
+{
+    _GWT_THREAD(cnd_broadcast, pthread_cond_broadcast)(&c->c);
+}
+
+#if !defined(GWT_NO_PROFILE) || defined(GWT_MPI)
 // Waits so many nanoseconds at the most.
-_GWT_PROFILED static void _gwt_cond_wait_for(_gwt_cond *c, _gwt_mutex *m, int64_t ns)
+static void _gwt_cond_wait_for(_gwt_cond *c, _gwt_mutex *m, int64_t ns)
 {
     _gwt_os_time now = _gwt_os_wall();
     ns += now.ns;
     struct timespec t = { (time_t)(now.s + ns / 1000000000), (long)(ns % 1000000000) };
-    _gwt_cond_timed(c, m, &t);
+    _GWT_THREAD(cnd_timedwait, pthread_cond_timedwait)(&c->c, &m->m, &t);
 }
+#endif
 
 // >>prof --------------------------------------------------------------------------------------
-// What workers stamp while a profile is taken. A worker is in one stage at a time: entering one
-// closes the event of the stage around it, leaving opens that again. So events abut by
-// construction, and one look at the clock is all a change of stage costs.
+// What is recorded while a profile is taken: a lane of events for each worker, samples of the whole
+// process, and the residences of tiles in the cache.
 //
-// A lane belongs to one worker and is touched by no other thread while actions run; profiles begin
-// and end between actions, under the pool's turn.
+// A worker is in one stage at a time: entering one closes the event of the stage around it, leaving
+// opens that again. So events abut by construction, and one look at the clock is all a change of
+// stage costs. A lane belongs to one worker and is touched by no other thread while actions run;
+// profiles begin and end between actions, under the pool's turn.
 
 #define _GWT_LANE_DEPTH 256
 
@@ -2418,6 +2425,48 @@ typedef struct _gwt_lane {
     double zero;                        // when the profile began
     bool lost;                          // memory gave out
 } _gwt_lane;
+
+typedef struct _gwt_recorder {
+    // Set when it begins. `profile` comes first: it is what gwt_profile_end gives out.
+    gwt_profile profile;        // the names of codecs in it, and its chunks, by the session's lock
+    struct _gwt_recorder *next; // the session's earlier one
+    gwt_profile_options options;
+    double zero;
+    _gwt_os_time wall;          // the same moment by the clock that several machines share
+    _gwt_lane *lanes;           // one a worker
+    // Guarded by the cache's lock:
+    gwt_residence *residences;
+    size_t num_residences, room_residences;
+    bool lost;                  // memory gave out
+    // The sampler's own, until it has been joined:
+    gwt_sample *samples;
+    size_t num_samples, room_samples;
+    // The sampler, when there are to be samples:
+    _gwt_thread sampler;
+    _gwt_mutex lock;            // guards `stop`
+    _gwt_cond wake;
+    bool stop;
+    atomic_ullong read, written;    // bytes, by all workers
+} _gwt_recorder;
+
+// Bytes read or written; of no recorder: nothing.
+static void _gwt_prof_io(_gwt_recorder *r, uint64_t read, uint64_t written)
+{
+    if (!r) return;
+    if (read) atomic_fetch_add_explicit(&r->read, read, memory_order_relaxed);
+    if (written) atomic_fetch_add_explicit(&r->written, written, memory_order_relaxed);
+}
+
+// Under the cache's lock: a tile leaves, or is there when the profile ends. `from` is on the clock.
+static void _gwt_prof_residence(_gwt_recorder *r, gwt_residence tile)
+{
+    if (!r || !r->options.cache) return;
+    tile.from = fmax(tile.from - r->zero, 0);
+    tile.to = _gwt_os_now() - r->zero;
+    if (_gwt_list_grow(&r->residences, r->num_residences, 1, &r->room_residences, sizeof tile))
+        r->residences[r->num_residences++] = tile;
+    else r->lost = true;
+}
 
 #ifndef GWT_NO_PROFILE
 // Close the event of the innermost stage.
@@ -2448,7 +2497,8 @@ static void _gwt_lane_leave(_gwt_lane *l, uint64_t bytes_in, uint64_t bytes_out)
     if (!l || l->depth == 0) return;
     double now = _gwt_os_now() - l->zero;
     if (l->depth <= _GWT_LANE_DEPTH) {
-        l->open[l->depth - 1].bytes_in = bytes_in, l->open[l->depth - 1].bytes_out = bytes_out;
+        l->open[l->depth - 1].bytes_in = bytes_in;
+        l->open[l->depth - 1].bytes_out = bytes_out;
         _gwt_lane_cut(l, now, true);
     }
     if (--l->depth > 0 && l->depth <= _GWT_LANE_DEPTH) l->open[l->depth - 1].start = now;
@@ -2468,6 +2518,119 @@ static void _gwt_lane_resume(_gwt_lane *l)
 {
     l->open[l->depth - 1].start = _gwt_os_now() - l->zero;
 }
+
+// What has been used since the profile began (cpu: since the process did, in seconds; bytes and
+// faults as they are, not by the second).
+static gwt_sample _gwt_prof_used(_gwt_recorder *r)
+{
+    _gwt_os_usage u = _gwt_os_usage_now();
+    return (gwt_sample){ .time = _gwt_os_now() - r->zero,
+                         .resident = u.resident,
+                         .cpu = u.cpu,
+                         .read = (double)atomic_load(&r->read),
+                         .written = (double)atomic_load(&r->written),
+                         .faults = u.faults };
+}
+
+static void _gwt_prof_sample(_gwt_recorder *r, gwt_sample *before)
+{
+    gwt_sample now = _gwt_prof_used(r);
+    double dt = now.time - before->time;
+    if (!(dt > 0)) return;
+    if (_gwt_list_grow(&r->samples, r->num_samples, 1, &r->room_samples, sizeof now))
+        r->samples[r->num_samples++] =
+            (gwt_sample){ .time = now.time,
+                          .resident = now.resident,
+                          .cpu = 100 * (now.cpu - before->cpu) / dt,
+                          .read = (now.read - before->read) / dt,
+                          .written = (now.written - before->written) / dt,
+                          .faults = (now.faults - before->faults) / dt };
+    *before = now;
+}
+
+// A thread of its own: every resource_dt seconds, and once more at the end.
+static _gwt_thread_result _gwt_prof_sampler(void *arg)
+{
+    _gwt_recorder *r = arg;
+    gwt_sample before = _gwt_prof_used(r);
+    double at = r->zero + r->options.resource_dt;
+    for (bool stop = false; !stop;) {
+        double left = at - _gwt_os_now();
+        _gwt_lock(&r->lock);
+        if (!r->stop && left > 0) _gwt_cond_wait_for(&r->wake, &r->lock, (int64_t)(left * 1e9));
+        stop = r->stop;
+        _gwt_unlock(&r->lock);
+        if (!stop && _gwt_os_now() < at) continue;      // woken for nothing
+        _gwt_prof_sample(r, &before);
+        at += r->options.resource_dt;
+    }
+    return _GWT_THREAD_DONE;
+}
+
+// Begin, with a lane for each worker: of a recorder that is all zeros. False: there is no memory,
+// or no thread to sample with; it is given up by _gwt_prof_free, as others are.
+static bool _gwt_prof_start(_gwt_recorder *r, const gwt_profile_options *options, int num_workers)
+{
+    size_t bytes = (size_t)num_workers * sizeof *r->lanes;
+    r->options = *options;
+    r->profile.label = options->label;
+    r->profile.num_workers = num_workers;
+    r->profile.source_compression = r->profile.output_compression = "";
+    r->lanes = GWT_MALLOC(bytes);
+    if (!r->lanes) return false;
+    memset(r->lanes, 0, bytes);
+    r->zero = _gwt_os_now();
+    r->wall = _gwt_os_wall();
+    for (int i = 0; i < num_workers; i++) r->lanes[i].zero = r->zero;
+    if (options->resource_dt == 0) return true;
+    if (_gwt_mutex_init(&r->lock) && _gwt_cond_init(&r->wake)
+        && _gwt_thread_start(&r->sampler, _gwt_prof_sampler, r))
+        return true;
+    _gwt_cond_destroy(&r->wake);
+    _gwt_mutex_destroy(&r->lock);
+    return false;
+}
+
+static void _gwt_prof_stop_sampler(_gwt_recorder *r)
+{
+    _gwt_lock(&r->lock);
+    r->stop = true;
+    _gwt_cond_broadcast(&r->wake);
+    _gwt_unlock(&r->lock);
+    _gwt_thread_join(r->sampler);
+    _gwt_cond_destroy(&r->wake);
+    _gwt_mutex_destroy(&r->lock);
+}
+
+// All lanes' events become one list, which takes the place of theirs. No worker has a lane any more.
+static void _gwt_prof_stop(_gwt_recorder *r)
+{
+    gwt_profile *p = &r->profile;
+    size_t n = 0, at = 0;
+    bool lost = r->lost;
+    if (r->options.resource_dt > 0) _gwt_prof_stop_sampler(r);
+    for (int i = 0; i < p->num_workers; i++) {
+        n += r->lanes[i].num_events;
+        lost = lost || r->lanes[i].lost;
+    }
+    gwt_event *all = GWT_MALLOC((n ? n : 1) * sizeof *all);
+    for (int i = 0; i < p->num_workers; i++) {
+        const _gwt_lane *l = &r->lanes[i];
+        if (all && l->num_events) memcpy(all + at, l->events, l->num_events * sizeof *all);
+        at += l->num_events;
+        GWT_FREE(l->events);
+    }
+    GWT_FREE(r->lanes);
+    r->lanes = NULL;
+    p->events = all;
+    p->num_events = all ? n : 0;
+    p->samples = r->samples;
+    p->num_samples = r->num_samples;
+    p->residences = r->residences;
+    p->num_residences = r->num_residences;
+    p->complete = all && !lost;
+    p->seconds = _gwt_os_now() - r->zero;
+}
 #else
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e) { (void)l, (void)e; }
 static void _gwt_lane_leave(_gwt_lane *l, uint64_t in, uint64_t out)
@@ -2477,6 +2640,17 @@ static void _gwt_lane_leave(_gwt_lane *l, uint64_t in, uint64_t out)
 static bool _gwt_lane_pause(_gwt_lane *l) { return (void)l, false; }
 static void _gwt_lane_resume(_gwt_lane *l) { (void)l; }
 #endif
+
+// What the recorders of a session have, which themselves are memory of the session.
+static void _gwt_prof_free(_gwt_recorder *r)
+{
+    for (; r; r = r->next) {
+        GWT_FREE(r->lanes);
+        GWT_FREE((void *)r->profile.events);
+        GWT_FREE(r->samples);
+        GWT_FREE(r->residences);
+    }
+}
 
 // >>pool --------------------------------------------------------------------------------------
 // A fixed set of workers, each with a deque of index ranges. A loop is one range; whoever runs a
@@ -2835,12 +3009,10 @@ typedef struct _gwt_bad_tile {
     int64_t row, last_row;
 } _gwt_bad_tile;
 
-struct _gwt_recorder;
-
 struct gwt {
     gwt_begin_options options;  // resolved; read only after begin
-    struct _gwt_recorder *recorder;     // the profile being taken, or NULL; changed between actions
-    struct _gwt_recorder *recorders;    // those that were
+    _gwt_recorder *recorder;    // the profile being taken, or NULL; changed between actions
+    _gwt_recorder *recorders;   // it and those that were; guarded by the pool's turn
     _gwt_pool pool;
     struct _gwt_files *files;
     struct _gwt_cache *cache;
@@ -3759,6 +3931,14 @@ static const char *_gwt_codec_name(uint16_t compression)
     for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
         if (_gwt_codecs[i].tag == compression) return _gwt_codecs[i].name;
     return NULL;
+}
+
+// The name of a codec in our list, which lives longer than an array; "" when it is none.
+static const char *_gwt_codec_named(const char *name)
+{
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
+        if (name && _gwt_same_name(name, _gwt_codecs[i].name)) return _gwt_codecs[i].name;
+    return "";
 }
 
 // Why a file is not to be trusted or written to, in words; NULL: nobody but this user has made it,
@@ -5156,15 +5336,13 @@ static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile
                         .file = _gwt_base_name(path), .tile = tile };
 }
 
-static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written);
-
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
 {
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_READ, s->path, i));
     int64_t got = _gwt_os_read(s->store.file, to, n, s->offsets[i]);
     _gwt_lane_leave(lane, n, n);
-    _gwt_record_io(s->g, n, 0);
+    _gwt_prof_io(s->g->recorder, n, 0);
     if (got != (int64_t)n) {
         _gwt_source_bad(s, i, GWT_E_IO, "can't be read: %s",
                         got < 0 ? _GWT_OS_ERROR(got) : "the file has become shorter");
@@ -5476,7 +5654,15 @@ static void _gwt_cache_end(_gwt_cache *c)
     _gwt_mutex_destroy(&c->lock);
 }
 
-static void _gwt_record_tile(const _gwt_tile *t);
+static void _gwt_cache_record(const _gwt_tile *t)
+{
+    const _gwt_source *s = t->source;
+    _gwt_prof_residence(s->g->recorder, (gwt_residence){ .file = _gwt_base_name(s->path),
+                                                         .tile = t->index,
+                                                         .bytes = s->tile_bytes,
+                                                         .from = t->since,
+                                                         .hits = t->hits });
+}
 
 static uint64_t _gwt_share_spare(const _gwt_share *s, uint64_t limit)
 {
@@ -5501,7 +5687,7 @@ static void _gwt_cache_plan(gwt *g, const _gwt_share *share, bool begins)
 static void _gwt_cache_forget(_gwt_cache *c, _gwt_tile *t)
 {
     size_t bytes = _gwt_tile_bytes(t);
-    if (t->source->g->recorder) _gwt_record_tile(t);
+    _gwt_cache_record(t);
     if (t->listed) {
         c->resident[t->place] = c->resident[--c->num_resident];
         c->resident[t->place]->place = t->place;
@@ -11793,7 +11979,7 @@ static bool _gwt_stream_append(_gwt_stream *w, int64_t tile, const _gwt_blob *bl
              && _gwt_stream_commit(w, tile, 1);
     if (good) _gwt_stream_push(w);
     _gwt_lane_leave(lane, blob->bytes, blob->bytes);
-    _gwt_record_io(w->g, 0, blob->bytes);
+    _gwt_prof_io(w->g->recorder, 0, blob->bytes);
     return good;
 }
 
@@ -12691,7 +12877,14 @@ static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_opt
     return true;
 }
 
-static void _gwt_record_output(gwt *g, const char *compress);
+static void _gwt_save_record(gwt *g, const char *compress)
+{
+    _gwt_recorder *r = g->recorder;
+    _gwt_lock(&g->lock);
+    if (r && !*r->profile.output_compression)
+        r->profile.output_compression = _gwt_codec_named(compress);
+    _gwt_unlock(&g->lock);
+}
 
 // Tiles of a place, each encoded and written by itself: bands of a planar file.
 static int64_t _gwt_format_per_place(const _gwt_format *f) { return f->planar ? f->planes : 1; }
@@ -12707,7 +12900,7 @@ static bool _gwt_save_resolve(_gwt_save *s)
     f->planes = _gwt_num_planes(s->image.a);
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
     const char *compress = s->o.compress ? s->o.compress : "none";
-    _gwt_record_output(g, compress);
+    _gwt_save_record(g, compress);
     if (!_gwt_format_codec(g, f, compress, s->o.level)
         || !_gwt_format_predictor(g, f, s->o.predictor)
         || !_gwt_format_block(g, f, s->image.a, s->o.tile_size)
@@ -13935,7 +14128,7 @@ static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, in
         }
     }
     if (to > from) _gwt_os_push(w->fd, from, to - from);
-    _gwt_record_io(k->g, 0, end - at);
+    _gwt_prof_io(k->g->recorder, 0, end - at);
     return true;
 }
 
@@ -14787,14 +14980,23 @@ static bool _gwt_run_start(_gwt_run *run)
     return true;
 }
 
-static void _gwt_record_chunks(const gwt_array *a);
+static void _gwt_run_record(const gwt_array *a)
+{
+    _gwt_recorder *r = a->g->recorder;
+    _gwt_lock(&a->g->lock);
+    if (r && r->profile.chunks[0] == 0) {
+        memcpy(r->profile.chunks, a->info.chunks, sizeof a->info.chunks);
+        r->profile.source_compression = _gwt_codec_named(a->info.compression);
+    }
+    _gwt_unlock(&a->g->lock);
+}
 
 // After it is known to fit.
 static bool _gwt_run_all(_gwt_run *run, bool progress)
 {
     gwt *g = run->g;
     if (!_gwt_mutex_new(g, &run->reporting)) return false;
-    _gwt_record_chunks(run->array);
+    _gwt_run_record(run->array);
     run->whole = run->workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
@@ -15794,8 +15996,8 @@ bool gwt_percentiles_with(const gwt_array *a, const double *percentiles, size_t 
 }
 
 // >>session -----------------------------------------------------------------------------------
-// A session from its begin to its end: its options, a caller's own loop on its workers, and the
-// recorder of its profiles.
+// A session from its begin to its end: its options, a caller's own loop on its workers, its scopes
+// and profiles.
 
 // ---- a caller's loop
 
@@ -15978,8 +16180,6 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     return NULL;
 }
 
-static void _gwt_recorders_free(gwt *g);
-
 static void _gwt_say(const gwt *g, gwt_message_kind kind, const char *text)
 {
     static const char *const before[] = { "", "warning: ", "filled: " };
@@ -16028,7 +16228,7 @@ int gwt_end(gwt *g)
     for (size_t i = 0; i < g->num_notes && first; i++)
         _gwt_say(g, GWT_MESSAGE_WARNING, g->notes[i]);
     if (failed && !g->remote) _gwt_say(g, GWT_MESSAGE_ERROR, g->message);
-    _gwt_recorders_free(g);
+    _gwt_prof_free(g->recorders);
     _gwt_scopes_leave(g);
     _gwt_release_all(g);
     return failed;
@@ -16046,238 +16246,58 @@ const char *gwt_note(const gwt *g, size_t index)
     return g && index < g->num_notes ? g->notes[index] : NULL;
 }
 
-// ---- profiles: the recorder of a session
-
-typedef struct _gwt_recorder {
-    gwt_profile profile;        // first: what gwt_profile_end gives out
-    struct _gwt_recorder *next;
-    gwt *g;
-    gwt_profile_options options;
-    double zero;                // when it began,
-    _gwt_os_time wall;          // and by the clock on the wall, which several machines share
-    _gwt_lane *lanes;           // one a worker
-    // guarded by the cache's lock:
-    gwt_residence *residences;
-    size_t num_residences, room_residences;
-    bool lost;
-    // the sampler's, and after it has ended anybody's:
-    gwt_sample *samples;
-    size_t num_samples, room_samples;
-    _gwt_thread sampler;
-    _gwt_mutex lock;            // guards `stop`
-    _gwt_cond wake;
-    bool stop;
-    atomic_ullong read, written;
-} _gwt_recorder;
-
-static void _gwt_record_io(gwt *g, uint64_t read, uint64_t written)
-{
-    _gwt_recorder *r = g->recorder;
-    if (!r) return;
-    if (read) atomic_fetch_add_explicit(&r->read, read, memory_order_relaxed);
-    if (written) atomic_fetch_add_explicit(&r->written, written, memory_order_relaxed);
-}
-
-// The name of a codec in our list, which lives longer than an array; "" when it is none.
-static const char *_gwt_codec_named(const char *name)
-{
-    for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
-        if (name && _gwt_same_name(name, _gwt_codecs[i].name)) return _gwt_codecs[i].name;
-    return "";
-}
-
-static void _gwt_record_chunks(const gwt_array *a)
-{
-    _gwt_recorder *r = a->g->recorder;
-    _gwt_lock(&a->g->lock);
-    if (r && r->profile.chunks[0] == 0) {
-        memcpy(r->profile.chunks, a->info.chunks, sizeof a->info.chunks);
-        r->profile.source_compression = _gwt_codec_named(a->info.compression);
-    }
-    _gwt_unlock(&a->g->lock);
-}
-
-static void _gwt_record_output(gwt *g, const char *compress)
-{
-    _gwt_recorder *r = g->recorder;
-    _gwt_lock(&g->lock);
-    if (r && !*r->profile.output_compression)
-        r->profile.output_compression = _gwt_codec_named(compress);
-    _gwt_unlock(&g->lock);
-}
-
-static void _gwt_record_tile(const _gwt_tile *t)
-{
-    _gwt_recorder *r = t->source->g->recorder;
-    if (!r->options.cache) return;
-    if (!_gwt_list_grow(&r->residences, r->num_residences, 1, &r->room_residences,
-                          sizeof *r->residences)) {
-        r->lost = true;
-        return;
-    }
-    r->residences[r->num_residences++] =
-        (gwt_residence){ .file = _gwt_base_name(t->source->path),
-                         .tile = t->index,
-                         .bytes = t->source->tile_bytes,
-                         .from = fmax(t->since - r->zero, 0),
-                         .to = _gwt_os_now() - r->zero,
-                         .hits = t->hits };
-}
+// ---- profiles
 
 #ifndef GWT_NO_PROFILE
-
-typedef struct _gwt_counters { double time, cpu, read, written, faults; } _gwt_counters;
-
-static _gwt_counters _gwt_counters_now(_gwt_recorder *r, uint64_t *resident)
+static bool _gwt_profile_start(gwt *g, gwt_profile_options o)
 {
-    _gwt_os_usage u = _gwt_os_usage_now();
-    *resident = u.resident;
-    return (_gwt_counters){ _gwt_os_now() - r->zero, u.cpu, (double)atomic_load(&r->read),
-                            (double)atomic_load(&r->written), u.faults };
-}
-
-static void _gwt_sample(_gwt_recorder *r, _gwt_counters *before)
-{
-    uint64_t resident;
-    _gwt_counters now = _gwt_counters_now(r, &resident);
-    double dt = now.time - before->time;
-    if (!(dt > 0)) return;
-    if (_gwt_list_grow(&r->samples, r->num_samples, 1, &r->room_samples, sizeof *r->samples))
-        r->samples[r->num_samples++] =
-            (gwt_sample){ .time = now.time, .resident = resident,
-                          .cpu = 100 * (now.cpu - before->cpu) / dt,
-                          .read = (now.read - before->read) / dt,
-                          .written = (now.written - before->written) / dt,
-                          .faults = (now.faults - before->faults) / dt };
-    *before = now;
-}
-
-// A thread of its own: every dt seconds, and once more at the end.
-static _gwt_thread_result _gwt_sampler(void *arg)
-{
-    _gwt_recorder *r = arg;
-    uint64_t resident;
-    _gwt_counters before = _gwt_counters_now(r, &resident);
-    bool stop = false;
-    for (int64_t i = 1; !stop; i++) {
-        double at = r->zero + (double)i * r->options.resource_dt, left = at - _gwt_os_now();
-        _gwt_lock(&r->lock);
-        if (!r->stop && left > 0)
-            _gwt_cond_wait_for(&r->wake, &r->lock, (int64_t)(left * 1e9));
-        stop = r->stop;
-        _gwt_unlock(&r->lock);
-        if (stop || _gwt_os_now() >= at) _gwt_sample(r, &before);
-        else i--;               // woken for nothing
-    }
-    return _GWT_THREAD_DONE;
-}
-
-static bool _gwt_recorder_start(_gwt_recorder *r, const gwt_profile_options *options)
-{
-    gwt *g = r->g;
-    if (options) r->options = *options;
-    const char *label = r->options.label ? r->options.label : "";
-    r->profile.source_compression = r->profile.output_compression = "";
-    if (!(r->profile.label = _gwt_keep_always(g, label))) return false;
-    if (!(r->options.resource_dt >= 0 && r->options.resource_dt < 1e6))
-        return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0",
-                         r->options.resource_dt);
-    r->lanes = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *r->lanes);
-    if (!r->lanes) return false;
-    r->zero = _gwt_os_now();
-    r->wall = _gwt_os_wall();
-    for (int i = 0; i < g->pool.num_workers; i++) {
-        r->lanes[i].zero = r->zero;
-        g->pool.workers[i].lane = &r->lanes[i];
-    }
-    if (r->options.resource_dt == 0) return true;
-    if (!_gwt_mutex_init(&r->lock) || !_gwt_cond_init(&r->wake)
-        || !_gwt_thread_start(&r->sampler, _gwt_sampler, r)) {
-        _gwt_cond_destroy(&r->wake);
-        _gwt_mutex_destroy(&r->lock);
-        return _gwt_fail(g, GWT_E_MEMORY, "no thread to sample with");
-    }
+    o.label = _gwt_keep_always(g, o.label ? o.label : "");
+    _gwt_recorder *r = o.label ? _gwt_keep_in(&g->root, 1, sizeof *r) : NULL;
+    if (!r) return false;
+    r->next = g->recorders;
+    g->recorders = r;
+    if (!_gwt_prof_start(r, &o, g->pool.num_workers))
+        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: a profile can't be taken");
+    for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = &r->lanes[i];
+    g->recorder = r;
     return true;
-}
-
-static bool _gwt_pool_busy(const _gwt_pool *p)
-{
-    const _gwt_stay *s = _gwt_stays;
-    while (s && s->worker->pool != p) s = s->outer;
-    return s || _gwt_pool_waits(p);
 }
 
 bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
 {
+    gwt_profile_options o = options ? *options : (gwt_profile_options){ 0 };
     _gwt_action action;
     if (_gwt_failed(g)) return false;
-    if (_gwt_pool_busy(&g->pool))
-        return _gwt_fail(g, GWT_E_ARGUMENT, "a profile can't begin inside an action");
+    if (!(o.resource_dt >= 0 && o.resource_dt < 1e6))
+        return _gwt_fail(g, GWT_E_ARGUMENT, "resource_dt = %g: seconds between samples, or 0 for "
+                         "none", o.resource_dt);
     if (!_gwt_action_begin(&action, g, false)) return false;
-    _gwt_recorder *r = NULL;
-    if (g->recorder) _gwt_fail(g, GWT_E_ARGUMENT, "a profile is being taken already");
-    else r = _gwt_keep_in(&g->root, 1, sizeof *r);
-    if (r) {
-        r->g = g;
-        r->next = g->recorders, g->recorders = r;
-        if (_gwt_recorder_start(r, options)) g->recorder = r;
-        for (int i = 0; !g->recorder && i < g->pool.num_workers; i++)
-            g->pool.workers[i].lane = NULL;
-    }
-    bool good = r && g->recorder == r;
+    bool good = !action.stay.locked
+                    ? _gwt_fail(g, GWT_E_ARGUMENT, "a profile can't begin inside an action")
+              : g->recorder
+                    ? _gwt_fail(g, GWT_E_ARGUMENT, "a profile is being taken already")
+                    : _gwt_profile_start(g, o);
     _gwt_action_end(&action);
     return good;
-}
-
-// All lanes' events as one list, which takes the place of theirs.
-static void _gwt_recorder_gather(_gwt_recorder *r)
-{
-    gwt_profile *p = &r->profile;
-    size_t n = 0, at = 0;
-    bool lost = r->lost;
-    for (int i = 0; i < r->g->pool.num_workers; i++)
-        n += r->lanes[i].num_events, lost |= r->lanes[i].lost;
-    gwt_event *all = GWT_MALLOC((n ? n : 1) * sizeof *all);
-    for (int i = 0; i < r->g->pool.num_workers; i++) {
-        _gwt_lane *l = &r->lanes[i];
-        if (all && l->num_events) memcpy(all + at, l->events, l->num_events * sizeof *all);
-        at += l->num_events;
-        GWT_FREE(l->events);
-    }
-    GWT_FREE(r->lanes);
-    r->lanes = NULL;
-    p->events = all, p->num_events = all ? n : 0;
-    p->samples = r->samples, p->num_samples = r->num_samples;
-    p->residences = r->residences, p->num_residences = r->num_residences;
-    p->num_workers = r->g->pool.num_workers;
-    p->complete = !lost && all;
 }
 
 const gwt_profile *gwt_profile_end(gwt *g)
 {
     _gwt_stay stay;
-    if (!g || !g->recorder || _gwt_pool_busy(&g->pool) || !_gwt_pool_enter(&g->pool, &stay))
-        return NULL;
-    _gwt_recorder *r = g->recorder;
-    if (r->options.resource_dt > 0) {
-        _gwt_lock(&r->lock);
-        r->stop = true;
-        _gwt_cond_broadcast(&r->wake);
-        _gwt_unlock(&r->lock);
-        _gwt_thread_join(r->sampler);
-        _gwt_cond_destroy(&r->wake);
-        _gwt_mutex_destroy(&r->lock);
+    if (!g || !_gwt_pool_enter(&g->pool, &stay)) return NULL;
+    _gwt_recorder *r = stay.locked ? g->recorder : NULL;    // else this is inside an action
+    if (r) {
+        _gwt_lock(&g->cache->lock);
+        for (size_t i = 0; i < g->cache->num_resident; i++)
+            _gwt_cache_record(g->cache->resident[i]);
+        _gwt_unlock(&g->cache->lock);
+        for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = NULL;
+        _gwt_prof_stop(r);
+        g->recorder = NULL;
+        g->profiles++;
     }
-    _gwt_lock(&g->cache->lock);
-    for (size_t i = 0; i < g->cache->num_resident; i++) _gwt_record_tile(g->cache->resident[i]);
-    _gwt_unlock(&g->cache->lock);
-    for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = NULL;
-    _gwt_recorder_gather(r);
-    r->profile.seconds = _gwt_os_now() - r->zero;
-    g->recorder = NULL;
-    g->profiles++;
     _gwt_pool_leave(&stay);
-    return &r->profile;
+    return r ? &r->profile : NULL;
 }
 #else
 bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
@@ -16288,16 +16308,6 @@ bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
 
 const gwt_profile *gwt_profile_end(gwt *g) { return (void)g, NULL; }
 #endif
-
-static void _gwt_recorders_free(gwt *g)
-{
-    for (_gwt_recorder *r = g->recorders; r; r = r->next) {
-        GWT_FREE(r->lanes);
-        GWT_FREE((void *)r->profile.events);
-        GWT_FREE(r->samples);
-        GWT_FREE(r->residences);
-    }
-}
 
 // >>show --------------------------------------------------------------------------------------
 // Arrays, plans and profiles as text.
