@@ -90,7 +90,7 @@ first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop same-everywhere report-check \
+.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop same-everywhere weigh report-check \
         bench bench-peers folder clean FORCE
 
 all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) ## build the command gwt, tools and examples; check the header
@@ -283,6 +283,15 @@ report-check: $(B)/gwt ## open the page of gwt visualize in a browser (make deps
 	@if command -v node >/dev/null; then GWT=$(B)/gwt node tests/report_browser.js; else \
 	    echo 'SKIPPED: 1 - the report in a browser (no node: make deps-ci)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi
+
+# Text is exact: more than 300,000 bytes fail. Seconds are not: only four times as many as aimed at
+# fail.
+weigh: ## how long the implementation takes to compile at -O3, and its text: by gcc, by clang
+	@mkdir -p build
+	@for c in gcc clang; do \
+	    command -v $$c >/dev/null || { echo "SKIPPED: 1 - $$c"; continue; }; \
+	    sh tests/weigh.sh $$c -std=c11 -O3 $(system) -pthread $(tiff_cflags) $(CPPFLAGS) || exit 1; \
+	done
 
 bench: $(B)/gwt $(B)/make_scene $(measured) ## measure against hand-written programs (about 10 minutes; BENCH=options)
 	@$(B)/bench --programs $(B) $(BENCH)

@@ -1431,6 +1431,16 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_FOR_SPEED
 #endif
 
+// Copies n bytes, which may be many, in functions for size: there gcc makes an instruction of
+// memcpy that is slow on some processors.
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static void _gwt_copy_bytes(void *restrict to, const void *restrict from, size_t n)
+{
+    memcpy(to, from, n);
+}
+
 static int64_t _gwt_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t _gwt_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -1729,7 +1739,9 @@ static char *_gwt_bytes_add(_gwt_bytes *b, const void *from, size_t n)
     }
     char *to = b->data + b->used;
     b->used += n;
-    return from ? memcpy(to, from, n) : memset(to, 0, n);
+    if (from) _gwt_copy_bytes(to, from, n);
+    else memset(to, 0, n);
+    return to;
 }
 
 // >>os ----------------------------------------------------------------------------------------
@@ -10233,8 +10245,6 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
     }
 }
 
-_GWT_FOR_SIZE
-
 static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
                              const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
@@ -10318,8 +10328,6 @@ static _gwt_taps _gwt_taps_of(const _gwt_step *s, int method, int axis, int64_t 
     }
     return (_gwt_taps){ first, last < first ? 0 : (int)(last - first + 1), weight, inside };
 }
-
-_GWT_FOR_SPEED
 
 static double _gwt_resample_cell(const _gwt_planes *in, int plane, const _gwt_taps *y,
                                  const _gwt_taps *x)
@@ -10433,10 +10441,15 @@ _GWT_FOR_SPEED
 // by the same operations in the same order. Each operation is a loop of its own, so no compiler
 // can contract a multiplication and an addition into one rounding.
 
-#define _GWT_TYPES(X) \
-    X(GWT_UINT8, uint8_t) X(GWT_INT8, int8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t) \
-    X(GWT_UINT32, uint32_t) X(GWT_INT32, int32_t) X(GWT_UINT64, uint64_t) X(GWT_INT64, int64_t) \
+// Loops of the common ones are made for newer processors, too; each type costs 5 KB of text.
+#define _GWT_COMMON_TYPES(X) \
+    X(GWT_UINT8, uint8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t) \
     X(GWT_FLOAT32, float) X(GWT_FLOAT64, double)
+#define _GWT_RARE_TYPES(X) \
+    X(GWT_INT8, int8_t) X(GWT_UINT32, uint32_t) X(GWT_INT32, int32_t) X(GWT_UINT64, uint64_t) \
+    X(GWT_INT64, int64_t)
+#define _GWT_TYPES(X) _GWT_COMMON_TYPES(X) _GWT_RARE_TYPES(X)
+
 // Those that a program in float32 may load.
 #define _GWT_NARROW_TYPES(X) \
     X(GWT_UINT8, uint8_t) X(GWT_INT8, int8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t)
@@ -10465,20 +10478,16 @@ _GWT_FOR_SPEED
 typedef void _gwt_move_fn(void *restrict to, const void *restrict from, size_t n, size_t to_step,
                           size_t from_step);
 
-_GWT_FOR_SIZE
-
 #define X(name, ctype) \
     static void _gwt_move_##name(void *restrict to, const void *restrict from, size_t n, \
                                  size_t to_step, size_t from_step) \
     { \
         ctype *d = to; \
         const ctype *s = from; \
-        for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
+        _GWT_EACH d[i * to_step] = s[i * from_step]; \
     }
 X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
 #undef X
-
-_GWT_FOR_SPEED
 
 // A band of images of three and of four, whose pixels are small: compilers make vectors of those.
 #define X(name, ctype, step) \
@@ -10514,9 +10523,9 @@ static _gwt_move_fn *_gwt_move_of(size_t size, size_t to_step, size_t from_step)
 
 // Compared as `real`, all in one width, which is what compilers can vectorise; only of 64 bits can
 // two samples be one `real`. Nothing equals NaN.
-#define _GWT_LOAD(real, name, ctype) \
-    _GWT_LOOP static void name(void *restrict to, const void *restrict from, size_t n, \
-                               bool masked, uint64_t raw) \
+#define _GWT_LOAD(real, name, ctype, step) \
+    static void name(void *restrict to, const void *restrict from, size_t n, bool masked, \
+                     uint64_t raw) \
     { \
         real *d = to; \
         const ctype *s = from; \
@@ -10524,17 +10533,24 @@ static _gwt_move_fn *_gwt_move_of(size_t size, size_t to_step, size_t from_step)
         memcpy(&nodata, &raw, sizeof nodata); \
         const real missing = masked ? (real)nodata : (real)NAN; \
         _GWT_EACH { \
-            real v = (real)s[i]; \
-            bool absent = v == missing && (sizeof *s < 8 || s[i] == nodata); \
+            real v = (real)s[i * step]; \
+            bool absent = v == missing && (sizeof *s < 8 || s[i * step] == nodata); \
             d[i] = absent ? (real)NAN : v; \
         } \
     }
-#define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype)
-_GWT_TYPES(X)
+#define X(type, ctype) _GWT_LOOP _GWT_LOAD(double, _gwt_load_##type, ctype, 1)
+_GWT_COMMON_TYPES(X)
 #undef X
-#define X(type, ctype) _GWT_LOAD(float, _gwt_narrow_load_##type, ctype)
+#define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype, 1)
+_GWT_RARE_TYPES(X)
+#undef X
+#define X(type, ctype) _GWT_LOOP _GWT_LOAD(float, _gwt_narrow_load_##type, ctype, 1)
 _GWT_NARROW_TYPES(X)
 #undef X
+_GWT_LOOP _GWT_LOAD(double, _gwt_load_1_of_3, uint8_t, 3)
+_GWT_LOOP _GWT_LOAD(double, _gwt_load_1_of_4, uint8_t, 4)
+_GWT_LOOP _GWT_LOAD(double, _gwt_load_2_of_3, uint16_t, 3)
+_GWT_LOOP _GWT_LOAD(double, _gwt_load_2_of_4, uint16_t, 4)
 
 // To doubles, to floats.
 typedef void _gwt_load_fn(void *to, const void *from, size_t n, bool masked, uint64_t raw);
@@ -10547,15 +10563,24 @@ static _gwt_load_fn *const _gwt_loads[2][GWT_FLOAT64 + 1] = {
 #undef X
 };
 
+// Of one band of three or four to doubles, as most images are; NULL: by way of a buffer.
+static _gwt_load_fn *_gwt_load_band(gwt_dtype dtype, bool narrow, size_t step)
+{
+    bool one = dtype == GWT_UINT8;
+    if (narrow || (!one && dtype != GWT_UINT16)) return NULL;
+    if (step == 3) return one ? _gwt_load_1_of_3 : _gwt_load_2_of_3;
+    return step != 4 ? NULL : one ? _gwt_load_1_of_4 : _gwt_load_2_of_4;
+}
+
 static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *from, size_t n,
                          size_t step, bool masked, uint64_t raw)
 {
-    _gwt_load_fn *load = _gwt_loads[narrow][dtype];
+    _gwt_load_fn *load = _gwt_loads[narrow][dtype], *band = _gwt_load_band(dtype, narrow, step);
     size_t size = gwt_dtype_size(dtype), real = narrow ? sizeof(float) : sizeof(double);
     _gwt_move_fn *gather = _gwt_move_of(size, 1, step);
     uint64_t near[_GWT_GATHER];
-    if (step == 1) {
-        load(to, from, n, masked, raw);
+    if (step == 1 || band) {
+        (band ? band : load)(to, from, n, masked, raw);
         return;
     }
     for (size_t some; n > 0; n -= some, to += some * real, from += some * step * size) {
@@ -10599,21 +10624,21 @@ static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nea
     ctype v = (ctype)from[i]; \
     d[i] = v != v ? nodata : v;
 
-#define _GWT_STORES(X) \
+#define _GWT_COMMON_STORES(X) \
     X(GWT_UINT8, uint8_t, _GWT_STORE_SMALL(uint8_t, 0.0, 255.0)) \
-    X(GWT_INT8, int8_t, _GWT_STORE_SMALL(int8_t, -128.0, 127.0)) \
     X(GWT_UINT16, uint16_t, _GWT_STORE_SMALL(uint16_t, 0.0, 65535.0)) \
     X(GWT_INT16, int16_t, _GWT_STORE_SMALL(int16_t, -32768.0, 32767.0)) \
+    X(GWT_FLOAT32, float, _GWT_STORE_FLOAT(float)) \
+    X(GWT_FLOAT64, double, _GWT_STORE_FLOAT(double))
+#define _GWT_RARE_STORES(X) \
+    X(GWT_INT8, int8_t, _GWT_STORE_SMALL(int8_t, -128.0, 127.0)) \
     X(GWT_UINT32, uint32_t, _GWT_STORE_SMALL(uint32_t, 0.0, 4294967295.0)) \
     X(GWT_INT32, int32_t, _GWT_STORE_SMALL(int32_t, -2147483648.0, 2147483647.0)) \
     X(GWT_UINT64, uint64_t, _GWT_STORE_LARGE(uint64_t, 0.0, 0x1p64, UINT64_MAX)) \
-    X(GWT_INT64, int64_t, _GWT_STORE_LARGE(int64_t, -0x1p63, 0x1p63, INT64_MAX)) \
-    X(GWT_FLOAT32, float, _GWT_STORE_FLOAT(float)) \
-    X(GWT_FLOAT64, double, _GWT_STORE_FLOAT(double))
+    X(GWT_INT64, int64_t, _GWT_STORE_LARGE(int64_t, -0x1p63, 0x1p63, INT64_MAX))
 
 #define _GWT_STORE(name, real, ctype, ...) \
-    _GWT_LOOP static void name(void *restrict to, const void *restrict strip, size_t n, \
-                               uint64_t raw) \
+    static void name(void *restrict to, const void *restrict strip, size_t n, uint64_t raw) \
     { \
         const real *from = strip; \
         ctype *d = to; \
@@ -10623,15 +10648,18 @@ static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nea
         (void)missing; \
         _GWT_EACH { __VA_ARGS__ } \
     }
-#define X(type, ctype, store) _GWT_STORE(_gwt_store_##type, double, ctype, store)
-_GWT_STORES(X)
+#define X(type, ctype, store) _GWT_LOOP _GWT_STORE(_gwt_store_##type, double, ctype, store)
+_GWT_COMMON_STORES(X)
 #undef X
-_GWT_STORE(_gwt_narrow_store_row, float, float, _GWT_STORE_FLOAT(float))
+#define X(type, ctype, store) _GWT_STORE(_gwt_store_##type, double, ctype, store)
+_GWT_RARE_STORES(X)
+#undef X
+_GWT_LOOP _GWT_STORE(_gwt_narrow_store_row, float, float, _GWT_STORE_FLOAT(float))
 
 typedef void _gwt_store_fn(void *to, const void *strip, size_t n, uint64_t raw);
 static _gwt_store_fn *const _gwt_stores[] = {
 #define X(type, ctype, store) [type] = _gwt_store_##type,
-    _GWT_STORES(X)
+    _GWT_COMMON_STORES(X) _GWT_RARE_STORES(X)
 #undef X
 };
 
@@ -11023,7 +11051,7 @@ static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64
 {
     const _gwt_planes *p = &x->planes[in->view];
     const double *from = _gwt_planes_row(p, in->slot, row) + (col - p->rect.col);
-    if (stride == 1) memcpy(to, from, n * sizeof *to);
+    if (stride == 1) _gwt_copy_bytes(to, from, n * sizeof *to);
     else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
 }
 
@@ -11072,7 +11100,7 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gw
             const char *from =
                 _gwt_view_run(x, in, y, at, f->stride, (size_t)r->cols - done, &run);
             char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
-            if (target->step == 1 && step == 1) memcpy(d, from, run * size);
+            if (target->step == 1 && step == 1) _gwt_copy_bytes(d, from, run * size);
             else _gwt_move_of(size, target->step, step)(d, from, run, target->step, step);
             if (o->counts && !in->masked
                 && (target->step > 1 || _gwt_any_stored(o->dtype, d, run, o->nodata_raw)))
@@ -11181,7 +11209,7 @@ static void _gwt_narrow_step(const _gwt_program *program, double *regs, size_t s
     case _GWT_OP_CONST: _gwt_narrow_fill(d, low, n); break;
     case _GWT_OP_MASK: _gwt_narrow_mask(d, a[0], low, n); break;
     case _GWT_OP_CLIP: _gwt_narrow_clip(d, a[0], low, high, n); break;
-    case _GWT_OP_CAST: memcpy(d, a[0], n * sizeof *d); break;
+    case _GWT_OP_CAST: _gwt_copy_bytes(d, a[0], n * sizeof *d); break;
     case _GWT_OP_WHERE: _gwt_narrow_where(d, a[0], a[1], a[2], n); break;
     default: _gwt_vm_kernel(program, in, d, a, n);
     }
