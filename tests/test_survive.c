@@ -455,32 +455,51 @@ static void pause_for(long milliseconds)
     nanosleep(&(struct timespec){ .tv_nsec = milliseconds * 1000000 }, NULL);
 }
 
-// A function that takes its time, and cancels at its n-th call; 0: never.
-typedef struct slow { gwt *g; atomic_long calls; long cancel_at, milliseconds; } slow;
+// A function that takes its time, and cancels at its n-th call; 0: never. With a journal: at the
+// first call from then on that finds a tile in it. Pieces of the first tile may be computed after
+// the n-th call, as other workers go on until the window is full; then all wait for that tile.
+typedef struct slow {
+    gwt *g;
+    atomic_long calls;
+    long cancel_at, milliseconds;
+    const char *journal;
+} slow;
+
+enum { JOURNAL_HEAD = 48 };     // bytes before the record of the first tile
+
+static bool holds_tiles(const char *journal)
+{
+    struct stat facts;
+    return stat(journal, &facts) == 0 && facts.st_size > JOURNAL_HEAD;
+}
+
+static void count_call(slow *s)
+{
+    long call = atomic_fetch_add(&s->calls, 1) + 1;
+    if (s->milliseconds) pause_for(s->milliseconds);
+    if (s->cancel_at == 0 || call < s->cancel_at) return;
+    if (s->journal ? holds_tiles(s->journal) : call == s->cancel_at) gwt_cancel(s->g);
+}
 
 static int slow_kernel(const gwt_kernel *k, void *user)
 {
     slow *s = user;
     for (int64_t i = 0; i < k->rows * k->cols; i++) k->out[i] = k->in[i] * 3;
-    if (s->milliseconds) pause_for(s->milliseconds);
-    if (atomic_fetch_add(&s->calls, 1) + 1 == s->cancel_at) gwt_cancel(s->g);
+    count_call(s);
     return 0;
 }
 
 static int slow_block(const gwt_block *block, void *user)
 {
-    slow *s = user;
     (void)block;
-    if (s->milliseconds) pause_for(s->milliseconds);
-    if (atomic_fetch_add(&s->calls, 1) + 1 == s->cancel_at) gwt_cancel(s->g);
+    count_call(user);
     return 0;
 }
 
 static void slow_index(size_t i, void *user)
 {
-    slow *s = user;
     (void)i;
-    if (atomic_fetch_add(&s->calls, 1) + 1 == s->cancel_at) gwt_cancel(s->g);
+    count_call(user);
 }
 
 // Set by the thread: when it cancelled.
@@ -608,13 +627,21 @@ static void after_an_error(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Whether a save has left its part, and its journal, which is there if the part is.
+static bool is_kept(const char *name)
+{
+    bool part = file_exists(temp_path("%s.part", name));
+    REQUIRE(part == file_exists(temp_path("%s.part.journal", name)), "%s: half is kept", name);
+    return part;
+}
+
 // A save goes on where it was cancelled, in the same session and in another, with other workers.
 static void a_save_goes_on(void **state)
 {
     (void)state;
     const char *whole = temp_path("whole.tif"), *out = temp_path("goes_on.tif");
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
-    slow s = { .g = g };
+    slow s = { .g = g, .journal = temp_path("goes_on.tif.part.journal") };
     assert_true(gwt_save(gwt_apply(open_large(g), slow_kernel, &s), whole, .compress = "lzw",
                          .tile_size = 32));
     long all = atomic_load(&s.calls);
@@ -631,7 +658,7 @@ static void a_save_goes_on(void **state)
                               .tile_size = 32, .resume = true);
         if (saved) break;
         EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
-        assert_true(file_exists(temp_path("goes_on.tif.part.journal")));
+        assert_true(is_kept("goes_on.tif"));
         stops++;
     }
     assert_true(atomic_load(&s.calls) < all);
@@ -643,6 +670,21 @@ static void a_save_goes_on(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Stopped before the first tile is written there is nothing to go on with, and nothing is left.
+static void a_save_that_wrote_no_tile(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 3; workers++) {
+        gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+        slow s = { .g = g, .cancel_at = 1 };
+        gwt_array *a = gwt_apply(open_large(g), slow_kernel, &s);
+        assert_false(gwt_save(a, temp_path("none.tif"), .tile_size = EDGE));
+        EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+        assert_false(is_kept("none.tif"));
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 // A kernel that has changed since is another job, if it says so.
 static void another_kernel(void **state)
 {
@@ -650,7 +692,7 @@ static void another_kernel(void **state)
     static const char *const others[] = { "slow 2", "", NULL };
     const char *out = temp_path("kernel.tif");
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
-    slow s = { .g = g, .cancel_at = 60 };
+    slow s = { .g = g, .cancel_at = 60, .journal = temp_path("kernel.tif.part.journal") };
     gwt_array *a = open_large(g);
     assert_false(gwt_save(gwt_apply(a, slow_kernel, &s, .identity = "slow 1"), out, .tile_size = 32));
     EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
@@ -802,13 +844,6 @@ static gwt_code save_damaged(const char *in, const char *out, bool fill, bool re
     return code;
 }
 
-static bool is_kept(const char *name)
-{
-    bool part = file_exists(temp_path("%s.part", name));
-    REQUIRE(part == file_exists(temp_path("%s.part.journal", name)), "%s: half is kept", name);
-    return part;
-}
-
 // What a damaged input stopped will never be done: repaired it is another input. Where its bad
 // tiles can be filled it can go on with that, and not back again.
 static void a_save_of_a_damaged_input(void **state)
@@ -851,7 +886,8 @@ int main(void)
         cmocka_unit_test(what_it_is_filled_with), cmocka_unit_test(from_another_thread),
         cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
-        cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(another_kernel),
+        cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(a_save_that_wrote_no_tile),
+        cmocka_unit_test(another_kernel),
         cmocka_unit_test(another_folders_input), cmocka_unit_test(the_same_input_by_another_way),
         cmocka_unit_test(other_tile_tables),    cmocka_unit_test(a_save_of_a_damaged_input),
     };
