@@ -212,6 +212,7 @@
 //       >>context  a session: its first error, its actions, memory that lives as long as it does
 //       >>geo      affine grids, GeoKeys
 //       >>store    where bytes come from: files, of which not too many are open, and memory
+//       >>meta     what files say besides pixels: texts, bands, colours, nodata, georeference
 //       >>read     opening files, decoding tiles
 //       >>cache    decoded tiles, shared
 //       >>array    the lazy graph
@@ -3802,6 +3803,511 @@ static const char *_gwt_whole_path(gwt *g, const char *path)
     return kept;
 }
 
+// >>meta --------------------------------------------------------------------------------------
+// What a file says of its pixels besides their values and how they are stored, kept as long as
+// whoever opened it.
+//
+//     said by                                     kept as
+//     GDAL_METADATA, items without a sample       items of the file; of no domain, tags as well
+//       with a sample, role description           the band's name
+//       role scale, offset                        the band's factor and offset
+//       role colorinterp                          the band's interpretation
+//       other roles                               items of the band
+//       domain GWT                                checksums of tiles, for `read` to understand
+//     GDAL_NODATA                                 nodata
+//     Photometric, ExtraSamples, ColorMap         colours of bands
+//     _gwt_copied_tags                            their values
+//     GeoKeys, tie point, scale, transformation   geo
+//
+// What _gwt_array_derive carries along and `write` writes is in the first two structs below.
+
+// An item of GDAL_METADATA; "" is no domain, no role.
+typedef struct _gwt_item {
+    const char *domain, *name, *role, *text;
+    int64_t band;               // -1: of the file
+    size_t order;               // in the file
+} _gwt_item;
+
+typedef struct _gwt_items { _gwt_item *list; size_t n; } _gwt_items;    // by _gwt_item_compare
+
+static const struct { uint16_t tag, type; size_t size; bool place; } _gwt_copied_tags[] = {
+    { TIFFTAG_DOCUMENTNAME, TIFF_ASCII, 1, false },
+    { TIFFTAG_IMAGEDESCRIPTION, TIFF_ASCII, 1, false },
+    { TIFFTAG_SOFTWARE, TIFF_ASCII, 1, false },
+    { TIFFTAG_DATETIME, TIFF_ASCII, 1, false },
+    { TIFFTAG_ARTIST, TIFF_ASCII, 1, false },
+    { TIFFTAG_HOSTCOMPUTER, TIFF_ASCII, 1, false },
+    { TIFFTAG_COPYRIGHT, TIFF_ASCII, 1, false },
+    { TIFFTAG_XMLPACKET, TIFF_BYTE, 1, false },
+    { TIFFTAG_ICCPROFILE, TIFF_UNDEFINED, 1, false },
+    { 50844, TIFF_DOUBLE, sizeof(double), true }        // of RPCs
+};
+
+typedef struct _gwt_tag_value { const void *data; uint32_t count; } _gwt_tag_value;
+
+typedef struct _gwt_file_about {
+    _gwt_items items;
+    _gwt_tag_value tags[_GWT_COUNT(_gwt_copied_tags)];
+} _gwt_file_about;
+
+typedef struct _gwt_band_about {
+    _gwt_items items;
+    const char *name;           // its description; NULL: it has none
+    double scale, offset;
+    const char *interpretation; // GDAL's colour interpretation, where an item says it; else ""
+    uint16_t photometric;       // it is number `colour` of the `colours` of that
+    int colour, colours;        // colour -1: of none
+    uint16_t extra;             // what it is then: EXTRASAMPLE_..
+    const uint16_t *palette;    // all reds, all greens, all blues: `shades` each
+    size_t shades;
+} _gwt_band_about;
+
+typedef struct _gwt_span { const char *at; size_t n; } _gwt_span;
+
+typedef struct _gwt_meta {
+    gwt *g;
+    const char *path;           // for messages
+    gwt_dtype dtype;
+    int64_t num_bands;
+    _gwt_file_about about;
+    _gwt_band_about *bands;     // NULL: nothing is said, of pixels in memory
+    const char **tags;          // "name=text", up to NULL; NULL: none
+    bool has_scales;
+    gwt_optional nodata;
+    int alpha;                  // the number of that band, from 1; 0: there is none
+    _gwt_span crcs, crcs_of;    // texts of the checksums' two items
+} _gwt_meta;
+
+// ---- tags
+
+// A tag that libtiff does not know by itself, when it has the type we expect. How the count is
+// handed out depends on who registered the tag: libtiff when it met it, or another library of the
+// process (libgeotiff, GDAL).
+static const void *_gwt_tag(TIFF *tif, uint32_t tag, TIFFDataType type, uint32_t *count)
+{
+    const TIFFField *field = TIFFFindField(tif, tag, TIFF_ANY);
+    const void *data = NULL;
+    *count = 0;
+    if (!field || TIFFFieldDataType(field) != type) return NULL;
+    if (!TIFFFieldPassCount(field)) {
+        if (type != TIFF_ASCII || !TIFFGetField(tif, tag, &data) || !data) return NULL;
+        *count = (uint32_t)strlen(data);
+    } else if (TIFFFieldReadCount(field) == TIFF_VARIABLE2) {
+        if (!TIFFGetField(tif, tag, count, &data)) return NULL;
+    } else {
+        uint16_t n = 0;
+        if (!TIFFGetField(tif, tag, &n, &data)) return NULL;
+        *count = n;
+    }
+    return *count ? data : NULL;
+}
+
+static const char *_gwt_tag_text(gwt *g, TIFF *tif, uint32_t tag)
+{
+    uint32_t n;
+    const char *text = _gwt_tag(tif, tag, TIFF_ASCII, &n);
+    return text ? _gwt_keep_bytes(g, text, n) : NULL;
+}
+
+static bool _gwt_meta_read_copied(_gwt_meta *m, TIFF *tif)
+{
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
+        uint32_t n;
+        TIFFDataType type = (TIFFDataType)_gwt_copied_tags[i].type;
+        const void *data = _gwt_tag(tif, _gwt_copied_tags[i].tag, type, &n);
+        if (!data) continue;
+        if (type == TIFF_ASCII) n = (uint32_t)strlen(data) + 1;
+        const char *kept = _gwt_keep_bytes(m->g, data, n * _gwt_copied_tags[i].size);
+        if (!kept) return false;
+        m->about.tags[i] = (_gwt_tag_value){ kept, n };
+    }
+    return true;
+}
+
+// ---- georeference
+
+static bool _gwt_meta_read_transform(const _gwt_meta *m, _gwt_geo *geo, TIFF *tif)
+{
+    uint32_t num_scale, num_tie, num_all;
+    const double *scale = _gwt_tag(tif, _GWT_TAG_PIXEL_SCALE, TIFF_DOUBLE, &num_scale);
+    const double *tie = _gwt_tag(tif, _GWT_TAG_TIEPOINT, TIFF_DOUBLE, &num_tie);
+    const double *all = _gwt_tag(tif, _GWT_TAG_TRANSFORMATION, TIFF_DOUBLE, &num_all);
+    double t[6] = { 1, 0, 0, 0, 1, 0 };
+    if (scale && num_scale >= 2 && scale[0] != 0 && scale[1] != 0 && tie && num_tie >= 6) {
+        geo->has_transform = true;
+        t[0] = scale[0];
+        t[4] = -fabs(scale[1]);
+        t[2] = tie[3] - tie[0] * t[0];
+        t[5] = tie[4] - tie[1] * t[4];
+    } else if (all && num_all >= 8) {
+        geo->has_transform = true;
+        for (int i = 0; i < 6; i++) t[i] = all[(const int[]){ 0, 1, 3, 4, 5, 7 }[i]];
+    }
+    if (geo->has_transform && geo->point) {
+        t[2] -= (t[0] + t[1]) * 0.5;
+        t[5] -= (t[3] + t[4]) * 0.5;
+    }
+    memcpy(geo->t, t, sizeof t);
+    return _gwt_geo_usable(t)
+        || _gwt_fail(m->g, GWT_E_FORMAT, "%s: its georeference can't be used: its transform is "
+                     "(%g, %g, %g, %g, %g, %g)", m->path, t[0], t[1], t[2], t[3], t[4], t[5]);
+}
+
+static bool _gwt_meta_read_geo(const _gwt_meta *m, _gwt_geo *geo, TIFF *tif)
+{
+    const void *keys = _gwt_tag(tif, _GWT_TAG_GEO_KEYS, TIFF_SHORT, &geo->num_keys);
+    const void *doubles = _gwt_tag(tif, _GWT_TAG_GEO_DOUBLES, TIFF_DOUBLE, &geo->num_doubles);
+    const void *ascii = _gwt_tag(tif, _GWT_TAG_GEO_ASCII, TIFF_ASCII, &geo->num_ascii);
+    if (geo->num_keys < 4) geo->num_keys = 0;
+    geo->keys = (void *)_gwt_keep_bytes(m->g, keys, geo->num_keys * sizeof(uint16_t));
+    geo->doubles = (void *)_gwt_keep_bytes(m->g, doubles, geo->num_doubles * sizeof(double));
+    geo->ascii = _gwt_keep_bytes(m->g, ascii, geo->num_ascii);
+    if (!geo->keys || !geo->doubles || !geo->ascii) return false;
+    if (geo->num_keys) _gwt_geo_read_keys(geo);
+    return _gwt_meta_read_transform(m, geo, tif);
+}
+
+// ---- GDAL_METADATA: a flat list of <Item name=".." sample=".." ..>text</Item>
+
+enum { _GWT_XML_NAME, _GWT_XML_DOMAIN, _GWT_XML_ROLE, _GWT_XML_SAMPLE, _GWT_XML_TEXT };
+
+// As written; `at` is NULL where there is none.
+typedef struct _gwt_xml_item { _gwt_span spans[_GWT_XML_TEXT + 1]; } _gwt_xml_item;
+
+static bool _gwt_span_is(_gwt_span s, const char *text)
+{
+    return s.at && s.n == strlen(text) && !memcmp(s.at, text, s.n);
+}
+
+// From behind "<Item" to its '>'. Of attributes of one name the first counts.
+static void _gwt_xml_attributes(const char *p, const char *end, _gwt_xml_item *item)
+{
+    static const char blank[] = " \t\r\n", *const names[] = { "name", "domain", "role", "sample" };
+    for (;;) {
+        p += strspn(p, blank);
+        _gwt_span key = { p, strcspn(p, " \t\r\n=>") };
+        p += key.n;
+        p += strspn(p, blank);
+        if (p >= end || *p != '=') return;
+        p++;
+        p += strspn(p, blank);
+        const char *stop =
+            p < end && (*p == '"' || *p == '\'') ? memchr(p + 1, *p, (size_t)(end - p - 1)) : NULL;
+        if (!stop) return;
+        for (size_t i = 0; i < _GWT_COUNT(names); i++)
+            if (!item->spans[i].at && _gwt_span_is(key, names[i]))
+                item->spans[i] = (_gwt_span){ p + 1, (size_t)(stop - p - 1) };
+        p = stop + 1;
+    }
+}
+
+// The next item that has a text; where to go on, or NULL: there is none.
+static const char *_gwt_xml_next(const char *p, _gwt_xml_item *item)
+{
+    while ((p = strstr(p, "<Item")) != NULL) {
+        const char *head_end = strchr(p, '>'), *end = head_end ? strchr(head_end, '<') : NULL;
+        if (!end) return NULL;
+        bool has_text =
+            strchr(" \t\r\n", p[5]) && head_end[-1] != '/' && !strncmp(end, "</Item>", 7);
+        if (has_text) {
+            *item = (_gwt_xml_item){ 0 };
+            _gwt_xml_attributes(p + 5, head_end, item);
+            item->spans[_GWT_XML_TEXT] = (_gwt_span){ head_end + 1, (size_t)(end - head_end - 1) };
+            return end;
+        }
+        p = end;
+    }
+    return NULL;
+}
+
+// A character as UTF-8: its end.
+static char *_gwt_put_utf8(char *to, unsigned long c)
+{
+    static const unsigned char lead[] = { 0, 0xC0, 0xE0, 0xF0 };
+    int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    *to++ = (char)(lead[more] | c >> 6 * more);
+    for (int i = more - 1; i >= 0; i--) *to++ = (char)(0x80 | (c >> 6 * i & 0x3F));
+    return to;
+}
+
+// One entity or character reference, or one plain character: written to *to, its end returned.
+// What is neither is left as it stands. No reference is shorter than the UTF-8 it stands for.
+static const char *_gwt_xml_character(const char *p, char **to)
+{
+    static const struct { const char *entity; char is; } entities[] = {
+        { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' }
+    };
+    for (size_t e = 0; *p == '&' && e < _GWT_COUNT(entities); e++) {
+        size_t n = strlen(entities[e].entity);
+        if (strncmp(p, entities[e].entity, n)) continue;
+        *(*to)++ = entities[e].is;
+        return p + n;
+    }
+    if (p[0] == '&' && p[1] == '#') {
+        const char *digits = p + 2 + (p[2] == 'x');
+        char *stop;
+        unsigned long c = strtoul(digits, &stop, p[2] == 'x' ? 16 : 10);
+        bool is_hex = *digits >= '0' && *digits <= 'f';
+        if (is_hex && *stop == ';' && c > 0 && c <= 0x10FFFF && !(c >= 0xD800 && c <= 0xDFFF)) {
+            *to = _gwt_put_utf8(*to, c);
+            return stop + 1;
+        }
+    }
+    *(*to)++ = *p;
+    return p + 1;
+}
+
+// A span with its references replaced, so many times over; "" where there is none, and, with an
+// error, where there is no memory.
+static const char *_gwt_xml_decoded(gwt *g, _gwt_span s, int times)
+{
+    char *text = s.n ? _gwt_keep_bytes(g, s.at, s.n) : NULL;
+    for (int i = 0; text && i < times; i++) {
+        char *to = text;
+        for (const char *p = text; *p;) p = _gwt_xml_character(p, &to);
+        *to = 0;
+    }
+    return text ? text : "";
+}
+
+// ---- items
+
+static int _gwt_item_compare_keys(const _gwt_item *x, const _gwt_item *y)
+{
+    int order = strcmp(x->domain, y->domain);
+    if (!order) order = strcmp(x->name, y->name);
+    return order ? order : strcmp(x->role, y->role);
+}
+
+static int _gwt_item_compare(const void *a, const void *b)
+{
+    const _gwt_item *x = a, *y = b;
+    if (x->band != y->band) return x->band < y->band ? -1 : 1;
+    int order = _gwt_item_compare_keys(x, y);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+// Domains of which the output has its own, or that GDAL makes up from other tags.
+static bool _gwt_item_is_of_file(const _gwt_item *item)
+{
+    static const char *const domains[] = { "GWT", "IMAGE_STRUCTURE", "COLOR_PROFILE", "SUBDATASETS",
+                                           "DERIVED_SUBDATASETS", "TIFF" };
+    for (size_t i = 0; i < _GWT_COUNT(domains); i++)
+        if (!strcmp(item->domain, domains[i])) return true;
+    return false;
+}
+
+// Whether an item of a band is one of those that have a place of their own here.
+static bool _gwt_meta_take_role(_gwt_meta *m, const _gwt_item *item)
+{
+    char *stop;
+    _gwt_band_about *band = &m->bands[item->band];
+    double value = _gwt_strtod(item->text, &stop);
+    bool scale = !strcmp(item->role, "scale");
+    if (*item->domain) return false;
+    if (!strcmp(item->role, "description")) {
+        if (*item->text) band->name = item->text;
+    } else if (!strcmp(item->role, "colorinterp")) {
+        band->interpretation = item->text;
+    } else if (scale || !strcmp(item->role, "offset")) {
+        if (stop == item->text) return true;    // no number
+        *(scale ? &band->scale : &band->offset) = value;
+        m->has_scales = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+// To its place, or onto the list. GDAL escapes texts once by itself and once more as XML; one that
+// somebody else escaped once comes out right all the same, as a lone & is left alone.
+static void _gwt_meta_add_item(_gwt_meta *m, _gwt_items *all, size_t *num_tags,
+                               const _gwt_xml_item *xml)
+{
+    const _gwt_span *spans = xml->spans, sample = spans[_GWT_XML_SAMPLE];
+    _gwt_item item = { _gwt_xml_decoded(m->g, spans[_GWT_XML_DOMAIN], 1),
+                       _gwt_xml_decoded(m->g, spans[_GWT_XML_NAME], 1),
+                       _gwt_xml_decoded(m->g, spans[_GWT_XML_ROLE], 1),
+                       _gwt_xml_decoded(m->g, spans[_GWT_XML_TEXT], 2), -1, all->n };
+    if (!spans[_GWT_XML_NAME].at || _gwt_item_is_of_file(&item)) return;
+    if (sample.at) {
+        char *stop;
+        long band = strtol(sample.at, &stop, 10);
+        if (stop != sample.at + sample.n || band < 0 || band >= m->num_bands) return;
+        item.band = band;
+        if (_gwt_meta_take_role(m, &item)) return;
+    } else if (!*item.domain) {
+        size_t n = strlen(item.name) + strlen(item.text) + 2;
+        char *tag = _gwt_keep(m->g, n, 1);
+        if (!tag) return;
+        snprintf(tag, n, "%s=%s", item.name, item.text);
+        m->tags[*num_tags] = tag;
+        ++*num_tags;
+    }
+    all->list[all->n++] = item;
+}
+
+// What is kept is some five times as long as the text, which is no longer than the file. False, and
+// an error, where there is no memory.
+static bool _gwt_meta_read_items(_gwt_meta *m, const char *text)
+{
+    size_t most = 0, num_tags = 0;
+    for (const char *p = text; (p = strstr(p, "</Item>")) != NULL; p++) most++;
+    m->tags = _gwt_keep(m->g, most + 1, sizeof *m->tags);
+    _gwt_items all = { _gwt_keep(m->g, most + 1, sizeof *all.list), 0 };
+    if (!m->tags || !all.list) return false;
+    _gwt_xml_item xml;
+    for (const char *p = text; (p = _gwt_xml_next(p, &xml)) != NULL;) {
+        if (!_gwt_span_is(xml.spans[_GWT_XML_DOMAIN], "GWT"))
+            _gwt_meta_add_item(m, &all, &num_tags, &xml);
+        else if (_gwt_span_is(xml.spans[_GWT_XML_NAME], "TILE_CRC32"))
+            m->crcs = xml.spans[_GWT_XML_TEXT];
+        else if (_gwt_span_is(xml.spans[_GWT_XML_NAME], "TILE_TABLE_CRC32"))
+            m->crcs_of = xml.spans[_GWT_XML_TEXT];
+    }
+    if (all.n) qsort(all.list, all.n, sizeof *all.list, _gwt_item_compare);
+    for (size_t i = 0; i < all.n; i++) {
+        int64_t band = all.list[i].band;
+        _gwt_items *of = band < 0 ? &m->about.items : &m->bands[band].items;
+        if (!of->n) of->list = all.list + i;
+        of->n++;
+    }
+    return !_gwt_failed(m->g);
+}
+
+// ---- colours
+
+static uint16_t _gwt_about_extra(const _gwt_band_about *band)
+{
+    if (!band) return EXTRASAMPLE_UNSPECIFIED;
+    if (!strcmp(band->interpretation, "Alpha") && band->extra == EXTRASAMPLE_UNSPECIFIED)
+        return EXTRASAMPLE_UNASSALPHA;
+    return band->colour < 0 ? band->extra : EXTRASAMPLE_UNSPECIFIED;
+}
+
+static bool _gwt_is_alpha(uint16_t extra)
+{
+    return extra == EXTRASAMPLE_ASSOCALPHA || extra == EXTRASAMPLE_UNASSALPHA;
+}
+
+static const uint16_t *_gwt_meta_read_palette(_gwt_meta *m, TIFF *tif, size_t shades)
+{
+    uint16_t *colour[3];
+    if (TIFFGetField(tif, TIFFTAG_COLORMAP, &colour[0], &colour[1], &colour[2]) != 1) return NULL;
+    uint16_t *palette = _gwt_keep(m->g, 3 * shades, sizeof *palette);
+    for (size_t i = 0; palette && i < 3; i++)
+        memcpy(palette + i * shades, colour[i], shades * sizeof *palette);
+    return palette;
+}
+
+// All that is known of bands before the items. Colours that are not kept, and a palette without
+// colours, are one grey band and others.
+static bool _gwt_meta_read_colours(_gwt_meta *m, TIFF *tif)
+{
+    static const int samples[] = {
+        [PHOTOMETRIC_MINISWHITE] = 1, [PHOTOMETRIC_MINISBLACK] = 1, [PHOTOMETRIC_PALETTE] = 1,
+        [PHOTOMETRIC_RGB] = 3, [PHOTOMETRIC_CIELAB] = 3, [PHOTOMETRIC_SEPARATED] = 4
+    };
+    uint16_t photometric = PHOTOMETRIC_MINISBLACK, inks = INKSET_CMYK, extras = 0, *extra = NULL;
+    size_t shades = 0;
+    const uint16_t *palette = NULL;
+    TIFFGetField(tif, TIFFTAG_PHOTOMETRIC, &photometric);
+    TIFFGetField(tif, TIFFTAG_EXTRASAMPLES, &extras, &extra);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_INKSET, &inks);
+    if (photometric == PHOTOMETRIC_YCBCR) photometric = PHOTOMETRIC_RGB;    // as it is decoded
+    if (photometric == PHOTOMETRIC_PALETTE)
+        shades = m->dtype == GWT_UINT8 ? 256 : m->dtype == GWT_UINT16 ? 65536 : 0;
+    if (shades) palette = _gwt_meta_read_palette(m, tif, shades);
+    int colours = photometric < _GWT_COUNT(samples) ? samples[photometric] : 0;
+    if (!colours || colours > m->num_bands || (photometric == PHOTOMETRIC_PALETTE && !palette)
+        || (photometric == PHOTOMETRIC_SEPARATED && inks != INKSET_CMYK)) {
+        photometric = PHOTOMETRIC_MINISBLACK;
+        colours = 1;
+    }
+    m->bands = _gwt_keep(m->g, (size_t)m->num_bands, sizeof *m->bands);
+    for (int64_t b = 0; m->bands && b < m->num_bands; b++) {
+        int64_t e = b - (m->num_bands - extras);
+        m->bands[b] = (_gwt_band_about){
+            .interpretation = "", .scale = 1, .photometric = photometric, .colours = colours,
+            .colour = b < colours ? (int)b : -1,
+            .extra = b >= colours && e >= 0 ? extra[e] : EXTRASAMPLE_UNSPECIFIED,
+            .palette = palette, .shades = palette ? shades : 0
+        };
+    }
+    return m->bands != NULL;
+}
+
+// ---- nodata
+
+// What C libraries of Microsoft's print for numbers that are none: "-1.#INF", "1.#QNAN", rounded to
+// some digits "1.#INF00".
+static const char *_gwt_nodata_special(const char *text, double *value)
+{
+    static const struct { const char *text; double value; } specials[] = {
+        { "1.#INF", (double)INFINITY }, { "1.#IND", (double)NAN }, { "1.#QNAN", (double)NAN },
+        { "1.#SNAN", (double)NAN }
+    };
+    bool negative = *text == '-';
+    const char *from = text + (negative || *text == '+');
+    for (size_t i = 0; i < _GWT_COUNT(specials); i++) {
+        size_t n = strlen(specials[i].text);
+        if (strncmp(from, specials[i].text, n)) continue;
+        *value = negative ? -specials[i].value : specials[i].value;
+        from += n;
+        from += strspn(from, "0");
+        return strncmp(from, "e+000", 5) ? from : from + 5;
+    }
+    return NULL;
+}
+
+// All of a text is a whole number that 64 bits hold: *bits.
+static bool _gwt_nodata_whole(const char *text, bool is_signed, uint64_t *bits)
+{
+    uint64_t most = is_signed ? INT64_MAX : UINT64_MAX, value = 0;
+    text += strspn(text, " \t\n\v\f\r");
+    bool negative = *text == '-';
+    if (negative && !is_signed) return false;
+    if (*text == '-' || *text == '+') text++;
+    if (*text < '0' || *text > '9') return false;
+    for (most += negative; *text >= '0' && *text <= '9'; text++) {
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (value > (most - digit) / 10) return false;
+        value = 10 * value + digit;
+    }
+    *bits = negative ? 0 - value : value;
+    return !text[strspn(text, " \n")];
+}
+
+// A number as GDAL writes it, or wrote it on some system: also "nan", "-nan", "inf", "-1.#INF"; of
+// 64-bit integers exactly.
+static gwt_optional _gwt_nodata_parse(gwt_dtype dtype, const char *text)
+{
+    gwt_optional o = { 0 };
+    uint64_t bits;
+    bool is_signed = dtype == GWT_INT64, wide = is_signed || dtype == GWT_UINT64;
+    if (wide && _gwt_nodata_whole(text, is_signed, &bits))
+        return _gwt_some_wide(is_signed ? (double)(int64_t)bits : (double)bits, bits);
+    text += strspn(text, " \n");
+    char *stop = NULL;
+    const char *end = _gwt_nodata_special(text, &o.value);
+    if (!end) o.value = _gwt_strtod(text, &stop);
+    if (!end) end = stop;
+    o.set = end != text && !end[strspn(end, " \n")];
+    return o;
+}
+
+static bool _gwt_meta_read(_gwt_meta *m, _gwt_geo *geo, TIFF *tif)
+{
+    const char *nodata = _gwt_tag_text(m->g, tif, _GWT_TAG_GDAL_NODATA);
+    if (nodata) m->nodata = _gwt_nodata_parse(m->dtype, nodata);
+    if (!_gwt_meta_read_colours(m, tif) || !_gwt_meta_read_copied(m, tif)) return false;
+    const char *items = _gwt_tag_text(m->g, tif, _GWT_TAG_GDAL_METADATA);
+    if (items && !_gwt_meta_read_items(m, items)) return false;
+    for (int64_t b = 0; b < m->num_bands && !m->alpha; b++)
+        if (_gwt_is_alpha(_gwt_about_extra(&m->bands[b]))) m->alpha = (int)b + 1;
+    return _gwt_meta_read_geo(m, geo, tif);
+}
+
 // >>read --------------------------------------------------------------------------------------
 // Opening a file and decoding one of its tiles. libtiff parses the directory and runs the codecs;
 // the bytes are fetched here, by pread, from one descriptor a file.
@@ -3814,41 +4320,6 @@ static const char *_gwt_whole_path(gwt *g, const char *path)
 // source keeps those that are idle and opens another when all are busy, so there come to be as
 // many as threads that decode this file at once, if not too many of all files. Nothing is locked
 // while decoding.
-
-// What a file says of itself and of each of its bands besides what pixels are worth and where they
-// lie: for those who copy them. An item is one of GDAL_METADATA; "" is no domain, no role.
-typedef struct _gwt_item {
-    const char *domain, *name, *role, *text;
-    int64_t band;               // -1: of the file
-    size_t order;               // in the file
-} _gwt_item;
-
-typedef struct _gwt_items { _gwt_item *list; size_t n; } _gwt_items;    // by _gwt_item_compare
-
-static const struct { uint16_t tag, type; bool place; } _gwt_copied_tags[] = {
-    { TIFFTAG_DOCUMENTNAME, TIFF_ASCII, false }, { TIFFTAG_IMAGEDESCRIPTION, TIFF_ASCII, false },
-    { TIFFTAG_SOFTWARE, TIFF_ASCII, false }, { TIFFTAG_DATETIME, TIFF_ASCII, false },
-    { TIFFTAG_ARTIST, TIFF_ASCII, false }, { TIFFTAG_HOSTCOMPUTER, TIFF_ASCII, false },
-    { TIFFTAG_COPYRIGHT, TIFF_ASCII, false }, { TIFFTAG_XMLPACKET, TIFF_BYTE, false },
-    { TIFFTAG_ICCPROFILE, TIFF_UNDEFINED, false }, { 50844, TIFF_DOUBLE, true }     // of RPCs
-};
-
-typedef struct _gwt_tag_value { const void *data; uint32_t count; } _gwt_tag_value;
-
-typedef struct _gwt_file_about {
-    _gwt_items items;
-    _gwt_tag_value tags[_GWT_COUNT(_gwt_copied_tags)];
-} _gwt_file_about;
-
-typedef struct _gwt_band_about {
-    _gwt_items items;
-    const char *interpretation; // GDAL's colour interpretation, where an item says it; else ""
-    uint16_t photometric;       // it is number `colour` of the `colours` of that
-    int colour, colours;        // colour -1: of none
-    uint16_t extra;             // what it is then: EXTRASAMPLE_..
-    const uint16_t *palette;    // all reds, all greens, all blues: `shades` each
-    size_t shades;
-} _gwt_band_about;
 
 typedef struct _gwt_io {        // what a libtiff handle reads through
     const struct _gwt_source *source;
@@ -3887,22 +4358,12 @@ typedef struct _gwt_source {
     bool direct;                // stored as we want them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
     uint32_t *crcs;             // of its stored bytes, if the file lists them (.checksums)
-    uint32_t table_crc;         // of the offsets and counts that these are of
-    gwt_optional nodata;
+    _gwt_meta meta;
     bool fills;                 // a tile that can't be read is `fill` all over,
     uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
     _gwt_damage *damage;        // tiles that were: guarded by the session's lock; NULL: none
     gwt_optional fill_asked;
-    double *scales, *adds;      // one a band
-    bool has_scales;
-    const char **names;         // one a band, NULL where there is no description
-    bool has_names;
-    const char **tags;
-    int64_t num_tags;
-    _gwt_file_about about;
-    _gwt_band_about *bands_about;       // one a band
     const char *mask;           // where it lies, which nobody looks at; NULL: there is none
-    int alpha;                  // the number of that band, from 1; 0: there is none
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
@@ -3911,38 +4372,53 @@ typedef struct _gwt_source {
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
 } _gwt_source;
 
-static const struct {
+// Of those without such a bound the factor is 0. Bytes that are left: libdeflate, in libtiff, stops
+// before a stored block (at most 65535 bytes) or a match that goes beyond the tile; LZW and ZSTD
+// fail when they come up short.
+typedef struct _gwt_codec {
     uint16_t tag;
     const char *name;
     bool writable;
     int min_level, max_level;
     uint32_t level_tag;
-} _gwt_codecs[] = {
-    { COMPRESSION_NONE, "none", true, 0, 0, 0 },
-    { COMPRESSION_LZW, "lzw", true, 0, 0, 0 },
-    { COMPRESSION_ADOBE_DEFLATE, "deflate", true, 1, 12, TIFFTAG_ZIPQUALITY },
-    { COMPRESSION_ZSTD, "zstd", true, 1, 22, TIFFTAG_ZSTD_LEVEL },
-    { COMPRESSION_PACKBITS, "packbits", true, 0, 0, 0 },
-    { COMPRESSION_LZMA, "lzma", true, 1, 9, TIFFTAG_LZMAPRESET },
-    { COMPRESSION_DEFLATE, "deflate", false, 0, 0, 0 },
-    { COMPRESSION_JPEG, "jpeg", false, 0, 0, 0 },
-    { COMPRESSION_OJPEG, "old-style jpeg", false, 0, 0, 0 },
-    { COMPRESSION_WEBP, "webp", false, 0, 0, 0 },
-    { COMPRESSION_LERC, "lerc", false, 0, 0, 0 },
-    { COMPRESSION_JP2000, "jpeg2000", false, 0, 0, 0 },
-    { COMPRESSION_CCITTRLE, "ccitt rle", false, 0, 0, 0 },
-    { COMPRESSION_CCITTFAX3, "ccitt fax 3", false, 0, 0, 0 },
-    { COMPRESSION_CCITTFAX4, "ccitt fax 4", false, 0, 0, 0 },
-    { COMPRESSION_SGILOG, "sgilog", false, 0, 0, 0 },
-    { COMPRESSION_SGILOG24, "sgilog24", false, 0, 0, 0 },
-    { COMPRESSION_PIXARLOG, "pixarlog", false, 0, 0, 0 },
+    uint32_t expands;           // its input at the most, by this factor
+    uint32_t leaves;            // of the end of a tile, at the most, and says that all is well
+} _gwt_codec;
+
+#define _GWT_ALL UINT32_MAX
+static const _gwt_codec _gwt_codecs[] = {
+    { COMPRESSION_NONE, "none", true, 0, 0, 0, 0, _GWT_ALL },
+    // One 9-bit code for a string of at most 4096.
+    { COMPRESSION_LZW, "lzw", true, 0, 0, 0, 4096, 0 },
+    // zlib's technical notes: 1032.
+    { COMPRESSION_ADOBE_DEFLATE, "deflate", true, 1, 12, TIFFTAG_ZIPQUALITY, 1040, 65535 },
+    // Blocks of 128 KiB in 4 bytes.
+    { COMPRESSION_ZSTD, "zstd", true, 1, 22, TIFFTAG_ZSTD_LEVEL, 65536, 0 },
+    { COMPRESSION_PACKBITS, "packbits", true, 0, 0, 0, 128, _GWT_ALL },
+    // Matches of 273 bytes, well under a bit each.
+    { COMPRESSION_LZMA, "lzma", true, 1, 9, TIFFTAG_LZMAPRESET, 16384, _GWT_ALL },
+    { COMPRESSION_DEFLATE, "deflate", false, 0, 0, 0, 1040, 65535 },
+    // Blocks of 64 in some bits, subsampled bands.
+    { COMPRESSION_JPEG, "jpeg", false, 0, 0, 0, 4096, _GWT_ALL },
+    { COMPRESSION_OJPEG, "old-style jpeg", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_WEBP, "webp", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_LERC, "lerc", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_JP2000, "jpeg2000", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_CCITTRLE, "ccitt rle", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_CCITTFAX3, "ccitt fax 3", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_CCITTFAX4, "ccitt fax 4", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_SGILOG, "sgilog", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_SGILOG24, "sgilog24", false, 0, 0, 0, 0, _GWT_ALL },
+    { COMPRESSION_PIXARLOG, "pixarlog", false, 0, 0, 0, 0, _GWT_ALL },
 };
 
-static const char *_gwt_codec_name(uint16_t compression)
+// One without a name, of which nothing is known, where there is none.
+static const _gwt_codec *_gwt_codec_of(uint16_t compression)
 {
+    static const _gwt_codec unknown = { .leaves = _GWT_ALL };
     for (size_t i = 0; i < _GWT_COUNT(_gwt_codecs); i++)
-        if (_gwt_codecs[i].tag == compression) return _gwt_codecs[i].name;
-    return NULL;
+        if (_gwt_codecs[i].tag == compression) return &_gwt_codecs[i];
+    return &unknown;
 }
 
 // The name of a codec in our list, which lives longer than an array; "" when it is none.
@@ -4073,271 +4549,6 @@ static TIFF *_gwt_source_tiff(const _gwt_source *s, _gwt_io *io, const char *mod
                           _gwt_io_seek, _gwt_io_close, _gwt_io_size);
 }
 
-// ---- metadata
-
-// A tag that libtiff does not know by itself, when it has the type we expect. How the count is
-// handed out depends on who registered the tag: libtiff when it met it, or another library of the
-// process (libgeotiff, GDAL).
-static const void *_gwt_tag(TIFF *tif, uint32_t tag, TIFFDataType type, uint32_t *count)
-{
-    const TIFFField *field = TIFFFindField(tif, tag, TIFF_ANY);
-    const void *data = NULL;
-    *count = 0;
-    if (!field || TIFFFieldDataType(field) != type) return NULL;
-    if (!TIFFFieldPassCount(field)) {
-        if (type != TIFF_ASCII || !TIFFGetField(tif, tag, &data) || !data) return NULL;
-        *count = (uint32_t)strlen(data);
-    } else if (TIFFFieldReadCount(field) == TIFF_VARIABLE2) {
-        if (!TIFFGetField(tif, tag, count, &data)) return NULL;
-    } else {
-        uint16_t n = 0;
-        if (!TIFFGetField(tif, tag, &n, &data)) return NULL;
-        *count = n;
-    }
-    return *count ? data : NULL;
-}
-
-static const char *_gwt_tag_text(gwt *g, TIFF *tif, uint32_t tag)
-{
-    uint32_t n;
-    const char *text = _gwt_tag(tif, tag, TIFF_ASCII, &n);
-    return text ? _gwt_keep_bytes(g, text, n) : NULL;
-}
-
-static bool _gwt_source_read_transform(_gwt_source *s, TIFF *tif)
-{
-    uint32_t ns, nt, nm;
-    double *t = s->geo.t;
-    const double *scale = _gwt_tag(tif, _GWT_TAG_PIXEL_SCALE, TIFF_DOUBLE, &ns);
-    const double *tie = _gwt_tag(tif, _GWT_TAG_TIEPOINT, TIFF_DOUBLE, &nt);
-    const double *m = _gwt_tag(tif, _GWT_TAG_TRANSFORMATION, TIFF_DOUBLE, &nm);
-    memcpy(t, (double[6]){ 1, 0, 0, 0, 1, 0 }, 6 * sizeof *t);
-    if (scale && ns >= 2 && scale[0] != 0 && scale[1] != 0 && tie && nt >= 6) {
-        double a = scale[0], e = -fabs(scale[1]);
-        memcpy(t, (double[6]){ a, 0, tie[3] - tie[0] * a, 0, e, tie[4] - tie[1] * e },
-               6 * sizeof *t);
-    } else if (m && nm >= 8) {
-        memcpy(t, (double[6]){ m[0], m[1], m[3], m[4], m[5], m[7] }, 6 * sizeof *t);
-    } else {
-        return true;
-    }
-    if (s->geo.point) {
-        t[2] -= (t[0] + t[1]) * 0.5;
-        t[5] -= (t[3] + t[4]) * 0.5;
-    }
-    s->geo.has_transform = true;
-    if (_gwt_geo_usable(t)) return true;
-    return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its georeference can't be used: its transform is "
-                     "(%g, %g, %g, %g, %g, %g)", s->path, t[0], t[1], t[2], t[3], t[4], t[5]);
-}
-
-static bool _gwt_source_read_geo(_gwt_source *s, TIFF *tif)
-{
-    _gwt_geo *geo = &s->geo;
-    const void *keys = _gwt_tag(tif, _GWT_TAG_GEO_KEYS, TIFF_SHORT, &geo->num_keys);
-    const void *doubles = _gwt_tag(tif, _GWT_TAG_GEO_DOUBLES, TIFF_DOUBLE, &geo->num_doubles);
-    const void *ascii = _gwt_tag(tif, _GWT_TAG_GEO_ASCII, TIFF_ASCII, &geo->num_ascii);
-    if (geo->num_keys < 4) geo->num_keys = 0;
-    geo->keys = (void *)_gwt_keep_bytes(s->g, keys, geo->num_keys * sizeof(uint16_t));
-    geo->doubles = (void *)_gwt_keep_bytes(s->g, doubles, geo->num_doubles * sizeof(double));
-    geo->ascii = _gwt_keep_bytes(s->g, ascii, geo->num_ascii);
-    if (!geo->keys || !geo->doubles || !geo->ascii) return false;
-    if (geo->num_keys) _gwt_geo_read_keys(geo);
-    return _gwt_source_read_transform(s, tif);
-}
-
-typedef struct _gwt_span { const char *at; size_t n; } _gwt_span;
-
-static bool _gwt_span_is(_gwt_span s, const char *text)
-{
-    return s.at && s.n == strlen(text) && !memcmp(s.at, text, s.n);
-}
-
-// <Item name="SCALE" sample="0" role='scale'>, from behind "Item" to its end: the value of an
-// attribute as it is written; at NULL where there is none of that name.
-static _gwt_span _gwt_xml_attribute(const char *p, const char *end, const char *name)
-{
-    static const char blank[] = " \t\r\n";
-    _gwt_span none = { NULL, 0 };
-    for (;;) {
-        p += strspn(p, blank);
-        _gwt_span key = { p, strcspn(p, " \t\r\n=>") };
-        p += key.n;
-        p += strspn(p, blank);
-        if (p >= end || *p != '=') return none;
-        p++;
-        p += strspn(p, blank);
-        const char *stop =
-            p < end && (*p == '"' || *p == '\'') ? memchr(p + 1, *p, (size_t)(end - p - 1)) : NULL;
-        if (!stop) return none;
-        if (_gwt_span_is(key, name)) return (_gwt_span){ p + 1, (size_t)(stop - p - 1) };
-        p = stop + 1;
-    }
-}
-
-// A character as UTF-8; nothing for what is none.
-static char *_gwt_put_utf8(char *to, unsigned long c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xC0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xE0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (c & 0x3F));
-    } else {
-        *to++ = (char)(0xF0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 0x3F));
-        *to++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (c & 0x3F));
-    }
-    return to;
-}
-
-// One entity or character reference, or one plain character: written to *to, its end returned.
-// What is neither is left as it stands. No reference is shorter than the UTF-8 it stands for.
-static const char *_gwt_xml_character(const char *p, char **to)
-{
-    static const struct { const char *entity; char is; } entities[] = {
-        { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' }
-    };
-    for (size_t e = 0; *p == '&' && e < _GWT_COUNT(entities); e++) {
-        size_t n = strlen(entities[e].entity);
-        if (strncmp(p, entities[e].entity, n)) continue;
-        *(*to)++ = entities[e].is;
-        return p + n;
-    }
-    if (p[0] == '&' && p[1] == '#') {
-        const char *digits = p + 2 + (p[2] == 'x');
-        char *stop;
-        unsigned long c = strtoul(digits, &stop, p[2] == 'x' ? 16 : 10);
-        bool is_hex = *digits >= '0' && *digits <= 'f';
-        if (is_hex && *stop == ';' && c > 0 && c <= 0x10FFFF && !(c >= 0xD800 && c <= 0xDFFF)) {
-            *to = _gwt_put_utf8(*to, c);
-            return stop + 1;
-        }
-    }
-    *(*to)++ = *p;
-    return p + 1;
-}
-
-static void _gwt_xml_decode(char *text)
-{
-    char *to = text;
-    for (const char *p = text; *p;) p = _gwt_xml_character(p, &to);
-    *to = 0;
-}
-
-// Text of an element. GDAL escapes values once by itself and once more as XML; text that somebody
-// else escaped once comes out right all the same, as a lone & is left alone.
-static char *_gwt_xml_text(gwt *g, const char *from, const char *end)
-{
-    char *text = _gwt_keep_bytes(g, from, (size_t)(end - from));
-    for (int i = 0; text && i < 2; i++) _gwt_xml_decode(text);
-    return text;
-}
-
-static const char *_gwt_xml_name(gwt *g, _gwt_span span)
-{
-    char *name = span.n ? _gwt_keep_bytes(g, span.at, span.n) : NULL;
-    if (name) _gwt_xml_decode(name);
-    return name ? name : "";
-}
-
-static int _gwt_item_compare_keys(const _gwt_item *x, const _gwt_item *y)
-{
-    int order = strcmp(x->domain, y->domain);
-    if (!order) order = strcmp(x->name, y->name);
-    return order ? order : strcmp(x->role, y->role);
-}
-
-static int _gwt_item_compare(const void *a, const void *b)
-{
-    const _gwt_item *x = a, *y = b;
-    if (x->band != y->band) return x->band < y->band ? -1 : 1;
-    int order = _gwt_item_compare_keys(x, y);
-    return order ? order : (x->order > y->order) - (x->order < y->order);
-}
-
-// Domains of which the output has its own, or that GDAL makes up from other tags.
-static bool _gwt_item_is_of_file(const _gwt_item *item)
-{
-    static const char *const domains[] = { "GWT", "IMAGE_STRUCTURE", "COLOR_PROFILE", "SUBDATASETS",
-                                           "DERIVED_SUBDATASETS", "TIFF" };
-    for (size_t i = 0; i < _GWT_COUNT(domains); i++)
-        if (!strcmp(item->domain, domains[i])) return true;
-    return false;
-}
-
-static bool _gwt_source_add_tag(_gwt_source *s, const _gwt_item *item)
-{
-    size_t n = strlen(item->name) + strlen(item->text) + 2;
-    char *tag = _gwt_keep(s->g, n, 1);
-    if (tag) snprintf(tag, n, "%s=%s", item->name, item->text);
-    s->tags[s->num_tags] = tag;
-    s->num_tags += tag != NULL;
-    return tag != NULL;
-}
-
-// What the items of a band mean that have a place of their own here.
-static bool _gwt_source_take_role(_gwt_source *s, const _gwt_item *item)
-{
-    char *stop;
-    int64_t b = item->band;
-    double value = _gwt_strtod(item->text, &stop);
-    bool number = stop != item->text;
-    if (*item->domain) return false;
-    if (!strcmp(item->role, "description")) {
-        if (*item->text) s->names[b] = item->text, s->has_names = true;
-    } else if (!strcmp(item->role, "scale")) {
-        if (number) s->scales[b] = value, s->has_scales = true;
-    } else if (!strcmp(item->role, "offset")) {
-        if (number) s->adds[b] = value, s->has_scales = true;
-    } else if (!strcmp(item->role, "colorinterp")) {
-        s->bands_about[b].interpretation = item->text;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-// The item between `head` and `head_end`: to its place, or onto the list.
-static void _gwt_source_add_item(_gwt_source *s, _gwt_items *list, const char *head,
-                                 const char *head_end, const char *text)
-{
-    _gwt_span sample = _gwt_xml_attribute(head, head_end, "sample"),
-              name = _gwt_xml_attribute(head, head_end, "name");
-    _gwt_item item = { _gwt_xml_name(s->g, _gwt_xml_attribute(head, head_end, "domain")),
-                       _gwt_xml_name(s->g, name),
-                       _gwt_xml_name(s->g, _gwt_xml_attribute(head, head_end, "role")),
-                       text, -1, list->n };
-    char *stop;
-    if (!name.at || !text || _gwt_item_is_of_file(&item)) return;
-    if (sample.at) {
-        long band = strtol(sample.at, &stop, 10);
-        if (stop != sample.at + sample.n || band < 0 || band >= s->bands) return;
-        item.band = band;
-        if (_gwt_source_take_role(s, &item)) return;
-    } else if (!*item.domain && !_gwt_source_add_tag(s, &item)) {
-        return;
-    }
-    list->list[list->n++] = item;
-}
-
-// The list, sorted, cut into that of the file and those of its bands.
-static void _gwt_source_share_items(_gwt_source *s, _gwt_items all)
-{
-    if (all.n) qsort(all.list, all.n, sizeof *all.list, _gwt_item_compare);
-    for (size_t i = 0; i < all.n; i++) {
-        int64_t band = all.list[i].band;
-        _gwt_items *of = band < 0 ? &s->about.items : &s->bands_about[band].items;
-        if (!of->n) of->list = all.list + i;
-        of->n++;
-    }
-}
-
 // ---- checksums of tiles, as gwt_save's .checksums writes them
 // TILE_CRC32 in the domain GWT has 8 hexadecimal digits for each tile. Others copy metadata along
 // with pixels that they encode anew, and know nothing of its meaning: so TILE_TABLE_CRC32 says of
@@ -4364,227 +4575,23 @@ static uint32_t _gwt_parse_crc(const char *digits)
     return (uint32_t)strtoul(one, NULL, 16);
 }
 
-// Those of `list`; none where it can't be one for this file.
-static bool _gwt_source_read_crcs(_gwt_source *s, _gwt_span list, _gwt_span table)
+// None where there is no list that can be one for this file.
+static bool _gwt_source_read_crcs(_gwt_source *s)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
+    _gwt_span list = s->meta.crcs, table = s->meta.crcs_of;
     if (!list.at || list.n != 8 * (size_t)s->num_tiles || strspn(list.at, digits) != list.n
         || !table.at || table.n != 8 || strspn(table.at, digits) != 8)
         return true;
-    s->table_crc = _gwt_parse_crc(table.at);
     s->crcs = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->crcs);
-    for (int64_t i = 0; s->crcs && i < s->num_tiles; i++)
-        s->crcs[i] = _gwt_parse_crc(list.at + 8 * i);
-    return s->crcs != NULL;
-}
-
-static void _gwt_source_check_table(_gwt_source *s)
-{
+    if (!s->crcs) return false;
     uint32_t crc = 0;
-    for (int64_t i = 0; s->crcs && i < s->num_tiles; i++)
+    for (int64_t i = 0; i < s->num_tiles; i++) {
+        s->crcs[i] = _gwt_parse_crc(list.at + 8 * i);
         crc = _gwt_table_crc(crc, s->offsets[i], s->counts[i]);
-    if (crc != s->table_crc) s->crcs = NULL;
-}
-
-// GDAL_METADATA: a flat list of <Item ...>text</Item>. What is kept of it is some five times as
-// long as the text, which is no longer than the file.
-static bool _gwt_source_read_metadata(_gwt_source *s, const char *xml)
-{
-    static const char close[] = "</Item>";
-    _gwt_span crcs = { NULL, 0 }, table = { NULL, 0 };
-    size_t items = 0;
-    for (const char *p = xml; (p = strstr(p, close)); p++) items++;
-    s->tags = _gwt_keep(s->g, items + 1, sizeof *s->tags);
-    _gwt_items all = { _gwt_keep(s->g, items + 1, sizeof *all.list), 0 };
-    for (const char *p = xml; s->tags && all.list && (p = strstr(p, "<Item"));) {
-        const char *head_end = strchr(p, '>');
-        const char *end = head_end ? strchr(head_end, '<') : NULL;
-        if (!end) break;
-        bool has_text = strchr(" \t\r\n", p[5]) && head_end[-1] != '/'
-                     && !strncmp(end, close, sizeof close - 1);
-        _gwt_span text = { head_end + 1, (size_t)(end - head_end - 1) };
-        _gwt_span name = _gwt_xml_attribute(p + 5, head_end, "name");
-        if (has_text && _gwt_span_is(_gwt_xml_attribute(p + 5, head_end, "domain"), "GWT")) {
-            if (_gwt_span_is(name, "TILE_CRC32")) crcs = text;
-            if (_gwt_span_is(name, "TILE_TABLE_CRC32")) table = text;
-        } else if (has_text) {
-            _gwt_source_add_item(s, &all, p + 5, head_end, _gwt_xml_text(s->g, text.at, end));
-        }
-        p = end;
     }
-    if (all.list) _gwt_source_share_items(s, all);
-    return s->tags && all.list && _gwt_source_read_crcs(s, crcs, table);
-}
-
-static bool _gwt_source_read_tags(_gwt_source *s, TIFF *tif)
-{
-    for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
-        uint32_t n;
-        const void *data = _gwt_tag(tif, _gwt_copied_tags[i].tag,
-                                    (TIFFDataType)_gwt_copied_tags[i].type, &n);
-        size_t size = _gwt_copied_tags[i].type == TIFF_DOUBLE ? sizeof(double) : 1;
-        if (!data) continue;
-        bool text = _gwt_copied_tags[i].type == TIFF_ASCII;
-        if (text) n = (uint32_t)strlen(data) + 1;
-        const char *kept = _gwt_keep_bytes(s->g, data, (n - text) * size);
-        if (!kept) return false;
-        s->about.tags[i] = (_gwt_tag_value){ kept, n };
-    }
+    if (crc != _gwt_parse_crc(table.at)) s->crcs = NULL;
     return true;
-}
-
-// How many samples a pixel has of colour; 0: of a kind that is not kept.
-static int _gwt_photometric_colours(uint16_t photometric)
-{
-    switch (photometric) {
-    case PHOTOMETRIC_MINISWHITE:
-    case PHOTOMETRIC_MINISBLACK:
-    case PHOTOMETRIC_PALETTE: return 1;
-    case PHOTOMETRIC_RGB:
-    case PHOTOMETRIC_CIELAB: return 3;
-    case PHOTOMETRIC_SEPARATED: return 4;
-    default: return 0;
-    }
-}
-
-static const uint16_t *_gwt_source_read_palette(_gwt_source *s, TIFF *tif, size_t shades)
-{
-    uint16_t *colour[3];
-    if (TIFFGetField(tif, TIFFTAG_COLORMAP, &colour[0], &colour[1], &colour[2]) != 1) return NULL;
-    uint16_t *palette = _gwt_keep(s->g, 3 * shades, sizeof *palette);
-    for (size_t i = 0; palette && i < 3; i++)
-        memcpy(palette + i * shades, colour[i], shades * sizeof *palette);
-    return palette;
-}
-
-static uint16_t _gwt_about_extra(const _gwt_band_about *band)
-{
-    if (!band) return EXTRASAMPLE_UNSPECIFIED;
-    if (!strcmp(band->interpretation, "Alpha") && band->extra == EXTRASAMPLE_UNSPECIFIED)
-        return EXTRASAMPLE_UNASSALPHA;
-    return band->colour < 0 ? band->extra : EXTRASAMPLE_UNSPECIFIED;
-}
-
-static bool _gwt_is_alpha(uint16_t extra)
-{
-    return extra == EXTRASAMPLE_ASSOCALPHA || extra == EXTRASAMPLE_UNASSALPHA;
-}
-
-static int _gwt_source_alpha(const _gwt_source *s)
-{
-    for (int64_t b = 0; b < s->bands; b++)
-        if (_gwt_is_alpha(_gwt_about_extra(&s->bands_about[b]))) return (int)b + 1;
-    return 0;
-}
-
-static bool _gwt_source_read_colours(_gwt_source *s, TIFF *tif)
-{
-    uint16_t photometric = PHOTOMETRIC_MINISBLACK, inks = INKSET_CMYK, extras = 0, *extra = NULL;
-    size_t shades = s->dtype == GWT_UINT8 ? 256 : s->dtype == GWT_UINT16 ? 65536 : 0;
-    const uint16_t *palette = NULL;
-    s->bands_about = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->bands_about);
-    if (!s->bands_about) return false;
-    if (TIFFGetField(tif, TIFFTAG_PHOTOMETRIC, &photometric) != 1)
-        photometric = PHOTOMETRIC_MINISBLACK;
-    if (photometric == PHOTOMETRIC_YCBCR) photometric = PHOTOMETRIC_RGB;    // as it is decoded
-    if (photometric == PHOTOMETRIC_PALETTE && shades)
-        palette = _gwt_source_read_palette(s, tif, shades);
-    if (TIFFGetField(tif, TIFFTAG_EXTRASAMPLES, &extras, &extra) != 1) extras = 0;
-    TIFFGetFieldDefaulted(tif, TIFFTAG_INKSET, &inks);
-    int colours = _gwt_photometric_colours(photometric);
-    if (photometric == PHOTOMETRIC_SEPARATED && inks != INKSET_CMYK) colours = 0;
-    if (!colours || colours > s->bands || (photometric == PHOTOMETRIC_PALETTE && !palette))
-        photometric = PHOTOMETRIC_MINISBLACK, colours = 1, palette = NULL;
-    for (int64_t b = 0; b < s->bands; b++) {
-        int64_t e = b - (s->bands - extras);
-        s->bands_about[b] = (_gwt_band_about){
-            .interpretation = "", .photometric = photometric, .colours = colours,
-            .colour = b < colours ? (int)b : -1,
-            .extra = b >= colours && e >= 0 ? extra[e] : EXTRASAMPLE_UNSPECIFIED,
-            .palette = palette, .shades = palette ? shades : 0
-        };
-    }
-    return true;
-}
-
-// What C libraries of Microsoft's print for numbers that are none: "-1.#INF", "1.#QNAN", rounded to
-// some digits "1.#INF00".
-static const char *_gwt_skip_special(const char *text, double *value)
-{
-    static const struct { const char *text; double value; } specials[] = {
-        { "1.#INF", (double)INFINITY }, { "1.#IND", (double)NAN }, { "1.#QNAN", (double)NAN },
-        { "1.#SNAN", (double)NAN }
-    };
-    bool negative = *text == '-';
-    const char *from = text + (negative || *text == '+');
-    for (size_t i = 0; i < _GWT_COUNT(specials); i++) {
-        size_t n = strlen(specials[i].text);
-        if (strncmp(from, specials[i].text, n)) continue;
-        *value = negative ? -specials[i].value : specials[i].value;
-        from += n;
-        from += strspn(from, "0");
-        return strncmp(from, "e+000", 5) ? from : from + 5;
-    }
-    return NULL;
-}
-
-// A number as GDAL writes it, or wrote it on some system: also "nan", "-nan", "inf", "-1.#INF".
-static bool _gwt_parse_number(const char *text, double *value)
-{
-    char *stop;
-    text += strspn(text, " \n");
-    const char *end = _gwt_skip_special(text, value);
-    if (!end) *value = _gwt_strtod(text, &stop), end = stop;
-    bool any = end != text;
-    end += strspn(end, " \n");
-    return any && *end == 0;
-}
-
-// All of a text is a whole number that 64 bits hold: *bits.
-static bool _gwt_parse_whole(const char *text, bool is_signed, uint64_t *bits)
-{
-    uint64_t most = is_signed ? INT64_MAX : UINT64_MAX, value = 0;
-    text += strspn(text, " \t\n\v\f\r");
-    bool negative = *text == '-';
-    if (negative && !is_signed) return false;
-    if (*text == '-' || *text == '+') text++;
-    if (*text < '0' || *text > '9') return false;
-    for (most += negative; *text >= '0' && *text <= '9'; text++) {
-        uint64_t digit = (uint64_t)(*text - '0');
-        if (value > (most - digit) / 10) return false;
-        value = 10 * value + digit;
-    }
-    *bits = negative ? 0 - value : value;
-    return !text[strspn(text, " \n")];
-}
-
-// The nodata value of a file: of 64-bit integers exactly.
-static gwt_optional _gwt_parse_nodata(gwt_dtype dtype, const char *text)
-{
-    gwt_optional o = { 0 };
-    uint64_t bits;
-    bool is_signed = dtype == GWT_INT64, wide = is_signed || dtype == GWT_UINT64;
-    if (wide && _gwt_parse_whole(text, is_signed, &bits))
-        return _gwt_some_wide(is_signed ? (double)(int64_t)bits : (double)bits, bits);
-    o.set = _gwt_parse_number(text, &o.value);
-    return o;
-}
-
-static bool _gwt_source_read_attributes(_gwt_source *s, TIFF *tif)
-{
-    size_t n = (size_t)s->bands;
-    s->scales = _gwt_keep(s->g, n, sizeof *s->scales);
-    s->adds = _gwt_keep(s->g, n, sizeof *s->adds);
-    s->names = _gwt_keep(s->g, n, sizeof *s->names);
-    if (!s->scales || !s->adds || !s->names) return false;
-    for (size_t i = 0; i < n; i++) s->scales[i] = 1;
-    const char *nodata = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_NODATA);
-    if (nodata) s->nodata = _gwt_parse_nodata(s->dtype, nodata);
-    if (!_gwt_source_read_colours(s, tif) || !_gwt_source_read_tags(s, tif)) return false;
-    const char *xml = _gwt_tag_text(s->g, tif, _GWT_TAG_GDAL_METADATA);
-    if (xml && !_gwt_source_read_metadata(s, xml)) return false;
-    s->alpha = _gwt_source_alpha(s);
-    return _gwt_source_read_geo(s, tif);
 }
 
 // ---- layout
@@ -4616,7 +4623,7 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
     s->dtype = _gwt_source_dtype(bits, format);
     s->bands = spp;
     s->planar = planar == PLANARCONFIG_SEPARATE && spp > 1;
-    const char *codec = _gwt_codec_name(s->compression);
+    const char *codec = _gwt_codec_of(s->compression)->name;
     if (s->dtype == GWT_DTYPE_NONE || spp == 0)
         return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                   "%s: samples of %d bits in format %d are not supported (8, 16, 32, 64 bits "
@@ -5048,11 +5055,11 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
 {
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
     const uint64_t *subifd = NULL;
-    if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)
-        || !_gwt_source_read_attributes(s, tif)
-        || !_gwt_source_read_offsets(s, tif))
+    if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)) return false;
+    s->meta = (_gwt_meta){ .g = s->g, .path = s->path, .dtype = s->dtype, .num_bands = s->bands };
+    if (!_gwt_meta_read(&s->meta, &s->geo, tif) || !_gwt_source_read_offsets(s, tif)
+        || !_gwt_source_read_crcs(s))
         return false;
-    _gwt_source_check_table(s);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     s->swapped = (TIFFIsByteSwapped(tif) && gwt_dtype_size(s->dtype) > 1)
               || fill != FILLORDER_MSB2LSB;
@@ -5181,7 +5188,7 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_o
 
 static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
 {
-    gwt_optional with = nodata.set ? nodata : s->nodata;
+    gwt_optional with = nodata.set ? nodata : s->meta.nodata;
     if (!with.set && !_gwt_dtype_integer(s->dtype)) with = gwt_some((double)NAN);
     s->fill_asked = nodata;
     if (with.set && _gwt_raw_of(s->dtype, with, &s->fill)) return true;
@@ -5261,12 +5268,9 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel)
         || !_gwt_mul4(s->tile_bytes, (uint64_t)s->num_tiles, 1, 1, &planes))
         return false;
     s->store.length = planes;
-    s->scales = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->scales);
-    s->adds = _gwt_keep(s->g, (size_t)s->bands, sizeof *s->adds);
     s->offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->offsets);
     s->counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *s->counts);
-    if (!s->scales || !s->adds || !s->offsets || !s->counts) return false;
-    for (int64_t b = 0; b < s->bands; b++) s->scales[b] = 1;
+    if (!s->offsets || !s->counts) return false;
     for (int64_t i = 0; i < s->num_tiles; i++) {
         s->offsets[i] = (uint64_t)i * s->tile_bytes;
         s->counts[i] = s->tile_bytes;
@@ -5365,31 +5369,6 @@ static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
     _gwt_source_bad(s, i, GWT_E_FORMAT, "is not what was written: its checksum is %08lx, not %08lx",
                     (unsigned long)crc, (unsigned long)s->crcs[i]);
     return false;
-}
-
-// What a codec can make of its input at the most, as a factor; 0: no useful bound.
-static uint64_t _gwt_codec_expansion(uint16_t compression)
-{
-    switch (compression) {
-    case COMPRESSION_LZW: return 4096;              // one 9-bit code, a string of at most 4096
-    case COMPRESSION_PACKBITS: return 128;
-    case COMPRESSION_DEFLATE:
-    case COMPRESSION_ADOBE_DEFLATE: return 1040;    // zlib's technical notes: 1032
-    case COMPRESSION_ZSTD: return 65536;            // blocks of 128 KiB in 4 bytes
-    case COMPRESSION_LZMA: return 16384;            // matches of 273 bytes, well under a bit each
-    case COMPRESSION_JPEG: return 4096;             // blocks of 64 in some bits, subsampled bands
-    default: return 0;
-    }
-}
-
-// How much of the end of a tile a decoder can leave as it was and say all is well: libdeflate, in
-// libtiff, stops before a stored block (at most 65535 bytes) or a match that goes beyond the tile.
-// LZW and ZSTD fail when they come up short.
-static size_t _gwt_codec_leaves(uint16_t compression, size_t bytes)
-{
-    bool deflate = compression == COMPRESSION_DEFLATE || compression == COMPRESSION_ADOBE_DEFLATE;
-    if (compression == COMPRESSION_LZW || compression == COMPRESSION_ZSTD) return 0;
-    return deflate && bytes > 65535 ? 65535 : bytes;
 }
 
 _GWT_FOR_SPEED
@@ -5492,8 +5471,9 @@ static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *p
 static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to,
                                   size_t bytes)
 {
-    uint64_t n = _gwt_source_packed(s, i), factor = _gwt_codec_expansion(s->compression);
-    if (n > INT32_MAX || (factor && n < bytes / factor))
+    uint64_t n = _gwt_source_packed(s, i);
+    const _gwt_codec *codec = _gwt_codec_of(s->compression);
+    if (n > INT32_MAX || (codec->expands && n < bytes / codec->expands))
         return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes can't hold its "
                                "%zu", (unsigned long long)n, bytes), false;
     _gwt_worker *w = _gwt_self();
@@ -5509,7 +5489,7 @@ static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, vo
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_DECODE, s->path, i));
     d->io.message[0] = 0;
-    size_t left = _gwt_codec_leaves(s->compression, bytes);
+    size_t left = bytes < codec->leaves ? bytes : codec->leaves;
     memset((char *)to + bytes - left, 0, left);
     bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, w->packed, (tmsize_t)n, to,
                                        (tmsize_t)bytes)
@@ -5546,7 +5526,7 @@ static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
     uint64_t raw = 0;
     bool good;
     if (s->counts[i] == 0) {    // absent: all nodata, else all 0, as GDAL has it
-        if (s->nodata.set) _gwt_raw_of(s->dtype, s->nodata, &raw);
+        if (s->meta.nodata.set) _gwt_raw_of(s->dtype, s->meta.nodata, &raw);
         return _gwt_source_fill(s, raw, to, bytes), true;
     }
     if (!_gwt_store_hold(&s->store)) return false;
@@ -6208,9 +6188,9 @@ static void _gwt_array_meet_files(gwt_array *r, gwt_array *const *arrays, size_t
         _gwt_items_meet(&meet->items, &other->items);
         for (size_t k = 0; k < _GWT_COUNT(_gwt_copied_tags); k++) {
             _gwt_tag_value *x = &meet->tags[k];
-            size_t size = _gwt_copied_tags[k].type == TIFF_DOUBLE ? sizeof(double) : 1;
             if (x->data && (x->count != other->tags[k].count
-                            || memcmp(x->data, other->tags[k].data, x->count * size)))
+                            || memcmp(x->data, other->tags[k].data,
+                                      x->count * _gwt_copied_tags[k].size)))
                 *x = (_gwt_tag_value){ NULL, 0 };
         }
     }
@@ -6301,6 +6281,7 @@ static gwt_array *_gwt_array_finish(gwt_array *a)
     const double *t = a->geo.t;
     static const char *const none[] = { NULL };
     if (!i->attrs) i->attrs = none;
+    if (!i->tags) i->tags = none;
     _gwt_array_set_nodata(a, i->nodata);
     _gwt_array_list_bands(a);
     i->shape[2] = a->geo.height, i->shape[3] = a->geo.width;
@@ -6372,7 +6353,7 @@ gwt_array *gwt_number(gwt *g, double value)
     a->info.dtype = GWT_FLOAT64;
     a->info.time_names = _gwt_numbered(g, 1);
     static const char *const none[] = { "a number", NULL };
-    a->info.filenames = none, a->info.tags = none + 1;
+    a->info.filenames = none;
     a->info.compression = "none";
     a->planes[0] = _gwt_node_number(g, value);
     return _gwt_array_finish(a);
@@ -6481,18 +6462,19 @@ static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
 // All that a file says is true of its pixels, but for figures when others are missing than it says.
 static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optional nodata)
 {
-    const gwt_optional *own = &s->nodata;
+    const gwt_optional *own = &s->meta.nodata;
     bool both_nan = isnan(nodata.value) && isnan(own->value);
     bool same = own->set && (nodata.value == own->value || both_nan)
              && nodata.rest == own->rest;
     bool figures = !s->fills && (same || !nodata.set);
-    a->about = s->bands_about ? &s->about : NULL;   // of the caller's memory nothing is said
+    const _gwt_meta *m = &s->meta;
+    a->about = m->bands ? &m->about : NULL;     // of the caller's memory nothing is said
     a->keep = !a->about ? 0 : figures ? _GWT_KEEP_FILE : _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES;
-    for (int64_t b = 0; b < s->bands; b++) {
-        const char *name = s->has_names ? s->names[b] : NULL;
-        a->bands[b] = (_gwt_band){ .name = name, .named = name != NULL, .scale = s->scales[b],
-                                   .offset = s->adds[b], .keep = a->keep,
-                                   .about = a->about ? &s->bands_about[b] : NULL };
+    for (int64_t b = 0; b < m->num_bands; b++) {
+        const _gwt_band_about *about = &m->bands[b];
+        a->bands[b] = (_gwt_band){ .name = about->name, .named = about->name != NULL,
+                                   .scale = about->scale, .offset = about->offset,
+                                   .keep = a->keep, .about = about };
     }
 }
 
@@ -6502,25 +6484,23 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     gwt_array *a = _gwt_array_new(g, 1, s->bands);
     if (!a) return NULL;
     gwt_info *i = &a->info;
-    const char **file = _gwt_keep(g, 2, sizeof *file),
-               **tags = _gwt_keep(g, (size_t)s->num_tags + 1, sizeof *tags);
-    if (!file || !tags) return NULL;
-    if (s->num_tags) memcpy(tags, s->tags, (size_t)s->num_tags * sizeof *tags);
+    const char **file = _gwt_keep(g, 2, sizeof *file);
+    if (!file) return NULL;
     file[0] = _gwt_base_name(s->path);
     a->geo = s->geo;
     a->session = (_gwt_scaling){ g->options.scale_factor, g->options.offset };
     _gwt_array_keep_source(a, s, nodata);
     i->dtype = s->dtype;
-    i->nodata = nodata.set ? nodata : s->nodata;
+    i->nodata = nodata.set ? nodata : s->meta.nodata;
     if (isnan(i->nodata.value) && _gwt_dtype_integer(s->dtype)) i->nodata.set = false;
-    i->has_scales = s->has_scales;
-    i->filenames = file, i->num_files = 1, i->tags = tags;
+    i->has_scales = s->meta.has_scales;
+    i->filenames = file, i->num_files = 1, i->tags = s->meta.tags;
     i->tile[0] = s->block_h, i->tile[1] = s->block_w;
     i->mask = s->mask;
     i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->overviews = s->overviews,
     i->predictor = s->predictor;
     i->interleave = s->planar ? GWT_PLANAR : s->bands > 1 ? GWT_PIXEL : GWT_PLANAR;
-    const char *codec = _gwt_codec_name(s->compression);
+    const char *codec = _gwt_codec_of(s->compression)->name;
     i->compression = codec ? codec : _gwt_keep_format(g, "compression %d", s->compression);
     i->time_names = _gwt_numbered(g, 1);
     for (int64_t b = 0; b < s->bands; b++)
@@ -9617,14 +9597,14 @@ static void _gwt_plan_note(const _gwt_plan *plan, bool keeps_alpha)
         const _gwt_view_plan *v = &plan->views[i];
         const _gwt_source *s = v->source;
         bool others = false;
-        for (int k = 0; k < v->num_bands; k++) others |= v->bands[k] != s->alpha - 1;
+        for (int k = 0; k < v->num_bands; k++) others |= v->bands[k] != s->meta.alpha - 1;
         if (s->mask)
             _gwt_note(plan->g, "%s: its mask (%s) is not looked at: masked pixels count as valid",
                       s->path, s->mask);
-        if (s->alpha && others && !keeps_alpha)
+        if (s->meta.alpha && others && !keeps_alpha)
             _gwt_note(plan->g,
                       "%s: its alpha (band %d) is not looked at: transparent pixels count as valid",
-                      s->path, s->alpha);
+                      s->path, s->meta.alpha);
     }
 }
 
@@ -13007,11 +12987,10 @@ static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
         _gwt_job_number(crc, c.palette->palette[i]);
     for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
         _gwt_tag_value tag = _gwt_about_tag(s->image.a, i);
-        size_t size = _gwt_copied_tags[i].type == TIFF_DOUBLE ? sizeof(double) : 1;
         if (!tag.data) continue;
         _gwt_job_number(crc, _gwt_copied_tags[i].tag);
         _gwt_job_number(crc, tag.count);
-        _gwt_job_add(crc, tag.data, tag.count * size);
+        _gwt_job_add(crc, tag.data, tag.count * _gwt_copied_tags[i].size);
     }
 }
 
