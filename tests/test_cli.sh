@@ -1040,6 +1040,10 @@ wide 64 1 -1 9007199254740993 -2 >wide.tif
 extremes "stats of uint64" 9007199254740993 18446744073709551615
 wide 64 2 9007199254740993 -9223372036854775807 0 -9007199254740993 >wide.tif
 extremes "stats of int64" -9223372036854775807 9007199254740993
+for value in 9007199254740993 -9223372036854775807; do
+    run calc a wide.tif -o w.tif --overwrite -q --dst-nodata $value
+    holds "a valid pixel of $value, which is nodata" "$err" "equals its nodata value $value and reads as missing"
+done
 wide 64 3 0x3ff0000000000000 0x7ff0000000000000 0x4008000000000000 -4503599627370496 \
     0x7ff0000000000000 >wide.tif            # 1 inf 3 -inf inf
 extremes "stats of a band with infinities" 1 3

@@ -501,9 +501,9 @@ for i in range(struct.unpack_from("<H", data, at)[0]):
 open(path, "wb").write(data)
 EOF
     cp none.tif bad.tif && "$python" "$tmp/move.py" bad.tif 7 -100
-    fails "verify: tiles on one another" 1 "lies on tile" verify bad.tif
+    fails "verify: tiles on one another" 1 "overlaps tile" verify bad.tif
     cp lzw.tif bad.tif && "$python" "$tmp/move.py" bad.tif 9 100000000
-    fails "verify: a tile beyond the end" 1 "does not lie in the file" verify bad.tif
+    fails "verify: a tile beyond the end" 1 "lies outside of the file" verify bad.tif
     is "verify: a tile beyond the end is named once" "$(wc -l <"$err" | tr -d ' ')" 2
 else
     skip "verify: tiles on one another" "no python3"

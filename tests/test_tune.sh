@@ -159,6 +159,11 @@ works "a plan for one worker, compressed" plan 'b1 / b2' scene.tif -j 1 --compre
 is "takes all the time" "$(stages | awk '$1 == "all" { print $2 }')" \
     "$(stages | awk '$1 == "wall" { print $2 }')"
 is "and encodes" "$(stages | awk '$1 == "encode" { print ($2 > 0) }')" 1
+if cpu=$(taskset -cp $$ 2>/dev/null | sed 's/.*: //; s/[-,].*//') && [ -n "$cpu" ]; then
+    said=$(taskset -c "$cpu" "$GWT" plan 'b1 / b2' scene.tif -j 2 | grep 'with 2 workers')
+    check "a plan on the one processor there may be" \
+        "$(case $said in *' on 1 processor') ;; *) echo "said '$said'" ;; esac)"
+else skip "a plan on the one processor there may be" "no taskset"; fi
 works "a plan of a part" plan b1 scene.tif --window 0,0,200,300
 is "has the tiles of that" "$(sed -n 's/^prediction, from a probe of \(.*\) tiles,.*/\1/p' \
     "$out")" "2 of 2"
@@ -190,7 +195,7 @@ done
 for list in '' , 64, ,64 64,,128; do
     refused "--chunks='$list'" 2 "--chunks wants" tune b1 scene.tif "--chunks=$list"
 done
-refused "too many" 2 "16 at most" tune b1 scene.tif --chunks \
+refused "too many" 2 "--chunks wants 16 numbers at most" tune b1 scene.tif --chunks \
     1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17
 refused "257 workers" 2 "1 to 256" tune b1 scene.tif --workers 257
 refused "65 workers on paper" 2 "1 to 64" tune --what-if eight.json --workers 65

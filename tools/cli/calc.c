@@ -66,12 +66,16 @@ static const cli_option options[] = {
       "type of the output: uint8 .. float64 (default the result's)", 0, 0, input_dtypes },
     { 0, "compress", CLI_TEXT, TO(save.compress), "C", "none, lzw, deflate, zstd, packbits, lzma",
       0, 0, NULL },
-    { 0, "level", CLI_INT, TO(save.level), "N", "how hard to compress", 1, 22, NULL },
+    { 0, "level", CLI_INT, TO(save.level), "N",
+      "of compression: deflate up to 12, zstd 22, lzma 9", 1, 22, NULL },
     { 0, "predictor", CLI_INT, TO(save.predictor), "N", "1 none, 2 differences, 3 floating point",
       1, 3, NULL },
-    { 0, "tile-size", CLI_INT, TO(save.tile_size), "N", "tile edge, a multiple of 16", 16, 16384, NULL },
-    { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "pixel or band", 0, 0, interleaves },
-    { 0, "bigtiff", CLI_CHOICE, TO(bigtiff), "B", "auto, yes or no", 0, 0, bigtiffs },
+    { 0, "tile-size", CLI_INT, TO(save.tile_size), "N",
+      "edge of a tile of the output, a multiple of 16", 16, 16384, NULL },
+    { 0, "interleave", CLI_CHOICE, TO(interleave), "I",
+      "of several bands: pixel (default) or band", 0, 0, interleaves },
+    { 0, "bigtiff", CLI_CHOICE, TO(bigtiff), "B",
+      "auto (where 4 GB are not enough), yes or no", 0, 0, bigtiffs },
     { 0, "tag", CLI_LIST, TO(tags), "KEY=VALUE",
       "metadata to write; may be given several times", 0, 0, NULL },
     { 0, "sparse", CLI_FLAG, TO(save.sparse), NULL, "leave out tiles that are all nodata", 0, 0,
@@ -271,9 +275,10 @@ static void print_summary(const char *path, const gwt_info *info, double seconds
 static void print_collisions(const char *path, int64_t count, gwt_optional nodata)
 {
     if (count == 0) return;
-    cli_error("%lld valid pixel%s of %s equal%s its nodata value %.10g and read%s as missing: "
+    char text[40];
+    cli_error("%lld valid pixel%s of %s equal%s its nodata value %s and read%s as missing: "
               "--dst-nodata chooses another", (long long)count, count == 1 ? "" : "s", path,
-              count == 1 ? "s" : "", nodata.value, count == 1 ? "s" : "");
+              count == 1 ? "s" : "", cli_optional(nodata, text), count == 1 ? "s" : "");
 }
 
 static bool can_go_on(const char *path, const char *end)

@@ -3,9 +3,11 @@
 #define _XOPEN_SOURCE 700
 
 #include "cli.h"
+#include "../json.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -59,7 +61,7 @@ int cli_usage_error(const cli_command *command, const char *format, ...)
 void cli_hush(void)
 {
     hushed = true;
-    if (!freopen("/dev/null", "w", stdout)) cli_error("/dev/null can't be opened");
+    if (!freopen("/dev/null", "w", stdout)) cli_error("cannot open /dev/null");
 }
 
 // ---- values -----------------------------------------------------------------------------------
@@ -419,7 +421,7 @@ static gwt *begin(gwt_begin_options options)
     options.raise_open_files = true;
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
     gwt *g = gwt_begin_with(&options);
-    if (!g) cli_error("can't begin: out of memory, or no thread can be started");
+    if (!g) cli_error("cannot start: out of memory, or no thread can be started");
     atomic_store(&running, g);
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
@@ -484,6 +486,27 @@ int cli_decimals(double value)
 {
     double digits = value > 0 ? 2 - floor(log10(value)) : 1;
     return digits < 1 ? 1 : digits > 9 ? 9 : (int)digits;
+}
+
+int cli_processors(void)
+{
+    gwt *g = gwt_begin(.quiet = true);
+    int n = gwt_num_workers(g);
+    gwt_end(g);
+    return n > 0 ? n : 1;
+}
+
+char *cli_optional(gwt_optional number, char *buffer)
+{
+    double value = number.value;
+    if (value != floor(value) || fabs(value) > 0x1p64) return json_digits(value, buffer);
+    if (number.rest == 0) snprintf(buffer, 40, "%.0f", value);
+    else if (value < 0) snprintf(buffer, 40, "%" PRId64, (int64_t)value + number.rest);
+    else {      // 2^64, which uint64 has not, wraps to 0, and with its rest to below
+        uint64_t whole = value < 0x1p64 ? (uint64_t)value : 0;
+        snprintf(buffer, 40, "%" PRIu64, whole + (uint64_t)number.rest);
+    }
+    return buffer;
 }
 
 char *cli_bytes(double bytes, char *buffer)

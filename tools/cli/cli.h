@@ -51,11 +51,12 @@ typedef struct cli_option {
 
 // What several commands have.
 #define CLI_WORKERS(to) \
-    { 'j', "workers", CLI_INT, to, "N", "threads, all cores when not given", 1, 256, NULL }
+    { 'j', "workers", CLI_INT, to, "N", "threads; default one for each processor", 1, 256, NULL }
 #define CLI_MEMORY(to) \
-    { 0, "memory", CLI_BYTES, to, "SIZE", "memory to work with, as in 256M or 2G", 0, 0, NULL }
+    { 0, "memory", CLI_BYTES, to, "SIZE", "limit of memory to work with, as in 256M or 2G", 0, 0, \
+      NULL }
 #define CLI_CHUNKS(to) \
-    { 0, "chunks", CLI_INT, to, "N", "edge of the pieces worked on, pixels", 1, 1048576, NULL }
+    { 0, "chunks", CLI_INT, to, "N", "edge of the largest piece of work, pixels", 1, 1048576, NULL }
 #define CLI_SENSOR(to) \
     { 0, "sensor", CLI_TEXT, to, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0, NULL }
 #define CLI_NODATA(to, help) { 0, "nodata", CLI_NUMBER, to, "V", help, 0, 0, NULL }
@@ -120,6 +121,12 @@ int cli_interrupted(void);
 
 // Seconds since some fixed moment, for differences.
 double cli_seconds(void);
+
+// How many processors this process may use, as gwt_begin counts them; at least 1.
+int cli_processors(void);
+
+// A number in 40 characters, as exactly as .rest has it; gives the buffer.
+char *cli_optional(gwt_optional number, char *buffer);
 
 // How many decimals show three digits of a number that is not 0, at least one: for "%.*f".
 int cli_decimals(double value);

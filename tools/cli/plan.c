@@ -2,8 +2,8 @@
 // probe: a part of it, done.
 //
 // What is read and decoded is taken to grow with the tiles of the inputs that are needed, all else
-// with the area. Work is taken to be shared out evenly among as many workers as there are cores,
-// and writing to be done by one at a time. The sync at the end of a save is not in it.
+// with the area. Work is taken to be shared out evenly among as many workers as there are
+// processors, and writing to be done by one at a time. The sync at the end of a save is not in it.
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -14,7 +14,6 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { STAGES = GWT_STAGE_SCHEDULE + 1 };
 
@@ -47,7 +46,8 @@ static const cli_option options[] = {
     { 0, "no-probe", CLI_FLAG, TO(no_probe), NULL, "read no pixels, predict no times", 0, 0, NULL },
     { 0, "dtype", CLI_CHOICE, TO(dtype), "T", "type of the output, as in gwt calc", 0, 0,
       input_dtypes },
-    { 0, "compress", CLI_TEXT, TO(compress), "C", "its compression, which takes time, too", 0, 0,
+    { 0, "compress", CLI_TEXT, TO(compress), "C",
+      "compression of the output, which takes time too", 0, 0,
       NULL },
 
     HEADING("run"),
@@ -136,15 +136,15 @@ static void print_probe(const sample_job *j, const sample *s, double took)
 
 static void print_prediction(const probe *p, int workers)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double busy = cores > 0 ? fmin(workers, (double)cores) : workers;
+    int processors = cli_processors();
+    double busy = fmin(workers, processors);
     for (int s = 0; s < STAGES; s++)
         if (p->seconds[s] > 0)
             printf("  %-9s %9.3f s\n", gwt_stage_name((gwt_stage)s), p->seconds[s]);
     printf("  %-9s %9.3f s of CPU, reading and writing included\n", "all", p->all);
     printf("  %-9s %9.3f s with %d worker%s", "wall", fmax(p->all / busy,
            p->seconds[GWT_STAGE_WRITE]), workers, workers == 1 ? "" : "s");
-    if (busy < workers) printf(" on %ld core%s", cores, cores == 1 ? "" : "s");
+    if (busy < workers) printf(" on %d processor%s", processors, processors == 1 ? "" : "s");
     putchar('\n');
 }
 

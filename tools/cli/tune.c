@@ -18,7 +18,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MIN_ROUNDS = 3 };
 static const double GOOD_ENOUGH = 1.05;
@@ -39,9 +38,9 @@ typedef struct tune_args {
 static const cli_option options[] = {
     HEADING("what to try"),
     { 0, "chunks", CLI_WORDS, TO(chunks), "64,128,..",
-      "edges of the pieces (default 64,128,256,512,1024)", 0, 0, NULL },
+      "chunk edges, pixels (default 64,128,256,512,1024)", 0, 0, NULL },
     { 'j', "workers", CLI_WORDS, TO(workers), "1,2,..",
-      "threads (default 1, 2, 4 .. all cores; 64 for --what-if)", 0, 0, NULL },
+      "threads (default 1, 2, 4 .. all processors; 64 for --what-if)", 0, 0, NULL },
     { 0, "seconds", CLI_NUMBER, TO(seconds), "S", "seconds to spend, about (default 10)", 0, 0,
       NULL },
     { 0, "what-if", CLI_FLAG, TO(what_if), NULL, "from a recorded profile, without a run", 0, 0,
@@ -96,7 +95,7 @@ static int read_numbers(const cli_list *list, const char *name, int most, int *t
         while (at > 0 && to[at - 1] > (int)value) at--;
         if (at > 0 && to[at - 1] == (int)value) continue;
         if (*count == TUNE_MAX)
-            return cli_usage_error(&command, "--%s: %d at most", name, TUNE_MAX);
+            return cli_usage_error(&command, "--%s wants %d numbers at most", name, TUNE_MAX);
         memmove(to + at + 1, to + at, (size_t)(*count - at) * sizeof *to);
         to[at] = (int)value;
         ++*count;
@@ -114,9 +113,8 @@ static int read_lists(const tune_args *args, tune_sweep *sweep)
     if (status != CLI_GO_ON) return status;
     if (sweep->num_chunks == 0)
         for (int edge = 64; edge <= 1024; edge *= 2) sweep->chunks[sweep->num_chunks++] = edge;
-    long cores = args->what_if ? REPLAY_MAX_WORKERS : sysconf(_SC_NPROCESSORS_ONLN);
-    int all = cores < 1 ? 1 : cores > 256 ? 256 : (int)cores;
     if (sweep->num_workers == 0) {
+        int all = args->what_if ? REPLAY_MAX_WORKERS : cli_processors();
         for (int n = 1; n < all; n *= 2) sweep->workers[sweep->num_workers++] = n;
         sweep->workers[sweep->num_workers++] = all;
     }
@@ -167,13 +165,13 @@ static bool run_once(const sample_job *j, const sample *part, tune_point *p)
 
 // A sample such that all pairs can be run MIN_ROUNDS times: larger ones are tried until a run with
 // the fewest workers takes long enough to judge by. More workers are taken to be as much faster as
-// there are cores.
+// there are processors.
 static bool find_sample(const sample_job *j, const tune_sweep *sweep, double seconds, sample *s)
 {
     double pixels = SAMPLE_SMALLEST * SAMPLE_SMALLEST, took = 0, turns = 0;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    double processors = cli_processors();
     for (int i = 0; i < sweep->num_workers; i++)
-        turns += (double)sweep->workers[0] / fmin(sweep->workers[i], cores < 1 ? 1 : (double)cores);
+        turns += (double)sweep->workers[0] / fmin(sweep->workers[i], processors);
     turns = fmax(turns, 1) * sweep->num_chunks * MIN_ROUNDS;
     for (;; pixels *= 4) {
         tune_point p = { .chunk = 256, .workers = sweep->workers[0] };
@@ -357,7 +355,7 @@ static int what_if(const tune_sweep *sweep, char **paths, int count)
     replay_trace trace, other;
     if (!replay_read(&trace, paths[0])) return CLI_FAILED;
     bool good = print_predictions(sweep, &trace);
-    if (good) printf("\n  pieces  workers predicted  measured  processor     alone     error\n");
+    if (good) printf("\n  chunks  workers predicted  measured  processor     alone     error\n");
     good = good && print_comparison(&trace, &trace);
     for (int i = 1; i < count && good; i++) {
         if (!(good = replay_read(&other, paths[i]))) break;

@@ -88,7 +88,7 @@ static int crc_of_range(int fd, uint64_t at, uint64_t bytes, uint32_t *crc, z_st
 
 static const char *why_not_read(int error)
 {
-    return error < 0 ? "the file ends before it does" : strerror(error);
+    return error < 0 ? "the file ends before the end of the tile" : strerror(error);
 }
 
 // ---- what libtiff says of a file -------------------------------------------------------------
@@ -201,7 +201,7 @@ static bool read_layout(image *im, TIFF *tif)
     im->across = im->tiled && tile_width ? (width + (int64_t)tile_width - 1) / tile_width : 1;
     im->of_band = im->planar ? im->num_tiles / bands : im->num_tiles;
     if (!offsets || !counts || im->num_tiles < 1 || im->of_band < 1 || !width || !height)
-        return cli_error("%s: libtiff finds no list of its tiles", im->path), false;
+        return cli_error("%s: libtiff cannot read its table of tiles", im->path), false;
     im->tiles = calloc((size_t)im->num_tiles, sizeof *im->tiles);
     if (!im->tiles) return cli_error("%s: out of memory", im->path), false;
     for (int64_t i = 0; i < im->num_tiles; i++)
@@ -214,7 +214,7 @@ static bool read_directory(image *im)
     TIFFSetErrorHandler(NULL);
     TIFFSetWarningHandler(NULL);
     TIFF *tif = TIFFOpen(im->path, "rmc");
-    if (!tif) return cli_error("%s: libtiff can't open it", im->path), false;
+    if (!tif) return cli_error("%s: libtiff cannot open it", im->path), false;
     bool good = read_layout(im, tif) && read_checksums(im, tif);
     TIFFClose(tif);
     return good;
@@ -242,14 +242,14 @@ static bool check_ranges(image *im)
         const stored *t = &sorted[i];
         if (t->bytes == 0) continue;   // absent
         if (t->at < SMALLEST_HEADER || t->at > im->length || t->bytes > im->length - t->at) {
-            snprintf(what, sizeof what, "does not lie in the file, but at bytes %llu..%llu of %llu",
+            snprintf(what, sizeof what, "lies outside of the file: bytes %llu..%llu of %llu",
                      (unsigned long long)t->at, (unsigned long long)(t->at + t->bytes),
                      (unsigned long long)im->length);
             name_bad(im, t->number, what);
             continue;
         }
         if (last && t->at < last->at + last->bytes) {
-            snprintf(what, sizeof what, "lies on %s", text_of(im, last->number, text));
+            snprintf(what, sizeof what, "overlaps %s", text_of(im, last->number, text));
             name_bad(im, t->number, what);
         }
         if (!last || t->at + t->bytes > last->at + last->bytes) last = t;
@@ -287,7 +287,7 @@ static bool check_sums(image *im, gwt *g)
                      (unsigned long)t->crc, (unsigned long)t->listed);
             name_bad(im, i, what);
         } else if (t->broken) {
-            name_bad(im, i, "is damaged: what it inflates to is not what was deflated");
+            name_bad(im, i, "is damaged: its pixels do not have the checksum of deflate");
         }
     }
     return true;
