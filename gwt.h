@@ -16793,8 +16793,8 @@ static void _gwt_trace_event(const gwt_event *e, const _gwt_trace *to)
                 (long long)(e->row + e->rows - 1), (long long)e->col,
                 (long long)(e->col + e->cols - 1));
     }
-    fprintf(f, "\"in\":%llu,\"out\":%llu,\"ends\":%d}}", (unsigned long long)e->bytes_in,
-            (unsigned long long)e->bytes_out, e->ends);
+    fprintf(f, "\"in\":%llu,\"out\":%llu,\"ends\":%d,\"depth\":%d}}",
+            (unsigned long long)e->bytes_in, (unsigned long long)e->bytes_out, e->ends, e->depth);
 }
 
 static void _gwt_trace_counter(const _gwt_trace *to, const char *name, double time,

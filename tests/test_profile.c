@@ -1125,7 +1125,8 @@ static void check_slice(const json *j, const gwt_event *e)
                 && near(number_of(j, "dur"), 1e6 * (e->end - e->start), 0.0021)
                 && number_of(args, "in") == (double)e->bytes_in
                 && number_of(args, "out") == (double)e->bytes_out
-                && number_of(args, "ends") == e->ends, "an event of %s", gwt_stage_name(e->stage));
+                && number_of(args, "ends") == e->ends
+                && number_of(args, "depth") == e->depth, "an event of %s", gwt_stage_name(e->stage));
 }
 
 typedef struct counters { size_t memory, cpu, faults, io, cache; double bytes; } counters;

@@ -118,7 +118,7 @@ def whole(events):
     """How long each took, sorted: the parts of one that is interrupted are one."""
     parts, lengths = {}, []
     for e in sorted(events, key=lambda e: e["ts"]):
-        lane = (e.get("pid", 0), e.get("tid", 0))
+        lane = (e.get("pid", 0), e.get("tid", 0), e.get("args", {}).get("depth", 0))
         parts[lane] = parts.get(lane, 0) + e["dur"]
         if e.get("args", {}).get("ends", 1):
             lengths.append(parts.pop(lane))
@@ -436,6 +436,17 @@ works "interrupted stages" visualize parts.json -o parts.html
 check_python "parts: the numbers" summary parts.json parts.html
 check_python "parts: the events" data parts.json parts.html
 holds "parts: three stages" parts.html "compute</th><td>3</td>"
+
+# A stage within the same stage has its own time: 45 ms around 5 ms, and one that never ends.
+deep() { event "$@" | sed 's/"in"/"depth":1,"in"/'; }
+dump "$head" "$(part user 0 0 10000 k)" "$(deep user 0 10000 2000 l | sed 's/"in"/"ends":0,"in"/')" \
+    "$(deep read 0 12000 1000 t)" "$(deep user 0 13000 3000 l)" "$(event user 0 16000 35000 k)" \
+    "$(part user 1 0 30000 m)" "$(deep user 1 30000 4000 n | sed 's/"in"/"ends":0,"in"/')" \
+    "$(event user 2 0 1000 o)" >depths.json
+works "stages within stages" visualize depths.json -o depths.html
+check_python "depths: the numbers" summary depths.json depths.html
+holds "depths: five stages, 17 ms on average" depths.html \
+    "user</th><td>5</td><td>0.085</td><td>17.000</td>"
 
 # What need not be there, and what may be there besides.
 dump '"gwt":"9","more":{"a":[1,{"b":null}]}' "$(event compute 5 0.5 1.25)" \

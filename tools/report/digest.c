@@ -25,29 +25,38 @@ static double percentile(const int64_t *sorted, size_t count, double fraction)
     return (double)sorted[below] * (1 - part) + (double)sorted[above] * part;
 }
 
+// The parts of stages of one lane that no event has ended yet: one for each depth, -1 where none.
+typedef struct open_parts { int64_t length[TRACE_MAX_DEPTH]; } open_parts;
+
+// Those that still go on when the dump ends are counted as they are.
+static void end_parts(open_parts *parts, digest_stage *to, int64_t *lengths)
+{
+    for (int i = 0; i < TRACE_MAX_DEPTH; i++) {
+        if (parts->length[i] >= 0) lengths[to->count++] = parts->length[i];
+        parts->length[i] = -1;
+    }
+}
+
 static void sum_stage(digest_stage *to, const trace *t, int stage, int64_t *lengths)
 {
-    int64_t part = 0;          // of a stage that was interrupted
-    bool open = false;
+    open_parts parts;
     uint32_t lane = 0;
+    memset(&parts, 0xff, sizeof parts);
     for (size_t i = 0; i < t->event_count; i++) {
         const trace_event *e = &t->events[i];
         if ((int)e->stage != stage) continue;
-        if (open && e->lane != lane) {  // the dump ended before the stage did
-            lengths[to->count++] = part;
-            part = 0;
-        }
-        part += e->length;
-        open = !e->ends;
+        if (e->lane != lane) end_parts(&parts, to, lengths);
+        int64_t *part = &parts.length[e->depth];
+        *part = e->length + (*part < 0 ? 0 : *part);
         lane = e->lane;
         to->total += e->length;
         to->in += (double)e->in;
         to->out += (double)e->out;
-        if (open) continue;
-        lengths[to->count++] = part;
-        part = 0;
+        if (!e->ends) continue;
+        lengths[to->count++] = *part;
+        *part = -1;
     }
-    if (open) lengths[to->count++] = part;
+    end_parts(&parts, to, lengths);
     if (to->count == 0) return;
     qsort(lengths, to->count, sizeof *lengths, compare_lengths);
     to->p95 = percentile(lengths, to->count, 0.95);

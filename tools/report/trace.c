@@ -314,7 +314,7 @@ static bool read_object(reader *r, const field *fields, void *to, int depth)
 // One of "traceEvents" as it stands; numbers that are missing are NaN, texts NULL.
 typedef struct raw_event {
     char *phase, *name, *key, *thread;
-    double pid, tid, ts, dur, in, out, ends;
+    double pid, tid, ts, dur, in, out, ends, depth;
     double mb, percent, read, written, faults, hits;
 } raw_event;
 
@@ -323,7 +323,7 @@ typedef struct raw_event {
 static const field args_fields[] = {
     { "key", FIELD_TEXT, TO(key), NULL }, { "name", FIELD_TEXT, TO(thread), NULL },
     { "in", FIELD_NUMBER, TO(in), NULL }, { "out", FIELD_NUMBER, TO(out), NULL },
-    { "ends", FIELD_NUMBER, TO(ends), NULL },
+    { "ends", FIELD_NUMBER, TO(ends), NULL }, { "depth", FIELD_NUMBER, TO(depth), NULL },
     { "MB", FIELD_NUMBER, TO(mb), NULL }, { "percent", FIELD_NUMBER, TO(percent), NULL },
     { "read", FIELD_NUMBER, TO(read), NULL }, { "written", FIELD_NUMBER, TO(written), NULL },
     { "per_s", FIELD_NUMBER, TO(faults), NULL }, { "hits", FIELD_NUMBER, TO(hits), NULL },
@@ -435,6 +435,7 @@ static bool add_event(reader *r, raw_event *e)
     if (!take_ids(r, e) || !take(r, "ts", &e->ts, max_time, NAN) ||
         !take(r, "dur", &e->dur, max_time - e->ts, NAN) || !take(r, "in", &e->in, max_bytes, 0) ||
         !take(r, "out", &e->out, max_bytes, 0) || !take(r, "ends", &e->ends, 1, 1) ||
+        !take(r, "depth", &e->depth, TRACE_MAX_DEPTH - 1, 0) ||
         !find_key(r, e->key ? e->key : "", &key) ||
         !find_lane(r, (int64_t)e->pid, (int64_t)e->tid, &lane)) return false;
     if (t->event_count == TRACE_MAX_EVENTS)
@@ -446,7 +447,7 @@ static bool add_event(reader *r, raw_event *e)
     t->events[t->event_count++] = (trace_event){
         .start = start, .length = end - start, .in = (int64_t)e->in, .out = (int64_t)e->out,
         .lane = (uint32_t)lane, .key = key, .stage = stage_named(e->name),
-        .ends = e->ends != 0
+        .ends = e->ends != 0, .depth = (uint8_t)e->depth
     };
     return true;
 }
@@ -505,8 +506,8 @@ static bool add_name(reader *r, raw_event *e)
 static bool read_event(reader *r)
 {
     raw_event e = { .pid = NAN, .tid = NAN, .ts = NAN, .dur = NAN, .in = NAN, .out = NAN,
-                    .ends = NAN, .mb = NAN, .percent = NAN, .read = NAN, .written = NAN,
-                    .faults = NAN, .hits = NAN };
+                    .ends = NAN, .depth = NAN, .mb = NAN, .percent = NAN, .read = NAN,
+                    .written = NAN, .faults = NAN, .hits = NAN };
     skip_blanks(r);
     if (!read_object(r, event_fields, &e, 2)) return false;
     if (!e.phase) return fail(r, "an event without \"ph\"");

@@ -33,7 +33,8 @@ typedef enum trace_series {
     TRACE_SERIES
 } trace_series;
 
-enum { TRACE_MAX_LANES = 1024, TRACE_MAX_EVENTS = 1 << 22, TRACE_MAX_CHUNKS = 8 };
+enum { TRACE_MAX_LANES = 1024, TRACE_MAX_EVENTS = 1 << 22, TRACE_MAX_CHUNKS = 8,
+       TRACE_MAX_DEPTH = 256 };
 
 // Times are nanoseconds since the profile began. They stay below 2^53, as do bytes: a double, and
 // so JavaScript, holds them exactly.
@@ -43,6 +44,7 @@ typedef struct trace_event {
     uint32_t lane, key;        // which of the trace's lanes and keys
     trace_stage stage;
     bool ends;                 // the stage ends with it; false: it goes on after what comes between
+    uint8_t depth;             // stages of its worker that it came between; the same as its parts'
 } trace_event;
 
 // A worker, and its events: `count` from `first` on, by their starts.
