@@ -46,9 +46,11 @@
 //
 // OVERVIEW
 //
-//   session    gwt_begin .. gwt_end owns workers, cache, arrays, and the first error
+//   session    gwt_begin .. gwt_end owns workers, cache, arrays, and the first error. By default it
+//              has one worker for each processor that affinity and cgroups let the process use
 //   scope      gwt_scope_begin .. gwt_scope_end gives back what a session owns of one part of it
-//   array      immutable; gwt_open and all operations are cheap, and read no pixels
+//   array      immutable; gwt_open, gwt_from_memory (pixels of your own) and all operations are
+//              cheap, and read no pixels
 //   action     gwt_save, gwt_compute, gwt_map_blocks: here the work is done
 //
 // ERRORS
@@ -101,6 +103,12 @@
 //   a result, and none of it grows with the height of the image (but for 20 to 50 bytes a tile for
 //   the directory of a saved file, which are not counted).
 //
+//   Arrays and what is known of files live until gwt_end, or until the end of the scope that they
+//   were made in: a session that goes through any number of files has a scope for each. At most
+//   half of the files that the process may have open are inputs that are only kept at hand; a
+//   further one closes one of those, which is opened again when it is read. One that has changed by
+//   then, or by the end of the action, is an IO error.
+//
 // GRIDS
 //
 //   Arrays meet pixel by pixel only when their grids agree: the same size, CRS, and corners
@@ -118,9 +126,10 @@
 //
 // CHUNKS, TILES, WORKERS
 //
-//   A tile is how a file stores pixels, a chunk how large a piece of work may be. They need not
-//   fit each other: a decoded tile is shared by all chunks that need it and decoded once, a chunk
-//   larger than a tile of the output is cut there. Any chunk size works, and none is slow.
+//   A tile is how a file stores pixels (a strip is one, too), a chunk how large a piece of work may
+//   be at most, a block what a function of gwt_map_blocks gets. They need not fit each other: a
+//   decoded tile is shared by all pieces that need it and decoded once, a piece never goes beyond a
+//   tile of the output. Any chunk size works, and none is slow.
 //
 //   Deterministic: pixel values, and the bytes of a saved file, depend on the inputs, the graph
 //   and the options of the save; not on chunk size, number of workers, or timing. Nor on compiler
@@ -310,7 +319,7 @@ typedef struct gwt_array gwt_array;  // an immutable lazy array [time, band, y, 
 // What went wrong, coarsely; the message says it exactly.
 typedef enum gwt_code {
     GWT_OK = 0,
-    GWT_E_ARGUMENT,     // a value that can't be meant: unknown band, bad chunk size, bad expression
+    GWT_E_ARGUMENT,     // a value that makes no sense: unknown band, bad chunk size, bad expression
     GWT_E_IO,           // the operating system refused: missing, unreadable, unwritable, disk full
     GWT_E_FORMAT,       // the file is broken, or not a TIFF
     GWT_E_UNSUPPORTED,  // a valid file or request that gwt (or the system's libtiff) does not do
@@ -336,8 +345,8 @@ typedef enum gwt_dtype {
 typedef struct gwt_optional {
     const struct gwt_some_is_wanted_here *_;
     bool set;
-    int rest;       // 0, but of a 64-bit integer that is no double: `value` is the nearest one,
-    double value;   // the integer value + rest
+    int rest;       // of a 64-bit integer that no double is equal to: what it is more than `value`;
+    double value;   // else 0
 } gwt_optional;
 
 static inline gwt_optional gwt_some(double value)
@@ -368,6 +377,7 @@ static inline gwt_bounds gwt_bounds_of(double left, double bottom, double right,
     return b;
 }
 
+// Along what arrays are stacked and statistics run; the default is said where it is used.
 typedef enum gwt_dim { GWT_DIM_DEFAULT = 0, GWT_BAND, GWT_TIME } gwt_dim;
 // Statistics, of times, bands, windows or whole images; missing pixels are left out.
 typedef enum gwt_stat {
@@ -377,6 +387,9 @@ typedef enum gwt_stat {
     GWT_FIRST, GWT_LAST, GWT_ARGMAX     // in order of time or band; argmax counts from 0
 } gwt_stat;
 
+// How a cell is made of those of another grid: of the nearest one; with the weights of a triangle
+// or of a cubic kernel, stretched where cells get larger; as the mean by area. Missing ones have no
+// weight; bilinear and cubic are missing where the cell under the centre is.
 typedef enum gwt_resampling {
     GWT_NEAREST = 0, GWT_BILINEAR, GWT_CUBIC, GWT_AVERAGE
 } gwt_resampling;
@@ -389,6 +402,7 @@ typedef enum gwt_bounds_by {
     GWT_INTERSECTION           // what all share
 } gwt_bounds_by;
 
+// All bands of a pixel side by side, or one band after the other.
 typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
 typedef enum gwt_bigtiff { GWT_BIGTIFF_AUTO = 0, GWT_BIGTIFF_YES, GWT_BIGTIFF_NO } gwt_bigtiff;
 
@@ -405,7 +419,9 @@ typedef enum gwt_crs_kind {
 // Each gwt_X(...) below that takes options is a macro over gwt_X_with(..., const gwt_X_options *):
 // write the options as designated initialisers, gwt_open(g, "a.tif", .chunks = 256), or none.
 // From C++ or a binding call the function; NULL means all defaults. `_` is there so that an empty
-// list is legal C11; leave it alone. Lists may be written where they are wanted:
+// list is legal C11. The other members that begin with `_` are the arguments of the macros that
+// take lists (gwt_open_many, gwt_compute_many, gwt_save_many, gwt_percentiles), and functions do
+// not look at them: leave all of them alone. Lists may be written where they are wanted:
 //
 //     gwt_open_many(g, (const char *[]){ "a.tif", "b.tif" }, 2, .stack = GWT_TIME)
 //
@@ -430,8 +446,8 @@ typedef struct gwt_progress {
     const char *path;          // of the first output, where it is a save; else NULL
     double fraction;           // that is done, 0..1
     int64_t pixels;            // that are done, of the image; what .resume found done counts
-    double seconds, left;      // since the action began; until it ends, or 0 as long as that is
-                               // unknown
+    double seconds;            // since the action began
+    double left;               // seconds until it ends; 0 as long as that is unknown
     bool last;                 // the action is over, done or not
 } gwt_progress;
 
@@ -472,8 +488,8 @@ typedef struct gwt_begin_options {
 } gwt_begin_options;
 
 typedef struct gwt_open_options {
-    gwt *_g;                   // these three are the arguments of the macro gwt_open_many: leave
-    const char *const *_paths; // them alone
+    gwt *_g;
+    const char *const *_paths;
     size_t _n;
     int _;
     int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
@@ -574,8 +590,8 @@ typedef struct gwt_regrid_options {
 } gwt_regrid_options;
 
 typedef struct gwt_compute_options {
-    gwt_array *const *_arrays; // these three are the arguments of the macro gwt_compute_many: leave
-    size_t _n;                 // them alone
+    gwt_array *const *_arrays;
+    size_t _n;
     void **_buffers;
     int _;
     void *buffer;              // where to put the result; NULL: a fresh one, yours to gwt_free
@@ -589,8 +605,8 @@ typedef struct gwt_compute_options {
 } gwt_compute_options;
 
 typedef struct gwt_statistics_options {
-    gwt_array *_a;             // these four are the arguments of the macro gwt_percentiles: leave
-    const double *_percentiles; // them alone
+    gwt_array *_a;
+    const double *_percentiles;
     size_t _n;
     double *_values;
     int _;
@@ -599,8 +615,8 @@ typedef struct gwt_statistics_options {
 } gwt_statistics_options;
 
 typedef struct gwt_save_options {
-    gwt_array *const *_arrays; // these three are the arguments of the macro gwt_save_many: leave
-    const char *const *_paths; // them alone
+    gwt_array *const *_arrays;
+    const char *const *_paths;
     size_t _n;
     int _;
     const char *compress;      // "none" (default), "lzw", "deflate", "zstd", "packbits", "lzma",
@@ -706,6 +722,7 @@ GWT_API void gwt_cancel(gwt *g);
 // Fail on purpose, e.g. from a user's function: message as printf. The first error stays.
 GWT_PRINTF(3, 4) GWT_API void gwt_fail(gwt *g, gwt_code code, const char *format, ...);
 
+// Threads that compute, the caller included.
 GWT_API int gwt_num_workers(const gwt *g);
 
 // Which process of an MPI job this is, from 0, and how many there are; 0 and 1 without GWT_MPI.
@@ -862,10 +879,12 @@ GWT_API gwt_array *gwt_sel_bands(const gwt_array *a, const char *const *names);
 // Times by name, or by number from 1, in the order asked for; `names` ends with NULL.
 GWT_API gwt_array *gwt_sel_times(const gwt_array *a, const char *const *names);
 
-// Stack arrays of one grid along GWT_BAND or GWT_TIME. dtypes must agree (cast first, or not).
+// Stack arrays of one grid along GWT_BAND (the default) or GWT_TIME. GRID when their grids or their
+// numbers of times or bands, in the other dim, differ; ARGUMENT when their types do (cast first).
 GWT_API gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim);
 
-// The same array with other band names (NULL-terminated), or in chunks of another shape.
+// The same array with other band names (NULL-terminated, one a band), or in chunks of rows x cols
+// pixels, 1..1048576 each; 0 as in gwt_open.
 GWT_API gwt_array *gwt_rename_bands(const gwt_array *a, const char *const *band_names);
 GWT_API gwt_array *gwt_rechunk(const gwt_array *a, int rows, int cols);
 
@@ -959,6 +978,7 @@ GWT_API gwt_array *gwt_window(const gwt_array *a, int64_t row, int64_t col, int6
 GWT_API gwt_array *gwt_subset(const gwt_array *a, gwt_bounds bounds);
 
 // Every step-th row and column, from the first on: the pixels themselves, on a coarser grid.
+// ARGUMENT when `step` is less than 1.
 GWT_API gwt_array *gwt_every(const gwt_array *a, int step);
 
 // Arrays of one shape in [time, band] as one image on the grid of the first, or on what bounds_by
@@ -1202,16 +1222,20 @@ GWT_API void gwt_parallel_for(gwt *g, size_t n, gwt_loop_fn *fn, void *user);
 typedef struct gwt_plan {
     int64_t tiles, pieces;     // of the output, and what they are cut into
     int64_t piece[2];          // rows, columns of a piece
-    int programs, steps;       // passes over a piece: fused operations, and windows and the like
+    int programs, steps;       // passes over a piece: fused operations pixel by pixel; and windows,
+                               // resampling and kernels
     int instructions;          // of all programs, after merging
-    int64_t source_tiles; // needed of all files; each is decoded once as long as the cache holds
-    uint64_t source_bytes;     // as they are stored
+    int64_t source_tiles;      // needed of all files; each is decoded once if the cache can hold it
+    uint64_t source_bytes;     // of these, as they are stored
     double amplification;      // pixels decoded for each pixel needed
-    uint64_t bytes_pinned, bytes_passes, bytes_cache; // memory: tiles in use, buffers, spare tiles
-    int num_workers;
+    // Bytes of memory, at most:
+    uint64_t bytes_pinned;     // decoded tiles in use
+    uint64_t bytes_passes;     // buffers of the passes
+    uint64_t bytes_cache;      // decoded tiles that are kept for later
+    int num_workers;           // that will work on it
 } gwt_plan;
 
-// Nothing is read but directories.
+// Nothing is read but directories. MEMORY when the action would not fit into .memory_limit.
 GWT_API bool gwt_plan_of(const gwt_array *a, gwt_plan *plan);
 
 // The same in words, and the programs.
