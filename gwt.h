@@ -232,7 +232,8 @@
 //       >>walk     what a piece of the output needs
 //       >>step     windows, resampling, users' kernels
 //       >>vm       running the programs
-//       >>write    encoding, ordered writing, the directory
+//       >>stream   encoded tiles in canonical order, and their journal
+//       >>file     images, their directories, and the job that a file is of
 //       >>mpi      the ranks of a job on several machines
 //       >>run      the loop behind every action
 //       >>sink     its results: to memory, to a file, to a function
@@ -11477,15 +11478,9 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
     return true;
 }
 
-// >>write -------------------------------------------------------------------------------------
-// A file is written in two halves. A stream takes the encoded tiles of one image and appends them
-// in canonical order, with a journal beside it; a file has images, whose directories come behind
-// the tiles, and gets its name when all is there. A file of one image is that image's stream:
-//
-//   0      header, 16 bytes: space for BigTIFF's, written last
-//   16     tiles, in the order of the image: rows of tiles from the top, each from the left, and
-//          for planar files all bands of one place after one another
-//   then   a directory for each image, chained, with its values, on boundaries of 8
+// >>stream ------------------------------------------------------------------------------------
+// A stream takes the encoded tiles of one image and appends them in canonical order, with a journal
+// beside it.
 //
 // Tiles are encoded by whoever computed them, many at once, and handed in with their number. The
 // tile whose turn it is, and those waiting right after it, are written by the worker that brought
@@ -11549,45 +11544,48 @@ static tmsize_t _gwt_encoder_write(thandle_t h, void *from, tmsize_t n)
     return -1;
 }
 
+static bool _gwt_encoder_fail(gwt *g, const _gwt_encoder *e, gwt_code code, const char *what)
+{
+    return e->full ? _gwt_fail(g, GWT_E_MEMORY, "out of memory for an encoded tile")
+                   : _gwt_fail(g, code, "%s: %s", what, e->message);
+}
+
+static uint16_t _gwt_sample_format(gwt_dtype dtype)
+{
+    return !_gwt_dtype_integer(dtype) ? SAMPLEFORMAT_IEEEFP
+         : _gwt_dtypes[dtype].lo < 0  ? SAMPLEFORMAT_INT
+                                      : SAMPLEFORMAT_UINT;
+}
+
 static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
 {
-    static const uint16_t formats[] = {
-        [GWT_UINT8] = SAMPLEFORMAT_UINT,     [GWT_INT8] = SAMPLEFORMAT_INT,
-        [GWT_UINT16] = SAMPLEFORMAT_UINT,    [GWT_INT16] = SAMPLEFORMAT_INT,
-        [GWT_UINT32] = SAMPLEFORMAT_UINT,    [GWT_INT32] = SAMPLEFORMAT_INT,
-        [GWT_UINT64] = SAMPLEFORMAT_UINT,    [GWT_INT64] = SAMPLEFORMAT_INT,
-        [GWT_FLOAT32] = SAMPLEFORMAT_IEEEFP, [GWT_FLOAT64] = SAMPLEFORMAT_IEEEFP
+    const struct { uint32_t tag; int value; } fields[] = {      // value 0: left out
+        { TIFFTAG_IMAGEWIDTH, (int)f->block },
+        { TIFFTAG_IMAGELENGTH, (int)f->block },
+        { TIFFTAG_TILEWIDTH, (int)f->block },
+        { TIFFTAG_TILELENGTH, (int)f->block },
+        { TIFFTAG_BITSPERSAMPLE, 8 * (int)gwt_dtype_size(f->dtype) },
+        { TIFFTAG_SAMPLEFORMAT, _gwt_sample_format(f->dtype) },
+        { TIFFTAG_SAMPLESPERPIXEL, f->planar ? 1 : (int)f->planes },
+        { TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG },
+        { TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK },
+        { TIFFTAG_COMPRESSION, f->compression },
+        { TIFFTAG_PREDICTOR, f->predictor == 1 ? 0 : f->predictor },
+        { f->level_tag, f->level }
     };
-    uint32_t block = (uint32_t)f->block;
     // Predictor 3 takes samples apart into bytes, in an order of its own. When they are not in the
     // machine's, libtiff up to 4.7.0 swaps them first, and reads other values: ask for that order.
     const char *mode = f->predictor == 3 ? "w" : "wl";
     e->tif = _gwt_tiff_open("tile", mode, e, e->message, _gwt_encoder_read,
                             _gwt_encoder_write, _gwt_encoder_seek, _gwt_encoder_close,
                             _gwt_encoder_size);
-    if (!e->tif) goto refused;
-    bool good = TIFFSetField(e->tif, TIFFTAG_IMAGEWIDTH, block)
-             && TIFFSetField(e->tif, TIFFTAG_IMAGELENGTH, block)
-             && TIFFSetField(e->tif, TIFFTAG_TILEWIDTH, block)
-             && TIFFSetField(e->tif, TIFFTAG_TILELENGTH, block)
-             && TIFFSetField(e->tif, TIFFTAG_BITSPERSAMPLE, 8 * (int)gwt_dtype_size(f->dtype))
-             && TIFFSetField(e->tif, TIFFTAG_SAMPLEFORMAT, formats[f->dtype])
-             && TIFFSetField(e->tif, TIFFTAG_SAMPLESPERPIXEL, f->planar ? 1 : (int)f->planes)
-             && TIFFSetField(e->tif, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG)
-             && TIFFSetField(e->tif, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK)
-             && TIFFSetField(e->tif, TIFFTAG_COMPRESSION, f->compression);
-    if (good && f->predictor != 1)
-        good = TIFFSetField(e->tif, TIFFTAG_PREDICTOR, f->predictor) != 0;
-    if (good && f->level) good = TIFFSetField(e->tif, f->level_tag, f->level) != 0;
+    bool good = e->tif != NULL;
+    for (size_t i = 0; good && i < _GWT_COUNT(fields); i++)
+        if (fields[i].value) good = TIFFSetField(e->tif, fields[i].tag, fields[i].value) != 0;
     // One flush a tile, so that libtiff never wants to read back what it wrote: no codec here makes
     // more than twice its input.
-    if (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
-        return true;
-refused:
-    if (e->full)
-        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
-    return _gwt_fail(g, GWT_E_UNSUPPORTED, "libtiff refuses this output format: %s",
-                     e->message);
+    return (good && TIFFWriteBufferSetup(e->tif, NULL, (tmsize_t)(2 * f->tile_bytes + 65536)))
+        || _gwt_encoder_fail(g, e, GWT_E_UNSUPPORTED, "libtiff refuses this output format");
 }
 
 static void _gwt_encoder_end(_gwt_encoder *e)
@@ -11602,10 +11600,8 @@ static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
     e->bytes.used = 0;
     e->message[0] = 0;
     tmsize_t taken = TIFFWriteEncodedTile(e->tif, 0, data, (tmsize_t)bytes);
-    if (taken == (tmsize_t)bytes && e->bytes.used > 0) return true;
-    if (e->full) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
-    else _gwt_fail(g, GWT_E_IO, "a tile can't be encoded: %s", e->message);
-    return false;
+    return (taken == (tmsize_t)bytes && e->bytes.used > 0)
+        || _gwt_encoder_fail(g, e, GWT_E_IO, "a tile can't be encoded");
 }
 
 // ---- ordered writer
@@ -11613,7 +11609,8 @@ static bool _gwt_encode(gwt *g, _gwt_encoder *e, void *data, size_t bytes)
 typedef struct _gwt_blob { char *data; size_t bytes, room; uint32_t crc; bool there; } _gwt_blob;
 
 // What a journal is bound to: all that the bytes of the file follow from.
-typedef struct _gwt_job { uint32_t expression, inputs, options, paths, tables; } _gwt_job;
+enum { _GWT_JOB_EXPRESSION, _GWT_JOB_INPUTS, _GWT_JOB_OPTIONS, _GWT_JOB_PATHS, _GWT_JOB_TABLES,
+       _GWT_NUM_JOB };
 
 // An output file.
 typedef struct _gwt_file {
@@ -11621,7 +11618,7 @@ typedef struct _gwt_file {
     const char *path;
     const char *name;           // its base name, for a profile, which may outlive the caller's
     const char *input;          // the first one's whole path, for messages
-    _gwt_job job;
+    uint32_t job[_GWT_NUM_JOB]; // a CRC-32 of each part of that
     gwt_bigtiff bigtiff;
     bool fills;                 // tiles of inputs that can't be read are missing
     bool fillable;              // they could be, by an option that makes it no other job
@@ -11672,6 +11669,12 @@ typedef struct _gwt_image {
     _gwt_stream stream;
 } _gwt_image;
 
+// A call of the system on a file failed with `error`: what it can't be.
+static bool _gwt_fail_system(gwt *g, const char *path, const char *what, int64_t error)
+{
+    return _gwt_fail(g, GWT_E_IO, "%s: can't be %s: %s", path, what, _GWT_OS_ERROR(error));
+}
+
 static bool _gwt_pwrite(gwt *g, _gwt_os_file fd, const char *path, const void *from, size_t n,
                         uint64_t at)
 {
@@ -11706,37 +11709,42 @@ static void _gwt_job_number(uint32_t *crc, uint64_t x)
     _gwt_job_add(crc, bytes, 8);
 }
 
+static void _gwt_job_numbers(uint32_t *crc, const int64_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) _gwt_job_number(crc, (uint64_t)list[i]);
+}
+
+static void _gwt_job_doubles(uint32_t *crc, const double *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) _gwt_job_number(crc, _gwt_bits(list[i]));
+}
+
 // Size and time of the last change of a file.
 static void _gwt_job_facts(uint32_t *crc, const _gwt_os_facts *f)
 {
-    _gwt_job_number(crc, f->size);
-    _gwt_job_number(crc, (uint64_t)f->modified.s);
-    _gwt_job_number(crc, (uint64_t)f->modified.ns);
+    const int64_t facts[] = { (int64_t)f->size, (int64_t)f->modified.s, (int64_t)f->modified.ns };
+    _gwt_job_numbers(crc, facts, _GWT_COUNT(facts));
 }
 
 // ---- journal
 
 enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
 
-static void _gwt_journal_head(const _gwt_stream *w, char *to)
+static void _gwt_journal_head(const _gwt_stream *s, char *to)
 {
     memset(to, 0, _GWT_JOURNAL_HEAD);
     memcpy(to, _gwt_journal_magic, sizeof _gwt_journal_magic);
-    to[15] = (char)w->file->fills;
-    _gwt_put(to + 16, (uint64_t)w->num_tiles, 8);
-    _gwt_put(to + 24, w->file->job.expression, 4);
-    _gwt_put(to + 28, w->file->job.inputs, 4);
-    _gwt_put(to + 32, w->file->job.options, 4);
-    _gwt_put(to + 36, w->file->job.paths, 4);
-    _gwt_put(to + 40, w->file->job.tables, 4);
+    to[15] = (char)s->file->fills;
+    _gwt_put(to + 16, (uint64_t)s->num_tiles, 8);
+    for (int i = 0; i < _GWT_NUM_JOB; i++) _gwt_put(to + 24 + 4 * i, s->file->job[i], 4);
     _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
 }
 
-static bool _gwt_journal_begin(const _gwt_stream *w)
+static bool _gwt_journal_begin(const _gwt_stream *s)
 {
     char head[_GWT_JOURNAL_HEAD];
-    _gwt_journal_head(w, head);
-    return _gwt_pwrite(w->g, w->journal_fd, w->journal, head, sizeof head, 0);
+    _gwt_journal_head(s, head);
+    return _gwt_pwrite(s->g, s->journal_fd, s->journal, head, sizeof head, 0);
 }
 
 static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t crc)
@@ -11774,9 +11782,7 @@ static bool _gwt_journal_is_sealed(const _gwt_stream *first, int i, const char *
         _gwt_files_open(first->g, first->journal, _GWT_OS_READ | _GWT_OS_NO_LINK);
     int64_t got = journal < 0 ? journal
                 : _gwt_os_read(journal, there, sizeof there, _gwt_journal_seal_at(first, i));
-    if (got < 0)
-        _gwt_fail(first->g, GWT_E_IO, "%s: can't be read: %s", first->journal,
-                  _GWT_OS_ERROR(got));
+    if (got < 0) _gwt_fail_system(first->g, first->journal, "read", got);
     _gwt_os_close(journal);
     return got == sizeof there && _gwt_journal_seal(ours, first, i, path)
         && !memcmp(there, ours, sizeof there);
@@ -11793,7 +11799,7 @@ typedef struct _gwt_journal {
 } _gwt_journal;
 
 // False: it can't be read, with an error.
-static bool _gwt_journal_look(const _gwt_stream *w, int fd, _gwt_journal *j)
+static bool _gwt_journal_look(const _gwt_stream *s, int fd, _gwt_journal *j)
 {
     static const struct { int at, bytes; const char *what; } fields[] = {
         { 12, 3, "another version of gwt has made it" },
@@ -11806,12 +11812,10 @@ static bool _gwt_journal_look(const _gwt_stream *w, int fd, _gwt_journal *j)
     };
     char there[_GWT_JOURNAL_HEAD], ours[_GWT_JOURNAL_HEAD];
     _gwt_os_facts facts;
-    _gwt_journal_head(w, ours);
+    _gwt_journal_head(s, ours);
     int64_t got = _gwt_os_read(fd, there, sizeof there, 0);
     int error = got < 0 ? (int)got : _gwt_os_ask(fd, &facts);
-    if (error)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal,
-                         _GWT_OS_ERROR(error));
+    if (error) return _gwt_fail_system(s->g, s->journal, "read", error);
     *j = (_gwt_journal){ .gwt = !memcmp(there, ours, (size_t)_gwt_min64(got, 12)), .differs = "" };
     j->length = _gwt_max64(0, ((int64_t)facts.size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
     if (!j->gwt || got < (int64_t)sizeof there
@@ -11822,13 +11826,13 @@ static bool _gwt_journal_look(const _gwt_stream *w, int fd, _gwt_journal *j)
         if (memcmp(there + fields[i].at, ours + fields[i].at, (size_t)fields[i].bytes))
             j->differs = fields[i].what, j->others = fields[i].at == 36;
     j->fills = there[15];
-    if (!j->differs && j->fills && !w->file->fills)
+    if (!j->differs && j->fills && !s->file->fills)
         j->differs = "it took tiles that could not be read for missing";
     return true;
 }
 
 // CRC-32 of n bytes of a file from `at`. That they can't be read is an error, not a torn tile.
-static uint32_t _gwt_part_crc(const _gwt_stream *w, int fd, uint64_t at, uint64_t n)
+static uint32_t _gwt_part_crc(const _gwt_stream *s, int fd, uint64_t at, uint64_t n)
 {
     char data[16384];
     uint32_t crc = 0;
@@ -11836,29 +11840,28 @@ static uint32_t _gwt_part_crc(const _gwt_stream *w, int fd, uint64_t at, uint64_
         some = n < sizeof data ? n : sizeof data;
         int64_t got = _gwt_os_read(fd, data, some, at);
         if (got != (int64_t)some)
-            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part,
+            return _gwt_fail(s->g, GWT_E_IO, "%s: can't be read: %s", s->part,
                              got < 0 ? _GWT_OS_ERROR(got) : "the file has become shorter");
         crc = _gwt_crc(crc, data, (size_t)some);
     }
     return crc;
 }
 
-// Keep the first tiles only; those from w->end on go.
-static bool _gwt_journal_cut(_gwt_stream *w, int64_t tile)
+// Keep the first tiles only; those from s->end on go.
+static bool _gwt_journal_cut(_gwt_stream *s, int64_t tile)
 {
     uint64_t records = _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD;
-    int error = _gwt_os_cut(w->fd, w->end);
-    if (!error) error = _gwt_os_cut(w->journal_fd, records);
-    if (error)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be cut: %s", w->part, _GWT_OS_ERROR(error));
-    w->pushed = w->end;
-    atomic_store(&w->head, tile);
+    int error = _gwt_os_cut(s->fd, s->end);
+    if (!error) error = _gwt_os_cut(s->journal_fd, records);
+    if (error) return _gwt_fail_system(s->g, s->part, "cut", error);
+    s->pushed = s->end;
+    atomic_store(&s->head, tile);
     return true;
 }
 
 // Whether the file holds from `at` on what its journal says of a tile, which goes to bytes and crc.
 // False with an error: that can't be known.
-static bool _gwt_journal_tile(const _gwt_stream *w, int fd, int journal, int64_t tile, uint64_t at,
+static bool _gwt_journal_tile(const _gwt_stream *s, int fd, int journal, int64_t tile, uint64_t at,
                               uint64_t *bytes, uint32_t *crc)
 {
     char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
@@ -11866,71 +11869,67 @@ static bool _gwt_journal_tile(const _gwt_stream *w, int fd, int journal, int64_t
     _gwt_os_facts facts;
     int64_t got = _gwt_os_read(journal, record, sizeof record, place);
     int error = got < 0 ? (int)got : _gwt_os_ask(fd, &facts);
-    if (error)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->journal,
-                         _GWT_OS_ERROR(error));
-    uint64_t length = facts.size;
+    if (error) return _gwt_fail_system(s->g, s->journal, "read", error);
     if (got < (int64_t)sizeof record) return false;
     *bytes = _gwt_get_little(record, 8);
     *crc = (uint32_t)_gwt_get_little(record + 8, 4);
     _gwt_journal_record(good, tile, *bytes, *crc);
-    return !memcmp(record, good, sizeof good) && *bytes <= length && at <= length - *bytes
-        && _gwt_part_crc(w, fd, at, *bytes) == *crc;
+    return !memcmp(record, good, sizeof good) && *bytes <= facts.size
+        && at <= facts.size - *bytes
+               && _gwt_part_crc(s, fd, at, *bytes) == *crc;
 }
 
 // Take over the tiles that are there, as far as the journal and the part agree, and cut the rest
 // off both.
-static bool _gwt_journal_replay(_gwt_stream *w, int64_t records)
+static bool _gwt_journal_replay(_gwt_stream *s, int64_t records)
 {
-    int64_t tile = 0, n = _gwt_min64(records, w->num_tiles);
+    int64_t tile = 0, n = _gwt_min64(records, s->num_tiles);
     uint64_t bytes;
     uint32_t crc;
-    for (; tile < n && !_gwt_over(w->action); tile++) {
-        if (!_gwt_journal_tile(w, w->fd, w->journal_fd, tile, w->end, &bytes, &crc)) break;
-        w->offsets[tile] = bytes ? w->end : 0;
-        w->counts[tile] = bytes;
-        w->crcs[tile] = crc;
-        w->end += bytes;
+    for (; tile < n && !_gwt_over(s->action); tile++) {
+        if (!_gwt_journal_tile(s, s->fd, s->journal_fd, tile, s->end, &bytes, &crc)) break;
+        s->offsets[tile] = bytes ? s->end : 0;
+        s->counts[tile] = bytes;
+        s->crcs[tile] = crc;
+        s->end += bytes;
     }
-    if (_gwt_over(w->action)) return false;
-    return _gwt_journal_cut(w, tile);
+    if (_gwt_over(s->action)) return false;
+    return _gwt_journal_cut(s, tile);
 }
 
 // Whether the header is there, which is written last, and says that the directory is at `at`.
-static bool _gwt_header_is_whole(const _gwt_stream *w, int fd, uint64_t at)
+static bool _gwt_header_is_whole(const _gwt_stream *s, int fd, uint64_t at)
 {
     char header[16];
     int64_t got = _gwt_os_read(fd, header, sizeof header, 0);
-    if (got < 0)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->file->path,
-                         _GWT_OS_ERROR(got));
+    if (got < 0) return _gwt_fail_system(s->g, s->file->path, "read", got);
     bool big = got == sizeof header && header[2] == 43;
     return got == sizeof header && header[0] == 'I'
         && _gwt_get_little(header + (big ? 8 : 4), big ? 8 : 4) == at;
 }
 
-static bool _gwt_journal_is_of_file(const _gwt_stream *w, int journal, int fd)
+static bool _gwt_journal_is_of_file(const _gwt_stream *s, int journal, int fd)
 {
     _gwt_journal j;
     uint64_t at = 16, bytes;
     uint32_t crc;
-    bool is = _gwt_journal_look(w, journal, &j) && !j.differs && j.length >= w->num_tiles;
-    for (int64_t tile = 0; is && tile < w->num_tiles; tile++, at += bytes)
-        is = _gwt_journal_tile(w, fd, journal, tile, at, &bytes, &crc);
-    return is && _gwt_header_is_whole(w, fd, (at + 7) & ~(uint64_t)7);
+    bool is = _gwt_journal_look(s, journal, &j) && !j.differs && j.length >= s->num_tiles;
+    for (int64_t tile = 0; is && tile < s->num_tiles; tile++, at += bytes)
+        is = _gwt_journal_tile(s, fd, journal, tile, at, &bytes, &crc);
+    return is && _gwt_header_is_whole(s, fd, (at + 7) & ~(uint64_t)7);
 }
 
 // Whether PATH is what the journal beside it tells of: between the renaming of the part and the end
 // of the journal there was a moment. An older PATH, whose part somebody has removed, is not.
-static bool _gwt_journal_is_of_path(const _gwt_stream *w)
+static bool _gwt_journal_is_of_path(const _gwt_stream *s)
 {
     int journal;
     const char *strange;
-    bool there = _gwt_open_left(w->g, w->journal, &journal, &strange) && journal >= 0, is = false;
+    bool there = _gwt_open_left(s->g, s->journal, &journal, &strange) && journal >= 0, is = false;
     if (there && !strange) {
-        _gwt_os_file fd = _gwt_os_open(w->file->path, _GWT_OS_READ);
-        if (fd >= 0) is = _gwt_journal_is_of_file(w, journal, fd);
-        else _gwt_fail(w->g, GWT_E_IO, "%s: can't be opened: %s", w->file->path, _GWT_OS_ERROR(fd));
+        _gwt_os_file fd = _gwt_os_open(s->file->path, _GWT_OS_READ);
+        if (fd >= 0) is = _gwt_journal_is_of_file(s, journal, fd);
+        else _gwt_fail_system(s->g, s->file->path, "opened", fd);
         _gwt_os_close(fd);
     }
     if (there) _gwt_os_close(journal);
@@ -11939,17 +11938,17 @@ static bool _gwt_journal_is_of_path(const _gwt_stream *w)
 
 // ---- the part
 
-static void _gwt_stream_push(_gwt_stream *w)
+static void _gwt_stream_push(_gwt_stream *s)
 {
-    if (w->end - w->pushed < (16u << 20)) return;
-    _gwt_os_push(w->fd, w->pushed, w->end - w->pushed);
-    w->pushed = w->end;
+    if (s->end - s->pushed < (16u << 20)) return;
+    _gwt_os_push(s->fd, s->pushed, s->end - s->pushed);
+    s->pushed = s->end;
 }
 
 // The number of a tile in the file's directory, which lists band after band.
-static int64_t _gwt_stream_listed(const _gwt_stream *w, int64_t tile)
+static int64_t _gwt_stream_listed(const _gwt_stream *s, int64_t tile)
 {
-    return tile % w->per_place * (w->num_tiles / w->per_place) + tile / w->per_place;
+    return tile % s->per_place * (s->num_tiles / s->per_place) + tile / s->per_place;
 }
 
 static bool _gwt_file_fail_classic(const _gwt_file *f)
@@ -11961,279 +11960,266 @@ static bool _gwt_file_fail_classic(const _gwt_file *f)
 }
 
 // What is known of an encoded tile before its turn comes; 0 bytes: it is absent.
-static void _gwt_stream_note(_gwt_stream *w, int64_t tile, uint64_t bytes, uint32_t crc)
+static void _gwt_stream_note(_gwt_stream *s, int64_t tile, uint64_t bytes, uint32_t crc)
 {
-    w->counts[tile] = bytes;
-    w->crcs[tile] = crc;
+    s->counts[tile] = bytes;
+    s->crcs[tile] = crc;
 }
 
 // Tiles of which that is known get their places, in canonical order.
-static bool _gwt_stream_place(_gwt_stream *w, int64_t tile, int64_t n)
+static bool _gwt_stream_place(_gwt_stream *s, int64_t tile, int64_t n)
 {
     for (int64_t end = tile + n; tile < end; tile++) {
-        uint64_t bytes = w->counts[tile];
-        if (bytes > w->limit || w->end > w->limit - bytes) return _gwt_file_fail_classic(w->file);
-        w->offsets[tile] = bytes ? w->end : 0;
-        w->end += bytes;
+        uint64_t bytes = s->counts[tile];
+        if (bytes > s->limit || s->end > s->limit - bytes) return _gwt_file_fail_classic(s->file);
+        s->offsets[tile] = bytes ? s->end : 0;
+        s->end += bytes;
     }
     return true;
 }
 
 // Tiles that are in the file, as all before them are, go into the journal, and count.
-static bool _gwt_stream_commit(_gwt_stream *w, int64_t tile, int64_t n)
+static bool _gwt_stream_commit(_gwt_stream *s, int64_t tile, int64_t n)
 {
     enum { MOST = 128 };
     char records[MOST * _GWT_JOURNAL_RECORD];
     for (int64_t end = tile + n, some; tile < end; tile += some) {
         some = _gwt_min64(end - tile, MOST);
         for (int64_t i = 0; i < some; i++)
-            _gwt_journal_record(records + i * _GWT_JOURNAL_RECORD, tile + i, w->counts[tile + i],
-                                w->crcs[tile + i]);
-        if (!_gwt_pwrite(w->g, w->journal_fd, w->journal, records,
+            _gwt_journal_record(records + i * _GWT_JOURNAL_RECORD, tile + i, s->counts[tile + i],
+                                s->crcs[tile + i]);
+        if (!_gwt_pwrite(s->g, s->journal_fd, s->journal, records,
                          (size_t)some * _GWT_JOURNAL_RECORD,
                          _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD))
             return false;
-        atomic_store(&w->head, tile + some);
+        atomic_store(&s->head, tile + some);
     }
     return true;
 }
 
 // One tile: what rank 0 and the rank that has a batch do between them.
-static bool _gwt_stream_append(_gwt_stream *w, int64_t tile, const _gwt_blob *blob)
+static bool _gwt_stream_append(_gwt_stream *s, int64_t tile, const _gwt_blob *blob)
 {
-    _gwt_stream_note(w, tile, blob->bytes, blob->crc);
-    if (!_gwt_stream_place(w, tile, 1)) return false;
-    if (blob->bytes == 0) return _gwt_stream_commit(w, tile, 1);
+    _gwt_stream_note(s, tile, blob->bytes, blob->crc);
+    if (!_gwt_stream_place(s, tile, 1)) return false;
+    if (blob->bytes == 0) return _gwt_stream_commit(s, tile, 1);
     _gwt_lane *lane = _gwt_lane_here();
-    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
-                                          _gwt_stream_listed(w, tile)));
-    bool good = _gwt_pwrite(w->g, w->fd, w->part, blob->data, blob->bytes, w->offsets[tile])
-             && _gwt_stream_commit(w, tile, 1);
-    if (good) _gwt_stream_push(w);
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, s->file->name,
+                                          _gwt_stream_listed(s, tile)));
+    bool good = _gwt_pwrite(s->g, s->fd, s->part, blob->data, blob->bytes, s->offsets[tile])
+             && _gwt_stream_commit(s, tile, 1);
+    if (good) _gwt_stream_push(s);
     _gwt_lane_leave(lane, blob->bytes, blob->bytes);
-    _gwt_prof_io(w->g->recorder, 0, blob->bytes);
+    _gwt_prof_io(s->g->recorder, 0, blob->bytes);
     return good;
 }
 
-// Whether a save may throw away what it finds: it was asked to start afresh.
-static bool _gwt_stream_afresh(const _gwt_stream *w)
+static bool _gwt_fail_strange(const _gwt_stream *s, const char *path, const char *why)
 {
-    return w->file->overwrite && !w->file->resume;
-}
-
-static bool _gwt_fail_strange(const _gwt_stream *w, const char *path, const char *why)
-{
-    return _gwt_fail(w->g, GWT_E_EXISTS, "%s %s, not what an interrupted save left: remove it, or "
+    return _gwt_fail(s->g, GWT_E_EXISTS, "%s %s, not what an interrupted save left: remove it, or "
                      ".overwrite without .resume removes it", path, why);
 }
 
 // A name at which something may be that is not wanted. A link goes itself.
-static bool _gwt_stream_remove(const _gwt_stream *w, const char *path)
+static bool _gwt_stream_remove(const _gwt_stream *s, const char *path)
 {
     int error = _gwt_os_remove(path);
-    return !error
-        || _gwt_fail(w->g, GWT_E_IO, "%s: can't be removed: %s", path, _GWT_OS_ERROR(error));
+    return !error || _gwt_fail_system(s->g, path, "removed", error);
 }
 
-// Whether what has the journal's name may go, as there is no part that it tells of.
-static bool _gwt_stream_may_drop(const _gwt_stream *w)
-{
-    int fd;
-    _gwt_journal j = { .gwt = false };
-    const char *strange;
-    if (_gwt_stream_afresh(w)) return true;
-    if (!_gwt_open_left(w->g, w->journal, &fd, &strange)) return false;
-    bool none = fd < 0 && !strange, read = none || strange || _gwt_journal_look(w, fd, &j);
-    _gwt_os_close(fd);
-    if (!read || none || j.gwt) return read;
-    return _gwt_fail_strange(w, w->journal, strange ? strange : "is no journal of gwt");
-}
-
-// A fresh journal beside a fresh part, which goes if there can't be one.
-static bool _gwt_stream_journal(_gwt_stream *w)
-{
-    if (_gwt_stream_may_drop(w) && _gwt_stream_remove(w, w->journal)) {
-        w->journal_fd = _gwt_files_create(w->g, w->journal, w->file->replaces);
-        if (w->journal_fd >= 0) return _gwt_journal_begin(w);
-        _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->journal,
-                  _GWT_OS_ERROR(w->journal_fd));
-    }
-    _gwt_os_remove(w->part);
-    return false;
-}
-
-// A part whose journal is not there. Of a save that was killed before it made one, it is empty.
-static bool _gwt_stream_alone(const _gwt_stream *w)
+// A part without a journal: of a save that was killed before it made one it is empty.
+static bool _gwt_part_is_empty(const _gwt_stream *s)
 {
     _gwt_os_facts facts;
-    int error = _gwt_os_ask(w->fd, &facts);
-    if (error)
-        return _gwt_fail(w->g, GWT_E_IO, "%s: can't be read: %s", w->part, _GWT_OS_ERROR(error));
-    return facts.size == 0 || _gwt_fail_strange(w, w->part, "has no journal beside it");
+    int error = _gwt_os_ask(s->fd, &facts);
+    if (error) return _gwt_fail_system(s->g, s->part, "read", error);
+    return facts.size == 0 || _gwt_fail_strange(s, s->part, "has no journal beside it");
 }
 
-// Part and journal are ours: whether to go on with them.
-static bool _gwt_stream_go_on(_gwt_stream *w, bool *adopted)
+// Go on with a part of this job.
+static bool _gwt_part_adopt(_gwt_stream *s, const _gwt_journal *j)
+{
+    int error = s->file->replaces ? _gwt_os_set_mode(s->fd, 0600) : 0;
+    if (s->file->replaces && !error) error = _gwt_os_set_mode(s->journal_fd, 0600);
+    if (error)
+        return _gwt_fail_system(s->g, s->part, "made private, as what it replaces", error);
+    s->adopted = true;
+    return (j->fills || !s->file->fills || _gwt_journal_begin(s))
+        && _gwt_journal_replay(s, j->length);
+}
+
+// What there is to lose by a part and its journal goes only if that was asked for.
+static bool _gwt_part_may_go(const _gwt_stream *s, const _gwt_journal *j)
+{
+    if ((j->differs && !*j->differs) || j->length == 0) return true;
+    if (j->differs && s->file->resume)
+        return _gwt_fail(s->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s%s%s; "
+                         ".overwrite without .resume starts afresh", s->part, j->differs,
+                         j->others ? ", now " : "", j->others ? s->file->input : "");
+    return _gwt_fail(s->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
+                     ".resume goes on%s, .overwrite starts afresh", s->part, (long long)j->length,
+                     (long long)s->num_tiles, j->differs ? " with that other job" : "");
+}
+
+// Part and journal as they were found, the part locked where it could be opened; `fresh`: the part
+// was made just now, and a journal of gwt tells of none that is there. True: the part is adopted,
+// or both may go. False with an error: neither.
+static bool _gwt_part_judge(_gwt_stream *s, bool fresh, const char *strange)
 {
     _gwt_journal j;
-    if (!_gwt_journal_look(w, w->journal_fd, &j)) return false;
-    if (!j.gwt) return _gwt_fail_strange(w, w->journal, "is no journal of gwt");
-    *adopted = w->adopted = !j.differs && w->file->resume;
-    if (*adopted) {
-        int error = w->file->replaces ? _gwt_os_set_mode(w->fd, 0600) : 0;
-        if (w->file->replaces && !error) error = _gwt_os_set_mode(w->journal_fd, 0600);
-        if (error)
-            return _gwt_fail(w->g, GWT_E_IO, "%s: can't be made private, as what it replaces: %s",
-                             w->part, _GWT_OS_ERROR(error));
-        return (j.fills || !w->file->fills || _gwt_journal_begin(w))
-            && _gwt_journal_replay(w, j.length);
-    }
-    if ((j.differs && !*j.differs) || j.length == 0) return true;
-    if (j.differs && w->file->resume)
-        return _gwt_fail(w->g, GWT_E_EXISTS, "%s is of another job and can't be resumed: %s%s%s; "
-                         ".overwrite without .resume starts afresh", w->part, j.differs,
-                         j.others ? ", now " : "", j.others ? w->file->input : "");
-    return _gwt_fail(w->g, GWT_E_EXISTS, "%s holds %lld of the %lld tiles of an interrupted save: "
-                     ".resume goes on%s, .overwrite starts afresh", w->part, (long long)j.length,
-                     (long long)w->num_tiles, j.differs ? " with that other job" : "");
+    const char *journal;
+    bool afresh = s->file->overwrite && !s->file->resume;
+    if (afresh && fresh) return true;
+    if (!_gwt_open_left(s->g, s->journal, &s->journal_fd, &journal)) return false;
+    if (afresh) return true;
+    if (strange) return _gwt_fail_strange(s, s->part, strange);
+    if (journal) return _gwt_fail_strange(s, s->journal, journal);
+    if (s->journal_fd < 0) return _gwt_part_is_empty(s);
+    if (!_gwt_journal_look(s, s->journal_fd, &j)) return false;
+    if (!j.gwt) return _gwt_fail_strange(s, s->journal, "is no journal of gwt");
+    if (fresh) return true;
+    return !j.differs && s->file->resume ? _gwt_part_adopt(s, &j) : _gwt_part_may_go(s, &j);
 }
 
-// What has the part's name, locked where it could be opened: whether to go on with it. False with
-// an error when it is neither that nor to be thrown away.
-static bool _gwt_stream_adopt(_gwt_stream *w, const char *strange, bool *adopted)
+// What has the part's name is adopted, or goes, but for a fresh part, which gets its journal.
+static bool _gwt_part_take(_gwt_stream *s, bool fresh, const char *strange)
 {
-    const char *journal = NULL;
-    if (!_gwt_open_left(w->g, w->journal, &w->journal_fd, &journal)) return false;
-    bool good = true, afresh = _gwt_stream_afresh(w);
-    if (strange && !afresh) good = _gwt_fail_strange(w, w->part, strange);
-    else if (journal && !afresh) good = _gwt_fail_strange(w, w->journal, journal);
-    else if (w->journal_fd < 0 && !afresh) good = _gwt_stream_alone(w);
-    else if (!afresh) good = _gwt_stream_go_on(w, adopted);
-    if (*adopted) return good;
-    _gwt_os_close(w->journal_fd);
-    w->journal_fd = -1;
-    return good;
+    bool good = _gwt_part_judge(s, fresh, strange);
+    if (s->adopted) return good;
+    _gwt_os_close(s->journal_fd);
+    s->journal_fd = -1;
+    // The journal first: without it a part is nothing to go on with.
+    if (!good || !_gwt_stream_remove(s, s->journal)) return false;
+    if (!fresh) return _gwt_stream_remove(s, s->part);
+    s->journal_fd = _gwt_files_create(s->g, s->journal, s->file->replaces);
+    return s->journal_fd >= 0 ? _gwt_journal_begin(s)
+                              : _gwt_fail_system(s->g, s->journal, "created", s->journal_fd);
 }
 
 // Whether the name .part still is that of our file.
-static bool _gwt_stream_owns(const _gwt_stream *w)
+static bool _gwt_stream_owns(const _gwt_stream *s)
 {
     _gwt_os_facts ours, there;
-    return !_gwt_os_ask(w->fd, &ours) && !_gwt_os_look(w->part, false, &there)
+    return !_gwt_os_ask(s->fd, &ours) && !_gwt_os_look(s->part, false, &there)
         && _gwt_os_same_file(&ours, &there);
 }
 
 // The .part, fresh or adopted, locked for as long as it is open. What is there already goes only if
 // nothing is lost by it, or if that was asked for; never what can't be opened, as its writer may
 // live.
-static bool _gwt_stream_create(_gwt_stream *w)
+static bool _gwt_stream_create(_gwt_stream *s)
 {
     int error = _GWT_OS_EXISTS;
     for (int tries = 0; tries < 3; tries++) {
-        bool adopted = false;
         const char *strange = NULL;
-        w->fd = _gwt_files_create(w->g, w->part, w->file->replaces);
-        bool fresh = w->fd >= 0;
-        if (!fresh) error = w->fd;
+        s->fd = _gwt_files_create(s->g, s->part, s->file->replaces);
+        bool fresh = s->fd >= 0;
+        if (!fresh) error = s->fd;
         if (error != _GWT_OS_EXISTS) break;
-        if (!fresh && !_gwt_open_left(w->g, w->part, &w->fd, &strange)) return false;
-        if (w->fd >= 0 && _gwt_os_lock(w->fd) == _GWT_OS_BUSY)
-            return _gwt_fail(w->g, GWT_E_EXISTS, "%s: another save is writing it", w->part);
+        if (!fresh && !_gwt_open_left(s->g, s->part, &s->fd, &strange)) return false;
+        if (s->fd >= 0 && _gwt_os_lock(s->fd) == _GWT_OS_BUSY)
+            return _gwt_fail(s->g, GWT_E_EXISTS, "%s: another save is writing it", s->part);
         // Finished, or removed, meanwhile.
-        bool gone = w->fd >= 0 ? !_gwt_stream_owns(w) : !strange;
-        if (fresh && !gone) return _gwt_stream_journal(w);
-        if (!gone && !_gwt_stream_adopt(w, strange, &adopted)) return false;
-        if (adopted) return true;
-        // The journal first: without it a part is nothing to go on with.
-        if (!gone && !(_gwt_stream_remove(w, w->journal) && _gwt_stream_remove(w, w->part)))
-            return false;
-        _gwt_os_close(w->fd);
-        w->fd = -1;
+        bool gone = s->fd >= 0 ? !_gwt_stream_owns(s) : !strange;
+        bool good = gone || _gwt_part_take(s, fresh, strange);
+        if (fresh && !good && s->journal_fd < 0) _gwt_os_remove(s->part);
+        if (!good || s->adopted || (fresh && !gone)) return good;
+        _gwt_os_close(s->fd);
+        s->fd = -1;
     }
-    return _gwt_fail(w->g, GWT_E_IO, "%s: can't be created: %s", w->part, _GWT_OS_ERROR(error));
+    return _gwt_fail_system(s->g, s->part, "created", error);
 }
 
 // Names, job and number of tiles are set already. window: places that may wait.
-static bool _gwt_stream_begin(_gwt_stream *w, int64_t window)
+static bool _gwt_stream_begin(_gwt_stream *s, int64_t window)
 {
-    w->window = window * w->per_place;
-    size_t n = (size_t)w->num_tiles, ring = (size_t)w->window;
-    w->end = 16;
-    atomic_init(&w->head, w->file->complete ? w->num_tiles : 0);
-    if (w->file->complete) return true;
+    s->window = window * s->per_place;
+    size_t n = (size_t)s->num_tiles, ring = (size_t)s->window;
+    s->end = 16;
+    atomic_init(&s->head, s->file->complete ? s->num_tiles : 0);
+    if (s->file->complete) return true;
     // Buffers: one for each tile of the window, and that of the tile which has just been written.
-    w->spare = _gwt_calloc(w->g, ring + 1, sizeof *w->spare);
-    if (w->file->follows) return w->spare != NULL;
-    w->offsets = _gwt_calloc(w->g, n, sizeof *w->offsets);
-    w->counts = _gwt_calloc(w->g, n, sizeof *w->counts);
-    w->ring = _gwt_calloc(w->g, ring, sizeof *w->ring);
-    w->crcs = _gwt_calloc(w->g, n, sizeof *w->crcs);
-    return w->offsets && w->counts && w->ring && w->spare && w->crcs && _gwt_stream_create(w);
+    s->spare = _gwt_calloc(s->g, ring + 1, sizeof *s->spare);
+    if (s->file->follows) return s->spare != NULL;
+    s->offsets = _gwt_calloc(s->g, n, sizeof *s->offsets);
+    s->counts = _gwt_calloc(s->g, n, sizeof *s->counts);
+    s->ring = _gwt_calloc(s->g, ring, sizeof *s->ring);
+    s->crcs = _gwt_calloc(s->g, n, sizeof *s->crcs);
+    return s->offsets && s->counts && s->ring && s->spare && s->crcs && _gwt_stream_create(s);
 }
 
 // Whether another try may get further. What the caller has to change makes it another job, and so
 // does a damaged input that is repaired; but its bad tiles may be filled from now on.
-static bool _gwt_stream_keeps(const _gwt_stream *w)
+static bool _gwt_stream_keeps(const _gwt_stream *s)
 {
-    int code = atomic_load(&w->g->code);
-    if ((code == GWT_E_FORMAT && !w->file->fillable) || code == GWT_E_NODATA) return false;
-    if (w->adopted) return true;
-    return atomic_load(&w->head) > 0
+    int code = atomic_load(&s->g->code);
+    if ((code == GWT_E_FORMAT && !s->file->fillable) || code == GWT_E_NODATA) return false;
+    if (s->adopted) return true;
+    return atomic_load(&s->head) > 0
         && (code == GWT_OK || code == GWT_E_IO || code == GWT_E_FORMAT || code == GWT_E_MEMORY
             || code == GWT_E_EXISTS || code == GWT_E_USER || code == GWT_E_CANCELLED);
 }
 
-static void _gwt_stream_end(_gwt_stream *w)
+static void _gwt_stream_end(_gwt_stream *s)
 {
-    if (w->fd >= 0 && w->journal_fd >= 0 && !_gwt_stream_keeps(w) && _gwt_stream_owns(w)) {
-        _gwt_os_remove(w->journal);     // not finished, nor ever will be
-        _gwt_os_remove(w->part);
+    if (s->fd >= 0 && s->journal_fd >= 0 && !_gwt_stream_keeps(s) && _gwt_stream_owns(s)) {
+        _gwt_os_remove(s->journal);     // not finished, nor ever will be
+        _gwt_os_remove(s->part);
     }
-    _gwt_os_close(w->fd);
-    _gwt_os_close(w->journal_fd);
-    for (int64_t i = 0; w->ring && i < w->window; i++) GWT_FREE(w->ring[i].data);
-    for (int i = 0; i < w->num_spare; i++) GWT_FREE(w->spare[i].data);
-    GWT_FREE(w->ring);
-    GWT_FREE(w->spare);
-    GWT_FREE(w->offsets);
-    GWT_FREE(w->counts);
-    GWT_FREE(w->crcs);
-    GWT_FREE(w->part);
-    GWT_FREE(w->journal);
-    _gwt_mutex_destroy(&w->lock);
+    _gwt_os_close(s->fd);
+    _gwt_os_close(s->journal_fd);
+    for (int64_t i = 0; s->ring && i < s->window; i++) GWT_FREE(s->ring[i].data);
+    for (int i = 0; i < s->num_spare; i++) GWT_FREE(s->spare[i].data);
+    GWT_FREE(s->ring);
+    GWT_FREE(s->spare);
+    GWT_FREE(s->offsets);
+    GWT_FREE(s->counts);
+    GWT_FREE(s->crcs);
+    GWT_FREE(s->part);
+    GWT_FREE(s->journal);
+    _gwt_mutex_destroy(&s->lock);
 }
 
 // A buffer to encode into whose tile is written. Under the lock of whoever has the tiles.
-static _gwt_blob _gwt_stream_spare(_gwt_stream *w)
+static _gwt_blob _gwt_stream_spare(_gwt_stream *s)
 {
-    return w->num_spare ? w->spare[--w->num_spare] : (_gwt_blob){ 0 };
+    return s->num_spare ? s->spare[--s->num_spare] : (_gwt_blob){ 0 };
 }
 
 // Hand in tile k; the encoder's buffer goes with it and a used one comes back in its place.
-static void _gwt_stream_submit(_gwt_stream *w, int64_t k, _gwt_bytes *encoded, uint32_t crc)
+static void _gwt_stream_submit(_gwt_stream *s, int64_t k, _gwt_bytes *encoded, uint32_t crc)
 {
-    if (k < atomic_load(&w->head)) return;      // there already when the save was resumed
-    _gwt_lock_seen(&w->lock);
-    w->ring[k % w->window] = (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
-    _gwt_blob back = _gwt_stream_spare(w);
+    if (k < atomic_load(&s->head)) return;      // there already when the save was resumed
+    _gwt_lock_seen(&s->lock);
+    s->ring[k % s->window] = (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
+    _gwt_blob back = _gwt_stream_spare(s);
     encoded->data = back.data, encoded->room = back.room, encoded->used = 0;
-    bool mine = !w->writing;
-    if (mine) w->writing = true;
-    int64_t head = atomic_load(&w->head);
-    while (mine && head < w->num_tiles && w->ring[head % w->window].there) {
-        _gwt_blob blob = w->ring[head % w->window];
-        w->ring[head % w->window] = (_gwt_blob){ 0 };   // before head moves: who sees that it has
-        _gwt_unlock(&w->lock);                          // may hand in the tile a window further on
-        bool good = !_gwt_over(w->action) && _gwt_stream_append(w, head, &blob);
-        _gwt_lock_seen(&w->lock);
-        w->spare[w->num_spare++] = blob;
+    bool mine = !s->writing;
+    if (mine) s->writing = true;
+    int64_t head = atomic_load(&s->head);
+    while (mine && head < s->num_tiles && s->ring[head % s->window].there) {
+        _gwt_blob blob = s->ring[head % s->window];
+        s->ring[head % s->window] = (_gwt_blob){ 0 };   // before head moves: who sees that it has
+        _gwt_unlock(&s->lock);                          // may hand in the tile a window further on
+        bool good = !_gwt_over(s->action) && _gwt_stream_append(s, head, &blob);
+        _gwt_lock_seen(&s->lock);
+        s->spare[s->num_spare++] = blob;
         if (!good) break;
         head++;
     }
-    if (mine) w->writing = false;
-    _gwt_unlock(&w->lock);
-    if (mine) _gwt_pool_notify(&w->g->pool);
+    if (mine) s->writing = false;
+    _gwt_unlock(&s->lock);
+    if (mine) _gwt_pool_notify(&s->g->pool);
 }
+
+// >>file --------------------------------------------------------------------------------------
+// A file has images, whose directories come behind the tiles, and gets its name when all is there.
+// A file of one image is that image's stream, with what comes behind it:
+//
+//   0      header, 16 bytes: space for BigTIFF's, written last
+//   16     tiles, in the order of the image: rows of tiles from the top, each from the left, and
+//          for planar files all bands of one place after one another
+//   then   a directory for each image, chained, with its values, on boundaries of 8
 
 // ---- directory
 
@@ -12297,52 +12283,32 @@ static void _gwt_put_values(char *to, const _gwt_directory *d, const _gwt_entry 
     }
 }
 
-// 64-bit values are LONG in a classic file.
-static uint16_t _gwt_entry_type(const _gwt_entry *e, bool big)
-{
-    return e->type == TIFF_LONG8 && !big ? (uint16_t)TIFF_LONG : e->type;
-}
-
-static uint64_t _gwt_entry_bytes(const _gwt_entry *e, bool big)
-{
-    return e->count * _gwt_type_size(_gwt_entry_type(e, big));
-}
-
-// Bytes of a directory with its values, values on boundaries of 8.
-static uint64_t _gwt_directory_bytes(const _gwt_directory *d, bool big)
-{
-    uint64_t n = big ? 8 + 20 * (uint64_t)d->n + 8 : 2 + 12 * (uint64_t)d->n + 4;
-    for (int i = 0; i < d->n; i++) {
-        uint64_t bytes = _gwt_entry_bytes(&d->entries[i], big);
-        if (bytes > (big ? 8u : 4u)) n = ((n + 7) & ~(uint64_t)7) + bytes;
-    }
-    return (n + 7) & ~(uint64_t)7;
-}
-
 // TIFF 6.0, section 2; BigTIFF: counts and offsets of 8 bytes. `next` is where the next one lies.
-static void _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t next, char *to)
+// Gives the bytes of the directory with its values, each on a boundary of 8; to NULL: only that.
+static uint64_t _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t next, char *to)
 {
-    size_t word = big ? 8 : 4;
-    char *entry = to + (big ? 8 : 2);
-    uint64_t used = big ? 8 + 20 * (uint64_t)d->n + 8 : 2 + 12 * (uint64_t)d->n + 4;
-    _gwt_put(to, (uint64_t)d->n, big ? 8 : 2);
-    for (int i = 0; i < d->n; i++, entry += 4 + 2 * word) {
+    size_t word = big ? 8 : 4, start = big ? 8 : 2, size = 4 + 2 * word;
+    uint64_t used = start + size * (uint64_t)d->n + word;
+    for (int i = 0; i < d->n; i++) {
         const _gwt_entry *e = &d->entries[i];
-        uint16_t type = _gwt_entry_type(e, big);
-        uint64_t bytes = _gwt_entry_bytes(e, big);
-        _gwt_put(entry, e->tag, 2);
-        _gwt_put(entry + 2, type, 2);
-        _gwt_put(entry + 4, e->count, word);
-        if (bytes <= word) {
-            _gwt_put_values(entry + 4 + word, d, e, type);
-            continue;
+        char *entry = to ? to + start + size * (size_t)i : NULL;
+        // 64-bit values are LONG in a classic file.
+        uint16_t type = e->type == TIFF_LONG8 && !big ? (uint16_t)TIFF_LONG : e->type;
+        uint64_t bytes = e->count * _gwt_type_size(type);
+        bool apart = bytes > word;
+        if (apart) used = (used + 7) & ~(uint64_t)7;
+        if (to) {
+            _gwt_put(entry, e->tag, 2);
+            _gwt_put(entry + 2, type, 2);
+            _gwt_put(entry + 4, e->count, word);
+            if (apart) _gwt_put(entry + 4 + word, d->at + used, word);
+            _gwt_put_values(apart ? to + used : entry + 4 + word, d, e, type);
         }
-        used = (used + 7) & ~(uint64_t)7;
-        _gwt_put(entry + 4 + word, d->at + used, word);
-        _gwt_put_values(to + used, d, e, type);
-        used += bytes;
+        if (apart) used += bytes;
     }
-    _gwt_put(entry, next, word);
+    if (to) _gwt_put(to + start + size * (size_t)d->n, next, word);
+    if (to) _gwt_put(to, (uint64_t)d->n, start);
+    return (used + 7) & ~(uint64_t)7;
 }
 
 // Where directories lie, one after another from `at`: the end of the last.
@@ -12351,7 +12317,7 @@ static uint64_t _gwt_directories_place(_gwt_directory *list, int n, bool big, ui
     at = (at + 7) & ~(uint64_t)7;
     for (int i = 0; i < n; i++) {
         list[i].at = at;
-        at += _gwt_directory_bytes(&list[i], big);
+        at += _gwt_directory_write(&list[i], big, 0, NULL);
     }
     return at;
 }
@@ -12394,27 +12360,58 @@ static void _gwt_text_escaped(_gwt_text *t, const char *s, size_t n, int times)
     }
 }
 
-// `sample`: of that band; -1 of the file.
-static void _gwt_text_item(_gwt_text *t, const _gwt_item *item, int64_t sample)
+static void _gwt_text_attribute(_gwt_text *t, const char *name, const char *value)
 {
-    char number[40];
+    if (!*value) return;
+    _gwt_text_string(t, " ");
+    _gwt_text_string(t, name);
+    _gwt_text_string(t, "=\"");
+    _gwt_text_escaped(t, value, strlen(value), 1);
+    _gwt_text_string(t, "\"");
+}
+
+// An item but for its value: `sample` is its band, -1: it is of the file.
+static void _gwt_text_item_begin(_gwt_text *t, const char *name, size_t n, int64_t sample,
+                                 const char *role, const char *domain)
+{
+    char number[24] = "";
+    if (sample >= 0) snprintf(number, sizeof number, "%lld", (long long)sample);
     _gwt_text_string(t, "  <Item name=\"");
-    _gwt_text_escaped(t, item->name, strlen(item->name), 1);
-    snprintf(number, sizeof number, "\" sample=\"%lld", (long long)sample);
-    if (sample >= 0) _gwt_text_string(t, number);
-    if (*item->role) _gwt_text_string(t, "\" role=\"");
-    _gwt_text_escaped(t, item->role, strlen(item->role), 1);
-    if (*item->domain) _gwt_text_string(t, "\" domain=\"");
-    _gwt_text_escaped(t, item->domain, strlen(item->domain), 1);
-    _gwt_text_string(t, "\">");
-    _gwt_text_escaped(t, item->text, strlen(item->text), 2);
-    _gwt_text_string(t, "</Item>\n");
+    _gwt_text_escaped(t, name, n, 1);
+    _gwt_text_string(t, "\"");
+    _gwt_text_attribute(t, "sample", number);
+    _gwt_text_attribute(t, "role", role);
+    _gwt_text_attribute(t, "domain", domain);
+    _gwt_text_string(t, ">");
+}
+
+static void _gwt_text_item_end(_gwt_text *t) { _gwt_text_string(t, "</Item>\n"); }
+
+static void _gwt_text_item(_gwt_text *t, const char *name, size_t n, int64_t sample,
+                           const char *role, const char *domain, const char *value)
+{
+    _gwt_text_item_begin(t, name, n, sample, role, domain);
+    _gwt_text_escaped(t, value, strlen(value), 2);
+    _gwt_text_item_end(t);
+}
+
+// One that the input has, too.
+static void _gwt_text_copy(_gwt_text *t, const _gwt_item *item, int64_t sample)
+{
+    _gwt_text_item(t, item->name, strlen(item->name), sample, item->role, item->domain, item->text);
 }
 
 static void _gwt_text_role(_gwt_text *t, const char *name, const char *role, const char *value,
                            int64_t sample)
 {
-    _gwt_text_item(t, &(_gwt_item){ "", name, role, value, sample, 0 }, sample);
+    _gwt_text_item(t, name, strlen(name), sample, role, "", value);
+}
+
+static void _gwt_text_hex(_gwt_text *t, uint32_t x)
+{
+    char digits[9];
+    snprintf(digits, sizeof digits, "%08lx", (unsigned long)x);
+    _gwt_text_string(t, digits);
 }
 
 // ---- what is copied of what the input says
@@ -12503,16 +12500,12 @@ static void _gwt_metadata_file(_gwt_text *t, const gwt_array *a, const gwt_save_
 {
     for (int64_t i = 0; o->tags && o->tags[i]; i++) {
         const char *equals = strchr(o->tags[i], '=');
-        _gwt_text_string(t, "  <Item name=\"");
-        _gwt_text_escaped(t, o->tags[i], (size_t)(equals - o->tags[i]), 1);
-        _gwt_text_string(t, "\">");
-        _gwt_text_escaped(t, equals + 1, strlen(equals + 1), 2);
-        _gwt_text_string(t, "</Item>\n");
+        _gwt_text_item(t, o->tags[i], (size_t)(equals - o->tags[i]), -1, "", "", equals + 1);
     }
     for (size_t i = 0; a->about && i < a->about->items.n; i++) {
         const _gwt_item *item = &a->about->items.list[i];
         if (_gwt_item_stays(item, a->keep & keep) && !_gwt_tag_is_given(o, item))
-            _gwt_text_item(t, item, -1);
+            _gwt_text_copy(t, item, -1);
     }
 }
 
@@ -12524,14 +12517,31 @@ static void _gwt_metadata_band(_gwt_text *t, const gwt_array *a, const _gwt_colo
     if (band) keep &= a->bands[plane % a->info.shape[1]].keep;
     for (size_t i = 0; band && i < band->items.n; i++)
         if (_gwt_item_stays(&band->items.list[i], keep))
-            _gwt_text_item(t, &band->items.list[i], plane);
+            _gwt_text_copy(t, &band->items.list[i], plane);
     if (interpretation) _gwt_text_role(t, "COLORINTERP", "colorinterp", interpretation, plane);
 }
 
-// GDAL_METADATA of what the options and the array say, and the checksums of the tiles in the order
-// of the directory, 8 hexadecimal digits each; empty when that is nothing.
+// Checksums of the tiles in the order of the directory, 8 hexadecimal digits each.
+static void _gwt_metadata_checksums(_gwt_text *t, const _gwt_stream *stream)
+{
+    uint32_t table = 0;
+    int64_t places = stream->num_tiles / stream->per_place;
+    _gwt_text_item_begin(t, "TILE_CRC32", strlen("TILE_CRC32"), -1, "", "GWT");
+    for (int64_t i = 0; i < stream->num_tiles; i++) {
+        int64_t k = i % places * stream->per_place + i / places;
+        table = _gwt_table_crc(table, stream->offsets[k], stream->counts[k]);
+        _gwt_text_hex(t, stream->crcs[k]);
+    }
+    _gwt_text_item_end(t);
+    _gwt_text_item_begin(t, "TILE_TABLE_CRC32", strlen("TILE_TABLE_CRC32"), -1, "", "GWT");
+    _gwt_text_hex(t, table);
+    _gwt_text_item_end(t);
+}
+
+// GDAL_METADATA of what the options and the array say, with checksums where there is a stream;
+// empty when that is nothing.
 static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o,
-                               const _gwt_stream *w)
+                               const _gwt_stream *stream)
 {
     char number[40];
     int64_t bands = a->info.shape[1], planes = _gwt_num_planes(a);
@@ -12557,20 +12567,7 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
                            _gwt_format_double(number, sizeof number, scales[i % bands]), i);
         _gwt_metadata_band(t, a, &colours, i, keep);
     }
-    if (w && o->checksums) {
-        uint32_t table = 0;
-        _gwt_text_string(t, "  <Item name=\"TILE_CRC32\" domain=\"GWT\">");
-        int64_t places = w->num_tiles / w->per_place;
-        for (int64_t i = 0; i < w->num_tiles; i++) {
-            int64_t k = i % places * w->per_place + i / places;
-            table = _gwt_table_crc(table, w->offsets[k], w->counts[k]);
-            snprintf(number, sizeof number, "%08lx", (unsigned long)w->crcs[k]);
-            _gwt_text_string(t, number);
-        }
-        snprintf(number, sizeof number, "%08lx</Item>\n", (unsigned long)table);
-        _gwt_text_string(t, "</Item>\n  <Item name=\"TILE_TABLE_CRC32\" domain=\"GWT\">");
-        _gwt_text_string(t, number);
-    }
+    if (stream && o->checksums) _gwt_metadata_checksums(t, stream);
     if (t->bytes.used == empty) t->bytes.used = 0;
     else _gwt_text_string(t, "</GDALMetadata>\n");
 }
@@ -12600,12 +12597,12 @@ static void _gwt_image_add_geo(_gwt_directory *d, const _gwt_geo *geo)
 
 // Offsets or byte counts as the directory lists them: planar files list band after band, tiles
 // were written place after place.
-static void _gwt_image_add_table(_gwt_directory *d, uint16_t tag, const _gwt_stream *w,
+static void _gwt_image_add_table(_gwt_directory *d, uint16_t tag, const _gwt_stream *stream,
                                  const uint64_t *written)
 {
-    uint64_t *list = _gwt_directory_add(d, tag, TIFF_LONG8, (uint64_t)w->num_tiles, NULL);
-    for (int64_t i = 0; list && i < w->num_tiles; i++)
-        list[_gwt_stream_listed(w, i)] = written[i];
+    uint64_t *list = _gwt_directory_add(d, tag, TIFF_LONG8, (uint64_t)stream->num_tiles, NULL);
+    for (int64_t i = 0; list && i < stream->num_tiles; i++)
+        list[_gwt_stream_listed(stream, i)] = written[i];
 }
 
 // The palette in the size that the output's type wants, which may be another than the input's.
@@ -12626,14 +12623,10 @@ static void _gwt_image_add_samples(_gwt_directory *d, const _gwt_image *m,
     size_t n = (size_t)m->format.planes;
     gwt_dtype dtype = m->format.dtype;
     int first = colours->n;
-    bool is_signed = _gwt_dtypes[dtype].lo < 0;
     uint16_t *bits = _gwt_directory_add(d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, n, NULL);
     for (size_t i = 0; bits && i < n; i++) bits[i] = (uint16_t)(8 * gwt_dtype_size(dtype));
     uint16_t *formats = _gwt_directory_add(d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, n, NULL);
-    for (size_t i = 0; formats && i < n; i++)
-        formats[i] = !_gwt_dtype_integer(dtype) ? SAMPLEFORMAT_IEEEFP
-                   : is_signed                  ? SAMPLEFORMAT_INT
-                                                : SAMPLEFORMAT_UINT;
+    for (size_t i = 0; formats && i < n; i++) formats[i] = _gwt_sample_format(dtype);
     if (m->format.planes <= first) return;
     uint16_t *extra = _gwt_directory_add(d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, n - (size_t)first,
                                          NULL);
@@ -12731,32 +12724,30 @@ static bool _gwt_file_describe(const _gwt_file *f, _gwt_os_file fd, const char *
 }
 
 // Give the stream's part, which is complete, the name of the output. *failed: what went wrong.
-static int _gwt_file_name(const _gwt_file *f, _gwt_stream *w, const char **failed)
+static int _gwt_file_name(const _gwt_file *f, _gwt_stream *stream, const char **failed)
 {
-    int error = f->replaces ? _gwt_os_set_mode(w->fd, f->mode) : 0;
+    int error = f->replaces ? _gwt_os_set_mode(stream->fd, f->mode) : 0;
     *failed = "given the mode of the file it replaces";
     if (error) return error;
     *failed = "synced";
-    if ((error = _gwt_os_sync(w->fd)) < 0) return error;
+    if ((error = _gwt_os_sync(stream->fd)) < 0) return error;
     *failed = "kept: something else has its name";
-    if (!_gwt_stream_owns(w)) return _GWT_OS_EXISTS;
+    if (!_gwt_stream_owns(stream)) return _GWT_OS_EXISTS;
     *failed = "renamed";
-    return _gwt_os_rename(w->part, f->path);
+    return _gwt_os_rename(stream->part, f->path);
 }
 
-static bool _gwt_file_rename(const _gwt_file *f, _gwt_stream *w)
+static bool _gwt_file_rename(const _gwt_file *f, _gwt_stream *stream)
 {
     _gwt_os_facts facts;
     const char *failed;
     if (!f->overwrite && !_gwt_os_look(f->path, false, &facts))
         return _gwt_fail(f->g, GWT_E_EXISTS, "%s: has come to be there meanwhile; .resume "
                          "with .overwrite replaces it", f->path);
-    int error = _gwt_file_name(f, w, &failed);
-    if (error)
-        return _gwt_fail(f->g, GWT_E_IO, "%s: can't be %s: %s", w->part, failed,
-                         _GWT_OS_ERROR(error));
-    _gwt_os_close(w->fd);
-    w->fd = -1;
+    int error = _gwt_file_name(f, stream, &failed);
+    if (error) return _gwt_fail_system(f->g, stream->part, failed, error);
+    _gwt_os_close(stream->fd);
+    stream->fd = -1;
     _gwt_os_sync_folder(f->path);
     return true;
 }
@@ -12766,11 +12757,11 @@ typedef struct _gwt_save { gwt_save_options o; _gwt_file file; _gwt_image image;
 
 static bool _gwt_file_finish(_gwt_save *s)
 {
-    _gwt_stream *w = &s->image.stream;
+    _gwt_stream *stream = &s->image.stream;
     if (s->file.complete || s->file.follows) return true;
-    return !_gwt_over(w->action)
-        && _gwt_file_describe(&s->file, w->fd, w->part, w->end, &s->image, 1, &s->o)
-        && _gwt_file_rename(&s->file, w);
+    return !_gwt_over(stream->action)
+        && _gwt_file_describe(&s->file, stream->fd, stream->part, stream->end, &s->image, 1, &s->o)
+        && _gwt_file_rename(&s->file, stream);
 }
 
 // ---- options
@@ -12960,22 +12951,20 @@ static void _gwt_job_program(uint32_t *crc, const _gwt_program *p)
 {
     for (int i = 0; i < p->num_instrs; i++) {
         const _gwt_instr *in = &p->instrs[i];
-        const int fields[] = { in->op, (int)in->dtype, in->masked, in->dst, in->output, in->first,
-                               in->num_args, in->view, in->slot, in->frame };
-        for (size_t k = 0; k < _GWT_COUNT(fields); k++)
-            _gwt_job_number(crc, (uint64_t)(int64_t)fields[k]);
-        _gwt_job_number(crc, _gwt_bits(in->imm[0]));
-        _gwt_job_number(crc, _gwt_bits(in->imm[1]));
+        const int64_t fields[] = { in->op, in->dtype, in->masked, in->dst, in->output, in->first,
+                                   in->num_args, in->view, in->slot, in->frame };
+        _gwt_job_numbers(crc, fields, _GWT_COUNT(fields));
+        _gwt_job_doubles(crc, in->imm, 2);
         _gwt_job_number(crc, in->raw);
     }
     for (int i = 0; i < p->num_operands; i++)
         _gwt_job_number(crc, (uint64_t)(int64_t)p->operands[i]);
-    for (int i = 0; i < p->num_consts; i++) _gwt_job_number(crc, _gwt_bits(p->consts[i]));
+    _gwt_job_doubles(crc, p->consts, (size_t)p->num_consts);
     for (int i = 0; i < p->num_frames; i++) {
         const _gwt_frame *f = &p->frames[i];
         const int64_t fields[] = { f->row, f->col, f->stride, f->top, f->left, f->bottom,
                                    f->right };
-        for (size_t k = 0; k < _GWT_COUNT(fields); k++) _gwt_job_number(crc, (uint64_t)fields[k]);
+        _gwt_job_numbers(crc, fields, _GWT_COUNT(fields));
     }
 }
 
@@ -12987,17 +12976,37 @@ static void _gwt_job_step(uint32_t *crc, const _gwt_step *s)
                                s->method, s->weighted };
     const double numbers[] = { s->scale[0], s->scale[1], s->origin[0], s->origin[1],
                                s->parameter };
-    for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(crc, (uint64_t)fields[i]);
-    for (size_t i = 0; i < _GWT_COUNT(numbers); i++) _gwt_job_number(crc, _gwt_bits(numbers[i]));
+    _gwt_job_numbers(crc, fields, _GWT_COUNT(fields));
+    _gwt_job_doubles(crc, numbers, _GWT_COUNT(numbers));
     if (s->identity) _gwt_job_add(crc, s->identity, strlen(s->identity));
 }
 
-static uint32_t _gwt_job_inputs(const _gwt_plan *plan)
+static uint32_t _gwt_job_expression(const _gwt_plan *plan)
 {
     uint32_t crc = 0;
+    _gwt_job_add(&crc, GWT_VERSION, sizeof GWT_VERSION);
     for (int i = 0; i < plan->num_views; i++)
-        _gwt_job_facts(&crc, &plan->views[i].source->store.facts);
+        for (int k = 0; k < plan->views[i].num_bands; k++)
+            _gwt_job_number(&crc, (uint64_t)plan->views[i].bands[k]);
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_pass *pass = &plan->passes[i];
+        _gwt_job_number(&crc, (uint64_t)(int64_t)pass->input);
+        if (pass->step) _gwt_job_step(&crc, pass->step);
+        else _gwt_job_program(&crc, &pass->program);
+    }
     return crc;
+}
+
+// Which files the inputs are. A folder may hold another one of the same name, size and time, which
+// its whole path tells, or a file may have become another one, which its table of tiles tells.
+static void _gwt_job_input(uint32_t job[_GWT_NUM_JOB], const _gwt_source *s)
+{
+    uint32_t *tables = &job[_GWT_JOB_TABLES];
+    _gwt_job_facts(&job[_GWT_JOB_INPUTS], &s->store.facts);
+    _gwt_job_add(&job[_GWT_JOB_PATHS], s->store.whole_path, strlen(s->store.whole_path) + 1);
+    _gwt_job_number(tables, (uint64_t)s->num_tiles);
+    _gwt_job_add(tables, s->offsets, (size_t)s->num_tiles * sizeof *s->offsets);
+    _gwt_job_add(tables, s->counts, (size_t)s->num_tiles * sizeof *s->counts);
 }
 
 // What the input says: what is no text.
@@ -13018,43 +13027,20 @@ static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
     }
 }
 
-// Which files the inputs are: a folder may hold another one of the same name, size and time.
-static uint32_t _gwt_job_paths(const _gwt_plan *plan)
-{
-    uint32_t crc = 0;
-    for (int i = 0; i < plan->num_views; i++) {
-        const char *path = plan->views[i].source->store.whole_path;
-        _gwt_job_add(&crc, path, strlen(path) + 1);
-    }
-    return crc;
-}
-
-// Where their tiles lie: a file may have become another one of the same name, size and time.
-static uint32_t _gwt_job_tables(const _gwt_plan *plan)
-{
-    uint32_t crc = 0;
-    for (int i = 0; i < plan->num_views; i++) {
-        const _gwt_source *s = plan->views[i].source;
-        _gwt_job_number(&crc, (uint64_t)s->num_tiles);
-        _gwt_job_add(&crc, s->offsets, (size_t)s->num_tiles * sizeof *s->offsets);
-        _gwt_job_add(&crc, s->counts, (size_t)s->num_tiles * sizeof *s->counts);
-    }
-    return crc;
-}
-
 static uint32_t _gwt_job_options(const _gwt_save *s)
 {
     uint32_t crc = 0;
     const _gwt_format *f = &s->image.format;
     const _gwt_geo *geo = &s->image.a->geo;
+    const gwt_optional *nodata = &s->image.nodata;
     const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
-                               f->planes, f->planar, geo->width, geo->height, s->image.nodata.set,
+                               f->planes, f->planar, geo->width, geo->height, nodata->set,
                                s->o.sparse, s->o.bigtiff, s->o.checksums, geo->has_transform,
                                geo->point };
-    for (size_t i = 0; i < _GWT_COUNT(fields); i++) _gwt_job_number(&crc, (uint64_t)fields[i]);
-    _gwt_job_number(&crc, _gwt_bits(s->image.nodata.value));
-    _gwt_job_number(&crc, (uint64_t)(int64_t)s->image.nodata.rest);
-    for (int i = 0; i < 6; i++) _gwt_job_number(&crc, _gwt_bits(geo->t[i]));
+    _gwt_job_numbers(&crc, fields, _GWT_COUNT(fields));
+    _gwt_job_number(&crc, _gwt_bits(nodata->value));
+    _gwt_job_number(&crc, (uint64_t)(int64_t)nodata->rest);
+    _gwt_job_doubles(&crc, geo->t, 6);
     _gwt_job_add(&crc, geo->keys, geo->num_keys * sizeof *geo->keys);
     _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);
     _gwt_job_add(&crc, geo->ascii, geo->num_ascii);
@@ -13063,22 +13049,6 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     _gwt_metadata_text(&metadata, s->image.a, &s->o, NULL);
     _gwt_job_add(&crc, metadata.bytes.data, metadata.bytes.used);
     GWT_FREE(metadata.bytes.data);
-    return crc;
-}
-
-static uint32_t _gwt_job_expression(const _gwt_plan *plan)
-{
-    uint32_t crc = 0;
-    _gwt_job_add(&crc, GWT_VERSION, sizeof GWT_VERSION);
-    for (int i = 0; i < plan->num_views; i++)
-        for (int k = 0; k < plan->views[i].num_bands; k++)
-            _gwt_job_number(&crc, (uint64_t)plan->views[i].bands[k]);
-    for (int i = 0; i < plan->num_passes; i++) {
-        const _gwt_pass *pass = &plan->passes[i];
-        _gwt_job_number(&crc, (uint64_t)(int64_t)pass->input);
-        if (pass->step) _gwt_job_step(&crc, pass->step);
-        else _gwt_job_program(&crc, &pass->program);
-    }
     return crc;
 }
 
@@ -13111,13 +13081,13 @@ static bool _gwt_file_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 }
 
 // Names of what a save makes before it has the output's.
-static bool _gwt_stream_name(_gwt_stream *w, const char *path)
+static bool _gwt_stream_name(_gwt_stream *stream, const char *path)
 {
-    w->part = _gwt_malloc(w->g, strlen(path) + sizeof ".part");
-    w->journal = _gwt_malloc(w->g, strlen(path) + sizeof ".part.journal");
-    if (!w->part || !w->journal) return false;
-    sprintf(w->part, "%s.part", path);
-    sprintf(w->journal, "%s.part.journal", path);
+    stream->part = _gwt_malloc(stream->g, strlen(path) + sizeof ".part");
+    stream->journal = _gwt_malloc(stream->g, strlen(path) + sizeof ".part.journal");
+    if (!stream->part || !stream->journal) return false;
+    sprintf(stream->part, "%s.part", path);
+    sprintf(stream->journal, "%s.part.journal", path);
     return true;
 }
 
@@ -13125,10 +13095,11 @@ static bool _gwt_stream_name(_gwt_stream *w, const char *path)
 static bool _gwt_file_bind(_gwt_save *s, const _gwt_plan *plan)
 {
     _gwt_file *f = &s->file;
-    f->job = (_gwt_job){ _gwt_job_expression(plan), _gwt_job_inputs(plan), _gwt_job_options(s),
-                         _gwt_job_paths(plan), _gwt_job_tables(plan) };
+    f->job[_GWT_JOB_EXPRESSION] = _gwt_job_expression(plan);
+    f->job[_GWT_JOB_OPTIONS] = _gwt_job_options(s);
     for (int k = 0; k < plan->num_views; k++) {
         const _gwt_source *input = plan->views[k].source;
+        _gwt_job_input(f->job, input);
         if (input->fills) f->fills = true;
         if (s->o.resume && input->store.memory && !input->store.identified)
             return _gwt_fail(f->g, GWT_E_ARGUMENT, "%s: a save of pixels in memory can be resumed "
@@ -13150,8 +13121,7 @@ static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, boo
     *link = !error && facts.is_link;
     if (error)
         return error == _GWT_OS_ABSENT || error == _GWT_OS_NO_FOLDER
-            || _gwt_fail(f->g, GWT_E_IO, "%s: can't be looked at: %s", f->path,
-                         _GWT_OS_ERROR(error));
+            || _gwt_fail_system(f->g, f->path, "looked at", error);
     if (*link && _gwt_os_look(f->path, true, &facts)) return true;
     if (!_gwt_file_check_input(s, plan, f->path, &facts)) return false;
     if (!facts.is_file)
@@ -13166,24 +13136,24 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 {
     _gwt_save *s = &saves[i];
     _gwt_file *f = &s->file;
-    _gwt_stream *w = &s->image.stream;
+    _gwt_stream *stream = &s->image.stream;
     _gwt_os_facts facts;
     bool there, link;
-    if (!_gwt_file_bind(s, plan) || !_gwt_stream_name(w, f->path)) return false;
-    if (!_gwt_os_look(w->journal, false, &facts)
-        && !_gwt_file_check_input(s, plan, w->journal, &facts))
+    if (!_gwt_file_bind(s, plan) || !_gwt_stream_name(stream, f->path)) return false;
+    if (!_gwt_os_look(stream->journal, false, &facts)
+        && !_gwt_file_check_input(s, plan, stream->journal, &facts))
         return false;
     if (f->follows) return true;
-    int error = _gwt_os_look(w->part, false, &facts);
+    int error = _gwt_os_look(stream->part, false, &facts);
     bool no_part = error == _GWT_OS_ABSENT;
-    if (!error && !_gwt_file_check_input(s, plan, w->part, &facts)) return false;
+    if (!error && !_gwt_file_check_input(s, plan, stream->part, &facts)) return false;
     if (!_gwt_file_look(s, plan, &there, &link)) return false;
     if (!there) return true;
     if (s->o.resume && no_part && !link)
         f->complete = (saves[0].file.complete
                        && _gwt_journal_is_sealed(&saves[0].image.stream, i, f->path))
-                   || _gwt_journal_is_of_path(w);
-    if (_gwt_over(w->action)) return false;
+                   || _gwt_journal_is_of_path(stream);
+    if (_gwt_over(stream->action)) return false;
     if (s->o.overwrite || f->complete) return true;
     return _gwt_fail(f->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", f->path,
                      s->o.resume && no_part
@@ -14349,7 +14319,7 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
 {
     uint32_t job = 0;
     for (int i = 0; i < o->num_streams; i++)
-        job ^= o->streams[i]->file->job.options + (uint32_t)i;
+        job ^= o->streams[i]->file->job[_GWT_JOB_OPTIONS] + (uint32_t)i;
     job ^= _gwt_job_expression(o->plan);
     _gwt_job_number(&job, o->adds);
     _gwt_job_number(&job, (uint64_t)o->tile_h);
