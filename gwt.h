@@ -55,12 +55,12 @@
 //
 // ERRORS
 //
-//   The first error of a session stays; after it every call gives NULL and does nothing. So a
-//   program checks once: gwt_end prints it and returns 1. gwt_status and gwt_message tell it
-//   earlier, gwt_clear forgets it. A message names the file, the band, the tile, and what would
-//   be right; fields of options are called .overwrite and the like (or as .field_names of the
-//   session says), and names out of files are shown by gwt_escape. A failed save leaves the output
-//   as it was.
+//   The first error of a session stays; after it every call gives NULL and does nothing. A NULL
+//   array beside another one is an error, too, if there is none yet. So a program checks once:
+//   gwt_end prints it and returns 1. gwt_status and gwt_message tell it earlier, gwt_clear forgets
+//   it. A message names the file, the band, the tile, and what would be right; fields of options
+//   are called .overwrite and the like (or as .field_names of the session says), and names out of
+//   files are shown by gwt_escape. A failed save leaves the output as it was.
 //
 //   A tile whose stored bytes have changed is an error where the file can tell: by the checksums of
 //   a save with .checksums, in all codecs; by deflate's own, of tiles in the machine's byte order
@@ -132,11 +132,13 @@
 //   tile of the output. Any chunk size works, and none is slow.
 //
 //   Deterministic: pixel values, and the bytes of a saved file, depend on the inputs, the graph
-//   and the options of the save; not on chunk size, number of workers, or timing. Nor on compiler
-//   and processor: files are little-endian, and nothing becomes a fused multiply-add (but for clang
-//   with -ffp-contract=fast, which outdoes all pragmas). Across machines the values of exp, log,
-//   tanh and pow are those of its C library, and the bytes of compressed tiles those of its libtiff
-//   and codecs.
+//   and the options of the save; not on chunk size, number of workers or ranks, memory, or timing:
+//   each pixel is computed alone, tiles are written in one order, and sums of an image are added in
+//   the order of a tree that depends on its size only. Nor do they depend on compiler and
+//   processor: files are little-endian, and nothing becomes a fused multiply-add (but for clang
+//   with -ffp-contract=fast, which overrides all pragmas). Across machines the values of exp, log,
+//   tanh and pow are those of the C library, and the bytes of compressed tiles those of libtiff and
+//   its codecs.
 //
 // PROFILING
 //
@@ -183,12 +185,15 @@
 //
 // THREADS
 //
-//   One thread at a time runs an action, with the session's other workers; further threads wait
-//   their turn. Your functions (map_blocks, parallel_for, apply) run on several workers at once and
-//   may call actions themselves: the nested work goes to the same workers. Actions of several
-//   sessions may nest, in one order: if one thread runs an action of A inside one of B and another
-//   does the reverse, they deadlock. And what runs for an action of B that was begun inside
-//   one of A can't go back to A when it is on another thread: that is an ARGUMENT error.
+//   Calls that build arrays may come from any thread. One thread at a time runs an action, with the
+//   session's other workers; further threads wait their turn. Your functions (map_blocks,
+//   parallel_for, apply) run on several workers at once and may call actions themselves: the nested
+//   work goes to the same workers. .on_progress is called from workers, but never twice at a time;
+//   .on_message by gwt_end. gwt_cancel may be called from any thread and from a signal handler.
+//
+//   Actions of several sessions may nest, in one order: if one thread runs an action of A inside
+//   one of B and another does the reverse, they deadlock. What runs for an action of B that was
+//   begun inside one of A cannot run an action of A on another thread: that is an ARGUMENT error.
 //
 // SEVERAL MACHINES
 //
