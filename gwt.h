@@ -1423,7 +1423,6 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_MAX_BANDS 65535    // SamplesPerPixel is 16 bits wide
 #define _GWT_CACHE_LINE 64
 
-
 // A sanitizer is not begun yet when the loader picks one of several functions.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define _GWT_SANITIZED 1
@@ -1496,21 +1495,21 @@ static bool _gwt_mul4(uint64_t a, uint64_t b, uint64_t c, uint64_t d, size_t *pr
     return true;
 }
 
-// Room for `more` elements of `size` bytes behind those of a list, which grows to twice its room at
+// Capacity for `more` elements of `size` bytes behind those that a list has used; it doubles at
 // least. False when there is no memory: all is as it was then. `list` points to a pointer.
-static bool _gwt_list_grow(void *list, size_t used, size_t more, size_t *room, size_t size)
+static bool _gwt_list_grow(void *list, size_t used, size_t more, size_t *capacity, size_t size)
 {
     void *p;
-    size_t bytes, wanted = *room > 32 ? 2 * *room : 64;
-    if (more <= *room - used) return true;
-    if (*room > SIZE_MAX / 2 || more > SIZE_MAX - used) return false;
+    size_t bytes, wanted = *capacity > 32 ? 2 * *capacity : 64;
+    if (more <= *capacity - used) return true;
+    if (*capacity > SIZE_MAX / 2 || more > SIZE_MAX - used) return false;
     if (wanted < used + more) wanted = used + more;
     if (!_gwt_mul4(wanted, size, 1, 1, &bytes)) return false;
     memcpy(&p, list, sizeof p);
     p = GWT_REALLOC(p, bytes);
     if (!p) return false;
     memcpy(list, &p, sizeof p);
-    *room = wanted;
+    *capacity = wanted;
     return true;
 }
 
@@ -1578,31 +1577,6 @@ static bool _gwt_dtype_contains(gwt_dtype outer, gwt_dtype inner)
         && _gwt_dtypes[inner].hi <= _gwt_dtypes[outer].hi;
 }
 
-// The bytes of a value in a type, in the low addresses of *raw; false (and 0) when the type can't
-// hold it.
-static bool _gwt_raw(gwt_dtype t, double v, uint64_t *raw)
-{
-    *raw = 0;
-    if (!_gwt_dtype_holds(t, v)) return false;
-    if (t == GWT_FLOAT64) return memcpy(raw, &v, sizeof v), true;
-    if (t == GWT_FLOAT32) {
-        float f = (float)v;
-        return memcpy(raw, &f, sizeof f), true;
-    }
-    uint64_t bits = v < 0 ? (uint64_t)(int64_t)v : v < 0x1p64 ? (uint64_t)v : UINT64_MAX;
-    if (t == GWT_INT64 && v >= 0x1p63) bits = INT64_MAX;
-    uint8_t b1 = (uint8_t)bits;
-    uint16_t b2 = (uint16_t)bits;
-    uint32_t b4 = (uint32_t)bits;
-    switch (gwt_dtype_size(t)) {
-    case 1: memcpy(raw, &b1, 1); break;
-    case 2: memcpy(raw, &b2, 2); break;
-    case 4: memcpy(raw, &b4, 4); break;
-    default: *raw = bits;
-    }
-    return true;
-}
-
 // The integer that a double in the range of 64 bits is, modulo 2^64.
 static uint64_t _gwt_wide(double v)
 {
@@ -1630,19 +1604,39 @@ static bool _gwt_optional_same(gwt_optional a, gwt_optional b)
         && (!a.set || (a.rest == b.rest && !memcmp(&a.value, &b.value, sizeof a.value)));
 }
 
-// As _gwt_raw, of v + rest.
-static bool _gwt_raw_beside(gwt_dtype t, double v, int rest, uint64_t *raw)
+// The bytes of an integer of 1, 2, 4 or 8, in the low addresses of *raw.
+static void _gwt_raw_integer(size_t size, uint64_t value, uint64_t *raw)
 {
-    if (!_gwt_raw(t, v, raw)) return false;
-    if (rest == 0 || (t != GWT_INT64 && t != GWT_UINT64)) return true;
-    *raw = _gwt_wide(v) + (uint64_t)(int64_t)rest;
-    if (rest < 0 || v < _gwt_dtypes[t].hi) return true;
-    return *raw = 0, false;
+    uint8_t b1 = (uint8_t)value;
+    uint16_t b2 = (uint16_t)value;
+    uint32_t b4 = (uint32_t)value;
+    switch (size) {
+    case 1: memcpy(raw, &b1, 1); break;
+    case 2: memcpy(raw, &b2, 2); break;
+    case 4: memcpy(raw, &b4, 4); break;
+    default: *raw = value;
+    }
+}
+
+// The bytes of a value in a type, in the low addresses of *raw; false (and 0) when the type can't
+// hold it. 64-bit integers are v + rest; their upper end, which no double is, saturates.
+static bool _gwt_raw(gwt_dtype t, double v, int rest, uint64_t *raw)
+{
+    bool wide = t == GWT_INT64 || t == GWT_UINT64;
+    *raw = 0;
+    if (!_gwt_dtype_holds(t, v)) return false;
+    if (t == GWT_FLOAT64) memcpy(raw, &v, sizeof v);
+    else if (t == GWT_FLOAT32) memcpy(raw, &(float){ (float)v }, sizeof(float));
+    else if (!wide) _gwt_raw_integer(_gwt_dtypes[t].size, _gwt_wide(v), raw);
+    else if (rest < 0 || v < _gwt_dtypes[t].hi) *raw = _gwt_wide(v) + (uint64_t)(int64_t)rest;
+    else if (rest > 0) return false;
+    else *raw = t == GWT_INT64 ? INT64_MAX : UINT64_MAX;
+    return true;
 }
 
 static bool _gwt_raw_of(gwt_dtype t, gwt_optional o, uint64_t *raw)
 {
-    return _gwt_raw_beside(t, o.value, o.rest, raw);
+    return _gwt_raw(t, o.value, o.rest, raw);
 }
 
 static bool _gwt_dtype_holds_it(gwt_dtype t, gwt_optional o)
@@ -1688,18 +1682,18 @@ size_t gwt_escape(const char *text, char shown[8])
     if (!text || !*text) return 0;
     int n = _gwt_utf8(text);
     uint32_t c = n ? _gwt_code_point(text, n) : (unsigned char)*text;
-    if (n && !_gwt_steers(c)) memcpy(shown, text, (size_t)n), shown[n] = 0;
+    if (n && !_gwt_steers(c)) snprintf(shown, 8, "%.*s", n, text);
     else snprintf(shown, 8, n > 1 ? "\\u%04x" : "\\x%02x", (unsigned)(c & 0xFFFF));
     return n ? (size_t)n : 1;
 }
 
-// A whole text, cut before what has no room. A character `but` stays as it is.
+// A whole text, cut where `to` is full. A character `but` stays as it is.
 static const char *_gwt_escape_all(char *to, size_t size, const char *text, char but)
 {
     char shown[8];
     size_t used = 0;
     for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) {
-        if (but && *text == but) shown[0] = but, shown[1] = 0;
+        if (but && *text == but) snprintf(shown, sizeof shown, "%c", but);
         size_t more = strlen(shown);
         if (used + more >= size) break;
         memcpy(to + used, shown, more);
@@ -1755,18 +1749,18 @@ static void _gwt_put_text(FILE *to, const char *text)
 _GWT_FOR_SIZE
 
 // A buffer that grows.
-typedef struct _gwt_bytes { char *data; size_t used, room; } _gwt_bytes;
+typedef struct _gwt_bytes { char *data; size_t used, capacity; } _gwt_bytes;
 
 // n more, which are `from` or zeros: where they are until the next call. NULL: there is no memory
 // for them, and nothing has changed.
 static char *_gwt_bytes_add(_gwt_bytes *b, const void *from, size_t n)
 {
-    if (!b->data || b->room - b->used < n) {
-        size_t room = b->used + n + (b->used + n) / 4 + 1024;
-        char *data = room > n ? GWT_REALLOC(b->data, room) : NULL;
+    if (!b->data || b->capacity - b->used < n) {
+        size_t capacity = b->used + n + (b->used + n) / 4 + 1024;
+        char *data = capacity > n ? GWT_REALLOC(b->data, capacity) : NULL;
         if (!data) return NULL;
         b->data = data;
-        b->room = room;
+        b->capacity = capacity;
     }
     char *to = b->data + b->used;
     b->used += n;
@@ -1830,14 +1824,14 @@ static void _gwt_os_locale_end(_gwt_os_locale l)
 
 // ---- numbers as text
 
-static void _gwt_print_va(char *to, size_t size, const char *format, va_list args)
+static void _gwt_os_print_va(char *to, size_t size, const char *format, va_list args)
 {
     _gwt_os_locale c = _gwt_os_locale_begin();
     vsnprintf(to, size, format, args);
     _gwt_os_locale_end(c);
 }
 
-static double _gwt_strtod(const char *text, char **end)
+static double _gwt_os_strtod(const char *text, char **end)
 {
     _gwt_os_locale c = _gwt_os_locale_begin();
     double v = strtod(text, end);
@@ -1846,7 +1840,7 @@ static double _gwt_strtod(const char *text, char **end)
 }
 
 // Shortest text that reads back as the same double: "0.1", "30", "nan", "-inf".
-static const char *_gwt_format_double(char *to, size_t size, double v)
+static const char *_gwt_os_double_text(char *to, size_t size, double v)
 {
     if (isnan(v)) return snprintf(to, size, "nan"), to;
     _gwt_os_locale c = _gwt_os_locale_begin();
@@ -1855,20 +1849,6 @@ static const char *_gwt_format_double(char *to, size_t size, double v)
         if (strtod(to, NULL) == v) break;
     }
     _gwt_os_locale_end(c);
-    return to;
-}
-
-// As a reader of that type parses it: GDAL takes 64-bit integers by strtoll.
-static const char *_gwt_format_nodata(char *to, size_t size, gwt_dtype dtype, gwt_optional nodata)
-{
-    uint64_t raw;
-    double v = nodata.value;
-    bool wide = dtype == GWT_INT64 || dtype == GWT_UINT64;
-    if (!_gwt_dtype_integer(dtype) || !_gwt_raw_of(dtype, nodata, &raw))
-        return _gwt_format_double(to, size, v);
-    if (!wide) snprintf(to, size, "%lld", (long long)v);
-    else if (dtype == GWT_INT64) snprintf(to, size, "%lld", (long long)raw);
-    else snprintf(to, size, "%llu", (unsigned long long)raw);
     return to;
 }
 
@@ -1973,6 +1953,17 @@ static bool _gwt_os_unchanged(const _gwt_os_facts *a, const _gwt_os_facts *b)
         && _gwt_os_same_time(a->modified, b->modified) && _gwt_os_same_time(a->changed, b->changed);
 }
 
+// Why a file is not to be trusted or written to, in words; NULL: nobody but this user has made it,
+// and it has no other name by which it is something else.
+static const char *_gwt_os_strange(const _gwt_os_facts *f)
+{
+    return f->is_link         ? "is a link"
+         : !f->is_file        ? "is not a regular file"
+         : !f->is_own         ? "is a file of another user"
+         : f->has_other_names ? "has another name, too"
+                              : NULL;
+}
+
 // open; what is executed later does not inherit the file.
 static _gwt_os_file _gwt_os_open_as(const char *path, int flags, mode_t mode)
 {
@@ -2025,34 +2016,34 @@ static void _gwt_os_close(_gwt_os_file file)
     if (file >= 0) close(file);
 }
 
-// Bytes from a place, all of them but for the end of the file: how many.
-static int64_t _gwt_os_read(_gwt_os_file file, void *to, uint64_t n, uint64_t at)
-{
-    uint64_t got = 0;
-    while (got < n) {
-        size_t want = n - got > (1 << 30) ? (size_t)1 << 30 : (size_t)(n - got);
-        ssize_t r = pread(file, (char *)to + got, want, (off_t)(at + got));
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) return -errno;
-        if (r == 0) break;
-        got += (uint64_t)r;
-    }
-    return (int64_t)got;
-}
-
-// Bytes to a place: how many. Fewer than n: the system takes no more, and says nothing of it.
-static int64_t _gwt_os_write(_gwt_os_file file, const void *from, uint64_t n, uint64_t at)
+// All n bytes, in as many calls as the system needs: how many there were. Reads if there is a `to`.
+static int64_t _gwt_os_transfer(_gwt_os_file file, char *to, const char *from, uint64_t n,
+                                uint64_t at)
 {
     uint64_t done = 0;
     while (done < n) {
         size_t some = n - done > (1 << 30) ? (size_t)1 << 30 : (size_t)(n - done);
-        ssize_t r = pwrite(file, (const char *)from + done, some, (off_t)(at + done));
+        off_t where = (off_t)(at + done);
+        ssize_t r = to ? pread(file, to + done, some, where)
+                       : pwrite(file, from + done, some, where);
         if (r < 0 && errno == EINTR) continue;
         if (r < 0) return -errno;
         if (r == 0) break;
         done += (uint64_t)r;
     }
     return (int64_t)done;
+}
+
+// Fewer than n: the file ends there.
+static int64_t _gwt_os_read(_gwt_os_file file, void *to, uint64_t n, uint64_t at)
+{
+    return _gwt_os_transfer(file, to, NULL, n, at);
+}
+
+// Fewer than n: the system takes no more, and says nothing of it.
+static int64_t _gwt_os_write(_gwt_os_file file, const void *from, uint64_t n, uint64_t at)
+{
+    return _gwt_os_transfer(file, NULL, from, n, at);
 }
 
 static int _gwt_os_cut(_gwt_os_file file, uint64_t size)
@@ -2176,66 +2167,45 @@ static FILE *_gwt_os_text_stream(char **text, size_t *bytes) { return open_memst
 #define _GWT_SYSTEM_ROOT ""     // a test has a /proc and a /sys of its own
 #endif
 
-static double _gwt_least(double a, double b) { return a < b ? a : b; }
+// A limit of cgroups, in version 1 and 2: the files that have it, as a number, or as a quota of
+// time and the period in which it may be used, in two files or in one.
+typedef struct _gwt_os_limit {
+    const char *controller;     // of version 1
+    const char *v1[2], *v2[2];
+} _gwt_os_limit;
 
-// What one file, or (v1's quota of time) two of a cgroup say of a limit; infinite: none.
-typedef double _gwt_os_limit_fn(const char *folder, int n, const char *path);
+static const _gwt_os_limit _gwt_os_memory_limit = {
+    "memory", { "memory.limit_in_bytes" }, { "memory.max" }
+};
+static const _gwt_os_limit _gwt_os_time_limit = {
+    "cpu", { "cpu.cfs_quota_us", "cpu.cfs_period_us" }, { "cpu.max" }
+};
 
-static FILE *_gwt_os_group_file(const char *folder, int n, const char *path, const char *file)
+// What the files of one cgroup say; infinite: nothing, as "max", which is no number, or -1.
+static double _gwt_os_group_says(const char *folder, int n, const char *path,
+                                 const char *const files[2])
 {
     char name[4096];
-    int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, n, path, file);
-    return wrote < (int)sizeof name ? fopen(name, "r") : NULL;
-}
-
-// Two numbers of a file: how many there are. "max", which is no number, is no limit.
-static int _gwt_os_group_numbers(const char *folder, int n, const char *path, const char *file,
-                                 double *a, double *b)
-{
-    FILE *f = _gwt_os_group_file(folder, n, path, file);
-    int got = f ? fscanf(f, "%lf %lf", a, b) : 0;
-    if (f) fclose(f);
-    return got;
-}
-
-static double _gwt_os_memory_1(const char *folder, int n, const char *path)
-{
-    double limit, none;
-    bool is = _gwt_os_group_numbers(folder, n, path, "memory.limit_in_bytes", &limit, &none) > 0;
-    return is ? limit : INFINITY;
-}
-
-static double _gwt_os_memory_2(const char *folder, int n, const char *path)
-{
-    double limit, none;
-    bool is = _gwt_os_group_numbers(folder, n, path, "memory.max", &limit, &none) > 0;
-    return is ? limit : INFINITY;
-}
-
-// Processors: so much time of them in each period. A quota of -1 is none.
-static double _gwt_os_processors_1(const char *folder, int n, const char *path)
-{
-    double quota, period, none;
-    if (_gwt_os_group_numbers(folder, n, path, "cpu.cfs_quota_us", &quota, &none) < 1
-        || _gwt_os_group_numbers(folder, n, path, "cpu.cfs_period_us", &period, &none) < 1)
-        return INFINITY;
-    return quota > 0 && period > 0 ? quota / period : INFINITY;
-}
-
-static double _gwt_os_processors_2(const char *folder, int n, const char *path)
-{
-    double quota, period;
-    return _gwt_os_group_numbers(folder, n, path, "cpu.max", &quota, &period) == 2 && quota > 0
-               && period > 0 ? quota / period : INFINITY;
+    double number[2] = { INFINITY, 1 };
+    for (int i = 0; i < 2 && files[i]; i++) {
+        int wrote = snprintf(name, sizeof name, "%s%s%.*s/%s", _GWT_SYSTEM_ROOT, folder, n, path,
+                             files[i]);
+        FILE *f = wrote < (int)sizeof name ? fopen(name, "r") : NULL;
+        int got = f ? fscanf(f, "%lf %lf", &number[i], &number[1]) : 0;
+        if (f) fclose(f);
+        if (got < 1) return INFINITY;
+    }
+    return number[0] > 0 && number[1] > 0 ? number[0] / number[1] : INFINITY;
 }
 
 // The least limit of a cgroup and of those it is in: FOLDER/PATH, and so on up to FOLDER. In a
 // container the path may be the host's, and files be there only in the last of these.
-static double _gwt_os_group_limit(const char *folder, const char *path, _gwt_os_limit_fn *limit)
+static double _gwt_os_group_limit(const char *folder, const char *path,
+                                  const char *const files[2])
 {
     double least = INFINITY;
     for (size_t n = strlen(path);;) {
-        least = _gwt_least(least, limit(folder, (int)n, path));
+        least = fmin(least, _gwt_os_group_says(folder, (int)n, path, files));
         if (n == 0) return least;
         while (n > 0 && path[--n] != '/') {}
     }
@@ -2252,8 +2222,7 @@ static bool _gwt_os_has_controller(const char *list, const char *name)
 
 // Of this process: a line "0::PATH" for version 2, "4:cpu,memory:PATH" for version 1, which has a
 // folder for each controller, called as it is or as its list is.
-static double _gwt_os_groups_limit(const char *controller, _gwt_os_limit_fn *v1,
-                                   _gwt_os_limit_fn *v2)
+static double _gwt_os_groups_limit(const _gwt_os_limit *limit)
 {
     char line[4096], folder[128];
     double least = INFINITY;
@@ -2266,13 +2235,13 @@ static double _gwt_os_groups_limit(const char *controller, _gwt_os_limit_fn *v1,
         *path++ = 0;
         path[strcspn(path, "\n")] = 0;
         if (!*list) {
-            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup", path, v2));
-            least = _gwt_least(least, _gwt_os_group_limit("/sys/fs/cgroup/unified", path, v2));
-        } else if (_gwt_os_has_controller(list, controller)) {
-            snprintf(folder, sizeof folder, "/sys/fs/cgroup/%s", controller);
-            least = _gwt_least(least, _gwt_os_group_limit(folder, path, v1));
+            least = fmin(least, _gwt_os_group_limit("/sys/fs/cgroup", path, limit->v2));
+            least = fmin(least, _gwt_os_group_limit("/sys/fs/cgroup/unified", path, limit->v2));
+        } else if (_gwt_os_has_controller(list, limit->controller)) {
+            snprintf(folder, sizeof folder, "/sys/fs/cgroup/%s", limit->controller);
+            least = fmin(least, _gwt_os_group_limit(folder, path, limit->v1));
             snprintf(folder, sizeof folder, "/sys/fs/cgroup/%s", list);
-            least = _gwt_least(least, _gwt_os_group_limit(folder, path, v1));
+            least = fmin(least, _gwt_os_group_limit(folder, path, limit->v1));
         }
     }
     if (f) fclose(f);
@@ -2303,10 +2272,9 @@ static double _gwt_os_affinity(void)
 static int _gwt_os_processors(void)
 {
     double n = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    n = _gwt_least(n, _gwt_os_affinity());
-    n = _gwt_least(n, ceil(_gwt_os_groups_limit("cpu", _gwt_os_processors_1,
-                                                _gwt_os_processors_2)));
-    return n >= 1 ? (int)_gwt_least(n, _GWT_MAX_WORKERS) : 1;
+    n = fmin(n, _gwt_os_affinity());
+    n = fmin(n, ceil(_gwt_os_groups_limit(&_gwt_os_time_limit)));
+    return n >= 1 ? (int)fmin(n, _GWT_MAX_WORKERS) : 1;
 }
 
 static double _gwt_os_resource_limit(int resource)
@@ -2319,23 +2287,17 @@ static double _gwt_os_resource_limit(int resource)
 static double _gwt_os_memory(void)
 {
     double all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    all = _gwt_least(fmax(all, 128e6),
-                     _gwt_os_groups_limit("memory", _gwt_os_memory_1, _gwt_os_memory_2));
+    all = fmin(fmax(all, 128e6), _gwt_os_groups_limit(&_gwt_os_memory_limit));
 #ifdef RLIMIT_AS
-    all = _gwt_least(all, _gwt_os_resource_limit(RLIMIT_AS));
+    all = fmin(all, _gwt_os_resource_limit(RLIMIT_AS));
 #endif
-    return _gwt_least(all, _gwt_os_resource_limit(RLIMIT_DATA));
+    return fmin(all, _gwt_os_resource_limit(RLIMIT_DATA));
 }
 
 #ifndef GWT_NO_PROFILE
-// What this process has used so far, all its threads together.
-typedef struct _gwt_os_usage {
-    double cpu;                 // seconds
-    double faults;              // pages that were not there
-    uint64_t resident;          // bytes of memory, now where the system tells; else at the most
-} _gwt_os_usage;
-
-static _gwt_os_usage _gwt_os_usage_now(void)
+// What this process has used so far, all its threads together: processors in seconds, pages that
+// were not there, and bytes of memory, now where the system tells, else at the most.
+static gwt_sample _gwt_os_usage(void)
 {
     struct rusage u;
     unsigned long long pages = 0;
@@ -2348,31 +2310,24 @@ static _gwt_os_usage _gwt_os_usage_now(void)
 #else
     uint64_t most = (uint64_t)u.ru_maxrss * 1024;
 #endif
-    return (_gwt_os_usage){ .cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec)
-                                 + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
-                            .faults = (double)u.ru_minflt + (double)u.ru_majflt,
-                            .resident = pages ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : most };
+    return (gwt_sample){
+        .resident = pages ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : most,
+        .cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec)
+             + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
+        .faults = (double)u.ru_minflt + (double)u.ru_majflt
+    };
 }
 #endif
 
 // >>thread ------------------------------------------------------------------------------------
-// C11 threads by other names, or pthreads: ThreadSanitizer does not know C11 threads, macOS and
-// some others do not have them, FreeBSD has them in a library of their own. GWT_PTHREADS asks for
+// C11 threads by other names, or pthreads: sanitizers do not know C11 threads, macOS and some
+// others do not have them, FreeBSD has them in a library of their own. GWT_PTHREADS asks for
 // pthreads.
 //
 // A mutex or a condition that is all zeros was never made, and destroying it does nothing: what has
 // some is zeroed first, and if one of them can't be made it is given up as a whole, as any other.
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define _GWT_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define _GWT_TSAN 1
-#endif
-
-#if defined(GWT_PTHREADS) || defined(_GWT_TSAN) || defined(__STDC_NO_THREADS__) \
+#if defined(GWT_PTHREADS) || defined(_GWT_SANITIZED) || defined(__STDC_NO_THREADS__) \
     || defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) \
     || defined(__OpenBSD__) || defined(__NetBSD__)
 #include <pthread.h>
@@ -2462,9 +2417,10 @@ static void _gwt_cond_wait_for(_gwt_cond *c, _gwt_mutex *m, int64_t ns)
 
 typedef struct _gwt_lane {
     gwt_event *events;
-    size_t num_events, room;
+    size_t num_events, capacity;
     gwt_event open[_GWT_LANE_DEPTH];    // stages entered and not left, from the outermost
     int depth;
+    int worker;
     double zero;                        // when the profile began
     bool lost;                          // memory gave out
 } _gwt_lane;
@@ -2479,11 +2435,11 @@ typedef struct _gwt_recorder {
     _gwt_lane *lanes;           // one a worker
     // Guarded by the cache's lock:
     gwt_residence *residences;
-    size_t num_residences, room_residences;
+    size_t num_residences, residences_capacity;
     bool lost;                  // memory gave out
     // The sampler's own, until it has been joined:
     gwt_sample *samples;
-    size_t num_samples, room_samples;
+    size_t num_samples, samples_capacity;
     // The sampler, when there are to be samples:
     _gwt_thread sampler;
     _gwt_mutex lock;            // guards `stop`
@@ -2506,7 +2462,7 @@ static void _gwt_prof_residence(_gwt_recorder *r, gwt_residence tile)
     if (!r || !r->options.cache) return;
     tile.from = fmax(tile.from - r->zero, 0);
     tile.to = _gwt_os_now() - r->zero;
-    if (_gwt_list_grow(&r->residences, r->num_residences, 1, &r->room_residences, sizeof tile))
+    if (_gwt_list_grow(&r->residences, r->num_residences, 1, &r->residences_capacity, sizeof tile))
         r->residences[r->num_residences++] = tile;
     else r->lost = true;
 }
@@ -2521,7 +2477,7 @@ static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
     e->ends = ends;
     e->depth = l->depth - 1;
     if (!ends && !(e->end > e->start)) return;
-    if (_gwt_list_grow(&l->events, l->num_events, 1, &l->room, sizeof *e))
+    if (_gwt_list_grow(&l->events, l->num_events, 1, &l->capacity, sizeof *e))
         l->events[l->num_events++] = *e;
     else l->lost = true;
 }
@@ -2529,6 +2485,7 @@ static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
 {
     if (!l) return;
+    e.worker = l->worker;
     e.start = _gwt_os_now() - l->zero;
     _gwt_lane_cut(l, e.start, false);
     if (l->depth++ < _GWT_LANE_DEPTH) l->open[l->depth - 1] = e;
@@ -2562,17 +2519,14 @@ static void _gwt_lane_resume(_gwt_lane *l)
     l->open[l->depth - 1].start = _gwt_os_now() - l->zero;
 }
 
-// What has been used since the profile began (cpu: since the process did, in seconds; bytes and
-// faults as they are, not by the second).
+// What has been used so far: totals, not by the second.
 static gwt_sample _gwt_prof_used(_gwt_recorder *r)
 {
-    _gwt_os_usage u = _gwt_os_usage_now();
-    return (gwt_sample){ .time = _gwt_os_now() - r->zero,
-                         .resident = u.resident,
-                         .cpu = u.cpu,
-                         .read = (double)atomic_load(&r->read),
-                         .written = (double)atomic_load(&r->written),
-                         .faults = u.faults };
+    gwt_sample used = _gwt_os_usage();
+    used.time = _gwt_os_now() - r->zero;
+    used.read = (double)atomic_load(&r->read);
+    used.written = (double)atomic_load(&r->written);
+    return used;
 }
 
 static void _gwt_prof_sample(_gwt_recorder *r, gwt_sample *before)
@@ -2580,7 +2534,7 @@ static void _gwt_prof_sample(_gwt_recorder *r, gwt_sample *before)
     gwt_sample now = _gwt_prof_used(r);
     double dt = now.time - before->time;
     if (!(dt > 0)) return;
-    if (_gwt_list_grow(&r->samples, r->num_samples, 1, &r->room_samples, sizeof now))
+    if (_gwt_list_grow(&r->samples, r->num_samples, 1, &r->samples_capacity, sizeof now))
         r->samples[r->num_samples++] =
             (gwt_sample){ .time = now.time,
                           .resident = now.resident,
@@ -2624,7 +2578,10 @@ static bool _gwt_prof_start(_gwt_recorder *r, const gwt_profile_options *options
     memset(r->lanes, 0, bytes);
     r->zero = _gwt_os_now();
     r->wall = _gwt_os_wall();
-    for (int i = 0; i < num_workers; i++) r->lanes[i].zero = r->zero;
+    for (int i = 0; i < num_workers; i++) {
+        r->lanes[i].worker = i;
+        r->lanes[i].zero = r->zero;
+    }
     if (options->resource_dt == 0) return true;
     if (_gwt_mutex_init(&r->lock) && _gwt_cond_init(&r->wake)
         && _gwt_thread_start(&r->sampler, _gwt_prof_sampler, r))
@@ -2645,7 +2602,8 @@ static void _gwt_prof_stop_sampler(_gwt_recorder *r)
     _gwt_mutex_destroy(&r->lock);
 }
 
-// All lanes' events become one list, which takes the place of theirs. No worker has a lane any more.
+// All lanes' events become one list, which takes the place of theirs. No worker has its lane any
+// more.
 static void _gwt_prof_stop(_gwt_recorder *r)
 {
     gwt_profile *p = &r->profile;
@@ -2733,7 +2691,7 @@ typedef struct _gwt_worker {
     unsigned seed;              // for the choice of victims; the worker's own
     _gwt_lane *lane;            // NULL: no profile is taken; changed between actions
     void *packed;               // a tile as stored, while it is decoded; the worker's own
-    size_t packed_room;
+    size_t packed_capacity;
     _gwt_thread thread;
     char apart[_GWT_CACHE_LINE];
     atomic_size_t top;          // thieves take here
@@ -2778,15 +2736,14 @@ static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
 static int _gwt_worker_here(void) { return _gwt_stays ? _gwt_self()->id : 0; }
 
 // Where what this thread does now is stamped; NULL when nowhere.
-static _gwt_lane *_gwt_lane_here(void) { return _gwt_stays ? _gwt_stays->worker->lane : NULL; }
+static _gwt_lane *_gwt_lane_here(void) { return _gwt_stays ? _gwt_self()->lane : NULL; }
 
 // A lock whose waits are stamped.
 static void _gwt_lock_seen(_gwt_mutex *m)
 {
     if (_gwt_trylock(m)) return;
     _gwt_lane *l = _gwt_lane_here();
-    int id = _gwt_worker_here();
-    _gwt_lane_enter(l, (gwt_event){ .stage = GWT_STAGE_WAIT_LOCK, .worker = id, .tile = -1 });
+    _gwt_lane_enter(l, (gwt_event){ .stage = GWT_STAGE_WAIT_LOCK, .tile = -1 });
     _gwt_lock(m);
     _gwt_lane_leave(l, 0, 0);
 }
@@ -3068,9 +3025,9 @@ struct gwt {
     atomic_int code;            // the first error's; read without the lock by running loops
     atomic_uint failures;       // all there ever were, cleared or not; likewise
     _gwt_bad_tile *bad_tiles;   // what could not be read, and was filled
-    size_t num_bad_tiles, room_bad_tiles;
+    size_t num_bad_tiles, bad_tiles_capacity;
     char **notes;               // what may not be what was meant
-    size_t num_notes, room_notes;
+    size_t num_notes, notes_capacity;
     atomic_bool cancelled;      // set by anybody, at any time
     struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
     bool remote;                // the error is another rank's, which prints it
@@ -3117,7 +3074,7 @@ static void _gwt_fail_va(gwt *g, gwt_code code, const char *format, va_list args
     _gwt_lock(&g->lock);
     if (atomic_load(&g->code) == GWT_OK) {
         char text[sizeof g->message], spelled[512];
-        _gwt_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
+        _gwt_os_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
         _gwt_escape_all(g->message, sizeof g->message, text, strchr(format, '\n') ? '\n' : 0);
         atomic_store(&g->code, code);
     }
@@ -3353,7 +3310,7 @@ GWT_PRINTF(2, 3) static char *_gwt_keep_format(gwt *g, const char *format, ...)
     char text[256];
     va_list args;
     va_start(args, format);
-    _gwt_print_va(text, sizeof text, format, args);
+    _gwt_os_print_va(text, sizeof text, format, args);
     va_end(args);
     return _gwt_keep_string(g, text);
 }
@@ -3584,7 +3541,7 @@ static const char *_gwt_geo_text(char *to, size_t size, const _gwt_geo *geo)
 {
     char crs[24], n[4][24];
     const int at[4] = { 0, 4, 2, 5 };
-    for (int i = 0; i < 4; i++) _gwt_format_double(n[i], sizeof n[i], geo->t[at[i]]);
+    for (int i = 0; i < 4; i++) _gwt_os_double_text(n[i], sizeof n[i], geo->t[at[i]]);
     if (geo->epsg) snprintf(crs, sizeof crs, "EPSG:%d", geo->epsg);
     else snprintf(crs, sizeof crs, geo->num_keys ? "a user-defined CRS" : "no CRS");
     snprintf(to, size, "%lld x %lld cells of (%s, %s) from (%s, %s), %s", (long long)geo->width,
@@ -4132,7 +4089,7 @@ static bool _gwt_meta_take_role(_gwt_meta *m, const _gwt_item *item)
 {
     char *stop;
     _gwt_band_about *band = &m->bands[item->band];
-    double value = _gwt_strtod(item->text, &stop);
+    double value = _gwt_os_strtod(item->text, &stop);
     bool scale = !strcmp(item->role, "scale");
     if (*item->domain) return false;
     if (!strcmp(item->role, "description")) {
@@ -4320,7 +4277,7 @@ static gwt_optional _gwt_nodata_parse(gwt_dtype dtype, const char *text)
     text += strspn(text, " \n");
     char *stop = NULL;
     const char *end = _gwt_nodata_special(text, &o.value);
-    if (!end) o.value = _gwt_strtod(text, &stop);
+    if (!end) o.value = _gwt_os_strtod(text, &stop);
     if (!end) end = stop;
     o.set = end != text && !end[strspn(end, " \n")];
     return o;
@@ -4459,17 +4416,6 @@ static const char *_gwt_codec_named(const char *name)
     return "";
 }
 
-// Why a file is not to be trusted or written to, in words; NULL: nobody but this user has made it,
-// and it has no other name by which it is something else.
-static const char *_gwt_strange(const _gwt_os_facts *f)
-{
-    return f->is_link         ? "is a link"
-         : !f->is_file        ? "is not a regular file"
-         : !f->is_own         ? "is a file of another user"
-         : f->has_other_names ? "has another name, too"
-                              : NULL;
-}
-
 // Open what an earlier run left at a name that is ours to use; a link is not followed. That there
 // is nothing (*fd < 0, nothing strange) only the system says. False: it can't be known, with an
 // error.
@@ -4480,11 +4426,11 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
     *fd = _gwt_files_open(g, path, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
     int error = *fd < 0 ? *fd : _gwt_os_ask(*fd, &facts);
     if (!error) {
-        *strange = _gwt_strange(&facts);
+        *strange = _gwt_os_strange(&facts);
         return true;
     }
     if (*fd < 0 && !_gwt_os_look(path, false, &facts) && facts.is_link) {
-        *strange = _gwt_strange(&facts);
+        *strange = _gwt_os_strange(&facts);
         return true;
     }
     _gwt_os_close(*fd);
@@ -4741,7 +4687,7 @@ static void _gwt_note(gwt *g, const char *format, ...)
     bool there = false;
     va_list args;
     va_start(args, format);
-    _gwt_print_va(text, sizeof text, format, args);
+    _gwt_os_print_va(text, sizeof text, format, args);
     va_end(args);
     _gwt_escape_all(shown, sizeof shown, text, 0);
     _gwt_lock(&g->lock);
@@ -4750,7 +4696,7 @@ static void _gwt_note(gwt *g, const char *format, ...)
     char *kept = there ? NULL : _gwt_keep_always(g, shown);
     if (!kept) return;
     _gwt_lock(&g->lock);
-    bool good = _gwt_list_grow(&g->notes, g->num_notes, 1, &g->room_notes, sizeof *g->notes);
+    bool good = _gwt_list_grow(&g->notes, g->num_notes, 1, &g->notes_capacity, sizeof *g->notes);
     if (good) g->notes[g->num_notes++] = kept;
     _gwt_unlock(&g->lock);
     if (!good) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for a note");
@@ -4801,7 +4747,7 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
     char reason[512], where[128], text[sizeof g->message], shown[sizeof g->message];
     va_list args;
     va_start(args, why);
-    _gwt_print_va(reason, sizeof reason, why, args);
+    _gwt_os_print_va(reason, sizeof reason, why, args);
     va_end(args);
     _gwt_source_tile_text(s, i, where, sizeof where);
     if (!s->fills) return _gwt_fail(g, code, "%s: %s %s", s->path, where, reason);
@@ -4818,7 +4764,8 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
     int64_t row = i % (s->across * s->down) / s->across * s->tile_h;
     _gwt_bad_tile bad = { kept, damage, why, row, _gwt_min64(row + s->tile_h, s->geo.height) - 1 };
     _gwt_lock(&g->lock);
-    bool good = _gwt_list_grow(&g->bad_tiles, g->num_bad_tiles, 1, &g->room_bad_tiles, sizeof bad);
+    bool good = _gwt_list_grow(&g->bad_tiles, g->num_bad_tiles, 1, &g->bad_tiles_capacity,
+                               sizeof bad);
     if (good) g->bad_tiles[g->num_bad_tiles++] = bad;
     _gwt_unlock(&g->lock);
     return good || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
@@ -5378,8 +5325,7 @@ static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
 
 static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
 {
-    return (gwt_event){ .stage = stage, .worker = _gwt_worker_here(),
-                        .file = _gwt_base_name(path), .tile = tile };
+    return (gwt_event){ .stage = stage, .file = _gwt_base_name(path), .tile = tile };
 }
 
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
@@ -5507,13 +5453,13 @@ static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, vo
         return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes can't hold its "
                                "%zu", (unsigned long long)n, bytes), false;
     _gwt_worker *w = _gwt_self();
-    if (w->packed_room < n) {
-        size_t room = s->packed_bytes > n ? s->packed_bytes : (size_t)n;
+    if (w->packed_capacity < n) {
+        size_t capacity = s->packed_bytes > n ? s->packed_bytes : (size_t)n;
         GWT_FREE(w->packed);
-        w->packed_room = 0;
-        w->packed = _gwt_malloc(s->g, room);
+        w->packed_capacity = 0;
+        w->packed = _gwt_malloc(s->g, capacity);
         if (!w->packed) return false;
-        w->packed_room = room;
+        w->packed_capacity = capacity;
     }
     if (!_gwt_source_fetch(s, i, w->packed, n)) return false;
     _gwt_lane *lane = _gwt_lane_here();
@@ -6097,13 +6043,26 @@ static const char *const *_gwt_keep_names(gwt *g, const char *const *from, int64
     return names;
 }
 
+// As a reader of that type parses it: GDAL takes 64-bit integers by strtoll.
+static const char *_gwt_nodata_text(char *to, size_t size, gwt_dtype dtype, gwt_optional nodata)
+{
+    uint64_t raw;
+    double v = nodata.value;
+    bool wide = dtype == GWT_INT64 || dtype == GWT_UINT64;
+    if (!_gwt_dtype_integer(dtype) || !_gwt_raw_of(dtype, nodata, &raw))
+        return _gwt_os_double_text(to, size, v);
+    if (!wide) snprintf(to, size, "%lld", (long long)v);
+    else if (dtype == GWT_INT64) snprintf(to, size, "%lld", (long long)raw);
+    else snprintf(to, size, "%llu", (unsigned long long)raw);
+    return to;
+}
+
 static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
 {
     gwt_info *i = &a->info;
     i->nodata = nodata;
     i->nodata_text[0] = 0;
-    if (nodata.set)
-        _gwt_format_nodata(i->nodata_text, sizeof i->nodata_text, i->dtype, nodata);
+    if (nodata.set) _gwt_nodata_text(i->nodata_text, sizeof i->nodata_text, i->dtype, nodata);
 }
 
 // What an operation keeps of a band.
@@ -6371,7 +6330,7 @@ static void _gwt_array_note(gwt_array *a, const char *key, const char *value)
 static void _gwt_array_note_number(gwt_array *a, const char *key, double value)
 {
     char text[40];
-    _gwt_array_note(a, key, _gwt_format_double(text, sizeof text, value));
+    _gwt_array_note(a, key, _gwt_os_double_text(text, sizeof text, value));
 }
 
 gwt_array *gwt_number(gwt *g, double value)
@@ -8277,7 +8236,7 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
     char text[512], message[512], shown[512];
     va_list args;
     va_start(args, format);
-    _gwt_print_va(text, sizeof text, format, args);
+    _gwt_os_print_va(text, sizeof text, format, args);
     va_end(args);
     _gwt_fail(p->g, GWT_E_ARGUMENT, "%s\n%s", _gwt_escape_all(message, sizeof message, text, 0),
               _gwt_parse_shown(p, where, shown, sizeof shown));
@@ -8575,7 +8534,7 @@ static gwt_array *_gwt_parse_primary(_gwt_parser *p)
     }
     if (_gwt_is_digit(*where) || (*where == '.' && _gwt_is_digit(where[1]))) {
         char *end;
-        double value = _gwt_strtod(where, &end);
+        double value = _gwt_os_strtod(where, &end);
         p->at = end;
         if (_gwt_is_letter(*end)) return _gwt_parse_fail(p, end, "a number goes on with a letter");
         return gwt_number(p->g, value);
@@ -9068,7 +9027,7 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
     _gwt_instr *emitted = _gwt_plan_emit(p, instr);
     if (!emitted || n->op != _GWT_OP_LOAD) return;
     emitted->masked =
-        n->masked && _gwt_raw_beside(n->dtype, n->imm[0], (int)n->imm[1], &emitted->raw);
+        n->masked && _gwt_raw(n->dtype, n->imm[0], (int)n->imm[1], &emitted->raw);
     _gwt_plan_bind(p, emitted, n);
 }
 
@@ -9441,9 +9400,9 @@ static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_output *to, const
     uint64_t raw = 0, nan = 0;
     if (n->op != _GWT_OP_LOAD || n->dtype != to->dtype) return false;
     if (f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width) return false;
-    if (n->masked && _gwt_raw_beside(n->dtype, n->imm[0], (int)n->imm[1], &raw))
+    if (n->masked && _gwt_raw(n->dtype, n->imm[0], (int)n->imm[1], &raw))
         return to->has_nodata && raw == to->nodata_raw;
-    _gwt_raw(n->dtype, (double)NAN, &nan);
+    _gwt_raw(n->dtype, (double)NAN, 0, &nan);
     return _gwt_dtype_integer(n->dtype) || to->nodata_raw == nan;
 }
 
@@ -9462,7 +9421,7 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
         _gwt_instr load = { .op = _GWT_OP_COPY, .dtype = root->dtype, .dst = plane,
                             .output = output, .frame = frame,
                             .masked = root->masked
-                                   && _gwt_raw_beside(root->dtype, root->imm[0],
+                                   && _gwt_raw(root->dtype, root->imm[0],
                                                       (int)root->imm[1], &raw) };
         _gwt_instr *copy = _gwt_plan_emit(p, load);
         if (copy) _gwt_plan_bind(p, copy, root);
@@ -10422,9 +10381,8 @@ static bool _gwt_step_apply(const _gwt_action *action, const _gwt_step *s,
                      .halo = (int)h, .planes_in = s->num_args, .planes_out = s->num_planes,
                      .in = halo, .out = out->data };
     _gwt_lane *lane = _gwt_lane_here();
-    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .worker = _gwt_self()->id,
-                                       .tile = -1, .row = q->row, .col = q->col, .rows = q->rows,
-                                       .cols = q->cols });
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .tile = -1, .row = q->row,
+                                       .col = q->col, .rows = q->rows, .cols = q->cols });
     int code = s->fn(&k, s->user);
     _gwt_lane_leave(lane, 0, 0);
     if (code == 0) return true;
@@ -12196,9 +12154,12 @@ static void _gwt_stream_submit(_gwt_stream *s, int64_t k, _gwt_bytes *encoded, u
 {
     if (k < atomic_load(&s->head)) return;      // there already when the save was resumed
     _gwt_lock_seen(&s->lock);
-    s->ring[k % s->window] = (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
+    s->ring[k % s->window] =
+        (_gwt_blob){ encoded->data, encoded->used, encoded->capacity, crc, true };
     _gwt_blob back = _gwt_stream_spare(s);
-    encoded->data = back.data, encoded->room = back.room, encoded->used = 0;
+    encoded->data = back.data;
+    encoded->capacity = back.room;
+    encoded->used = 0;
     bool mine = !s->writing;
     if (mine) s->writing = true;
     int64_t head = atomic_load(&s->head);
@@ -12566,10 +12527,10 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
             _gwt_text_role(t, "DESCRIPTION", "description", names[i % bands], i);
         if (offsets)
             _gwt_text_role(t, "OFFSET", "offset",
-                           _gwt_format_double(number, sizeof number, offsets[i % bands]), i);
+                           _gwt_os_double_text(number, sizeof number, offsets[i % bands]), i);
         if (scales)
             _gwt_text_role(t, "SCALE", "scale",
-                           _gwt_format_double(number, sizeof number, scales[i % bands]), i);
+                           _gwt_os_double_text(number, sizeof number, scales[i % bands]), i);
         _gwt_metadata_band(t, a, &colours, i, keep);
     }
     if (stream && o->checksums) _gwt_metadata_checksums(t, stream);
@@ -12685,7 +12646,7 @@ static void _gwt_image_describe(const _gwt_image *m, const gwt_save_options *o, 
         _gwt_image_add_palette(d, f, colours.palette);
     if (!m->kind) _gwt_image_add_words(d, m, o);
     if (!m->nodata.set) return;
-    _gwt_format_nodata(nodata, sizeof nodata, f->dtype, m->nodata);
+    _gwt_nodata_text(nodata, sizeof nodata, f->dtype, m->nodata);
     _gwt_directory_add(d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
 }
 
@@ -13268,8 +13229,7 @@ static void _gwt_order_lane_wait(bool (*ready)(void *), void *arg)
 {
     _gwt_worker *w = _gwt_self();
     _gwt_lane *lane = _gwt_lane_here();
-    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .worker = w->id,
-                                       .tile = -1 });
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WAIT_WRITER, .tile = -1 });
     _gwt_pool_wait(w, w->depth + 1, ready, arg);
     _gwt_lane_leave(lane, 0, 0);
 }
@@ -14227,8 +14187,8 @@ static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_bytes 
         _gwt_blob *to = s->blobs, back = _gwt_stream_spare(w);
         for (int i = 0; i < stream; i++) to += s->tiles * o->streams[i]->per_place;
         to[tile - s->first * w->per_place] =
-            (_gwt_blob){ encoded->data, encoded->used, encoded->room, crc, true };
-        encoded->data = back.data, encoded->room = back.room;
+            (_gwt_blob){ encoded->data, encoded->used, encoded->capacity, crc, true };
+        encoded->data = back.data, encoded->capacity = back.room;
     }
     _gwt_unlock(&k->lock);
     encoded->used = 0;
@@ -14582,7 +14542,7 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, int first, int end)
 
 static gwt_event _gwt_piece_event(gwt_stage stage, const _gwt_rect *r)
 {
-    return (gwt_event){ .stage = stage, .worker = _gwt_self()->id, .tile = -1, .row = r->row,
+    return (gwt_event){ .stage = stage, .tile = -1, .row = r->row,
                         .col = r->col, .rows = r->rows, .cols = r->cols };
 }
 
@@ -14750,8 +14710,7 @@ static void _gwt_run_loop(size_t index, void *user)
     _gwt_lane *lane = _gwt_lane_here();
     bool good = true;
     (void)index;
-    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .worker = _gwt_self()->id,
-                                       .tile = -1 });
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .tile = -1 });
     for (int64_t k; good && (k = o->take(o)) >= 0;) {
         int64_t col = k % groups * o->group, end = _gwt_min64(col + o->group, run->across);
         for (; good && col < end; col++)
@@ -15273,7 +15232,7 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
     for (int64_t i = 0; i < m->stream.per_place; i++) {
         int64_t k = place * m->stream.per_place + i;
         char *tile = w->tile + (size_t)i * bytes;
-        _gwt_bytes plain = { .data = w->tile, .used = bytes, .room = bytes };
+        _gwt_bytes plain = { .data = w->tile, .used = bytes, .capacity = bytes };
         _gwt_bytes none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.bytes;
         if (s->o.sparse && _gwt_save_absent(s, tile, r)) {
             o->submit(o, stream, k, &none, 0);
@@ -16014,8 +15973,7 @@ static void _gwt_users_index(size_t index, void *user)
     const _gwt_users_loop *loop = user;
     _gwt_lane *lane = _gwt_lane_here();
     if (_gwt_cancelled(loop->g)) return;
-    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .worker = _gwt_self()->id,
-                                       .tile = -1 });
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_USER, .tile = -1 });
     loop->fn(index, loop->user);
     _gwt_lane_leave(lane, 0, 0);
 }
@@ -16346,9 +16304,9 @@ static void _gwt_print_names(const char *dim, const char *const *names, int64_t 
 static void _gwt_print_axis(const char *dim, double origin, double step, int64_t n, FILE *to)
 {
     char a[32], b[32], c[32];
-    _gwt_format_double(a, sizeof a, origin + step * 0.5);
-    _gwt_format_double(b, sizeof b, origin + step * 1.5);
-    _gwt_format_double(c, sizeof c, origin + step * ((double)n - 0.5));
+    _gwt_os_double_text(a, sizeof a, origin + step * 0.5);
+    _gwt_os_double_text(b, sizeof b, origin + step * 1.5);
+    _gwt_os_double_text(c, sizeof c, origin + step * ((double)n - 0.5));
     if (n == 1) fprintf(to, "  * %-8s (%s) %s\n", dim, dim, a);
     else if (n == 2) fprintf(to, "  * %-8s (%s) %s %s\n", dim, dim, a, c);
     else fprintf(to, "  * %-8s (%s) %s %s ... %s\n", dim, dim, a, b, c);
@@ -16359,7 +16317,7 @@ static void _gwt_print_list(const char *name, const double *list, int64_t n, FIL
     char number[32];
     fprintf(to, "    %-14s (", name);
     for (int64_t k = 0; k < n; k++)
-        fprintf(to, "%s%s", k ? ", " : "", _gwt_format_double(number, sizeof number, list[k]));
+        fprintf(to, "%s%s", k ? ", " : "", _gwt_os_double_text(number, sizeof number, list[k]));
     fputs(")\n", to);
 }
 
@@ -16650,7 +16608,7 @@ typedef void _gwt_dump_fn(const gwt *g, const gwt_profile *p, FILE *f);
 static _gwt_os_file _gwt_dump_create(gwt *g, const char *part, bool is_private)
 {
     _gwt_os_facts facts;
-    const char *strange = _gwt_os_look(part, false, &facts) ? NULL : _gwt_strange(&facts);
+    const char *strange = _gwt_os_look(part, false, &facts) ? NULL : _gwt_os_strange(&facts);
     if (strange) {
         _gwt_fail(g, GWT_E_EXISTS, "%s %s: it is in the way, remove it", part, strange);
         return _GWT_OS_EXISTS;
