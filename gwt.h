@@ -8741,7 +8741,7 @@ static void _gwt_output_count(_gwt_output *o, gwt_optional nodata)
 }
 
 // Something a program reads: a view, or the planes of an earlier pass.
-typedef struct _gwt_read { bool fetch; int from, frame; } _gwt_read;
+typedef struct _gwt_read { int fetch, from, frame; } _gwt_read;
 
 typedef struct _gwt_program {
     _gwt_instr *instrs;
@@ -8777,7 +8777,13 @@ typedef struct _gwt_pass {
     int64_t width, height;      // of its grid
 } _gwt_pass;
 
-// The tiles of a source that a pass reads.
+// A hash table of places in a list, by the first bytes of what lies there. At most half full.
+typedef struct _gwt_places {
+    int *slots;                 // -1: empty
+    size_t num_slots, used;
+} _gwt_places;
+
+// The tiles of a source that a pass reads. The source comes first: views are found by it.
 typedef struct _gwt_view_plan {
     _gwt_source *source;
     int pass;
@@ -8794,11 +8800,13 @@ typedef struct _gwt_plan {
     gwt *g;
     const _gwt_action *action;
     _gwt_pass *passes;          // the last one is the output's
-    int num_passes, room_passes;
+    int num_passes;
     _gwt_view_plan *views;
-    int num_views, room_views;
+    int num_views;
+    _gwt_places sources;        // the first view of each source
     _gwt_edge *edges;           // from the last pass backwards: readers before what they read
-    int num_edges, room_edges;
+    int num_edges;
+    struct { size_t passes, views, edges; } capacity;
     int64_t num_tiles;          // of all sources
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
@@ -8821,14 +8829,14 @@ typedef struct _gwt_seen { const _gwt_node *node; int frame, value; } _gwt_seen;
 typedef struct _gwt_planner {
     gwt *g;
     _gwt_plan *plan;
-    int pass;                   // its number among the passes; below 0: not yet known
     _gwt_program program;
     int64_t width, height;
     _gwt_value *values;
-    int num_values, room_values, room_instrs, room_consts, room_operands, room_frames,
-        room_reads;
+    int num_values;
     int *operands;              // as program.operands, but values where that gets registers
-    int room_values_of_operands;
+    struct { size_t values, operands, instrs, registers, consts, frames, reads; } capacity;
+    _gwt_places consts, frames, reads;   // of the program's
+    _gwt_places views;          // of the plan's: this program's, for earlier ones are not shared
     int *by_key;                // hash table of values, -1 where empty
     _gwt_seen *seen;            // hash table of nodes through frames
     size_t key_slots, seen_slots;
@@ -8841,45 +8849,93 @@ static uint64_t _gwt_hash(uint64_t h, uint64_t x)
     return h ^ (h >> 29);
 }
 
-static bool _gwt_grow(gwt *g, void *list, int used, int *room, size_t size)
+// Another item at the end of a list, or NULL and an error.
+static void *_gwt_plan_append(gwt *g, void *list, int *used, size_t *capacity, const void *item,
+                              size_t size)
 {
-    size_t n = (size_t)*room;
-    if (*room > INT_MAX / 4 || !_gwt_list_grow(list, (size_t)used, 1, &n, size))
-        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: the graph has too many nodes to plan");
-    *room = (int)n;
-    return true;
+    char *items;
+    if (*used > INT_MAX / 4 || !_gwt_list_grow(list, (size_t)*used, 1, capacity, size)) {
+        _gwt_fail(g, GWT_E_MEMORY, "out of memory: the graph has too many nodes to plan");
+        return NULL;
+    }
+    memcpy(&items, list, sizeof items);
+    items += (size_t)*used * size;
+    ++*used;
+    return memcpy(items, item, size);
+}
+
+static int *_gwt_places_probe(const _gwt_places *x, const char *list, size_t size, const char *key,
+                              size_t key_size)
+{
+    uint64_t h = 0;
+    for (size_t k = 0; k < key_size; k += sizeof(uint32_t)) {
+        uint32_t word;
+        memcpy(&word, key + k, sizeof word);
+        h = _gwt_hash(h, word);
+    }
+    size_t i = (size_t)h & (x->num_slots - 1);
+    while (x->slots[i] >= 0 && memcmp(list + (size_t)x->slots[i] * size, key, key_size))
+        i = (i + 1) & (x->num_slots - 1);
+    return &x->slots[i];
+}
+
+// The slot of the item that begins with `key`. Below 0 there is none, and the caller puts the place
+// of a new one there. NULL, and an error: no memory.
+static int *_gwt_places_find(gwt *g, _gwt_places *x, const void *list, size_t size, const void *key,
+                             size_t key_size)
+{
+    if (2 * x->used >= x->num_slots) {
+        _gwt_places larger = { .num_slots = x->num_slots ? 2 * x->num_slots : 64, .used = x->used };
+        larger.slots = _gwt_malloc(g, larger.num_slots * sizeof *larger.slots);
+        if (!larger.slots) return NULL;
+        for (size_t i = 0; i < larger.num_slots; i++) larger.slots[i] = -1;
+        for (size_t i = 0; i < x->num_slots; i++) {
+            if (x->slots[i] < 0) continue;
+            const char *item = (const char *)list + (size_t)x->slots[i] * size;
+            *_gwt_places_probe(&larger, list, size, item, key_size) = x->slots[i];
+        }
+        GWT_FREE(x->slots);
+        *x = larger;
+    }
+    int *slot = _gwt_places_probe(x, list, size, key, key_size);
+    x->used += *slot < 0;
+    return slot;
+}
+
+// The place of an item in a list that has each once; of one without padding. Below 0: no memory.
+static int _gwt_plan_once(gwt *g, _gwt_places *x, void *list, int *used, size_t *capacity,
+                          const void *item, size_t size)
+{
+    void *items;
+    memcpy(&items, list, sizeof items);
+    int *slot = _gwt_places_find(g, x, items, size, item, size);
+    if (!slot) return -1;
+    if (*slot < 0 && _gwt_plan_append(g, list, used, capacity, item, size)) *slot = *used - 1;
+    return *slot;
 }
 
 static _gwt_instr *_gwt_plan_emit(_gwt_planner *p, _gwt_instr instr)
 {
-    _gwt_program *program = &p->program;
-    if (!_gwt_grow(p->g, &program->instrs, program->num_instrs, &p->room_instrs, sizeof instr))
-        return NULL;
-    program->instrs[program->num_instrs] = instr;
-    return &program->instrs[program->num_instrs++];
+    return _gwt_plan_append(p->g, &p->program.instrs, &p->program.num_instrs, &p->capacity.instrs,
+                            &instr, sizeof instr);
 }
 
 // Another operand, in both lists.
 static void _gwt_plan_operand(_gwt_planner *p, int operand)
 {
-    int *n = &p->program.num_operands;
-    if (!_gwt_grow(p->g, &p->operands, *n, &p->room_values_of_operands, sizeof(int))
-        || !_gwt_grow(p->g, &p->program.operands, *n, &p->room_operands, sizeof(int)))
-        return;
-    p->operands[*n] = p->program.operands[*n] = operand;
-    ++*n;
+    int n = p->program.num_operands;
+    if (_gwt_plan_append(p->g, &p->operands, &n, &p->capacity.operands, &operand, sizeof operand))
+        _gwt_plan_append(p->g, &p->program.operands, &p->program.num_operands,
+                         &p->capacity.registers, &operand, sizeof operand);
 }
 
 // ---- frames
 
 static int _gwt_plan_frame(_gwt_planner *p, _gwt_frame f)
 {
-    for (int i = 0; i < p->program.num_frames; i++)
-        if (!memcmp(&p->program.frames[i], &f, sizeof f)) return i;
-    if (!_gwt_grow(p->g, &p->program.frames, p->program.num_frames, &p->room_frames, sizeof f))
-        return 0;
-    p->program.frames[p->program.num_frames] = f;
-    return p->program.num_frames++;
+    int at = _gwt_plan_once(p->g, &p->frames, &p->program.frames, &p->program.num_frames,
+                            &p->capacity.frames, &f, sizeof f);
+    return at < 0 ? 0 : at;
 }
 
 // Through a crop: what it maps to, and only where its operand has pixels.
@@ -8985,13 +9041,9 @@ static bool _gwt_plan_room(_gwt_planner *p)
 
 static int _gwt_plan_const(_gwt_planner *p, double value)
 {
-    _gwt_program *program = &p->program;
-    for (int i = 0; i < program->num_consts; i++)
-        if (_gwt_bits(program->consts[i]) == _gwt_bits(value)) return ~i;
-    if (!_gwt_grow(p->g, &program->consts, program->num_consts, &p->room_consts, sizeof(double)))
-        return ~0;
-    program->consts[program->num_consts++] = value;
-    return ~(program->num_consts - 1);
+    int at = _gwt_plan_once(p->g, &p->consts, &p->program.consts, &p->program.num_consts,
+                            &p->capacity.consts, &value, sizeof value);
+    return at < 0 ? ~0 : ~at;
 }
 
 // Operations of two operands take a number as the second of them, and as the first where that
@@ -9050,9 +9102,10 @@ static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n, int frame)
     if (value >= 0) {
         p->program.num_operands = v.first;      // it is there already
     } else {
-        if (!_gwt_grow(p->g, &p->values, p->num_values, &p->room_values, sizeof v)) return;
-        value = p->by_key[key] = p->num_values++;
-        p->values[value] = v;
+        value = p->num_values;
+        if (!_gwt_plan_append(p->g, &p->values, &p->num_values, &p->capacity.values, &v, sizeof v))
+            return;
+        p->by_key[key] = value;
         _gwt_plan_compute(p, value);
     }
     *_gwt_plan_seen(p, n, frame) = (_gwt_seen){ n, frame, value };
@@ -9060,69 +9113,72 @@ static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n, int frame)
 }
 
 typedef struct _gwt_visit { const _gwt_node *node; int frame; } _gwt_visit;
+typedef struct _gwt_visits { _gwt_visit *stack; int depth; size_t capacity; } _gwt_visits;
 
-// Put off n until its operands have values; false when none is missing.
-static bool _gwt_plan_push(_gwt_planner *p, const _gwt_visit *v, _gwt_visit **stack, int *depth,
-                           int *room)
+static bool _gwt_visits_push(gwt *g, _gwt_visits *v, const _gwt_node *node, int frame)
 {
-    _gwt_visit now = *v;
-    int before = *depth;
+    _gwt_visit visit = { node, frame };
+    return _gwt_plan_append(g, &v->stack, &v->depth, &v->capacity, &visit, sizeof visit);
+}
+
+// Put off a node until its operands have values; false when none is missing.
+static bool _gwt_plan_push(_gwt_planner *p, _gwt_visit now, _gwt_visits *visits)
+{
+    int before = visits->depth;
     if (now.node->op == _GWT_OP_LOAD || now.node->op == _GWT_OP_STEP) return false;
     for (int i = now.node->num_args - 1; i >= 0; i--) {
         int frame = now.frame;
         const _gwt_node *arg = _gwt_plan_resolve(p, now.node->args[i], &frame);
         if (_gwt_takes_number(now.node, i) || _gwt_plan_seen(p, arg, frame)->node) continue;
-        if (!_gwt_grow(p->g, stack, *depth, room, sizeof **stack)) return false;
-        (*stack)[(*depth)++] = (_gwt_visit){ arg, frame };
+        if (!_gwt_visits_push(p->g, visits, arg, frame)) return false;
     }
-    return *depth > before;
+    return visits->depth > before;
 }
 
 // All nodes under `root` and itself, operands first, without recursion: graphs may be deep.
 static int _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root, int frame)
 {
-    _gwt_visit *stack = NULL;
-    int depth = 0, room = 0;
-    if (!_gwt_grow(p->g, &stack, depth, &room, sizeof *stack)) return 0;
-    stack[depth++] = (_gwt_visit){ root, frame };
-    while (depth > 0 && !_gwt_over(p->plan->action) && _gwt_plan_room(p)) {
-        _gwt_visit v = stack[depth - 1];
+    _gwt_visits visits = { 0 };
+    _gwt_visits_push(p->g, &visits, root, frame);
+    while (visits.depth > 0 && !_gwt_over(p->plan->action) && _gwt_plan_room(p)) {
+        _gwt_visit v = visits.stack[visits.depth - 1];
         bool seen = _gwt_plan_seen(p, v.node, v.frame)->node != NULL;
-        if (!seen && _gwt_plan_push(p, &v, &stack, &depth, &room)) continue;
-        depth--;
+        if (!seen && _gwt_plan_push(p, v, &visits)) continue;
+        visits.depth--;
         if (!seen && !_gwt_over(p->plan->action)) _gwt_plan_node(p, v.node, v.frame);
     }
-    GWT_FREE(stack);
+    GWT_FREE(visits.stack);
     return _gwt_over(p->plan->action) ? 0 : _gwt_plan_seen(p, root, frame)->value;
 }
 
 // ---- sources
 
-// The view of a source in the program being planned: those of earlier passes are not shared.
+// The view of a source in the program being planned. Which pass that is will be known at its end.
 static int _gwt_plan_view(_gwt_planner *p, _gwt_source *s)
 {
     _gwt_plan *plan = p->plan;
-    int first = plan->num_views;
-    for (int i = 0; i < plan->num_views; i++) {
-        if (plan->views[i].source != s) continue;
-        if (plan->views[i].pass == p->pass) return i;
-        first = plan->views[i].first;
-    }
-    if (!_gwt_grow(p->g, &plan->views, plan->num_views, &plan->room_views, sizeof *plan->views))
+    int *slot = _gwt_places_find(p->g, &p->views, plan->views, sizeof *plan->views, &s, sizeof s);
+    if (!slot || *slot >= 0) return slot ? *slot : -1;
+    int *first =
+        _gwt_places_find(p->g, &plan->sources, plan->views, sizeof *plan->views, &s, sizeof s);
+    _gwt_view_plan new = { .source = s };
+    if (!first || !_gwt_plan_append(p->g, &plan->views, &plan->num_views, &plan->capacity.views,
+                                    &new, sizeof new))
         return -1;
-    _gwt_view_plan *v = &plan->views[plan->num_views++];
-    *v = (_gwt_view_plan){ .source = s, .pass = p->pass, .first = first,
-                           .bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *v->bands),
-                           .slots = _gwt_calloc(p->g, (size_t)s->bands, sizeof *v->slots) };
+    *slot = plan->num_views - 1;
+    _gwt_view_plan *v = &plan->views[*slot];
+    v->bands = _gwt_calloc(p->g, (size_t)s->bands, sizeof *v->bands);
+    v->slots = _gwt_calloc(p->g, (size_t)s->bands, sizeof *v->slots);
     if (!v->bands || !v->slots) return -1;
-    if (v == &plan->views[first]) {
+    if (*first < 0) {
+        *first = *slot;
         v->first_tile = plan->num_tiles;
         plan->num_tiles += s->num_tiles;
-    } else {
-        v->first_tile = plan->views[first].first_tile;
     }
-    plan->views[first].sharers++;
-    return plan->num_views - 1;
+    v->first = *first;
+    v->first_tile = plan->views[*first].first_tile;
+    plan->views[*first].sharers++;
+    return *slot;
 }
 
 static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load)
@@ -9142,14 +9198,10 @@ static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *
 static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame)
 {
     _gwt_program *program = &p->program;
-    for (int i = 0; i < program->num_reads; i++) {
-        const _gwt_read *r = &program->reads[i];
-        if (r->fetch == fetch && r->from == from && r->frame == frame) return;
-    }
-    if (!_gwt_grow(p->g, &program->reads, program->num_reads, &p->room_reads,
-                   sizeof *program->reads))
+    _gwt_read read = { fetch, from, frame };
+    if (_gwt_plan_once(p->g, &p->reads, &program->reads, &program->num_reads, &p->capacity.reads,
+                       &read, sizeof read) < 0)
         return;
-    program->reads[program->num_reads++] = (_gwt_read){ fetch, from, frame };
     const _gwt_frame *f = &program->frames[frame];
     program->framed |= f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width;
 }
@@ -9446,22 +9498,18 @@ static void _gwt_program_free(_gwt_program *program)
 
 static int _gwt_plan_add_pass(_gwt_plan *plan, _gwt_pass pass)
 {
-    if (!_gwt_grow(plan->g, &plan->passes, plan->num_passes, &plan->room_passes, sizeof pass)) {
-        _gwt_program_free(&pass.program);
-        return -1;
-    }
-    plan->passes[plan->num_passes] = pass;
-    return plan->num_passes++;
+    if (_gwt_plan_append(plan->g, &plan->passes, &plan->num_passes, &plan->capacity.passes, &pass,
+                         sizeof pass))
+        return plan->num_passes - 1;
+    _gwt_program_free(&pass.program);
+    return -1;
 }
 
 // Plan the program that stores these planes, after the passes it needs. Returns its pass.
-// While it is planned its views carry the number -1 - depth, so that those of passes planned in
-// between stay apart.
 static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n, int64_t width,
                              int64_t height)
 {
-    _gwt_planner p = { .g = plan->g, .plan = plan, .pass = -1 - plan->depth, .width = width,
-                       .height = height };
+    _gwt_planner p = { .g = plan->g, .plan = plan, .width = width, .height = height };
     int planes = 0;
     memcpy(p.program.outputs, outputs, (size_t)n * sizeof *outputs);
     p.program.num_outputs = n;
@@ -9481,10 +9529,14 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
     GWT_FREE(p.operands);
     GWT_FREE(p.by_key);
     GWT_FREE(p.seen);
+    GWT_FREE(p.consts.slots);
+    GWT_FREE(p.frames.slots);
+    GWT_FREE(p.reads.slots);
     int pass = _gwt_plan_add_pass(plan, (_gwt_pass){ .program = p.program, .num_planes = planes,
                                                         .width = width, .height = height });
-    for (int i = 0; i < plan->num_views; i++)
-        if (plan->views[i].pass == p.pass) plan->views[i].pass = pass;
+    for (size_t i = 0; i < p.views.num_slots; i++)
+        if (p.views.slots[i] >= 0) plan->views[p.views.slots[i]].pass = pass;
+    GWT_FREE(p.views.slots);
     return pass;
 }
 
@@ -9536,9 +9588,10 @@ static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass,
 
 static void _gwt_plan_edge(_gwt_plan *plan, int pass, int from, const _gwt_frame *frame)
 {
-    if (!_gwt_grow(plan->g, &plan->edges, plan->num_edges, &plan->room_edges, sizeof(_gwt_edge)))
+    _gwt_edge edge = { pass, from, frame };
+    if (!_gwt_plan_append(plan->g, &plan->edges, &plan->num_edges, &plan->capacity.edges, &edge,
+                          sizeof edge))
         return;
-    plan->edges[plan->num_edges++] = (_gwt_edge){ pass, from, frame };
     if (from < plan->num_passes) {
         if (plan->passes[from].reader < pass) plan->passes[from].reader = pass;
     } else {
@@ -9576,6 +9629,7 @@ static void _gwt_plan_free(_gwt_plan *plan)
     for (int i = 0; i < plan->num_passes; i++) _gwt_program_free(&plan->passes[i].program);
     GWT_FREE(plan->views);
     GWT_FREE(plan->passes);
+    GWT_FREE(plan->sources.slots);
     GWT_FREE(plan->edges);
 }
 
@@ -10545,12 +10599,12 @@ static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *fro
 {
     _gwt_load_fn *load = _gwt_loads[narrow][dtype], *band = _gwt_load_band(dtype, narrow, step);
     size_t size = gwt_dtype_size(dtype), real = narrow ? sizeof(float) : sizeof(double);
-    _gwt_move_fn *gather = _gwt_move_of(size, 1, step);
     uint64_t near[_GWT_GATHER];
     if (step == 1 || band) {
         (band ? band : load)(to, from, n, masked, raw);
         return;
     }
+    _gwt_move_fn *gather = _gwt_move_of(size, 1, step);
     for (size_t some; n > 0; n -= some, to += some * real, from += some * step * size) {
         some = n < _GWT_GATHER ? n : _GWT_GATHER;
         gather(near, from, some, 1, step);
@@ -10637,12 +10691,12 @@ static void _gwt_vm_store_row(gwt_dtype dtype, bool narrow, char *to, const char
 {
     _gwt_store_fn *store = narrow ? _gwt_narrow_store_row : _gwt_stores[dtype];
     size_t size = gwt_dtype_size(dtype), real = narrow ? sizeof(float) : sizeof(double);
-    _gwt_move_fn *spread = _gwt_move_of(size, step, 1);
     uint64_t near[_GWT_GATHER];
     if (step == 1) {
         store(to, from, n, raw);
         return;
     }
+    _gwt_move_fn *spread = _gwt_move_of(size, step, 1);
     for (size_t some; n > 0; n -= some, to += some * step * size, from += some * real) {
         some = n < _GWT_GATHER ? n : _GWT_GATHER;
         store(near, from, some, raw);
