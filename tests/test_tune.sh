@@ -160,7 +160,7 @@ is "takes all the time" "$(stages | awk '$1 == "all" { print $2 }')" \
     "$(stages | awk '$1 == "wall" { print $2 }')"
 is "and encodes" "$(stages | awk '$1 == "encode" { print ($2 > 0) }')" 1
 if cpu=$(taskset -cp $$ 2>/dev/null | sed 's/.*: //; s/[-,].*//') && [ -n "$cpu" ]; then
-    said=$(taskset -c "$cpu" "$GWT" plan 'b1 / b2' scene.tif -j 2 | grep 'with 2 workers')
+    said=$(taskset -c "$cpu" "$gwt" plan 'b1 / b2' scene.tif -j 2 | grep 'with 2 workers')
     check "a plan on the one processor there may be" \
         "$(case $said in *' on 1 processor') ;; *) echo "said '$said'" ;; esac)"
 else skip "a plan on the one processor there may be" "no taskset"; fi
