@@ -5981,7 +5981,10 @@ static int64_t _gwt_num_planes(const gwt_array *a) { return a->info.shape[0] * a
 static bool _gwt_node_strict(const _gwt_node *n)
 {
     bool any = false, all = true;
-    for (int i = 0; i < n->num_args; i++) any |= n->args[i]->strict, all &= n->args[i]->strict;
+    for (int i = 0; i < n->num_args; i++) {
+        any |= n->args[i]->strict;
+        all &= n->args[i]->strict;
+    }
     switch (n->op) {
     case _GWT_OP_LOAD:
     case _GWT_OP_STEP: return true;
@@ -6005,6 +6008,15 @@ static const _gwt_node *_gwt_node_new(gwt *g, _gwt_node from)
     return n;
 }
 
+// A copy of a list; NULL when one of it is.
+static const _gwt_node **_gwt_keep_nodes(gwt *g, const _gwt_node *const *from, int n)
+{
+    const _gwt_node **kept = _gwt_keep(g, (size_t)n, sizeof *kept);
+    for (int i = 0; kept && i < n; i++)
+        if (!(kept[i] = from[i])) return NULL;
+    return kept;
+}
+
 static const _gwt_node *_gwt_node_number(gwt *g, double value)
 {
     return _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_CONST, .imm = { value } });
@@ -6013,17 +6025,21 @@ static const _gwt_node *_gwt_node_number(gwt *g, double value)
 // `from` with operands; NULL when one of them is.
 static const _gwt_node *_gwt_node_with(gwt *g, _gwt_node from, const _gwt_node *const *args, int n)
 {
-    const _gwt_node **kept = _gwt_keep(g, (size_t)n, sizeof *kept);
-    for (int i = 0; kept && i < n; i++)
-        if (!(kept[i] = args[i])) return NULL;
-    from.args = kept;
+    from.args = _gwt_keep_nodes(g, args, n);
     from.num_args = n;
-    return kept ? _gwt_node_new(g, from) : NULL;
+    return from.args ? _gwt_node_new(g, from) : NULL;
 }
 
 static const _gwt_node *_gwt_node_op(gwt *g, _gwt_op op, const _gwt_node *x, const _gwt_node *y)
 {
     return _gwt_node_with(g, (_gwt_node){ .op = op }, (const _gwt_node *[]){ x, y }, y ? 2 : 1);
+}
+
+static const _gwt_node *_gwt_node_where(gwt *g, const _gwt_node *condition, const _gwt_node *x,
+                                        const _gwt_node *y)
+{
+    const _gwt_node *args[] = { condition, x, y };
+    return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE }, args, 3);
 }
 
 // ---- making arrays
@@ -6997,22 +7013,6 @@ static const _gwt_node *_gwt_array_plane(const gwt_array *a, int64_t time, int64
     return a->planes[t * a->info.shape[1] + b];
 }
 
-static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
-{
-    char call[32];
-    snprintf(call, sizeof call, "gwt_%s", _gwt_op_names[op]);
-    for (char *c = call; *c; c++) *c = (char)(*c == '_' ? '_' : *c | 0x20);     // in lower case
-    if (!_gwt_check_given(call, arg, (size_t)n)) return NULL;
-    gwt_array *r = _gwt_array_combine(arg, n);
-    for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
-        const _gwt_node *args[3];
-        for (int i = 0; i < n; i++)
-            args[i] = _gwt_array_plane(arg[i], k / r->info.shape[1], k % r->info.shape[1]);
-        r->planes[k] = _gwt_node_with(r->g, (_gwt_node){ .op = op }, args, n);
-    }
-    return r;
-}
-
 // Rounded and saturated to a type. To float64 too, of integers that it does not hold: programs
 // compute in it, but what is only loaded and stored again is copied as it is.
 static const _gwt_node *_gwt_node_cast(gwt *g, const _gwt_node *n, gwt_dtype dtype)
@@ -7030,6 +7030,13 @@ static gwt_array *_gwt_array_map(gwt_array *r, const gwt_array *a, _gwt_map_fn *
     for (int64_t i = 0; r && i < _gwt_num_planes(a); i++)
         if (!(r->planes[i] = fn(a, i, arg))) return NULL;
     return r;
+}
+
+// The result of an operation on `a`, plane by plane.
+static gwt_array *_gwt_array_mapped(const gwt_array *a, unsigned keep, _gwt_map_fn *fn,
+                                    const void *arg)
+{
+    return _gwt_array_map(_gwt_array_derive(a, keep), a, fn, arg);
 }
 
 static const _gwt_node *_gwt_map_node(const gwt_array *a, int64_t i, const void *node)
@@ -7080,89 +7087,65 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
     return exact || r->info.dtype != GWT_FLOAT32 ? r : _gwt_array_held(r);
 }
 
-static gwt_array *_gwt_array_unary(_gwt_op op, const gwt_array *a)
+// The type of a result. Comparisons and the like give truth values: 0, 1, and 255 where missing.
+// What picks an operand or turns its sign keeps the type, but for the negative of an unsigned one.
+// All else is float64.
+static gwt_array *_gwt_array_typed(gwt_array *r, _gwt_op op, gwt_array *const *arg, int n)
 {
-    gwt_array *const arg = _gwt_array_same(a);
-    return _gwt_array_apply(op, &arg, 1);
+    gwt_dtype type = arg[0]->info.dtype;
+    bool integer = _gwt_dtype_integer(type), below = integer && _gwt_dtypes[type].lo < 0;
+    if (op == _GWT_OP_NOT || op == _GWT_OP_VALID || (op >= _GWT_OP_LT && op <= _GWT_OP_OR)) {
+        r->info.dtype = GWT_UINT8;
+        r->info.nodata = gwt_some(255);
+        return r;
+    }
+    if (op == _GWT_OP_WHERE) return _gwt_array_keep_type(r, arg + 1, n - 1);
+    if (op == _GWT_OP_MIN || op == _GWT_OP_MAX) return _gwt_array_keep_type(r, arg, n);
+    if (op != _GWT_OP_ABS && (op != _GWT_OP_NEG || (integer && !below))) return r;
+    r = _gwt_array_keep_type(r, arg, n);
+    return below ? _gwt_array_held(r) : r;
 }
 
-static gwt_array *_gwt_array_binary(_gwt_op op, const gwt_array *a, const gwt_array *b)
+static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
 {
-    gwt_array *const arg[] = { _gwt_array_same(a), _gwt_array_same(b) };
-    return _gwt_array_apply(op, arg, 2);
-}
-
-// Truth values: 0, 1, and 255 where missing.
-static gwt_array *_gwt_array_truth(gwt_array *r)
-{
-    if (r) r->info.dtype = GWT_UINT8, r->info.nodata = gwt_some(255);
-    return _gwt_array_finish(r);
-}
-
-static gwt_array *_gwt_array_pick(_gwt_op op, const gwt_array *a, const gwt_array *b)
-{
-    gwt_array *const arg[] = { _gwt_array_same(a), _gwt_array_same(b) };
-    return _gwt_array_finish(_gwt_array_keep_type(_gwt_array_binary(op, a, b), arg, 2));
+    char call[32];
+    snprintf(call, sizeof call, "gwt_%s", _gwt_op_names[op]);
+    for (char *c = call; *c; c++) *c = (char)(*c == '_' ? '_' : *c | 0x20);     // in lower case
+    if (!_gwt_check_given(call, arg, (size_t)n)) return NULL;
+    gwt_array *r = _gwt_array_combine(arg, n);
+    for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
+        const _gwt_node *args[3];
+        for (int i = 0; i < n; i++)
+            args[i] = _gwt_array_plane(arg[i], k / r->info.shape[1], k % r->info.shape[1]);
+        r->planes[k] = _gwt_node_with(r->g, (_gwt_node){ .op = op }, args, n);
+    }
+    return r ? _gwt_array_finish(_gwt_array_typed(r, op, arg, n)) : NULL;
 }
 
 #define X(name, op) \
-    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
-    { \
-        return _gwt_array_finish(_gwt_array_binary(_GWT_OP_##op, a, b)); \
-    }
-X(add, ADD) X(sub, SUB) X(mul, MUL) X(div, DIV) X(pow, POW)
-#undef X
-
-#define X(name, op) \
-    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
-    { \
-        return _gwt_array_truth(_gwt_array_binary(_GWT_OP_##op, a, b)); \
-    }
-X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
-#undef X
-
-#define X(name, op) \
-    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
-    { \
-        return _gwt_array_pick(_GWT_OP_##op, a, b); \
-    }
-X(min, MIN) X(max, MAX)
-#undef X
-
-#define X(name, op, as) \
     gwt_array *gwt_##name(const gwt_array *a) \
     { \
-        return _gwt_array_##as(_gwt_array_unary(_GWT_OP_##op, a)); \
+        return _gwt_array_apply(_GWT_OP_##op, (gwt_array *[]){ _gwt_array_same(a) }, 1); \
     }
-X(sqrt, SQRT, finish) X(exp, EXP, finish) X(log, LOG, finish) X(tanh, TANH, finish)
-X(not, NOT, truth) X(valid, VALID, truth)
+X(neg, NEG) X(abs, ABS) X(sqrt, SQRT) X(exp, EXP) X(log, LOG) X(tanh, TANH) X(not, NOT)
+X(valid, VALID)
 #undef X
 
-gwt_array *gwt_abs(const gwt_array *a)
-{
-    gwt_array *const arg = _gwt_array_same(a);
-    gwt_array *r = _gwt_array_keep_type(_gwt_array_unary(_GWT_OP_ABS, a), &arg, 1);
-    bool leaves = r && _gwt_dtype_integer(r->info.dtype) && _gwt_dtypes[r->info.dtype].lo < 0;
-    return _gwt_array_finish(leaves ? _gwt_array_held(r) : r);
-}
-
-// An unsigned type has no place for the result and gives float64.
-gwt_array *gwt_neg(const gwt_array *a)
-{
-    gwt_array *const arg = _gwt_array_same(a);
-    gwt_array *r = _gwt_array_unary(_GWT_OP_NEG, arg);
-    bool integer = r && _gwt_dtype_integer(a->info.dtype);
-    if (integer && _gwt_dtypes[a->info.dtype].lo >= 0) return _gwt_array_finish(r);
-    r = _gwt_array_keep_type(r, &arg, 1);
-    return _gwt_array_finish(integer ? _gwt_array_held(r) : r);
-}
+#define X(name, op) \
+    gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
+    { \
+        gwt_array *const arg[] = { _gwt_array_same(a), _gwt_array_same(b) }; \
+        return _gwt_array_apply(_GWT_OP_##op, arg, 2); \
+    }
+X(add, ADD) X(sub, SUB) X(mul, MUL) X(div, DIV) X(pow, POW) X(min, MIN) X(max, MAX)
+X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
+#undef X
 
 gwt_array *gwt_where(const gwt_array *condition, const gwt_array *a, const gwt_array *b)
 {
     gwt_array *const arg[] = { _gwt_array_same(condition), _gwt_array_same(a),
                                _gwt_array_same(b) };
-    return _gwt_array_finish(
-        _gwt_array_keep_type(_gwt_array_apply(_GWT_OP_WHERE, arg, 3), arg + 1, 2));
+    return _gwt_array_apply(_GWT_OP_WHERE, arg, 3);
 }
 
 gwt_array *gwt_clip(const gwt_array *a, double lo, double hi)
@@ -7175,8 +7158,8 @@ gwt_array *gwt_clip(const gwt_array *a, double lo, double hi)
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
     bool exact = (double)(float)lo == lo && (double)(float)hi == hi;
     _gwt_node clip = { .op = _GWT_OP_CLIP, .imm = { lo, hi } };
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | (holds ? _GWT_KEEP_TYPE : 0));
-    r = _gwt_array_map(r, a, _gwt_map_node, &clip);
+    unsigned keep = _GWT_KEEP_NAMES | (holds ? _GWT_KEEP_TYPE : 0);
+    gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_node, &clip);
     return _gwt_array_finish(r && r->info.dtype == GWT_FLOAT32 && !exact ? _gwt_array_held(r) : r);
 }
 
@@ -7207,8 +7190,8 @@ gwt_array *gwt_cast(const gwt_array *a, gwt_dtype dtype)
     if (!_gwt_dtype_valid(dtype))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no type %d to cast to", (int)dtype);
     unsigned lost = dtype == a->info.dtype ? 0 : _GWT_KEEP_FIGURES;
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~lost);
-    if (!_gwt_array_map(r, a, _gwt_map_convert, &dtype)) return NULL;
+    gwt_array *r = _gwt_array_mapped(a, _GWT_KEEP_ALL & ~lost, _gwt_map_convert, &dtype);
+    if (!r) return NULL;
     r->info.dtype = dtype;
     if (r->info.nodata.set && !_gwt_dtype_holds_it(dtype, r->info.nodata))
         r->info.nodata = (gwt_optional){ 0 };
@@ -7216,13 +7199,6 @@ gwt_array *gwt_cast(const gwt_array *a, gwt_dtype dtype)
 }
 
 // ---- steps
-
-static const _gwt_node **_gwt_keep_nodes(gwt *g, const _gwt_node *const *from, int n)
-{
-    const _gwt_node **kept = _gwt_keep(g, (size_t)n, sizeof *kept);
-    if (kept) memcpy(kept, from, (size_t)n * sizeof *kept);
-    return kept;
-}
 
 // The centres of the outermost cells mapped by scale and origin, and `reach` cells around them.
 static bool _gwt_step_needs(gwt *g, const _gwt_step *s, const _gwt_rect *out, _gwt_rect *in)
@@ -7297,16 +7273,13 @@ static _gwt_plane _gwt_fold_join(gwt *g, _gwt_op op, _gwt_plane so_far, _gwt_pla
 static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int64_t k)
 {
     _gwt_plane zero = _gwt_node_number(g, 0), none = _gwt_node_number(g, (double)NAN), better;
-    _gwt_node where = { .op = _GWT_OP_WHERE };
     switch (stat) {
     case GWT_MIN: f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x); break;
     case GWT_MAX: f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x); break;
     case GWT_FIRST: case GWT_LAST: f->best = _gwt_fold_join(g, _GWT_OP_FIRST, f->best, x); break;
     case GWT_ARGMAX:
         better = _gwt_node_op(g, _GWT_OP_BEATS, x, f->best ? f->best : none);
-        f->at = _gwt_node_with(g, where,
-                               (_gwt_plane[]){ better, _gwt_node_number(g, (double)k),
-                                               f->at ? f->at : none }, 3);
+        f->at = _gwt_node_where(g, better, _gwt_node_number(g, (double)k), f->at ? f->at : none);
         f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x);
         break;
     default:
@@ -7323,16 +7296,13 @@ static void _gwt_fold_square(gwt *g, _gwt_fold *f, _gwt_plane x)
     _gwt_plane zero = _gwt_node_number(g, 0), d = _gwt_node_op(g, _GWT_OP_SUB, x, f->mean);
     _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
     _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
-    square = _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE },
-                            (_gwt_plane[]){ there, square, zero }, 3);
-    f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, square);
+    f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, _gwt_node_where(g, there, square, zero));
 }
 
 // Missing where nothing is. A sum that is no number (inf - inf) stays so.
 static _gwt_plane _gwt_fold_sum(gwt *g, const _gwt_fold *f)
 {
-    return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE },
-                          (_gwt_plane[]){ f->count, f->sum, _gwt_node_number(g, (double)NAN) }, 3);
+    return _gwt_node_where(g, f->count, f->sum, _gwt_node_number(g, (double)NAN));
 }
 
 static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
@@ -7554,9 +7524,9 @@ gwt_array *gwt_moving_with(const gwt_array *a, const gwt_moving_options *options
                          .reach = { o.window / 2, o.window / 2 }, .method = (int)o.statistic,
                          .parameter = o.percentile, .weighted = o.weights };
     bool picks = o.statistic == GWT_MIN || o.statistic == GWT_MAX;
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS
-                                        | (picks ? _GWT_KEEP_TYPE | _GWT_KEEP_SCALES : 0));
-    if (!_gwt_array_map(r, a, _gwt_map_step, &window)) return NULL;
+    unsigned keep = _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS
+                  | (picks ? _GWT_KEEP_TYPE | _GWT_KEEP_SCALES : 0);
+    gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_step, &window);
     _gwt_array_note(r, "moving_stat", _gwt_stat_names[o.statistic]);
     _gwt_array_note_number(r, "moving_window_size", o.window);
     _gwt_array_note(r, "moving_perc", NULL);
@@ -7611,9 +7581,9 @@ static gwt_array *_gwt_array_resampled(const gwt_array *a, const _gwt_geo *geo,
                     .origin = { to->origin[0], to->origin[1] },
                     .reach = { _gwt_resampling_reach(method, to->scale[0], a->geo.height),
                                _gwt_resampling_reach(method, to->scale[1], a->geo.width) } };
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_SELF | _GWT_KEEP_WORDS
-                                        | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0));
-    r = _gwt_array_map(r, a, _gwt_map_step, &s);
+    unsigned keep = _GWT_KEEP_SELF | _GWT_KEEP_WORDS
+                  | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0);
+    gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_step, &s);
     // Interpolated values are rounded to the type they keep; nearest only picks.
     _gwt_node warped = { .op = _GWT_OP_WARPED, .dtype = a->info.dtype };
     if (method != GWT_NEAREST)
@@ -7642,8 +7612,8 @@ static gwt_array *_gwt_array_cropped(const gwt_array *a, int64_t row, int64_t co
     bool whole = row == 0 && col == 0 && stride == 1 && geo->height == a->geo.height
               && geo->width == a->geo.width;
     unsigned lost = whole ? 0 : _GWT_KEEP_PLACES | _GWT_KEEP_FIGURES;
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~lost);
-    if (!_gwt_array_map(r, a, _gwt_map_node, &crop)) return NULL;
+    gwt_array *r = _gwt_array_mapped(a, _GWT_KEEP_ALL & ~lost, _gwt_map_node, &crop);
+    if (!r) return NULL;
     r->geo = *geo;
     return _gwt_array_finish(r);
 }
@@ -7923,9 +7893,9 @@ static const _gwt_node *_gwt_map_masked(const gwt_array *a, int64_t i, const voi
 static gwt_array *_gwt_array_masked(const gwt_array *a, gwt_optional nodata)
 {
     if (!nodata.set) return _gwt_array_same(a);
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES);
-    if (!_gwt_array_map(r, a, _gwt_map_masked, &nodata)) return NULL;
-    r->info.nodata = nodata;
+    unsigned keep = _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES;
+    gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_masked, &nodata);
+    if (r) r->info.nodata = nodata;
     return _gwt_array_finish(r);
 }
 
@@ -7951,7 +7921,7 @@ static gwt_array *_gwt_array_scaled(const gwt_array *a, gwt_optional scale, gwt_
     _gwt_scaling by = { _gwt_first_set(scale, a->session.scale),
                         _gwt_first_set(offset, a->session.offset) };
     unsigned keep = _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS;
-    gwt_array *r = _gwt_array_map(_gwt_array_derive(a, keep), a, _gwt_map_scaled, &by);
+    gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_scaled, &by);
     size_t bytes = (size_t)_gwt_num_planes(a) * sizeof *a->planes;
     if (r && !memcmp(r->planes, a->planes, bytes)) {    // the same pixels still
         r = _gwt_array_derive(a, keep | (_GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES));
@@ -8391,8 +8361,8 @@ static gwt_array *_gwt_call_mask(_gwt_parser *p, const _gwt_call *c)
     // Besides what is missing already; stored as that is, or as what it was.
     if (a->info.dtype == GWT_FLOAT32) value = (float)value;
     _gwt_node mask = { .op = _GWT_OP_MASK, .imm = { value } };
-    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES);
-    r = _gwt_array_map(r, a, _gwt_map_node, &mask);
+    unsigned keep = _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES;
+    gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_node, &mask);
     if (r && !r->info.nodata.set && _gwt_dtype_holds(r->info.dtype, value))
         r->info.nodata = gwt_some(value);
     return _gwt_array_finish(r);
@@ -8405,23 +8375,27 @@ static gwt_array *_gwt_call_replace(_gwt_parser *p, const _gwt_call *c)
     return gwt_replace(c->x[0], &from, &to, 1);
 }
 
+static gwt_array *_gwt_call_norm_diff(_gwt_parser *p, const _gwt_call *c)
+{
+    (void)p;
+    return _gwt_norm_diff(c->x[0], c->x[1]);
+}
+
 static const struct {
     const char *name;
     int arity;
-    gwt_array *(*one)(const gwt_array *);
-    gwt_array *(*two)(const gwt_array *, const gwt_array *);
-    gwt_array *(*three)(const gwt_array *, const gwt_array *, const gwt_array *);
-    _gwt_call_fn *special;
+    _gwt_op op;
+    _gwt_call_fn *special;      // NULL: `op` of the values
 } _gwt_functions[] = {
-    { "abs", 1, .one = gwt_abs },       { "sqrt", 1, .one = gwt_sqrt },
-    { "exp", 1, .one = gwt_exp },       { "log", 1, .one = gwt_log },
-    { "tanh", 1, .one = gwt_tanh },     { "valid", 1, .one = gwt_valid },
-    { "min", 2, .two = gwt_min },       { "max", 2, .two = gwt_max },
-    { "pow", 2, .two = gwt_pow },       { "norm_diff", 2, .two = _gwt_norm_diff },
+    { "abs", 1, _GWT_OP_ABS, NULL },    { "sqrt", 1, _GWT_OP_SQRT, NULL },
+    { "exp", 1, _GWT_OP_EXP, NULL },    { "log", 1, _GWT_OP_LOG, NULL },
+    { "tanh", 1, _GWT_OP_TANH, NULL },  { "valid", 1, _GWT_OP_VALID, NULL },
+    { "min", 2, _GWT_OP_MIN, NULL },    { "max", 2, _GWT_OP_MAX, NULL },
+    { "pow", 2, _GWT_OP_POW, NULL },    { "where", 3, _GWT_OP_WHERE, NULL },
     { "mask", 2, .special = _gwt_call_mask },
-    { "where", 3, .three = gwt_where },
     { "clip", 3, .special = _gwt_call_clip },
     { "replace", 3, .special = _gwt_call_replace },
+    { "norm_diff", 2, .special = _gwt_call_norm_diff },
 };
 
 static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, int wanted)
@@ -8506,10 +8480,8 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     bool known = f < _GWT_COUNT(_gwt_functions);
     if (is_stat && !(known && c.given == 2 && !c.dim)) return _gwt_call_reduce(p, &c, stat);
     if (known && !_gwt_call_arity(p, &c, _gwt_functions[f].arity)) return NULL;
-    if (known && _gwt_functions[f].one) return _gwt_functions[f].one(c.x[0]);
-    if (known && _gwt_functions[f].two) return _gwt_functions[f].two(c.x[0], c.x[1]);
-    if (known && _gwt_functions[f].three) return _gwt_functions[f].three(c.x[0], c.x[1], c.x[2]);
-    if (known) return _gwt_functions[f].special(p, &c);
+    if (known && _gwt_functions[f].special) return _gwt_functions[f].special(p, &c);
+    if (known) return _gwt_array_apply(_gwt_functions[f].op, c.x, c.given);
     if (!strncmp(name, "moving_", 7) && _gwt_stat_find(name + 7, &stat))
         return _gwt_call_moving(p, &c, stat);
     if (_gwt_index_find(name) < _GWT_COUNT(_gwt_indices) || !strcmp(name, "tasseled_cap"))
@@ -8609,11 +8581,14 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
 static const struct {
     int level;
     const char *token;
-    gwt_array *(*apply)(const gwt_array *, const gwt_array *);
+    _gwt_op op;
 } _gwt_operators[] = {
-    { 0, "||", gwt_or },  { 1, "&&", gwt_and }, { 2, "==", gwt_eq }, { 2, "!=", gwt_ne },
-    { 2, "<=", gwt_le },  { 2, ">=", gwt_ge },  { 2, "<", gwt_lt },  { 2, ">", gwt_gt },
-    { 3, "+", gwt_add },  { 3, "-", gwt_sub },  { 4, "*", gwt_mul }, { 4, "/", gwt_div },
+    { 0, "||", _GWT_OP_OR },  { 1, "&&", _GWT_OP_AND },
+    { 2, "==", _GWT_OP_EQ },  { 2, "!=", _GWT_OP_NE },
+    { 2, "<=", _GWT_OP_LE },  { 2, ">=", _GWT_OP_GE },
+    { 2, "<", _GWT_OP_LT },   { 2, ">", _GWT_OP_GT },
+    { 3, "+", _GWT_OP_ADD },  { 3, "-", _GWT_OP_SUB },
+    { 4, "*", _GWT_OP_MUL },  { 4, "/", _GWT_OP_DIV },
 };
 
 static gwt_array *_gwt_parse_level(_gwt_parser *p, int level)
@@ -8629,7 +8604,7 @@ static gwt_array *_gwt_parse_level(_gwt_parser *p, int level)
         const char *where = p->at - strlen(_gwt_operators[i].token);
         gwt_array *b = _gwt_parse_level(p, level + 1);
         if (b) p->where = where;
-        a = b ? _gwt_operators[i].apply(a, b) : NULL;
+        a = b ? _gwt_array_apply(_gwt_operators[i].op, (gwt_array *[]){ a, b }, 2) : NULL;
     }
     return a;
 }
