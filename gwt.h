@@ -6733,7 +6733,8 @@ size_t gwt_sort_by_date(const char **paths, size_t n)
 
 // Whether a call can be done: all its arrays are there, and their session has no error. One that is
 // NULL is an error where another one tells whose: it could not be made, which is that session's
-// first error and stays it, or was not given. Where all are NULL nobody can be told.
+// first error and stays it, or was not given. Where all are NULL nobody can be told. Of a count of
+// 0 stderr is told: nothing need be at arrays[0], so no session is known.
 static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t n)
 {
     gwt *g = NULL;
@@ -6742,6 +6743,7 @@ static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t 
         if (!g && arrays[i]) g = arrays[i]->g;
         if (!missing && !arrays[i]) missing = i + 1;
     }
+    if (n == 0) fprintf(stderr, "gwt: %s: 0 arrays are given: it needs 1 or more\n", call);
     if (_gwt_failed(g)) return false;
     if (!missing) return true;
     return _gwt_fail(g, GWT_E_ARGUMENT, "%s: array %zu of %zu is NULL", call, missing, n);
@@ -14487,11 +14489,7 @@ struct _gwt_run {
     const _gwt_plan *plan;
     const gwt_array *array;     // whose chunks it has: the first of several
     int num_outputs;
-    int64_t tile_h, tile_w;     // of a tile
     int64_t piece_h, piece_w;   // of a piece
-    int64_t across, down;       // tiles
-    int64_t group;              // neighbours taken together, fewer where that would make
-                                // workers wait for one another
     bool whole;                 // pieces run on the worker that has the tile
     bool staged;                // tiles are held for one pass at a time
     bool sparse;                // pieces touch tiles here and there only
@@ -14505,8 +14503,6 @@ struct _gwt_run {
     bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets);
     bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     void *sink;
-    int64_t window;             // tiles that may be begun ahead of that
-    int workers;                // that take part
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
     double packed_bytes, register_bytes;    // memory of each worker
     _gwt_share share;           // of memory
@@ -14539,7 +14535,7 @@ static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
 static _gwt_walk *_gwt_run_walk(const _gwt_run *run, int id)
 {
     _gwt_walk *w = &run->scratch[id].walk;
-    if (w->plan || _gwt_walk_begin(w, run->plan, run->tile_h, run->tile_w)) return w;
+    if (w->plan || _gwt_walk_begin(w, run->plan, run->order.tile_h, run->order.tile_w)) return w;
     return NULL;
 }
 
@@ -14700,9 +14696,10 @@ static void _gwt_run_report(_gwt_run *run, bool last)
 
 static _gwt_rect _gwt_run_rect(const _gwt_run *run, int64_t t)
 {
-    int64_t row = t / run->across * run->tile_h, col = t % run->across * run->tile_w;
-    return (_gwt_rect){ row, col, _gwt_min64(run->tile_h, run->plan->height - row),
-                        _gwt_min64(run->tile_w, run->plan->width - col) };
+    const _gwt_order *o = &run->order;
+    int64_t row = t / o->across * o->tile_h, col = t % o->across * o->tile_w;
+    return (_gwt_rect){ row, col, _gwt_min64(o->tile_h, run->plan->height - row),
+                        _gwt_min64(o->tile_w, run->plan->width - col) };
 }
 
 static _gwt_rect _gwt_run_padded(const _gwt_run *run, const _gwt_rect *r)
@@ -14735,21 +14732,19 @@ static void _gwt_run_loop(size_t index, void *user)
 {
     _gwt_run *run = user;
     _gwt_order *o = &run->order;
-    int64_t groups = _gwt_ceil_div(run->across, o->group);
+    int64_t groups = _gwt_ceil_div(run->order.across, o->group);
     _gwt_lane *lane = _gwt_lane_here();
     bool good = true;
     (void)index;
     _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .tile = -1 });
     for (int64_t k; good && (k = o->take(o)) >= 0;) {
-        int64_t col = k % groups * o->group, end = _gwt_min64(col + o->group, run->across);
+        int64_t col = k % groups * o->group, end = _gwt_min64(col + o->group, run->order.across);
         for (; good && col < end; col++)
-            good = _gwt_run_tile(run, k / groups * run->across + col);
+            good = _gwt_run_tile(run, k / groups * run->order.across + col);
     }
     _gwt_lane_leave(lane, 0, 0);
     if (!good) _gwt_pool_notify(&run->g->pool);     // others may wait for a tile that won't come
 }
-
-// ---- the whole
 
 // ---- run dry: what all pieces ask for and take, before the first is run
 //
@@ -14800,7 +14795,7 @@ static void _gwt_dry_some(size_t index, void *user)
     int id = _gwt_self()->id;
     _gwt_walk *w = _gwt_run_walk(run, id);
     _gwt_cost *cost = &run->scratch[id].cost;
-    int64_t from = (int64_t)index * d->some, tiles = run->across * run->down;
+    int64_t from = (int64_t)index * d->some, tiles = run->order.across * run->order.down;
     if (!w) return;
     for (int64_t t = from; t < _gwt_min64(from + d->some, tiles); t++) {
         _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
@@ -14826,7 +14821,7 @@ static void _gwt_run_halve(_gwt_run *run)
 // have `least` pixels. False, and an error, when it can't be done.
 static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least)
 {
-    int64_t tiles = run->across * run->down;
+    int64_t tiles = run->order.across * run->order.down;
     _gwt_dry d = { .run = run, .limit = limit, .least = least,
                    .some = _gwt_max64(16, _gwt_ceil_div(tiles, 64)) };
     size_t n = (size_t)_gwt_ceil_div(tiles, d.some);
@@ -14861,12 +14856,13 @@ static bool _gwt_run_uses_once(const _gwt_run *run)
 // Neighbours that share one input tile, but never so many that workers go without.
 static int64_t _gwt_run_neighbours(const _gwt_run *run)
 {
+    const _gwt_order *o = &run->order;
     int64_t group = 1;
     for (int i = 0; i < run->plan->num_views; i++) {
         const _gwt_source *s = run->plan->views[i].source;
-        if (s->tiled) group = _gwt_max64(group, _gwt_ceil_div(s->tile_w, run->tile_w));
+        if (s->tiled) group = _gwt_max64(group, _gwt_ceil_div(s->tile_w, o->tile_w));
     }
-    return _gwt_max64(1, _gwt_min64(group, run->across * run->down / (4 * run->workers)));
+    return _gwt_max64(1, _gwt_min64(group, o->across * o->down / (4 * o->workers)));
 }
 
 // The workers, the group and the window that `bytes` are enough for, when each worker takes `each`:
@@ -14876,16 +14872,17 @@ static int64_t _gwt_run_neighbours(const _gwt_run *run)
 // for the one whose tile is to be written next. Among ranks whole batches wait.
 static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
 {
+    _gwt_order *o = &run->order;
     bool ranks = run->action->ranks != NULL;
-    run->workers = (int)fmax(1, fmin(run->workers, floor(bytes / (each + run->wait_bytes))));
-    int64_t n = ranks ? run->g->pool.num_workers : run->workers;
+    o->workers = (int)fmax(1, fmin(o->workers, floor(bytes / (each + run->wait_bytes))));
+    int64_t n = ranks ? run->g->pool.num_workers : o->workers;
     int64_t each_group = (ranks ? 16 : 2) * n, more = ranks ? 32 : 8;
-    double room = run->wait_bytes > 0 ? (bytes - run->workers * each) / run->wait_bytes : 1e15;
-    int64_t queue = (int64_t)fmax(run->workers, fmin(room, 1e15));
-    run->group = _gwt_max64(1, _gwt_min64(_gwt_run_neighbours(run), (queue - more) / each_group));
-    run->window = each_group * run->group + more;
-    if (ranks) run->window = _gwt_max64(run->window, n * gwt_num_ranks(run->g) * 3 / 4);
-    run->window = _gwt_min64(run->window, queue);
+    double fits = run->wait_bytes > 0 ? (bytes - o->workers * each) / run->wait_bytes : 1e15;
+    int64_t queue = (int64_t)fmax(o->workers, fmin(fits, 1e15));
+    o->group = _gwt_max64(1, _gwt_min64(_gwt_run_neighbours(run), (queue - more) / each_group));
+    o->window = each_group * o->group + more;
+    if (ranks) o->window = _gwt_max64(o->window, n * gwt_num_ranks(run->g) * 3 / 4);
+    o->window = _gwt_min64(o->window, queue);
 }
 
 // Smaller pieces, of 64 x 64; then a shorter queue; then fewer workers; then still smaller pieces.
@@ -14899,7 +14896,7 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     if (num_workers < 0)
         return _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)",
                          num_workers);
-    run->workers = num_workers > 0 ? (int)_gwt_min64(num_workers, g->pool.num_workers)
+    run->order.workers = num_workers > 0 ? (int)_gwt_min64(num_workers, g->pool.num_workers)
                                    : g->pool.num_workers;
     run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
     run->uses = _gwt_calloc(g, (size_t)run->plan->num_tiles, sizeof *run->uses);
@@ -14914,21 +14911,21 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses;
     double rest = limit - fixed, one = rest - run->wait_bytes;
     _gwt_run_shrink(run, (double)INFINITY, 0);
-    double all = (rest - (double)run->window * run->wait_bytes) / run->workers;
+    double all = (rest - (double)run->order.window * run->wait_bytes) / run->order.workers;
     if (!_gwt_run_dry(run, all, deep ? INT64_MAX : 64 * 64)) return false;
     run->staged = deep && (_gwt_run_uses_once(run) || _gwt_run_each(run, &run->cost) > all);
     if (_gwt_run_each(run, &run->cost) > one && !_gwt_run_dry(run, one, 256)) return false;
     double each = _gwt_run_each(run, &run->cost);
     _gwt_run_shrink(run, rest, each);
-    double bytes = fixed + run->workers * each + (double)run->window * run->wait_bytes;
+    double bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
             "this takes %.1f MB of memory with one worker, and .memory_limit is %.1f MB",
             bytes / 1e6, limit / 1e6);
-    double pinned = run->workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
+    double pinned = run->order.workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
     // The next piece may need the same tiles, of all passes.
-    double wanted = (double)g->options.cache_bytes + run->workers * run->cost.tiles - pinned;
+    double wanted = (double)g->options.cache_bytes + run->order.workers * run->cost.tiles - pinned;
     run->share = (_gwt_share){ (uint64_t)bytes, (uint64_t)pinned, (uint64_t)fmin(wanted, limit) };
     return true;
 }
@@ -14944,17 +14941,19 @@ static void _gwt_run_end(_gwt_run *run)
 
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
-    _gwt_order_make(&run->order, run->action, run->plan);
-    run->tile_h = _gwt_min64(tile_h, run->plan->height),
-    run->tile_w = _gwt_min64(tile_w, run->plan->width);
-    run->across = _gwt_ceil_div(run->plan->width, run->tile_w);
-    run->down = _gwt_ceil_div(run->plan->height, run->tile_h);
+    _gwt_order *o = &run->order;
+    int64_t height = run->plan->height, width = run->plan->width;
+    const int64_t *pad = run->plan->pad;
+    _gwt_order_make(o, run->action, run->plan);
+    o->tile_h = _gwt_min64(tile_h, height);
+    o->tile_w = _gwt_min64(tile_w, width);
+    o->across = _gwt_ceil_div(width, o->tile_w);
+    o->down = _gwt_ceil_div(height, o->tile_h);
     run->num_outputs = run->plan->passes[run->plan->num_passes - 1].program.num_outputs;
     run->array = a;
     // As many pieces as chunks would fit, all about as large.
-    int64_t h = run->tile_h + run->plan->pad[1] + run->plan->pad[3],
-            w = run->tile_w + run->plan->pad[0] + run->plan->pad[2];
-    h = _gwt_min64(h, run->plan->height), w = _gwt_min64(w, run->plan->width);
+    int64_t h = _gwt_min64(o->tile_h + pad[1] + pad[3], height);
+    int64_t w = _gwt_min64(o->tile_w + pad[0] + pad[2], width);
     run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
 }
@@ -14963,9 +14962,6 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
 static bool _gwt_run_start(_gwt_run *run)
 {
     _gwt_order *o = &run->order;
-    o->tile_h = run->tile_h, o->tile_w = run->tile_w;
-    o->across = run->across, o->down = run->down;
-    o->group = run->group, o->window = run->window, o->workers = run->workers;
     if (!o->start(o)) return false;
     for (int64_t t = 0; t < o->first; t++) {
         _gwt_rect r = _gwt_run_rect(run, t);
@@ -14991,12 +14987,12 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     gwt *g = run->g;
     if (!_gwt_mutex_new(g, &run->reporting)) return false;
     _gwt_run_record(run->array);
-    run->whole = run->workers < g->pool.num_workers;
+    run->whole = run->order.workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
     _gwt_cache_plan(g, &run->share, true);
     if (_gwt_run_start(run) && !_gwt_over(run->action))
-        _gwt_pool_for(_gwt_self(), (size_t)run->workers, _gwt_run_loop, run);
+        _gwt_pool_for(_gwt_self(), (size_t)run->order.workers, _gwt_run_loop, run);
     for (int i = 0; i < run->plan->num_views && !_gwt_over(run->action); i++)
         _gwt_store_check(&run->plan->views[i].source->store);
     run->order.stop(&run->order);
@@ -15031,6 +15027,42 @@ static bool _gwt_check_many(const char *call, gwt_array *const *arrays, size_t n
 // Where the pixels of a run go: each sink says where a tile is to be stored, and is told when it
 // is there.
 
+// What all sinks do alike: an action, its plan and its run. The fields of the run that say where
+// pixels go are set before it begins.
+typedef struct _gwt_sink {
+    _gwt_action action;
+    _gwt_plan plan;
+    _gwt_run run;
+    bool keeps_alpha;           // with the pixels
+} _gwt_sink;
+
+// False, and nothing to end, when that can't be planned.
+static bool _gwt_sink_begin(_gwt_sink *s, const gwt_array *a, const _gwt_output *outputs, int n,
+                            const int *padding, int64_t tile_h, int64_t tile_w)
+{
+    if (!_gwt_action_begin(&s->action, a->g, true)) return false;
+    if (!_gwt_plan_make(&s->plan, &s->action, a, outputs, n, padding)) {
+        _gwt_action_end(&s->action);
+        return false;
+    }
+    _gwt_plan_note(&s->plan, s->keeps_alpha);
+    s->run.g = a->g;
+    s->run.action = &s->action;
+    s->run.plan = &s->plan;
+    _gwt_run_shape(&s->run, a, tile_h, tile_w);
+    return true;
+}
+
+// Whether it went well here, and on all ranks.
+static bool _gwt_sink_end(_gwt_sink *s, bool good)
+{
+    good = s->run.order.agree(&s->run.order, good);
+    _gwt_run_end(&s->run);
+    _gwt_plan_free(&s->plan);
+    _gwt_action_end(&s->action);
+    return good;
+}
+
 // ---- memory
 
 typedef struct _gwt_buffer {
@@ -15057,25 +15089,23 @@ static bool _gwt_buffer_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
     return true;
 }
 
-// Bytes of the whole array in a type.
-static bool _gwt_compute_bytes(const gwt_array *a, gwt_dtype dtype, size_t *bytes)
+// Where an array goes in a type: the caller's buffer, or one to be made; and what is stored there.
+static bool _gwt_buffer_of(_gwt_buffer *b, _gwt_output *output, const gwt_array *a, void *data,
+                           gwt_dtype type, gwt_optional nodata)
 {
+    gwt_dtype dtype = type ? type : a->info.dtype;
+    size_t size = gwt_dtype_size(dtype), row = (size_t)a->geo.width * size;
+    if (!_gwt_resolve_nodata(a, dtype, nodata, &nodata)) return false;
+    *b = (_gwt_buffer){ data, row, row * (size_t)a->geo.height, size, 0, data == NULL };
+    *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
     if (_gwt_mul4((uint64_t)_gwt_num_planes(a), (uint64_t)a->geo.height, (uint64_t)a->geo.width,
-                  gwt_dtype_size(dtype), bytes))
+                  size, &b->all))
         return true;
     return _gwt_fail(a->g, GWT_E_MEMORY, "the array is larger than any memory: save it instead");
 }
 
-// Where an array goes in a type: the caller's buffer, or one to be made.
-static bool _gwt_buffer_of(_gwt_buffer *b, const gwt_array *a, gwt_dtype dtype, void *data)
-{
-    size_t size = gwt_dtype_size(dtype), row = (size_t)a->geo.width * size;
-    *b = (_gwt_buffer){ data, row, row * (size_t)a->geo.height, size, 0, data == NULL };
-    return _gwt_compute_bytes(a, dtype, &b->all);
-}
-
-// Those that the caller has not given, within the action, so that all ranks hear when there is no
-// memory for one; and with several ranks zeros, as they are joined by OR.
+// The buffers that the caller has not given, within the action: all ranks hear when there is no
+// memory for one. With several ranks zeros, as they are joined by OR.
 static bool _gwt_buffers_make(const _gwt_action *action, _gwt_buffer *buffers, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -15089,22 +15119,12 @@ static bool _gwt_buffers_make(const _gwt_action *action, _gwt_buffer *buffers, i
 static bool _gwt_compute_run(const gwt_array *a, const _gwt_output *outputs, _gwt_buffer *buffers,
                              int n, const gwt_compute_options *o)
 {
-    _gwt_plan plan;
-    _gwt_action action;
-    if (!_gwt_action_begin(&action, a->g, true)) return false;
-    bool planned = _gwt_buffers_make(&action, buffers, n)
-                && _gwt_plan_make(&plan, &action, a, outputs, n, NULL), good = planned;
-    if (planned) {
-        _gwt_plan_note(&plan, false);
-        _gwt_run run = { .g = a->g, .action = &action, .plan = &plan, .open = _gwt_buffer_open,
-                         .close = _gwt_buffer_close, .sink = buffers, .what = "compute" };
-        _gwt_run_shape(&run, a, 256, 256);
-        good = _gwt_run_fit(&run, o->num_workers) && _gwt_run_all(&run, o->progress);
-        good = run.order.agree(&run.order, good);
-        _gwt_run_end(&run);
-        _gwt_plan_free(&plan);
-    }
-    _gwt_action_end(&action);
+    _gwt_sink s = { .run = { .open = _gwt_buffer_open, .close = _gwt_buffer_close,
+                             .sink = buffers, .what = "compute" } };
+    if (!_gwt_sink_begin(&s, a, outputs, n, NULL, 256, 256)) return false;
+    bool good = _gwt_buffers_make(&s.action, buffers, n) && _gwt_run_fit(&s.run, o->num_workers)
+             && _gwt_run_all(&s.run, o->progress);
+    good = _gwt_sink_end(&s, good);
     for (int i = 0; i < n && good; i++)
         _gwt_mpi_join(a->g, buffers[i].data, buffers[i].all, o->root_only);
     for (int i = 0; i < n && !good; i++) {
@@ -15118,17 +15138,14 @@ static bool _gwt_compute_run(const gwt_array *a, const _gwt_output *outputs, _gw
 void *gwt_compute_with(const gwt_array *a, const gwt_compute_options *options)
 {
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
-    gwt_optional nodata;
+    _gwt_output output;
     _gwt_buffer b;
-    if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)) return NULL;
-    gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
-    if (!_gwt_resolve_nodata(a, dtype, o.nodata, &nodata)
-        || !_gwt_buffer_of(&b, a, dtype, o.buffer))
+    if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)
+        || !_gwt_buffer_of(&b, &output, a, o.buffer, o.dtype, o.nodata))
         return NULL;
     if (o.buffer && o.size < b.all)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "the buffer has %zu bytes, the array needs %zu",
                               o.size, b.all);
-    _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
     return _gwt_compute_run(a, &output, &b, 1, &o) ? b.data : NULL;
 }
 
@@ -15142,13 +15159,9 @@ bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
         || !_gwt_check_dtype(arrays[0]->g, o.dtype))
         return false;
     for (size_t i = 0; i < n; i++) {
-        const gwt_array *a = arrays[i];
-        gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
         gwt_optional nodata = o.nodatas && o.nodatas[i].set ? o.nodatas[i] : o.nodata;
-        if (!_gwt_resolve_nodata(a, dtype, nodata, &nodata)
-            || !_gwt_buffer_of(&b[i], a, dtype, buffers[i]))
+        if (!_gwt_buffer_of(&b[i], &outputs[i], arrays[i], buffers[i], o.dtype, nodata))
             return false;
-        outputs[i] = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, nodata);
     }
     bool good = _gwt_compute_run(arrays[0], outputs, b, (int)n, &o);
     for (size_t i = 0; i < n; i++) buffers[i] = b[i].data;
@@ -15169,6 +15182,7 @@ typedef struct _gwt_save_worker {
 
 typedef struct _gwt_save_sink {
     _gwt_save *saves;           // one an output
+    _gwt_stream *streams[_GWT_MAX_OUTPUTS];
     int n;
     _gwt_save_worker *workers;  // n a worker
 } _gwt_save_sink;
@@ -15306,51 +15320,32 @@ static void _gwt_file_seal(const _gwt_save *saves, int n)
     _gwt_os_close(journal);
 }
 
-static bool _gwt_save_run(_gwt_save *saves, int n, const _gwt_plan *plan)
+static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
 {
-    gwt *g = plan->g;
+    _gwt_save *saves = k->saves;
+    _gwt_stream **streams = k->streams;
     const gwt_save_options *o = &saves[0].o;
-    int64_t block = saves[0].image.format.block;
-    size_t workers = (size_t)g->pool.num_workers * (size_t)n;
-    _gwt_stream *streams[_GWT_MAX_OUTPUTS];
-    for (int i = 0; i < n; i++) streams[i] = &saves[i].image.stream;
-    _gwt_save_sink k = { .saves = saves,
-                         .n = n,
-                         .workers = _gwt_calloc(g, workers, sizeof *k.workers) };
-    _gwt_run run = { .g = g, .action = plan->action, .plan = plan, .open = _gwt_save_open,
-                     .close = _gwt_save_close, .sink = &k, .what = "save",
-                     .path = saves[0].file.path };
-    _gwt_run_shape(&run, saves[0].image.a, block, block);
-    run.tile_h = run.tile_w = block;    // also where the image is smaller
-    run.tile_bytes = run.order.worker_bytes;
-    run.order.streams = streams, run.order.num_streams = n;
-    run.order.adds = o->collisions != NULL;
-    bool good = k.workers != NULL;
+    int n = k->n;
+    run->tile_bytes = run->order.worker_bytes;
     for (int i = 0; i < n; i++) {
         // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
         const _gwt_format *f = &saves[i].image.format;
         double tiles = (double)_gwt_format_per_place(f), bytes = (double)f->tile_bytes;
-        run.tile_bytes += tiles * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
-        run.wait_bytes += tiles * bytes;
+        run->tile_bytes += tiles * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
+        run->wait_bytes += tiles * bytes;
+        streams[i] = &saves[i].image.stream;
     }
-    good = good && _gwt_run_fit(&run, o->num_workers);
-    for (int i = 0; good && i < n; i++)
-        good = _gwt_stream_begin(&saves[i].image.stream, run.window);
-    good = good && _gwt_run_all(&run, o->progress);
+    run->order.tile_h = run->order.tile_w = saves[0].image.format.block;    // in small images too
+    run->order.streams = streams;
+    run->order.num_streams = n;
+    run->order.adds = o->collisions != NULL;
+    bool good = _gwt_run_fit(run, o->num_workers);
+    for (int i = 0; good && i < n; i++) good = _gwt_stream_begin(streams[i], run->order.window);
+    good = good && _gwt_run_all(run, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
     if (good && n > 1 && !saves[0].file.follows) _gwt_file_seal(saves, n);
     for (int i = n - 1; good && i >= 0; i--)
-        if (!saves[i].file.follows) _gwt_os_remove(saves[i].image.stream.journal);
-    good = run.order.agree(&run.order, good);
-    if (good && o->collisions)
-        memcpy(o->collisions, run.collisions, (size_t)n * sizeof *o->collisions);
-    for (size_t i = 0; k.workers && i < workers; i++) {
-        _gwt_encoder_end(&k.workers[i].encoder);
-        GWT_FREE(k.workers[i].constant.data);
-        GWT_FREE(k.workers[i].tile);
-    }
-    GWT_FREE(k.workers);
-    _gwt_run_end(&run);
+        if (!saves[i].file.follows) _gwt_os_remove(streams[i]->journal);
     return good;
 }
 
@@ -15372,25 +15367,33 @@ static bool _gwt_save_prepare(_gwt_save *s, const gwt_array *a, const char *path
 
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
 {
-    _gwt_plan plan;
-    _gwt_action action;
-    if (!_gwt_action_begin(&action, saves[0].image.a->g, true)) return false;
-    bool planned = _gwt_plan_make(&plan, &action, saves[0].image.a, outputs, n, NULL);
-    bool good = planned;
-    bool keeps_alpha = true;
-    for (int i = 0; i < n; i++) keeps_alpha &= saves[i].image.a->info.alpha_band > 0;
-    if (planned) _gwt_plan_note(&plan, keeps_alpha);
+    gwt *g = saves[0].file.g;
+    int64_t *collisions = saves[0].o.collisions, block = saves[0].image.format.block;
+    size_t workers = (size_t)g->pool.num_workers * (size_t)n;
+    _gwt_save_sink k = { .saves = saves, .n = n };
+    _gwt_sink s = { .keeps_alpha = true,
+                    .run = { .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k,
+                             .what = "save", .path = saves[0].file.path } };
+    for (int i = 0; i < n; i++) s.keeps_alpha &= saves[i].image.a->info.alpha_band > 0;
+    if (!_gwt_sink_begin(&s, saves[0].image.a, outputs, n, NULL, block, block)) return false;
+    bool good = true;
     for (int i = 0; good && i < n; i++) {
-        saves[i].image.stream.action = &action;
-        saves[i].file.follows = action.ranks && gwt_rank(plan.g) > 0;
-        good = _gwt_file_check(saves, i, &plan);
+        saves[i].image.stream.action = &s.action;
+        saves[i].file.follows = s.action.ranks && gwt_rank(g) > 0;
+        good = _gwt_file_check(saves, i, &s.plan);
     }
-    good = good && _gwt_save_run(saves, n, &plan);
-    if (planned) _gwt_plan_free(&plan);
-    _gwt_action_end(&action);
-    if (good && saves->o.collisions)
-        _gwt_mpi_add(saves->image.a->g, saves->o.collisions, (size_t)n);
-    return good;
+    if (good) k.workers = _gwt_calloc(g, workers, sizeof *k.workers);
+    good = _gwt_sink_end(&s, k.workers && _gwt_save_run(&s.run, &k));
+    for (size_t i = 0; k.workers && i < workers; i++) {
+        _gwt_encoder_end(&k.workers[i].encoder);
+        GWT_FREE(k.workers[i].constant.data);
+        GWT_FREE(k.workers[i].tile);
+    }
+    GWT_FREE(k.workers);
+    if (!good || !collisions) return good;
+    memcpy(collisions, s.run.collisions, (size_t)n * sizeof *collisions);
+    _gwt_mpi_add(g, collisions, (size_t)n);
+    return true;
 }
 
 bool gwt_save_with(const gwt_array *a, const char *path, const gwt_save_options *options)
@@ -15472,20 +15475,12 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
 {
     _gwt_blocks *b = run->sink;
     _gwt_rect inner = _gwt_run_rect(run, t);
-    gwt_block block = { .g = run->g,
-                        .id = t,
-                        .row = r->row,
-                        .col = r->col,
-                        .rows = r->rows,
-                        .cols = r->cols,
-                        .inner_row = inner.row,
-                        .inner_col = inner.col,
-                        .inner_rows = inner.rows,
-                        .inner_cols = inner.cols,
-                        .times = b->a->info.shape[0],
-                        .bands = b->a->info.shape[1],
-                        .dtype = _gwt_plan_output(run->plan, 0)->dtype,
-                        .nodata = b->nodata,
+    gwt_block block = { .g = run->g, .id = t,
+                        .row = r->row, .col = r->col, .rows = r->rows, .cols = r->cols,
+                        .inner_row = inner.row, .inner_col = inner.col,
+                        .inner_rows = inner.rows, .inner_cols = inner.cols,
+                        .times = b->a->info.shape[0], .bands = b->a->info.shape[1],
+                        .dtype = _gwt_plan_output(run->plan, 0)->dtype, .nodata = b->nodata,
                         .data = b->workers[id].data,
                         .result = b->results ? b->results + (size_t)t * b->result_size : NULL };
     _gwt_lane *lane = _gwt_lane_here();
@@ -15500,7 +15495,7 @@ static bool _gwt_blocks_close(_gwt_run *run, int id, int64_t t, const _gwt_rect 
 
 static bool _gwt_blocks_check_results(const _gwt_run *run, const gwt_map_blocks_options *o)
 {
-    int64_t blocks = run->across * run->down;
+    int64_t blocks = run->order.across * run->order.down;
     size_t bytes;
     if (!o->results || (o->num_results >= blocks && o->result_size > 0
                         && _gwt_mul4((uint64_t)o->num_results, o->result_size, 1, 1, &bytes)))
@@ -15525,36 +15520,31 @@ static int64_t _gwt_blocks_run(const gwt_array *a, gwt_block_fn *fn, void *user,
             return _gwt_fail(g, GWT_E_ARGUMENT, "padding of %d: must be 0 to %d pixels",
                              o.padding[i], _GWT_MAX_CHUNK), -1;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
-    _gwt_plan plan;
-    _gwt_action action;
+    size_t workers = (size_t)g->pool.num_workers;
     _gwt_blocks b = { .a = a, .fn = fn, .user = user, .results = o.results,
                       .result_size = o.result_size };
+    _gwt_sink s = { .run = { .open = _gwt_blocks_open, .close = _gwt_blocks_close, .sink = &b,
+                             .what = what } };
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
     _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
-    if (!_gwt_action_begin(&action, g, true)) return -1;
-    if (!_gwt_plan_make(&plan, &action, a, &output, 1, o.padding))
-        return _gwt_action_end(&action), -1;
-    _gwt_plan_note(&plan, false);
-    _gwt_run run = { .g = g, .action = &action, .plan = &plan, .open = _gwt_blocks_open,
-                     .close = _gwt_blocks_close, .sink = &b, .what = what };
-    _gwt_run_shape(&run, a, o.block_rows ? o.block_rows : a->info.chunks[2],
-                   o.block_cols ? o.block_cols : a->info.chunks[3]);
-    run.tile_bytes = fmin((double)run.tile_h + o.padding[1] + o.padding[3], (double)a->geo.height)
-                   * fmin((double)run.tile_w + o.padding[0] + o.padding[2], (double)a->geo.width)
-                   * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
-    b.workers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *b.workers);
-    bool good = b.workers && _gwt_blocks_check_results(&run, &o);
+    if (!_gwt_sink_begin(&s, a, &output, 1, o.padding,
+                         o.block_rows ? o.block_rows : a->info.chunks[2],
+                         o.block_cols ? o.block_cols : a->info.chunks[3]))
+        return -1;
+    int64_t h = s.run.order.tile_h + o.padding[1] + o.padding[3],
+            w = s.run.order.tile_w + o.padding[0] + o.padding[2];
+    s.run.tile_bytes = (double)_gwt_min64(h, a->geo.height) * (double)_gwt_min64(w, a->geo.width)
+                     * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
+    b.workers = _gwt_calloc(g, workers, sizeof *b.workers);
+    bool good = b.workers && _gwt_blocks_check_results(&s.run, &o);
     if (good && o.results) memset(o.results, 0, (size_t)o.num_results * o.result_size);
-    good = good && _gwt_run_fit(&run, o.num_workers) && _gwt_run_all(&run, o.progress);
-    good = run.order.agree(&run.order, good);
-    _gwt_run_end(&run);
-    for (int i = 0; b.workers && i < g->pool.num_workers; i++) GWT_FREE(b.workers[i].data);
+    good = good && _gwt_run_fit(&s.run, o.num_workers) && _gwt_run_all(&s.run, o.progress);
+    good = _gwt_sink_end(&s, good);
+    for (size_t i = 0; b.workers && i < workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
-    _gwt_plan_free(&plan);
-    _gwt_action_end(&action);
-    if (good && o.results)
-        _gwt_mpi_join(g, o.results, (size_t)o.num_results * o.result_size, false);
-    return good ? run.across * run.down : -1;
+    if (!good) return -1;
+    if (o.results) _gwt_mpi_join(g, o.results, (size_t)o.num_results * o.result_size, false);
+    return s.run.order.across * s.run.order.down;
 }
 
 int64_t gwt_map_blocks_with(const gwt_array *a, gwt_block_fn *fn, void *user,
@@ -16469,8 +16459,8 @@ static bool _gwt_plan_describe(const gwt_array *a, gwt_plan *to, FILE *print)
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan };
         _gwt_run_shape(&run, a, 256, 256);
         good = _gwt_run_fit(&run, 0);
-        *to = (gwt_plan){ .tiles = run.across * run.down, .num_workers = run.workers,
-                          .piece = { run.piece_h, run.piece_w } };
+        *to = (gwt_plan){ .tiles = run.order.across * run.order.down,
+                          .num_workers = run.order.workers, .piece = { run.piece_h, run.piece_w } };
         if (good) to->amplification = _gwt_plan_count(&run, to);
         for (int64_t t = 0; t < to->tiles; t++) {
             _gwt_rect r = _gwt_run_rect(&run, t);
@@ -16481,7 +16471,7 @@ static bool _gwt_plan_describe(const gwt_array *a, gwt_plan *to, FILE *print)
             to->instructions += plan.passes[i].program.num_instrs;
         }
         to->bytes_pinned = run.share.pinned;
-        to->bytes_passes = (uint64_t)(run.workers * _gwt_run_buffers(&run, &run.cost));
+        to->bytes_passes = (uint64_t)(run.order.workers * _gwt_run_buffers(&run, &run.cost));
         to->bytes_cache = _gwt_share_spare(&run.share, a->g->options.memory_limit);
         _gwt_run_end(&run);
         if (print && good) _gwt_print_programs(&plan, print);

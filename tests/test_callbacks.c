@@ -241,6 +241,40 @@ static void messages_are_handed_over(void **state)
     }
 }
 
+// What is in the list of none is not looked at, so no session can have the error.
+static int with_none(heard *h, bool quiet)
+{
+    (void)h, (void)quiet;
+    gwt_array *wild = (gwt_array *)(uintptr_t)1;
+    void *buffer = NULL;
+    const char *path = temp_path("none.tif");
+    bool made = gwt_stack(&wild, 0, GWT_BAND) || gwt_calc(&wild, 0, "1")
+             || gwt_mosaic(&wild, 0, GWT_UNION, GWT_MAX, GWT_NEAREST);
+    made |= gwt_compute_many(&wild) || gwt_compute_many(&wild, 0, &buffer);
+    return made || gwt_save_many(&wild, &path, .compress = "lzw");
+}
+
+static void none_is_reported(void **state)
+{
+    (void)state;
+    static const char *const calls[] = { "stack", "calc", "mosaic", "compute_many", "compute_many",
+                                         "save_many" };
+    int status;
+    size_t size;
+    assert_true(printed(with_none, NULL, false, &status) > 0);
+    assert_int_equal(status, 0);
+    char *text = (char *)file_read(temp_path("stderr.txt"), &size), *line = text, want[100];
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        snprintf(want, sizeof want,
+                 "gwt: gwt_%s: 0 arrays are given: it needs 1 or more\n", calls[i]);
+        assert_true((size_t)(text + size - line) >= strlen(want));
+        assert_memory_equal(line, want, strlen(want));
+        line += strlen(want);
+    }
+    assert_true(line == text + size);
+    free(text);
+}
+
 // ---- options ----------------------------------------------------------------------------------
 
 static void options_of_numbers(void **state)
@@ -327,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_report_cancels),
         cmocka_unit_test(nested_actions_are_silent),
         cmocka_unit_test(messages_are_handed_over),
+        cmocka_unit_test(none_is_reported),
         cmocka_unit_test(options_of_numbers),
         cmocka_unit_test(options_of_compute_many),
         cmocka_unit_test(lists_in_place),
