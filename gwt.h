@@ -3189,14 +3189,14 @@ static bool _gwt_over(const _gwt_action *action)
 
 static bool _gwt_mutex_new(gwt *g, _gwt_mutex *m)
 {
-    return _gwt_mutex_init(m) || _gwt_fail(g, GWT_E_MEMORY, "out of memory: a mutex can't be made");
+    return _gwt_mutex_init(m) || _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot make a mutex");
 }
 
 #ifdef GWT_MPI
 static bool _gwt_cond_new(gwt *g, _gwt_cond *c)
 {
     return _gwt_cond_init(c)
-        || _gwt_fail(g, GWT_E_MEMORY, "out of memory: a condition variable can't be made");
+        || _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot make a condition variable");
 }
 #endif
 
@@ -3205,7 +3205,7 @@ static bool _gwt_cond_new(gwt *g, _gwt_cond *c)
 static void *_gwt_malloc(gwt *g, size_t size)
 {
     void *p = GWT_MALLOC(size ? size : 1);
-    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes can't be allocated", size);
+    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate %zu bytes", size);
     return p;
 }
 
@@ -3213,7 +3213,7 @@ static void *_gwt_calloc(gwt *g, size_t n, size_t size)
 {
     size_t bytes;
     if (!_gwt_mul4(n, size, 1, 1, &bytes))
-        return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for",
+        return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: cannot allocate %zu times %zu bytes",
                               n, size);
     void *p = _gwt_malloc(g, bytes);
     if (p) memset(p, 0, bytes);
@@ -3241,7 +3241,7 @@ static void *_gwt_keep_in(gwt_scope *scope, size_t n, size_t size)
     gwt *g = scope->g;
     size_t bytes, head = (sizeof(_gwt_block_of_memory) + 15) & ~(size_t)15;
     if (!_gwt_mul4(n, size, 1, 1, &bytes) || bytes > SIZE_MAX / 2)
-        return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: %zu times %zu bytes were asked for",
+        return _gwt_fail_null(g, GWT_E_MEMORY, "out of memory: cannot allocate %zu times %zu bytes",
                               n, size);
     bytes = (bytes + 15) & ~(size_t)15;
     _gwt_lock(&g->lock);
@@ -3263,7 +3263,7 @@ static void *_gwt_keep_in(gwt_scope *scope, size_t n, size_t size)
         m->used += bytes;
     }
     _gwt_unlock(&g->lock);
-    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: %zu bytes can't be allocated", bytes);
+    if (!p) _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate %zu bytes", bytes);
     return p ? memset(p, 0, bytes) : NULL;
 }
 
@@ -3368,8 +3368,7 @@ static bool _gwt_geo_set_epsg(gwt *g, _gwt_geo *geo, int code, gwt_crs_kind kind
         geographic ? _GWT_KEY_GEOGRAPHIC : _GWT_KEY_PROJECTED, 0, 1, (uint16_t)code
     };
     if (code < 1024 || code > 32766)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "EPSG code %d: those that GeoTIFF can hold are 1024 to "
-                         "32766", code);
+        return _gwt_fail(g, GWT_E_ARGUMENT, "EPSG code %d: a GeoTIFF can hold 1024 to 32766", code);
     geo->keys = (void *)_gwt_keep_bytes(g, keys, sizeof keys);
     geo->num_keys = geo->keys ? 16 : 0;
     geo->num_doubles = geo->num_ascii = 0;
@@ -3519,7 +3518,8 @@ static bool _gwt_geo_regrid(gwt *g, _gwt_geo *geo, gwt_bounds b, double res_x, d
     double cols = fmax(ceil((b.right - b.left) / cell[0] - 0.501), b.right > b.left),
            rows = fmax(ceil((b.top - b.bottom) / cell[1] - 0.501), b.top > b.bottom);
     if (t[1] != 0 || t[3] != 0)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along the axes");
+        return _gwt_fail(g, GWT_E_ARGUMENT, "a rotated array has no grid along its CRS's "
+                         "axes");
     if (!(res_x >= 0) || !(res_y >= 0) || !(cols >= 1) || !(rows >= 1)
         || cols > INT32_MAX || rows > INT32_MAX)
         return _gwt_fail(g, GWT_E_ARGUMENT,
@@ -3625,7 +3625,8 @@ static bool _gwt_files_add(_gwt_store *b)
         atomic_store(&f->n, n + 1);
     }
     _gwt_unlock(&f->lock);
-    return good || _gwt_fail(b->g, GWT_E_MEMORY, "out of memory: no room for the list of files");
+    return good
+        || _gwt_fail(b->g, GWT_E_MEMORY, "out of memory: cannot allocate the list of files");
 }
 
 static void _gwt_decoders_free(gwt *g, struct _gwt_decoder *list);
@@ -3768,7 +3769,7 @@ static bool _gwt_store_check(_gwt_store *b)
     int error = b->file >= 0 ? _gwt_os_ask(b->file, &now) : 0;
     _gwt_unlock(&b->lock);
     const char *why = error ? _GWT_OS_ERROR(error) : _gwt_store_changed(b, &now);
-    return !why || _gwt_fail(b->g, GWT_E_IO, "%s: can't be relied on: %s", b->path, why);
+    return !why || _gwt_fail(b->g, GWT_E_IO, "%s: cannot be used any more: %s", b->path, why);
 }
 
 // Nobody holds it any more, or will.
@@ -4436,7 +4437,7 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
     _gwt_os_close(*fd);
     *fd = -1;
     if (error == _GWT_OS_ABSENT) return true;
-    return _gwt_fail(g, GWT_E_IO, "%s is there and can't be opened: %s", path,
+    return _gwt_fail(g, GWT_E_IO, "%s exists and cannot be opened: %s", path,
                      _GWT_OS_ERROR(error));
 }
 
@@ -4640,7 +4641,7 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
     if (w == 0 || h == 0 || tw == 0 || th == 0 || w > INT32_MAX || h > INT32_MAX || tw > INT32_MAX
         || th > INT32_MAX)
         return _gwt_fail(s->g, GWT_E_FORMAT,
-                         "%s: an image of %u x %u in blocks of %u x %u is impossible", s->path, w,
+                         "%s: an image of %u x %u in tiles of %u x %u is impossible", s->path, w,
                          h, tw, th);
     s->tile_w = s->block_w = tw, s->tile_h = s->block_h = th;
     s->across = _gwt_ceil_div(w, tw), s->down = _gwt_ceil_div(h, th);
@@ -4650,7 +4651,7 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
                    &tiles)
         || !_gwt_source_can_list(s, (int64_t)tiles))
         return _gwt_fail(s->g, GWT_E_FORMAT,
-                         "%s: %lld x %lld blocks are more than a file of %llu bytes can hold",
+                         "%s: %lld x %lld tiles are more than a file of %llu bytes can hold",
                          s->path, (long long)s->across, (long long)s->down,
                          (unsigned long long)s->store.length);
     // A block may be larger than the image, but not by far.
@@ -4658,11 +4659,11 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
     if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)
         || (s->tile_bytes > (64u << 20) && (double)s->tile_bytes > 4 * image))
         return _gwt_fail(s->g, GWT_E_FORMAT,
-                         "%s: blocks of %u x %u are too large for an image of %u x %u", s->path, tw,
+                         "%s: tiles of %u x %u are too large for an image of %u x %u", s->path, tw,
                          th, w, h);
     s->num_tiles = (int64_t)tiles;
     if (s->num_listed < tiles)
-        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld blocks",
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: the directory lists %llu of %lld tiles",
                          s->path, (unsigned long long)s->num_listed, (long long)tiles);
     return true;
 }
@@ -4699,7 +4700,7 @@ static void _gwt_note(gwt *g, const char *format, ...)
     bool good = _gwt_list_grow(&g->notes, g->num_notes, 1, &g->notes_capacity, sizeof *g->notes);
     if (good) g->notes[g->num_notes++] = kept;
     _gwt_unlock(&g->lock);
-    if (!good) _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for a note");
+    if (!good) _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate a note");
 }
 
 // Under the session's lock.
@@ -4768,7 +4769,8 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
                                sizeof bad);
     if (good) g->bad_tiles[g->num_bad_tiles++] = bad;
     _gwt_unlock(&g->lock);
-    return good || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for the list of bad tiles");
+    return good
+        || _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate the list of bad tiles");
 }
 
 // Whether the file is as long as its directory says.
@@ -4790,7 +4792,7 @@ static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
     int64_t there = s->tiled ? TIFFNumberOfTiles(tif) : TIFFNumberOfStrips(tif);
     if (!offsets || !counts || there != s->num_tiles)
         return _gwt_fail(s->g, GWT_E_FORMAT,
-                         "%s: the list of where its blocks lie is missing or broken", s->path);
+                         "%s: its table of tile offsets is missing or broken", s->path);
     size_t bytes = (size_t)s->num_tiles * sizeof(uint64_t);
     s->offsets = (void *)_gwt_keep_bytes(s->g, offsets, bytes);
     s->counts = (void *)_gwt_keep_bytes(s->g, counts, bytes);
@@ -5051,7 +5053,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     }
     if (s->tile_bytes <= INT32_MAX) return true;
     return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
-                     "%s: blocks of %lld x %lld pixels are more than 2 GiB each", s->path,
+                     "%s: tiles of %lld x %lld pixels are more than 2 GiB each", s->path,
                      (long long)s->tile_h, (long long)s->tile_w);
 }
 
@@ -5113,8 +5115,8 @@ static bool _gwt_fail_not_tiff(_gwt_source *s, const char *why)
                              ? "%s: is what an interrupted save of %.*s left, no TIFF yet: the "
                                "same save with .resume goes on"
                              : "%s: is what an interrupted save of %.*s left, no TIFF yet; without "
-                               "its journal none can go on: the same save with .overwrite starts "
-                               "afresh", s->path, (int)part, s->path);
+                               "its journal it cannot be resumed: the same save with .overwrite "
+                               "starts afresh", s->path, (int)part, s->path);
     if (whole && !memcmp(head, _gwt_journal_magic, _GWT_JOURNAL_MAGIC))
         return _gwt_fail(s->g, GWT_E_FORMAT, "%s: is the journal of an interrupted save, no TIFF: "
                          "the same save with .resume goes on", s->path);
@@ -5450,8 +5452,8 @@ static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, vo
     uint64_t n = _gwt_source_packed(s, i);
     const _gwt_codec *codec = _gwt_codec_of(s->compression);
     if (n > INT32_MAX || (codec->expands && n < bytes / codec->expands))
-        return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes can't hold its "
-                               "%zu", (unsigned long long)n, bytes), false;
+        return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes are too few for "
+                               "its %zu", (unsigned long long)n, bytes), false;
     _gwt_worker *w = _gwt_self();
     if (w->packed_capacity < n) {
         size_t capacity = s->packed_bytes > n ? s->packed_bytes : (size_t)n;
@@ -5731,7 +5733,7 @@ static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
     if (t->listed) t->place = c->num_resident, c->resident[c->num_resident++] = t;
     _gwt_unlock(&c->lock);
     if (!t->listed)
-        _gwt_fail(t->source->g, GWT_E_MEMORY, "out of memory: no room for the list of tiles");
+        _gwt_fail(t->source->g, GWT_E_MEMORY, "out of memory: cannot allocate the list of tiles");
     if (t->source->store.memory) t->data = _gwt_source_in_memory(t->source, t->index);
     else if (!spare) t->data = _gwt_aligned(t->source->g, bytes);
     return t->listed && t->data;
@@ -6626,7 +6628,7 @@ static bool _gwt_memory_place(gwt *g, _gwt_geo *geo, const int64_t shape[4],
     }
     const double *t = geo->t;
     if (!_gwt_geo_usable(t) || t[0] * t[4] == t[1] * t[3])
-        return _gwt_fail(g, GWT_E_ARGUMENT, "(%g, %g, %g, %g, %g, %g) is no transform of pixels",
+        return _gwt_fail(g, GWT_E_ARGUMENT, "(%g, %g, %g, %g, %g, %g) is not a valid transform",
                          t[0], t[1], t[2], t[3], t[4], t[5]);
     return !o->epsg || _gwt_geo_set_epsg(g, geo, o->epsg, o->crs_kind);
 }
@@ -6754,7 +6756,7 @@ static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t 
 static bool _gwt_check_session(const gwt_array *a, const gwt_array *b)
 {
     if (a->g == b->g) return true;
-    return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions do not go together");
+    return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
 }
 
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
@@ -6983,7 +6985,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
             || (shape[1] != 1 && bands != 1 && shape[1] != bands))
             return _gwt_fail_null(
                 g, GWT_E_GRID,
-                "shapes do not go together: %lld times, %lld bands with %lld times, %lld bands",
+                "shapes do not match: %lld times, %lld bands with %lld times, %lld bands",
                 (long long)times, (long long)bands, (long long)shape[0], (long long)shape[1]);
         times = _gwt_max64(times, shape[0]), bands = _gwt_max64(bands, shape[1]);
     }
@@ -7467,8 +7469,8 @@ gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
         || !(percentile >= 0 && percentile <= 100))
         return _gwt_fail_null(
             g, GWT_E_ARGUMENT,
-            "can't reduce: dim is GWT_TIME or GWT_BAND (%d), there is a statistic (%d), and "
-            "a percentile is 0 to 100 (%g)",
+            "can't reduce: dim (%d) must be GWT_TIME or GWT_BAND, statistic (%d) one of gwt_stat, "
+            "percentile (%g) 0 to 100",
             (int)dim, (int)stat, percentile);
     gwt_array *r = _gwt_array_derive_as(a, _gwt_reduce_keeps(dim, stat),
                                         dim == GWT_TIME ? 1 : times, dim == GWT_TIME ? bands : 1);
@@ -7547,7 +7549,7 @@ gwt_array *gwt_apply_with(const gwt_array *a, gwt_kernel_fn *fn, void *user,
         || !_gwt_dtype_valid(dtype) || (o.nodata.set && !_gwt_dtype_holds(dtype, o.nodata.value)))
         return _gwt_fail_null(
             a->g, GWT_E_ARGUMENT,
-            "a kernel wants a function, a halo of 0 to 1024, 1 to %d bands, a type, "
+            "a kernel needs a function, a halo of 0 to 1024, 1 to %d bands, a type, "
             "and a nodata value of that type",
             _GWT_MAX_BANDS);
     const char *identity = _gwt_keep_string(a->g, o.identity ? o.identity : "");
@@ -8086,7 +8088,7 @@ gwt_array *gwt_norm_diff_with(const gwt_array *a, const char *b1, const char *b2
     _gwt_index_input in;
     if (!a || _gwt_failed(a->g)) return NULL;
     if (!b1 || !b2)
-        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "norm_diff wants the names of two bands");
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "norm_diff needs the names of two bands");
     if (!_gwt_index_bands(&in, a, (const char *const[]){ b1, b2, NULL }, o.nodata, o.scale_factor,
                           o.sensor))
         return NULL;
@@ -9872,7 +9874,8 @@ static bool _gwt_walk_view(_gwt_walk *w, int view)
     int planes = s->planar ? vp->num_bands : 1;
     size_t used = w->num_asks, n = (size_t)(v.down * v.across * planes);
     if (!_gwt_list_grow(&w->asks, used, n, &w->room_asks, sizeof *w->asks))
-        return _gwt_fail(w->plan->g, GWT_E_MEMORY, "out of memory: %zu tiles", used + n);
+        return _gwt_fail(w->plan->g, GWT_E_MEMORY, "out of memory: cannot allocate a list of "
+                         "%zu tiles", used + n);
     _gwt_ask *to = w->asks + used;
     for (int k = 0; k < planes; k++)
         for (int64_t row = v.first_row; row < v.first_row + v.down; row++) {
@@ -11540,7 +11543,7 @@ static tmsize_t _gwt_encoder_write(thandle_t h, void *from, tmsize_t n)
 
 static bool _gwt_encoder_fail(gwt *g, const _gwt_encoder *e, gwt_code code, const char *what)
 {
-    return e->full ? _gwt_fail(g, GWT_E_MEMORY, "out of memory for an encoded tile")
+    return e->full ? _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate an encoded tile")
                    : _gwt_fail(g, code, "%s: %s", what, e->message);
 }
 
@@ -11949,7 +11952,7 @@ static bool _gwt_file_fail_classic(const _gwt_file *f)
 {
     return _gwt_fail(
         f->g, GWT_E_UNSUPPORTED,
-        "%s: the output grows over 4 GiB, which a classic TIFF can't: .bigtiff = GWT_BIGTIFF_AUTO "
+        "%s: the output exceeds 4 GiB, the limit of a classic TIFF: .bigtiff = GWT_BIGTIFF_AUTO "
         "allows it", f->path);
 }
 
@@ -12248,7 +12251,7 @@ static void *_gwt_directory_add(_gwt_directory *d, uint16_t tag, uint16_t type, 
     int at = d->n;
     char *to = _gwt_bytes_add(&d->values, NULL, pad + bytes);
     if (!to)
-        return _gwt_fail_null(d->g, GWT_E_MEMORY, "out of memory: no room for a directory");
+        return _gwt_fail_null(d->g, GWT_E_MEMORY, "out of memory: cannot allocate a directory");
     for (; at > 0 && d->entries[at - 1].tag > tag; at--) d->entries[at] = d->entries[at - 1];
     d->entries[at] = (_gwt_entry){ tag, type, count, d->values.used - bytes };
     d->n++;
@@ -12334,7 +12337,7 @@ typedef struct _gwt_text { gwt *g; _gwt_bytes bytes; } _gwt_text;
 static void _gwt_text_add(_gwt_text *t, const char *s, size_t n)
 {
     if (!_gwt_bytes_add(&t->bytes, s, n))
-        _gwt_fail(t->g, GWT_E_MEMORY, "out of memory: no room for the metadata");
+        _gwt_fail(t->g, GWT_E_MEMORY, "out of memory: cannot allocate the metadata");
 }
 
 static void _gwt_text_string(_gwt_text *t, const char *s) { _gwt_text_add(t, s, strlen(s)); }
@@ -12739,8 +12742,8 @@ static bool _gwt_file_rename(const _gwt_file *f, _gwt_stream *stream)
     _gwt_os_facts facts;
     const char *failed;
     if (!f->overwrite && !_gwt_os_look(f->path, false, &facts))
-        return _gwt_fail(f->g, GWT_E_EXISTS, "%s: has come to be there meanwhile; .resume "
-                         "with .overwrite replaces it", f->path);
+        return _gwt_fail(f->g, GWT_E_EXISTS, "%s: has been created by another program "
+                         "meanwhile; .resume with .overwrite replaces it", f->path);
     int error = _gwt_file_name(f, stream, &failed);
     if (error) return _gwt_fail_system(f->g, stream->part, failed, error);
     _gwt_os_close(stream->fd);
@@ -12845,8 +12848,8 @@ static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int bl
         return true;
     return _gwt_fail(
         g, GWT_E_ARGUMENT,
-        "tiles of %lld x %lld x %lld %s are too large: a smaller .tile_size, or "
-        ".interleave = GWT_PLANAR, would do",
+        "tiles of %lld x %lld x %lld %s are too large: choose a smaller .tile_size, or "
+        ".interleave = GWT_PLANAR",
         (long long)f->block, (long long)f->block, (long long)samples, gwt_dtype_name(f->dtype));
 }
 
@@ -12934,8 +12937,8 @@ static bool _gwt_save_resolve(_gwt_save *s)
     size_t table;
     if (!_gwt_mul4((uint64_t)m->across, (uint64_t)m->down, (uint64_t)m->stream.per_place, 8,
                    &table))
-        return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: a larger "
-                         ".tile_size would do", (long long)m->across, (long long)m->down);
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: choose a "
+                         "larger .tile_size", (long long)m->across, (long long)m->down);
     m->stream.num_tiles = m->across * m->down * m->stream.per_place;
     s->file.resume = s->o.resume, s->file.overwrite = s->o.overwrite;
     s->file.bigtiff = s->o.bigtiff;
@@ -13448,7 +13451,7 @@ static bool _gwt_mpi_init(gwt *g)
     if (MPI_Initialized(&begun) != MPI_SUCCESS)
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "MPI_Initialized fails");
     if (!begun && MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS)
-        return _gwt_fail(g, GWT_E_UNSUPPORTED, "MPI can't be begun");
+        return _gwt_fail(g, GWT_E_UNSUPPORTED, "MPI cannot be initialised");
     if (!begun) atexit(_gwt_mpi_finalize);
     if (begun) MPI_Query_thread(&level);
     if (level >= MPI_THREAD_SERIALIZED) return true;
@@ -13787,7 +13790,7 @@ static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
         uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
                  n = _gwt_get_little(from + 16, 8);
         if (output >= (uint64_t)k->order->num_streams || n > bytes - 24) {
-            _gwt_fail(k->g, GWT_E_IO, "what another rank has sent is not whole");
+            _gwt_fail(k->g, GWT_E_IO, "a message of another rank is truncated");
             return;
         }
         const _gwt_stream *w = k->order->streams[output];
@@ -14601,8 +14604,8 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
     if (begun) _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
-                  "there are missing pixels, and %s without a nodata value can't say so: "
-                  ".nodata gives one; a .dtype of floating point wants none",
+                  "there are missing pixels, and no nodata value of %s to store them as: "
+                  ".nodata gives one; a .dtype of floating point needs none",
                   gwt_dtype_name(x->missing));
 }
 
@@ -15254,7 +15257,7 @@ static bool _gwt_save_encode(gwt *g, const _gwt_format *f, _gwt_save_worker *w, 
     if (constant && w->constant.used > 0 && w->constant_value == value) {
         to->used = 0;
         return _gwt_bytes_add(to, w->constant.data, w->constant.used)
-            || _gwt_fail(g, GWT_E_MEMORY, "out of memory: no room for an encoded tile");
+            || _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate an encoded tile");
     }
     if (!_gwt_encode(g, &w->encoder, tile, bytes)) return false;
     if (!constant) return true;
@@ -15706,7 +15709,7 @@ bool gwt_summarize_with(const gwt_array *a, gwt_summary *to, const gwt_statistic
 {
     _gwt_numbers s = _gwt_numbers_of("summarize", options);
     if (!a || _gwt_failed(a->g)) return false;
-    if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no room given for the summaries");
+    if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no buffer given for the summaries");
     int64_t planes = _gwt_num_planes(a), done = 0;
     int64_t group = _gwt_numbers_group(a, (double)_gwt_numbers_blocks(a) * sizeof(_gwt_part));
     for (int64_t n; done < planes; done += n) {
@@ -15786,7 +15789,7 @@ bool gwt_histogram_with(const gwt_array *a, double lo, double hi, size_t bins, i
 {
     _gwt_numbers s = _gwt_numbers_of("histogram", options);
     if (!a || _gwt_failed(a->g)) return false;
-    if (!counts) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no room given for the counts");
+    if (!counts) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no buffer given for the counts");
     if (!(lo < hi) || !isfinite(hi - lo) || bins == 0 || bins > (1u << 24))
         return _gwt_fail(a->g, GWT_E_ARGUMENT,
                          "no histogram of %zu bins from %g to %g: 1 to %u bins, lo below hi", bins,
@@ -15960,7 +15963,7 @@ bool gwt_percentiles_with(const gwt_array *a, const double *percentiles, size_t 
     _gwt_numbers s = _gwt_numbers_of("percentiles", options);
     if (!a || _gwt_failed(a->g)) return false;
     if (!percentiles || !values)
-        return _gwt_fail(a->g, GWT_E_ARGUMENT, "no percentiles, or no room for them, given");
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "no percentiles, or no buffer for them, given");
     for (size_t i = 0; i < n; i++)
         if (!(percentiles[i] >= 0 && percentiles[i] <= 100))
             return _gwt_fail(a->g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100",
@@ -16120,7 +16123,7 @@ static void _gwt_check_arithmetic(gwt *g)
                   "elsewhere: compile it without");
     volatile double tiny = DBL_MIN, two = 2, tinier = tiny / two;
     if (tinier == 0 || tinier * two != tiny)
-        _gwt_note(g, "this process takes denormal numbers for 0, as a program does that is linked "
+        _gwt_note(g, "this process flushes denormal numbers to 0, as programs do that are linked "
                   "with -ffast-math: values below 2.2e-308, in float32 below 1.2e-38, come out as "
                   "0, and its pixels may differ from those of others");
 }
@@ -16240,7 +16243,7 @@ static bool _gwt_profile_start(gwt *g, gwt_profile_options o)
     r->next = g->recorders;
     g->recorders = r;
     if (!_gwt_prof_start(r, &o, g->pool.num_workers))
-        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: a profile can't be taken");
+        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot record a profile");
     for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = &r->lanes[i];
     g->recorder = r;
     return true;
@@ -16867,7 +16870,7 @@ static bool _gwt_trace_send(_gwt_ranks *k, const gwt_profile *p, double shift)
     bool good = f && fclose(f) == 0 && bytes < INT32_MAX;
     _gwt_mpi_gather(k->g, good ? text : "", NULL);
     free(text);
-    return good || _gwt_fail(k->g, GWT_E_MEMORY, "out of memory: no room for a trace");
+    return good || _gwt_fail(k->g, GWT_E_MEMORY, "out of memory: cannot allocate a trace");
 }
 
 static bool _gwt_trace_receive(_gwt_ranks *k)

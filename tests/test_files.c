@@ -288,7 +288,7 @@ static void changed_by_the_way(void **state)
     int k = 1;
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     gwt_map_blocks(gwt_open(g, paths[k]), touch, &k, .block_rows = 16, .block_cols = 16);
-    EXPECT_ERROR(g, GWT_E_IO, "001.tif: can't be relied on: it has changed since it was opened");
+    EXPECT_ERROR(g, GWT_E_IO, "001.tif: cannot be used any more: it has changed since it was opened");
     gwt_end(g);
     write_file(k, COMPRESSION_LZW);
 }
