@@ -252,9 +252,9 @@ static void refused(void **state)
     }
     const double flat[6] = { 10, 0, 0, 10, 0, 0 }, nan[6] = { NAN, 0, 0, 0, 1, 0 };
     gwt_from_memory(g, raw, sizeof raw, GWT_FLOAT32, good, .transform = flat);
-    EXPECT_ERROR(g, GWT_E_ARGUMENT, "no transform");
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "not a valid transform");
     gwt_from_memory(g, raw, sizeof raw, GWT_FLOAT32, good, .transform = nan);
-    EXPECT_ERROR(g, GWT_E_ARGUMENT, "no transform");
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "not a valid transform");
     gwt_from_memory(g, raw, sizeof raw, GWT_FLOAT32, good,
                     .band_names = (const char *[]){ "a", NULL });
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "1 band names for 2 bands of memory");

@@ -47,7 +47,7 @@ refused "other numbers of bands, along time" 1 \
 refused "an output that exists" 1 'exists (--overwrite replaces it)' calc b1 scene.tif -o six.tif
 refused "too little memory" 1 'and --memory is' calc a scene.tif -o no.tif --memory 10K
 refused "missing pixels in integers" 1 \
-    '--nodata gives one; a --dtype of floating point wants none' \
+    '--nodata gives one; a --dtype of floating point needs none' \
     \
     calc 'where(count(a) > 3, count(a), nan)' scene.tif -o no.tif --dtype uint8
 rm -f no.tif.part no.tif.part.journal
@@ -138,7 +138,7 @@ if [ -e cut.tif.part ] && [ -e cut.tif.part.journal ]; then
         info cut.tif.part.journal
     mv cut.tif.part.journal kept
     refused "info of a part without a journal" 1 \
-        'an interrupted save of cut.tif left, no TIFF yet; without its journal none can go on' \
+        'an interrupted save of cut.tif left, no TIFF yet; without its journal it cannot be resumed' \
         info cut.tif.part
     mv kept cut.tif.part.journal
     cp cut.tif.part other
