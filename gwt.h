@@ -13544,6 +13544,9 @@ static void _gwt_mpi_decide(_gwt_ranks *k, _gwt_verdict *all)
     for (int r = 1; r < k->size; r++) {
         k->asks[r] = !k->gone[r];
         if (k->asks[r]) left++;
+        if (k->asks[r] || all->code || all->kind == _GWT_AGREE_END) continue;
+        _gwt_verdict_say(all, GWT_E_ARGUMENT, r, "has ended its session before the others");
+        weight = 0;
     }
     for (; left > 0; left--) {
         _gwt_verdict its;
@@ -13991,6 +13994,10 @@ static void _gwt_mpi_leave(_gwt_ranks *k)
         failed = !_gwt_fail(k->g, GWT_E_IO, "%s: can't be synced: %s", w->part,
                             _GWT_OS_ERROR(error));
     }
+    // An input that has changed here, before rank 0 gives the outputs their names.
+    const _gwt_plan *plan = k->order->plan;
+    for (int i = 0; i < plan->num_views && !failed; i++)
+        failed = !_gwt_store_check(&plan->views[i].source->store);
     _gwt_short_mail last = { .head = { .kind = _GWT_MAIL_DONE } };
     if (failed && !k->told) {
         last.head.code = _gwt_mpi_error(k, last.payload, sizeof last.payload);

@@ -1,5 +1,6 @@
 // mpi_scarce.c - one allocation fails on one of the ranks of an MPI job: the n-th of an action, for
-// every n until the action succeeds. Each time all ranks hear of it, and none waits for ever.
+// every n until the action succeeds. Each time all ranks hear of it, and none waits for ever. Nor do
+// they for a rank that has ended its session before the others.
 // Has an implementation of its own, with memory that fails. Run by mpi.sh: mpi_scarce SCENE
 
 #include <stddef.h>
@@ -96,12 +97,28 @@ static void scarce(const char *path)
     }
 }
 
+// Whoever has ended its session is waited for no more: not in the action that the others begin
+// then, and not in the next one.
+static void left_early(const char *path)
+{
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = gwt_open(g, path);
+    for (int i = 0; i < 2 && rank < size - 1; i++) {
+        REQUIRE(!computes_scarce(a));
+        REQUIRE(gwt_status(g) == GWT_E_ARGUMENT);
+        REQUIRE(strstr(gwt_message(g), "session"));
+        gwt_clear(g);
+    }
+    gwt_end(g);
+}
+
 int main(int argc, char **argv)
 {
     int level;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
+    left_early(argv[1]);
     scarce(argv[1]);
     MPI_Finalize();
     return 0;
