@@ -9824,7 +9824,7 @@ static bool _gwt_walk_divide(_gwt_walk *w, const _gwt_rect *part)
     if (!_gwt_area_begin(in, w->plan, part) || !_gwt_walk_back(w, a, part, in)) return false;
     for (int i = 0; i < a->num_nodes; i++)
         if (!_gwt_rect_empty(&w->rects[a->nodes[i]])) in->nodes[in->num_nodes++] = a->nodes[i];
-    if (in->num_edges <= a->num_edges - a->num_edges / 4) w->depth++;
+    if (in->num_edges < a->num_edges) w->depth++;
     else a->cut++;
     return true;
 }
