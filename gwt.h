@@ -611,7 +611,7 @@ typedef struct gwt_compute_options {
 } gwt_compute_options;
 
 typedef struct gwt_statistics_options {
-    gwt_array *_a;
+    const gwt_array *_a;
     const double *_percentiles;
     size_t _n;
     double *_values;
@@ -4993,6 +4993,7 @@ static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
 {
     unsigned char head[16];
     _gwt_ifd_entry e;
+    *d = (_gwt_ifd){ 0 };
     bool good = _gwt_source_peek(s, head, sizeof head, 0, &d->there);
     s->num_listed = UINT64_MAX;
     if (!d->there || (memcmp(head, "II", 2) && memcmp(head, "MM", 2))) return good;
@@ -5135,6 +5136,11 @@ static bool _gwt_source_read(_gwt_source *s)
     TIFF *tif = _gwt_source_tiff(s, &io, "rc");
     if (!tif && !io.failed)
         return _gwt_fail_not_tiff(s, io.message);
+    // Of what begins otherwise, as Microsoft's MDI does, nothing has been checked.
+    if (tif && !first.at) {
+        TIFFClose(tif);
+        return _gwt_fail_not_tiff(s, "it begins with neither II nor MM");
+    }
     bool good = tif && _gwt_source_read_directory(s, tif, first);
     if (tif) TIFFClose(tif);
     // Else tags that could not be read would silently be missing.

@@ -791,6 +791,20 @@ static void why_it_is_not_opened(void **state)
     else assert_int_equal(status, 0);
 }
 
+// libtiff opens Microsoft's MDI files, too; none of the checks knows them.
+static void another_magic(void **state)
+{
+    (void)state;
+    const char *path = temp_path("mdi.tif");
+    write_scene(path, NULL);
+    FILE *f = fopen(path, "r+b");
+    assert_true(f && fwrite("EP", 1, 2, f) == 2 && fclose(f) == 0);
+    gwt *g = quiet_session();
+    assert_null(gwt_open(g, path));
+    EXPECT_ERROR(g, GWT_E_FORMAT, "it begins with neither II nor MM");
+    gwt_end(g);
+}
+
 // ---- flipped bytes ----------------------------------------------------------------------------
 
 // Opened and computed whatever it is; a result or an error, and soon.
@@ -891,6 +905,7 @@ int main(void)
         cmocka_unit_test(a_file_that_changes),
         cmocka_unit_test(a_file_that_is_replaced),
         cmocka_unit_test(why_it_is_not_opened),
+        cmocka_unit_test(another_magic),
         cmocka_unit_test(flipped_bytes),
     };
     return cmocka_run_group_tests_name("refuse", tests, temp_begin, temp_end);
