@@ -106,8 +106,9 @@
 //   Arrays and what is known of files live until gwt_end, or until the end of the scope that they
 //   were made in: a session that goes through any number of files has a scope for each. At most
 //   half of the files that the process may have open are inputs that are only kept at hand; a
-//   further one closes one of those, which is opened again when it is read. One that has changed by
-//   then, or by the end of the action, is an IO error.
+//   further one closes one of those, which is opened again, by the path it was given, when it is
+//   read. One that has changed by then, or while it was open by the end of the action, is an IO
+//   error; one that was closed and not read again is not looked at.
 //
 // GRIDS
 //
@@ -696,15 +697,17 @@ GWT_API int gwt_end(gwt *g);
 // gwt_scope_end frees the arrays that were made since gwt_scope_begin, with the texts that
 // gwt_describe and gwt_attr gave of them, closes the files that were opened for them, and drops
 // their tiles from the cache. Profiles, gwt_bad_tile and gwt_note stay until gwt_end. An array is
-// not to be used after its scope: that is an ARGUMENT error where it is noticed, which is sure only
-// until another scope of the session ends.
+// not to be used after its scope: as the operand of an operation or an action that is an ARGUMENT
+// error until another scope of the session ends; later, and as .like, .reference or the array to
+// align to, it is not noticed.
 //
 // Scopes nest; an inner one that was left open ends with the one around it. A scope is of one
 // thread: what others make meanwhile is not in it, but for what your functions (map_blocks, apply,
 // parallel_for) make when they run for an action that was begun in it. They may have scopes of
-// their own, which they end before they return: one that is left open there stays until gwt_end. A
-// file that is open in a scope around is shared; two threads that each open it in their scope have
-// it open twice. Ranks of an MPI job have scopes of their own.
+// their own, which they end before they return: one that is left open there stays until gwt_end.
+// Every other thread ends its scopes before gwt_end. A file that is open in a scope around is
+// shared; two threads that each open it in their scope have it open twice. Ranks of an MPI job have
+// scopes of their own.
 //
 // Both work with an error in hand, too. NULL when there is no memory; NULL is ended without effect.
 // To end a scope waits for an action that another thread runs. ARGUMENT, and the scope stays as it
