@@ -4901,6 +4901,11 @@ static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endia
 // A directory: `left` entries from `at` on (TIFF 6.0, section 2, and BigTIFF's larger fields).
 typedef struct _gwt_ifd { uint64_t at, left; bool there; } _gwt_ifd;
 
+enum {
+    _GWT_MOST_ENTRIES = 65535,      // of a directory: what libtiff refuses to be one beyond
+    _GWT_MOST_STEPS = 65536         // directories and entries of them that are looked at for kinds
+};
+
 typedef struct _gwt_ifd_entry {
     uint64_t tag, type, count;
     uint64_t place;             // of its values, where they do not fit into the entry,
@@ -4924,7 +4929,7 @@ static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
     bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
     d->at = at + bytes;
     d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
-    if (d->there && d->left > (s->store.length - d->at) / entry) d->there = false;
+    if (d->left > _GWT_MOST_ENTRIES || d->left * entry > s->store.length - d->at) d->there = false;
     return good;
 }
 
@@ -4950,13 +4955,18 @@ static bool _gwt_ifd_read(_gwt_source *s, _gwt_ifd *d, _gwt_ifd_entry *e)
     return true;
 }
 
-// Its NewSubfileType, 0 where it has none: tags are in ascending order.
-static bool _gwt_ifd_kind(_gwt_source *s, _gwt_ifd *d, uint64_t *kind)
+// Its NewSubfileType, 0 where it has none: tags rise, and one that does not is the last. *steps is
+// what may still be looked at in this file.
+static bool _gwt_ifd_kind(_gwt_source *s, _gwt_ifd *d, int *steps, uint64_t *kind)
 {
     _gwt_ifd_entry e = { 0 };
     *kind = 0;
-    while (d->there && d->left > 0 && e.tag < TIFFTAG_SUBFILETYPE)
-        if (!_gwt_ifd_read(s, d, &e)) return false;
+    --*steps;
+    for (int64_t last = -1; d->there && d->left > 0 && *steps > 0; --*steps) {
+        if (_gwt_cancelled(s->g) || !_gwt_ifd_read(s, d, &e)) return false;
+        if (e.tag >= TIFFTAG_SUBFILETYPE || (int64_t)e.tag <= last) break;
+        last = (int64_t)e.tag;
+    }
     if (d->there && e.tag == TIFFTAG_SUBFILETYPE && e.count == 1) *kind = e.first;
     return true;
 }
@@ -5014,19 +5024,22 @@ static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
 
 // Reduced images in the file, further directories and SubIFDs, count as overviews; masks do not,
 // and the first of those is remembered. A damaged directory ends the chain, and so does one that
-// comes round again to where it was after 1, 2, 4, .. directories.
+// comes round again to where it was after 1, 2, 4, .. directories. As directories may overlap, a
+// small file can have any number of them: after _GWT_MOST_STEPS no more are looked at.
 static bool _gwt_source_find_images(_gwt_source *s, _gwt_ifd d, const uint64_t *subifds, int n)
 {
     uint64_t kind, seen = 0;
-    for (int i = 0; i < n; i++) {
+    int steps = _GWT_MOST_STEPS;
+    for (int i = 0; i < n && steps > 0; i++) {
         _gwt_ifd sub;
-        if (!_gwt_ifd_enter(s, &sub, subifds[i]) || !_gwt_ifd_kind(s, &sub, &kind)) return false;
+        if (!_gwt_ifd_enter(s, &sub, subifds[i]) || !_gwt_ifd_kind(s, &sub, &steps, &kind))
+            return false;
         s->overviews += (kind & FILETYPE_REDUCEDIMAGE) && !(kind & FILETYPE_MASK);
     }
     for (int number = 2; _gwt_ifd_next(s, &d); number++) {
-        if (!d.there || d.at == seen) return true;
+        if (!d.there || d.at == seen || steps <= 0) return true;
         if (!(number & (number - 1))) seen = d.at;
-        if (!_gwt_ifd_kind(s, &d, &kind)) return false;
+        if (!_gwt_ifd_kind(s, &d, &steps, &kind)) return false;
         s->overviews += (kind & FILETYPE_REDUCEDIMAGE) && !(kind & FILETYPE_MASK);
         if (!s->mask && kind & FILETYPE_MASK)
             s->mask = _gwt_keep_format(s->g, "directory %d", number);

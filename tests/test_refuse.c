@@ -805,6 +805,75 @@ static void another_magic(void **state)
     gwt_end(g);
 }
 
+// ---- little files that would keep one busy ----------------------------------------------------
+
+enum { MANY = 65535, SUBIFDS_AT = 8192, DIRECTORY_AT = SUBIFDS_AT + 4 * MANY };
+
+// `sound` with MANY SubIFDs, which are all one directory of MANY entries: tag 0 again and again, or
+// rising up to the one that is looked for.
+static void write_subifds(const char *path, bool rising)
+{
+    size_t size = DIRECTORY_AT + 2 + 12 * MANY + 4;
+    unsigned char *file = calloc(size, 1);
+    assert_non_null(file);
+    memcpy(file, "II*\0\x08\0\0\0", 8);
+    put16(file + 8, ENTRIES);
+    for (int i = 0; i < ENTRIES; i++) {
+        entry e = i < ENTRIES - 1 ? sound[i] : (entry){ 330, LONG, MANY, SUBIFDS_AT };
+        unsigned char *to = file + 10 + 12 * i;
+        put16(to, e.tag), put16(to + 2, e.type), put32(to + 4, e.count), put32(to + 8, e.value);
+    }
+    for (size_t i = 0; i < MANY; i++) put32(file + SUBIFDS_AT + 4 * i, DIRECTORY_AT);
+    put16(file + DIRECTORY_AT, MANY);
+    for (unsigned i = 0; i < MANY && rising; i++)
+        put16(file + DIRECTORY_AT + 2 + 12 * (size_t)i, i);
+    file_write(path, file, size);
+    free(file);
+}
+
+// A BigTIFF whose first directory is said to fill the rest of 64 GiB, which are a hole.
+static bool write_hole(const char *path)
+{
+    unsigned char head[24] = { 'I', 'I', 43, 0, 8, 0, 0, 0, 16 };
+    put32(head + 16, 3000000000u);
+    file_write(path, head, sizeof head);
+    return truncate(path, (off_t)64 << 30) == 0;
+}
+
+// Opened by a child that may use so many seconds of a processor. 0: it is opened; 1: refused.
+static int open_within(const char *path, rlim_t seconds)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit limit = { seconds, seconds };
+        if (setrlimit(RLIMIT_CPU, &limit)) _exit(2);
+        gwt *g = quiet_session();
+        gwt_open(g, path);
+        _exit(gwt_end(g));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    REQUIRE(WIFEXITED(status), "%s: signal %d", path, WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+static void many_directories(void **state)
+{
+    (void)state;
+    room("busy");
+    const char *path = temp_path("busy/same.tif");
+    write_subifds(path, false);
+    assert_int_equal(open_within(path, 3), 0);
+    path = temp_path("busy/rising.tif");
+    write_subifds(path, true);
+    assert_int_equal(open_within(path, 3), 0);
+    path = temp_path("busy/hole.tif");
+    if (sizeof(off_t) < 8 || !write_hole(path)) print_message("SKIPPED: no file of 64 GiB here\n");
+    else assert_int_equal(open_within(path, 3), 1);
+    assert_int_equal(remove(path), 0);
+}
+
 // ---- flipped bytes ----------------------------------------------------------------------------
 
 // Opened and computed whatever it is; a result or an error, and soon.
@@ -906,6 +975,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_replaced),
         cmocka_unit_test(why_it_is_not_opened),
         cmocka_unit_test(another_magic),
+        cmocka_unit_test(many_directories),
         cmocka_unit_test(flipped_bytes),
     };
     return cmocka_run_group_tests_name("refuse", tests, temp_begin, temp_end);
