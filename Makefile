@@ -90,8 +90,8 @@ first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop same-everywhere weigh report-check \
-        bench bench-peers folder clean FORCE
+.PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop oracle same-everywhere weigh \
+        report-check bench bench-peers folder clean FORCE
 
 all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) ## build the command gwt, tools and examples; check the header
 
@@ -278,6 +278,9 @@ same-everywhere: $(B)/gwt $(B)/make_scene $(B)/tests/big_endian ## the same byte
 
 interop: $(B)/gwt $(B)/make_scene ## compare with rasterio and GDAL (make deps-ci)
 	@GWT=$(B)/gwt MAKE_SCENE=$(B)/make_scene $(python) tests/interop.py
+
+oracle: $(B)/gwt ## compare expressions with numpy (make deps-ci)
+	@GWT=$(B)/gwt $(python) tests/oracle.py
 
 report-check: $(B)/gwt ## open the page of gwt visualize in a browser (make deps-ci)
 	@if command -v node >/dev/null; then GWT=$(B)/gwt node tests/report_browser.js; else \
