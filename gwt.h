@@ -1075,9 +1075,12 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                moving_percentile(x, w, p)
 //   indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of the first
 //                array; ndvi(x) of another
+//   statements   t = b1 / 2; t * t + t: names for values, before the expression that is the result;
+//                they hide bands of that name
+//   comments     # and what follows on the line
 //
-// A bad expression is an ARGUMENT error of three lines: the message, the expression, and a caret
-// under the column. Arrays that it does not use may lie on any grid. gwt_calc_used sets used[i] for
+// A bad expression is an ARGUMENT error of three lines: the message, the line of the expression,
+// and a caret under the column. Arrays that it does not use may lie on any grid. gwt_calc_used sets used[i] for
 // those that it does use, and leaves the others of the n as they are: it may be asked of several.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
 GWT_API gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression,
@@ -8169,9 +8172,17 @@ gwt_array *gwt_tasseled_cap_with(const gwt_array *a, const gwt_spectral_index_op
 
 // ---- expressions
 // Recursive descent, building arrays as it goes. The first error stops everything, so functions
-// below just return NULL after one.
+// below just return NULL after one. What is on the way of the recursion keeps no texts on the
+// stack: a level of parentheses takes less than a kilobyte of it.
 
-#define _GWT_PARSE_DEPTH 200
+#define _GWT_PARSE_DEPTH 1000
+#define _GWT_NAME_SIZE 128
+
+// A statement "name = value" before the expression.
+typedef struct _gwt_let {
+    char name[_GWT_NAME_SIZE];
+    gwt_array *value;
+} _gwt_let;
 
 typedef struct _gwt_parser {
     gwt *g;
@@ -8181,6 +8192,8 @@ typedef struct _gwt_parser {
     const char *where;          // what is being called or combined
     const char *const *names;   // of the arrays, which stand for nothing else; NULL: a, b, ..
     bool *used;                 // set for each array that is; or NULL
+    _gwt_let *lets;             // of one name the last counts
+    size_t num_lets, room_lets;
     int depth;
 } _gwt_parser;
 
@@ -8190,17 +8203,22 @@ static gwt_array *_gwt_parse_array(const _gwt_parser *p, size_t i)
     return p->arrays[i];
 }
 
-// The expression, and a caret under the column of `where`: two lines. A long expression is shown
-// from up to 60 characters before that, blanks as blanks.
+// The line of the expression that `where` is in, and a caret under its column: two lines. A long
+// one is shown from up to 60 characters before that, blanks as blanks.
 static const char *_gwt_parse_shown(const _gwt_parser *p, const char *where, char *to, size_t size)
 {
     char shown[128], one[8];
-    const char *from = where - p->text > 60 ? where - 60 : p->text;
+    const char *from = where;
+    while (from > p->text && where - from < 60 && from[-1] != '\n') from--;
     while (((unsigned char)*from & 0xC0) == 0x80) from++;
     int column = 0;         // in characters, of UTF-8
     size_t used = 0, n;
-    for (; (n = gwt_escape(from, one)) > 0 && used + strlen(one) < sizeof shown; from += n) {
-        if (strchr(" \t\r\n", *from)) one[0] = ' ', one[1] = 0;
+    for (; *from != '\n' && (n = gwt_escape(from, one)) > 0; from += n) {
+        if (used + strlen(one) >= sizeof shown) break;
+        if (strchr(" \t\r", *from)) {
+            one[0] = ' ';
+            one[1] = 0;
+        }
         for (const char *c = one; *c && from < where; c++)
             column += ((unsigned char)*c & 0xC0) != 0x80;
         memcpy(shown + used, one, strlen(one));
@@ -8239,9 +8257,14 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
     return NULL;
 }
 
+// White space, and comments: from # to the end of the line.
 static void _gwt_parse_space(_gwt_parser *p)
 {
-    p->at += strspn(p->at, " \t\r\n");
+    for (;;) {
+        p->at += strspn(p->at, " \t\r\n");
+        if (*p->at != '#') return;
+        p->at += strcspn(p->at, "\n");
+    }
 }
 
 static bool _gwt_parse_eat(_gwt_parser *p, const char *token)
@@ -8273,13 +8296,16 @@ static const char *_gwt_parse_name(_gwt_parser *p, char *to, size_t size)
         p->at = end;
     }
     size_t n = (size_t)(end - from);
-    if (n >= size) n = 0, _gwt_parse_fail(p, from, "a name of more than %zu letters", size - 1);
+    if (n >= size) {
+        _gwt_parse_fail(p, from, "a name of more than %zu letters", size - 1);
+        n = 0;
+    }
     memcpy(to, from, n);
     to[n] = 0;
     return to;
 }
 
-static gwt_array *_gwt_parse_level(_gwt_parser *p, int level);
+static gwt_array *_gwt_parse_value(_gwt_parser *p);
 
 // "b12" gives 12, anything else 0.
 static int64_t _gwt_band_number(const char *name)
@@ -8332,6 +8358,8 @@ static gwt_array *_gwt_parse_band_of(_gwt_parser *p, gwt_array *a, const char *n
 static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const char *where)
 {
     char text[320];
+    for (size_t i = p->num_lets; i-- > 0;)
+        if (!strcmp(p->lets[i].name, name)) return p->lets[i].value;
     for (size_t i = 0; p->names && i < p->n; i++)
         if (!strcmp(p->names[i], name)) return p->arrays[i];
     bool letter =
@@ -8353,22 +8381,23 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
 
 // ---- calls
 
-// What stands between the parentheses: values, and perhaps the word time or band.
+// What stands between the parentheses: values, perhaps a text, and perhaps the word time or band.
 typedef struct _gwt_call {
     const char *name, *where;
-    gwt_array *x[3];
-    int given;
+    gwt_array **x;
+    size_t given, room;
+    const char *text;           // NULL: none
     gwt_dim dim;
 } _gwt_call;
 
 typedef gwt_array *_gwt_call_fn(_gwt_parser *p, const _gwt_call *call);
 
 // Argument i as a plain number.
-static bool _gwt_call_number(_gwt_parser *p, const _gwt_call *c, int i, double *value)
+static bool _gwt_call_number(_gwt_parser *p, const _gwt_call *c, size_t i, double *value)
 {
     const double *number = i < c->given ? _gwt_number_of(c->x[i]) : NULL;
     if (number) *value = *number;
-    else _gwt_parse_fail(p, c->where, "%s wants a number as value %d", c->name, i + 1);
+    else _gwt_parse_fail(p, c->where, "%s wants a number as value %zu", c->name, i + 1);
     return number != NULL;
 }
 
@@ -8407,27 +8436,65 @@ static gwt_array *_gwt_call_norm_diff(_gwt_parser *p, const _gwt_call *c)
     return _gwt_norm_diff(c->x[0], c->x[1]);
 }
 
-static const struct {
+typedef struct _gwt_function {
     const char *name;
-    int arity;
+    size_t least, most;         // values that it takes
     _gwt_op op;
     _gwt_call_fn *special;      // NULL: `op` of the values
-} _gwt_functions[] = {
-    { "abs", 1, _GWT_OP_ABS, NULL },    { "sqrt", 1, _GWT_OP_SQRT, NULL },
-    { "exp", 1, _GWT_OP_EXP, NULL },    { "log", 1, _GWT_OP_LOG, NULL },
-    { "tanh", 1, _GWT_OP_TANH, NULL },  { "valid", 1, _GWT_OP_VALID, NULL },
-    { "min", 2, _GWT_OP_MIN, NULL },    { "max", 2, _GWT_OP_MAX, NULL },
-    { "pow", 2, _GWT_OP_POW, NULL },    { "where", 3, _GWT_OP_WHERE, NULL },
-    { "mask", 2, .special = _gwt_call_mask },
-    { "clip", 3, .special = _gwt_call_clip },
-    { "replace", 3, .special = _gwt_call_replace },
-    { "norm_diff", 2, .special = _gwt_call_norm_diff },
+    int text;                   // which of its arguments is a text, from 1; 0: none
+} _gwt_function;
+
+// Statistics, windows of them and indices have names of their own.
+static const _gwt_function _gwt_functions[] = {
+    { "abs", 1, 1, _GWT_OP_ABS, NULL, 0 },
+    { "sqrt", 1, 1, _GWT_OP_SQRT, NULL, 0 },
+    { "exp", 1, 1, _GWT_OP_EXP, NULL, 0 },
+    { "log", 1, 1, _GWT_OP_LOG, NULL, 0 },
+    { "tanh", 1, 1, _GWT_OP_TANH, NULL, 0 },
+    { "min", 2, 2, _GWT_OP_MIN, NULL, 0 },
+    { "max", 2, 2, _GWT_OP_MAX, NULL, 0 },
+    { "pow", 2, 2, _GWT_OP_POW, NULL, 0 },
+    { "where", 3, 3, _GWT_OP_WHERE, NULL, 0 },
+    { "valid", 1, 1, _GWT_OP_VALID, NULL, 0 },
+    { "clip", 3, 3, .special = _gwt_call_clip },
+    { "mask", 2, 2, .special = _gwt_call_mask },
+    { "replace", 3, 3, .special = _gwt_call_replace },
+    { "norm_diff", 2, 2, .special = _gwt_call_norm_diff },
 };
 
-static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, int wanted)
+static const _gwt_function *_gwt_function_find(const char *name)
 {
-    if (c->given == wanted) return true;
-    _gwt_parse_fail(p, c->where, "%s takes %d value%s, not %d", c->name, wanted,
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_functions); i++)
+        if (!strcmp(name, _gwt_functions[i].name)) return &_gwt_functions[i];
+    return NULL;
+}
+
+static void _gwt_append_name(char *to, size_t size, const char *before, const char *name)
+{
+    size_t used = strlen(to);
+    snprintf(to + used, size - used, "%s%s", before, name);
+}
+
+static gwt_array *_gwt_fail_function(_gwt_parser *p, const _gwt_call *c)
+{
+    char names[1024] = "";
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_functions); i++)
+        _gwt_append_name(names, sizeof names, " ", _gwt_functions[i].name);
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_stat_names); i++)
+        _gwt_append_name(names, sizeof names, i ? " " : ", ", _gwt_stat_names[i]);
+    _gwt_append_name(names, sizeof names, ", ", "moving_mean and so on");
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_indices); i++)
+        _gwt_append_name(names, sizeof names, i ? " " : ", ", _gwt_indices[i].name);
+    return _gwt_parse_fail(p, c->where, "unknown function %s: there are%s tasseled_cap", c->name,
+                           names);
+}
+
+static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, size_t least, size_t most)
+{
+    if (c->given >= least && c->given <= most) return true;
+    size_t wanted = c->given < least ? least : most;
+    _gwt_parse_fail(p, c->where, "%s takes %s%zu value%s, not %zu", c->name,
+                    least == most ? "" : c->given < least ? "at least " : "at most ", wanted,
                     wanted == 1 ? "" : "s", c->given);
     return false;
 }
@@ -8436,7 +8503,8 @@ static bool _gwt_call_arity(_gwt_parser *p, const _gwt_call *c, int wanted)
 static gwt_array *_gwt_call_reduce(_gwt_parser *p, const _gwt_call *c, gwt_stat stat)
 {
     double percentile = 0;
-    if (!_gwt_call_arity(p, c, stat == GWT_PERCENTILE ? 2 : 1)) return NULL;
+    size_t wanted = stat == GWT_PERCENTILE ? 2 : 1;
+    if (!_gwt_call_arity(p, c, wanted, wanted)) return NULL;
     if (stat == GWT_PERCENTILE && !_gwt_call_number(p, c, 1, &percentile)) return NULL;
     gwt_dim dim = c->dim ? c->dim : c->x[0]->info.shape[0] > 1 ? GWT_TIME : GWT_BAND;
     return gwt_reduce(c->x[0], dim, stat, .percentile = percentile);
@@ -8446,7 +8514,8 @@ static gwt_array *_gwt_call_reduce(_gwt_parser *p, const _gwt_call *c, gwt_stat 
 static gwt_array *_gwt_call_moving(_gwt_parser *p, const _gwt_call *c, gwt_stat stat)
 {
     double window, percentile = 0;
-    if (!_gwt_call_arity(p, c, stat == GWT_PERCENTILE ? 3 : 2)) return NULL;
+    size_t wanted = stat == GWT_PERCENTILE ? 3 : 2;
+    if (!_gwt_call_arity(p, c, wanted, wanted)) return NULL;
     if (!_gwt_call_number(p, c, 1, &window)) return NULL;
     if (stat == GWT_PERCENTILE && !_gwt_call_number(p, c, 2, &percentile)) return NULL;
     if (!(window >= 1 && window <= 1023 && window == floor(window)))
@@ -8458,8 +8527,8 @@ static gwt_array *_gwt_call_moving(_gwt_parser *p, const _gwt_call *c, gwt_stat 
 // ndvi(), ndvi(x): missing as NaN, as the rest of an expression has it.
 static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
 {
+    if (!_gwt_call_arity(p, c, 0, 1)) return NULL;
     gwt_array *of = c->given ? c->x[0] : _gwt_parse_array(p, 0);
-    if (c->given && !_gwt_call_arity(p, c, 1)) return NULL;
     gwt_array *r =
         strcmp(c->name, "tasseled_cap") ? gwt_spectral_index(of, c->name) : gwt_tasseled_cap(of);
     if (r) _gwt_array_set_nodata(r, (gwt_optional){ 0 });
@@ -8479,106 +8548,151 @@ static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
     return true;
 }
 
-static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim)
+// "anything but a quote": a text that lives as long as the arrays made here.
+static bool _gwt_parse_text(_gwt_parser *p, _gwt_call *c)
+{
+    _gwt_parse_space(p);
+    const char *from = p->at, *end = *from == '"' ? strchr(from + 1, '"') : NULL;
+    if (!end || end - from > INT_MAX) {
+        _gwt_parse_fail(p, from, "%s wants a text in double quotes here", c->name);
+        return false;
+    }
+    c->text = _gwt_keep_format(p->g, "%.*s", (int)(end - from - 1), from + 1);
+    p->at = end + 1;
+    return c->text != NULL;
+}
+
+// Up to the closing parenthesis. `f`: the function; NULL for statistics and indices.
+static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, const _gwt_function *f,
+                                 bool takes_dim)
 {
     if (_gwt_parse_eat(p, ")")) return true;
+    int number = 0;
     do {
+        number++;
+        if (f && f->text == number) {
+            if (!_gwt_parse_text(p, c)) return false;
+            continue;
+        }
         if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
-        gwt_array *a = _gwt_parse_level(p, 0);
+        gwt_array *a = _gwt_parse_value(p);
         if (!a) return false;
-        if (c->given < 3) c->x[c->given] = a;
-        c->given++;
+        if (!_gwt_list_grow(&c->x, c->given, 1, &c->room, sizeof *c->x)) {
+            _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: %s has too many arguments", c->name);
+            return false;
+        }
+        c->x[c->given++] = a;
     } while (_gwt_parse_eat(p, ","));
     if (_gwt_parse_eat(p, ")")) return true;
     _gwt_parse_fail(p, p->at, "expected , or )");
     return false;
 }
 
-static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *where)
+// The call itself, once all that stands between its parentheses is read.
+static gwt_array *_gwt_call_run(_gwt_parser *p, const _gwt_call *c, const _gwt_function *f,
+                                const gwt_stat *stat)
 {
-    _gwt_call c = { .name = name, .where = where };
-    gwt_stat stat;
-    size_t f = 0;
-    bool is_stat = _gwt_stat_find(name, &stat);
-    if (!_gwt_parse_arguments(p, &c, is_stat)) return NULL;
-    p->where = where;
-    while (f < _GWT_COUNT(_gwt_functions) && strcmp(name, _gwt_functions[f].name)) f++;
-    bool known = f < _GWT_COUNT(_gwt_functions);
-    if (is_stat && !(known && c.given == 2 && !c.dim)) return _gwt_call_reduce(p, &c, stat);
-    if (known && !_gwt_call_arity(p, &c, _gwt_functions[f].arity)) return NULL;
-    if (known && _gwt_functions[f].special) return _gwt_functions[f].special(p, &c);
-    if (known) return _gwt_array_apply(_gwt_functions[f].op, c.x, c.given);
-    if (!strncmp(name, "moving_", 7) && _gwt_stat_find(name + 7, &stat))
-        return _gwt_call_moving(p, &c, stat);
-    if (_gwt_index_find(name) < _GWT_COUNT(_gwt_indices) || !strcmp(name, "tasseled_cap"))
-        return _gwt_call_index(p, &c);
-    return _gwt_parse_fail(
-        p, where,
-        "unknown function %s: there are abs sqrt exp log tanh min max pow where clip mask valid "
-        "replace norm_diff, mean sum std var median percentile count first last argmax, "
-        "moving_mean and so on, ndvi evi evi2 avi gcvi nbr kndvi wi tasseled_cap",
-        name);
+    gwt_stat moving;
+    p->where = c->where;
+    if (stat && !(f && c->given == 2 && !c->dim)) return _gwt_call_reduce(p, c, *stat);
+    if (f && !_gwt_call_arity(p, c, f->least, f->most)) return NULL;
+    if (f && f->text && !c->text)
+        return _gwt_parse_fail(p, c->where, "%s wants a text in double quotes", c->name);
+    if (f && f->special) return f->special(p, c);
+    if (f) return _gwt_array_apply(f->op, c->x, (int)c->given);
+    if (!strncmp(c->name, "moving_", 7) && _gwt_stat_find(c->name + 7, &moving))
+        return _gwt_call_moving(p, c, moving);
+    if (_gwt_index_find(c->name) < _GWT_COUNT(_gwt_indices) || !strcmp(c->name, "tasseled_cap"))
+        return _gwt_call_index(p, c);
+    return _gwt_fail_function(p, c);
 }
 
-static gwt_array *_gwt_parse_primary(_gwt_parser *p)
+// After the opening parenthesis.
+static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *where)
 {
-    char name[128];
-    _gwt_parse_space(p);
+    gwt_stat stat;
+    bool is_stat = _gwt_stat_find(name, &stat);
+    const _gwt_function *f = _gwt_function_find(name);
+    _gwt_call c = { .name = _gwt_keep_string(p->g, name), .where = where };
+    gwt_array *r = NULL;
+    if (c.name && _gwt_parse_arguments(p, &c, f, is_stat))
+        r = _gwt_call_run(p, &c, f, is_stat ? &stat : NULL);
+    GWT_FREE(c.x);
+    return r;
+}
+
+static gwt_array *_gwt_parse_number(_gwt_parser *p)
+{
+    char *end;
+    const double value = _gwt_os_strtod(p->at, &end);
+    p->at = end;
+    if (_gwt_is_letter(*end)) return _gwt_parse_fail(p, end, "a number goes on with a letter");
+    return gwt_number(p->g, value);
+}
+
+// A band, an array or what a let named; or, of a function, its name and the parenthesis: then
+// `called` is that name.
+static gwt_array *_gwt_parse_named(_gwt_parser *p, const char **called)
+{
+    char name[_GWT_NAME_SIZE];
     const char *where = p->at;
-    if (_gwt_parse_eat(p, "(")) {
-        gwt_array *a = _gwt_parse_level(p, 0);
-        if (a && !_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected )");
-        return a;
-    }
-    if (_gwt_is_digit(*where) || (*where == '.' && _gwt_is_digit(where[1]))) {
-        char *end;
-        double value = _gwt_os_strtod(where, &end);
-        p->at = end;
-        if (_gwt_is_letter(*end)) return _gwt_parse_fail(p, end, "a number goes on with a letter");
-        return gwt_number(p->g, value);
-    }
     bool quoted = *where == '"';
     if (!_gwt_parse_name(p, name, sizeof name)[0])
         return _gwt_parse_fail(p, where,
                                *where ? "expected a number, a band or a function"
                                       : "the expression ends too soon");
-    return !quoted && _gwt_parse_eat(p, "(") ? _gwt_parse_call(p, name, where)
-                                             : _gwt_parse_variable(p, name, where);
+    if (quoted || !_gwt_parse_eat(p, "(")) return _gwt_parse_variable(p, name, where);
+    *called = _gwt_keep_string(p->g, name);
+    return NULL;
+}
+
+static gwt_array *_gwt_parse_primary(_gwt_parser *p)
+{
+    const char *called = NULL;
+    _gwt_parse_space(p);
+    const char *where = p->at;
+    if (_gwt_parse_eat(p, "(")) {
+        gwt_array *a = _gwt_parse_value(p);
+        if (a && !_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected )");
+        return a;
+    }
+    if (_gwt_is_digit(*where) || (*where == '.' && _gwt_is_digit(where[1])))
+        return _gwt_parse_number(p);
+    gwt_array *a = _gwt_parse_named(p, &called);
+    return called ? _gwt_parse_call(p, called, where) : a;
+}
+
+// After "[": the time of `a` by name or number, "]", and perhaps a band of that.
+static gwt_array *_gwt_parse_subscript(_gwt_parser *p, gwt_array *a)
+{
+    char name[_GWT_NAME_SIZE];
+    _gwt_parse_space(p);
+    const char *where = p->at;
+    size_t n = strcspn(where, "]\" ");
+    if (*where == '"') {
+        _gwt_parse_name(p, name, sizeof name);
+    } else {
+        n = n < sizeof name ? n : sizeof name - 1;
+        memcpy(name, where, n);
+        name[n] = 0;
+        p->at += n;
+    }
+    if (!_gwt_parse_eat(p, "]") || !name[0])
+        return _gwt_parse_fail(p, where, "expected a time by name or number, and ]");
+    p->where = where;
+    a = gwt_sel_times(a, (const char *const[]){ name, NULL });
+    if (!a || !_gwt_parse_eat(p, ".")) return a;
+    where = p->at;
+    return _gwt_parse_band_of(p, a, _gwt_parse_name(p, name, sizeof name), where);
 }
 
 static gwt_array *_gwt_parse_unary(_gwt_parser *p);
 
-// x[name]: one time of a stack, by name or number; x[name].red a band of that.
-static gwt_array *_gwt_parse_time(_gwt_parser *p)
-{
-    char name[128];
-    gwt_array *a = _gwt_parse_primary(p);
-    while (a && _gwt_parse_eat(p, "[")) {
-        _gwt_parse_space(p);
-        const char *where = p->at;
-        size_t n = strcspn(where, "]\" ");
-        if (*where == '"') {
-            _gwt_parse_name(p, name, sizeof name);
-        } else {
-            n = n < sizeof name ? n : sizeof name - 1;
-            memcpy(name, where, n);
-            name[n] = 0;
-            p->at += n;
-        }
-        if (!_gwt_parse_eat(p, "]") || !name[0])
-            return _gwt_parse_fail(p, where, "expected a time by name or number, and ]");
-        p->where = where;
-        a = gwt_sel_times(a, (const char *const[]){ name, NULL });
-        if (!a || !_gwt_parse_eat(p, ".")) continue;
-        where = p->at;
-        a = _gwt_parse_band_of(p, a, _gwt_parse_name(p, name, sizeof name), where);
-    }
-    return a;
-}
-
+// x[name]: one time of a stack, by name or number; x[name].red a band of that. x ** y.
 static gwt_array *_gwt_parse_power(_gwt_parser *p)
 {
-    gwt_array *a = _gwt_parse_time(p);
+    gwt_array *a = _gwt_parse_primary(p);
+    while (a && _gwt_parse_eat(p, "[")) a = _gwt_parse_subscript(p, a);
     return a && _gwt_parse_eat(p, "**") ? gwt_pow(a, _gwt_parse_unary(p)) : a;
 }
 
@@ -8595,16 +8709,22 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
         return _gwt_parse_fail(p, p->at, "nested more than %d deep", _GWT_PARSE_DEPTH);
     p->depth++;
     gwt_array *a;
-    if (_gwt_parse_eat(p, "-")) a = _gwt_negated(_gwt_parse_unary(p));
-    else if (_gwt_parse_eat(p, "+")) a = _gwt_parse_unary(p);
-    else if (*p->at == '!' && p->at[1] != '=') p->at++, a = gwt_not(_gwt_parse_unary(p));
-    else a = _gwt_parse_power(p);
+    if (_gwt_parse_eat(p, "-")) {
+        a = _gwt_negated(_gwt_parse_unary(p));
+    } else if (_gwt_parse_eat(p, "+")) {
+        a = _gwt_parse_unary(p);
+    } else if (*p->at == '!' && p->at[1] != '=') {
+        p->at++;
+        a = gwt_not(_gwt_parse_unary(p));
+    } else {
+        a = _gwt_parse_power(p);
+    }
     p->depth--;
     return a;
 }
 
 // Operators of two operands, by how tightly they bind; those of one level go from left to right.
-static const struct {
+static const struct _gwt_operator {
     int level;
     const char *token;
     _gwt_op op;
@@ -8613,26 +8733,79 @@ static const struct {
     { 2, "==", _GWT_OP_EQ },  { 2, "!=", _GWT_OP_NE },
     { 2, "<=", _GWT_OP_LE },  { 2, ">=", _GWT_OP_GE },
     { 2, "<", _GWT_OP_LT },   { 2, ">", _GWT_OP_GT },
-    { 3, "+", _GWT_OP_ADD },  { 3, "-", _GWT_OP_SUB },
-    { 4, "*", _GWT_OP_MUL },  { 4, "/", _GWT_OP_DIV },
+    { 6, "+", _GWT_OP_ADD },  { 6, "-", _GWT_OP_SUB },
+    { 7, "*", _GWT_OP_MUL },  { 7, "/", _GWT_OP_DIV },
 };
 
-static gwt_array *_gwt_parse_level(_gwt_parser *p, int level)
+// The operator that comes next, the longest of those that begin so; NULL when none does.
+static const struct _gwt_operator *_gwt_parse_operator(_gwt_parser *p)
 {
-    if (level > 4) return _gwt_parse_unary(p);
-    gwt_array *a = _gwt_parse_level(p, level + 1);
-    while (a) {
-        size_t i = 0;
-        while (i < _GWT_COUNT(_gwt_operators)
-               && !(_gwt_operators[i].level == level && _gwt_parse_eat(p, _gwt_operators[i].token)))
-            i++;
-        if (i == _GWT_COUNT(_gwt_operators)) break;
-        const char *where = p->at - strlen(_gwt_operators[i].token);
-        gwt_array *b = _gwt_parse_level(p, level + 1);
-        if (b) p->where = where;
-        a = b ? _gwt_array_apply(_gwt_operators[i].op, (gwt_array *[]){ a, b }, 2) : NULL;
+    const struct _gwt_operator *found = NULL;
+    _gwt_parse_space(p);
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_operators); i++) {
+        const struct _gwt_operator *o = &_gwt_operators[i];
+        size_t n = strlen(o->token);
+        if (!strncmp(p->at, o->token, n) && (!found || n > strlen(found->token))) found = o;
+    }
+    return found;
+}
+
+// Operands, and operators that bind as tightly as `level` at least.
+static gwt_array *_gwt_parse_operators(_gwt_parser *p, int level)
+{
+    const struct _gwt_operator *o;
+    gwt_array *a = _gwt_parse_unary(p);
+    while (a && (o = _gwt_parse_operator(p)) != NULL && o->level >= level) {
+        const char *where = p->at;
+        p->at += strlen(o->token);
+        gwt_array *b = _gwt_parse_operators(p, o->level + 1);
+        if (!b) return NULL;
+        p->where = where;
+        a = _gwt_array_apply(o->op, (gwt_array *[]){ a, b }, 2);
     }
     return a;
+}
+
+static gwt_array *_gwt_parse_value(_gwt_parser *p) { return _gwt_parse_operators(p, 0); }
+
+// "name =" at the beginning of a statement. False: there is none, and nothing is read.
+static bool _gwt_parse_let(_gwt_parser *p, char *name)
+{
+    _gwt_parse_space(p);
+    const char *from = p->at;
+    bool word = _gwt_is_letter(*from);
+    if (word && _gwt_parse_name(p, name, _GWT_NAME_SIZE)[0] && _gwt_parse_eat(p, "=")
+        && *p->at != '=')
+        return true;
+    p->at = from;
+    return false;
+}
+
+// Statements "name = value;", then the expression that is the result, to the end of the text.
+static gwt_array *_gwt_parse_statements(_gwt_parser *p)
+{
+    char name[_GWT_NAME_SIZE];
+    while (_gwt_parse_let(p, name)) {
+        const char *equals = p->at - 1;
+        gwt_array *a = _gwt_parse_value(p);
+        if (!a) return NULL;
+        if (!_gwt_parse_eat(p, ";"))
+            return _gwt_parse_fail(p, *p->at ? p->at : equals,
+                                   "expected %s; after the value of %s (== compares)",
+                                   *p->at ? "an operator, or " : "", name);
+        if (!_gwt_list_grow(&p->lets, p->num_lets, 1, &p->room_lets, sizeof *p->lets)) {
+            _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: the expression has too many statements");
+            return NULL;
+        }
+        _gwt_let *let = &p->lets[p->num_lets++];
+        memcpy(let->name, name, sizeof name);
+        let->value = a;
+    }
+    gwt_array *a = _gwt_parse_value(p);
+    if (!a) return NULL;
+    _gwt_parse_eat(p, ";");
+    _gwt_parse_space(p);
+    return *p->at ? _gwt_parse_fail(p, p->at, "expected an operator") : a;
 }
 
 static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *names,
@@ -8640,7 +8813,7 @@ static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *name
 {
     _gwt_parser p = { .g = g, .arrays = arrays, .n = (size_t)_gwt_count_strings(names),
                       .names = names, .text = text, .at = text, .where = text };
-    return _gwt_parse_level(&p, 0);
+    return _gwt_parse_value(&p);
 }
 
 gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
@@ -8656,10 +8829,12 @@ gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *express
     _gwt_parser p = { .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression,
                       .at = expression, .where = expression, .used = used };
     unsigned since = atomic_load(&p.g->failures);
-    gwt_array *a = _gwt_parse_level(&p, 0);
-    if (!a) return _gwt_parse_point(&p, since), NULL;
-    _gwt_parse_space(&p);
-    if (*p.at) return _gwt_parse_fail(&p, p.at, "expected an operator");
+    gwt_array *a = _gwt_parse_statements(&p);
+    GWT_FREE(p.lets);
+    if (!a) {
+        _gwt_parse_point(&p, since);
+        return NULL;
+    }
     if (a->number) return _gwt_parse_fail(&p, expression, "the expression uses no band");
     return _gwt_failed(p.g) ? NULL : a;
 }

@@ -722,6 +722,8 @@ caret 'clip(b1, b2, 3)' 'clip(b1, b2, 3)' strips.tif
 caret '1 + 2' '1 + 2' strips.tif
 caret 'b1 + 2x' 'x' strips.tif
 caret 'b1 = 2' '= 2' strips.tif
+caret 't = b1 b2; t' 'b2; t' strips.tif
+caret 't = b1;' '' strips.tif
 caret '-b1 +' '' strips.tif
 caret "$(printf 'b1 +\tfoo')" 'foo' strips.tif
 caret "$(printf 'b1 +\nfoo')" 'foo' strips.tif
@@ -1144,6 +1146,18 @@ both '1.5e-3 * b1 + .5'
 both 'sqrt(b1)'
 both 'norm_diff(b2, b3)'
 both 'where(b1 > b2, b1 / 2, b3)'
+# An expression of several lines, and from a file.
+printf 'ratio = b1 / b2;   # of two bands\nratio * ratio + b3   # and the third\n' >lines.txt
+run calc "$(cat lines.txt)" strips.tif -o lines.tif --compress none
+check "statements in lines" "$(not_done)"
+run calc @lines.txt strips.tif -o from_file.tif --compress none
+check "an expression from a file" "$(not_done)"
+same "statements are the same from a file" lines.tif from_file.tif
+run calc 'b1 / b2 * (b1 / b2) + b3' strips.tif -o one.tif --compress none
+same "statements are the expression that they stand for" lines.tif one.tif
+works "plan of an expression from a file" plan @lines.txt strips.tif
+rm -f lines.tif from_file.tif one.tif
+refused "no file with an expression" 1 "nosuch.txt" calc @nosuch.txt strips.tif -o no.tif
 near 'exp(b1 / 10000)'
 near 'log(b1)'
 near 'tanh(b1 / 20000)'

@@ -1123,7 +1123,11 @@ static const struct { const char *text; double value; } expressions[] = {
     { "clip(-b3, -1, 4)", -1 }, { "clip(b1, 0, 4)", 2 }, { "norm_diff(b1, b2)", 0.2 },
     { "norm_diff(b3, b1)", -3.0 / 7.0 }, { "a.b3 - b2", 2 }, { "a.b1 * a.b2", 6 },
     { "2.5 * (b3 - b2) / (b3 + 6 * b2 - 7.5 * b1 + 1)", 2.5 * 2 / 9 },
-    { "b1 * (2 + 3) - 2 * 3", 4 }
+    { "b1 * (2 + 3) - 2 * 3", 4 },
+    { "t = b1 + b2; t * t", 25 }, { "t = b1; t = t + 1; t * 2", 6 }, { "b1 = b2; b1 * b1;", 9 },
+    { "x = b1 ; y = x*b3 ; min(x, y) - y ;", -8 }, { "same = b1 == b2; !same", 1 },
+    { "b1 # + b2\n + b3 # the end", 7 }, { "# first\nt = b2 # three\n;\nt # t\n * t", 9 },
+    { "b1 -1", 1 }, { "b1<b2", 1 }, { "b1 < -b2", 0 }, { "b1>=b2==0", 1 }
 };
 
 static void expressions_by_value(void **state)
@@ -1205,7 +1209,9 @@ static void carets(void **state)
         { "b1 + * b2", 5 }, { "b1 + nope", 5 }, { "(b1 + b2", 8 }, { "b1 b2", 3 },
         { "b1 + $", 5 }, { "foo(b1)", 0 }, { "b1 +", 4 }, { ")", 0 }, { "b1)", 2 }, { "b9", 0 },
         { "b1 + b4", 5 }, { "b0", 0 }, { "b1 * (b2 + )", 11 }, { "b1 ** / 2", 6 },
-        { "a.b7", 2 }, { "b1 + c.b1", 5 }, { "b1 = b2", 3 }, { "b1 & b2", 3 }, { "b1 | b2", 3 },
+        { "a.b7", 2 }, { "b1 + c.b1", 5 }, { "b1 = b2", 3 },
+        { "t = b1, t", 6 }, { "t = ; t", 4 }, { "t = b1; t + u", 12 }, { "b1; b2", 4 },
+        { "t = b1; u", 8 }, { "2 = b1", 2 }, { "sqrt(b1) = b2", 9 }, { "t = b1;", 7 }, { "b1 & b2", 3 }, { "b1 | b2", 3 },
         { "b1 @ b2", 3 }, { "min(b1", 6 }, { "b1 + (b2 * (b3 - 1)", 19 }
     };
     const double values[3] = { 2, 3, 5 };
@@ -1222,6 +1228,11 @@ static void carets(void **state)
                 cases[i].column, gwt_message(g));
         gwt_clear(g);
     }
+    // Of several lines the one that is wrong is shown.
+    assert_null(gwt_calc(&a, 1, "t = b1; # two\n  t * (b2 + nope) # no\n - 1"));
+    assert_int_equal(caret_column(gwt_message(g), "  t * (b2 + nope) # no"), 12);
+    assert_non_null(strstr(gwt_message(g), "unknown name nope"));
+    gwt_clear(g);
     // An error all the same; where it points is a matter of taste.
     static const char *const wrong[] = { "", " ", "sqrt()", "sqrt(b1, b2)", "pow(b1)",
                                          "where(b1, b2)", "clip(b1)", "norm_diff(b1)", "1..2 + b1",
@@ -1613,6 +1624,12 @@ static void long_expressions(void **state)
         gwt_free(got);
         free(text);
     }
+    char *ends = repeated("", ")", 990, ""), *nested = repeated("b1 + ", "(b2 - ", 990, "1");
+    char *both = repeated(nested, ends, 1, "");
+    double *got = VALUES_OF(gwt_calc(&a, 1, both));     // 3 - (3 - ( .. - 1)) = 1
+    assert_true(*got == 3);
+    gwt_free(got);
+    free(ends), free(nested), free(both);
     // Far too deep: an error, not a fallen stack.
     static const char *const deep[] = { "(", "-", "sqrt(", "2 ** ", "b1 + (", "!" };
     for (size_t i = 0; i < COUNT_OF(deep); i++) {

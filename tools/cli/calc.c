@@ -108,7 +108,7 @@ static const cli_command command = {
         "named by the dates in their names, 2016-05-17, when all have one, else 1, 2, ..\n"
         "Every FILE has to be used by an EXPR, unless --allow-unused.\n"
         "\n"
-        "EXPR is made of these, x being any EXPR:\n"
+        "EXPR is made of these, x being any EXPR; @FILE reads it from a file:\n"
         "  b1 b2 ..     bands of all files in order; red nir .. \"any name\" a band by name,\n"
         "               which b2 is, too, where a band is called that\n"
         "  a b ..       the files, a.b1 a.red a band of one; a stack or mosaic is one array, a\n"
@@ -122,6 +122,7 @@ static const cli_command command = {
         "               moving_percentile(x, 15, 90)\n"
         "  indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of\n"
         "               the first file; ndvi(x) of any; norm_diff(b1, b2)\n"
+        "  statements   t = b1 / 2; t * t + t    names for values; # begins a comment\n"
         "A pixel is missing where any pixel it is computed from is; statistics and windows leave\n"
         "those out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
         "\n"
@@ -372,6 +373,7 @@ int cmd_calc(int argc, char **argv)
     if (status != CLI_GO_ON) return status;
 
     file_list files;
+    if (!inputs_read_expressions(args.expressions, args.outputs.count)) return CLI_FAILED;
     if (!file_list_find(&files, args.names, args.num_names)) return CLI_FAILED;
     status = run(&args, &files);
     file_list_free(&files);

@@ -7,6 +7,7 @@
 
 #include "inputs.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +252,33 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
 }
 
 // ---- expressions over them --------------------------------------------------------------------
+
+enum { EXPRESSION_MAX = 1 << 20 };
+
+// The text of a file; NULL when it can't be read, which has been printed.
+static const char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = file ? malloc(EXPRESSION_MAX + 1) : NULL;
+    size_t n = text ? fread(text, 1, EXPRESSION_MAX + 1, file) : 0;
+    bool good = text && !ferror(file) && n <= EXPRESSION_MAX && !memchr(text, 0, n);
+    if (good) text[n] = 0;
+    else if (!file || ferror(file)) cli_error("%s: %s", path, strerror(errno));
+    else cli_error("%s: %s", path, !text ? "out of memory" : n > EXPRESSION_MAX
+                   ? "longer than any expression" : "not a text");
+    if (file) fclose(file);
+    if (good) return text;
+    free(text);
+    return NULL;
+}
+
+bool inputs_read_expressions(const char **expressions, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (expressions[i][0] == '@' && !(expressions[i] = read_text(expressions[i] + 1)))
+            return false;
+    return true;
+}
 
 // Whether file i says where the pixels of all lie.
 static bool gives_grid(const input_options *o, size_t i)

@@ -195,8 +195,10 @@ int cmd_plan(int argc, char **argv)
     if (status != CLI_GO_ON) return status;
 
     file_list files;
+    const char *expression = argv[0];
+    if (!inputs_read_expressions(&expression, 1)) return CLI_FAILED;
     if (!file_list_find(&files, argv + 1, (size_t)argc - 1)) return CLI_FAILED;
-    status = run(&args, &files, argv[0]);
+    status = run(&args, &files, expression);
     file_list_free(&files);
     return status;
 }

@@ -377,8 +377,10 @@ int cmd_tune(int argc, char **argv)
     if (args.what_if) return what_if(&sweep, argv, argc);
 
     file_list files;
+    const char *expression = argv[0];
+    if (!inputs_read_expressions(&expression, 1)) return CLI_FAILED;
     if (!file_list_find(&files, argv + 1, (size_t)argc - 1)) return CLI_FAILED;
-    status = measure(&args, &sweep, &files, argv[0]);
+    status = measure(&args, &sweep, &files, expression);
     file_list_free(&files);
     return status;
 }
