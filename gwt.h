@@ -697,15 +697,15 @@ GWT_API int gwt_end(gwt *g);
 // gwt_scope_end frees the arrays that were made since gwt_scope_begin, with the texts that
 // gwt_describe and gwt_attr gave of them, closes the files that were opened for them, and drops
 // their tiles from the cache. Profiles, gwt_bad_tile and gwt_note stay until gwt_end. An array is
-// not to be used after its scope: as the operand of an operation or an action that is an ARGUMENT
-// error until another scope of the session ends; later, and as .like, .reference or the array to
-// align to, it is not noticed.
+// not to be used after its scope: in an operation or an action, and as .like or .reference, that is
+// an ARGUMENT error until another scope of the session ends; later it is not noticed.
 //
 // Scopes nest; an inner one that was left open ends with the one around it. A scope is of one
 // thread: what others make meanwhile is not in it, but for what your functions (map_blocks, apply,
 // parallel_for) make when they run for an action that was begun in it. They may have scopes of
 // their own, which they end before they return: one that is left open there stays until gwt_end.
-// Every other thread ends its scopes before gwt_end. A file that is open in a scope around is
+// Of a scope that another thread has left open, gwt_end frees what it has; it is not to be ended
+// any more while gwt_end runs, and of a thread that is gone some 100 bytes stay. A file that is open in a scope around is
 // shared; two threads that each open it in their scope have it open twice. Ranks of an MPI job have
 // scopes of their own.
 //
@@ -2989,8 +2989,9 @@ typedef struct _gwt_block_of_memory {
 // long as the session.
 struct gwt_scope {
     // Set when it begins, but for `ended`; read by all threads that work for it.
-    gwt *g;
+    gwt *_Atomic g;             // NULL: it has ended before its scope, which its thread is to free
     gwt_scope *outer;           // around it on its thread: another session's, maybe
+    bool listed;                // with the scopes of a thread that is in no action: its own to say
     unsigned profiles;          // that had ended
     bool ended;
     // Guarded by the session's lock.
@@ -6199,6 +6200,14 @@ static bool _gwt_items_copy(gwt *g, _gwt_items *items)
     return list != NULL;
 }
 
+// Whether an array may be used in a call on a session's arrays.
+static bool _gwt_check_session(gwt *g, const gwt_array *a)
+{
+    if (a->g != g)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
+    return !_gwt_scope_is_over(a->scope);
+}
+
 // Arrays are immutable: what would equal its operand is the operand.
 static gwt_array *_gwt_array_same(const gwt_array *a) { return (gwt_array *)a; }
 
@@ -6641,6 +6650,7 @@ static bool _gwt_memory_check(gwt *g, const void *data, size_t size, gwt_dtype d
 static bool _gwt_memory_place(gwt *g, _gwt_geo *geo, const int64_t shape[4],
                               const gwt_from_memory_options *o)
 {
+    if (o->like && !_gwt_check_session(g, o->like)) return false;
     *geo = o->like ? o->like->geo : (_gwt_geo){ .t = { 1, 0, 0, 0, 1, 0 } };
     if (o->like && (geo->height != shape[2] || geo->width != shape[3]))
         return _gwt_fail(g, GWT_E_ARGUMENT, "pixels of %lld x %lld like an array of %lld x %lld",
@@ -6778,16 +6788,10 @@ static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t 
 
 // ---- re-arranging
 
-static bool _gwt_check_session(const gwt_array *a, const gwt_array *b)
-{
-    if (a->g == b->g) return true;
-    return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
-}
-
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
-    if (!_gwt_check_session(a, b)) return false;
+    if (!_gwt_check_session(a->g, b)) return false;
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
     return _gwt_fail(a->g, GWT_E_GRID,
                      _gwt_geo_same_crs(&a->geo, &b->geo)
@@ -7005,7 +7009,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         if (_gwt_failed(g)) return NULL;
         const int64_t *shape = arg[i]->info.shape;
         if (base->number) base = arg[i];
-        if (!_gwt_check_grids(base, arg[i])) return NULL;
+        if (!_gwt_check_session(g, arg[i]) || !_gwt_check_grids(base, arg[i])) return NULL;
         if ((shape[0] != 1 && times != 1 && shape[0] != times)
             || (shape[1] != 1 && bands != 1 && shape[1] != bands))
             return _gwt_fail_null(
@@ -7692,7 +7696,7 @@ static gwt_array *_gwt_array_on(const gwt_array *a, const _gwt_geo *geo, const g
 gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
     gwt_array *const both[] = { _gwt_array_same(a), _gwt_array_same(like) };
-    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a, like)) return NULL;
+    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a->g, like)) return NULL;
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
@@ -7758,9 +7762,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
     gwt_bounds_by by = o->reference ? GWT_REFERENCE : o->bounds_by;
     const gwt_array *like = o->reference ? o->reference : arrays[0];
     for (size_t i = 0; i < n; i++)
-        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0], arrays[i]))
+        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0]->g, arrays[i]))
             return false;
-    if (!_gwt_check_session(arrays[0], like)) return false;
+    if (!_gwt_check_session(arrays[0]->g, like)) return false;
     if (o->bounds_by < GWT_SAME_GRID || o->bounds_by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
                          "no bounds_by %d: there are reference, union and intersection",
@@ -16242,11 +16246,23 @@ static void _gwt_check_options(gwt *g)
 
 // ---- scopes
 
+// Off this thread's list: those whose session has ended before them, on another thread.
+static void _gwt_scopes_clear(void)
+{
+    for (gwt_scope **at = &_gwt_scopes.inner, *s; (s = *at) != _gwt_scopes.around;)
+        if (s->g) at = &s->outer;
+        else {
+            *at = s->outer;
+            GWT_FREE(s);
+        }
+}
+
 gwt_scope *gwt_scope_begin(gwt *g)
 {
     gwt_scope *s = g ? _gwt_calloc(g, 1, sizeof *s) : NULL;
     if (!s) return NULL;
-    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner };
+    _gwt_scopes_clear();
+    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner, .listed = !_gwt_stays };
     _gwt_lock(&g->lock);
     s->profiles = g->profiles;
     s->next = g->scopes;
@@ -16284,6 +16300,10 @@ void gwt_scope_end(gwt_scope *scope)
 {
     if (!scope) return;
     gwt *g = scope->g;
+    if (!g) {
+        _gwt_scopes_clear();
+        return;
+    }
     gwt_scope **at = &_gwt_scopes.inner, *s = *at;
     while (s != _gwt_scopes.around && s != scope) s = s->outer;
     if (s != scope || scope == _gwt_scopes.around) {
@@ -16310,7 +16330,10 @@ void gwt_scope_end(gwt_scope *scope)
 static void _gwt_scopes_leave(const gwt *g)
 {
     for (gwt_scope **at = &_gwt_scopes.inner; *at;)
-        if ((*at)->g == g) *at = (*at)->outer;
+        if ((*at)->g == g) {
+            (*at)->listed = false;
+            *at = (*at)->outer;
+        }
         else at = &(*at)->outer;
 }
 
@@ -16339,7 +16362,12 @@ static void _gwt_release_all(gwt *g)
         next = s->next;
         for (_gwt_source *source = s->sources; source; source = source->next)
             _gwt_source_close(source);
-        _gwt_scope_free(s);
+        if (!s->listed) {
+            _gwt_scope_free(s);
+            continue;
+        }
+        _gwt_memory_free(s->memory);
+        atomic_store(&s->g, NULL);      // from here on its thread's
     }
     _gwt_scope_free(g->ended);
     for (_gwt_source *s = g->root.sources; s; s = s->next) _gwt_source_close(s);

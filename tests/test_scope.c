@@ -7,6 +7,8 @@
 #include <dirent.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +238,48 @@ static void used_afterwards(void **state)
     gwt_end(g);
 }
 
+// Of what an array is only like, its place is copied, with texts of its scope.
+static void like_afterwards(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[H * W];
+    const int64_t shape[4] = { 1, 1, H, W };
+    const char *paths[2] = { scene(0), scene(1) };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt *other = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *around = gwt_open(g, paths[0]), *others = gwt_open(other, paths[0]);
+    gwt_scope *scope = gwt_scope_begin(g);
+    gwt_array *a = gwt_open(g, paths[1]), *number = gwt_number(g, 2);
+    assert_non_null(gwt_from_memory(g, pixels, sizeof pixels, GWT_UINT8, shape, .like = a));
+    gwt_scope_end(scope);
+    for (int i = 0; i < 2; i++) {
+        gwt_array *like = i ? others : a;
+        const char *said = i ? "arrays of two sessions" : "after the end of its scope";
+        gwt_array *wrong[] = {
+            gwt_from_memory(g, pixels, sizeof pixels, GWT_UINT8, shape, .like = like), NULL, NULL,
+            NULL, NULL, NULL
+        };
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, said);
+        wrong[1] = gwt_open(g, paths[0], .reference = like);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, said);
+        wrong[2] = gwt_open_many(g, paths, 2, .reference = like, .stack = GWT_TIME);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, said);
+        wrong[3] = gwt_align(around, like, GWT_NEAREST);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, said);
+        wrong[4] = gwt_add(around, like);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, said);
+        wrong[5] = gwt_stack((gwt_array *[]){ around, like }, 2, GWT_TIME);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, said);
+        for (int k = 0; k < 6; k++) assert_null(wrong[k]);
+    }
+    assert_null(gwt_mul(around, number));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "after the end of its scope");
+    assert_null(gwt_align(a, around, GWT_NEAREST));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "after the end of its scope");
+    assert_int_equal(gwt_end(other), 0);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // Texts that a session has until its end: bad tiles (each once, though opened anew), and notes.
 static void texts_stay(void **state)
 {
@@ -430,6 +474,52 @@ static void of_several_sessions(void **state)
     assert_int_equal(gwt_end(c), 0);
 }
 
+// A thread whose scope is left open at the end of its session goes on with another one.
+typedef struct straggler { atomic_int step; gwt *first, *second; const char *path; } straggler;
+
+static void wait_for(atomic_int *step, int value)
+{
+    while (atomic_load(step) != value) sched_yield();
+}
+
+static void *leave_open(void *user)
+{
+    straggler *s = user;
+    gwt_scope *inner = NULL;
+    gwt_scope_begin(s->first);
+    gwt_scope *kept = gwt_scope_begin(s->first);
+    first_of(s->first, s->path);
+    atomic_store(&s->step, 1);
+    wait_for(&s->step, 2);              // the first is ended, the second begun
+    bool good = first_of(s->second, s->path) == 1;
+    gwt_scope_end(kept);
+    for (int i = 0; i < 3; i++) {
+        inner = gwt_scope_begin(s->second);
+        good = good && inner && first_of(s->second, s->path) == 1;
+        gwt_scope_end(inner);
+    }
+    return good ? s : NULL;
+}
+
+static void left_open_on_a_thread(void **state)
+{
+    (void)state;
+    straggler s = { .path = scene(0), .first = gwt_begin(.num_workers = 2, .quiet = true) };
+    pthread_t thread;
+    void *good;
+    int files = open_files();
+    assert_int_equal(pthread_create(&thread, NULL, leave_open, &s), 0);
+    wait_for(&s.step, 1);
+    assert_int_equal(gwt_end(s.first), 0);
+    s.second = gwt_begin(.num_workers = 2, .quiet = true);
+    atomic_store(&s.step, 2);
+    pthread_join(thread, &good);
+    assert_ptr_equal(good, &s);
+    EXPECT_OK(s.second);
+    assert_int_equal(gwt_end(s.second), 0);
+    assert_true(open_files() <= files);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,11 +530,13 @@ int main(void)
         cmocka_unit_test(a_save_inside),
         cmocka_unit_test(memory_inside),
         cmocka_unit_test(used_afterwards),
+        cmocka_unit_test(like_afterwards),
         cmocka_unit_test(texts_stay),
         cmocka_unit_test(profiles_stay),
         cmocka_unit_test(from_functions),
         cmocka_unit_test(from_threads),
         cmocka_unit_test(of_several_sessions),
+        cmocka_unit_test(left_open_on_a_thread),
     };
     return cmocka_run_group_tests_name("scope", tests, temp_begin, temp_end);
 }
