@@ -3789,6 +3789,34 @@ static void _gwt_store_close(_gwt_store *b)
     _gwt_mutex_destroy(&b->lock);
 }
 
+// While a file is opened: what was read of it last, in two places. What says where its pixels lie
+// is read in many small parts, most of which lie side by side.
+typedef struct _gwt_pages {
+    struct { unsigned char bytes[16 << 10]; uint64_t at, n; } page[2];
+    int last;                   // that was of use
+} _gwt_pages;
+
+// As _gwt_os_read.
+static int64_t _gwt_pages_read(_gwt_pages *p, _gwt_os_file file, void *to, uint64_t n, uint64_t at)
+{
+    if (n > sizeof p->page[0].bytes) return _gwt_os_read(file, to, n, at);
+    int i = 0;
+    while (i < 2 && !(at >= p->page[i].at && n <= p->page[i].n
+                      && at - p->page[i].at <= p->page[i].n - n))
+        i++;
+    if (i == 2) {
+        i = !p->last;
+        int64_t got = _gwt_os_read(file, p->page[i].bytes, sizeof p->page[i].bytes, at);
+        if (got < 0) return got;
+        p->page[i].at = at;
+        p->page[i].n = (uint64_t)got;
+    }
+    p->last = i;
+    if (n > p->page[i].n) n = p->page[i].n;     // the end of the file
+    memcpy(to, p->page[i].bytes + (at - p->page[i].at), (size_t)n);
+    return (int64_t)n;
+}
+
 // What a file is called wherever the process may go. Of one that has no such name, as asked for.
 static const char *_gwt_whole_path(gwt *g, const char *path)
 {
@@ -4363,6 +4391,7 @@ typedef struct _gwt_source {
     bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
     int overviews;
+    _gwt_pages *pages;          // while it is opened
     // Shared.
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
 } _gwt_source;
@@ -4450,10 +4479,16 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
 
 // ---- libtiff on our file
 
+static int64_t _gwt_source_bytes(const _gwt_source *s, void *to, uint64_t n, uint64_t at)
+{
+    return s->pages ? _gwt_pages_read(s->pages, s->store.file, to, n, at)
+                    : _gwt_os_read(s->store.file, to, n, at);
+}
+
 static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
 {
     _gwt_io *io = h;
-    int64_t got = n > 0 ? _gwt_os_read(io->source->store.file, to, (uint64_t)n, io->pos) : 0;
+    int64_t got = n > 0 ? _gwt_source_bytes(io->source, to, (uint64_t)n, io->pos) : 0;
     uint64_t length = io->source->store.length;
     if (got < n && io->pos < length && (uint64_t)n <= length - io->pos)
         io->failed = got < 0 ? _gwt_os_error_text((int)got, io->why)
@@ -4920,7 +4955,7 @@ typedef struct _gwt_ifd_entry {
 // Bytes of a directory. A file that ends before them has no such directory: *there is false.
 static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
 {
-    int64_t got = at < s->store.length ? _gwt_os_read(s->store.file, to, n, at) : 0;
+    int64_t got = at < s->store.length ? _gwt_source_bytes(s, to, n, at) : 0;
     *there = got == (int64_t)n;
     return got >= 0 || _gwt_fail(s->g, GWT_E_IO, "%s: its directory can't be read: %s", s->path,
                                  _GWT_OS_ERROR(got));
@@ -4931,6 +4966,7 @@ static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
     unsigned char n[8];
     size_t bytes = s->bigtiff ? 8 : 2, entry = s->bigtiff ? 20 : 12;
     bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
+    d->there &= at > 0;         // 0 says that there is none
     d->at = at + bytes;
     d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
     if (d->left > _GWT_MOST_ENTRIES || d->left * entry > s->store.length - d->at) d->there = false;
@@ -5241,7 +5277,10 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     s->store.whole_path = _gwt_whole_path(g, s->path);
     bool held = s->store.whole_path && _gwt_store_hold(&s->store);
     s->store.length = s->store.facts.size;
-    bool good = held && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
+    s->pages = held ? _gwt_calloc(g, 1, sizeof *s->pages) : NULL;
+    bool good = s->pages && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
+    GWT_FREE(s->pages);
+    s->pages = NULL;
     if (held) _gwt_store_let_go(&s->store);
     if (good) return _gwt_source_join(s);
     _gwt_source_close(s);

@@ -789,6 +789,24 @@ static void scopes_of_a_session(void **state)
 }
 
 // Whether libtiff's allocations could be made to fail; said here, once.
+// A file of the usual kind is opened with three reads: its head, its directory with what that says,
+// and tables of tiles that lie elsewhere.
+static void few_reads_to_open(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "deflate", "lzw", "plain", "beside" };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+        fault_arm(FAULT_READ, FAULT_ONCE, EIO, 0);
+        gwt_array *a = scene(g, names[i]);
+        long reads = fault_calls();
+        fault_disarm();
+        EXPECT_OK(g);
+        REQUIRE(a && reads >= 1 && reads <= 3, "%s.tif: %ld reads", names[i], reads);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 static void codec_allocations(void **state)
 {
     (void)state;
@@ -816,6 +834,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(killed_after_renaming),
         cmocka_unit_test(blocks_of_a_session),
         cmocka_unit_test(scopes_of_a_session),
+        cmocka_unit_test(few_reads_to_open),
         cmocka_unit_test(codec_allocations),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);  // into_memory, 'resumed*'
