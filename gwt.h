@@ -2685,6 +2685,7 @@ typedef struct _gwt_loop {
     void *user;
     unsigned depth;             // 1 + that of the code that started it
     gwt_scope *scope;           // of the code that started it, and so of what its indices make
+    struct _gwt_action *action; // likewise
     atomic_size_t pending;      // indices not yet done; the loop may be gone once this is 0
 } _gwt_loop;
 
@@ -2736,6 +2737,9 @@ static _Thread_local _gwt_stay *_gwt_stays;
 // The scopes that this thread is in, of all sessions, from the innermost outwards. Those from
 // `around` on are not its own to end: they are around the action that it runs for.
 static _Thread_local struct { gwt_scope *inner, *around; } _gwt_scopes;
+
+// The innermost action that this thread works for.
+static _Thread_local struct _gwt_action *_gwt_acting;
 
 static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
 
@@ -2838,9 +2842,11 @@ static void _gwt_pool_run(_gwt_worker *w, _gwt_range r)
 {
     unsigned depth = w->depth;
     gwt_scope *inner = _gwt_scopes.inner, *around = _gwt_scopes.around;
+    struct _gwt_action *acting = _gwt_acting;
     size_t done = 0;
     _gwt_loop *loop = r.loop;
     w->depth = r.depth;
+    _gwt_acting = loop->action;
     while (r.from < r.to) {
         size_t half = r.from + (r.to - r.from + 1) / 2;
         if (half < r.to && _gwt_deque_push(w, (_gwt_range){ loop, half, r.to, r.depth })) {
@@ -2854,6 +2860,7 @@ static void _gwt_pool_run(_gwt_worker *w, _gwt_range r)
     }
     _gwt_scopes.inner = inner;
     _gwt_scopes.around = around;
+    _gwt_acting = acting;
     w->depth = depth;
     if (atomic_fetch_sub(&loop->pending, done) == done) _gwt_pool_notify(w->pool);
 }
@@ -2900,7 +2907,7 @@ static _gwt_thread_result _gwt_pool_thread(void *arg)
 static void _gwt_pool_for(_gwt_worker *w, size_t n, gwt_loop_fn *fn, void *user)
 {
     _gwt_loop loop = { .fn = fn, .user = user, .depth = w->depth + 1,
-                       .scope = _gwt_scopes.inner };
+                       .scope = _gwt_scopes.inner, .action = _gwt_acting };
     if (n == 0) return;
     atomic_init(&loop.pending, n);
     _gwt_pool_run(w, (_gwt_range){ &loop, 0, n, loop.depth });
@@ -3045,6 +3052,17 @@ struct gwt {
     char message[2048];
 };
 
+// An action under way: planning, running, finishing. It is over before its end as soon as anything
+// in the session fails, and stays over if that error is cleared meanwhile.
+typedef struct _gwt_action {
+    gwt *g;
+    unsigned since;             // failures there had been when it began
+    struct _gwt_ranks *ranks;   // among which it is shared; NULL: it is this process's own
+    _gwt_stay stay;
+    struct _gwt_action *outer;  // that this thread works for; of another session, maybe
+    atomic_int code;            // the first error of those who work for it; of all others none
+} _gwt_action;
+
 // ---- errors
 
 // A message's format as the program's users want fields spelled; what is not in the format, as the
@@ -3084,6 +3102,10 @@ static void _gwt_fail_va(gwt *g, gwt_code code, const char *format, va_list args
         _gwt_os_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
         _gwt_escape_all(g->message, sizeof g->message, text, strchr(format, '\n') ? '\n' : 0);
         atomic_store(&g->code, code);
+    }
+    for (_gwt_action *a = _gwt_acting; a; a = a->outer) {
+        int none = GWT_OK;
+        if (a->g == g) atomic_compare_exchange_strong(&a->code, &none, (int)code);
     }
     atomic_fetch_add(&g->failures, 1);
     _gwt_unlock(&g->lock);
@@ -3151,15 +3173,6 @@ static bool _gwt_cancelled(gwt *g)
 
 // ---- actions
 
-// An action under way: planning, running, finishing. It is over before its end as soon as anything
-// in the session fails, and stays over if that error is cleared meanwhile.
-typedef struct _gwt_action {
-    gwt *g;
-    unsigned since;             // failures there had been when it began
-    struct _gwt_ranks *ranks;   // among which it is shared; NULL: it is this process's own
-    _gwt_stay stay;
-} _gwt_action;
-
 static void _gwt_mpi_close(gwt *g);
 
 // Shared: among the ranks of a job. One that fails before it is shared is refused by this rank, or
@@ -3178,7 +3191,11 @@ static bool _gwt_action_begin(_gwt_action *action, gwt *g, bool shared)
                          "an action of this session waits for one of another session that runs on "
                          "several workers: none can be run inside that");
     action->since = atomic_load(&g->failures);      // not before: there may have been a wait
-    if (!_gwt_failed(g)) return true;
+    if (!_gwt_failed(g)) {
+        action->outer = _gwt_acting;
+        _gwt_acting = action;
+        return true;
+    }
     _gwt_pool_leave(&action->stay);
     return false;
 }
@@ -3186,6 +3203,7 @@ static bool _gwt_action_begin(_gwt_action *action, gwt *g, bool shared)
 static void _gwt_action_end(_gwt_action *action)
 {
     if (action->ranks) _gwt_mpi_close(action->g);
+    _gwt_acting = action->outer;
     _gwt_pool_leave(&action->stay);
 }
 
@@ -12389,7 +12407,7 @@ static bool _gwt_stream_begin(_gwt_stream *s, int64_t window)
 // does a damaged input that is repaired; but its bad tiles may be filled from now on.
 static bool _gwt_stream_keeps(const _gwt_stream *s)
 {
-    int code = atomic_load(&s->g->code);
+    int code = atomic_load(&s->action->code);
     if ((code == GWT_E_FORMAT && !s->file->fillable) || code == GWT_E_NODATA) return false;
     if (s->adopted) return true;
     return atomic_load(&s->head) > 0
@@ -14290,6 +14308,7 @@ static _gwt_thread_result _gwt_mpi_serve(void *arg)
     const long least = 40000, most = 1000000;
     _gwt_ranks *k = arg;
     long ns = least;
+    _gwt_acting = (_gwt_action *)k->order->action;
     while (!k->over) {
         if (!k->done) {
             _gwt_mpi_ask(k);

@@ -670,6 +670,63 @@ static void a_save_goes_on(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Another thread's mistake ends a save, as any error does; what it has done is not to blame.
+typedef struct mistaken { slow *s; gwt_array *a; } mistaken;
+
+static void *fail_later(void *user)
+{
+    mistaken *m = user;
+    while (!holds_tiles(m->s->journal)) pause_for(1);
+    return gwt_sel(m->a, "nothing");
+}
+
+static void an_error_of_another_thread(void **state)
+{
+    (void)state;
+    const char *whole = temp_path("unmistaken.tif"), *out = temp_path("mistaken.tif");
+    for (int workers = 1; workers <= 3; workers += 2) {
+        pthread_t thread;
+        gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+        slow s = { .g = g, .journal = temp_path("mistaken.tif.part.journal"), .milliseconds = 5 };
+        gwt_array *a = open_large(g), *b = gwt_apply(a, slow_kernel, &s);
+        mistaken m = { &s, a };
+        assert_int_equal(pthread_create(&thread, NULL, fail_later, &m), 0);
+        assert_false(gwt_save(b, out, .tile_size = 16, .overwrite = true));
+        pthread_join(thread, NULL);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "nothing");
+        assert_true(is_kept("mistaken.tif"));
+        s.milliseconds = 0;
+        assert_true(gwt_save(b, out, .tile_size = 16, .overwrite = true, .resume = true));
+        assert_true(gwt_save(b, whole, .tile_size = 16, .overwrite = true));
+        assert_true(files_equal(whole, out));
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// Its own, of the same code, by a function that it runs, here in an action inside.
+static int wrong_kernel(const gwt_kernel *k, void *user)
+{
+    slow *s = user;
+    count_call(s);
+    for (int64_t i = 0; i < k->rows * k->cols; i++) k->out[i] = 0;
+    if (holds_tiles(s->journal)) gwt_parallel_for(s->g, 1, NULL, NULL);
+    return 0;
+}
+
+static void an_error_of_its_own(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 3; workers += 2) {
+        gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+        slow s = { .g = g, .journal = temp_path("own.tif.part.journal"), .milliseconds = 1 };
+        assert_false(gwt_save(gwt_apply(open_large(g), wrong_kernel, &s), temp_path("own.tif"),
+                              .tile_size = 16));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "no function given");
+        assert_false(is_kept("own.tif"));
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 // Stopped before the first tile is written there is nothing to go on with, and nothing is left.
 static void a_save_that_wrote_no_tile(void **state)
 {
@@ -887,6 +944,7 @@ int main(void)
         cmocka_unit_test(from_inside),         cmocka_unit_test(a_loop),
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
         cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(a_save_that_wrote_no_tile),
+        cmocka_unit_test(an_error_of_another_thread), cmocka_unit_test(an_error_of_its_own),
         cmocka_unit_test(another_kernel),
         cmocka_unit_test(another_folders_input), cmocka_unit_test(the_same_input_by_another_way),
         cmocka_unit_test(other_tile_tables),    cmocka_unit_test(a_save_of_a_damaged_input),
