@@ -697,15 +697,15 @@ GWT_API int gwt_end(gwt *g);
 // gwt_scope_end frees the arrays that were made since gwt_scope_begin, with the texts that
 // gwt_describe and gwt_attr gave of them, closes the files that were opened for them, and drops
 // their tiles from the cache. Profiles, gwt_bad_tile and gwt_note stay until gwt_end. An array is
-// not to be used after its scope: in an operation or an action, and as .like or .reference, that is
-// an ARGUMENT error until another scope of the session ends; later it is not noticed.
+// not to be used after its scope: as the operand of an operation or an action that is an ARGUMENT
+// error until another scope of the session ends; later, and as .like, .reference or the array to
+// align to, it is not noticed.
 //
 // Scopes nest; an inner one that was left open ends with the one around it. A scope is of one
 // thread: what others make meanwhile is not in it, but for what your functions (map_blocks, apply,
 // parallel_for) make when they run for an action that was begun in it. They may have scopes of
 // their own, which they end before they return: one that is left open there stays until gwt_end.
-// Of a scope that another thread has left open, gwt_end frees what it has; it is not to be ended
-// any more while gwt_end runs, and of a thread that is gone some 100 bytes stay. A file that is open in a scope around is
+// Every other thread ends its scopes before gwt_end. A file that is open in a scope around is
 // shared; two threads that each open it in their scope have it open twice. Ranks of an MPI job have
 // scopes of their own.
 //
@@ -934,6 +934,21 @@ GWT_API gwt_array *gwt_valid(const gwt_array *a);   // uint8: 1 where there is a
                                                     // is; nodata 255, so that neither is missing
 GWT_API gwt_array *gwt_clip(const gwt_array *a, double lo, double hi);
 
+// Where the cells of an array lie: one band of that name on its grid, of no pixel that is read.
+//
+//   x, y         of the centre of the cell, in the CRS's units, by the transform a b c d e f:
+//                a * (col + 0.5) + b * (row + 0.5) + c and d * (col + 0.5) + e * (row + 0.5) + f,
+//                from left to right, without a second term that is 0. float64
+//   row, col     from 0, of this array, of a window that is cut out of another those of the window.
+//                int32, nodata -1 (where it is aligned to a grid that reaches further)
+//   lon, lat     x and y, where the CRS is geographic: in its own units, mostly degrees
+//
+// ARGUMENT: x and y of an array without a transform, lon and lat in another CRS, all of a number.
+typedef enum gwt_place_kind {
+    GWT_PLACE_X = 0, GWT_PLACE_Y, GWT_PLACE_ROW, GWT_PLACE_COL, GWT_PLACE_LON, GWT_PLACE_LAT
+} gwt_place_kind;
+GWT_API gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind);
+
 // A statistic over all times or all bands, pixel by pixel, missing ones left out; missing where
 // none is valid. A lazy array with one time or one band. float64; min, max, first and last keep
 // the type; count is int32, argmax int32 with nodata -1. Sums run from the first to the last.
@@ -1075,13 +1090,15 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                moving_percentile(x, w, p)
 //   indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of the first
 //                array; ndvi(x) of another
+//   places       x() y() row() col() lon() lat() (gwt_place), of the first array; x(b) of another
 //   statements   t = b1 / 2; t * t + t: names for values, before the expression that is the result;
 //                they hide bands of that name
 //   comments     # and what follows on the line
 //
 // A bad expression is an ARGUMENT error of three lines: the message, the line of the expression,
-// and a caret under the column. Arrays that it does not use may lie on any grid. gwt_calc_used sets used[i] for
-// those that it does use, and leaves the others of the n as they are: it may be asked of several.
+// and a caret under the column. Arrays that it does not use may lie on any grid. gwt_calc_used sets
+// used[i] for those that it does use, and leaves the others of the n as they are: it may be asked of
+// several.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
 GWT_API gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression,
                                  bool *used);
@@ -2996,9 +3013,8 @@ typedef struct _gwt_block_of_memory {
 // long as the session.
 struct gwt_scope {
     // Set when it begins, but for `ended`; read by all threads that work for it.
-    gwt *_Atomic g;             // NULL: it has ended before its scope, which its thread is to free
+    gwt *g;
     gwt_scope *outer;           // around it on its thread: another session's, maybe
-    bool listed;                // with the scopes of a thread that is in no action: its own to say
     unsigned profiles;          // that had ended
     bool ended;
     // Guarded by the session's lock.
@@ -3373,6 +3389,12 @@ static int _gwt_geo_key(const _gwt_geo *geo, int id)
     for (uint32_t i = 4; i + 3 < geo->num_keys && i / 4 <= geo->keys[3]; i += 4)
         if (geo->keys[i] == id && geo->keys[i + 1] == 0) return geo->keys[i + 3];
     return -1;
+}
+
+// OGC GeoTIFF 1.1, 7.5.1.1: model type 2 is a geographic CRS of two axes.
+static bool _gwt_geo_geographic(const _gwt_geo *geo)
+{
+    return _gwt_geo_key(geo, _GWT_KEY_MODEL_TYPE) == 2;
 }
 
 static void _gwt_geo_read_keys(_gwt_geo *geo)
@@ -3805,34 +3827,6 @@ static void _gwt_store_close(_gwt_store *b)
     _gwt_unlock(&b->g->files->lock);
     _gwt_os_close(file);
     _gwt_mutex_destroy(&b->lock);
-}
-
-// While a file is opened: what was read of it last, in two places. What says where its pixels lie
-// is read in many small parts, most of which lie side by side.
-typedef struct _gwt_pages {
-    struct { unsigned char bytes[16 << 10]; uint64_t at, n; } page[2];
-    int last;                   // that was of use
-} _gwt_pages;
-
-// As _gwt_os_read.
-static int64_t _gwt_pages_read(_gwt_pages *p, _gwt_os_file file, void *to, uint64_t n, uint64_t at)
-{
-    if (n > sizeof p->page[0].bytes) return _gwt_os_read(file, to, n, at);
-    int i = 0;
-    while (i < 2 && !(at >= p->page[i].at && n <= p->page[i].n
-                      && at - p->page[i].at <= p->page[i].n - n))
-        i++;
-    if (i == 2) {
-        i = !p->last;
-        int64_t got = _gwt_os_read(file, p->page[i].bytes, sizeof p->page[i].bytes, at);
-        if (got < 0) return got;
-        p->page[i].at = at;
-        p->page[i].n = (uint64_t)got;
-    }
-    p->last = i;
-    if (n > p->page[i].n) n = p->page[i].n;     // the end of the file
-    memcpy(to, p->page[i].bytes + (at - p->page[i].at), (size_t)n);
-    return (int64_t)n;
 }
 
 // What a file is called wherever the process may go. Of one that has no such name, as asked for.
@@ -4409,7 +4403,6 @@ typedef struct _gwt_source {
     bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
     int overviews;
-    _gwt_pages *pages;          // while it is opened
     // Shared.
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
 } _gwt_source;
@@ -4497,16 +4490,10 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
 
 // ---- libtiff on our file
 
-static int64_t _gwt_source_bytes(const _gwt_source *s, void *to, uint64_t n, uint64_t at)
-{
-    return s->pages ? _gwt_pages_read(s->pages, s->store.file, to, n, at)
-                    : _gwt_os_read(s->store.file, to, n, at);
-}
-
 static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
 {
     _gwt_io *io = h;
-    int64_t got = n > 0 ? _gwt_source_bytes(io->source, to, (uint64_t)n, io->pos) : 0;
+    int64_t got = n > 0 ? _gwt_os_read(io->source->store.file, to, (uint64_t)n, io->pos) : 0;
     uint64_t length = io->source->store.length;
     if (got < n && io->pos < length && (uint64_t)n <= length - io->pos)
         io->failed = got < 0 ? _gwt_os_error_text((int)got, io->why)
@@ -4973,7 +4960,7 @@ typedef struct _gwt_ifd_entry {
 // Bytes of a directory. A file that ends before them has no such directory: *there is false.
 static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
 {
-    int64_t got = at < s->store.length ? _gwt_source_bytes(s, to, n, at) : 0;
+    int64_t got = at < s->store.length ? _gwt_os_read(s->store.file, to, n, at) : 0;
     *there = got == (int64_t)n;
     return got >= 0 || _gwt_fail(s->g, GWT_E_IO, "%s: its directory can't be read: %s", s->path,
                                  _GWT_OS_ERROR(got));
@@ -4984,7 +4971,6 @@ static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
     unsigned char n[8];
     size_t bytes = s->bigtiff ? 8 : 2, entry = s->bigtiff ? 20 : 12;
     bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
-    d->there &= at > 0;         // 0 says that there is none
     d->at = at + bytes;
     d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
     if (d->left > _GWT_MOST_ENTRIES || d->left * entry > s->store.length - d->at) d->there = false;
@@ -5295,10 +5281,7 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     s->store.whole_path = _gwt_whole_path(g, s->path);
     bool held = s->store.whole_path && _gwt_store_hold(&s->store);
     s->store.length = s->store.facts.size;
-    s->pages = held ? _gwt_calloc(g, 1, sizeof *s->pages) : NULL;
-    bool good = s->pages && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
-    GWT_FREE(s->pages);
-    s->pages = NULL;
+    bool good = held && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
     if (held) _gwt_store_let_go(&s->store);
     if (good) return _gwt_source_join(s);
     _gwt_source_close(s);
@@ -5946,6 +5929,7 @@ typedef enum _gwt_op {
                     // missing (imm[1]: the rest of a nodata value that is no double)
     _GWT_OP_CROP,   // every stride-th pixel of arg 0 from (row, col) on; missing outside of it
     _GWT_OP_STEP,   // plane `band` of `step`, which looks at more than its own pixel
+    _GWT_OP_PLACE,  // row (`band` 0) or column (1) of the pixel, from 0
     _GWT_OP_CONST,  // imm[0]
     _GWT_OP_MASK,   // arg 0, missing where equal to imm[0]
     _GWT_OP_CLIP,   // arg 0 into imm[0]..imm[1]
@@ -5962,7 +5946,8 @@ typedef enum _gwt_op {
 } _gwt_op;
 
 static const char *const _gwt_op_names[] = {
-    "load", "crop", "step", "number", "mask", "clip", "cast", "warped", "where", "percentile",
+    "load", "crop", "step", "place", "number", "mask", "clip", "cast", "warped", "where",
+    "percentile",
 #define X(name, expression) #name,
     _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_LIBM_OPS(X)
 #undef X
@@ -6063,6 +6048,12 @@ struct gwt_array {
 
 static int64_t _gwt_num_planes(const gwt_array *a) { return a->info.shape[0] * a->info.shape[1]; }
 
+// Whether it is seen through a frame: it has no operands, but pixels of its own.
+static bool _gwt_op_is_leaf(int op)
+{
+    return op == _GWT_OP_LOAD || op == _GWT_OP_STEP || op == _GWT_OP_PLACE;
+}
+
 static bool _gwt_node_strict(const _gwt_node *n)
 {
     bool any = false, all = true;
@@ -6072,7 +6063,8 @@ static bool _gwt_node_strict(const _gwt_node *n)
     }
     switch (n->op) {
     case _GWT_OP_LOAD:
-    case _GWT_OP_STEP: return true;
+    case _GWT_OP_STEP:
+    case _GWT_OP_PLACE: return true;
     case _GWT_OP_CONST: return isnan(n->imm[0]);
     case _GWT_OP_VALID:
     case _GWT_OP_BEATS: return false;
@@ -6255,14 +6247,6 @@ static bool _gwt_items_copy(gwt *g, _gwt_items *items)
     if (list && items->n) memcpy(list, items->list, items->n * sizeof *list);
     items->list = list;
     return list != NULL;
-}
-
-// Whether an array may be used in a call on a session's arrays.
-static bool _gwt_check_session(gwt *g, const gwt_array *a)
-{
-    if (a->g != g)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
-    return !_gwt_scope_is_over(a->scope);
 }
 
 // Arrays are immutable: what would equal its operand is the operand.
@@ -6707,7 +6691,6 @@ static bool _gwt_memory_check(gwt *g, const void *data, size_t size, gwt_dtype d
 static bool _gwt_memory_place(gwt *g, _gwt_geo *geo, const int64_t shape[4],
                               const gwt_from_memory_options *o)
 {
-    if (o->like && !_gwt_check_session(g, o->like)) return false;
     *geo = o->like ? o->like->geo : (_gwt_geo){ .t = { 1, 0, 0, 0, 1, 0 } };
     if (o->like && (geo->height != shape[2] || geo->width != shape[3]))
         return _gwt_fail(g, GWT_E_ARGUMENT, "pixels of %lld x %lld like an array of %lld x %lld",
@@ -6845,10 +6828,16 @@ static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t 
 
 // ---- re-arranging
 
+static bool _gwt_check_session(const gwt_array *a, const gwt_array *b)
+{
+    if (a->g == b->g) return true;
+    return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
+}
+
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
-    if (!_gwt_check_session(a->g, b)) return false;
+    if (!_gwt_check_session(a, b)) return false;
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
     return _gwt_fail(a->g, GWT_E_GRID,
                      _gwt_geo_same_crs(&a->geo, &b->geo)
@@ -7066,7 +7055,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         if (_gwt_failed(g)) return NULL;
         const int64_t *shape = arg[i]->info.shape;
         if (base->number) base = arg[i];
-        if (!_gwt_check_session(g, arg[i]) || !_gwt_check_grids(base, arg[i])) return NULL;
+        if (!_gwt_check_grids(base, arg[i])) return NULL;
         if ((shape[0] != 1 && times != 1 && shape[0] != times)
             || (shape[1] != 1 && bands != 1 && shape[1] != bands))
             return _gwt_fail_null(
@@ -7341,6 +7330,71 @@ static const _gwt_node *_gwt_map_step(const gwt_array *a, int64_t i, const void 
 {
     const _gwt_step *s = _gwt_step_new(a, *(const _gwt_step *)step, &a->planes[i], 1);
     return _gwt_step_plane(a->g, s, 0);
+}
+
+// ---- where pixels lie
+
+// By gwt_place_kind.
+static const char *const _gwt_place_names[] = { "x", "y", "row", "col", "lon", "lat" };
+
+static const _gwt_node *_gwt_node_place(gwt *g, bool col)
+{
+    return _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_PLACE, .band = col });
+}
+
+// factor * (row or column + 0.5)
+static const _gwt_node *_gwt_place_term(gwt *g, double factor, bool col)
+{
+    const _gwt_node *centre = _gwt_node_op(g, _GWT_OP_ADD, _gwt_node_place(g, col),
+                                           _gwt_node_number(g, 0.5));
+    return _gwt_node_op(g, _GWT_OP_MUL, centre, _gwt_node_number(g, factor));
+}
+
+static const _gwt_node *_gwt_place_node(const gwt_array *like, gwt_place_kind kind)
+{
+    gwt *g = like->g;
+    if (kind == GWT_PLACE_ROW || kind == GWT_PLACE_COL)
+        return _gwt_node_place(g, kind == GWT_PLACE_COL);
+    const double *t = like->geo.t + (kind == GWT_PLACE_Y || kind == GWT_PLACE_LAT ? 3 : 0);
+    const _gwt_node *n = _gwt_place_term(g, t[0], true);
+    if (t[1] != 0) n = _gwt_node_op(g, _GWT_OP_ADD, n, _gwt_place_term(g, t[1], false));
+    return _gwt_node_op(g, _GWT_OP_ADD, n, _gwt_node_number(g, t[2]));
+}
+
+static bool _gwt_place_check(const gwt_array *like, gwt_place_kind kind)
+{
+    bool counts = kind == GWT_PLACE_ROW || kind == GWT_PLACE_COL;
+    gwt *g = like->g;
+    char crs[32] = "no CRS";
+    if ((int)kind < GWT_PLACE_X || kind > GWT_PLACE_LAT)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "no place %d: there are x, y, row, col, lon, lat",
+                         (int)kind);
+    const char *name = _gwt_place_names[kind], *file = like->info.filenames[0];
+    if (like->number)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "a number has no %s: it has no grid", name);
+    if (!counts && !like->geo.has_transform)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "%s is of the CRS: %s has no transform to it; row and "
+                         "col count its pixels", name, file);
+    if (kind < GWT_PLACE_LON || _gwt_geo_geographic(&like->geo)) return true;
+    if (like->geo.epsg) snprintf(crs, sizeof crs, "EPSG:%d, which is none", like->geo.epsg);
+    else if (like->geo.num_keys) snprintf(crs, sizeof crs, "another");
+    return _gwt_fail(g, GWT_E_ARGUMENT, "%s is of a geographic CRS: %s has %s; x and y are its "
+                     "coordinates", name, file, crs);
+}
+
+gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind)
+{
+    if (!like || _gwt_failed(like->g) || !_gwt_place_check(like, kind)) return NULL;
+    gwt_array *r = _gwt_array_derive_as(like, 0, 1, 1);
+    if (!r) return NULL;
+    r->planes[0] = _gwt_place_node(like, kind);
+    r->bands[0].name = _gwt_place_names[kind];
+    r->bands[0].named = true;
+    if (kind == GWT_PLACE_ROW || kind == GWT_PLACE_COL) {
+        r->info.dtype = GWT_INT32;
+        r->info.nodata = gwt_some(-1);
+    }
+    return _gwt_array_finish(r);
 }
 
 // ---- over time or band
@@ -7753,7 +7807,7 @@ static gwt_array *_gwt_array_on(const gwt_array *a, const _gwt_geo *geo, const g
 gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
     gwt_array *const both[] = { _gwt_array_same(a), _gwt_array_same(like) };
-    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a->g, like)) return NULL;
+    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a, like)) return NULL;
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
@@ -7819,9 +7873,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
     gwt_bounds_by by = o->reference ? GWT_REFERENCE : o->bounds_by;
     const gwt_array *like = o->reference ? o->reference : arrays[0];
     for (size_t i = 0; i < n; i++)
-        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0]->g, arrays[i]))
+        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0], arrays[i]))
             return false;
-    if (!_gwt_check_session(arrays[0]->g, like)) return false;
+    if (!_gwt_check_session(arrays[0], like)) return false;
     if (o->bounds_by < GWT_SAME_GRID || o->bounds_by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
                          "no bounds_by %d: there are reference, union and intersection",
@@ -8497,6 +8551,14 @@ static gwt_array *_gwt_call_norm_diff(_gwt_parser *p, const _gwt_call *c)
     return _gwt_norm_diff(c->x[0], c->x[1]);
 }
 
+// x(), x(b): where the cells of an array lie.
+static gwt_array *_gwt_call_place(_gwt_parser *p, const _gwt_call *c)
+{
+    int kind = GWT_PLACE_X;
+    while (strcmp(c->name, _gwt_place_names[kind])) kind++;
+    return gwt_place(c->given ? c->x[0] : _gwt_parse_array(p, 0), (gwt_place_kind)kind);
+}
+
 typedef struct _gwt_function {
     const char *name;
     size_t least, most;         // values that it takes
@@ -8521,6 +8583,12 @@ static const _gwt_function _gwt_functions[] = {
     { "mask", 2, 2, .special = _gwt_call_mask },
     { "replace", 3, 3, .special = _gwt_call_replace },
     { "norm_diff", 2, 2, .special = _gwt_call_norm_diff },
+    { "x", 0, 1, .special = _gwt_call_place },
+    { "y", 0, 1, .special = _gwt_call_place },
+    { "row", 0, 1, .special = _gwt_call_place },
+    { "col", 0, 1, .special = _gwt_call_place },
+    { "lon", 0, 1, .special = _gwt_call_place },
+    { "lat", 0, 1, .special = _gwt_call_place },
 };
 
 static const _gwt_function *_gwt_function_find(const char *name)
@@ -8920,6 +8988,9 @@ gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *express
 
 enum { _GWT_OP_FETCH = _GWT_OP_COUNT, _GWT_OP_STORE, _GWT_OP_COPY };
 
+// Whether an instruction shows what lies under its frame.
+static bool _gwt_op_reads(int op) { return op == _GWT_OP_FETCH || _gwt_op_is_leaf(op); }
+
 typedef struct _gwt_frame {
     int64_t row, col, stride;           // pixel (r, c) is read at (row + stride r, col + stride c)
     int64_t top, left, bottom, right;   // of the reading program, where there is something to read
@@ -8934,8 +9005,9 @@ typedef struct _gwt_instr {
     int output;                 // STORE, COPY
     int first, num_args;        // operands: program->operands[first ..]
     unsigned dies;              // bit k: nobody reads the register of operand k any more
-    int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: pass, plane
-    int frame;                  // LOAD, COPY, FETCH
+    int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: pass, plane;
+                                // PLACE: the axis is the slot
+    int frame;                  // LOAD, COPY, FETCH, PLACE
     double imm[2];
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
 } _gwt_instr;
@@ -9296,6 +9368,13 @@ static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass,
 static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load);
 static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame);
 
+// A frame that something lies under, here or further away.
+static void _gwt_plan_show(_gwt_planner *p, int frame)
+{
+    const _gwt_frame *f = &p->program.frames[frame];
+    p->program.framed |= f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width;
+}
+
 // The instruction of a new value.
 static void _gwt_plan_compute(_gwt_planner *p, int value)
 {
@@ -9308,6 +9387,8 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
                          .num_args = v->num_args,
                          .frame = v->frame,
                          .imm = { n->imm[0], n->imm[1] } };
+    if (_gwt_op_is_leaf((int)n->op)) _gwt_plan_show(p, v->frame);
+    if (n->op == _GWT_OP_PLACE) instr.slot = (int)n->band;
     if (n->op == _GWT_OP_STEP) {
         instr.op = _GWT_OP_FETCH;
         if (!_gwt_plan_pass_of(p->plan, n, &instr.view, &instr.slot)) return;
@@ -9324,9 +9405,8 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
 static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n, int frame)
 {
     if (!_gwt_plan_room(p)) return;
-    bool reads = n->op == _GWT_OP_LOAD || n->op == _GWT_OP_STEP;
-    _gwt_value v = { .node = n, .frame = reads ? frame : 0, .first = p->program.num_operands,
-                     .num_args = reads ? 0 : n->num_args };
+    _gwt_value v = { .node = n, .frame = _gwt_op_is_leaf((int)n->op) ? frame : 0,
+                     .first = p->program.num_operands, .num_args = n->num_args };
     for (int i = 0; i < v.num_args; i++) {
         int f = frame;
         const _gwt_node *arg = _gwt_plan_resolve(p, n->args[i], &f);
@@ -9362,7 +9442,6 @@ static bool _gwt_visits_push(gwt *g, _gwt_visits *v, const _gwt_node *node, int 
 static bool _gwt_plan_push(_gwt_planner *p, _gwt_visit now, _gwt_visits *visits)
 {
     int before = visits->depth;
-    if (now.node->op == _GWT_OP_LOAD || now.node->op == _GWT_OP_STEP) return false;
     for (int i = now.node->num_args - 1; i >= 0; i--) {
         int frame = now.frame;
         const _gwt_node *arg = _gwt_plan_resolve(p, now.node->args[i], &frame);
@@ -9436,11 +9515,8 @@ static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame)
 {
     _gwt_program *program = &p->program;
     _gwt_read read = { fetch, from, frame };
-    if (_gwt_plan_once(p->g, &p->reads, &program->reads, &program->num_reads, &p->capacity.reads,
-                       &read, sizeof read) < 0)
-        return;
-    const _gwt_frame *f = &program->frames[frame];
-    program->framed |= f->top > 0 || f->left > 0 || f->bottom < p->height || f->right < p->width;
+    _gwt_plan_once(p->g, &p->reads, &program->reads, &program->num_reads, &p->capacity.reads,
+                   &read, sizeof read);
 }
 
 // ---- order
@@ -11315,13 +11391,20 @@ static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64
     else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
 }
 
+// PLACE: along a row either it stays the same or each column is the next.
+static void _gwt_vm_place_row(double *to, bool cols, int64_t row, int64_t col, int64_t stride,
+                              size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = (double)(cols ? col + (int64_t)i * stride : row);
+}
+
 static void _gwt_vm_fill_missing(char *to, size_t n, bool narrow)
 {
     if (narrow) _gwt_narrow_fill((float *)(void *)to, NAN, n);
     else _gwt_vm_fill((double *)(void *)to, (double)NAN, n);
 }
 
-// LOAD and FETCH: what the frame shows of the strip; missing around it.
+// LOAD, FETCH and PLACE: what the frame shows of the strip; missing around it.
 static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, const _gwt_scratch *x,
                          const _gwt_instr *in, const _gwt_rect *r, char *to)
 {
@@ -11339,6 +11422,8 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
         int64_t y = f->row + row * f->stride, at = f->col + left * f->stride;
         if (n > 0 && in->op == _GWT_OP_LOAD)
             _gwt_vm_load_row(plan, x, in, y, at, f->stride, n, to + before * real, narrow);
+        else if (in->op == _GWT_OP_PLACE)
+            _gwt_vm_place_row((double *)(void *)to + before, in->slot, y, at, f->stride, n);
         else if (n > 0)
             _gwt_vm_fetch_row(x, in, y, at, f->stride, n, (double *)(void *)to + before);
         _gwt_vm_fill_missing(to + (before + n) * real, (size_t)r->cols - before - n, narrow);
@@ -11613,7 +11698,7 @@ static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, c
     for (int i = 0; i < program->num_regs; i++) t->held[i] = (_gwt_held){ .at = i };
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
-        if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH) {
+        if (_gwt_op_reads(in->op)) {
             _gwt_rect shown = _gwt_frame_rect(&program->frames[in->frame], r);
             if (_gwt_rect_empty(&shown)) _gwt_trim_set(t, in->dst, _GWT_HELD_MISSING);
             else _gwt_trim_keep(t, program, in);
@@ -11644,7 +11729,7 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
     size_t real = narrow ? sizeof(float) : sizeof(double), n = (size_t)(r->rows * r->cols);
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
-        if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_FETCH) {
+        if (_gwt_op_reads(in->op)) {
             _gwt_vm_read(plan, program, x, in, r, (char *)x->regs + (size_t)in->dst * strip * real);
             continue;
         }
@@ -16304,23 +16389,11 @@ static void _gwt_check_options(gwt *g)
 
 // ---- scopes
 
-// Off this thread's list: those whose session has ended before them, on another thread.
-static void _gwt_scopes_clear(void)
-{
-    for (gwt_scope **at = &_gwt_scopes.inner, *s; (s = *at) != _gwt_scopes.around;)
-        if (s->g) at = &s->outer;
-        else {
-            *at = s->outer;
-            GWT_FREE(s);
-        }
-}
-
 gwt_scope *gwt_scope_begin(gwt *g)
 {
     gwt_scope *s = g ? _gwt_calloc(g, 1, sizeof *s) : NULL;
     if (!s) return NULL;
-    _gwt_scopes_clear();
-    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner, .listed = !_gwt_stays };
+    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner };
     _gwt_lock(&g->lock);
     s->profiles = g->profiles;
     s->next = g->scopes;
@@ -16358,10 +16431,6 @@ void gwt_scope_end(gwt_scope *scope)
 {
     if (!scope) return;
     gwt *g = scope->g;
-    if (!g) {
-        _gwt_scopes_clear();
-        return;
-    }
     gwt_scope **at = &_gwt_scopes.inner, *s = *at;
     while (s != _gwt_scopes.around && s != scope) s = s->outer;
     if (s != scope || scope == _gwt_scopes.around) {
@@ -16388,10 +16457,7 @@ void gwt_scope_end(gwt_scope *scope)
 static void _gwt_scopes_leave(const gwt *g)
 {
     for (gwt_scope **at = &_gwt_scopes.inner; *at;)
-        if ((*at)->g == g) {
-            (*at)->listed = false;
-            *at = (*at)->outer;
-        }
+        if ((*at)->g == g) *at = (*at)->outer;
         else at = &(*at)->outer;
 }
 
@@ -16420,12 +16486,7 @@ static void _gwt_release_all(gwt *g)
         next = s->next;
         for (_gwt_source *source = s->sources; source; source = source->next)
             _gwt_source_close(source);
-        if (!s->listed) {
-            _gwt_scope_free(s);
-            continue;
-        }
-        _gwt_memory_free(s->memory);
-        atomic_store(&s->g, NULL);      // from here on its thread's
+        _gwt_scope_free(s);
     }
     _gwt_scope_free(g->ended);
     for (_gwt_source *s = g->root.sources; s; s = s->next) _gwt_source_close(s);

@@ -102,13 +102,14 @@ typedef struct graph {
 
 enum { OPEN, OPEN_MANY, BINARY, UNARY, COMPARE, WHERE, CLIP, CAST, SEL, SEL_TIMES, STACK, RECHUNK,
        SET_NODATA, MASK_NODATA, REPLACE, NORM_DIFF, INDEX, CAP, CALC, REDUCE, MOVING, APPLY,
-       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, NUMBER, KINDS };
+       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, PLACE, NUMBER,
+       KINDS };
 
 static const char *const kind_names[KINDS] = {
     "open", "open_many", "binary", "unary", "compare", "where", "clip", "cast", "sel", "sel_times",
     "stack", "rechunk", "set_nodata", "mask_nodata", "replace", "norm_diff", "index",
     "tasseled_cap", "calc", "reduce", "moving", "apply", "window", "subset", "every", "align",
-    "regrid", "valid", "mosaic", "number"
+    "regrid", "valid", "mosaic", "place", "number"
 };
 static int kinds_used[KINDS];
 
@@ -335,6 +336,7 @@ static gwt_array *step(graph *q, int kind)
     case REGRID: return regridded(q, a);
     case VALID: return gwt_valid(a);
     case MOSAIC: return open_several(q);
+    case PLACE: return gwt_place(a, (gwt_place_kind)roll(&q->d, GWT_PLACE_COL + 1));
     default: return gwt_mul(a, gwt_number(q->g, roll(&q->d, 9) - 4));
     }
 }
