@@ -142,6 +142,7 @@ static int print_help(const cli_command *command)
 // One parse in progress.
 typedef struct parser {
     const cli_command *command;
+    const char *dashes;        // what stands before the names of options
     char *args;                // the command's struct
     int argc, next;            // the next of argv to look at
     char **argv;
@@ -171,11 +172,11 @@ static bool looks_like_option(const char *text)
 // What an error calls an option: "--workers (-j)".
 typedef struct label { char text[64]; } label;
 
-static label label_of(const cli_option *o)
+static label label_of(const parser *p, const cli_option *o)
 {
     label l;
     if (o->letter) snprintf(l.text, sizeof l.text, "--%s (-%c)", o->name, o->letter);
-    else snprintf(l.text, sizeof l.text, "--%s", o->name);
+    else snprintf(l.text, sizeof l.text, "%s%s", p->dashes, o->name);
     return l;
 }
 
@@ -194,16 +195,18 @@ static int set_choice(parser *p, const cli_option *o, const char *value)
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->name);
     }
-    return cli_usage_error(p->command, "%s is one of %s, not '%s'", label_of(o).text, names,
+    return cli_usage_error(p->command, "%s is one of %s, not '%s'", label_of(p, o).text, names,
                            value);
 }
 
 static int set_int(parser *p, const cli_option *o, const char *value)
 {
     long long number;
-    if (!cli_read_int(value, o->lo, o->hi, &number))
+    const cli_choice *word = o->choices ? cli_find_choice(o->choices, value) : NULL;
+    if (word) number = word->value;
+    else if (!cli_read_int(value, o->lo, o->hi, &number))
         return cli_usage_error(p->command, "%s wants a whole number from %d to %d, not '%s'",
-                               label_of(o).text, o->lo, o->hi, value);
+                               label_of(p, o).text, o->lo, o->hi, value);
     *(int *)field(p, o) = (int)number;
     return CLI_GO_ON;
 }
@@ -225,7 +228,7 @@ static int set_number(parser *p, const cli_option *o, const char *value)
 {
     double number;
     if (!cli_read_number(value, &number))
-        return cli_usage_error(p->command, "%s wants a number, not '%s'", label_of(o).text,
+        return cli_usage_error(p->command, "%s wants a number, not '%s'", label_of(p, o).text,
                                value);
     *(gwt_optional *)field(p, o) = exactly(value, number);
     return CLI_GO_ON;
@@ -234,7 +237,7 @@ static int set_number(parser *p, const cli_option *o, const char *value)
 // The value does not look as the help says.
 static int refuse_form(parser *p, const cli_option *o, const char *value)
 {
-    return cli_usage_error(p->command, "%s wants %s, not '%s'", label_of(o).text, o->value, value);
+    return cli_usage_error(p->command, "%s wants %s, not '%s'", label_of(p, o).text, o->value, value);
 }
 
 static bool read_one_of_four(const cli_option *o, const char *word, double *value)
@@ -259,7 +262,7 @@ static int set_bytes(parser *p, const cli_option *o, const char *value)
     for (const char *u = units; unit && u <= unit; u++) bytes *= 1024;
     if (!read || !(bytes >= 1 && bytes < 9e18 && bytes < (double)(SIZE_MAX / 2)))
         return cli_usage_error(p->command, "%s wants a number of bytes, as in 256M or 2G, not '%s'",
-                               label_of(o).text, value);
+                               label_of(p, o).text, value);
     *(size_t *)field(p, o) = (size_t)bytes;
     return CLI_GO_ON;
 }
@@ -281,22 +284,23 @@ static int add_to_list(parser *p, const cli_option *o, char *value)
 {
     cli_list *list = field(p, o);
     if (list->count == CLI_LIST_MAX)
-        return cli_usage_error(p->command, "%s is given more than %d times", label_of(o).text,
+        return cli_usage_error(p->command, "%s is given more than %d times", label_of(p, o).text,
                                CLI_LIST_MAX);
     list->items[list->count++] = value;
     return CLI_GO_ON;
 }
 
+// Given twice, the words of both.
 static int set_words(parser *p, const cli_option *o, char *value)
 {
     cli_list *list = field(p, o);
     size_t length = strlen(value), commas = 0;
     bool empty = length == 0 || value[0] == ',' || value[length - 1] == ',';
     for (const char *c = value; *c; c++) commas += *c == ',';
-    if (empty || strstr(value, ",,") || commas >= CLI_LIST_MAX) return refuse_form(p, o, value);
-    *list = (cli_list){ .count = commas + 1 };
+    if (empty || strstr(value, ",,") || list->count + commas >= CLI_LIST_MAX)
+        return refuse_form(p, o, value);
     for (size_t i = 0; i <= commas; i++) {
-        list->items[i] = value;
+        list->items[list->count++] = value;
         value += strcspn(value, ",");
         *value++ = '\0';
     }
@@ -326,7 +330,7 @@ static int set_value(parser *p, const cli_option *o, char *value)
 static int take_option(parser *p, const cli_option *o, char *attached)
 {
     if (o->kind == CLI_FLAG) {
-        if (attached) return cli_usage_error(p->command, "%s takes no value", label_of(o).text);
+        if (attached) return cli_usage_error(p->command, "%s takes no value", label_of(p, o).text);
         return set_value(p, o, NULL);
     }
     if (attached) return set_value(p, o, attached);
@@ -334,7 +338,7 @@ static int take_option(parser *p, const cli_option *o, char *attached)
     char *word = p->next < p->argc ? p->argv[p->next] : NULL;
     if (!word || (looks_like_option(word) &&
                   !(o->kind == CLI_NUMBER && cli_read_number(word, &number))))
-        return cli_usage_error(p->command, "%s wants a value: --%s %s", label_of(o).text, o->name,
+        return cli_usage_error(p->command, "%s wants a value: --%s %s", label_of(p, o).text, o->name,
                                o->value);
     p->next++;
     return set_value(p, o, word);
@@ -368,7 +372,7 @@ static int parse_letters(parser *p, char *word)
 
 int cli_parse(const cli_command *command, void *args, int argc, char **argv, int *count)
 {
-    parser p = { .command = command, .args = args, .argc = argc, .next = 1, .argv = argv };
+    parser p = { .command = command, .dashes = "--", .args = args, .argc = argc, .next = 1, .argv = argv };
     bool options_over = false;
     int kept = 0;
     while (p.next < argc) {
@@ -387,6 +391,33 @@ int cli_parse(const cli_command *command, void *args, int argc, char **argv, int
         return cli_usage_error(command, "%s wants %s; '%s' is one too many", command->name,
                                command->wanted, argv[command->max_arguments]);
     return CLI_GO_ON;
+}
+
+// Whether a number, a choice or a text was given; a 0 is as good as none.
+static bool is_given(const parser *p, const cli_option *o)
+{
+    if (o->kind == CLI_TEXT) return *(const char **)field(p, o) != NULL;
+    return *(int *)field(p, o) != 0;
+}
+
+int cli_set(const cli_command *command, const cli_option *settings, void *args, const char *what,
+            char *text)
+{
+    parser p = { .command = command, .dashes = what, .args = args };
+    const cli_option *o = settings;
+    char *equals = strchr(text, '='), names[512] = "";
+    size_t length = equals ? (size_t)(equals - text) : 0, used = 0;
+    if (!length || !equals[1])
+        return cli_usage_error(command, "%swants KEY=VALUE, not '%s'", what, text);
+    while (o->name && (strlen(o->name) != length || strncasecmp(o->name, text, length) != 0)) o++;
+    if (o->name && is_given(&p, o))
+        return cli_usage_error(command, "%s: it is given twice, or an option that says the same",
+                               label_of(&p, o).text);
+    if (o->name) return set_value(&p, o, equals + 1);
+    for (o = settings; o->name && used < sizeof names; o++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                 o->name);
+    return cli_usage_error(command, "%s%.*s: there are %s", what, (int)length, text, names);
 }
 
 // ---- sessions, time, sizes ---------------------------------------------------------------------

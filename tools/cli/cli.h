@@ -21,13 +21,13 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_GO_ON = -1 };
 typedef enum cli_kind {
     CLI_HEADING, // no option: its name stands above those that follow in the help
     CLI_FLAG,    // bool: true when given, takes no value
-    CLI_INT,     // int, from lo to hi
+    CLI_INT,     // int, from lo to hi, or one of `choices`, where there are some
     CLI_BYTES,   // size_t: 65536, 256M, 1.5G
     CLI_NUMBER,  // gwt_optional: any double, "nan", "inf", any 64-bit integer
     CLI_TEXT,    // const char *
     CLI_CHOICE,  // int: the value of one of `choices`
     CLI_LIST,    // cli_list: a text each time it is given
-    CLI_WORDS,   // cli_list: the texts between the commas of one value
+    CLI_WORDS,   // cli_list: the texts between the commas of its value, or of several
     CLI_INTS,    // cli_four: whole numbers from lo to hi, with commas
     CLI_NUMBERS  // cli_four: finite numbers, with commas
 } cli_kind;
@@ -81,6 +81,13 @@ typedef struct cli_command {
 // Gives CLI_GO_ON, or the status to exit with: CLI_OK after --help, CLI_USAGE after an error, which
 // has been printed. Lists point into argv, whose commas CLI_WORDS turns into ends.
 int cli_parse(const cli_command *command, void *args, int argc, char **argv, int *count);
+
+// Set one of `settings`, a table as that of a command's options but of numbers, choices and texts
+// only, by "KEY=VALUE"; the KEY in capitals or not. `what` stands before the KEY in messages:
+// "--co ". CLI_GO_ON, or CLI_USAGE when there is no such KEY, its field holds something, or the
+// value is no good.
+int cli_set(const cli_command *command, const cli_option *settings, void *args, const char *what,
+            char *text);
 
 // The whole of `text` as a number; false when it is none, has a tail, or is out of range.
 bool cli_read_int(const char *text, long long lo, long long hi, long long *value);
@@ -166,6 +173,7 @@ bool cli_make_folder(char folder[CLI_PATH]);
 int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_calc(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 int cmd_quicklook(int argc, char **argv);

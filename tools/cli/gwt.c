@@ -17,6 +17,7 @@ static const subcommand subcommands[] = {
     { "info", cmd_info, "what a file says about itself", false },
     { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band", false },
     { "calc", cmd_calc, "an expression over files, into a file", false },
+    { "convert", cmd_convert, "a file into another: type, tiles, compression, a part of it", false },
     { "plan", cmd_plan, "what calc would do, and what that takes", true },
     { "tune", cmd_tune, "the best chunk size and number of workers", true },
     { "quicklook", cmd_quicklook, "a small picture", true },

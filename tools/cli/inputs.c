@@ -29,12 +29,29 @@ const cli_choice input_dtypes[] = {
     { "uint8", GWT_UINT8 }, { "int8", GWT_INT8 }, { "uint16", GWT_UINT16 },
     { "int16", GWT_INT16 }, { "uint32", GWT_UINT32 }, { "int32", GWT_INT32 },
     { "uint64", GWT_UINT64 }, { "int64", GWT_INT64 }, { "float32", GWT_FLOAT32 },
-    { "float64", GWT_FLOAT64 }, { NULL, 0 }
+    { "float64", GWT_FLOAT64 }, { "byte", GWT_UINT8 }, { NULL, 0 }
 };
 const cli_choice input_bad_tiles[] = { { "fail", 0 }, { "fill", 1 }, { NULL, 0 } };
 const cli_choice input_resamplings[] = {
     { "nearest", GWT_NEAREST }, { "bilinear", GWT_BILINEAR }, { "cubic", GWT_CUBIC },
     { "average", GWT_AVERAGE }, { NULL, 0 }
+};
+
+// What missions publish of their integers, value = stored * scale + offset.
+typedef struct collection { double scale, offset; } collection;
+
+enum { LANDSAT_C2_SR = 1, LANDSAT_C2_ST, SENTINEL_2_L2A };
+static const collection collections[] = {
+    // https://www.usgs.gov/faqs/how-do-i-use-a-scale-factor-landsat-level-2-science-products
+    [LANDSAT_C2_SR] = { 0.0000275, -0.2 },      // surface reflectance
+    [LANDSAT_C2_ST] = { 0.00341802, 149 },      // surface temperature, kelvin
+    // (stored + BOA_ADD_OFFSET) / BOA_QUANTIFICATION_VALUE, of products since baseline 04.00 (25
+    // January 2022): Sentinel-2 Products Specification Document, ESA
+    [SENTINEL_2_L2A] = { 0.0001, -0.1 }
+};
+const cli_choice input_collections[] = {
+    { "landsat-c2-sr", LANDSAT_C2_SR }, { "landsat-c2-st", LANDSAT_C2_ST },
+    { "sentinel-2-l2a", SENTINEL_2_L2A }, { NULL, 0 }
 };
 
 int inputs_check(const cli_command *command, const input_options *o)
@@ -43,6 +60,9 @@ int inputs_check(const cli_command *command, const input_options *o)
         return cli_usage_error(command, "--res wants a cell larger than 0, not %g", o->res.value);
     if (o->stack && o->mosaic != NO_MOSAIC)
         return cli_usage_error(command, "--stack or --mosaic, not both");
+    if (o->collection && (o->scale.set || o->offset.set))
+        return cli_usage_error(command, "--collection says the scale and the offset: none may be "
+                               "given beside it");
     return CLI_GO_ON;
 }
 
@@ -238,10 +258,13 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
         return NULL;
     }
     if (o->by_date) gwt_sort_by_date(files->paths, files->count);
+    const collection *preset = o->collection ? &collections[o->collection] : NULL;
+    gwt_optional scale = preset ? gwt_some(preset->scale) : o->scale;
+    gwt_optional offset = preset ? gwt_some(preset->offset) : o->offset;
     gwt_open_options how = { .chunks = o->chunks, .band_names = names_of(&o->band_names),
                              .nodata = src_nodata(o), .fill_bad_tiles = o->bad_tiles,
-                             .scale_data = o->scale_data || o->scale.set,
-                             .scale_factor = o->scale, .res = o->res.value,
+                             .scale_data = o->scale_data || scale.set || offset.set,
+                             .scale_factor = scale, .offset = offset, .res = o->res.value,
                              .resampling = (gwt_resampling)o->resampling };
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
     if (joined) arrays[0] = open_joined(g, files, o, how, reference);

@@ -32,9 +32,10 @@ typedef struct input_options {
     gwt_optional res;          // edge of the cells all are brought to
     gwt_optional nodata;       // of inputs and outputs; these two beat it:
     gwt_optional src_nodata, dst_nodata;
-    gwt_optional scale;
+    gwt_optional scale, offset;
+    int collection;            // of input_collections: its scale and offset
     int bad_tiles;             // 1: tiles that can't be read are nodata
-    bool scale_data;           // by what the files say; so does a scale given
+    bool scale_data;           // by what the files say; so do a scale and an offset given
     int chunks;
     // What is kept of each array, in this order:
     cli_four window, bounds;   // row, col, rows, cols; left, bottom, right, top
@@ -44,7 +45,7 @@ typedef struct input_options {
 
 // What the options of input_options.h choose from.
 extern const cli_choice input_dims[], input_orders[], input_overlaps[], input_bounds_bys[],
-                        input_resamplings[], input_bad_tiles[];
+                        input_resamplings[], input_bad_tiles[], input_collections[];
 extern const cli_choice input_dtypes[];     // of --dtype, where there is an output
 
 // CLI_GO_ON, or CLI_USAGE when options contradict each other; that has been printed.

@@ -16,6 +16,8 @@
   "of several bands: pixel (default) or band", 0, 0, output_interleaves },
 { 0, "bigtiff", CLI_CHOICE, TO(output.bigtiff), "B",
   "auto (where 4 GB are not enough), yes or no", 0, 0, output_bigtiffs },
+{ 0, "co", CLI_LIST, TO(output.creation), "KEY=VALUE",
+  "a creation option as GDAL has it, e.g. COMPRESS=ZSTD", 0, 0, NULL },
 { 0, "tag", CLI_LIST, TO(output.tags), "KEY=VALUE",
   "metadata to write; may be given several times", 0, 0, NULL },
 { 0, "sparse", CLI_FLAG, TO(output.save.sparse), NULL, "leave out tiles that are all nodata", 0, 0,

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,79 @@ const cli_choice output_interleaves[] = {
 const cli_choice output_bigtiffs[] = {
     { "auto", GWT_BIGTIFF_AUTO }, { "yes", GWT_BIGTIFF_YES }, { "no", GWT_BIGTIFF_NO }, { NULL, 0 }
 };
+
+// GDAL's creation options, https://gdal.org/en/stable/drivers/raster/gtiff.html; BLOCKSIZE and
+// LEVEL are of its driver COG.
+static const cli_choice gdal_predictors[] = {
+    { "1", 1 }, { "2", 2 }, { "3", 3 }, { "NO", 1 }, { "STANDARD", 2 }, { "FLOATING_POINT", 3 },
+    { NULL, 0 }
+};
+static const cli_choice gdal_bigtiffs[] = {
+    { "YES", GWT_BIGTIFF_YES }, { "NO", GWT_BIGTIFF_NO }, { "IF_NEEDED", GWT_BIGTIFF_AUTO },
+    { "IF_SAFER", GWT_BIGTIFF_AUTO }, { NULL, 0 }
+};
+static const cli_choice gdal_yes[] = { { "YES", 1 }, { "TRUE", 1 }, { "ON", 1 }, { NULL, 0 } };
+static const cli_choice gdal_yes_or_no[] = {
+    { "YES", 1 }, { "TRUE", 1 }, { "ON", 1 }, { "NO", 0 }, { "FALSE", 0 }, { "OFF", 0 }, { NULL, 0 }
+};
+static const cli_choice gdal_threads[] = { { "ALL_CPUS", 0 }, { NULL, 0 } };
+
+#define TO(field) offsetof(output_options, field)
+#define SETTING(name, kind, to, lo, hi, choices) { 0, name, kind, TO(to), "", "", lo, hi, choices }
+
+static const cli_option creation_options[] = {
+    SETTING("COMPRESS", CLI_TEXT, save.compress, 0, 0, NULL),
+    SETTING("PREDICTOR", CLI_CHOICE, save.predictor, 0, 0, gdal_predictors),
+    SETTING("ZLEVEL", CLI_INT, deflate_level, 1, 12, NULL),
+    SETTING("ZSTD_LEVEL", CLI_INT, zstd_level, 1, 22, NULL),
+    SETTING("LZMA_PRESET", CLI_INT, lzma_level, 1, 9, NULL),
+    SETTING("LEVEL", CLI_INT, save.level, 1, 22, NULL),
+    SETTING("BLOCKXSIZE", CLI_INT, tile_width, 16, 16384, NULL),
+    SETTING("BLOCKYSIZE", CLI_INT, tile_height, 16, 16384, NULL),
+    SETTING("BLOCKSIZE", CLI_INT, save.tile_size, 16, 16384, NULL),
+    SETTING("TILED", CLI_CHOICE, tiled, 0, 0, gdal_yes),
+    SETTING("INTERLEAVE", CLI_CHOICE, interleave, 0, 0, output_interleaves),
+    SETTING("BIGTIFF", CLI_CHOICE, bigtiff, 0, 0, gdal_bigtiffs),
+    SETTING("SPARSE_OK", CLI_CHOICE, sparse, 0, 0, gdal_yes_or_no),
+    SETTING("NUM_THREADS", CLI_INT, workers, 1, 256, gdal_threads),
+    CLI_END
+};
+
+#undef TO
+
+// GDAL has one option of level for each codec, here there is one of all.
+static int take_level(const cli_command *command, output_options *o, const char *key,
+                      const char *codec, int level)
+{
+    if (!level) return CLI_GO_ON;
+    if (!o->save.compress || strcasecmp(o->save.compress, codec) != 0)
+        return cli_usage_error(command, "--co %s wants --co COMPRESS=%s", key, codec);
+    if (o->save.level) return cli_usage_error(command, "--co %s: a level is given, too", key);
+    o->save.level = level;
+    return CLI_GO_ON;
+}
+
+static int take_creation_options(const cli_command *command, output_options *o)
+{
+    int status = CLI_GO_ON;
+    for (size_t i = 0; i < o->creation.count && status == CLI_GO_ON; i++)
+        status = cli_set(command, creation_options, o, "--co ", o->creation.items[i]);
+    if (status == CLI_GO_ON)
+        status = take_level(command, o, "ZLEVEL", "DEFLATE", o->deflate_level);
+    if (status == CLI_GO_ON)
+        status = take_level(command, o, "ZSTD_LEVEL", "ZSTD", o->zstd_level);
+    if (status == CLI_GO_ON)
+        status = take_level(command, o, "LZMA_PRESET", "LZMA", o->lzma_level);
+    if (status != CLI_GO_ON) return status;
+    if (o->tile_width != o->tile_height)
+        return cli_usage_error(command, "--co BLOCKXSIZE and BLOCKYSIZE want the same value: tiles "
+                               "are square");
+    if (o->tile_width && o->save.tile_size)
+        return cli_usage_error(command, "--co BLOCKXSIZE: a size of tiles is given, too");
+    if (o->tile_width) o->save.tile_size = o->tile_width;
+    if (o->sparse) o->save.sparse = true;
+    return CLI_GO_ON;
+}
 
 int outputs_check(const cli_command *command, output_options *o, const char *const *paths,
                   size_t count)
@@ -36,6 +110,8 @@ int outputs_check(const cli_command *command, output_options *o, const char *con
     for (size_t i = 0; i < o->tags.count; i++)
         if (!strchr(o->tags.items[i], '=') || o->tags.items[i][0] == '=')
             return cli_usage_error(command, "--tag wants KEY=VALUE, not '%s'", o->tags.items[i]);
+    int status = take_creation_options(command, o);
+    if (status != CLI_GO_ON) return status;
     o->save.dtype = (gwt_dtype)o->dtype;
     o->save.interleave = (gwt_interleave)o->interleave;
     o->save.bigtiff = (gwt_bigtiff)o->bigtiff;

@@ -10,12 +10,14 @@ enum { MAX_OUTPUTS = 16 };     // as many as gwt_save_many takes
 
 // The options of output_options.h. An enum of gwt.h is an int here, as cli_parse wants it.
 typedef struct output_options {
-    cli_list tags;
+    cli_list tags, creation;   // --tag and --co, KEY=VALUE
     int dtype, interleave, bigtiff;  // gwt_dtype, gwt_interleave, gwt_bigtiff
     int workers;
     size_t memory;
     bool quiet, summary;
     const char *profile;
+    // Of --co, what is not in the others as it is:
+    int tile_width, tile_height, tiled, sparse, deflate_level, zstd_level, lzma_level;
     gwt_save_options save;     // what goes to gwt_save_many as it is
 } output_options;
 
