@@ -201,8 +201,8 @@
 //   Built with GWT_MPI and started by mpirun, every rank runs the same program: gwt_begin finds the
 //   others (MPI begun by the caller, for threads, or by itself), and each action is shared among
 //   all workers of all ranks. gwt_save writes one file, with the bytes one process would write;
-//   gwt_compute gives every rank the whole result; gwt_summarize and its like give every rank the
-//   same numbers; gwt_map_blocks calls your function for each block on one of the ranks and
+//   gwt_compute gives every rank the whole result; gwt_summarize, gwt_zonal and their like give
+//   every rank the same numbers; gwt_map_blocks calls your function for each block on one of the ranks and
 //   collects .results everywhere. An action inside an action, and gwt_parallel_for, stay on their
 //   rank. If one fails, all end with its message, and a save can be resumed by any number of ranks.
 //
@@ -620,6 +620,13 @@ typedef struct gwt_statistics_options {
     int num_workers;           // at most this many of the session's; 0 = all
     bool progress;             // a bar on stderr when that is a terminal
 } gwt_statistics_options;
+
+typedef struct gwt_zonal_options {
+    int _;
+    bool median, majority;     // these, too: the values are counted (see gwt_zonal)
+    int num_workers;           // at most this many of the session's; 0 = all
+    bool progress;             // a bar on stderr when that is a terminal
+} gwt_zonal_options;
 
 typedef struct gwt_save_options {
     gwt_array *const *_arrays;
@@ -1221,6 +1228,36 @@ GWT_API bool gwt_summarize_with(const gwt_array *a, gwt_summary *summaries,
 #define gwt_summarize(...) _gwt_summarize_args(__VA_ARGS__, ._ = 0)
 #define _gwt_summarize_args(a, summaries, ...) \
     gwt_summarize_with((a), (summaries), &(gwt_statistics_options){ __VA_ARGS__ })
+
+// Numbers of the pixels of each zone, as gwt_zonal gives them: one piece of memory.
+typedef struct gwt_zonal_result {
+    gwt_dtype dtype;                // of the zones
+    size_t num_zones, num_planes;   // planes: times * bands + band of the values
+    const int64_t *ids;             // num_zones of them, ascending; of zones of uint64 these are
+                                    // the bits of uint64_t, in whose order they are
+    const gwt_summary *summaries;   // [zone][plane]
+    const double *medians;          // [zone][plane], likewise NaN without valid pixels; NULL when
+    const double *majorities;       // not asked for. Of several values most frequent: the least
+} gwt_zonal_result;
+
+// Zonal statistics: the numbers of gwt_summarize for all pixels of one zone, and for each zone that
+// `zones` has, valid values in it or not. Pixels without a zone are in none. `zones` is of one band
+// and time, of an integer type, and on the grid of `values` (gwt_align); ids are exact, of 64 bits
+// too where these are only opened and selected. A median is what gwt_percentiles would give; 64-bit
+// integers are doubles here. The result is yours to gwt_free; NULL on failure: GRID, ARGUMENT
+// (type, bands), NODATA (zones of 64 bits with missing pixels and without a nodata value).
+// The same bits for any workers, chunks and ranks, as sums of each zone are added in the order of a
+// tree over the image: its nodes take 64 bytes for each zone they have pixels of, 56 more for each
+// further plane, and there are at once as many as it is deep, at most 17 for each worker. So memory
+// grows with zones, not with pixels. For median and majority the array is computed once
+// more, and each worker takes some 64 bytes for each value that it finds in a zone, all together a
+// quarter of .memory_limit: zones that may have more values are gone through some at a time, in as
+// many further passes (a single zone may take more).
+GWT_API gwt_zonal_result *gwt_zonal_with(const gwt_array *values, const gwt_array *zones,
+                                         const gwt_zonal_options *options);
+#define gwt_zonal(...) _gwt_zonal_args(__VA_ARGS__, ._ = 0)
+#define _gwt_zonal_args(values, zones, ...) \
+    gwt_zonal_with((values), (zones), &(gwt_zonal_options){ __VA_ARGS__ })
 
 // How many pixels lie in each of `bins` equal intervals of lo..hi: counts[plane][bin]. An interval
 // has its lower end, the last one both (numpy.histogram). Others are not counted.
@@ -15795,6 +15832,7 @@ typedef struct _gwt_block_worker { char *data; size_t room; } _gwt_block_worker;
 
 typedef struct _gwt_blocks {
     const gwt_array *a;
+    int64_t more;               // planes of 8 bytes a pixel that stand behind those of `a`
     gwt_block_fn *fn;
     void *user;
     gwt_optional nodata;
@@ -15810,8 +15848,8 @@ static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *
     _gwt_block_worker *w = &b->workers[id];
     size_t bytes, size = gwt_dtype_size(_gwt_plan_output(run->plan, 0)->dtype),
                   row = (size_t)r->cols * size;
-    if (!_gwt_mul4((uint64_t)r->rows, (uint64_t)r->cols, (uint64_t)_gwt_num_planes(b->a), size,
-                   &bytes))
+    if (!_gwt_mul4((uint64_t)r->rows, (uint64_t)r->cols,
+                   (uint64_t)(_gwt_num_planes(b->a) + b->more), size, &bytes))
         bytes = SIZE_MAX / 4;
     if (w->room < bytes) {
         GWT_FREE(w->data);
@@ -15822,6 +15860,10 @@ static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *
     }
     (void)t;
     *targets = (_gwt_target){ w->data, row * (size_t)r->rows, row, 1 };
+    if (b->more) {
+        targets[1] = targets[0];
+        targets[1].base += row * (size_t)r->rows * (size_t)_gwt_num_planes(b->a);
+    }
     return true;
 }
 
@@ -15858,9 +15900,10 @@ static bool _gwt_blocks_check_results(const _gwt_run *run, const gwt_map_blocks_
                      "blocks", (long long)o->num_results, o->result_size, (long long)blocks);
 }
 
-// `what`: the action that it is to who is told of its progress.
-static int64_t _gwt_blocks_run(const gwt_array *a, gwt_block_fn *fn, void *user,
-                               const gwt_map_blocks_options *options, const char *what)
+// `what`: the action that it is to who is told of its progress. `zones`, or NULL, comes behind the
+// planes of `a`, whose .dtype has 8 bytes then.
+static int64_t _gwt_blocks_run(const gwt_array *a, const _gwt_output *zones, gwt_block_fn *fn,
+                               void *user, const gwt_map_blocks_options *options, const char *what)
 {
     gwt_map_blocks_options o = options ? *options : (gwt_map_blocks_options){ 0 };
     if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)
@@ -15875,20 +15918,22 @@ static int64_t _gwt_blocks_run(const gwt_array *a, gwt_block_fn *fn, void *user,
                              o.padding[i], _GWT_MAX_CHUNK), -1;
     gwt_dtype dtype = o.dtype ? o.dtype : a->info.dtype;
     size_t workers = (size_t)g->pool.num_workers;
-    _gwt_blocks b = { .a = a, .fn = fn, .user = user, .results = o.results,
+    _gwt_blocks b = { .a = a, .more = zones ? 1 : 0, .fn = fn, .user = user, .results = o.results,
                       .result_size = o.result_size };
     _gwt_sink s = { .run = { .open = _gwt_blocks_open, .close = _gwt_blocks_close, .sink = &b,
                              .what = what } };
     if (!_gwt_resolve_nodata(a, dtype, o.nodata, &b.nodata)) return -1;
-    _gwt_output output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype, b.nodata);
-    if (!_gwt_sink_begin(&s, a, &output, 1, o.padding,
+    _gwt_output outputs[2] = { _gwt_output_of(a->planes, (int)_gwt_num_planes(a), dtype,
+                                              b.nodata) };
+    if (zones) outputs[1] = *zones;
+    if (!_gwt_sink_begin(&s, a, outputs, zones ? 2 : 1, o.padding,
                          o.block_rows ? o.block_rows : a->info.chunks[2],
                          o.block_cols ? o.block_cols : a->info.chunks[3]))
         return -1;
     int64_t h = s.run.order.tile_h + o.padding[1] + o.padding[3],
             w = s.run.order.tile_w + o.padding[0] + o.padding[2];
     s.run.tile_bytes = (double)_gwt_min64(h, a->geo.height) * (double)_gwt_min64(w, a->geo.width)
-                     * (double)_gwt_num_planes(a) * (double)gwt_dtype_size(dtype);
+                     * (double)(_gwt_num_planes(a) + b.more) * (double)gwt_dtype_size(dtype);
     b.workers = _gwt_calloc(g, workers, sizeof *b.workers);
     bool good = b.workers && _gwt_blocks_check_results(&s.run, &o);
     if (good && o.results) memset(o.results, 0, (size_t)o.num_results * o.result_size);
@@ -15904,7 +15949,7 @@ static int64_t _gwt_blocks_run(const gwt_array *a, gwt_block_fn *fn, void *user,
 int64_t gwt_map_blocks_with(const gwt_array *a, gwt_block_fn *fn, void *user,
                             const gwt_map_blocks_options *options)
 {
-    return _gwt_blocks_run(a, fn, user, options, "map_blocks");
+    return _gwt_blocks_run(a, NULL, fn, user, options, "map_blocks");
 }
 
 void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
@@ -15917,8 +15962,8 @@ void gwt_block_row(const gwt_block *b, int64_t plane, int64_t row, double *to)
 
 // >>stat --------------------------------------------------------------------------------------
 // Statistics, histograms and percentiles of an image, by the sink above that gives blocks to a
-// function. Sums are made over blocks of a size that depends on the image only, each in its own
-// place, and then joined in order: so they have the same bits however they were shared out.
+// function. Sums are made over blocks of a size that depends on the image only, and then joined two
+// by two as in a tree: so they have the same bits however they were shared out.
 
 // ---- sums
 
@@ -15931,12 +15976,16 @@ static int _gwt_numbers_block(const gwt_array *a)
     return edge;
 }
 
-// What the caller asked for, and the name of it.
-typedef struct _gwt_numbers { const char *what; gwt_statistics_options o; } _gwt_numbers;
+// What the caller asked for, the name of it, and where zones come from, if they do.
+typedef struct _gwt_numbers {
+    const char *what;
+    gwt_statistics_options o;
+    const _gwt_output *zones;
+} _gwt_numbers;
 
 static _gwt_numbers _gwt_numbers_of(const char *what, const gwt_statistics_options *o)
 {
-    return (_gwt_numbers){ what, o ? *o : (gwt_statistics_options){ 0 } };
+    return (_gwt_numbers){ what, o ? *o : (gwt_statistics_options){ 0 }, NULL };
 }
 
 // Some planes of an array, as bands.
@@ -15963,7 +16012,7 @@ static bool _gwt_numbers_run(gwt_array *a, const _gwt_numbers *s, gwt_block_fn *
     gwt_map_blocks_options o = { .block_rows = edge, .block_cols = edge, .dtype = GWT_FLOAT64,
                                  .nodata = gwt_some((double)NAN), .num_workers = s->o.num_workers,
                                  .progress = s->o.progress };
-    return _gwt_blocks_run(a, fn, user, &o, s->what) >= 0;
+    return _gwt_blocks_run(a, s->zones, fn, user, &o, s->what) >= 0;
 }
 
 typedef struct _gwt_part { int64_t count, infinite; double sum, min, max, mean, m2; } _gwt_part;
@@ -15987,73 +16036,429 @@ static void _gwt_part_join(_gwt_part *a, const _gwt_part *b)
     a->m2 += b->m2 + d * d * (m * (n / (m + n)));
 }
 
+static gwt_summary _gwt_part_summary(const _gwt_part *p)
+{
+    double none = (double)NAN, count = (double)p->count, var = p->count ? p->m2 / count : none;
+    return (gwt_summary){ .count = p->count, .infinite = p->infinite, .sum = p->sum,
+                          .mean = p->count ? p->sum / count : none,
+                          .min = p->count ? p->min : none, .max = p->count ? p->max : none,
+                          .std = sqrt(var), .var = var };
+}
+
+_GWT_FOR_SPEED
+
 // isfinite, as loops over pixels like it.
 static bool _gwt_is_finite(double v) { return v - v == 0; }
 
-static _gwt_part _gwt_part_of(const double *v, int64_t rows, int64_t cols)
+// Everything but the squares of some more pixels, which need the mean.
+static void _gwt_part_add(_gwt_part *part, const double *v, int64_t n)
 {
-    _gwt_part p = { .min = INFINITY, .max = -INFINITY };
-    for (int64_t r = 0; r < rows; r++) {
-        double sum = 0;
-        for (int64_t i = r * cols; i < (r + 1) * cols; i++) {
-            bool there = _gwt_is_finite(v[i]);
-            p.count += there;
-            p.infinite += v[i] == v[i] && !there;
-            sum += there ? v[i] : 0;
-            p.min = there && v[i] < p.min ? v[i] : p.min;
-            p.max = there && v[i] > p.max ? v[i] : p.max;
+    _gwt_part p = *part;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bool there = _gwt_is_finite(v[i]);
+        p.count += there;
+        p.infinite += v[i] == v[i] && !there;
+        sum += there ? v[i] : 0;
+        p.min = there && v[i] < p.min ? v[i] : p.min;
+        p.max = there && v[i] > p.max ? v[i] : p.max;
+    }
+    p.sum += sum;
+    *part = p;
+}
+
+static void _gwt_part_square(_gwt_part *p, const double *v, int64_t n)
+{
+    double sum = 0, mean = p->mean;
+    for (int64_t i = 0; i < n; i++) {
+        double d = _gwt_is_finite(v[i]) ? v[i] - mean : 0;
+        sum += d * d;
+    }
+    p->m2 += sum;
+}
+
+// How many of n words, from the first on, are the same.
+static int64_t _gwt_same_words(const uint64_t *words, int64_t n)
+{
+    int64_t i = 1;
+    while (i < n && words[i] == words[0]) i++;
+    return i;
+}
+
+_GWT_FOR_SIZE
+
+// ---- by zone: of a whole image, which is one zone, too
+//
+// A block leaves a branch: of each zone it has pixels of, in order, the sums of each plane. Two
+// branches that are neighbours in the tree are joined as soon as both are there, so there are never
+// more than the tree is deep, and those that workers are at. Which ones are joined follows from
+// their places in the tree alone.
+
+typedef struct _gwt_branch {
+    struct _gwt_branch *next;
+    int64_t level, index;       // of blocks index << level .. (index + 1) << level
+    int64_t n;                  // zones, of which there follow the sums, by key
+} _gwt_branch;
+
+typedef struct _gwt_sums { uint64_t zone; _gwt_part parts[]; } _gwt_sums;   // of the planes
+
+// How often there is something in a zone: a list, in which it is found by a hash table.
+typedef struct _gwt_tally { uint64_t zone, value; int64_t plane, count; } _gwt_tally;
+
+typedef struct _gwt_tallies {
+    _gwt_tally *list;
+    uint32_t *places;           // 2 room of them: numbers in the list from 1; 0: none
+    size_t n, room;             // room: a power of 2, or 0
+} _gwt_tallies;
+
+// Pixels of one zone in a row of a block, from `at` to the next one's.
+typedef struct _gwt_stretch { int32_t at, zone; } _gwt_stretch;
+
+typedef struct _gwt_zonal_worker {
+    _gwt_tallies zones;         // of a block
+    _gwt_tallies values;        // of all blocks
+    _gwt_stretch *stretches;    // of a block; .zone: in the list, -1: none
+} _gwt_zonal_worker;
+
+typedef struct _gwt_zonal {
+    gwt *g;
+    int64_t planes, blocks;
+    gwt_dtype dtype;            // of zones; none: all is one zone
+    _gwt_output zones;
+    uint64_t first, last;       // keys of zones that are looked at
+    int64_t *sizes;             // of what each rank has, and how many have no memory for it
+    _gwt_zonal_worker *workers; // each that worker's own
+    _gwt_mutex lock;            // guards `branches`
+    _gwt_branch *branches;      // that wait for their neighbours
+} _gwt_zonal;
+
+static size_t _gwt_sums_bytes(const _gwt_zonal *z)
+{
+    return sizeof(_gwt_sums) + (size_t)z->planes * sizeof(_gwt_part);
+}
+
+static _gwt_sums *_gwt_sums_of(const _gwt_zonal *z, const _gwt_branch *b, int64_t zone)
+{
+    return (_gwt_sums *)((char *)(b + 1) + (size_t)zone * _gwt_sums_bytes(z));
+}
+
+static size_t _gwt_branch_bytes(const _gwt_zonal *z, int64_t n)
+{
+    return sizeof(_gwt_branch) + (size_t)n * _gwt_sums_bytes(z);
+}
+
+static _gwt_branch *_gwt_branch_new(const _gwt_zonal *z, int64_t level, int64_t index, int64_t n)
+{
+    _gwt_branch *b = _gwt_malloc(z->g, _gwt_branch_bytes(z, n));
+    if (b) *b = (_gwt_branch){ .level = level, .index = index, .n = n };
+    return b;
+}
+
+// The branch that two make, which are gone; b: the right one. NULL when there is no memory.
+static _gwt_branch *_gwt_branch_join(const _gwt_zonal *z, _gwt_branch *a, _gwt_branch *b)
+{
+    _gwt_branch *to = _gwt_branch_new(z, a->level + 1, a->index / 2, a->n + b->n);
+    int64_t i = 0, k = 0, n = 0;
+    for (; to && (i < a->n || k < b->n); n++) {
+        const _gwt_sums *x = _gwt_sums_of(z, a, i), *y = _gwt_sums_of(z, b, k);
+        bool left = k == b->n || (i < a->n && x->zone <= y->zone);
+        bool right = i == a->n || (k < b->n && y->zone <= x->zone);
+        _gwt_sums *sums = _gwt_sums_of(z, to, n);
+        memcpy(sums, left ? x : y, _gwt_sums_bytes(z));
+        for (int64_t p = 0; left && right && p < z->planes; p++)
+            _gwt_part_join(&sums->parts[p], &y->parts[p]);
+        i += left;
+        k += right;
+    }
+    GWT_FREE(a);
+    GWT_FREE(b);
+    if (!to) return NULL;
+    to->n = n;
+    _gwt_branch *fits = GWT_REALLOC(to, _gwt_branch_bytes(z, n));
+    return fits ? fits : to;
+}
+
+// The branch beside another one; NULL: it is not there yet, and this one waits for it.
+static _gwt_branch *_gwt_branch_beside(_gwt_zonal *z, _gwt_branch *b)
+{
+    _gwt_lock(&z->lock);
+    _gwt_branch **at = &z->branches, *found;
+    while (*at && ((*at)->level != b->level || (*at)->index != (b->index ^ 1))) at = &(*at)->next;
+    found = *at;
+    if (found) {
+        *at = found->next;
+    } else {
+        b->next = z->branches;
+        z->branches = b;
+    }
+    _gwt_unlock(&z->lock);
+    return found;
+}
+
+// A branch goes as far down the tree as it can.
+static bool _gwt_branch_add(_gwt_zonal *z, _gwt_branch *b)
+{
+    while (b) {
+        bool root = (int64_t)1 << b->level >= z->blocks;
+        if (!root && (b->index | 1) << b->level >= z->blocks) {     // there is none beside it
+            b->level++;
+            b->index /= 2;
+            continue;
         }
-        p.sum += sum;
+        _gwt_branch *other = _gwt_branch_beside(z, b);
+        if (!other) return true;
+        b = b->index & 1 ? _gwt_branch_join(z, other, b) : _gwt_branch_join(z, b, other);
     }
-    p.mean = p.count ? p.sum / (double)p.count : 0;
-    for (int64_t r = 0; r < rows; r++) {
-        double sum = 0;
-        for (int64_t i = r * cols; i < (r + 1) * cols; i++) {
-            double d = _gwt_is_finite(v[i]) ? v[i] - p.mean : 0;
-            sum += d * d;
+    return false;
+}
+
+static void _gwt_branches_free(_gwt_zonal *z)
+{
+    for (_gwt_branch *b = z->branches, *next; b; b = next) {
+        next = b->next;
+        GWT_FREE(b);
+    }
+    z->branches = NULL;
+}
+
+static uint64_t _gwt_tally_hash(const _gwt_tally *t)
+{
+    return _gwt_hash(_gwt_hash(_gwt_hash(0, t->zone), (uint64_t)t->plane), t->value);
+}
+
+// The place of one in the hash table, or where it would be.
+static uint32_t *_gwt_tallies_place(const _gwt_tallies *t, const _gwt_tally *e)
+{
+    size_t mask = 2 * t->room - 1, at = (size_t)_gwt_tally_hash(e) & mask;
+    for (; t->places[at]; at = (at + 1) & mask) {
+        const _gwt_tally *there = &t->list[t->places[at] - 1];
+        if (there->zone == e->zone && there->value == e->value && there->plane == e->plane) break;
+    }
+    return &t->places[at];
+}
+
+static bool _gwt_tallies_grow(gwt *g, _gwt_tallies *t)
+{
+    if (t->n > UINT32_MAX / 4 || !_gwt_list_grow(&t->list, t->n, 1, &t->room, sizeof *t->list))
+        return _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot count the values of zones");
+    GWT_FREE(t->places);
+    t->places = _gwt_calloc(g, 2 * t->room, sizeof *t->places);
+    for (size_t i = 0; t->places && i < t->n; i++)
+        *_gwt_tallies_place(t, &t->list[i]) = (uint32_t)i + 1;
+    return t->places != NULL;
+}
+
+// That of a value in a plane of a zone, which may be a new one; NULL when there is no memory.
+static _gwt_tally *_gwt_tallies_find(gwt *g, _gwt_tallies *t, uint64_t zone, int64_t plane,
+                                     uint64_t value)
+{
+    _gwt_tally e = { zone, value, plane, 0 };
+    if (t->n == t->room && !_gwt_tallies_grow(g, t)) return NULL;
+    uint32_t *place = _gwt_tallies_place(t, &e);
+    if (!*place) {
+        t->list[t->n] = e;
+        *place = (uint32_t)++t->n;
+    }
+    return &t->list[*place - 1];
+}
+
+static void _gwt_tallies_free(_gwt_tallies *t)
+{
+    GWT_FREE(t->list);
+    GWT_FREE(t->places);
+    *t = (_gwt_tallies){ 0 };
+}
+
+static int _gwt_compare_tallies(const void *a, const void *b)
+{
+    const _gwt_tally *x = a, *y = b;
+    if (x->zone != y->zone) return x->zone < y->zone ? -1 : 1;
+    if (x->plane != y->plane) return x->plane < y->plane ? -1 : 1;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+// Zones are compared by keys, unsigned ones in their order; false: that pixel has none.
+static uint64_t _gwt_zone_sign(gwt_dtype t) { return t == GWT_UINT64 ? 0 : (uint64_t)1 << 63; }
+
+static bool _gwt_zone_key(const _gwt_zonal *z, uint64_t word, uint64_t *key)
+{
+    double v;
+    *key = 0;
+    if (!z->dtype) return true;
+    if (z->zones.dtype == GWT_FLOAT64) {
+        memcpy(&v, &word, sizeof v);
+        if (isnan(v)) return false;
+        word = (uint64_t)(int64_t)v;
+    } else if (z->zones.has_nodata && word == z->zones.nodata_raw) {
+        return false;
+    }
+    *key = word ^ _gwt_zone_sign(z->dtype);
+    return *key >= z->first && *key <= z->last;
+}
+
+// The stretches of a block, how many there are, and its zones; below 0 when there is no memory.
+static int64_t _gwt_zonal_look(const _gwt_zonal *z, _gwt_zonal_worker *w, const gwt_block *b)
+{
+    const uint64_t *words = (const uint64_t *)b->data + z->planes * b->rows * b->cols;
+    int64_t n = 0, size = b->rows * b->cols, next;
+    if (w->zones.room) memset(w->zones.places, 0, 2 * w->zones.room * sizeof *w->zones.places);
+    w->zones.n = 0;
+    for (int64_t i = 0; i < size; i = next, n++) {
+        int64_t left = b->cols - i % b->cols;
+        next = i + (z->dtype ? _gwt_same_words(words + i, left) : left);
+        w->stretches[n] = (_gwt_stretch){ (int32_t)i, -1 };
+        uint64_t key;
+        if (!_gwt_zone_key(z, z->dtype ? words[i] : 0, &key)) continue;
+        _gwt_tally *t = _gwt_tallies_find(z->g, &w->zones, key, 0, 0);
+        if (!t) return -1;
+        w->stretches[n].zone = (int32_t)(t - w->zones.list);
+    }
+    w->stretches[n].at = (int32_t)size;
+    return n;
+}
+
+// Put the zones of a block into their order.
+static void _gwt_zonal_sort(_gwt_zonal_worker *w, int64_t n)
+{
+    uint32_t *places = w->zones.places;     // not of use any more
+    for (size_t i = 0; i < w->zones.n; i++) w->zones.list[i].count = (int64_t)i;
+    qsort(w->zones.list, w->zones.n, sizeof *w->zones.list, _gwt_compare_tallies);
+    for (size_t i = 0; i < w->zones.n; i++) places[w->zones.list[i].count] = (uint32_t)i;
+    for (_gwt_stretch *s = w->stretches; s < w->stretches + n; s++)
+        if (s->zone >= 0) s->zone = (int32_t)places[s->zone];
+}
+
+// A plane's pixels to the sums of their zones.
+static void _gwt_zonal_add(const _gwt_zonal *z, const _gwt_zonal_worker *w, const _gwt_branch *b,
+                           int64_t plane, int64_t n, const double *v,
+                           void (*add)(_gwt_part *, const double *, int64_t))
+{
+    for (const _gwt_stretch *s = w->stretches; s < w->stretches + n; s++)
+        if (s->zone >= 0)
+            add(&_gwt_sums_of(z, b, s->zone)->parts[plane], v + s->at, s[1].at - s->at);
+}
+
+// A gwt_block_fn.
+static int _gwt_zonal_sum(const gwt_block *block, void *user)
+{
+    _gwt_zonal *z = user;
+    _gwt_zonal_worker *w = &z->workers[_gwt_self()->id];
+    int64_t n = _gwt_zonal_look(z, w, block), zones = (int64_t)w->zones.n;
+    _gwt_branch *b = n < 0 ? NULL : _gwt_branch_new(z, 0, block->id, zones);
+    if (!b) return 1;
+    _gwt_zonal_sort(w, n);
+    for (int64_t i = 0; i < zones; i++) _gwt_sums_of(z, b, i)->zone = w->zones.list[i].zone;
+    const double *v = block->data;
+    for (int64_t p = 0; p < z->planes; p++, v += block->rows * block->cols) {
+        for (int64_t i = 0; i < zones; i++)
+            _gwt_sums_of(z, b, i)->parts[p] = (_gwt_part){ .min = INFINITY, .max = -INFINITY };
+        _gwt_zonal_add(z, w, b, p, n, v, _gwt_part_add);
+        for (int64_t i = 0; i < zones; i++) {
+            _gwt_part *part = &_gwt_sums_of(z, b, i)->parts[p];
+            part->mean = part->count ? part->sum / (double)part->count : 0;
         }
-        p.m2 += sum;
+        _gwt_zonal_add(z, w, b, p, n, v, _gwt_part_square);
     }
-    return p;
+    return _gwt_branch_add(z, b) ? 0 : 1;
 }
 
-static int _gwt_summarize_block(const gwt_block *b, void *user)
+// What all ranks have, one after another, and how much: the same on all of them. data NULL: this
+// one has no memory for it. NULL, and an error, where that is so of one or comes to be.
+static char *_gwt_zonal_gather(_gwt_zonal *z, const void *data, size_t bytes, size_t *all)
 {
-    _gwt_part *parts = user;
-    int64_t planes = b->times * b->bands, size = b->rows * b->cols;
-    for (int64_t p = 0; p < planes; p++)
-        parts[b->id * planes + p] =
-            _gwt_part_of((const double *)b->data + p * size, b->rows, b->cols);
-    return 0;
-}
-
-static int64_t _gwt_numbers_blocks(const gwt_array *a)
-{
-    int edge = _gwt_numbers_block(a);
-    return _gwt_ceil_div(a->geo.width, edge) * _gwt_ceil_div(a->geo.height, edge);
-}
-
-static bool _gwt_summarize_group(gwt_array *a, const _gwt_numbers *s, gwt_summary *to)
-{
-    if (!a) return false;
-    int64_t planes = _gwt_num_planes(a), n = _gwt_numbers_blocks(a);
-    _gwt_part *parts = _gwt_calloc(a->g, (size_t)n, (size_t)planes * sizeof *parts);
-    bool good = parts && _gwt_numbers_run(a, s, _gwt_summarize_block, parts);
-    if (good) _gwt_mpi_join(a->g, parts, (size_t)(n * planes) * sizeof *parts, false);
-    for (int64_t width = 1; good && width < n; width *= 2)
-        for (int64_t i = 0; i + width < n; i += 2 * width)
-            for (int64_t p = 0; p < planes; p++)
-                _gwt_part_join(&parts[i * planes + p], &parts[(i + width) * planes + p]);
-    for (int64_t i = 0; good && i < planes; i++) {
-        const _gwt_part *p = &parts[i];
-        double none = (double)NAN, count = (double)p->count, var = p->count ? p->m2 / count : none;
-        to[i] = (gwt_summary){ .count = p->count, .infinite = p->infinite, .sum = p->sum,
-                               .mean = p->count ? p->sum / count : none,
-                               .min = p->count ? p->min : none, .max = p->count ? p->max : none,
-                               .std = sqrt(var), .var = var };
+    size_t ranks = (size_t)gwt_num_ranks(z->g), rank = (size_t)gwt_rank(z->g), before = 0;
+    memset(z->sizes, 0, (ranks + 1) * sizeof *z->sizes);
+    z->sizes[rank] = (int64_t)bytes;
+    z->sizes[ranks] = data == NULL;
+    _gwt_mpi_add(z->g, z->sizes, ranks + 1);
+    *all = 0;
+    for (size_t i = 0; i < ranks; i++) {
+        if (i == rank) before = *all;
+        *all += (size_t)z->sizes[i];
     }
-    GWT_FREE(parts);
+    int64_t failed = z->sizes[ranks];
+    char *to = failed ? NULL : _gwt_calloc(z->g, *all, 1);
+    failed |= !to;
+    _gwt_mpi_add(z->g, &failed, 1);
+    if (!failed) {
+        memcpy(to + before, data, bytes);
+        _gwt_mpi_join(z->g, to, *all, false);
+        return to;
+    }
+    GWT_FREE(to);
+    return _gwt_fail_null(z->g, GWT_E_MEMORY, "out of memory: a rank cannot hold what is known of "
+                          "all zones");
+}
+
+// The branches of all ranks.
+static bool _gwt_zonal_gather_branches(_gwt_zonal *z)
+{
+    size_t bytes = 0, all, n;
+    for (const _gwt_branch *b = z->branches; b; b = b->next) bytes += _gwt_branch_bytes(z, b->n);
+    char *own = _gwt_malloc(z->g, bytes), *at = own;
+    for (const _gwt_branch *b = z->branches; own && b; b = b->next, at += n) {
+        n = _gwt_branch_bytes(z, b->n);
+        memcpy(at, b, n);
+    }
+    _gwt_branches_free(z);
+    char *list = _gwt_zonal_gather(z, own, bytes, &all);
+    bool good = list != NULL;
+    for (at = list; good && at < list + all; at += n) {
+        _gwt_branch head;
+        memcpy(&head, at, sizeof head);
+        n = _gwt_branch_bytes(z, head.n);
+        _gwt_branch *b = _gwt_malloc(z->g, n);
+        if (b) memcpy(b, at, n);
+        good = _gwt_branch_add(z, b);
+    }
+    GWT_FREE(own);
+    GWT_FREE(list);
     return good;
+}
+
+// False when there is no memory; it is to be ended then, too.
+static bool _gwt_zonal_begin(_gwt_zonal *z, const gwt_array *a)
+{
+    size_t workers = (size_t)a->g->pool.num_workers, edge = (size_t)_gwt_numbers_block(a);
+    z->g = a->g;
+    z->blocks = _gwt_ceil_div(a->geo.width, (int64_t)edge)
+              * _gwt_ceil_div(a->geo.height, (int64_t)edge);
+    if (!_gwt_mutex_new(z->g, &z->lock)) return false;
+    z->sizes = _gwt_calloc(z->g, (size_t)gwt_num_ranks(z->g) + 1, sizeof *z->sizes);
+    z->workers = _gwt_calloc(z->g, workers, sizeof *z->workers);
+    bool good = z->sizes && z->workers;
+    for (size_t i = 0; good && i < workers; i++)
+        good = (z->workers[i].stretches =
+                    _gwt_calloc(z->g, edge * edge + 1, sizeof(_gwt_stretch))) != NULL;
+    return good;
+}
+
+static bool _gwt_zonal_end(_gwt_zonal *z, bool good)
+{
+    for (int i = 0; z->workers && i < z->g->pool.num_workers; i++) {
+        _gwt_tallies_free(&z->workers[i].zones);
+        _gwt_tallies_free(&z->workers[i].values);
+        GWT_FREE(z->workers[i].stretches);
+    }
+    _gwt_branches_free(z);
+    GWT_FREE(z->workers);
+    GWT_FREE(z->sizes);
+    _gwt_mutex_destroy(&z->lock);
+    return good;
+}
+
+// Of all the planes of an array: the branch of the whole image; NULL on failure.
+static _gwt_branch *_gwt_zonal_sums(_gwt_zonal *z, gwt_array *a, const _gwt_numbers *s)
+{
+    if (!a) return NULL;
+    z->planes = _gwt_num_planes(a);
+    z->first = 0, z->last = UINT64_MAX;
+    bool good = _gwt_numbers_run(a, s, _gwt_zonal_sum, z)
+             && (gwt_num_ranks(z->g) == 1 || _gwt_zonal_gather_branches(z));
+    _gwt_branch *root = good ? z->branches : NULL;
+    if (good) z->branches = NULL;
+    else _gwt_branches_free(z);
+    return root;
 }
 
 bool gwt_summarize_with(const gwt_array *a, gwt_summary *to, const gwt_statistics_options *options)
@@ -16061,13 +16466,18 @@ bool gwt_summarize_with(const gwt_array *a, gwt_summary *to, const gwt_statistic
     _gwt_numbers s = _gwt_numbers_of("summarize", options);
     if (!a || _gwt_failed(a->g)) return false;
     if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no buffer given for the summaries");
-    int64_t planes = _gwt_num_planes(a), done = 0;
-    int64_t group = _gwt_numbers_group(a, (double)_gwt_numbers_blocks(a) * sizeof(_gwt_part));
-    for (int64_t n; done < planes; done += n) {
+    _gwt_zonal z = { 0 };
+    bool good = _gwt_zonal_begin(&z, a);
+    int64_t planes = _gwt_num_planes(a), group = _gwt_numbers_group(a, 0);
+    for (int64_t done = 0, n; good && done < planes; done += n) {
         n = _gwt_min64(group, planes - done);
-        if (!_gwt_summarize_group(_gwt_array_planes(a, done, n), &s, to + done)) return false;
+        _gwt_branch *all = _gwt_zonal_sums(&z, _gwt_array_planes(a, done, n), &s);
+        good = all != NULL;
+        for (int64_t p = 0; good && p < n; p++)
+            to[done + p] = _gwt_part_summary(&_gwt_sums_of(&z, all, 0)->parts[p]);
+        GWT_FREE(all);
     }
-    return true;
+    return _gwt_zonal_end(&z, good);
 }
 
 // ---- counting: every worker into a table of its own
@@ -16331,6 +16741,207 @@ bool gwt_percentiles_with(const gwt_array *a, const double *percentiles, size_t 
             return false;
     }
     return true;
+}
+
+// ---- zonal statistics
+
+// A gwt_block_fn.
+static int _gwt_zonal_tally(const gwt_block *block, void *user)
+{
+    const _gwt_zonal *z = user;
+    _gwt_zonal_worker *w = &z->workers[_gwt_self()->id];
+    int64_t n = _gwt_zonal_look(z, w, block);
+    const double *v = block->data;
+    for (int64_t p = 0; p < z->planes; p++, v += block->rows * block->cols)
+        for (const _gwt_stretch *s = w->stretches; s < w->stretches + n; s++)
+            for (int64_t i = s->at; i < s[1].at && s->zone >= 0; i++) {
+                if (!_gwt_is_finite(v[i])) continue;
+                _gwt_tally *t = _gwt_tallies_find(z->g, &w->values, w->zones.list[s->zone].zone, p,
+                                                  _gwt_key_of(GWT_FLOAT64, v[i] + 0));  // -0 is 0
+                if (!t) return 1;
+                t->count++;
+            }
+    return n < 0;
+}
+
+// In order, each once; gives how many those are.
+static size_t _gwt_tallies_join(_gwt_tally *list, size_t n)
+{
+    size_t used = 0;
+    qsort(list, n, sizeof *list, _gwt_compare_tallies);
+    for (size_t i = 0; i < n; i++)
+        if (used && !_gwt_compare_tallies(&list[used - 1], &list[i]))
+            list[used - 1].count += list[i].count;
+        else list[used++] = list[i];
+    return used;
+}
+
+// All that the workers of all ranks have counted, which is theirs no more; NULL on failure.
+static _gwt_tally *_gwt_zonal_tallies(_gwt_zonal *z, size_t *n)
+{
+    size_t most = 0, all;
+    for (int i = 0; i < z->g->pool.num_workers; i++) most += z->workers[i].values.n;
+    _gwt_tally *list = _gwt_malloc(z->g, most * sizeof *list);
+    *n = 0;
+    for (int i = 0; i < z->g->pool.num_workers; i++) {
+        _gwt_tallies *t = &z->workers[i].values;
+        if (list && t->n) memcpy(list + *n, t->list, t->n * sizeof *list);
+        *n += t->n;
+        _gwt_tallies_free(t);
+    }
+    if (list) *n = _gwt_tallies_join(list, *n);
+    if (gwt_num_ranks(z->g) == 1) return list;
+    void *of_all = _gwt_zonal_gather(z, list, list ? *n * sizeof *list : 0, &all);
+    GWT_FREE(list);
+    if (of_all) *n = _gwt_tallies_join(of_all, all / sizeof *list);
+    return of_all;
+}
+
+// Median and majority of the values of one plane of a zone, of which there are `count`.
+static void _gwt_tallies_figures(const _gwt_tally *list, int64_t count, double *median,
+                                 double *majority)
+{
+    double middle = (double)(count - 1) * 0.5, ends[2];
+    int64_t ranks[2] = { (int64_t)middle, _gwt_min64((int64_t)middle + 1, count - 1) }, before = 0;
+    const _gwt_tally *most = list;
+    for (const _gwt_tally *t = list; before < count; before += t++->count) {
+        for (int i = 0; i < 2; i++)
+            if (ranks[i] >= before && ranks[i] < before + t->count)
+                ends[i] = _gwt_key_value(GWT_FLOAT64, t->value);
+        if (t->count > most->count) most = t;
+    }
+    *median = _gwt_percentile_between(ends[0], ends[1], middle);
+    *majority = _gwt_key_value(GWT_FLOAT64, most->value);
+}
+
+// A result as its caller has it, with what is written into it.
+typedef struct _gwt_zonal_made {
+    gwt_zonal_result r;
+    int64_t *ids;
+    gwt_summary *summaries;
+    double *medians, *majorities;
+} _gwt_zonal_made;
+
+// The zones from `from` on whose values may be counted at once: to the one given back.
+static size_t _gwt_zonal_some(const gwt_zonal_result *r, size_t from, gwt_dtype dtype, double most)
+{
+    double values = gwt_dtype_size(dtype) <= 2 ? 65536 : (double)INFINITY, sum = 0;
+    size_t i = from;
+    for (; i < r->num_zones && (i == from || sum <= most); i++)
+        for (size_t p = 0; p < r->num_planes; p++)
+            sum += fmin((double)r->summaries[i * r->num_planes + p].count, values);
+    return sum <= most || i == from + 1 ? i : i - 1;
+}
+
+// Medians and majorities of some planes, from `done` on.
+static bool _gwt_zonal_values(_gwt_zonal *z, gwt_array *a, const _gwt_numbers *s, int64_t done,
+                              const _gwt_zonal_made *m)
+{
+    const gwt_zonal_result *r = &m->r;
+    // Rank 0 says how many passes there are: 64 bytes a value, in a quarter of the memory.
+    int64_t most = (int64_t)(z->g->options.memory_limit / 256) / z->g->pool.num_workers;
+    if (gwt_rank(z->g) > 0) most = 0;
+    uint64_t sign = _gwt_zone_sign(z->dtype);
+    bool good = a != NULL;
+    z->planes = good ? _gwt_num_planes(a) : 0;
+    _gwt_mpi_join(z->g, &most, sizeof most, false);
+    for (size_t from = 0, end; good && from < r->num_zones; from = end) {
+        size_t n = 0, next;
+        end = _gwt_zonal_some(r, from, a->info.dtype, (double)most);
+        z->first = (uint64_t)r->ids[from] ^ sign;
+        z->last = (uint64_t)r->ids[end - 1] ^ sign;
+        good = _gwt_numbers_run(a, s, _gwt_zonal_tally, z);
+        _gwt_tally *list = good ? _gwt_zonal_tallies(z, &n) : NULL;
+        good = list != NULL;
+        size_t zone = from;
+        for (size_t i = 0; good && i < n; i = next) {
+            next = i + 1;
+            while (next < n && list[next].zone == list[i].zone && list[next].plane == list[i].plane)
+                next++;
+            while (((uint64_t)r->ids[zone] ^ sign) != list[i].zone) zone++;
+            size_t at = zone * r->num_planes + (size_t)(done + list[i].plane);
+            _gwt_tallies_figures(list + i, r->summaries[at].count, &m->medians[at],
+                                 &m->majorities[at]);
+        }
+        GWT_FREE(list);
+    }
+    return good;
+}
+
+static _gwt_zonal_made *_gwt_zonal_make(const _gwt_zonal *z, const _gwt_branch *b, int64_t planes)
+{
+    size_t n = (size_t)b->n, each = (size_t)planes * n;
+    _gwt_zonal_made *m =
+        _gwt_malloc(z->g, sizeof *m + n * 8 + each * (sizeof *m->summaries + 2 * 8));
+    if (!m) return NULL;
+    m->summaries = (gwt_summary *)(m + 1);
+    m->medians = (double *)(m->summaries + each);
+    m->majorities = m->medians + each;
+    m->ids = (int64_t *)(m->majorities + each);
+    m->r = (gwt_zonal_result){ z->dtype, n, (size_t)planes, m->ids, m->summaries, NULL, NULL };
+    for (size_t i = 0; i < n; i++)
+        m->ids[i] = (int64_t)(_gwt_sums_of(z, b, (int64_t)i)->zone ^ _gwt_zone_sign(z->dtype));
+    for (size_t i = 0; i < each; i++) m->medians[i] = m->majorities[i] = (double)NAN;
+    return m;
+}
+
+static bool _gwt_zonal_check(const gwt_array *values, const gwt_array *zones)
+{
+    gwt_array *both[2];
+    memcpy(both, (const gwt_array *[]){ values, zones }, sizeof both);
+    if (!_gwt_check_given("gwt_zonal", both, 2) || !values) return false;
+    if (_gwt_num_planes(zones) != 1)
+        return _gwt_fail(zones->g, GWT_E_ARGUMENT, "zones of %lld bands and %lld times: one band "
+                         "is wanted", (long long)zones->info.shape[1],
+                         (long long)zones->info.shape[0]);
+    if (!_gwt_dtype_integer(zones->info.dtype))
+        return _gwt_fail(zones->g, GWT_E_ARGUMENT, "zones of %s: an integer type is wanted",
+                         gwt_dtype_name(zones->info.dtype));
+    if (values->number || zones->number)
+        return _gwt_fail(zones->g, GWT_E_GRID, "zonal statistics of a number: it has no grid");
+    return _gwt_check_grids(values, zones);
+}
+
+// Of some planes, from `done` on; the first ones make the result.
+static bool _gwt_zonal_planes(_gwt_zonal *z, gwt_array *a, const _gwt_numbers *s, int64_t done,
+                              int64_t planes, bool values, _gwt_zonal_made **to)
+{
+    _gwt_branch *b = _gwt_zonal_sums(z, a, s);
+    if (b && !*to) *to = _gwt_zonal_make(z, b, planes);
+    _gwt_zonal_made *m = *to;
+    for (int64_t i = 0; b && m && i < b->n; i++)
+        for (int64_t p = 0; p < z->planes; p++)
+            m->summaries[i * planes + done + p] =
+                _gwt_part_summary(&_gwt_sums_of(z, b, i)->parts[p]);
+    bool good = b && m;
+    GWT_FREE(b);
+    return good && (!values || _gwt_zonal_values(z, a, s, done, m));
+}
+
+gwt_zonal_result *gwt_zonal_with(const gwt_array *values, const gwt_array *zones,
+                                 const gwt_zonal_options *options)
+{
+    gwt_zonal_options o = options ? *options : (gwt_zonal_options){ 0 };
+    if (!_gwt_zonal_check(values, zones)) return NULL;
+    bool wide = gwt_dtype_size(zones->info.dtype) == 8;
+    _gwt_zonal z = { .dtype = zones->info.dtype };
+    z.zones = wide ? _gwt_output_of(zones->planes, 1, z.dtype, zones->info.nodata)
+                   : _gwt_output_of(zones->planes, 1, GWT_FLOAT64, gwt_some((double)NAN));
+    _gwt_numbers s = { "zonal", { .num_workers = o.num_workers, .progress = o.progress },
+                       &z.zones };
+    _gwt_zonal_made *m = NULL;
+    bool good = _gwt_zonal_begin(&z, values);
+    int64_t planes = _gwt_num_planes(values), group = _gwt_numbers_group(values, 0);
+    for (int64_t done = 0, n; good && done < planes; done += n) {
+        n = _gwt_min64(group, planes - done);
+        good = _gwt_zonal_planes(&z, _gwt_array_planes(values, done, n), &s, done, planes,
+                                 o.median || o.majority, &m);
+    }
+    if (good && o.median) m->r.medians = m->medians;
+    if (good && o.majority) m->r.majorities = m->majorities;
+    if (_gwt_zonal_end(&z, good)) return &m->r;
+    GWT_FREE(m);
+    return NULL;
 }
 
 // >>session -----------------------------------------------------------------------------------

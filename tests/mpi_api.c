@@ -75,6 +75,33 @@ static void computes(gwt_array *a)
     qsort(sorted, (size_t)valid, sizeof *sorted, by_value);
     want = (sorted[(valid - 1) / 2] + (double)sorted[valid / 2]) / 2;
     REQUIRE(gwt_percentiles(one, (double[]){ 50 }, 1, q) && q[0] == want);
+
+    // The same of two zones, of pixels of the second band below and above a value.
+    gwt_array *side = gwt_gt(gwt_sel(a, "2"), gwt_number(session, 9000));
+    gwt_zonal_result *z = gwt_zonal(one, side, .median = true, .majority = true);
+    REQUIRE(z && z->num_zones == 2 && z->ids[0] == 0 && z->ids[1] == 1);
+    for (int k = 0; k < 2; k++) {
+        int64_t in = 0, most = 0, equal = 0;
+        uint16_t often = 0;
+        double all = 0;
+        for (int64_t i = 0; i < n; i++) {
+            if (info->nodata.set && (raw[i] == info->nodata.value
+                                     || raw[n + i] == info->nodata.value)) continue;
+            if ((raw[n + i] > 9000) != k) continue;
+            all += raw[i];
+            sorted[in++] = raw[i];
+        }
+        qsort(sorted, (size_t)in, sizeof *sorted, by_value);
+        for (int64_t i = 0; i < in; i++) {
+            equal = i && sorted[i] == sorted[i - 1] ? equal + 1 : 1;
+            if (equal > most) most = equal, often = sorted[i];
+        }
+        REQUIRE(in > 0 && z->summaries[k].count == in && z->summaries[k].sum == all);
+        REQUIRE(z->summaries[k].min == sorted[0] && z->summaries[k].max == sorted[in - 1]);
+        REQUIRE(z->medians[k] == (sorted[(in - 1) / 2] + (double)sorted[in / 2]) / 2);
+        REQUIRE(z->majorities[k] == often);
+    }
+    gwt_free(z);
     free(sorted);
     gwt_free(raw), gwt_free(sum);
 }
