@@ -10864,9 +10864,8 @@ X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
 
 // A band of images of three and of four, whose pixels are small: compilers make vectors of those.
 #define X(name, ctype, step) \
-    _GWT_LOOP static void _gwt_move_##name##_of_##step(void *restrict to, \
-                                                       const void *restrict from, size_t n, \
-                                                       size_t to_step, size_t from_step) \
+    static void _gwt_move_##name##_of_##step(void *restrict to, const void *restrict from, \
+                                             size_t n, size_t to_step, size_t from_step) \
     { \
         ctype *d = to; \
         const ctype *s = from; \
@@ -10920,10 +10919,10 @@ _GWT_RARE_TYPES(X)
 #define X(type, ctype) _GWT_LOOP _GWT_LOAD(float, _gwt_narrow_load_##type, ctype, 1)
 _GWT_NARROW_TYPES(X)
 #undef X
-_GWT_LOOP _GWT_LOAD(double, _gwt_load_1_of_3, uint8_t, 3)
-_GWT_LOOP _GWT_LOAD(double, _gwt_load_1_of_4, uint8_t, 4)
-_GWT_LOOP _GWT_LOAD(double, _gwt_load_2_of_3, uint16_t, 3)
-_GWT_LOOP _GWT_LOAD(double, _gwt_load_2_of_4, uint16_t, 4)
+_GWT_LOAD(double, _gwt_load_1_of_3, uint8_t, 3)
+_GWT_LOAD(double, _gwt_load_1_of_4, uint8_t, 4)
+_GWT_LOAD(double, _gwt_load_2_of_3, uint16_t, 3)
+_GWT_LOAD(double, _gwt_load_2_of_4, uint16_t, 4)
 
 // To doubles, to floats.
 typedef void _gwt_load_fn(void *to, const void *from, size_t n, bool masked, uint64_t raw);
