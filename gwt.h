@@ -704,15 +704,15 @@ GWT_API int gwt_end(gwt *g);
 // gwt_scope_end frees the arrays that were made since gwt_scope_begin, with the texts that
 // gwt_describe and gwt_attr gave of them, closes the files that were opened for them, and drops
 // their tiles from the cache. Profiles, gwt_bad_tile and gwt_note stay until gwt_end. An array is
-// not to be used after its scope: as the operand of an operation or an action that is an ARGUMENT
-// error until another scope of the session ends; later, and as .like, .reference or the array to
-// align to, it is not noticed.
+// not to be used after its scope: in an operation or an action, and as .like or .reference, that is
+// an ARGUMENT error until another scope of the session ends; later it is not noticed.
 //
 // Scopes nest; an inner one that was left open ends with the one around it. A scope is of one
 // thread: what others make meanwhile is not in it, but for what your functions (map_blocks, apply,
 // parallel_for) make when they run for an action that was begun in it. They may have scopes of
 // their own, which they end before they return: one that is left open there stays until gwt_end.
-// Every other thread ends its scopes before gwt_end. A file that is open in a scope around is
+// Of a scope that another thread has left open, gwt_end frees what it has; it is not to be ended
+// any more while gwt_end runs, and of a thread that is gone some 100 bytes stay. A file that is open in a scope around is
 // shared; two threads that each open it in their scope have it open twice. Ranks of an MPI job have
 // scopes of their own.
 //
@@ -3050,8 +3050,9 @@ typedef struct _gwt_block_of_memory {
 // long as the session.
 struct gwt_scope {
     // Set when it begins, but for `ended`; read by all threads that work for it.
-    gwt *g;
+    gwt *_Atomic g;             // NULL: it has ended before its scope, which its thread is to free
     gwt_scope *outer;           // around it on its thread: another session's, maybe
+    bool listed;                // with the scopes of a thread that is in no action: its own to say
     unsigned profiles;          // that had ended
     bool ended;
     // Guarded by the session's lock.
@@ -3866,6 +3867,34 @@ static void _gwt_store_close(_gwt_store *b)
     _gwt_mutex_destroy(&b->lock);
 }
 
+// While a file is opened: what was read of it last, in two places. What says where its pixels lie
+// is read in many small parts, most of which lie side by side.
+typedef struct _gwt_pages {
+    struct { unsigned char bytes[16 << 10]; uint64_t at, n; } page[2];
+    int last;                   // that was of use
+} _gwt_pages;
+
+// As _gwt_os_read.
+static int64_t _gwt_pages_read(_gwt_pages *p, _gwt_os_file file, void *to, uint64_t n, uint64_t at)
+{
+    if (n > sizeof p->page[0].bytes) return _gwt_os_read(file, to, n, at);
+    int i = 0;
+    while (i < 2 && !(at >= p->page[i].at && n <= p->page[i].n
+                      && at - p->page[i].at <= p->page[i].n - n))
+        i++;
+    if (i == 2) {
+        i = !p->last;
+        int64_t got = _gwt_os_read(file, p->page[i].bytes, sizeof p->page[i].bytes, at);
+        if (got < 0) return got;
+        p->page[i].at = at;
+        p->page[i].n = (uint64_t)got;
+    }
+    p->last = i;
+    if (n > p->page[i].n) n = p->page[i].n;     // the end of the file
+    memcpy(to, p->page[i].bytes + (at - p->page[i].at), (size_t)n);
+    return (int64_t)n;
+}
+
 // What a file is called wherever the process may go. Of one that has no such name, as asked for.
 static const char *_gwt_whole_path(gwt *g, const char *path)
 {
@@ -4440,6 +4469,7 @@ typedef struct _gwt_source {
     bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
     int overviews;
+    _gwt_pages *pages;          // while it is opened
     // Shared.
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
 } _gwt_source;
@@ -4527,10 +4557,16 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
 
 // ---- libtiff on our file
 
+static int64_t _gwt_source_bytes(const _gwt_source *s, void *to, uint64_t n, uint64_t at)
+{
+    return s->pages ? _gwt_pages_read(s->pages, s->store.file, to, n, at)
+                    : _gwt_os_read(s->store.file, to, n, at);
+}
+
 static tmsize_t _gwt_io_read(thandle_t h, void *to, tmsize_t n)
 {
     _gwt_io *io = h;
-    int64_t got = n > 0 ? _gwt_os_read(io->source->store.file, to, (uint64_t)n, io->pos) : 0;
+    int64_t got = n > 0 ? _gwt_source_bytes(io->source, to, (uint64_t)n, io->pos) : 0;
     uint64_t length = io->source->store.length;
     if (got < n && io->pos < length && (uint64_t)n <= length - io->pos)
         io->failed = got < 0 ? _gwt_os_error_text((int)got, io->why)
@@ -4997,7 +5033,7 @@ typedef struct _gwt_ifd_entry {
 // Bytes of a directory. A file that ends before them has no such directory: *there is false.
 static bool _gwt_source_peek(_gwt_source *s, void *to, size_t n, uint64_t at, bool *there)
 {
-    int64_t got = at < s->store.length ? _gwt_os_read(s->store.file, to, n, at) : 0;
+    int64_t got = at < s->store.length ? _gwt_source_bytes(s, to, n, at) : 0;
     *there = got == (int64_t)n;
     return got >= 0 || _gwt_fail(s->g, GWT_E_IO, "%s: its directory can't be read: %s", s->path,
                                  _GWT_OS_ERROR(got));
@@ -5008,6 +5044,7 @@ static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
     unsigned char n[8];
     size_t bytes = s->bigtiff ? 8 : 2, entry = s->bigtiff ? 20 : 12;
     bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
+    d->there &= at > 0;         // 0 says that there is none
     d->at = at + bytes;
     d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
     if (d->left > _GWT_MOST_ENTRIES || d->left * entry > s->store.length - d->at) d->there = false;
@@ -5318,7 +5355,10 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     s->store.whole_path = _gwt_whole_path(g, s->path);
     bool held = s->store.whole_path && _gwt_store_hold(&s->store);
     s->store.length = s->store.facts.size;
-    bool good = held && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
+    s->pages = held ? _gwt_calloc(g, 1, sizeof *s->pages) : NULL;
+    bool good = s->pages && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
+    GWT_FREE(s->pages);
+    s->pages = NULL;
     if (held) _gwt_store_let_go(&s->store);
     if (good) return _gwt_source_join(s);
     _gwt_source_close(s);
@@ -6286,6 +6326,14 @@ static bool _gwt_items_copy(gwt *g, _gwt_items *items)
     return list != NULL;
 }
 
+// Whether an array may be used in a call on a session's arrays.
+static bool _gwt_check_session(gwt *g, const gwt_array *a)
+{
+    if (a->g != g)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
+    return !_gwt_scope_is_over(a->scope);
+}
+
 // Arrays are immutable: what would equal its operand is the operand.
 static gwt_array *_gwt_array_same(const gwt_array *a) { return (gwt_array *)a; }
 
@@ -6728,6 +6776,7 @@ static bool _gwt_memory_check(gwt *g, const void *data, size_t size, gwt_dtype d
 static bool _gwt_memory_place(gwt *g, _gwt_geo *geo, const int64_t shape[4],
                               const gwt_from_memory_options *o)
 {
+    if (o->like && !_gwt_check_session(g, o->like)) return false;
     *geo = o->like ? o->like->geo : (_gwt_geo){ .t = { 1, 0, 0, 0, 1, 0 } };
     if (o->like && (geo->height != shape[2] || geo->width != shape[3]))
         return _gwt_fail(g, GWT_E_ARGUMENT, "pixels of %lld x %lld like an array of %lld x %lld",
@@ -6865,16 +6914,10 @@ static bool _gwt_check_given(const char *call, gwt_array *const *arrays, size_t 
 
 // ---- re-arranging
 
-static bool _gwt_check_session(const gwt_array *a, const gwt_array *b)
-{
-    if (a->g == b->g) return true;
-    return _gwt_fail(a->g, GWT_E_ARGUMENT, "arrays of two sessions cannot be combined");
-}
-
 static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
 {
     char one[256], two[256];
-    if (!_gwt_check_session(a, b)) return false;
+    if (!_gwt_check_session(a->g, b)) return false;
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
     return _gwt_fail(a->g, GWT_E_GRID,
                      _gwt_geo_same_crs(&a->geo, &b->geo)
@@ -7092,7 +7135,7 @@ static gwt_array *_gwt_array_combine(gwt_array *const *arg, int n)
         if (_gwt_failed(g)) return NULL;
         const int64_t *shape = arg[i]->info.shape;
         if (base->number) base = arg[i];
-        if (!_gwt_check_grids(base, arg[i])) return NULL;
+        if (!_gwt_check_session(g, arg[i]) || !_gwt_check_grids(base, arg[i])) return NULL;
         if ((shape[0] != 1 && times != 1 && shape[0] != times)
             || (shape[1] != 1 && bands != 1 && shape[1] != bands))
             return _gwt_fail_null(
@@ -7844,7 +7887,7 @@ static gwt_array *_gwt_array_on(const gwt_array *a, const _gwt_geo *geo, const g
 gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling method)
 {
     gwt_array *const both[] = { _gwt_array_same(a), _gwt_array_same(like) };
-    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a, like)) return NULL;
+    if (!_gwt_check_given("gwt_align", both, 2) || !_gwt_check_session(a->g, like)) return NULL;
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
@@ -7910,9 +7953,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
     gwt_bounds_by by = o->reference ? GWT_REFERENCE : o->bounds_by;
     const gwt_array *like = o->reference ? o->reference : arrays[0];
     for (size_t i = 0; i < n; i++)
-        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0], arrays[i]))
+        if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0]->g, arrays[i]))
             return false;
-    if (!_gwt_check_session(arrays[0], like)) return false;
+    if (!_gwt_check_session(arrays[0]->g, like)) return false;
     if (o->bounds_by < GWT_SAME_GRID || o->bounds_by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
                          "no bounds_by %d: there are reference, union and intersection",
@@ -16999,11 +17042,23 @@ static void _gwt_check_options(gwt *g)
 
 // ---- scopes
 
+// Off this thread's list: those whose session has ended before them, on another thread.
+static void _gwt_scopes_clear(void)
+{
+    for (gwt_scope **at = &_gwt_scopes.inner, *s; (s = *at) != _gwt_scopes.around;)
+        if (s->g) at = &s->outer;
+        else {
+            *at = s->outer;
+            GWT_FREE(s);
+        }
+}
+
 gwt_scope *gwt_scope_begin(gwt *g)
 {
     gwt_scope *s = g ? _gwt_calloc(g, 1, sizeof *s) : NULL;
     if (!s) return NULL;
-    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner };
+    _gwt_scopes_clear();
+    *s = (gwt_scope){ .g = g, .outer = _gwt_scopes.inner, .listed = !_gwt_stays };
     _gwt_lock(&g->lock);
     s->profiles = g->profiles;
     s->next = g->scopes;
@@ -17041,6 +17096,10 @@ void gwt_scope_end(gwt_scope *scope)
 {
     if (!scope) return;
     gwt *g = scope->g;
+    if (!g) {
+        _gwt_scopes_clear();
+        return;
+    }
     gwt_scope **at = &_gwt_scopes.inner, *s = *at;
     while (s != _gwt_scopes.around && s != scope) s = s->outer;
     if (s != scope || scope == _gwt_scopes.around) {
@@ -17067,7 +17126,10 @@ void gwt_scope_end(gwt_scope *scope)
 static void _gwt_scopes_leave(const gwt *g)
 {
     for (gwt_scope **at = &_gwt_scopes.inner; *at;)
-        if ((*at)->g == g) *at = (*at)->outer;
+        if ((*at)->g == g) {
+            (*at)->listed = false;
+            *at = (*at)->outer;
+        }
         else at = &(*at)->outer;
 }
 
@@ -17096,7 +17158,12 @@ static void _gwt_release_all(gwt *g)
         next = s->next;
         for (_gwt_source *source = s->sources; source; source = source->next)
             _gwt_source_close(source);
-        _gwt_scope_free(s);
+        if (!s->listed) {
+            _gwt_scope_free(s);
+            continue;
+        }
+        _gwt_memory_free(s->memory);
+        atomic_store(&s->g, NULL);      // from here on its thread's
     }
     _gwt_scope_free(g->ended);
     for (_gwt_source *s = g->root.sources; s; s = s->next) _gwt_source_close(s);
