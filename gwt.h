@@ -202,9 +202,10 @@
 //   others (MPI begun by the caller, for threads, or by itself), and each action is shared among
 //   all workers of all ranks. gwt_save writes one file, with the bytes one process would write;
 //   gwt_compute gives every rank the whole result; gwt_summarize, gwt_zonal and their like give
-//   every rank the same numbers; gwt_map_blocks calls your function for each block on one of the ranks and
-//   collects .results everywhere. An action inside an action, and gwt_parallel_for, stay on their
-//   rank. If one fails, all end with its message, and a save can be resumed by any number of ranks.
+//   every rank the same numbers; gwt_map_blocks calls your function for each block on one of the
+//   ranks and collects .results everywhere. An action inside an action, and gwt_parallel_for, stay
+//   on their rank. If one fails, all end with its message, and a save can be resumed by any number
+//   of ranks.
 //
 //   dask                                    here
 //       LocalCluster(threads_per_worker=8)      gwt_begin(.num_workers = 8), no MPI
@@ -712,9 +713,9 @@ GWT_API int gwt_end(gwt *g);
 // parallel_for) make when they run for an action that was begun in it. They may have scopes of
 // their own, which they end before they return: one that is left open there stays until gwt_end.
 // Of a scope that another thread has left open, gwt_end frees what it has; it is not to be ended
-// any more while gwt_end runs, and of a thread that is gone some 100 bytes stay. A file that is open in a scope around is
-// shared; two threads that each open it in their scope have it open twice. Ranks of an MPI job have
-// scopes of their own.
+// any more while gwt_end runs, and of a thread that is gone some 100 bytes stay. A file that is
+// open in a scope around is shared; two threads that each open it in their scope have it open
+// twice. Ranks of an MPI job have scopes of their own.
 //
 // Both work with an error in hand, too. NULL when there is no memory; NULL is ended without effect.
 // To end a scope waits for an action that another thread runs. ARGUMENT, and the scope stays as it
@@ -1103,9 +1104,9 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //   comments     # and what follows on the line
 //
 // A bad expression is an ARGUMENT error of three lines: the message, the line of the expression,
-// and a caret under the column. Arrays that it does not use may lie on any grid. gwt_calc_used sets
-// used[i] for those that it does use, and leaves the others of the n as they are: it may be asked of
-// several.
+// and a caret under the column. Arrays that it does not use may lie on any grid. gwt_calc_used
+// sets used[i] for those that it does use, and leaves the others of the n as they are: it may be
+// asked of several.
 GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
 GWT_API gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression,
                                  bool *used);

@@ -2,7 +2,7 @@
 """oracle.py - what gwt calc makes of an expression, against numpy: every case of tests/oracle_*.py.
 
     GWT=build/release/gwt python3 tests/oracle.py            all modules
-    GWT=build/debug/gwt python3 tests/oracle.py bits place   oracle_bits.py and oracle_place.py
+    GWT=build/debug/gwt python3 tests/oracle.py place pixels   oracle_place.py and oracle_pixels.py
 
 A module has a function run(), which writes inputs by write(), states by check() what numpy makes of
 them, and by refused() what is an error. Inputs are written here byte by byte, so that every type

@@ -1,4 +1,4 @@
-"""oracle_bits.py - bits and integers, rounding and maths (see oracle.py)."""
+"""oracle_pixels.py - pixels of every type in double, compared, and copied bit by bit (see oracle.py)."""
 
 import numpy as np
 
