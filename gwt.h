@@ -8577,12 +8577,11 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
 
 // ---- calls
 
-// What stands between the parentheses: values, perhaps a text, and perhaps the word time or band.
+// What stands between the parentheses: values, and perhaps the word time or band.
 typedef struct _gwt_call {
     const char *name, *where;
     gwt_array **x;
     size_t given, room;
-    const char *text;           // NULL: none
     gwt_dim dim;
 } _gwt_call;
 
@@ -8645,21 +8644,20 @@ typedef struct _gwt_function {
     size_t least, most;         // values that it takes
     _gwt_op op;
     _gwt_call_fn *special;      // NULL: `op` of the values
-    int text;                   // which of its arguments is a text, from 1; 0: none
 } _gwt_function;
 
 // Statistics, windows of them and indices have names of their own.
 static const _gwt_function _gwt_functions[] = {
-    { "abs", 1, 1, _GWT_OP_ABS, NULL, 0 },
-    { "sqrt", 1, 1, _GWT_OP_SQRT, NULL, 0 },
-    { "exp", 1, 1, _GWT_OP_EXP, NULL, 0 },
-    { "log", 1, 1, _GWT_OP_LOG, NULL, 0 },
-    { "tanh", 1, 1, _GWT_OP_TANH, NULL, 0 },
-    { "min", 2, 2, _GWT_OP_MIN, NULL, 0 },
-    { "max", 2, 2, _GWT_OP_MAX, NULL, 0 },
-    { "pow", 2, 2, _GWT_OP_POW, NULL, 0 },
-    { "where", 3, 3, _GWT_OP_WHERE, NULL, 0 },
-    { "valid", 1, 1, _GWT_OP_VALID, NULL, 0 },
+    { "abs", 1, 1, _GWT_OP_ABS, NULL },
+    { "sqrt", 1, 1, _GWT_OP_SQRT, NULL },
+    { "exp", 1, 1, _GWT_OP_EXP, NULL },
+    { "log", 1, 1, _GWT_OP_LOG, NULL },
+    { "tanh", 1, 1, _GWT_OP_TANH, NULL },
+    { "min", 2, 2, _GWT_OP_MIN, NULL },
+    { "max", 2, 2, _GWT_OP_MAX, NULL },
+    { "pow", 2, 2, _GWT_OP_POW, NULL },
+    { "where", 3, 3, _GWT_OP_WHERE, NULL },
+    { "valid", 1, 1, _GWT_OP_VALID, NULL },
     { "clip", 3, 3, .special = _gwt_call_clip },
     { "mask", 2, 2, .special = _gwt_call_mask },
     { "replace", 3, 3, .special = _gwt_call_replace },
@@ -8758,32 +8756,11 @@ static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
     return true;
 }
 
-// "anything but a quote": a text that lives as long as the arrays made here.
-static bool _gwt_parse_text(_gwt_parser *p, _gwt_call *c)
-{
-    _gwt_parse_space(p);
-    const char *from = p->at, *end = *from == '"' ? strchr(from + 1, '"') : NULL;
-    if (!end || end - from > INT_MAX) {
-        _gwt_parse_fail(p, from, "%s wants a text in double quotes here", c->name);
-        return false;
-    }
-    c->text = _gwt_keep_format(p->g, "%.*s", (int)(end - from - 1), from + 1);
-    p->at = end + 1;
-    return c->text != NULL;
-}
-
-// Up to the closing parenthesis. `f`: the function; NULL for statistics and indices.
-static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, const _gwt_function *f,
-                                 bool takes_dim)
+// Up to the closing parenthesis.
+static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim)
 {
     if (_gwt_parse_eat(p, ")")) return true;
-    int number = 0;
     do {
-        number++;
-        if (f && f->text == number) {
-            if (!_gwt_parse_text(p, c)) return false;
-            continue;
-        }
         if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
         gwt_array *a = _gwt_parse_value(p);
         if (!a) return false;
@@ -8806,8 +8783,6 @@ static gwt_array *_gwt_call_run(_gwt_parser *p, const _gwt_call *c, const _gwt_f
     p->where = c->where;
     if (stat && !(f && c->given == 2 && !c->dim)) return _gwt_call_reduce(p, c, *stat);
     if (f && !_gwt_call_arity(p, c, f->least, f->most)) return NULL;
-    if (f && f->text && !c->text)
-        return _gwt_parse_fail(p, c->where, "%s wants a text in double quotes", c->name);
     if (f && f->special) return f->special(p, c);
     if (f) return _gwt_array_apply(f->op, c->x, (int)c->given);
     if (!strncmp(c->name, "moving_", 7) && _gwt_stat_find(c->name + 7, &moving))
@@ -8822,11 +8797,10 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
 {
     gwt_stat stat;
     bool is_stat = _gwt_stat_find(name, &stat);
-    const _gwt_function *f = _gwt_function_find(name);
-    _gwt_call c = { .name = _gwt_keep_string(p->g, name), .where = where };
+    _gwt_call c = { .name = name, .where = where };
     gwt_array *r = NULL;
-    if (c.name && _gwt_parse_arguments(p, &c, f, is_stat))
-        r = _gwt_call_run(p, &c, f, is_stat ? &stat : NULL);
+    if (_gwt_parse_arguments(p, &c, is_stat))
+        r = _gwt_call_run(p, &c, _gwt_function_find(name), is_stat ? &stat : NULL);
     GWT_FREE(c.x);
     return r;
 }
@@ -8840,8 +8814,8 @@ static gwt_array *_gwt_parse_number(_gwt_parser *p)
     return gwt_number(p->g, value);
 }
 
-// A band, an array or what a let named; or, of a function, its name and the parenthesis: then
-// `called` is that name.
+// A band, an array or what a statement named; or, of a function, its name and the parenthesis: then
+// `called` is that name, kept, as what stands between the parentheses is read by recursion.
 static gwt_array *_gwt_parse_named(_gwt_parser *p, const char **called)
 {
     char name[_GWT_NAME_SIZE];
@@ -8943,8 +8917,8 @@ static const struct _gwt_operator {
     { 2, "==", _GWT_OP_EQ },  { 2, "!=", _GWT_OP_NE },
     { 2, "<=", _GWT_OP_LE },  { 2, ">=", _GWT_OP_GE },
     { 2, "<", _GWT_OP_LT },   { 2, ">", _GWT_OP_GT },
-    { 6, "+", _GWT_OP_ADD },  { 6, "-", _GWT_OP_SUB },
-    { 7, "*", _GWT_OP_MUL },  { 7, "/", _GWT_OP_DIV },
+    { 3, "+", _GWT_OP_ADD },  { 3, "-", _GWT_OP_SUB },
+    { 4, "*", _GWT_OP_MUL },  { 4, "/", _GWT_OP_DIV },
 };
 
 // The operator that comes next, the longest of those that begin so; NULL when none does.
