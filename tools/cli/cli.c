@@ -237,7 +237,8 @@ static int set_number(parser *p, const cli_option *o, const char *value)
 // The value does not look as the help says.
 static int refuse_form(parser *p, const cli_option *o, const char *value)
 {
-    return cli_usage_error(p->command, "%s wants %s, not '%s'", label_of(p, o).text, o->value, value);
+    return cli_usage_error(p->command, "%s wants %s, not '%s'", label_of(p, o).text, o->value,
+                           value);
 }
 
 static bool read_one_of_four(const cli_option *o, const char *word, double *value)
@@ -338,8 +339,8 @@ static int take_option(parser *p, const cli_option *o, char *attached)
     char *word = p->next < p->argc ? p->argv[p->next] : NULL;
     if (!word || (looks_like_option(word) &&
                   !(o->kind == CLI_NUMBER && cli_read_number(word, &number))))
-        return cli_usage_error(p->command, "%s wants a value: --%s %s", label_of(p, o).text, o->name,
-                               o->value);
+        return cli_usage_error(p->command, "%s wants a value: --%s %s", label_of(p, o).text,
+                               o->name, o->value);
     p->next++;
     return set_value(p, o, word);
 }
@@ -372,7 +373,8 @@ static int parse_letters(parser *p, char *word)
 
 int cli_parse(const cli_command *command, void *args, int argc, char **argv, int *count)
 {
-    parser p = { .command = command, .dashes = "--", .args = args, .argc = argc, .next = 1, .argv = argv };
+    parser p = { .command = command, .dashes = "--", .args = args, .argc = argc, .next = 1,
+                 .argv = argv };
     bool options_over = false;
     int kept = 0;
     while (p.next < argc) {

@@ -56,8 +56,8 @@ int inputs_check(const cli_command *command, const input_options *o);
 // Says on stderr when the sensor is not that of some.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
 
-// The expressions of a command line: of one that is @FILE the text of that file takes its place, and
-// stays until the program ends. False when it can't be read; that has been printed.
+// The expressions of a command line: of one that is @FILE the text of that file takes its place,
+// and stays until the program ends. False when it can't be read; that has been printed.
 bool inputs_read_expressions(const char **expressions, size_t n);
 
 // Expressions over those arrays, into results: as gwt_calc, but that files which none of them uses

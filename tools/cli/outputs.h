@@ -1,4 +1,5 @@
-// outputs.h - the files that a command makes of arrays: how they are stored, and what is said of it.
+// outputs.h - the files that a command makes of arrays: how they are stored, and what is said of
+// them.
 
 #ifndef GWT_TOOLS_OUTPUTS_H
 #define GWT_TOOLS_OUTPUTS_H
