@@ -33,8 +33,10 @@ static atomic_long fails_in;    // the n-th from now on, on the rank that sets i
 
 static void *scarce_realloc(void *old, size_t n)
 {
-    bool fails = atomic_load(&fails_in) > 0 && atomic_fetch_sub(&fails_in, 1) == 1;
-    return fails ? NULL : realloc(old, n);
+    // Never below 0: of two workers that both see 1, only one takes it.
+    long left = atomic_load(&fails_in);
+    while (left > 0 && !atomic_compare_exchange_weak(&fails_in, &left, left - 1)) { }
+    return left == 1 ? NULL : realloc(old, n);
 }
 
 static int zero_sum(const gwt_block *b, void *user)
