@@ -281,18 +281,23 @@ enum { EXPRESSION_MAX = 1 << 20 };
 // The text of a file; NULL when it can't be read, which has been printed.
 static const char *read_text(const char *path)
 {
+    static struct text { struct text *next; char text[]; } *all;    // until the process ends
     FILE *file = fopen(path, "rb");
-    char *text = file ? malloc(EXPRESSION_MAX + 1) : NULL;
-    size_t n = text ? fread(text, 1, EXPRESSION_MAX + 1, file) : 0;
-    bool good = text && !ferror(file) && n <= EXPRESSION_MAX && !memchr(text, 0, n);
-    if (good) text[n] = 0;
-    else if (!file || ferror(file)) cli_error("%s: %s", path, strerror(errno));
-    else cli_error("%s: %s", path, !text ? "out of memory" : n > EXPRESSION_MAX
-                   ? "longer than any expression" : "not a text");
+    struct text *t = file ? malloc(sizeof *t + EXPRESSION_MAX + 1) : NULL;
+    size_t n = t ? fread(t->text, 1, EXPRESSION_MAX + 1, file) : 0;
+    bool good = t && !ferror(file) && n <= EXPRESSION_MAX && !memchr(t->text, 0, n);
+    if (!file || ferror(file)) cli_error("%s: %s", path, strerror(errno));
+    else if (!good) cli_error("%s: %s", path, !t ? "out of memory" : n > EXPRESSION_MAX
+                              ? "longer than any expression" : "not a text");
     if (file) fclose(file);
-    if (good) return text;
-    free(text);
-    return NULL;
+    if (!good) {
+        free(t);
+        return NULL;
+    }
+    t->text[n] = 0;
+    t->next = all;
+    all = t;
+    return t->text;
 }
 
 bool inputs_read_expressions(const char **expressions, size_t n)
