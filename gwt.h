@@ -106,9 +106,9 @@
 //   Arrays and what is known of files live until gwt_end, or until the end of the scope that they
 //   were made in: a session that goes through any number of files has a scope for each. At most
 //   half of the files that the process may have open are inputs that are only kept at hand; a
-//   further one closes one of those, which is opened again, by the path it was given, when it is
-//   read. One that has changed by then, or while it was open by the end of the action, is an IO
-//   error; one that was closed and not read again is not looked at.
+//   further one closes one of those, which is opened again when it is read, by the name that it had
+//   when it was opened first: from the root on, without links. An input that has changed or was
+//   replaced by then, or one that has changed by the end of the action, is an IO error.
 //
 // GRIDS
 //
@@ -3810,7 +3810,7 @@ static bool _gwt_store_open(_gwt_store *b)
 {
     bool again = b->facts.is_file;
     _gwt_os_facts now = { 0 };
-    _gwt_os_file file = _gwt_files_open(b->g, b->path, _GWT_OS_READ);
+    _gwt_os_file file = _gwt_files_open(b->g, b->whole_path, _GWT_OS_READ);
     int error = file < 0 ? file : _gwt_os_ask(file, &now);
     const char *why = error ? _GWT_OS_ERROR(error) : again ? _gwt_store_changed(b, &now) : NULL;
     if (why)
@@ -3846,13 +3846,15 @@ static void _gwt_store_let_go(_gwt_store *b)
     if (atomic_load(&f->n) > atomic_load(&f->most)) _gwt_files_trim(b->g, b);
 }
 
-// After it was read: whether its file, if it is still open, is what it was. One that was closed is
-// looked at when it is opened again.
+// After it was read: whether its file is what it was. One that was closed, to make room, is what
+// has its name now.
 static bool _gwt_store_check(_gwt_store *b)
 {
     _gwt_os_facts now = b->facts;
+    if (b->memory) return true;
     _gwt_lock(&b->lock);
-    int error = b->file >= 0 ? _gwt_os_ask(b->file, &now) : 0;
+    int error = b->file >= 0 ? _gwt_os_ask(b->file, &now)
+                             : _gwt_os_look(b->whole_path, true, &now);
     _gwt_unlock(&b->lock);
     const char *why = error ? _GWT_OS_ERROR(error) : _gwt_store_changed(b, &now);
     return !why || _gwt_fail(b->g, GWT_E_IO, "%s: cannot be used any more: %s", b->path, why);

@@ -293,6 +293,63 @@ static void changed_by_the_way(void **state)
     write_file(k, COMPRESSION_LZW);
 }
 
+// When the last block of a mosaic comes, the first files have long made room for others.
+static int change_at_the_end(const gwt_block *block, void *user)
+{
+    (void)user;
+    if (block->row == (MOST / 20 - 1) * SIDE && block->col == 19 * SIDE) change(3, way);
+    return 0;
+}
+
+static int changed_when_closed(int workers)
+{
+    gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+    gwt_array *a = gwt_open_many(g, paths, MOST, .bounds_by = GWT_UNION, .mosaic = true,
+                                 .overlap = GWT_LAST);
+    WANT(gwt_map_blocks(a, change_at_the_end, NULL, .block_rows = SIDE, .block_cols = SIDE) < 0);
+    WANT(gwt_status(g) == GWT_E_IO && strstr(gwt_message(g), "003.tif: cannot be used any more"));
+    WANT(strstr(gwt_message(g), way == GONE ? "No such file" : way == SHORTER ? "shorter"
+                                                                              : "has changed"));
+    gwt_clear(g);
+    gwt_free(gwt_compute(gwt_open(g, paths[4])));
+    return gwt_end(g);
+}
+
+static void changed_and_not_read_again(void **state)
+{
+    (void)state;
+    for (way = 0; way < WAYS; way++)
+        for (int workers = 1; workers <= 3; workers += 2) {
+            in_a_process_of_its_own(32, changed_when_closed, workers);
+            remove(paths[3]);
+            write_file(3, COMPRESSION_NONE);
+        }
+}
+
+// By a name that leads elsewhere when the process has gone elsewhere.
+static int elsewhere(int workers)
+{
+    gwt *g = gwt_begin(.num_workers = workers, .quiet = true);
+    gwt_array *arrays[100];
+    WANT(!chdir(folder));
+    for (int k = 0; k < 100; k++) arrays[k] = gwt_open(g, strrchr(paths[k], '/') + 1);
+    WANT(gwt_status(g) == GWT_OK && !chdir("/"));
+    for (int k = 0; k < 100; k++) {
+        uint8_t *got = gwt_compute(arrays[k]);
+        WANT(got);
+        for (int i = 0; i < N; i++) WANT(got[i] == value_of(k, i));
+        gwt_free(got);
+    }
+    return gwt_end(g);
+}
+
+static void from_another_folder(void **state)
+{
+    (void)state;
+    in_a_process_of_its_own(32, elsewhere, 1);
+    in_a_process_of_its_own(32, elsewhere, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +358,8 @@ int main(void)
         cmocka_unit_test(changed_meanwhile),
         cmocka_unit_test(changed_while_open),
         cmocka_unit_test(changed_by_the_way),
+        cmocka_unit_test(changed_and_not_read_again),
+        cmocka_unit_test(from_another_folder),
     };
     return cmocka_run_group_tests_name("files", tests, write_all, temp_end);
 }
