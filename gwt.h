@@ -1946,6 +1946,9 @@ static const char *_gwt_os_error_text(int error, char *to)
 
 static int _gwt_os_result(int result) { return result < 0 ? -errno : result; }
 
+// Whether a call has to be made again: a signal came, and that was all.
+static bool _gwt_os_again(int result) { return result < 0 && errno == EINTR; }
+
 // ---- files
 
 typedef int _gwt_os_file;
@@ -2005,6 +2008,14 @@ static bool _gwt_os_same_file(const _gwt_os_facts *a, const _gwt_os_facts *b)
     return a->device == b->device && a->number == b->number;
 }
 
+// Whether an open file still has that name.
+static bool _gwt_os_is_named(_gwt_os_file file, const char *path)
+{
+    _gwt_os_facts ours, there;
+    return !_gwt_os_ask(file, &ours) && !_gwt_os_look(path, false, &there)
+        && _gwt_os_same_file(&ours, &there);
+}
+
 static bool _gwt_os_same_time(_gwt_os_time a, _gwt_os_time b) { return a.s == b.s && a.ns == b.ns; }
 
 // The same file with the same content, as far as the system's clock can tell.
@@ -2028,7 +2039,10 @@ static const char *_gwt_os_strange(const _gwt_os_facts *f)
 // open; what is executed later does not inherit the file.
 static _gwt_os_file _gwt_os_open_as(const char *path, int flags, mode_t mode)
 {
-    return _gwt_os_result(open(path, flags | O_CLOEXEC, mode));
+    int file;
+    do file = open(path, flags | O_CLOEXEC, mode);
+    while (_gwt_os_again(file));
+    return _gwt_os_result(file);
 }
 
 // Let this process have as many files open as it is allowed to have: often more than it is given at
@@ -2109,7 +2123,10 @@ static int64_t _gwt_os_write(_gwt_os_file file, const void *from, uint64_t n, ui
 
 static int _gwt_os_cut(_gwt_os_file file, uint64_t size)
 {
-    return _gwt_os_result(ftruncate(file, (off_t)size));
+    int result;
+    do result = ftruncate(file, (off_t)size);
+    while (_gwt_os_again(result));
+    return _gwt_os_result(result);
 }
 
 // Ask the system to begin writing n bytes to the disk, so that the sync at the end finds little to
@@ -2129,7 +2146,10 @@ static int _gwt_os_sync(_gwt_os_file file)
 #ifdef F_FULLFSYNC
     if (fcntl(file, F_FULLFSYNC) != -1) return 0;
 #endif
-    return _gwt_os_result(fsync(file));
+    int result;
+    do result = fsync(file);
+    while (_gwt_os_again(result));
+    return _gwt_os_result(result);
 }
 
 // The folder a file is in: a new name must survive a power cut, too. That a folder can't be synced
@@ -3067,6 +3087,7 @@ typedef struct _gwt_damage {
     struct _gwt_damage *next;
     const char *path;
     _gwt_os_facts facts;
+    int64_t num_tiles;
     bool *tiles;
 } _gwt_damage;
 
@@ -4831,7 +4852,8 @@ static _gwt_damage *_gwt_source_find_damage(const _gwt_source *s)
 {
     if (s->damage) return s->damage;
     _gwt_damage *d = s->g->damages;
-    while (d && (strcmp(d->path, s->path) || !_gwt_os_unchanged(&d->facts, &s->store.facts)))
+    while (d && (strcmp(d->path, s->path) || d->num_tiles != s->num_tiles
+                 || !_gwt_os_unchanged(&d->facts, &s->store.facts)))
         d = d->next;
     return d;
 }
@@ -4849,7 +4871,8 @@ static _gwt_damage *_gwt_source_damage(_gwt_source *s)
     const char *path = _gwt_keep_always(g, s->path);
     bool *tiles = _gwt_keep_in(&g->root, (size_t)s->num_tiles, sizeof *tiles);
     if (!fresh || !path || !tiles) return NULL;
-    *fresh = (_gwt_damage){ .path = path, .facts = s->store.facts, .tiles = tiles };
+    *fresh = (_gwt_damage){ .path = path, .facts = s->store.facts, .num_tiles = s->num_tiles,
+                            .tiles = tiles };
     _gwt_lock(&g->lock);
     d = _gwt_source_find_damage(s);     // of another worker, meanwhile
     if (!d) {
@@ -12152,15 +12175,16 @@ static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t
     _gwt_put(to + 12, _gwt_crc(_gwt_crc(0, number, 8), to, 12), 4);
 }
 
-// The first output's journal says of the i-th that it has its name.
+// The first output's journal says of the i-th that its job has given it its name.
 static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_stream *first, int i,
-                              const char *path)
+                              const _gwt_file *file)
 {
     _gwt_os_facts facts;
     uint32_t crc = 0;
-    if (_gwt_os_look(path, false, &facts)) return false;
+    if (_gwt_os_look(file->path, false, &facts)) return false;
     _gwt_job_facts(&crc, &facts);
     _gwt_job_number(&crc, facts.number);
+    for (int k = 0; k < _GWT_NUM_JOB; k++) _gwt_job_number(&crc, file->job[k]);
     _gwt_journal_record(record, first->num_tiles + i, facts.size, crc);
     return true;
 }
@@ -12171,16 +12195,13 @@ static uint64_t _gwt_journal_seal_at(const _gwt_stream *first, int i)
 }
 
 // Whether it does. Without it nothing is known of an output whose journal is gone.
-static bool _gwt_journal_is_sealed(const _gwt_stream *first, int i, const char *path)
+static bool _gwt_journal_is_sealed(const _gwt_stream *first, int i, const _gwt_file *file)
 {
     char there[_GWT_JOURNAL_RECORD], ours[_GWT_JOURNAL_RECORD];
-    _gwt_os_file journal =
-        _gwt_files_open(first->g, first->journal, _GWT_OS_READ | _GWT_OS_NO_LINK);
-    int64_t got = journal < 0 ? journal
-                : _gwt_os_read(journal, there, sizeof there, _gwt_journal_seal_at(first, i));
+    int64_t got = _gwt_os_read(first->journal_fd, there, sizeof there,
+                               _gwt_journal_seal_at(first, i));
     if (got < 0) _gwt_fail_system(first->g, first->journal, "read", got);
-    _gwt_os_close(journal);
-    return got == sizeof there && _gwt_journal_seal(ours, first, i, path)
+    return got == sizeof there && _gwt_journal_seal(ours, first, i, file)
         && !memcmp(there, ours, sizeof there);
 }
 
@@ -12316,20 +12337,29 @@ static bool _gwt_journal_is_of_file(const _gwt_stream *s, int journal, int fd)
 }
 
 // Whether PATH is what the journal beside it tells of: between the renaming of the part and the end
-// of the journal there was a moment. An older PATH, whose part somebody has removed, is not.
-static bool _gwt_journal_is_of_path(const _gwt_stream *s)
+// of the journal there was a moment. An older PATH, whose part somebody has removed, is not. If it
+// is, the journal stays open.
+static bool _gwt_journal_is_of_path(_gwt_stream *s)
 {
-    int journal;
     const char *strange;
-    bool there = _gwt_open_left(s->g, s->journal, &journal, &strange) && journal >= 0, is = false;
-    if (there && !strange) {
+    bool is = false;
+    if (!_gwt_open_left(s->g, s->journal, &s->journal_fd, &strange)) return false;
+    if (s->journal_fd >= 0 && !strange) {
         _gwt_os_file fd = _gwt_os_open(s->file->path, _GWT_OS_READ);
-        if (fd >= 0) is = _gwt_journal_is_of_file(s, journal, fd);
+        if (fd >= 0) is = _gwt_journal_is_of_file(s, s->journal_fd, fd);
         else _gwt_fail_system(s->g, s->file->path, "opened", fd);
         _gwt_os_close(fd);
     }
-    if (there) _gwt_os_close(journal);
-    return is;
+    if (is) return true;
+    _gwt_os_close(s->journal_fd);
+    s->journal_fd = -1;
+    return false;
+}
+
+// The output has its name: its journal goes, unless another save has begun and has one there.
+static void _gwt_journal_end(const _gwt_stream *s)
+{
+    if (_gwt_os_is_named(s->journal_fd, s->journal)) _gwt_os_remove(s->journal);
 }
 
 // ---- the part
@@ -12492,14 +12522,6 @@ static bool _gwt_part_take(_gwt_stream *s, bool fresh, const char *strange)
                               : _gwt_fail_system(s->g, s->journal, "created", s->journal_fd);
 }
 
-// Whether the name .part still is that of our file.
-static bool _gwt_stream_owns(const _gwt_stream *s)
-{
-    _gwt_os_facts ours, there;
-    return !_gwt_os_ask(s->fd, &ours) && !_gwt_os_look(s->part, false, &there)
-        && _gwt_os_same_file(&ours, &there);
-}
-
 // The .part, fresh or adopted, locked for as long as it is open. What is there already goes only if
 // nothing is lost by it, or if that was asked for; never what can't be opened, as its writer may
 // live.
@@ -12516,7 +12538,7 @@ static bool _gwt_stream_create(_gwt_stream *s)
         if (s->fd >= 0 && _gwt_os_lock(s->fd) == _GWT_OS_BUSY)
             return _gwt_fail(s->g, GWT_E_EXISTS, "%s: another save is writing it", s->part);
         // Finished, or removed, meanwhile.
-        bool gone = s->fd >= 0 ? !_gwt_stream_owns(s) : !strange;
+        bool gone = s->fd >= 0 ? !_gwt_os_is_named(s->fd, s->part) : !strange;
         bool good = gone || _gwt_part_take(s, fresh, strange);
         if (fresh && !good && s->journal_fd < 0) _gwt_os_remove(s->part);
         if (!good || s->adopted || (fresh && !gone)) return good;
@@ -12558,7 +12580,8 @@ static bool _gwt_stream_keeps(const _gwt_stream *s)
 
 static void _gwt_stream_end(_gwt_stream *s)
 {
-    if (s->fd >= 0 && s->journal_fd >= 0 && !_gwt_stream_keeps(s) && _gwt_stream_owns(s)) {
+    if (s->fd >= 0 && s->journal_fd >= 0 && !_gwt_stream_keeps(s)
+        && _gwt_os_is_named(s->fd, s->part)) {
         _gwt_os_remove(s->journal);     // not finished, nor ever will be
         _gwt_os_remove(s->part);
     }
@@ -13131,7 +13154,7 @@ static int _gwt_file_name(const _gwt_file *f, _gwt_stream *stream, const char **
     *failed = "synced";
     if ((error = _gwt_os_sync(stream->fd)) < 0) return error;
     *failed = "kept: something else has its name";
-    if (!_gwt_stream_owns(stream)) return _GWT_OS_EXISTS;
+    if (!_gwt_os_is_named(stream->fd, stream->part)) return _GWT_OS_EXISTS;
     *failed = "renamed";
     return _gwt_os_rename(stream->part, f->path);
 }
@@ -13549,9 +13572,9 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
     if (!_gwt_file_look(s, plan, &there, &link)) return false;
     if (!there) return true;
     if (s->o.resume && no_part && !link)
-        f->complete = (saves[0].file.complete
-                       && _gwt_journal_is_sealed(&saves[0].image.stream, i, f->path))
-                   || _gwt_journal_is_of_path(stream);
+        f->complete = _gwt_journal_is_of_path(stream)
+                   || (saves[0].file.complete
+                       && _gwt_journal_is_sealed(&saves[0].image.stream, i, f));
     if (_gwt_over(stream->action)) return false;
     if (s->o.overwrite || f->complete) return true;
     return _gwt_fail(f->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", f->path,
@@ -15720,14 +15743,11 @@ static void _gwt_file_seal(const _gwt_save *saves, int n)
 {
     const _gwt_stream *first = &saves[0].image.stream;
     char record[_GWT_JOURNAL_RECORD];
-    _gwt_os_file journal =
-        _gwt_files_open(first->g, first->journal, _GWT_OS_WRITE | _GWT_OS_NO_LINK);
-    bool good = journal >= 0;
-    for (int i = 1; good && i < n; i++)
-        good = _gwt_journal_seal(record, first, i, saves[i].file.path)
-            && _gwt_os_write(journal, record, sizeof record, _gwt_journal_seal_at(first, i))
-                   == sizeof record;
-    _gwt_os_close(journal);
+    for (int i = 1; i < n; i++)
+        if (!_gwt_journal_seal(record, first, i, &saves[i].file)
+            || _gwt_os_write(first->journal_fd, record, sizeof record,
+                             _gwt_journal_seal_at(first, i)) != sizeof record)
+            return;
 }
 
 static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
@@ -15753,9 +15773,8 @@ static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
     for (int i = 0; good && i < n; i++) good = _gwt_stream_begin(streams[i], run->order.window);
     good = good && _gwt_run_all(run, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
-    if (good && n > 1 && !saves[0].file.follows) _gwt_file_seal(saves, n);
-    for (int i = n - 1; good && i >= 0; i--)
-        if (!saves[i].file.follows) _gwt_os_remove(streams[i]->journal);
+    if (good && !saves[0].file.follows) _gwt_file_seal(saves, n);
+    for (int i = n - 1; good && i >= 0; i--) _gwt_journal_end(streams[i]);
     return good;
 }
 

@@ -29,6 +29,12 @@ typedef enum fault_way {
 // The n-th call from now on, from 1; n = 0: none. Between actions only.
 void fault_arm(fault_kind kind, fault_way way, int error, long n);
 void fault_disarm(void);
+// Called when a file has got another name; NULL: nothing is.
+extern void (*fault_renamed)(const char *to);
+// The time of files stands still: they are as old as all others. What is written within one tick of
+// a coarse clock looks like that.
+extern bool fault_timeless;
+
 bool fault_happened(void);     // since it was armed
 long fault_calls(void);        // of that kind, likewise
 const char *fault_path(void);  // of the file the failing call was about; "" when about none

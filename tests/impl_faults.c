@@ -43,6 +43,9 @@ static long armed_n;
 static atomic_long calls;
 static atomic_bool happened;
 
+void (*fault_renamed)(const char *to);
+bool fault_timeless;
+
 static atomic_long live_blocks, live_files, live_locks;
 static atomic_bool codec_seen;
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -225,7 +228,26 @@ static int fault_fsync(int fd)
 static int fault_rename(const char *from, const char *to)
 {
     if (fate(FAULT_RENAME)) return note_path(from), errno = armed_error, -1;
-    return rename(from, to);
+    int result = rename(from, to);
+    if (result == 0 && fault_renamed) fault_renamed(to);
+    return result;
+}
+
+static int without_times(int result, struct stat *facts)
+{
+#ifndef __APPLE__
+    if (fault_timeless) facts->st_mtim = facts->st_ctim = (struct timespec){ 0, 0 };
+#else
+    if (fault_timeless) facts->st_mtimespec = facts->st_ctimespec = (struct timespec){ 0, 0 };
+#endif
+    return result;
+}
+
+static int fault_fstat(int fd, struct stat *facts) { return without_times(fstat(fd, facts), facts); }
+
+static int fault_stat(const char *path, struct stat *facts)
+{
+    return without_times(stat(path, facts), facts);
 }
 
 static int fault_unlink(const char *path)
@@ -326,6 +348,8 @@ static inline int fault_pthread_cond_destroy(pthread_cond_t *condition)
 #define pwrite fault_pwrite
 #define ftruncate fault_ftruncate
 #define fsync fault_fsync
+#define fstat(fd, facts) fault_fstat(fd, facts)
+#define stat(path, facts) fault_stat(path, facts)
 #define rename fault_rename
 #define unlink fault_unlink
 #define TIFFReadFromUserBuffer fault_read_tile

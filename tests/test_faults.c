@@ -243,6 +243,7 @@ static const fault faults[] = {
     { "open, broken disk, at", FAULT_OPEN, FAULT_ONCE, EIO, false },
     { "open, too many files, at", FAULT_OPEN, FAULT_ONCE, EMFILE, false },
     { "open, no leave, at", FAULT_OPEN, FAULT_ONCE, EACCES, false },
+    { "interrupted open", FAULT_OPEN, FAULT_ONCE, EINTR, true },
     { "read", FAULT_READ, FAULT_ONCE, EIO, false },
     { "end at read", FAULT_READ, FAULT_END, 0, false },
     { "interrupted read", FAULT_READ, FAULT_ONCE, EINTR, true },
@@ -253,7 +254,9 @@ static const fault faults[] = {
     { "short write", FAULT_WRITE, FAULT_SHORT, 0, true },
     { "disk full within write", FAULT_WRITE, FAULT_SHORT_THEN, ENOSPC, false },
     { "truncation", FAULT_CUT, FAULT_ONCE, EIO, false },
+    { "interrupted truncation", FAULT_CUT, FAULT_ONCE, EINTR, true },
     { "sync", FAULT_SYNC, FAULT_ONCE, EIO, false },
+    { "interrupted sync", FAULT_SYNC, FAULT_ONCE, EINTR, true },
     { "rename", FAULT_RENAME, FAULT_ONCE, EACCES, false }
 };
 
@@ -732,6 +735,114 @@ static void killed_after_renaming(void **state)
             killed_while_forgetting(&jobs[3], forgotten, older);
 }
 
+static gwt_code save_two(const char *const names[], bool resume, char *message)
+{
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_sel(scene(g, "deflate"), "1");
+    gwt_array *two[] = { a, gwt_rename_bands(a, names) };
+    gwt_save_many(two, ((const char *[]){ output(0), output(1) }), 2, .resume = resume,
+                  .tile_size = BLOCK);
+    gwt_code code = gwt_status(g);
+    strcpy(message, gwt_message(g));
+    gwt_end(g);
+    return code;
+}
+
+// The job of the first of two outputs is the same, and its journal says that the other one has its
+// name. That was another job's.
+static void killed_before_another_job(void **state)
+{
+    (void)state;
+    static const char *const red[] = { "red", NULL }, *const blue[] = { "blue", NULL };
+    char message[2048];
+    for (int i = 0; i < 2; i++) unlink(output(i));
+    fault_arm(FAULT_UNLINK, FAULT_FROM_THEN, EIO, 2 + 2);
+    assert_int_equal(save_two(red, false, message), GWT_OK);
+    fault_disarm();
+    assert_true(file_exists(temp_path("out_0.tif.part.journal")));
+    assert_false(file_exists(temp_path("out_1.tif.part.journal")));
+    gwt_code code = save_two(blue, true, message);
+    REQUIRE(code == GWT_E_EXISTS && strstr(message, "out_1.tif: exists"), "code %d, \"%s\"",
+            (int)code, message);
+    assert_int_equal(save_two(red, true, message), GWT_OK);
+    assert_false(file_exists(temp_path("out_0.tif.part.journal")));
+}
+
+static void begin_another(const char *path)
+{
+    file_write(temp_path("%s.part.journal.new", strrchr(path, '/') + 1), "another's", 9);
+    rename(temp_path("%s.part.journal.new", strrchr(path, '/') + 1),
+           temp_path("%s.part.journal", strrchr(path, '/') + 1));
+}
+
+// From the moment on that an output has its name another save may begin, and have its journal.
+static void another_save_has_begun(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "red", NULL };
+    char message[2048];
+    for (int i = 0; i < 2; i++) unlink(output(i));
+    fault_renamed = begin_another;
+    gwt_code code = save_two(names, false, message);
+    fault_renamed = NULL;
+    REQUIRE(code == GWT_OK, "%s", message);
+    for (int i = 0; i < 2; i++) {
+        const char *journal = temp_path("out_%d.tif.part.journal", i);
+        REQUIRE(has_bytes(journal, "another's", 9), "%s has gone, or is another", journal);
+        unlink(journal);
+    }
+}
+
+// A scene of tiles of that size, of which none can be read, of the same length whatever their size.
+static void write_bad_scene(int tile)
+{
+    size_t size;
+    const char *path = temp_path("bad.tif");
+    tiff_write_values(path, &(tiff_spec){ .width = 96, .height = 96, .dtype = GWT_UINT8,
+                                          .tile_width = tile, .tile_height = tile,
+                                          .compression = COMPRESSION_ADOBE_DEFLATE },
+                      (double[96 * 96]){ 0 });
+    unsigned char *bytes = file_read(path, &size);
+    FILE *f = fopen(path, "rb+");
+    assert_true(f != NULL && size < 20000);
+    // A stream of zlib begins with 0x78; the directory comes behind the tiles.
+    for (size_t i = 8; i + 1 < size; i++)
+        if (bytes[i] == 0x78 && (bytes[i] * 256 + bytes[i + 1]) % 31 == 0) {
+            fseek(f, (long)i, SEEK_SET);
+            fputc(0, f);
+        }
+    fseek(f, 19999, SEEK_SET);
+    fputc(0, f);
+    fclose(f);
+    free(bytes);
+}
+
+// A file that was written over, within one tick of the clock, by one with more tiles: what was bad
+// of the first says nothing of them.
+static void bad_tiles_of_another_file(void **state)
+{
+    (void)state;
+    static const int tiles[] = { 48, 16 };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    fault_timeless = true;
+    size_t bad = 0;
+    for (int i = 0; i < 2; i++) {
+        gwt_scope *scope = gwt_scope_begin(g);
+        write_bad_scene(tiles[i]);
+        gwt_free(gwt_compute(gwt_open(g, temp_path("bad.tif"), .fill_bad_tiles = true,
+                                      .nodata = gwt_some(0))));
+        EXPECT_OK(g);
+        gwt_scope_end(scope);
+        size_t all = 0;
+        while (gwt_bad_tile(g, all)) all++;
+        REQUIRE(all - bad == (size_t)(96 / tiles[i] * 96 / tiles[i]), "tiles of %d: %d are bad",
+                tiles[i], (int)(all - bad));
+        bad = all;
+    }
+    fault_timeless = false;
+    gwt_end(g);
+}
+
 // What a session keeps takes the place of what is kept: a long name among many short ones does not
 // end the block that those are in.
 static void blocks_of_a_session(void **state)
@@ -832,6 +943,9 @@ int main(int argc, char **argv)
         { "resumed_plain", resumed, NULL, NULL, (void *)&jobs[2] },
         { "one_of_several_refused", one_of_several_refused, NULL, NULL, (void *)&jobs[3] },
         cmocka_unit_test(killed_after_renaming),
+        cmocka_unit_test(killed_before_another_job),
+        cmocka_unit_test(another_save_has_begun),
+        cmocka_unit_test(bad_tiles_of_another_file),
         cmocka_unit_test(blocks_of_a_session),
         cmocka_unit_test(scopes_of_a_session),
         cmocka_unit_test(few_reads_to_open),
