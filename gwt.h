@@ -13322,15 +13322,6 @@ static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_opt
     return true;
 }
 
-static void _gwt_save_record(gwt *g, const char *compress)
-{
-    _gwt_recorder *r = g->recorder;
-    _gwt_lock(&g->lock);
-    if (r && !*r->profile.output_compression)
-        r->profile.output_compression = _gwt_codec_named(compress);
-    _gwt_unlock(&g->lock);
-}
-
 // Tiles of a place, each encoded and written by itself: bands of a planar file.
 static int64_t _gwt_format_per_place(const _gwt_format *f) { return f->planar ? f->planes : 1; }
 
@@ -13344,9 +13335,8 @@ static bool _gwt_save_resolve(_gwt_save *s)
     f->dtype = s->o.dtype ? s->o.dtype : s->image.a->info.dtype;
     f->planes = _gwt_num_planes(s->image.a);
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
-    const char *compress = s->o.compress ? s->o.compress : "none";
-    _gwt_save_record(g, compress);
-    if (!_gwt_format_codec(g, f, compress, s->o.level)
+    if (!s->o.compress) s->o.compress = "none";
+    if (!_gwt_format_codec(g, f, s->o.compress, s->o.level)
         || !_gwt_format_predictor(g, f, s->o.predictor)
         || !_gwt_format_block(g, f, s->image.a, s->o.tile_size)
         || !_gwt_resolve_nodata(s->image.a, f->dtype, s->o.nodata, &s->image.nodata))
@@ -15391,12 +15381,13 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
 }
 
-// With the tiles that are there already counted as done.
+// With the tiles that are there already counted as done. Among ranks they are, in all that rank 0
+// has handed out, which it may have begun to do.
 static bool _gwt_run_start(_gwt_run *run)
 {
     _gwt_order *o = &run->order;
     if (!o->start(o)) return false;
-    for (int64_t t = 0; t < o->first; t++) {
+    for (int64_t t = 0; t < o->first && !o->shared; t++) {
         _gwt_rect r = _gwt_run_rect(run, t);
         atomic_fetch_add(&o->done, r.rows * r.cols);
     }
@@ -15790,8 +15781,21 @@ static bool _gwt_save_prepare(_gwt_save *s, const gwt_array *a, const char *path
     *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->image.format.dtype,
                              s->image.nodata);
     if (o->collisions) _gwt_output_count(output, s->image.nodata);
-    s->file.name = a->g->recorder ? _gwt_keep_always(a->g, _gwt_base_name(path)) : path;
-    return s->file.name && _gwt_mutex_new(a->g, &s->image.stream.lock);
+    return _gwt_mutex_new(a->g, &s->image.stream.lock);
+}
+
+// Within the action, as no profile begins or ends then. What it has of a save is kept as long as
+// it is.
+static bool _gwt_save_record(_gwt_save *s)
+{
+    gwt *g = s->file.g;
+    _gwt_recorder *r = g->recorder;
+    s->file.name = r ? _gwt_keep_always(g, _gwt_base_name(s->file.path)) : s->file.path;
+    _gwt_lock(&g->lock);
+    if (r && !*r->profile.output_compression)
+        r->profile.output_compression = _gwt_codec_named(s->o.compress);
+    _gwt_unlock(&g->lock);
+    return s->file.name != NULL;
 }
 
 static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
@@ -15809,7 +15813,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
     for (int i = 0; good && i < n; i++) {
         saves[i].image.stream.action = &s.action;
         saves[i].file.follows = s.action.ranks && gwt_rank(g) > 0;
-        good = _gwt_file_check(saves, i, &s.plan);
+        good = _gwt_save_record(&saves[i]) && _gwt_file_check(saves, i, &s.plan);
     }
     if (good) k.workers = _gwt_calloc(g, workers, sizeof *k.workers);
     good = _gwt_sink_end(&s, k.workers && _gwt_save_run(&s.run, &k));

@@ -206,6 +206,46 @@ static void profiles(gwt *g, gwt_array *a)
     REQUIRE(named == (size > 1 ? size : 0));
 }
 
+// How far rank 0 says the work is, pixels of the image.
+typedef struct reports { int64_t most, last; bool stops; } reports;
+
+static int see_progress(const gwt_progress *p, void *user)
+{
+    reports *r = user;
+    if (p->pixels > r->most) r->most = p->pixels;
+    r->last = p->pixels;
+    return r->stops && p->fraction > 0.4;
+}
+
+static int dawdle(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+    memcpy(k->out, k->in, (size_t)(k->rows * k->cols) * sizeof *k->out);
+    return 0;
+}
+
+// What was there already counts once.
+static void resumes(const char *path)
+{
+    reports r = { .stops = true };
+    gwt *g = session = gwt_begin(.num_workers = 2, .quiet = true, .on_progress = see_progress,
+                                 .user = &r);
+    gwt_array *a = gwt_sel(gwt_open(g, path), "1");
+    gwt_array *slow = gwt_apply(a, dawdle, NULL, .identity = "as it is");
+    const gwt_info *info = gwt_describe(a);
+    int64_t pixels = info->shape[2] * info->shape[3];
+    REQUIRE(!gwt_save(slow, "mpi_stopped.tif", .tile_size = 64));
+    REQUIRE(gwt_status(g) == GWT_E_CANCELLED);
+    gwt_clear(g);
+    r = (reports){ .stops = false };
+    REQUIRE(gwt_save(slow, "mpi_stopped.tif", .tile_size = 64, .resume = true));
+    REQUIRE(rank > 0 || (r.most == pixels && r.last == pixels));
+    REQUIRE(gwt_end(g) == 0);
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == 0) remove("mpi_stopped.tif");
+}
+
 int main(int argc, char **argv)
 {
     bool single = argc > 2;
@@ -230,6 +270,7 @@ int main(int argc, char **argv)
         errors(g, a);
         profiles(g, a);
         REQUIRE(gwt_end(g) == 0);
+        resumes(argv[1]);
     }
     MPI_Finalize();
     return 0;

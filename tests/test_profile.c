@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1599,6 +1600,67 @@ static void names_outlive_paths(void **state)
 }
 
 // An action of another session inside is time in the user's function, and only that.
+// A save that waits for its turn while a profile begins is in it, under its name whatever becomes
+// of the path. Who has the turn next is not in our hands: tried again.
+
+typedef struct turn { gwt *g; atomic_bool taken, save; char path[512]; } turn;
+
+// Has the turn, until the others are likely to wait for it.
+static void stay_a_while(size_t index, void *user)
+{
+    turn *t = user;
+    (void)index;
+    atomic_store(&t->taken, true);
+    while (!atomic_load(&t->save)) sleep_ms(1);
+    sleep_ms(40);
+}
+
+static void *have_the_turn(void *user)
+{
+    turn *t = user;
+    gwt_parallel_for(t->g, 1, stay_a_while, t);
+    return NULL;
+}
+
+static void *save_later(void *user)
+{
+    turn *t = user;
+    sleep_ms(20);               // the profile waits by now
+    gwt_array *a = gwt_open(t->g, scene(0));
+    atomic_store(&t->save, true);
+    gwt_save(a, t->path, .compress = "lzw", .overwrite = true);
+    memset(t->path, 'x', strlen(t->path));
+    return NULL;
+}
+
+static void names_outlive_paths_of_saves_that_waited(void **state)
+{
+    (void)state;
+    const char *path = temp_path("waited.tif");
+    bool met = false;
+    for (int i = 0; i < 4 * TRIES && !met; i++) {
+        gwt *g = gwt_begin(.num_workers = 1);
+        turn t = { .g = g };
+        pthread_t turns, saves;
+        snprintf(t.path, sizeof t.path, "%s", path);
+        assert_int_equal(pthread_create(&turns, NULL, have_the_turn, &t), 0);
+        while (!atomic_load(&t.taken)) sleep_ms(1);
+        assert_int_equal(pthread_create(&saves, NULL, save_later, &t), 0);
+        assert_true(gwt_profile_begin(g));
+        assert_int_equal(pthread_join(saves, NULL), 0);
+        assert_int_equal(pthread_join(turns, NULL), 0);
+        const gwt_profile *p = end_profile(g);
+        met = p->num_events > 0;
+        if (met) {
+            check_input(p, scene(0));
+            check_output(p, path);
+            assert_string_equal(p->output_compression, "lzw");
+        }
+        assert_int_equal(gwt_end(g), 0);
+    }
+    if (!met) skip_loudly("no save waited for its turn until a profile had begun");
+}
+
 static void another_session_inside(void **state)
 {
     (void)state;
@@ -1708,6 +1770,7 @@ int main(void)
         cmocka_unit_test(many_short_ones),
         cmocka_unit_test(ends_with_the_session),
         cmocka_unit_test(names_outlive_paths),
+        cmocka_unit_test(names_outlive_paths_of_saves_that_waited),
         cmocka_unit_test(another_session_inside),
         cmocka_unit_test(deeply_nested),
         cmocka_unit_test(stages_within_stages),
