@@ -214,13 +214,13 @@ static int see_progress(const gwt_progress *p, void *user)
     reports *r = user;
     if (p->pixels > r->most) r->most = p->pixels;
     r->last = p->pixels;
-    return r->stops && p->fraction > 0.4;
+    return r->stops && p->fraction > 0.2;
 }
 
 static int dawdle(const gwt_kernel *k, void *user)
 {
     (void)user;
-    nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+    nanosleep(&(struct timespec){ 0, 30000000 }, NULL);
     memcpy(k->out, k->in, (size_t)(k->rows * k->cols) * sizeof *k->out);
     return 0;
 }
