@@ -1360,6 +1360,8 @@ typedef struct gwt_profile {
     int num_workers;
     bool complete;             // false: memory gave out, and there was more
     const char *label;         // "" when none was given
+    const char *const *facts;  // those given; NULL: none were
+    int num_processors;        // that the process may use
     int64_t chunks[4];         // of the first array that was computed
     const gwt_event *events;   // by worker, then by time
     size_t num_events;
@@ -1377,6 +1379,9 @@ typedef struct gwt_profile_options {
     double resource_dt;        // seconds between samples of memory, CPU, I/O; 0: none are taken
     bool cache;                // note the residences of tiles
     const char *label;         // what the trace says it is of, as in "ndvi of scene.tif"
+    // What else the trace is to say of the run: "KEY=VALUE", .., NULL, as in "host=node7". Not
+    // copied, but read when a trace is written, so that values may be put there until then.
+    const char *const *facts;
 } gwt_profile_options;
 
 // Not from inside an action. ARGUMENT when a profile is being taken already; UNSUPPORTED in a build
@@ -2652,7 +2657,9 @@ static bool _gwt_prof_start(_gwt_recorder *r, const gwt_profile_options *options
     size_t bytes = (size_t)num_workers * sizeof *r->lanes;
     r->options = *options;
     r->profile.label = options->label;
+    r->profile.facts = options->facts;
     r->profile.num_workers = num_workers;
+    r->profile.num_processors = _gwt_os_processors();
     r->profile.source_compression = r->profile.output_compression = "";
     r->lanes = GWT_MALLOC(bytes);
     if (!r->lanes) return false;
@@ -17876,9 +17883,15 @@ static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
     _gwt_dump_text(f, p->label ? p->label : "", true);
     fprintf(f, ", \"input\": \"%s\", \"output\": \"%s\"", p->source_compression,
             p->output_compression);
-    fprintf(f, ", \"workers\": %d, \"seconds\": %.6f, \"chunks\": [%lld, %lld, %lld, %lld]},\n"
-               "\"traceEvents\": [\n", p->num_workers, p->seconds, (long long)p->chunks[0],
+    fprintf(f, ", \"processors\": %d, \"workers\": %d, \"seconds\": %.6f, "
+               "\"chunks\": [%lld, %lld, %lld, %lld],\n\"facts\": [",
+            p->num_processors, p->num_workers, p->seconds, (long long)p->chunks[0],
             (long long)p->chunks[1], (long long)p->chunks[2], (long long)p->chunks[3]);
+    for (size_t i = 0; p->facts && p->facts[i]; i++) {
+        fputs(i ? ",\n" : "", f);
+        _gwt_dump_text(f, p->facts[i], true);
+    }
+    fputs("]},\n\"traceEvents\": [\n", f);
     _gwt_trace_process(g, p, &(_gwt_trace){ f, 1, g ? g->trace_begins : 0 });
     for (size_t i = 0; i < g->num_traces; i++)
         if (g->traces[i]) fprintf(f, ",\n%s", g->traces[i]);

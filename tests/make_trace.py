@@ -105,7 +105,11 @@ def counters(run, end):
 def write(run, end):
     o = run.options
     head = {"gwt": "0.1.0", "label": o.label, "workers": o.workers,
-            "seconds": round((end + 1500) / 1e6, 6), "chunks": [1, 3, o.chunk, o.chunk]}
+            "seconds": round((end + 1500) / 1e6, 6), "chunks": [1, 3, o.chunk, o.chunk],
+            "processors": o.workers,
+            "facts": ["command=gwt calc 'norm_diff(b1, b2)' ndi.tif -o out.tif --chunks "
+                      f"{o.chunk} -j {o.workers}", "date=2026-01-02 03:04:05 UTC",
+                      "host=node7, Linux 6.1, x86_64", "libtiff=4.5.0"]}
     rows = [{"ph": "M", "name": "process_name", "pid": 1, "args": {"name": "gwt"}}]
     rows += [{"ph": "M", "name": "thread_name", "pid": 1, "tid": w,
               "args": {"name": f"worker {w}"}} for w in range(o.workers)]

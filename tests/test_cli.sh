@@ -1549,6 +1549,16 @@ is "nothing else is left" "$(ls -A profiles "$tmp/profiled" | grep -v -e : -e '^
 profiled "a trace" calc b1 large.tif -o n.tif --profile profiles/t.json -j 2
 check_python "is of two workers, and has all their stages" trace profiles/t.json 2
 profiled "which visualize reads" visualize profiles/t.json --text
+holds "it says what was run" "$out" \
+    "  command        $gwt calc b1 large.tif -o n.tif --profile profiles/t.json -j 2"
+check "when" "$(grep -q '^  date           2[0-9-]* [0-9:]* UTC$' "$out" || cat "$out")"
+holds "where" "$out" "  host           $(uname -n), $(uname -s) $(uname -r), $(uname -m)"
+check "by which libtiff" "$(grep -q '^  libtiff        [0-9]' "$out" || cat "$out")"
+check "into what" "$(grep -q '^  output         n.tif: .* tiles of 256 x 256, ' "$out" || cat "$out")"
+profiled "odd words" calc 'b1 - 1' large.tif -o "it's.tif" --profile profiles/odd.json
+profiled "and their trace" visualize profiles/odd.json --text
+holds "are quoted" "$out" "calc 'b1 - 1' large.tif -o 'it'\\''s.tif' --profile"
+rm -f profiles/odd.json "it's.tif"
 profiled "tables" calc b1 large.tif -o n.tif --overwrite --profile profiles/t
 is "there are three" "$(cd profiles && echo t_*)" "t_cache.csv t_events.csv t_resources.csv"
 check "with the tiles" "$(grep -q '^"large.tif",0,' profiles/t_cache.csv || echo none)"

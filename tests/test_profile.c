@@ -789,11 +789,14 @@ static void samples_agree_with_events(void **state)
 
 // ---- tests: CSV -------------------------------------------------------------------------------
 
+static const char odd_in[] = "a \"b\", c;\\d\n\x01\xC3\xA9.tif", odd_out[] = "\"\",out,\t'.tif";
+
 // A profile of everything: two files, waits, a save, cache and samples. The caller ends the
 // session.
 static const gwt_profile *rich_profile(gwt *g, const char *in, const char *out)
 {
-    assert_true(gwt_profile_begin(g, .resource_dt = 0.002, .cache = true));
+    static const char *const facts[] = { "host=node \"7\"", "no sign", odd_out, NULL };
+    assert_true(gwt_profile_begin(g, .resource_dt = 0.002, .cache = true, .facts = facts));
     gwt_array *a = gwt_open(g, in, .chunks = 64);
     gwt_save(gwt_moving(a, .window = 9, .statistic = GWT_MEDIAN), out,
              .compress = "lzw", .tile_size = 64, .overwrite = true);
@@ -802,8 +805,6 @@ static const gwt_profile *rich_profile(gwt *g, const char *in, const char *out)
     REQUIRE(p->num_events > 50 && p->num_samples > 0 && p->num_residences > 0, "a poor profile");
     return p;
 }
-
-static const char odd_in[] = "a \"b\", c;\\d\n\x01\xC3\xA9.tif", odd_out[] = "\"\",out,\t'.tif";
 
 enum { FIELDS = 16 };
 
@@ -1182,6 +1183,13 @@ static void check_trace(const gwt_profile *p, const char *path)
     counters c = { 0 };
     assert_string_equal(text_of(other, "gwt"), GWT_VERSION);
     assert_true(number_of(other, "workers") == p->num_workers);
+    assert_true(number_of(other, "processors") == p->num_processors && p->num_processors > 0);
+    const json *fact = member(other, "facts", 'a')->first;
+    for (size_t i = 0; p->facts && p->facts[i]; i++, fact = fact->next) {
+        REQUIRE(fact && fact->kind == 's', "no fact %zu", i);
+        assert_string_equal(fact->text, p->facts[i]);
+    }
+    REQUIRE(!fact, "more facts than there are");
     assert_true(near(number_of(other, "seconds"), p->seconds, 6e-7));
     for (; e; e = e->next) {
         const char *phase = text_of(e, "ph");

@@ -13,6 +13,7 @@ cd "$box" || exit 2
 
 cat >"$tmp/oracle.py" <<'EOF_ORACLE'
 """What a page says against what the dump says, with nothing but python's standard library."""
+import html
 import html.parser
 import json
 import math
@@ -193,8 +194,40 @@ def facts(sums, page):
             near(name, found[name], *value)
 
 
+def output_rows(sums, rows):
+    """Of each file with encoded tiles: how many, MB before and after, and the ratio."""
+    files = {}
+    for e in sums.by_stage.get("encode", []):
+        name, tile, _ = args(e, "key").rpartition(" tile ")
+        if tile and e["args"].get("ends", 1):
+            files.setdefault(name, []).append(e)
+    if [r[0] for r in rows[1:]] != list(files):
+        print("outputs:", rows)
+        return
+    for row, own in zip(rows[1:], files.values()):
+        raw, stored = sum(args(e, "in") for e in own), sum(args(e, "out") for e in own)
+        near("tiles", row[1], len(own), 0)
+        near("MB", row[2], raw / 1e6, 1)
+        near("MB stored", row[3], stored / 1e6, 1)
+        near("ratio", row[4], raw / stored, 2)
+
+
+def told(dump, page):
+    """What the dump says of the run is on the page, in its order."""
+    head = json.load(open(dump, encoding="utf-8"))["otherData"]
+    expected = [tuple(f.split("=", 1)) for f in head.get("facts", [])]
+    found = [(html.unescape(a), html.unescape(b))
+             for a, b in re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page.text)]
+    if expected and head.get("processors"):
+        expected.append(("processors", str(head["processors"])))
+    if found != expected:
+        print("facts:", found)
+
+
 def check_summary(dump, path):
     sums, page = Sums(dump), Page(path)
+    output_rows(sums, page.tables.get("outputs", [[]]))
+    told(dump, page)
     stage_rows(sums, page.tables["stages"])
     lane_rows(sums, page.tables["workers"])
     facts(sums, page)
@@ -427,6 +460,34 @@ dump '"gwt":"0","workers":1,"seconds":1' "$(event decode 0 0 300000 k)" \
 works "an even run" visualize even.json --text
 holds "gets no advice" "$out" "* nothing stands out"
 
+# What may save most comes first, whatever the order of the rules.
+dump '"gwt":"0","workers":1,"seconds":1' "$(event wait:lock 0 0 150000 k)" \
+    "$(event read 0 150000 350000 k)" "$(event compute 0 500000 100000 a)" \
+    "$(event compute 0 600000 100000 b)" "$(event compute 0 700000 100000 c)" \
+    "$(event compute 0 800000 100000 d)" >order.json
+works "advice of different weight" visualize order.json --text
+is "comes by weight" "$(sed -n 's/^  \* \([0-9]* %\) of worker time \([a-z]*\).*/\1 \2/p' "$out")" \
+    "35 % reads
+15 % waits"
+
+# What was run, and all processors as a line of the CPU's panel.
+dump '"gwt":"0","workers":1,"seconds":1,"processors":3,"facts":["command=gwt calc b1 <&>","","host",
+    "output=a=b"]' "$(event encode 0 0 9000 "out tile 1.tif tile 7" 3000000 1000000)" \
+    "$(event encode 0 9000 9000 "out tile 1.tif tile 8" 1000000 1000000)" \
+    '{"ph":"C","name":"cpu","pid":1,"ts":1,"args":{"percent":50}}' >facts.json
+works "facts" visualize facts.json -o facts.html --text
+holds "the command, as text" "$out" "  command        gwt calc b1 <&>"
+holds "a value with a sign in it" "$out" "  output         a=b"
+holds "processors" "$out" "  processors     3"
+holds "compression" "$out" "  compressed     out tile 1.tif: 4.0 MB to 2.0 MB, 2.00 to 1"
+holds "on the page" facts.html "<dt>command</dt><dd>gwt calc b1 &lt;&amp;&gt;</dd>"
+holds "the output" facts.html "out tile 1.tif</th><td>2</td><td>4.0</td><td>2.0</td><td>2.00<"
+holds "the line" facts.html 'data-limit="300" data-top="300"'
+holds "as a picture" facts.html '<path class="limit" d="M0 2.00H1000"/>'
+check "no line where processors are not known" "$(grep -o 'class="limit"' small.html)"
+run visualize facts.json small.json -o facts_two.html
+holds "of several runs" facts_two.html "<summary>what was run</summary>"
+
 # A stage that another interrupts is one; so is one that never ends.
 part() { event "$@" | sed 's/"in"/"ends":0,"in"/'; }
 dump "$head" "$(part compute 0 0 100 k)" "$(event decode 0 100 50 t)" \
@@ -583,6 +644,15 @@ dump '"gwt":"1","seconds":-1' "$(event read 0 0 1)" >broken.json
 broken "less than no time" '"seconds"'
 dump '"gwt":"1","chunks":[1,2,3,4,5,6,7,8,9]' "$(event read 0 0 1)" >broken.json
 broken "chunks" "chunk sizes"
+dump '"gwt":"1","processors":-1' "$(event read 0 0 1)" >broken.json
+broken "processors" '"processors"'
+dump '"gwt":"1","facts":["a",7]' "$(event read 0 0 1)" >broken.json
+broken "a fact that is no text" "line 2: '7' where a string"
+dump "\"gwt\":\"1\",\"facts\":[$(printf '"",%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13)$(
+    printf '"",%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26)$(
+    printf '"",%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25)\"\"]" \
+    "$(event read 0 0 1)" >broken.json
+broken "65 facts" "more than 64 facts"
 if [ -n "$python" ]; then
     "$python" -c '
 print("{\"otherData\":{\"gwt\":\"1\"},\"traceEvents\":[")

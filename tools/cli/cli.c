@@ -508,6 +508,42 @@ void cli_check_sensor(const char *sensor, const gwt_array *a, const char *what, 
 
 int cli_interrupted(void) { return interrupted ? 128 + interrupted : 0; }
 
+static char line[4096];
+
+// A word, in quotes where a shell would take it for something else. False when it has no room.
+static bool add_word(size_t *used, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_./=,:+@%";
+    char quoted[sizeof line];
+    size_t n = 0, room = sizeof quoted - 8;
+    bool is_plain = *word && strspn(word, plain) == strlen(word);
+    if (!is_plain) quoted[n++] = '\'';
+    for (const char *c = word; *c && n < room; c++) {
+        quoted[n++] = *c;
+        if (*c != '\'') continue;
+        memcpy(quoted + n, "\\''", 3);
+        n += 3;
+    }
+    if (!is_plain) quoted[n++] = '\'';
+    if (n >= room || *used + n + 5 > sizeof line) return false;
+    if (*used) line[(*used)++] = ' ';
+    memcpy(line + *used, quoted, n);
+    *used += n;
+    line[*used] = '\0';
+    return true;
+}
+
+void cli_keep_line(int argc, char *const *argv)
+{
+    size_t used = 0;
+    int i = 0;
+    while (i < argc && add_word(&used, argv[i])) i++;
+    if (i < argc) memcpy(line + used, " ..", 4);
+}
+
+const char *cli_line(void) { return line; }
+
 double cli_seconds(void)
 {
     struct timespec now;

@@ -110,6 +110,11 @@ int cli_usage_error(const cli_command *command, const char *format, ...);
 // printed so. The line of an error is, whatever is in it.
 void cli_text(FILE *to, const char *text);
 
+// The command line as a shell would take it, on one line; what does not fit ends in " ..". Kept by
+// the first, before options are read.
+void cli_keep_line(int argc, char *const *argv);
+const char *cli_line(void);
+
 // No more of cli_usage_error, nor anything on stdout: another process of the same job says it.
 void cli_hush(void);
 

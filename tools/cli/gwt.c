@@ -95,6 +95,7 @@ static int hush_other_ranks(void)
 int main(int argc, char **argv)
 {
     int ranks = hush_other_ranks();
+    cli_keep_line(argc, argv);
     int status = run(argc - 1, argv + 1, ranks);
     // What was printed may still be in the buffer, and the disk behind stdout full.
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK)

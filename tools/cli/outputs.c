@@ -200,12 +200,14 @@ static void advise(const outputs *out, gwt_code code, bool tried)
 
 // What was asked for of the profile: the tables, the file. It is refused when it has the name of
 // an output, which is there by now.
-static bool show_profile(const outputs *out, gwt *g)
+static bool show_profile(const outputs *out, gwt *g, profile_facts *facts)
 {
     const gwt_profile *p = gwt_profile_end(g);
     const char *path = out->options->profile;
     if (out->options->summary) gwt_profile_summary(p, stdout);
     if (!path) return true;
+    for (size_t i = 0; i < out->count && gwt_rank(g) == 0; i++)
+        profile_facts_output(facts, g, out->paths[i]);
     return profile_may_write(path, gwt_num_ranks(g), out->paths, out->count, true) &&
            profile_save(g, p, path);
 }
@@ -233,12 +235,15 @@ int outputs_save(gwt *g, const outputs *out, gwt_array **results)
     save.nodatas = nodatas;
     save.collisions = collisions;
     bool profiled = out->options->profile || out->options->summary, shown = true;
+    profile_facts facts;
+    profile_facts_begin(&facts);
     if (profiled)
-        gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = out->title);
+        gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = out->title,
+                          .facts = facts.list);
     bool tried = gwt_status(g) == GWT_OK;
     bool saved = gwt_save_many_with(results, out->paths, out->count, &save);
     if (saved) print_saved(out, g, results, &save);
-    if (profiled && saved) shown = show_profile(out, g);
+    if (profiled && saved) shown = show_profile(out, g, &facts);
     gwt_code code = gwt_status(g);
     int rank = gwt_rank(g);
     int status = cli_end(g);

@@ -6,9 +6,63 @@
 
 #include "../report/report.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <tiffio.h>
+
+// ---- facts ------------------------------------------------------------------------------------
+
+// One that has no room, or is one too many, is left out.
+static void add_fact(profile_facts *f, const char *format, ...)
+{
+    size_t left = sizeof f->room - f->used;
+    char *to = f->room + f->used;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(to, left, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= left || f->count == PROFILE_FACTS) return;
+    f->list[f->count++] = to;
+    f->used += (size_t)n + 1;
+}
+
+void profile_facts_begin(profile_facts *f)
+{
+    char date[64] = "";
+    struct utsname machine;
+    time_t now = time(NULL);
+    const struct tm *utc = gmtime(&now);
+    const char *version = TIFFGetVersion(), *number = strstr(version, "Version ");
+    *f = (profile_facts){ .count = 0 };
+    if (utc) strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", utc);
+    add_fact(f, "command=%s", cli_line());
+    add_fact(f, "date=%s", date);
+    if (uname(&machine) >= 0)
+        add_fact(f, "host=%s, %s %s, %s", machine.nodename, machine.sysname, machine.release,
+                 machine.machine);
+    if (number) version = number + strlen("Version ");
+    add_fact(f, "libtiff=%.*s", (int)strcspn(version, "\n"), version);
+}
+
+void profile_facts_output(profile_facts *f, gwt *g, const char *path)
+{
+    char size[32];
+    struct stat st;
+    const gwt_info *i = gwt_describe(gwt_open(g, path));
+    if (i->shape[3] == 0 || stat(path, &st) != 0) return;
+    add_fact(f, "output=%s: %lld x %lld pixels, %lld band%s of %s, %s, tiles of %lld x %lld, %s",
+             path, (long long)i->shape[3], (long long)i->shape[2], (long long)i->shape[1],
+             i->shape[1] == 1 ? "" : "s", gwt_dtype_name(i->dtype),
+             strcmp(i->compression, "none") == 0 ? "not compressed" : i->compression,
+             (long long)i->tile[1], (long long)i->tile[0], cli_bytes((double)st.st_size, size));
+}
+
+// ---- files ------------------------------------------------------------------------------------
 
 static bool ends_in(const char *text, const char *end)
 {

@@ -100,6 +100,33 @@ static void count_tiles(digest *d, const trace *t, unsigned char *seen)
     d->amplification = known && d->tiles ? (double)d->decodes / (double)d->tiles : NAN;
 }
 
+// The output of an encoded tile, "ndvi.tif tile 12"; new ones are added. NULL: no name, or too many.
+static digest_output *find_output(digest *d, const char *key)
+{
+    size_t length = 0;
+    for (const char *at = key; (at = strstr(at, " tile ")) != NULL; at++)
+        length = (size_t)(at - key);
+    for (size_t i = 0; i < d->output_count; i++)
+        if (d->outputs[i].length == length && memcmp(d->outputs[i].name, key, length) == 0)
+            return &d->outputs[i];
+    if (length == 0 || d->output_count == DIGEST_OUTPUTS) return NULL;
+    d->outputs[d->output_count] = (digest_output){ .name = key, .length = length };
+    return &d->outputs[d->output_count++];
+}
+
+static void sum_outputs(digest *d, const trace *t)
+{
+    for (size_t i = 0; i < t->event_count; i++) {
+        const trace_event *e = &t->events[i];
+        if (e->stage != TRACE_ENCODE || !e->ends) continue;
+        digest_output *to = find_output(d, t->keys[e->key]);
+        if (!to) continue;
+        to->tiles++;
+        to->raw += (double)e->in;
+        to->stored += (double)e->out;
+    }
+}
+
 static digest_series sum_series(const trace_point *p, size_t count)
 {
     digest_series s = { 0 };
@@ -155,6 +182,7 @@ bool digest_make(digest *d, const trace *t)
         for (int s = 0; s < TRACE_STAGES; s++) sum_stage(&d->stages[s], t, s, lengths);
         for (size_t i = 0; i < t->lane_count; i++) sum_lane(d, t, i);
         count_tiles(d, t, seen);
+        sum_outputs(d, t);
         derive(d, t);
     } else cli_error("%s: out of memory", t->path);
     free(lengths);
@@ -231,6 +259,12 @@ static double write_plain(const digest *d) { return is_packed(d->output) ? NAN :
 static double write_packed(const digest *d) { return is_packed(d->output) ? share_write(d) : NAN; }
 
 static double amplification(const digest *d) { return d->amplification; }
+
+static double share_decoded_again(const digest *d)
+{
+    return share_decode(d) * (1 - 1 / d->amplification);
+}
+
 static double tail(const digest *d) { return d->tail; }
 static double overlap(const digest *d) { return d->overlap; }
 
@@ -256,7 +290,6 @@ static double idle_of_many(const digest *d)
     return few_tasks(d) ? NAN : unless_starved(d, idle_between(d));
 }
 
-
 // Pieces a second and worker: above the threshold what each costs beside its pixels is felt.
 static double task_rate(const digest *d)
 {
@@ -269,6 +302,11 @@ static double imbalance(const digest *d)
     return d->workers > 1 && !few_tasks(d) ? unless_starved(d, d->imbalance) : NAN;
 }
 
+// What all but the busiest have less to do.
+static double share_uneven(const digest *d) { return (d->imbalance - 1) * d->efficiency; }
+
+static double nothing(const digest *d) { return (void)d, 0; }
+
 static double well_used(const digest *d)
 {
     double of_pixels = d->stages[TRACE_COMPUTE].share + share_user(d);
@@ -277,75 +315,77 @@ static double well_used(const digest *d)
 
 typedef enum unit { PERCENT, FACTOR, NUMBER } unit;
 
-// `text` is said when the measure is known and above the threshold; # is where it stands.
+// `text` is said when the measure is known and above the threshold; # is where it stands. `weight`
+// is the share of worker time that might be saved at the most: most measures are that.
 typedef struct rule {
     double (*measure)(const digest *d);
+    double (*weight)(const digest *d);
     double threshold;
     unit unit;
     const char *text;
 } rule;
 
 static const rule rules[] = {
-    { share_writer, 0.10, PERCENT,
+    { share_writer, share_writer, 0.10, PERCENT,
       "# of worker time waits for the writer: the disk or the order of the output limits it; try "
       "smaller --chunks, aligned with the output's tiles, so that its next tile is done sooner, "
       "or a faster disk" },
-    { share_tile, 0.10, PERCENT,
+    { share_tile, share_tile, 0.10, PERCENT,
       "# of worker time waits for tiles that another worker loads: neighbouring pieces want the "
       "same tiles; try --chunks that are a multiple of the input's tiles" },
-    { share_lock, 0.05, PERCENT,
+    { share_lock, share_lock, 0.05, PERCENT,
       "# of worker time waits for locks: too many small pieces, or too many workers; try larger "
       "--chunks, or fewer --workers" },
-    { share_schedule, 0.05, PERCENT,
+    { share_schedule, share_schedule, 0.05, PERCENT,
       "# of worker time goes into planning the pieces: they are too small; try larger --chunks" },
-    { task_rate, 2000, NUMBER,
+    { task_rate, share_schedule, 2000, NUMBER,
       "each worker does # pieces a second, and what each costs besides its pixels counts; try "
       "larger --chunks" },
-    { idle_of_few, 0.15, PERCENT,
+    { idle_of_few, idle_of_few, 0.15, PERCENT,
       "# of worker time is idle, with fewer than four pieces for each worker; try smaller "
       "--chunks" },
-    { tail_of_many, 0.10, PERCENT,
+    { tail_of_many, tail_of_many, 0.10, PERCENT,
       "# of worker time is idle at the end, while the last pieces are being done; try smaller "
       "--chunks" },
-    { idle_of_many, 0.10, PERCENT,
+    { idle_of_many, idle_of_many, 0.10, PERCENT,
       "# of worker time is idle though there are pieces to do: something serial limits the run, or "
       "memory bounds how many pieces are under way; try more --memory, or smaller --chunks" },
-    { imbalance, 1.25, FACTOR,
+    { imbalance, share_uneven, 1.25, FACTOR,
       "the busiest worker does # times the mean: the pieces differ; try smaller --chunks, which "
       "are shared out more evenly" },
-    { amplification, 1.10, FACTOR,
+    { amplification, share_decoded_again, 1.10, FACTOR,
       "each tile is decoded # times: try --chunks that are a multiple of the input's tiles, or "
       "more --memory, so that tiles are kept until all have used them" },
-    { read_plain, 0.30, PERCENT,
+    { read_plain, read_plain, 0.30, PERCENT,
       "# of worker time reads the input: the disk limits it; more workers will not help, a "
       "compressed input or a faster disk may" },
-    { read_packed, 0.30, PERCENT,
+    { read_packed, read_packed, 0.30, PERCENT,
       "# of worker time reads the input: the disk limits it; more workers will not help, a faster "
       "disk may" },
-    { decode_other, 0.50, PERCENT,
+    { decode_other, decode_other, 0.50, PERCENT,
       "# of worker time decompresses the input: store it with zstd, which is faster to read, or "
       "compute several outputs in one pass (-o A=EXPR -o B=EXPR)" },
-    { decode_zstd, 0.50, PERCENT,
+    { decode_zstd, decode_zstd, 0.50, PERCENT,
       "# of worker time decompresses the input, which is zstd already: compute several outputs in "
       "one pass (-o A=EXPR -o B=EXPR)" },
-    { encode_other, 0.40, PERCENT,
+    { encode_other, encode_other, 0.40, PERCENT,
       "# of worker time compresses the output; try --compress zstd, or a lower --level" },
-    { encode_zstd, 0.40, PERCENT,
+    { encode_zstd, encode_zstd, 0.40, PERCENT,
       "# of worker time compresses the output, with zstd already; try a lower --level" },
-    { write_plain, 0.25, PERCENT,
+    { write_plain, write_plain, 0.25, PERCENT,
       "# of worker time writes the output: the disk limits it; try --compress, which leaves less "
       "to write, or a faster disk" },
-    { write_packed, 0.25, PERCENT,
+    { write_packed, write_packed, 0.25, PERCENT,
       "# of worker time writes the output: the disk limits it; a faster disk may help" },
-    { share_user, 0.50, PERCENT,
+    { share_user, share_user, 0.50, PERCENT,
       "# of worker time is in your own functions: they are what is worth making faster" },
-    { starved, BUSY, PERCENT,
+    { starved, starved, BUSY, PERCENT,
       "# of the time that workers work, no core works for them: other programs have the cores, "
       "or there are more workers than cores; try fewer --workers" },
-    { well_used, 0.85, PERCENT,
+    { well_used, nothing, 0.85, PERCENT,
       "# of worker time is work, most of it on pixels: other chunks will gain little; more cores "
       "would" },
-    { overlap, 0.001, PERCENT,
+    { overlap, nothing, 0.001, PERCENT,
       "# of worker time is in two events at once: the shares count it twice" },
 };
 
@@ -357,22 +397,43 @@ static void put_measure(char *to, size_t size, double value, unit of)
     else snprintf(to, size, of == FACTOR ? "%.2f" : "%.0f", value);
 }
 
+typedef struct finding { const rule *rule; double value, weight; } finding;
+
+// The heaviest first; of equal ones that which stands first in the table.
+static int compare_findings(const void *left, const void *right)
+{
+    const finding *a = left, *b = right;
+    if (a->weight != b->weight) return a->weight < b->weight ? 1 : -1;
+    return (a->rule > b->rule) - (a->rule < b->rule);
+}
+
+static size_t find_advice(const digest *d, finding found[RULES])
+{
+    size_t count = 0;
+    for (const rule *r = rules; r < rules + RULES; r++) {
+        double value = r->measure(d), weight = r->weight(d);
+        if (!(value > r->threshold)) continue;
+        found[count++] = (finding){ r, value, weight > 0 ? weight : 0 };
+    }
+    qsort(found, count, sizeof *found, compare_findings);
+    return count;
+}
+
 bool digest_advice(const digest *d, size_t index, char *buffer)
 {
-    size_t found = 0;
-    for (size_t i = 0; i < RULES; i++) {
-        double value = rules[i].measure(d);
-        char number[32];
-        if (!(value > rules[i].threshold) || found++ < index) continue;
-        put_measure(number, sizeof number, value, rules[i].unit);
-        const char *hole = strchr(rules[i].text, '#');
-        snprintf(buffer, DIGEST_ADVICE, "%.*s%s%s", (int)(hole - rules[i].text), rules[i].text,
-                 number, hole + 1);
+    finding found[RULES];
+    char number[32];
+    size_t count = find_advice(d, found);
+    if (count == 0 && index == 0) {
+        snprintf(buffer, DIGEST_ADVICE, "nothing stands out: no stage, wait or worker takes more "
+                 "than it should");
         return true;
     }
-    if (found || index) return false;
-    snprintf(buffer, DIGEST_ADVICE, "nothing stands out: no stage, wait or worker takes more than "
-             "it should");
+    if (index >= count) return false;
+    const rule *r = found[index].rule;
+    const char *hole = strchr(r->text, '#');
+    put_measure(number, sizeof number, found[index].value, r->unit);
+    snprintf(buffer, DIGEST_ADVICE, "%.*s%s%s", (int)(hole - r->text), r->text, number, hole + 1);
     return true;
 }
 
@@ -448,6 +509,31 @@ static void print_lanes(FILE *to, const trace *t, const digest *d)
     }
 }
 
+// What the dump says of the run, and what became of its outputs.
+static void print_facts(FILE *to, const trace *t, const digest *d)
+{
+    char raw[32], stored[32];
+    for (size_t i = 0; i < t->fact_count; i++) {
+        int blank = 14 - (int)strlen(t->facts[i].name);
+        fputs("  ", to);
+        cli_text(to, t->facts[i].name);
+        fprintf(to, "%*s ", blank > 0 ? blank : 0, "");
+        cli_text(to, t->facts[i].value);
+        putc('\n', to);
+    }
+    if (t->processors) fprintf(to, "  processors     %d\n", t->processors);
+    for (size_t i = 0; i < d->output_count; i++) {
+        const digest_output *o = &d->outputs[i];
+        fputs("  compressed     ", to);
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)o->length, o->name);
+        cli_text(to, name);
+        fprintf(to, ": %s to %s", cli_bytes(o->raw, raw), cli_bytes(o->stored, stored));
+        if (o->stored > 0) fprintf(to, ", %.2f to 1", o->raw / o->stored);
+        putc('\n', to);
+    }
+}
+
 void digest_print(FILE *to, const trace *t, const digest *d)
 {
     char time[32], chunks[128], advice[DIGEST_ADVICE];
@@ -465,6 +551,7 @@ void digest_print(FILE *to, const trace *t, const digest *d)
     print_known(to, "memory", "%.1f MB, peak", d->series[TRACE_MEMORY].peak);
     print_known(to, "cache", "%.1f MB, peak", d->series[TRACE_CACHE].peak);
     print_known(to, "cache hits", "%.1f %% of the requests for tiles", 100 * d->hit_rate);
+    print_facts(to, t, d);
     print_stages(to, d);
     print_lanes(to, t, d);
     putc('\n', to);

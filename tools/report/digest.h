@@ -18,6 +18,16 @@ typedef struct digest_stage {
 
 typedef struct digest_lane { int64_t work, schedule, wait, idle; } digest_lane;
 
+// A file that was written: what its tiles were before they were encoded, and after; as the keys of
+// those events have it, up to the length.
+typedef struct digest_output {
+    const char *name;
+    size_t length, tiles;
+    double raw, stored;        // bytes
+} digest_output;
+
+enum { DIGEST_OUTPUTS = 16 };  // as many as one action writes; those of further ones are left out
+
 typedef struct digest_series {
     double mean, peak;         // of all ranks together: their means and peaks, added
     double highest;            // of any
@@ -39,6 +49,8 @@ typedef struct digest {
     double imbalance;          // the busiest worker's work / the mean
     double overlap;            // share of time that is counted twice
     const char *input, *output; // the trace's: how they are compressed
+    digest_output outputs[DIGEST_OUTPUTS];
+    size_t output_count;
     digest_series series[TRACE_SERIES];
 } digest;
 
@@ -46,8 +58,8 @@ bool digest_make(digest *d, const trace *t);  // false without memory, which has
 void digest_free(digest *d);
 
 // A rule that applies: its text with the number in it, in a buffer of at least DIGEST_ADVICE
-// bytes. `index` counts from 0; false when there are no more. A profile that no rule applies to
-// has one that says so.
+// bytes. `index` counts from 0, in order of the worker time that each might save at the most; false
+// when there are no more. A profile that no rule applies to has one that says so.
 enum { DIGEST_ADVICE = 400 };
 bool digest_advice(const digest *d, size_t index, char *buffer);
 

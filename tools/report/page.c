@@ -356,9 +356,16 @@ static void put_peak(page *p, const char *class, const char *name, double peak)
     put(p, "</span></span>");
 }
 
-static void put_counter_gutter(page *p, const digest *d, const panel *a)
+// All processors at work, in percent of one; 0 where that is no limit of this panel, or not known.
+static double limit_of(const trace *t, const panel *a)
+{
+    return a->first == TRACE_CPU ? 100.0 * t->processors : 0;
+}
+
+static void put_counter_gutter(page *p, const trace *t, const digest *d, const panel *a)
 {
     fprintf(p->to, "<div class=\"gutter\">%s", a->name);
+    if (limit_of(t, a) > 0) fprintf(p->to, " of %.0f", limit_of(t, a));
     if (a->first == a->second) put_peak(p, "", "peak", d->series[a->first].peak);
     else {
         put_peak(p, " line-read", "read", d->series[a->first].peak);
@@ -374,10 +381,15 @@ static void put_counter(page *p, size_t i, const panel *a)
     bool two = a->first != a->second;
     if (t->point_count[a->first] + t->point_count[a->second] == 0) return;
     put(p, "<div class=\"panel\">\n");
-    put_counter_gutter(p, &p->digests[i], a);
-    fprintf(p->to, "<div class=\"plot counter\" data-series=\"%s\" "
+    double limit = limit_of(t, a);
+    put_counter_gutter(p, t, &p->digests[i], a);
+    fprintf(p->to, "<div class=\"plot counter\" data-series=\"%s\" data-limit=\"%.17g\" "
             "data-top=\"%.17g\"><svg viewBox=\"0 0 %d 100\" preserveAspectRatio=\"none\" "
-            "role=\"img\" aria-label=\"%s\">", a->series, p->tops[a->first], WIDTH, a->name);
+            "role=\"img\" aria-label=\"%s\">", a->series, limit, p->tops[a->first], WIDTH,
+            a->name);
+    if (limit > 0)
+        fprintf(p->to, "<path class=\"limit\" d=\"M0 %.2fH%d\"/>",
+                100 - limit / p->tops[a->first] * 98, WIDTH);
     put_curves(p, t, a->first, two ? "read" : "", !two);
     if (two) put_curves(p, t, a->second, "written", false);
     put(p, "</svg>");
@@ -577,6 +589,42 @@ static void put_facts(page *p, size_t i)
     put_fact(p, "cache, peak", 1, d->series[TRACE_CACHE].peak, "MB");
     put_fact(p, "cache hits", 1, 100 * d->hit_rate, "%");
     put(p, "</dl>\n");
+}
+
+// ---- what the dump says of the run ------------------------------------------------------------
+
+static void put_run(page *p, const trace *t)
+{
+    put(p, "<dl class=\"run-facts\">\n");
+    for (size_t i = 0; i < t->fact_count; i++) {
+        put(p, "<dt>");
+        put_text(p, t->facts[i].name);
+        put(p, "</dt><dd>");
+        put_text(p, t->facts[i].value);
+        put(p, "</dd>\n");
+    }
+    if (t->processors) fprintf(p->to, "<dt>processors</dt><dd>%d</dd>\n", t->processors);
+    put(p, "</dl>\n");
+}
+
+static void put_outputs(page *p, const digest *d)
+{
+    if (d->output_count == 0) return;
+    put(p, "<div class=\"scroll\"><table class=\"outputs\">\n<thead><tr>"
+        "<th scope=\"col\">Output</th><th scope=\"col\">tiles</th><th scope=\"col\">MB</th>"
+        "<th scope=\"col\">MB stored</th><th scope=\"col\">ratio</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < d->output_count; i++) {
+        const digest_output *o = &d->outputs[i];
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)o->length, o->name);
+        put(p, "<tr><th scope=\"row\" class=\"name\">");
+        put_text(p, name);
+        fprintf(p->to, "</th><td>%zu</td><td>%.1f</td><td>%.1f</td><td>", o->tiles, o->raw / 1e6,
+                o->stored / 1e6);
+        if (o->stored > 0) fprintf(p->to, "%.2f", o->raw / o->stored);
+        put(p, "</td></tr>\n");
+    }
+    put(p, "</tbody>\n</table></div>\n");
 }
 
 // ---- comparison -------------------------------------------------------------------------------
@@ -788,6 +836,10 @@ static void put_one(page *p)
     put_stage_table(p, &p->digests[0]);
     put_lane_table(p, &p->traces[0], &p->digests[0]);
     put(p, "</div>\n");
+    if (p->traces[0].fact_count + p->digests[0].output_count == 0) return;
+    put(p, "<h2>What was run</h2>\n");
+    put_run(p, &p->traces[0]);
+    put_outputs(p, &p->digests[0]);
 }
 
 static void put_several(page *p)
@@ -810,6 +862,11 @@ static void put_several(page *p)
         put_stage_table(p, &p->digests[i]);
         put_lane_table(p, &p->traces[i], &p->digests[i]);
         put(p, "</div>\n");
+        if (p->traces[i].fact_count + p->digests[i].output_count == 0) continue;
+        put(p, "<details><summary>what was run</summary>\n");
+        put_run(p, &p->traces[i]);
+        put_outputs(p, &p->digests[i]);
+        put(p, "</details>\n");
     }
 }
 
@@ -824,6 +881,8 @@ static void look_around(page *p)
             p->stages[s] = p->stages[s] || d->stages[s].count;
         for (int s = 0; s < TRACE_SERIES; s++) tops[s] = fmax(tops[s], d->series[s].highest);
     }
+    for (size_t i = 0; i < p->count; i++)
+        tops[TRACE_CPU] = fmax(tops[TRACE_CPU], 100.0 * p->traces[i].processors);
     tops[TRACE_BYTES_READ] = fmax(tops[TRACE_BYTES_READ], tops[TRACE_BYTES_WRITTEN]);
     tops[TRACE_BYTES_WRITTEN] = tops[TRACE_BYTES_READ];
     for (int s = 0; s < TRACE_SERIES; s++) p->tops[s] = round_up(tops[s]);
@@ -839,7 +898,8 @@ void report_page(FILE *to, const trace *traces, const digest *digests, size_t co
     put(&p, "<p class=\"notes\">Worker time is workers " TIMES " time. Work is all stages but "
         "planning (schedule) and waits; parallel efficiency is its share of worker time; idle is "
         "what no event covers. A task is a piece computed. p95: 95 % take no longer. A stage "
-        "that others interrupt counts as one. kB, MB and GB are powers of 1000.</p>\n</main>\n");
+        "that others interrupt counts as one. The dashed line is all processors at work. kB, MB and "
+        "GB are powers of 1000.</p>\n</main>\n");
     put_data(&p);
     put(&p, "<script>\n");
     put_lines(&p, report_js);

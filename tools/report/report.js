@@ -111,7 +111,7 @@ function readColours() {
     solid: of.map(c => pixel(c, 255)), seam: of.map(c => pixel(c, 120)),
     pale: of.map(c => pixel(c, 40)), thin: of.map(c => pixel(c, 75)),
     text: of.map(c => light(c) ? '#1c1c1a' : '#fff'),
-    line: css('--line'), fill: css('--fill'), rule: css('--rule'),
+    soft: css('--soft'), line: css('--line'), fill: css('--fill'), rule: css('--rule'),
     read: getComputedStyle(document.querySelector('.line-read') || root).color,
     written: getComputedStyle(document.querySelector('.line-written') || root).color,
   };
@@ -248,6 +248,16 @@ function drawCounter(panel) {
   const y = value => height - dpr - value / top * (height - 2 * dpr);
   ctx.clearRect(0, 0, width, height);
   ctx.lineJoin = 'round';
+  if (panel.limit > 0) {
+    ctx.beginPath();
+    ctx.moveTo(0, y(panel.limit));
+    ctx.lineTo(width, y(panel.limit));
+    ctx.setLineDash([4 * dpr, 3 * dpr]);
+    ctx.strokeStyle = colours.soft;
+    ctx.lineWidth = dpr;
+    ctx.stroke();
+    ctx.setLineDash([]);
+  }
   for (const name of panel.series)
     for (const curve of run.series[name] || []) {
       const points = visible(curve, width);
@@ -292,7 +302,7 @@ const panels = [...time.querySelectorAll('.plot')].map(plot => {
   const series = plot.dataset.series ? plot.dataset.series.split(' ') : null;
   const values = [...plot.parentNode.querySelectorAll('.value')];
   return { plot, run, canvas, series, values, peaks: values.map(v => v.textContent),
-    top: +plot.dataset.top, end: plot.querySelector('.end'), dpr: 1 };
+    top: +plot.dataset.top, limit: +plot.dataset.limit, end: plot.querySelector('.end'), dpr: 1 };
 });
 const axes = [...time.querySelectorAll('.axis')];
 

@@ -254,15 +254,17 @@ static bool skip_value(reader *r, int depth)
 
 // ---- objects by tables ------------------------------------------------------------------------
 
-typedef enum field_kind { FIELD_TEXT, FIELD_NUMBER, FIELD_NUMBERS, FIELD_OBJECT, FIELD_EVENTS }
-    field_kind;
+typedef enum field_kind {
+    FIELD_TEXT, FIELD_NUMBER, FIELD_NUMBERS, FIELD_TEXTS, FIELD_OBJECT, FIELD_EVENTS
+} field_kind;
 
 typedef struct numbers { size_t count; double values[TRACE_MAX_CHUNKS]; } numbers;
+typedef struct texts { size_t count; char *values[TRACE_MAX_FACTS]; } texts;
 
 typedef struct field {
     const char *name;          // NULL ends a table
     field_kind kind;
-    size_t to;                 // offset in the struct: a char *, double or numbers
+    size_t to;                 // offset in the struct: a char *, double, numbers or texts
     const struct field *fields; // FIELD_OBJECT: they go to the same struct
 } field;
 
@@ -282,6 +284,18 @@ static bool read_numbers(reader *r, numbers *n)
     return good;
 }
 
+static bool read_texts(reader *r, texts *t)
+{
+    bool first = true, good = true;
+    *t = (texts){ .count = 0 };
+    if (!next_is(r, '[')) return unexpected(r, "'['");
+    while (good && next_item(r, ']', &first, &good)) {
+        if (t->count == TRACE_MAX_FACTS) return fail(r, "more than %d facts", TRACE_MAX_FACTS);
+        good = read_string(r, &t->values[t->count++]);
+    }
+    return good;
+}
+
 static bool read_field(reader *r, const field *f, void *to, int depth)
 {
     void *place = (char *)to + f->to;
@@ -289,6 +303,7 @@ static bool read_field(reader *r, const field *f, void *to, int depth)
     case FIELD_TEXT: return read_string(r, place);
     case FIELD_NUMBER: return read_number(r, place);
     case FIELD_NUMBERS: return read_numbers(r, place);
+    case FIELD_TEXTS: return read_texts(r, place);
     case FIELD_OBJECT: return read_object(r, f->fields, to, depth + 1);
     case FIELD_EVENTS: return read_events(r);
     }
@@ -528,8 +543,9 @@ static bool read_events(reader *r)
 
 typedef struct head {
     char *gwt, *label, *input, *output;
-    double workers, seconds;
+    double workers, processors, seconds;
     numbers chunks;
+    texts facts;
 } head;
 
 #define TO(member) offsetof(head, member)
@@ -538,8 +554,10 @@ static const field head_fields[] = {
     { "gwt", FIELD_TEXT, TO(gwt), NULL }, { "label", FIELD_TEXT, TO(label), NULL },
     { "input", FIELD_TEXT, TO(input), NULL }, { "output", FIELD_TEXT, TO(output), NULL },
     { "workers", FIELD_NUMBER, TO(workers), NULL },
+    { "processors", FIELD_NUMBER, TO(processors), NULL },
     { "seconds", FIELD_NUMBER, TO(seconds), NULL },
-    { "chunks", FIELD_NUMBERS, TO(chunks), NULL }, { NULL, FIELD_TEXT, 0, NULL }
+    { "chunks", FIELD_NUMBERS, TO(chunks), NULL }, { "facts", FIELD_TEXTS, TO(facts), NULL },
+    { NULL, FIELD_TEXT, 0, NULL }
 };
 
 static const field dump_fields[] = {
@@ -567,6 +585,17 @@ static bool add_idle_lanes(reader *r, double workers)
     return true;
 }
 
+// "NAME=VALUE"; without a sign the whole is the value.
+static void take_facts(trace *t, const texts *facts)
+{
+    for (size_t i = 0; i < facts->count; i++) {
+        char *equals = strchr(facts->values[i], '=');
+        t->facts[t->fact_count++] = (trace_fact){ equals ? facts->values[i] : "",
+                                                  equals ? equals + 1 : facts->values[i] };
+        if (equals) *equals = '\0';
+    }
+}
+
 static bool take_head(reader *r, head *h)
 {
     trace *t = r->to;
@@ -577,9 +606,12 @@ static bool take_head(reader *r, head *h)
     t->label = h->label && *h->label ? h->label : base_name(r->path);
     t->input = h->input ? h->input : "";
     t->output = h->output ? h->output : "";
+    take_facts(t, &h->facts);
     if (!take(r, "workers", &h->workers, TRACE_MAX_LANES, 0) ||
+        !take(r, "processors", &h->processors, 1 << 20, 0) ||
         !take(r, "seconds", &h->seconds, max_time / 1e6, 0)) return false;
     t->wall = llround(h->seconds * 1e9);
+    t->processors = (int)h->processors;
     t->chunk_count = h->chunks.count;
     for (size_t i = 0; i < h->chunks.count; i++) {
         if (!take(r, "chunks", &h->chunks.values[i], max_bytes, NAN)) return false;
@@ -603,7 +635,7 @@ static bool check_kind(const reader *r)
 
 static bool read_dump(reader *r)
 {
-    head h = { .workers = NAN, .seconds = NAN };
+    head h = { .workers = NAN, .processors = NAN, .seconds = NAN };
     if (strncmp(r->at, "\xEF\xBB\xBF", 3) == 0) r->at += 3;
     skip_blanks(r);
     if (!check_kind(r)) return false;

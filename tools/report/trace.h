@@ -34,7 +34,7 @@ typedef enum trace_series {
 } trace_series;
 
 enum { TRACE_MAX_LANES = 1024, TRACE_MAX_EVENTS = 1 << 22, TRACE_MAX_CHUNKS = 8,
-       TRACE_MAX_DEPTH = 256 };
+       TRACE_MAX_DEPTH = 256, TRACE_MAX_FACTS = 64 };
 
 // Times are nanoseconds since the profile began. They stay below 2^53, as do bytes: a double, and
 // so JavaScript, holds them exactly.
@@ -54,6 +54,9 @@ typedef struct trace_lane {
     size_t first, count;
 } trace_lane;
 
+// "host=node7" of the dump: a name, which may be empty, and what it is.
+typedef struct trace_fact { const char *name, *value; } trace_fact;
+
 typedef struct trace_point { int64_t pid, at; double value; size_t order; } trace_point;
 
 // All texts are UTF-8 and lie in `text`, the file as it was read.
@@ -63,6 +66,9 @@ typedef struct trace {
     int64_t chunks[TRACE_MAX_CHUNKS];
     size_t chunk_count;
     const char *input, *output; // their compression: "deflate", ..; "" when the dump does not say
+    trace_fact facts[TRACE_MAX_FACTS]; // in the order of the dump
+    size_t fact_count;
+    int processors;            // 0 when the dump does not say
     int64_t wall;              // from the beginning to the end given, or of the last event
 
     trace_lane *lanes;         // by pid, then tid; those that never had an event too
