@@ -77,7 +77,7 @@ le32() { bytes "$1" $(($1 >> 8)) $(($1 >> 16)) $(($1 >> 24)); }
 entry() { le16 "$1"; le16 "$2"; le32 "$3"; le32 "$4"; }    # TAG TYPE COUNT VALUE
 
 # tiny [GDAL_METADATA] - 4 x 3 pixels of uint8, the last row nodata (255); pixels come last, so that
-# every piece of the file is too short. Mean 5 and deviation 2 are exact.
+# every piece of the file is too short. Mean 5 and deviation 2 are exact. $pixels: others.
 tiny() {
     metadata=${1:-} entries=11
     [ -z "$metadata" ] || entries=12
@@ -92,7 +92,8 @@ tiny() {
     entry 42113 2 4 $((0x353532))          # "255"
     le32 0
     [ -z "$metadata" ] || printf '%s\000' "$metadata"
-    bytes 2 4 4 4 5 5 7 9 255 255 255 255
+    # shellcheck disable=SC2086  # one each
+    bytes ${pixels:-2 4 4 4 5 5 7 9 255 255 255 255}
 }
 
 description() {

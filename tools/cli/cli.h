@@ -177,6 +177,7 @@ bool cli_make_folder(char folder[CLI_PATH]);
 // The subcommands, each with its own options: argv[0] is its name; gives the exit status.
 int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_zonal(int argc, char **argv);
 int cmd_calc(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_plan(int argc, char **argv);

@@ -16,6 +16,7 @@ typedef struct subcommand {
 static const subcommand subcommands[] = {
     { "info", cmd_info, "what a file says about itself", false },
     { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band", false },
+    { "zonal", cmd_zonal, "statistics of the pixels of each zone, as a table", false },
     { "calc", cmd_calc, "an expression over files, into a file", false },
     { "convert", cmd_convert, "a file into another: type, tiles, compression, a part of it",
       false },

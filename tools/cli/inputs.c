@@ -224,16 +224,20 @@ gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result, gwt_dt
     return o->nodata;
 }
 
-// What is to be kept of an array.
-static gwt_array *part_of(gwt_array *a, const input_options *o)
+gwt_array *inputs_cut(gwt_array *a, const input_options *o)
 {
     const double *w = o->window.values, *b = o->bounds.values;  // left, bottom, right, top
     if (o->window.set)
         a = gwt_window(a, (int64_t)w[0], (int64_t)w[1], (int64_t)w[2], (int64_t)w[3]);
     if (o->bounds.set) a = gwt_subset(a, gwt_bounds_of(b[0], b[1], b[2], b[3]));
-    if (o->every) a = gwt_every(a, o->every);
-    if (o->select.count) a = gwt_sel_bands(a, names_of(&o->select));
-    return a;
+    return o->every ? gwt_every(a, o->every) : a;
+}
+
+// What is to be kept of an array.
+static gwt_array *part_of(gwt_array *a, const input_options *o)
+{
+    a = inputs_cut(a, o);
+    return o->select.count ? gwt_sel_bands(a, names_of(&o->select)) : a;
 }
 
 // Whether the sensor names the bands: of each file, or of what they are joined to.

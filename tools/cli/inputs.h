@@ -56,6 +56,9 @@ int inputs_check(const cli_command *command, const input_options *o);
 // Says on stderr when the sensor is not that of some.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
 
+// What --window, --bounds and --every leave of an array, as of each input.
+gwt_array *inputs_cut(gwt_array *a, const input_options *o);
+
 // The expressions of a command line: of one that is @FILE the text of that file takes its place,
 // and stays until the program ends. False when it can't be read; that has been printed.
 bool inputs_read_expressions(const char **expressions, size_t n);
