@@ -10884,17 +10884,19 @@ _GWT_FOR_SPEED
 // Kernels from register to register run over a whole number of these and spare compilers the loops
 // for the rest: a register has room for a multiple of 64 numbers, and what lies behind the pixels
 // of a strip is computed with and never looked at.
-#define _GWT_LANES 32
+#define _GWT_LANES 64
 #define _GWT_WHOLE(n) (((n) + _GWT_LANES - 1) & ~(size_t)(_GWT_LANES - 1))
 
 // For all pixels of a strip. clang makes four vectors of a turn; one is as fast where all is in the
 // first-level cache, and a third of the text.
 #if defined(__clang__)
-#define _GWT_EACH _Pragma("clang loop interleave_count(1) unroll(disable)") \
-    for (size_t i = 0; i < n; i++)
+#define _GWT_ONE_BY_ONE _Pragma("clang loop interleave_count(1) unroll(disable)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define _GWT_ONE_BY_ONE _Pragma("GCC unroll 1")
 #else
-#define _GWT_EACH for (size_t i = 0; i < n; i++)
+#define _GWT_ONE_BY_ONE
 #endif
+#define _GWT_EACH _GWT_ONE_BY_ONE for (size_t i = 0; i < n; i++)
 
 // ---- moving: n samples, so many samples apart
 
@@ -10914,8 +10916,9 @@ X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
 
 // A band of images of three and of four, whose pixels are small: compilers make vectors of those.
 #define X(name, ctype, step) \
-    static void _gwt_move_##name##_of_##step(void *restrict to, const void *restrict from, \
-                                             size_t n, size_t to_step, size_t from_step) \
+    _GWT_LOOP static void _gwt_move_##name##_of_##step(void *restrict to, \
+                                                       const void *restrict from, size_t n, \
+                                                       size_t to_step, size_t from_step) \
     { \
         ctype *d = to; \
         const ctype *s = from; \
@@ -10945,7 +10948,7 @@ static _gwt_move_fn *_gwt_move_of(size_t size, size_t to_step, size_t from_step)
 
 // Compared as `real`, all in one width, which is what compilers can vectorise; only of 64 bits can
 // two samples be one `real`. Nothing equals NaN.
-#define _GWT_LOAD(real, name, ctype, step) \
+#define _GWT_LOAD(real, name, ctype) \
     static void name(void *restrict to, const void *restrict from, size_t n, bool masked, \
                      uint64_t raw) \
     { \
@@ -10955,24 +10958,20 @@ static _gwt_move_fn *_gwt_move_of(size_t size, size_t to_step, size_t from_step)
         memcpy(&nodata, &raw, sizeof nodata); \
         const real missing = masked ? (real)nodata : (real)NAN; \
         _GWT_EACH { \
-            real v = (real)s[i * step]; \
-            bool absent = v == missing && (sizeof *s < 8 || s[i * step] == nodata); \
+            real v = (real)s[i]; \
+            bool absent = v == missing && (sizeof *s < 8 || s[i] == nodata); \
             d[i] = absent ? (real)NAN : v; \
         } \
     }
-#define X(type, ctype) _GWT_LOOP _GWT_LOAD(double, _gwt_load_##type, ctype, 1)
+#define X(type, ctype) _GWT_LOOP _GWT_LOAD(double, _gwt_load_##type, ctype)
 _GWT_COMMON_TYPES(X)
 #undef X
-#define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype, 1)
+#define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype)
 _GWT_RARE_TYPES(X)
 #undef X
-#define X(type, ctype) _GWT_LOOP _GWT_LOAD(float, _gwt_narrow_load_##type, ctype, 1)
+#define X(type, ctype) _GWT_LOOP _GWT_LOAD(float, _gwt_narrow_load_##type, ctype)
 _GWT_NARROW_TYPES(X)
 #undef X
-_GWT_LOAD(double, _gwt_load_1_of_3, uint8_t, 3)
-_GWT_LOAD(double, _gwt_load_1_of_4, uint8_t, 4)
-_GWT_LOAD(double, _gwt_load_2_of_3, uint16_t, 3)
-_GWT_LOAD(double, _gwt_load_2_of_4, uint16_t, 4)
 
 // To doubles, to floats.
 typedef void _gwt_load_fn(void *to, const void *from, size_t n, bool masked, uint64_t raw);
@@ -10985,23 +10984,14 @@ static _gwt_load_fn *const _gwt_loads[2][GWT_FLOAT64 + 1] = {
 #undef X
 };
 
-// Of one band of three or four to doubles, as most images are; NULL: by way of a buffer.
-static _gwt_load_fn *_gwt_load_band(gwt_dtype dtype, bool narrow, size_t step)
-{
-    bool one = dtype == GWT_UINT8;
-    if (narrow || (!one && dtype != GWT_UINT16)) return NULL;
-    if (step == 3) return one ? _gwt_load_1_of_3 : _gwt_load_2_of_3;
-    return step != 4 ? NULL : one ? _gwt_load_1_of_4 : _gwt_load_2_of_4;
-}
-
 static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *from, size_t n,
                          size_t step, bool masked, uint64_t raw)
 {
-    _gwt_load_fn *load = _gwt_loads[narrow][dtype], *band = _gwt_load_band(dtype, narrow, step);
+    _gwt_load_fn *load = _gwt_loads[narrow][dtype];
     size_t size = gwt_dtype_size(dtype), real = narrow ? sizeof(float) : sizeof(double);
     uint64_t near[_GWT_GATHER];
-    if (step == 1 || band) {
-        (band ? band : load)(to, from, n, masked, raw);
+    if (step == 1) {
+        load(to, from, n, masked, raw);
         return;
     }
     _gwt_move_fn *gather = _gwt_move_of(size, 1, step);
@@ -11189,43 +11179,46 @@ _GWT_LOOP static bool _gwt_any_nan(const double *from, size_t n)
 
 // ---- operations, in double, and those that programs in float32 are made of in that, too
 
-// Every kernel: strips of what `first` and `second` point to, the second a single number if
-// `number` says so; of one operand, the second is not there.
-typedef void _gwt_kernel(void *to, const void *first, const void *second, bool number, size_t n);
+// Every kernel: strips of what `first` and `second` point to; of one operand, the second is not
+// there. A number as the second is _GWT_LANES times that number, and `step` is 0; else as many.
+typedef void _gwt_kernel(void *to, const void *first, const void *second, size_t step, size_t n);
 
 #define _GWT_UNARY(real, fn, expression) \
     _GWT_LOOP static void fn(void *restrict to, const void *restrict first, \
-                             const void *restrict second, bool number, size_t n) \
+                             const void *restrict second, size_t step, size_t n) \
     { \
         real *d = to; \
         const real *a = first; \
-        (void)second, (void)number; \
+        (void)second, (void)step; \
         n = _GWT_WHOLE(n); \
         _GWT_EACH { real x = a[i]; d[i] = (real)(expression); } \
     }
 
+// One loop for strips and for numbers: `second` goes on by `step` after each _GWT_LANES pixels.
 #define _GWT_BINARY(real, fn, expression) \
     _GWT_LOOP static void fn(void *restrict to, const void *restrict first, \
-                             const void *restrict second, bool number, size_t n) \
+                             const void *restrict second, size_t step, size_t n) \
     { \
         real *d = to; \
         const real *a = first, *b = second; \
-        n = _GWT_WHOLE(n); \
-        if (number) { \
-            const real y = *b; \
-            _GWT_EACH { real x = a[i]; d[i] = (real)(expression); } \
-        } else { \
-            _GWT_EACH { real x = a[i], y = b[i]; d[i] = (real)(expression); } \
+        _GWT_ONE_BY_ONE for (size_t left = _GWT_WHOLE(n); left > 0; left -= _GWT_LANES) { \
+            _GWT_ONE_BY_ONE for (size_t i = 0; i < _GWT_LANES; i++) { \
+                real x = a[i], y = b[i]; \
+                d[i] = (real)(expression); \
+            } \
+            d += _GWT_LANES; \
+            a += _GWT_LANES; \
+            b += step; \
         } \
     }
 
 #define _GWT_CALL(fn, expression) \
-    static void fn(void *to, const void *first, const void *second, bool number, size_t n) \
+    static void fn(void *to, const void *first, const void *second, size_t step, size_t n) \
     { \
         double *d = to; \
         const double *a = first, *b = second; \
         for (size_t i = 0; i < n; i++) { \
-            double x = a[i], y = !b ? 0 : number ? *b : b[i]; \
+            double x = a[i], y = !b ? 0 : b[step ? i : 0]; \
             (void)y; \
             d[i] = expression; \
         } \
@@ -11604,8 +11597,15 @@ static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, vo
                            const void *const *a, size_t n)
 {
     const int *operand = program->operands + in->first;
-    bool number = in->num_args > 1 && (operand[0] < 0 || operand[1] < 0), first = operand[0] < 0;
-    _gwt_kernels[program->narrow != NULL][in->op](d, a[first], a[!first], number, n);
+    bool first = operand[0] < 0, number = in->num_args > 1 && (first || operand[1] < 0);
+    double same[_GWT_LANES];
+    const void *second = a[!first];
+    if (number && program->narrow)
+        _gwt_narrow_fill((float *)(void *)same, *(const float *)second, _GWT_LANES);
+    else if (number)
+        _gwt_vm_fill(same, *(const double *)second, _GWT_LANES);
+    _gwt_kernels[program->narrow != NULL][in->op](d, a[first], number ? same : second,
+                                                  number ? 0 : _GWT_LANES, n);
 }
 
 static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip,
