@@ -24,6 +24,8 @@ static const subcommand subcommands[] = {
     { "tune", cmd_tune, "the best chunk size and number of workers", true },
     { "quicklook", cmd_quicklook, "a small picture", true },
     { "verify", cmd_verify, "whether every tile of a file is good", true },
+    { "sensors", cmd_sensors, "the sensors there are, and their bands", true },
+    { "codecs", cmd_codecs, "the compressions that can be read and written", true },
     { "visualize", cmd_visualize, "a page of recorded profiles: where the time went", true },
     { NULL, NULL, NULL, false }
 };
