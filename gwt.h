@@ -428,8 +428,9 @@ typedef enum gwt_crs_kind {
 // write the options as designated initialisers, gwt_open(g, "a.tif", .chunks = 256), or none.
 // From C++ or a binding call the function; NULL means all defaults. `_` is there so that an empty
 // list is legal C11. The other members that begin with `_` are the arguments of the macros that
-// take lists (gwt_open_many, gwt_compute_many, gwt_save_many, gwt_percentiles), and functions do
-// not look at them: leave all of them alone. Lists may be written where they are wanted:
+// take lists (gwt_open_many, gwt_calc, gwt_compute_many, gwt_save_many, gwt_percentiles), and
+// functions do not look at them: leave all of them alone. Lists may be written where they are
+// wanted:
 //
 //     gwt_open_many(g, (const char *[]){ "a.tif", "b.tif" }, 2, .stack = GWT_TIME)
 //
@@ -579,6 +580,29 @@ typedef struct gwt_spectral_index_options {
     gwt_optional scale_factor; // default gwt_open's, else the session's, the file's, 1
     const char *sensor;        // resolve the band names by this sensor's order
 } gwt_spectral_index_options;
+
+// A value on the way of an expression (gwt_calc): what `length` characters from `text` on come to.
+// What a statement names is told twice, the second time with that name; the same array in further
+// parentheses is not told again.
+typedef struct gwt_calc_value {
+    const char *text;          // in the expression
+    size_t length;
+    const char *name;          // valid during the call; NULL: it has none
+    const gwt_array *array;
+} gwt_calc_value;
+
+typedef void gwt_calc_fn(const gwt_calc_value *value, void *user);
+
+typedef struct gwt_calc_options {
+    gwt_array *const *_arrays;
+    size_t _n;
+    const char *_expression;
+    int _;
+    bool *used;                // set for each of the arrays that the expression uses; the others
+                               // are left as they are: it may be asked of several expressions
+    gwt_calc_fn *on_value;     // called, before gwt_calc returns, for each value that is no plain
+    void *user;                // number: operands first, the result last
+} gwt_calc_options;
 
 typedef struct gwt_apply_options {
     int _;
@@ -1104,12 +1128,18 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //   comments     # and what follows on the line
 //
 // A bad expression is an ARGUMENT error of three lines: the message, the line of the expression,
-// and a caret under the column. Arrays that it does not use may lie on any grid. gwt_calc_used
-// sets used[i] for those that it does use, and leaves the others of the n as they are: it may be
-// asked of several.
-GWT_API gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression);
-GWT_API gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression,
-                                 bool *used);
+// and a caret under the column. Arrays that it does not use may lie on any grid.
+GWT_API gwt_array *gwt_calc_with(gwt_array *const *arrays, size_t n, const char *expression,
+                                 const gwt_calc_options *options);
+#define gwt_calc(...) _gwt_calc_of(&(gwt_calc_options){ __VA_ARGS__, ._ = 0 })
+static inline gwt_array *_gwt_calc_of(const gwt_calc_options *o)
+{
+    return gwt_calc_with(o->_arrays, o->_n, o->_expression, o);
+}
+
+// The plane (times * bands + band) of `of` that plane `plane` of `a` is: chosen from it, by band,
+// time or a name in an expression, and nothing else. -1 when it is none of them.
+GWT_API int64_t gwt_find_plane(const gwt_array *a, int64_t plane, const gwt_array *of);
 
 // Names of a sensor's bands in order, NULL-terminated; NULL when it is unknown. "L8" is "l8".
 // gwt_sensor_name(0), (1), .. are the known sensors, NULL after the last.
@@ -6511,6 +6541,14 @@ const gwt_info *gwt_describe(const gwt_array *a)
     return a ? &a->info : &nothing;
 }
 
+int64_t gwt_find_plane(const gwt_array *a, int64_t plane, const gwt_array *of)
+{
+    if (!a || !of || plane < 0 || plane >= _gwt_num_planes(a)) return -1;
+    int64_t i = _gwt_num_planes(of) - 1;
+    while (i >= 0 && of->planes[i] != a->planes[plane]) i--;
+    return i;
+}
+
 const char *gwt_attr(const gwt_array *a, const char *key)
 {
     const gwt_info *i = gwt_describe(a);
@@ -8419,7 +8457,9 @@ typedef struct _gwt_parser {
     const char *text, *at;      // `at`: the next character not yet read
     const char *where;          // what is being called or combined
     const char *const *names;   // of the arrays, which stand for nothing else; NULL: a, b, ..
-    bool *used;                 // set for each array that is; or NULL
+    const gwt_calc_options *options;    // or NULL
+    const char *end, *begin;    // blanks that are passed over, before `at` if it is `begin`
+    const gwt_array *told;      // last
     _gwt_let *lets;             // of one name the last counts
     size_t num_lets, room_lets;
     int depth;
@@ -8427,7 +8467,7 @@ typedef struct _gwt_parser {
 
 static gwt_array *_gwt_parse_array(const _gwt_parser *p, size_t i)
 {
-    if (p->used) p->used[i] = true;
+    if (p->options && p->options->used) p->options->used[i] = true;
     return p->arrays[i];
 }
 
@@ -8488,11 +8528,25 @@ static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char 
 // White space, and comments: from # to the end of the line.
 static void _gwt_parse_space(_gwt_parser *p)
 {
+    if (p->at != p->begin) p->end = p->at;
     for (;;) {
         p->at += strspn(p->at, " \t\r\n");
-        if (*p->at != '#') return;
+        if (*p->at != '#') break;
         p->at += strcspn(p->at, "\n");
     }
+    p->begin = p->at;
+}
+
+// What stands from `from` up to here has come to a value: tell the caller, if that wants to know.
+static gwt_array *_gwt_parse_told(_gwt_parser *p, const char *from, const char *name, gwt_array *a)
+{
+    if (!a || a->number || (a == p->told && !name) || !p->options || !p->options->on_value)
+        return a;
+    _gwt_parse_space(p);
+    p->told = a;
+    p->options->on_value(&(gwt_calc_value){ from, (size_t)(p->end - from), name, a },
+                         p->options->user);
+    return a;
 }
 
 static bool _gwt_parse_eat(_gwt_parser *p, const char *token)
@@ -8907,9 +8961,12 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p);
 // x[name]: one time of a stack, by name or number; x[name].red a band of that. x ** y.
 static gwt_array *_gwt_parse_power(_gwt_parser *p)
 {
+    const char *from = p->at;
     gwt_array *a = _gwt_parse_primary(p);
     while (a && _gwt_parse_eat(p, "[")) a = _gwt_parse_subscript(p, a);
-    return a && _gwt_parse_eat(p, "**") ? gwt_pow(a, _gwt_parse_unary(p)) : a;
+    a = _gwt_parse_told(p, from, NULL, a);
+    if (!a || !_gwt_parse_eat(p, "**")) return a;
+    return gwt_pow(a, _gwt_parse_unary(p));
 }
 
 static gwt_array *_gwt_negated(gwt_array *a)
@@ -8924,6 +8981,7 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
     if (p->depth >= _GWT_PARSE_DEPTH)
         return _gwt_parse_fail(p, p->at, "nested more than %d deep", _GWT_PARSE_DEPTH);
     p->depth++;
+    const char *from = p->at;
     gwt_array *a;
     if (_gwt_parse_eat(p, "-")) {
         a = _gwt_negated(_gwt_parse_unary(p));
@@ -8936,7 +8994,7 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
         a = _gwt_parse_power(p);
     }
     p->depth--;
-    return a;
+    return _gwt_parse_told(p, from, NULL, a);
 }
 
 // Operators of two operands, by how tightly they bind; those of one level go from left to right.
@@ -8970,6 +9028,8 @@ static const struct _gwt_operator *_gwt_parse_operator(_gwt_parser *p)
 static gwt_array *_gwt_parse_operators(_gwt_parser *p, int level)
 {
     const struct _gwt_operator *o;
+    _gwt_parse_space(p);
+    const char *from = p->at;
     gwt_array *a = _gwt_parse_unary(p);
     while (a && (o = _gwt_parse_operator(p)) != NULL && o->level >= level) {
         const char *where = p->at;
@@ -8977,7 +9037,8 @@ static gwt_array *_gwt_parse_operators(_gwt_parser *p, int level)
         gwt_array *b = _gwt_parse_operators(p, o->level + 1);
         if (!b) return NULL;
         p->where = where;
-        a = _gwt_array_apply(o->op, (gwt_array *[]){ a, b }, 2);
+        a = _gwt_parse_told(p, from, NULL,
+                            _gwt_array_apply(o->op, (gwt_array *[]){ a, b }, 2));
     }
     return a;
 }
@@ -9003,8 +9064,10 @@ static gwt_array *_gwt_parse_statements(_gwt_parser *p)
     char name[_GWT_NAME_SIZE];
     while (_gwt_parse_let(p, name)) {
         const char *equals = p->at - 1;
+        _gwt_parse_space(p);
+        const char *from = p->at;
         gwt_array *a = _gwt_parse_value(p);
-        if (!a) return NULL;
+        if (!_gwt_parse_told(p, from, name, a)) return NULL;
         if (!_gwt_parse_eat(p, ";"))
             return _gwt_parse_fail(p, *p->at ? p->at : equals,
                                    "expected %s; after the value of %s (== compares)",
@@ -9032,18 +9095,15 @@ static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *name
     return _gwt_parse_value(&p);
 }
 
-gwt_array *gwt_calc(gwt_array *const *arrays, size_t n, const char *expression)
-{
-    return gwt_calc_used(arrays, n, expression, NULL);
-}
-
-gwt_array *gwt_calc_used(gwt_array *const *arrays, size_t n, const char *expression, bool *used)
+gwt_array *gwt_calc_with(gwt_array *const *arrays, size_t n, const char *expression,
+                         const gwt_calc_options *options)
 {
     if (!_gwt_check_given("gwt_calc", arrays, n)) return NULL;
     if (!expression)
         return _gwt_fail_null(arrays[0]->g, GWT_E_ARGUMENT, "gwt_calc: the expression is NULL");
     _gwt_parser p = { .g = arrays[0]->g, .arrays = arrays, .n = n, .text = expression,
-                      .at = expression, .where = expression, .used = used };
+                      .at = expression, .where = expression,
+                      .options = options };
     unsigned since = atomic_load(&p.g->failures);
     gwt_array *a = _gwt_parse_statements(&p);
     GWT_FREE(p.lets);

@@ -46,7 +46,7 @@ extern "C" int header_cxx(const char *in, const char *out)
     diff.scale_factor = gwt_some(1e-4);
     gwt_array *index = gwt_norm_diff_with(a, "green", "red", &diff);
     gwt_array *const arrays[] = { a, both };
-    gwt_array *sum = gwt_calc(arrays, 2, "b1 + b2");
+    gwt_array *sum = gwt_calc_with(arrays, 2, "b1 + b2", nullptr);
     gwt_array *stacked = gwt_stack(arrays, 2, GWT_BAND);
     gwt_array *made = gwt_where(gwt_lt(sum, gwt_number(g, 1)), index, gwt_clip(sum, 0, 1));
 

@@ -59,9 +59,18 @@ static int kernel(const gwt_kernel *k, void *user)
     return k->planes_in < k->planes_out;
 }
 
+static void on_value(const gwt_calc_value *value, void *user)
+{
+    (void)value, (void)user;
+}
+
 static gwt_array *of_several_pixels(gwt_array *a)
 {
+    bool used[2] = { false };
     gwt_array *b = gwt_reduce(a, GWT_TIME, GWT_MEAN);
+    b = gwt_calc(&b, 1, "b1 + 1");
+    b = gwt_calc((gwt_array *[]){ a, b }, 2, "a.b1 + b.b1", .used = used);
+    b = gwt_calc(&b, 1, "b1", .on_value = on_value, .user = NULL);
     b = gwt_reduce(a, GWT_TIME, GWT_PERCENTILE, .percentile = 5);
     b = gwt_moving(b);
     b = gwt_moving(b, .statistic = GWT_PERCENTILE, .window = 5, .percentile = 5);

@@ -185,7 +185,7 @@ static void in_expressions(void **state)
                       *const other[] = { "x(b)", "y(b + 1)", "row(b)", "col(b2)" };
     for (size_t k = 0; k < COUNT_OF(kinds); k++) {
         bool used[2] = { false, false };
-        check(g, gwt_calc_used(two, 2, names[k], used), two[0], kinds[k], 0, 0, 1);
+        check(g, gwt_calc(two, 2, names[k], .used = used), two[0], kinds[k], 0, 0, 1);
         assert_true(used[0] && !used[1]);
         check(g, gwt_calc(two, 2, other[k]), two[1], kinds[k], 0, 0, 1);
     }

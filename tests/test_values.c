@@ -366,14 +366,14 @@ static void used_arrays(void **state)
     bool all[3] = { false };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bool used[3] = { false };
-        assert_non_null(gwt_calc_used(a, 3, cases[i].expression, used));
+        assert_non_null(gwt_calc(a, 3, cases[i].expression, .used = used));
         assert_non_null(gwt_calc(a, 3, cases[i].expression));
         for (int k = 0; k < 3; k++)
             REQUIRE(used[k] == cases[i].used[k], "%s: array %d %s", cases[i].expression, k,
                     used[k] ? "is used" : "is not");
     }
-    assert_non_null(gwt_calc_used(a, 3, "b", all));     // what is set stays
-    assert_non_null(gwt_calc_used(a, 3, "c", all));
+    assert_non_null(gwt_calc(a, 3, "b", .used = all));     // what is set stays
+    assert_non_null(gwt_calc(a, 3, "c", .used = all));
     assert_true(!all[0] && all[1] && all[2]);
     spec.width = 4;
     a[1] = array_of(g, &spec, zeros);
@@ -381,6 +381,71 @@ static void used_arrays(void **state)
     EXPECT_OK(g);
     assert_null(gwt_calc(a, 3, "a + b"));
     EXPECT_ERROR(g, GWT_E_GRID, "4");
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// ---- values on the way of an expression --------------------------------------------------------
+
+static void note_value(const gwt_calc_value *value, void *user)
+{
+    char *told = user;
+    size_t n = strlen(told);
+    snprintf(told + n, 1024 - n, "%s%s%.*s|", value->name ? value->name : "",
+             value->name ? ": " : "", (int)value->length, value->text);
+    gwt_array *back = gwt_cast(value->array, GWT_FLOAT64);
+    double *pixels = gwt_compute(back);
+    assert_non_null(pixels);
+    n = strlen(told);
+    snprintf(told + n, 1024 - n, "%g ", pixels[0]);
+    gwt_free(pixels);
+}
+
+// What is told of an expression over bands of 6, 3 and 2: texts and what they come to.
+static void values_on_the_way(void **state)
+{
+    (void)state;
+    static const struct { const char *expression, *told; } cases[] = {
+        { "b1", "b1|6 " },
+        { " b1+ 2 * b2 # or so", "b1|6 b2|3 2 * b2|6 b1+ 2 * b2|12 " },
+        { "-b1 ** b3", "b1|6 b3|2 b1 ** b3|36 -b1 ** b3|-36 " },
+        { "t = b1 - b2 ; (t) * b1 + t; ", "b1|6 b2|3 b1 - b2|3 t: b1 - b2|3 b1|6 (t) * b1|18 t|3 "
+          "(t) * b1 + t|21 " },
+        { "max( b1 ,\n b2+1 )", "b1|6 b2|3 b2+1|4 max( b1 ,\n b2+1 )|6 " },
+        { "a[1].b2 / (1 + 2)", "a[1].b2|3 a[1].b2 / (1 + 2)|1 " },
+        { "!(b1 == 6) || b2 > 1", "b1|6 b1 == 6|1 !(b1 == 6)|0 b2|3 b2 > 1|1 "
+          "!(b1 == 6) || b2 > 1|1 " },
+        { "nan + b1 * 0", "b1|6 b1 * 0|0 nan + b1 * 0|nan " }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    tiff_spec spec = { .width = 1, .height = 1, .bands = 3, .dtype = GWT_UINT8 };
+    gwt_array *a = array_of(g, &spec, (const double[]){ 6, 3, 2 });
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char told[1024] = "";
+        assert_non_null(gwt_calc(&a, 1, cases[i].expression, .on_value = note_value,
+                                 .user = told));
+        assert_string_equal(told, cases[i].told);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+static void planes_that_are_found(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    tiff_spec spec = { .width = 1, .height = 1, .bands = 3, .dtype = GWT_UINT8 };
+    gwt_array *a = array_of(g, &spec, (const double[]){ 6, 3, 2 });
+    gwt_array *b = array_of(g, &spec, (const double[]){ 6, 3, 2 });
+    gwt_array *two = gwt_stack((gwt_array *[]){ a, b }, 2, GWT_TIME);
+    gwt_array *swapped = gwt_sel(a, "3", "2");
+    assert_int_equal(gwt_find_plane(swapped, 0, a), 2);
+    assert_int_equal(gwt_find_plane(swapped, 1, a), 1);
+    assert_int_equal(gwt_find_plane(a, 0, swapped), -1);
+    assert_int_equal(gwt_find_plane(gwt_calc(&two, 1, "a[2].b3"), 0, two), 5);
+    assert_int_equal(gwt_find_plane(gwt_calc(&a, 1, "b3 + 0"), 0, a), -1);
+    assert_int_equal(gwt_find_plane(a, 3, a), -1);
+    assert_int_equal(gwt_find_plane(a, -1, a), -1);
+    assert_int_equal(gwt_find_plane(NULL, 0, a), -1);
+    assert_int_equal(gwt_find_plane(a, 0, NULL), -1);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -524,6 +589,8 @@ int main(void)
         cmocka_unit_test(precedence_of_outputs),
         cmocka_unit_test(session_leaves_results_alone),
         cmocka_unit_test(used_arrays),
+        cmocka_unit_test(values_on_the_way),
+        cmocka_unit_test(planes_that_are_found),
         cmocka_unit_test(rounded_as_warped),
         cmocka_unit_test(rounded_when_stored),
         cmocka_unit_test(integers_that_a_double_rounds)

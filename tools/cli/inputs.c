@@ -343,7 +343,7 @@ void inputs_calc(gwt *g, const file_list *files, const input_options *o, gwt_arr
     bool *used = calloc(count ? count : 1, sizeof *used);
     if (!used) gwt_fail(g, GWT_E_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++)
-        results[i] = gwt_calc_used(arrays, count, expressions[i], used);
+        results[i] = gwt_calc(arrays, count, expressions[i], .used = used);
     if (used && count == files->count && count > 1 && gwt_status(g) == GWT_OK && !o->allow_unused
         && list_unused(files, o, used, names, sizeof names))
         gwt_fail(g, GWT_E_ARGUMENT, "no expression uses %s: --mosaic and --stack make one array of "
