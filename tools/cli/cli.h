@@ -185,6 +185,7 @@ int cmd_tune(int argc, char **argv);
 int cmd_quicklook(int argc, char **argv);
 int cmd_visualize(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_sensors(int argc, char **argv);
 int cmd_codecs(int argc, char **argv);
 

@@ -20,6 +20,7 @@ static const subcommand subcommands[] = {
     { "calc", cmd_calc, "an expression over files, into a file", false },
     { "convert", cmd_convert, "a file into another: type, tiles, compression, a part of it",
       false },
+    { "why", cmd_why, "what a pixel of calc's output is made of", true },
     { "plan", cmd_plan, "what calc would do, and what that takes", true },
     { "tune", cmd_tune, "the best chunk size and number of workers", true },
     { "quicklook", cmd_quicklook, "a small picture", true },
