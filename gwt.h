@@ -392,7 +392,11 @@ typedef enum gwt_stat {
     GWT_MEAN = 0, GWT_SUM, GWT_MIN, GWT_MAX, GWT_STD, GWT_VAR,  // std and var divide by n
     GWT_MEDIAN, GWT_PERCENTILE,         // linear interpolation, numpy's default
     GWT_COUNT,                          // of valid pixels
-    GWT_FIRST, GWT_LAST, GWT_ARGMAX     // in order of time or band; argmax counts from 0
+    GWT_FIRST, GWT_LAST, GWT_ARGMAX,    // in order of time or band; argmax counts from 0
+    GWT_SKEW,                           // skewness of a population: m3 / m2^1.5
+    GWT_RANGE,                          // max - min
+    GWT_MODE,                           // the most frequent value, of several the smallest
+    GWT_ALL, GWT_ANY                    // whether all values, any value is not 0
 } gwt_stat;
 
 // How a cell is made of those of another grid: of the nearest one; with the weights of a triangle
@@ -562,7 +566,8 @@ typedef struct gwt_norm_diff_options {
 
 typedef struct gwt_moving_options {
     int _;
-    gwt_stat statistic;        // mean, sum, min, max, std, var, median, percentile, count
+    gwt_stat statistic;        // mean, sum, min, max, std, var, median, percentile, count, range,
+                               // mode, all, any
     int window;                // edge in pixels, odd, 1..1023; default 3
     double percentile;         // 0..100, of GWT_PERCENTILE, which has no other default than 0
     bool weights;              // mean, sum, std, var: a pixel counts 1 - d / D (see gwt_moving)
@@ -982,8 +987,10 @@ typedef enum gwt_place_kind {
 GWT_API gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind);
 
 // A statistic over all times or all bands, pixel by pixel, missing ones left out; missing where
-// none is valid. A lazy array with one time or one band. float64; min, max, first and last keep
-// the type; count is int32, argmax int32 with nodata -1. Sums run from the first to the last.
+// none is valid. A lazy array with one time or one band. float64; min, max, first, last and mode
+// keep the type; count is int32, argmax int32 with nodata -1, all and any uint8 with nodata 255.
+// Sums run from the first to the last. Skew is missing where the values differ by no more
+// than the rounding of their mean, too.
 GWT_API gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                                    const gwt_reduce_options *options);
 #define gwt_reduce(...) _gwt_reduce_args(__VA_ARGS__, ._ = 0)
@@ -992,7 +999,8 @@ GWT_API gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat sta
 
 // A statistic of the w x w window around every pixel, missing pixels left out; missing where none
 // is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
-// var, min, max and count grows as log2(w). float64; min and max keep the type.
+// var, min, max, range, count, all and any grows as log2(w). float64; min, max and mode keep the
+// type, all and any are uint8 with nodata 255.
 // var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53, otherwise off
 // by some 1e-16 times the square of the mean: of numbers about 5,000,000 that differ by hundredths
 // nothing is left; subtract a number first. With .weights a pixel at distance d from the centre
@@ -1116,10 +1124,11 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //   functions    abs sqrt exp log tanh min(x, y) max(x, y) pow where(c, x, y) clip(x, lo, hi)
 //                mask(x, v) valid(x) replace(x, from, to)
 //                norm_diff(b1, b2), which is (b2 - b1) / (b2 + b1)
-//   statistics   mean sum min max std var median count first last argmax, percentile(x, p): over
-//                the times of x if it has several, else its bands; mean(x, time), mean(x, band)
-//   windows      moving_mean(x, w), and so on for sum min max std var median count;
-//                moving_percentile(x, w, p)
+//   statistics   mean sum min max std var median count first last argmax skew range mode all any,
+//                percentile(x, p): over the times of x if it has several, else its bands;
+//                mean(x, time), mean(x, band)
+//   windows      moving_mean(x, w), and so on for sum min max std var median count range mode all
+//                any; moving_percentile(x, w, p)
 //   indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of the first
 //                array; ndvi(x) of another
 //   places       x() y() row() col() lon() lat() (gwt_place), of the first array; x(b) of another
@@ -6077,6 +6086,7 @@ typedef enum _gwt_op {
     _GWT_OP_WARPED, // the same of an interpolated value, rounded as GDAL's warper does
     _GWT_OP_WHERE,  // arg 0 ? arg 1 : arg 2
     _GWT_OP_PERCENTILE, // imm[0] of all args that are there
+    _GWT_OP_MODE,       // the most frequent of all args that are there
 #define X(name, expression) _GWT_OP_##name,
     _GWT_UNARY_OPS(X)
     _GWT_BINARY_OPS(X)
@@ -6087,7 +6097,7 @@ typedef enum _gwt_op {
 
 static const char *const _gwt_op_names[] = {
     "load", "crop", "step", "place", "number", "mask", "clip", "cast", "warped", "where",
-    "percentile",
+    "percentile", "mode",
 #define X(name, expression) #name,
     _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_LIBM_OPS(X)
 #undef X
@@ -6212,7 +6222,8 @@ static bool _gwt_node_strict(const _gwt_node *n)
     case _GWT_OP_FIRST:
     case _GWT_OP_LEAST:
     case _GWT_OP_MOST:
-    case _GWT_OP_PERCENTILE: return all;
+    case _GWT_OP_PERCENTILE:
+    case _GWT_OP_MODE: return all;
     default: return any;
     }
 }
@@ -7317,18 +7328,23 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
     return exact || r->info.dtype != GWT_FLOAT32 ? r : _gwt_array_held(r);
 }
 
-// The type of a result. Comparisons and the like give truth values: 0, 1, and 255 where missing.
+// Truth values: 0, 1, and 255 where missing.
+static gwt_array *_gwt_array_truth(gwt_array *r)
+{
+    r->info.dtype = GWT_UINT8;
+    r->info.nodata = gwt_some(255);
+    return r;
+}
+
+// The type of a result. Comparisons and the like give truth values.
 // What picks an operand or turns its sign keeps the type, but for the negative of an unsigned one.
 // All else is float64.
 static gwt_array *_gwt_array_typed(gwt_array *r, _gwt_op op, gwt_array *const *arg, int n)
 {
     gwt_dtype type = arg[0]->info.dtype;
     bool integer = _gwt_dtype_integer(type), below = integer && _gwt_dtypes[type].lo < 0;
-    if (op == _GWT_OP_NOT || op == _GWT_OP_VALID || (op >= _GWT_OP_LT && op <= _GWT_OP_OR)) {
-        r->info.dtype = GWT_UINT8;
-        r->info.nodata = gwt_some(255);
-        return r;
-    }
+    if (op == _GWT_OP_NOT || op == _GWT_OP_VALID || (op >= _GWT_OP_LT && op <= _GWT_OP_OR))
+        return _gwt_array_truth(r);
     if (op == _GWT_OP_WHERE) return _gwt_array_keep_type(r, arg + 1, n - 1);
     if (op == _GWT_OP_MIN || op == _GWT_OP_MAX) return _gwt_array_keep_type(r, arg, n);
     if (op != _GWT_OP_ABS && (op != _GWT_OP_NEG || (integer && !below))) return r;
@@ -7550,13 +7566,30 @@ gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind)
 
 // ---- over time or band
 
+static const char *const _gwt_stat_names[] = {
+    [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
+    [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
+    [GWT_PERCENTILE] = "percentile", [GWT_COUNT] = "count", [GWT_FIRST] = "first",
+    [GWT_LAST] = "last", [GWT_ARGMAX] = "argmax", [GWT_SKEW] = "skew", [GWT_RANGE] = "range",
+    [GWT_MODE] = "mode", [GWT_ALL] = "all", [GWT_ANY] = "any"
+};
+
+static bool _gwt_stat_find(const char *name, gwt_stat *stat)
+{
+    size_t i = 0;
+    while (i < _GWT_COUNT(_gwt_stat_names) && strcmp(name, _gwt_stat_names[i])) i++;
+    *stat = (gwt_stat)i;
+    return i < _GWT_COUNT(_gwt_stat_names);
+}
+
 typedef const _gwt_node *_gwt_plane;
 
 // What a statistic has seen so far of one pixel: those planes that it is about.
 typedef struct _gwt_fold {
-    _gwt_plane count, sum;      // sum: of the values; of std and var later of squares
-    _gwt_plane best, at;        // of min, max, first, last, argmax
-    _gwt_plane mean;            // of std and var, when it is known
+    _gwt_plane count, sum;      // sum: of the values; of std, var and skew later of squares
+    _gwt_plane best, at;        // of min, max, first, last, argmax; best: of skew the sum of cubes;
+                                // of range the least, and at the largest
+    _gwt_plane mean;            // of std, var and skew, when it is known
 } _gwt_fold;
 
 static _gwt_plane _gwt_fold_join(gwt *g, _gwt_op op, _gwt_plane so_far, _gwt_plane x)
@@ -7572,6 +7605,14 @@ static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int
     case GWT_MIN: f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x); break;
     case GWT_MAX: f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x); break;
     case GWT_FIRST: case GWT_LAST: f->best = _gwt_fold_join(g, _GWT_OP_FIRST, f->best, x); break;
+    case GWT_RANGE:
+        f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x);
+        f->at = _gwt_fold_join(g, _GWT_OP_MOST, f->at, x);
+        break;
+    case GWT_ALL: case GWT_ANY:
+        f->best = _gwt_fold_join(g, stat == GWT_ALL ? _GWT_OP_LEAST : _GWT_OP_MOST, f->best,
+                                 _gwt_node_op(g, _GWT_OP_NE, x, zero));
+        break;
     case GWT_ARGMAX:
         better = _gwt_node_op(g, _GWT_OP_BEATS, x, f->best ? f->best : none);
         f->at = _gwt_node_where(g, better, _gwt_node_number(g, (double)k), f->at ? f->at : none);
@@ -7585,13 +7626,30 @@ static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int
     }
 }
 
-// The square of its distance to the mean.
-static void _gwt_fold_square(gwt *g, _gwt_fold *f, _gwt_plane x)
+// The square of its distance to the mean, and the cube.
+static void _gwt_fold_powers(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x)
 {
     _gwt_plane zero = _gwt_node_number(g, 0), d = _gwt_node_op(g, _GWT_OP_SUB, x, f->mean);
     _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
     _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
     f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, _gwt_node_where(g, there, square, zero));
+    if (stat != GWT_SKEW) return;
+    _gwt_plane cube = _gwt_node_op(g, _GWT_OP_MUL, square, d);
+    f->best = _gwt_fold_join(g, _GWT_OP_ADD, f->best, _gwt_node_where(g, there, cube, zero));
+}
+
+// m3 / m2^1.5; missing where the variance is no more than what rounding of the mean makes of equal
+// values: n of them are off by n eps times the mean at most.
+static _gwt_plane _gwt_fold_skew(gwt *g, const _gwt_fold *f, _gwt_plane variance)
+{
+    _gwt_plane off = _gwt_node_op(g, _GWT_OP_MUL, f->mean, _gwt_node_number(g, DBL_EPSILON));
+    off = _gwt_node_op(g, _GWT_OP_MUL, off, f->count);
+    _gwt_plane differ = _gwt_node_op(g, _GWT_OP_GT, variance,
+                                     _gwt_node_op(g, _GWT_OP_MUL, off, off));
+    _gwt_plane root = _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
+    _gwt_plane skew = _gwt_node_op(g, _GWT_OP_DIV, _gwt_node_op(g, _GWT_OP_DIV, f->best, f->count),
+                                   _gwt_node_op(g, _GWT_OP_MUL, variance, root));
+    return _gwt_node_where(g, differ, skew, _gwt_node_number(g, (double)NAN));
 }
 
 // Missing where nothing is. A sum that is no number (inf - inf) stays so.
@@ -7608,8 +7666,10 @@ static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
     case GWT_SUM: return _gwt_fold_sum(g, f);
     case GWT_MEAN: return _gwt_node_op(g, _GWT_OP_DIV, _gwt_fold_sum(g, f), f->count);
     case GWT_ARGMAX: return f->at;
-    case GWT_STD: case GWT_VAR:
+    case GWT_RANGE: return _gwt_node_op(g, _GWT_OP_SUB, f->at, f->best);
+    case GWT_STD: case GWT_VAR: case GWT_SKEW:
         variance = _gwt_node_op(g, _GWT_OP_DIV, f->sum, f->count);
+        if (stat == GWT_SKEW) return _gwt_fold_skew(g, f, variance);
         return stat == GWT_VAR ? variance : _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
     default: return f->best;
     }
@@ -7695,7 +7755,7 @@ static void _gwt_reduction_run(_gwt_reduction *r)
 {
     gwt *g = r->a->g;
     double all = 0;
-    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR;
+    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR || r->stat == GWT_SKEW;
     for (int64_t k = 0; k < r->n; k++) all += _gwt_reduction_tiles(r, k);
     r->most = fmax(_GWT_DEEP_BYTES, all / _GWT_DEEP_PROGRAMS);
     r->most = fmax(r->most, all / (double)r->n * _GWT_DEEP_DATES);
@@ -7714,7 +7774,7 @@ static void _gwt_reduction_run(_gwt_reduction *r)
     for (int64_t k = 0; k < r->n && spread; k++) {
         _gwt_reduction_next(r, k);
         for (int64_t i = 0; i < r->results; i++)
-            _gwt_fold_square(g, &r->folds[i], r->x[i * r->n + k]);
+            _gwt_fold_powers(g, r->stat, &r->folds[i], r->x[i * r->n + k]);
     }
 }
 
@@ -7726,7 +7786,8 @@ static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, gwt_dim dim, g
     _gwt_reduction r = { .a = a, .stat = stat, .results = dim == GWT_TIME ? bands : times,
                          .n = dim == GWT_TIME ? times : bands };
     _gwt_node rank = { .op = _GWT_OP_PERCENTILE, .imm = { percentile } };
-    bool ranks = stat == GWT_MEDIAN || stat == GWT_PERCENTILE;
+    if (stat == GWT_MODE) rank = (_gwt_node){ .op = _GWT_OP_MODE };
+    bool ranks = stat == GWT_MEDIAN || stat == GWT_PERCENTILE || stat == GWT_MODE;
     r.x = _gwt_calloc(g, (size_t)(r.results * r.n), sizeof *r.x);
     r.folds = _gwt_calloc(g, (size_t)r.results, sizeof *r.folds);
     for (int64_t i = 0; r.x && i < r.results; i++)
@@ -7743,7 +7804,8 @@ static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, gwt_dim dim, g
 // What a reduction along a dim keeps: a statistic that picks a value has its type.
 static unsigned _gwt_reduce_keeps(gwt_dim dim, gwt_stat stat)
 {
-    bool picks = stat == GWT_MIN || stat == GWT_MAX || stat == GWT_FIRST || stat == GWT_LAST;
+    bool picks = stat == GWT_MIN || stat == GWT_MAX || stat == GWT_FIRST || stat == GWT_LAST
+              || stat == GWT_MODE;
     unsigned keep = _GWT_KEEP_ATTRS | (picks ? _GWT_KEEP_TYPE : 0);
     if (dim == GWT_TIME) keep |= _GWT_KEEP_NAMES | (picks ? _GWT_KEEP_SCALES : 0);
     return keep;
@@ -7756,7 +7818,7 @@ gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt *g = a->g;
     int64_t times = a->info.shape[0], bands = a->info.shape[1];
-    if ((dim != GWT_TIME && dim != GWT_BAND) || stat < GWT_MEAN || stat > GWT_ARGMAX
+    if ((dim != GWT_TIME && dim != GWT_BAND) || (size_t)stat >= _GWT_COUNT(_gwt_stat_names)
         || !(percentile >= 0 && percentile <= 100))
         return _gwt_fail_null(
             g, GWT_E_ARGUMENT,
@@ -7770,25 +7832,10 @@ gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
     if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, 1);
     if (stat == GWT_COUNT || stat == GWT_ARGMAX) r->info.dtype = GWT_INT32;
     if (stat == GWT_ARGMAX) r->info.nodata = gwt_some(-1);
-    return _gwt_array_finish(r);
+    return _gwt_array_finish(stat == GWT_ALL || stat == GWT_ANY ? _gwt_array_truth(r) : r);
 }
 
 // ---- looking at other pixels
-
-static const char *const _gwt_stat_names[] = {
-    [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
-    [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
-    [GWT_PERCENTILE] = "percentile", [GWT_COUNT] = "count", [GWT_FIRST] = "first",
-    [GWT_LAST] = "last", [GWT_ARGMAX] = "argmax"
-};
-
-static bool _gwt_stat_find(const char *name, gwt_stat *stat)
-{
-    size_t i = 0;
-    while (i < _GWT_COUNT(_gwt_stat_names) && strcmp(name, _gwt_stat_names[i])) i++;
-    *stat = (gwt_stat)i;
-    return i < _GWT_COUNT(_gwt_stat_names);
-}
 
 static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
 {
@@ -7797,10 +7844,11 @@ static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
     if (o->window < 1 || o->window > 1023 || o->window % 2 == 0)
         return _gwt_fail(g, GWT_E_ARGUMENT, "window = %d: a moving window is odd, 1 to 1023 pixels",
                   o->window);
-    if (o->statistic < GWT_MEAN || o->statistic > GWT_COUNT)
+    if (o->statistic < GWT_MEAN || (o->statistic > GWT_COUNT && o->statistic < GWT_RANGE)
+        || o->statistic > GWT_ANY)
         return _gwt_fail(g, GWT_E_ARGUMENT,
                   "no moving statistic %d: there are mean, sum, min, max, std, var, "
-                  "median, percentile, count",
+                  "median, percentile, count, range, mode, all, any",
                   (int)o->statistic);
     if (o->statistic == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
         return _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
@@ -7818,7 +7866,12 @@ gwt_array *gwt_moving_with(const gwt_array *a, const gwt_moving_options *options
     _gwt_step window = { .kind = _GWT_STEP_WINDOW, .num_planes = 1,
                          .reach = { o.window / 2, o.window / 2 }, .method = (int)o.statistic,
                          .parameter = o.percentile, .weighted = o.weights };
-    bool picks = o.statistic == GWT_MIN || o.statistic == GWT_MAX;
+    if (o.statistic == GWT_ALL || o.statistic == GWT_ANY) {     // of 0 and 1
+        window.method = o.statistic == GWT_ALL ? GWT_MIN : GWT_MAX;
+        a = gwt_ne(a, gwt_number(a->g, 0));
+        if (!a) return NULL;
+    }
+    bool picks = window.method == GWT_MIN || window.method == GWT_MAX || window.method == GWT_MODE;
     unsigned keep = _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS
                   | (picks ? _GWT_KEEP_TYPE | _GWT_KEEP_SCALES : 0);
     gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_step, &window);
@@ -10663,21 +10716,39 @@ static double _gwt_percentile_sorted(const double *v, size_t n, double p)
     return _gwt_percentile_between(v[lo], v[hi], at);
 }
 
+_GWT_FOR_SIZE
+
+static double _gwt_mode_sorted(const double *v, size_t n)
+{
+    double mode = (double)NAN;
+    size_t most = 0;
+    for (size_t i = 0, run; i < n; i += run) {
+        for (run = 1; i + run < n && v[i + run] == v[i]; run++) continue;
+        if (run <= most) continue;
+        most = run;
+        mode = v[i];
+    }
+    return mode;
+}
+
+_GWT_FOR_SPEED
+
 // The cells of one window: line k of it begins at rows + (first + k) % w * line.
 typedef struct _gwt_cells {
     const double *rows;
     int64_t first, w, line;
-    double *room;               // w * w: of a percentile the values, with weights those
+    double *room;               // w * w: of a percentile and a mode the values, with weights those
 } _gwt_cells;
 
-static double _gwt_window_percentile(const _gwt_step *s, const _gwt_cells *x)
+static double _gwt_window_ranked(const _gwt_step *s, const _gwt_cells *x)
 {
     size_t n = 0;
     for (int64_t k = 0; k < x->w; k++)
         for (int64_t j = 0; j < x->w; j++)
             if (!isnan(x->rows[k * x->line + j])) x->room[n++] = x->rows[k * x->line + j];
     qsort(x->room, n, sizeof *x->room, _gwt_compare_doubles);
-    return _gwt_percentile_sorted(x->room, n, s->parameter);
+    return s->method == GWT_MODE ? _gwt_mode_sorted(x->room, n)
+                                 : _gwt_percentile_sorted(x->room, n, s->parameter);
 }
 
 // 1 - d / D: nothing at the corners.
@@ -10724,7 +10795,7 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
             if (_gwt_over(action)) return;      // a large window takes a tenth of a second
             _gwt_cells x = { rows + c, i % w, w, line, room };
             to[i * q->cols + c] =
-                s->weighted ? _gwt_window_weighted(s, &x) : _gwt_window_percentile(s, &x);
+                s->weighted ? _gwt_window_weighted(s, &x) : _gwt_window_ranked(s, &x);
         }
     }
 }
@@ -10734,7 +10805,7 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
 {
     const _gwt_rect *q = &out->rect;
     int64_t w = 2 * s->reach[0] + 1;
-    bool each = s->method == GWT_PERCENTILE || s->weighted;
+    bool each = s->method == GWT_PERCENTILE || s->method == GWT_MODE || s->weighted;
     size_t cols = (size_t)q->cols, n = (size_t)q->rows * cols, line = cols + (size_t)w;
     size_t need = each ? (size_t)(w * w) + (size_t)w * line
                        : ((size_t)q->rows + (size_t)w) * cols + line;
@@ -10745,11 +10816,15 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
         _gwt_window_each(action, s, in, q, room, out->data);
         return true;
     }
-    bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN;
+    bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN,
+         range = s->method == GWT_RANGE;
     if (missing) _gwt_window_joined(s, in, q, _GWT_TERM_VALID, _GWT_JOIN_SUM, room, counts);
-    if (least || s->method == GWT_MAX) {
+    if (least || range || s->method == GWT_MAX) {
         _gwt_window_joined(s, in, q, _GWT_TERM_VALUE, least ? _GWT_JOIN_MIN : _GWT_JOIN_MAX, room,
                            out->data);
+        if (range)
+            _gwt_window_joined(s, in, q, _GWT_TERM_VALUE, _GWT_JOIN_MIN, room, squares);
+        for (size_t i = 0; range && i < n; i++) out->data[i] -= squares[i];
         for (size_t i = 0; missing && i < n; i++) if (counts[i] == 0) out->data[i] = (double)NAN;
         return true;
     }
@@ -10771,6 +10846,8 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
 
 // The cells of one axis that make up one new cell: n from `first` on, with weights.
 typedef struct _gwt_taps { int64_t first; int n; const double *weight; bool inside; } _gwt_taps;
+
+_GWT_FOR_SIZE       // once for each row and column of a piece
 
 static double _gwt_kernel_weight(int method, double d)
 {
@@ -10812,6 +10889,8 @@ static _gwt_taps _gwt_taps_of(const _gwt_step *s, int method, int axis, int64_t 
     }
     return (_gwt_taps){ first, last < first ? 0 : (int)(last - first + 1), weight, inside };
 }
+
+_GWT_FOR_SPEED
 
 static double _gwt_resample_cell(const _gwt_planes *in, int plane, const _gwt_taps *y,
                                  const _gwt_taps *x)
@@ -11629,10 +11708,10 @@ static const void *_gwt_vm_operand(const _gwt_program *program, const double *re
 
 _GWT_FOR_SPEED
 
-// The values of a pixel lie one register apart. They are put in order by insertion as they come, in
-// the room behind the program's registers: a time series is short.
-static void _gwt_vm_percentile(const _gwt_program *program, double *regs, size_t strip,
-                               const _gwt_instr *in, double *d, size_t n)
+// Percentile or mode. The values of a pixel lie one register apart. They are put in order by
+// insertion as they come, in the room behind the program's registers: a time series is short.
+static void _gwt_vm_ranked(const _gwt_program *program, double *regs, size_t strip,
+                           const _gwt_instr *in, double *d, size_t n)
 {
     double *values = regs + (size_t)program->num_regs * strip;
     for (size_t i = 0; i < n; i++) {
@@ -11645,7 +11724,8 @@ static void _gwt_vm_percentile(const _gwt_program *program, double *regs, size_t
             values[at] = v;
             count++;
         }
-        d[i] = _gwt_percentile_sorted(values, count, in->imm[0]);
+        d[i] = in->op == _GWT_OP_MODE ? _gwt_mode_sorted(values, count)
+                                      : _gwt_percentile_sorted(values, count, in->imm[0]);
     }
 }
 
@@ -11682,7 +11762,8 @@ static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip
     case _GWT_OP_CAST: _gwt_vm_cast(d, a[0], in->dtype, n); break;
     case _GWT_OP_WARPED: _gwt_vm_warped(d, a[0], in->dtype, n); break;
     case _GWT_OP_WHERE: _gwt_vm_where(d, a[0], a[1], a[2], n); break;
-    case _GWT_OP_PERCENTILE: _gwt_vm_percentile(program, regs, strip, in, d, n); break;
+    case _GWT_OP_PERCENTILE:
+    case _GWT_OP_MODE: _gwt_vm_ranked(program, regs, strip, in, d, n); break;
     default: _gwt_vm_kernel(program, in, d, a, n);
     }
 }
@@ -11751,11 +11832,13 @@ static void _gwt_trim_operand(_gwt_trim *t, int operand)
     t->operands[t->num_operands++] = operand < 0 ? operand : t->held[operand].at;
 }
 
+static bool _gwt_op_ranks(int op) { return op == _GWT_OP_PERCENTILE || op == _GWT_OP_MODE; }
+
 // The instruction as it is.
 static void _gwt_trim_keep(_gwt_trim *t, const _gwt_program *program, const _gwt_instr *in)
 {
     const int *operands = program->operands + in->first;
-    bool ranks = in->op == _GWT_OP_PERCENTILE;      // of those that are there
+    bool ranks = _gwt_op_ranks(in->op);     // of those that are there
     int first = t->num_operands;
     for (int k = 0; k < in->num_args; k++)
         if (!ranks || t->held[operands[k]].is != _GWT_HELD_MISSING)
@@ -11852,7 +11935,7 @@ static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, c
             int is = _gwt_held_number(in->imm[0]).is;
             if (is == _GWT_HELD_PIXELS) _gwt_trim_keep(t, program, in);
             else _gwt_trim_set(t, in->dst, is);
-        } else if (in->op >= _GWT_OP_STORE || in->op == _GWT_OP_PERCENTILE) {
+        } else if (in->op >= _GWT_OP_STORE || _gwt_op_ranks(in->op)) {
             _gwt_trim_keep(t, program, in);
         } else {
             _gwt_trim_compute(t, program, in);

@@ -35,6 +35,31 @@ static inline double percentile_of(const double *v, int n, double percentile)
     return v[below] + (v[above] - v[below]) * (at - below);
 }
 
+static inline int number_of(const double *v, int n, double value)
+{
+    int found = 0;
+    for (int i = 0; i < n; i++) found += v[i] == value;
+    return found;
+}
+
+static inline double most_frequent(const double *v, int n)
+{
+    double best = NAN;
+    for (int i = 0; i < n; i++) {
+        int more = number_of(v, n, v[i]) - number_of(v, n, best);
+        if (more > 0 || (more == 0 && v[i] < best)) best = v[i];
+    }
+    return best;
+}
+
+// scipy.stats.skew: E((v - mean)^3) / variance^1.5, none of values that do not differ.
+static inline double skewness(const double *v, int n, double mean, double variance)
+{
+    double cubes = 0;
+    for (int i = 0; i < n; i++) cubes += pow(v[i] - mean, 3);
+    return number_of(v, n, v[0]) == n ? NAN : cubes / n / pow(variance, 1.5);
+}
+
 // Of n valid values in their order; percentiles sort them. NaN when there are none, but a count.
 static inline double stat_of(double *v, int n, gwt_stat stat, double percentile)
 {
@@ -56,6 +81,11 @@ static inline double stat_of(double *v, int n, gwt_stat stat, double percentile)
     case GWT_STD: return sqrt(squares / n);
     case GWT_FIRST: return v[0];
     case GWT_LAST: return v[n - 1];
+    case GWT_RANGE: return hi - lo;
+    case GWT_SKEW: return skewness(v, n, sum / n, squares / n);
+    case GWT_MODE: return most_frequent(v, n);
+    case GWT_ALL: return number_of(v, n, 0) == 0;
+    case GWT_ANY: return number_of(v, n, 0) < n;
     default: break;
     }
     qsort(v, (size_t)n, sizeof *v, ascending);

@@ -85,7 +85,7 @@ window_jobs() {
 }
 
 time_jobs() {
-    for stat in mean sum min max std var median count first last argmax; do
+    for stat in mean sum min max std var median count first last argmax skew range mode all any; do
         echo "$stat(a)|t1.tif t2.tif t3.tif t4.tif|--stack time --dtype float64 --nodata -1"
         echo "$stat(a * 0.1)|t1.tif be_t2.tif t3.tif|--stack time --dtype float32 --nodata -1"
     done

@@ -263,8 +263,10 @@ static void expect_place(const gwt_info *info, const double *t)
 
 static bool keeps_type(gwt_stat s)
 {
-    return s == GWT_MIN || s == GWT_MAX || s == GWT_FIRST || s == GWT_LAST;
+    return s == GWT_MIN || s == GWT_MAX || s == GWT_FIRST || s == GWT_LAST || s == GWT_MODE;
 }
+
+static bool is_truth(gwt_stat s) { return s == GWT_ALL || s == GWT_ANY; }
 
 // ---- reductions -------------------------------------------------------------------------------
 
@@ -272,7 +274,8 @@ static const statistic statistics[] = {
     { GWT_MEAN, 0, 3 }, { GWT_SUM, 0, 3 }, { GWT_MIN, 0, 3 }, { GWT_MAX, 0, 3 }, { GWT_STD, 0, 3 },
     { GWT_VAR, 0, 3 }, { GWT_MEDIAN, 0, 3 }, { GWT_PERCENTILE, 0, 3 }, { GWT_PERCENTILE, 100, 3 },
     { GWT_PERCENTILE, 33.3, 3 }, { GWT_PERCENTILE, 90, 3 }, { GWT_COUNT, 0, 3 },
-    { GWT_FIRST, 0, 3 }, { GWT_LAST, 0, 3 }, { GWT_ARGMAX, 0, 3 }
+    { GWT_FIRST, 0, 3 }, { GWT_LAST, 0, 3 }, { GWT_ARGMAX, 0, 3 }, { GWT_SKEW, 0, 3 },
+    { GWT_RANGE, 0, 3 }, { GWT_MODE, 0, 3 }, { GWT_ALL, 0, 3 }, { GWT_ANY, 0, 3 }
 };
 
 static void check_reduction(gwt *g, gwt_array *a, const cube *c, gwt_dtype dtype, gwt_dim dim)
@@ -286,9 +289,11 @@ static void check_reduction(gwt *g, gwt_array *a, const cube *c, gwt_dtype dtype
         const gwt_info *info = gwt_describe(r);
         bool counts = s->stat == GWT_COUNT || s->stat == GWT_ARGMAX;
         assert_int_equal(info->dtype, keeps_type(s->stat) ? dtype : counts ? GWT_INT32
-                                                                          : GWT_FLOAT64);
-        assert_true(info->nodata.set == (keeps_type(s->stat) || s->stat == GWT_ARGMAX));
+                                      : is_truth(s->stat) ? GWT_UINT8 : GWT_FLOAT64);
+        assert_true(info->nodata.set
+                    == (keeps_type(s->stat) || is_truth(s->stat) || s->stat == GWT_ARGMAX));
         if (s->stat == GWT_ARGMAX) assert_true(info->nodata.value == -1);
+        else if (is_truth(s->stat)) assert_true(info->nodata.value == 255);
         else if (info->nodata.set) assert_true(info->nodata.value == nodata_of(dtype));
     }
 }
@@ -331,6 +336,30 @@ static void reductions_of_ties(void **state)
     cube c = cube_new(4, 1, 3, 5);
     for (int i = 0; i < count_of(&c); i++) c.v[i] = i % 5 == 0 ? 7 : (double)(i * i % 3) - 1;
     check_reduction(g, of_type(g, &c, GWT_INT16), &c, GWT_INT16, GWT_TIME);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Skewness by hand, of 0 0 0 1 and of what rounding makes of equal values, and the smallest of the
+// most frequent ones.
+static void skew_and_mode_by_hand(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1);
+    static const double pixels[6][4] = { { 0, 0, 0, 1 }, { 0.1, 0.1, 0.1, NAN }, { 3, 1, 3, 1 },
+                                         { 7, NAN, NAN, NAN }, { 1, 2, 2, 5 }, { 9, 4, 8, 4 } };
+    // 1 2 2 5: deviations -1.5 -0.5 -0.5 2.5, squares 9, cubes 12; 9 4 8 4: 2.75 -2.25 1.75 -2.25.
+    const double skews[6] = { 2 / sqrt(3), NAN, 0, NAN, 12.0 / 4 / pow(9.0 / 4, 1.5),
+                              (20.796875 - 2 * 11.390625 + 5.359375) / 4 / pow(20.75 / 4, 1.5) };
+    static const double modes[6] = { 0, 0.1, 1, 7, 2, 4 };
+    cube c = cube_new(4, 1, 1, 6), skew = cube_new(1, 1, 1, 6), mode = cube_new(1, 1, 1, 6);
+    for (int i = 0; i < 6; i++) {
+        for (int t = 0; t < 4; t++) c.v[t * 6 + i] = pixels[i][t];
+        skew.v[i] = skews[i];
+        mode.v[i] = modes[i];
+    }
+    gwt_array *a = of_type(g, &c, GWT_FLOAT64);
+    expect(g, gwt_reduce(a, GWT_TIME, GWT_SKEW), &skew, 1e-14, "skewness");
+    expect(g, gwt_reduce(a, GWT_TIME, GWT_MODE), &mode, 0, "mode");
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -406,7 +435,8 @@ static void reductions_refused(void **state)
 // ---- moving windows ---------------------------------------------------------------------------
 
 static const gwt_stat moving_stats[] = { GWT_MEAN, GWT_SUM, GWT_MIN, GWT_MAX, GWT_STD, GWT_VAR,
-                                         GWT_MEDIAN, GWT_PERCENTILE, GWT_COUNT };
+                                         GWT_MEDIAN, GWT_PERCENTILE, GWT_COUNT, GWT_RANGE,
+                                         GWT_MODE, GWT_ALL, GWT_ANY };
 
 static void check_moving(gwt *g, gwt_array *a, const cube *c, gwt_dtype dtype, int window)
 {
@@ -421,8 +451,9 @@ static void check_moving(gwt *g, gwt_array *a, const cube *c, gwt_dtype dtype, i
         expect(g, r, &want, tolerance, "%s, statistic %d, window %d", gwt_dtype_name(dtype),
                (int)s.stat, window);
         const gwt_info *info = gwt_describe(r);
-        assert_int_equal(info->dtype, keeps_type(s.stat) ? dtype : GWT_FLOAT64);
-        assert_true(info->nodata.set == keeps_type(s.stat));
+        assert_int_equal(info->dtype, keeps_type(s.stat) ? dtype : is_truth(s.stat) ? GWT_UINT8
+                                                                                  : GWT_FLOAT64);
+        assert_true(info->nodata.set == (keeps_type(s.stat) || is_truth(s.stat)));
     }
 }
 
@@ -502,7 +533,8 @@ static void windows_described_and_refused(void **state)
         assert_null(gwt_moving(a, .statistic = GWT_PERCENTILE, .percentile = percentiles[i]));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "0 to 100");
     }
-    static const gwt_stat stats[] = { GWT_FIRST, GWT_LAST, GWT_ARGMAX, (gwt_stat)-1, (gwt_stat)77 };
+    static const gwt_stat stats[] = { GWT_FIRST, GWT_LAST, GWT_ARGMAX, GWT_SKEW, (gwt_stat)-1,
+                                      (gwt_stat)77 };
     for (size_t i = 0; i < COUNT_OF(stats); i++) {
         assert_null(gwt_moving(a, .statistic = stats[i]));
         EXPECT_ERROR(g, GWT_E_ARGUMENT, "mean, sum, min");
@@ -1464,7 +1496,7 @@ static void few_files_under_a_piece(void **state)
                               "overlap", (int)overlaps[o]);
         for (int i = 0; i < ALL; i++) dates[i] = gwt_align(images[i], all, GWT_NEAREST);
         gwt_array *stack = gwt_stack(dates, ALL, GWT_TIME), *a = dates[6], *b = dates[18];
-        for (int stat = GWT_MEAN; stat <= GWT_ARGMAX; stat++)
+        for (int stat = GWT_MEAN; stat <= GWT_ANY; stat++)
             expect_any_pieces(g, gwt_reduce(stack, GWT_TIME, (gwt_stat)stat, .percentile = 30),
                               "statistic", stat);
         gwt_array *mixed[] = {
@@ -2410,6 +2442,7 @@ int main(void)
         TEST(reductions_by_definition),
         TEST(reductions_of_few_and_many),
         TEST(reductions_of_ties),
+        TEST(skew_and_mode_by_hand),
         TEST(infinities),
         TEST(reductions_described),
         TEST(reductions_refused),

@@ -278,7 +278,11 @@ def statistic(name, numbers):
         return percentile(sorted(there), float(name[11:]) / 100)
     return {"mean": mean, "sum": sum(there), "min": min(there), "max": max(there),
             "var": variance, "std": math.sqrt(variance), "median": percentile(sorted(there), 0.5),
-            "first": there[0], "last": there[-1], "argmax": numbers.index(max(there))}[name]
+            "first": there[0], "last": there[-1], "argmax": numbers.index(max(there)),
+            "range": max(there) - min(there), "mode": min(there, key=lambda v: (-there.count(v), v)),
+            "all": int(all(there)), "any": int(any(there)),
+            "skew": None if len(set(there)) == 1 else
+                    math.fsum((v - mean) ** 3 for v in there) / len(there) / variance ** 1.5}[name]
 
 
 def reduced(result, name, dim, *files):
@@ -287,7 +291,8 @@ def reduced(result, name, dim, *files):
     planes = [[valid(f, b) for b in range(f.bands)] for f in files]
     if dim == "time":
         planes = list(zip(*planes))
-    kept = {"min": "H", "max": "H", "first": "H", "last": "H", "count": "i", "argmax": "i"}
+    kept = {"min": "H", "max": "H", "first": "H", "last": "H", "count": "i", "argmax": "i",
+            "mode": "H", "all": "B", "any": "B"}
     if result.type != kept.get(name, "d"):
         print("type", NAMES[result.type])
     differences(result, [[statistic(name, pixel) for pixel in zip(*group)] for group in planes])
@@ -1351,7 +1356,8 @@ reduces() {  # STAT DIM OPTION FILE..
     if [ -n "$(not_done)" ]; then check "--reduce $option" "$(not_done)"; return; fi
     check_python "--reduce $option of $# files" reduced reduced.tif "$stat" "$dim" "$@"
 }
-for stat in mean sum min max std var median count first last argmax percentile:90; do
+for stat in mean sum min max std var median count first last argmax skew range mode all any \
+        percentile:90; do
     reduces "$stat" time "$stat" $first $second $third
     reduces "$stat" band "$stat" strips.tif
 done

@@ -224,7 +224,7 @@ static const char *const expressions[] = {
 static gwt_array *reduced(graph *q, gwt_array *a)
 {
     gwt_dim dim = roll(&q->d, 2) ? GWT_TIME : GWT_BAND;
-    gwt_stat stat = (gwt_stat)roll(&q->d, GWT_ARGMAX + 1);
+    gwt_stat stat = (gwt_stat)roll(&q->d, GWT_ANY + 1);
     return gwt_reduce(a, dim, stat, .percentile = roll(&q->d, 101));
 }
 
@@ -232,8 +232,10 @@ static gwt_array *moving(graph *q, gwt_array *a)
 {
     static const int windows[] = { 1, 3, 3, 5, 9, 21, 51 };
     gwt_stat stat = (gwt_stat)roll(&q->d, GWT_COUNT + 1);
+    if (roll(&q->d, 4) == 0) stat = (gwt_stat)(GWT_RANGE + roll(&q->d, 4));
     int window = PICK(&q->d, windows);
-    if ((stat == GWT_MEDIAN || stat == GWT_PERCENTILE) && window > 5) window = 5;
+    bool ranks = stat == GWT_MEDIAN || stat == GWT_PERCENTILE || stat == GWT_MODE;
+    if (ranks && window > 5) window = 5;
     bool weighs = stat == GWT_MEAN || stat == GWT_SUM || stat == GWT_STD || stat == GWT_VAR;
     return gwt_moving(a, .statistic = stat, .window = window, .percentile = roll(&q->d, 101),
                       .weights = weighs && window > 1 && window < 10 && roll(&q->d, 2));

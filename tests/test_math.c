@@ -1254,7 +1254,8 @@ enum { CALC_W = 19, CALC_H = 14, CALC_N = CALC_W * CALC_H, DATES = 3 };
 
 static const char *const dates[] = { "2016-05-17", "2016-06-02", "last one", NULL };
 static const char *const stat_words[] = { "mean", "sum", "min", "max", "std", "var", "median",
-                                          "percentile", "count", "first", "last", "argmax" };
+                                          "percentile", "count", "first", "last", "argmax", "skew",
+                                          "range", "mode", "all", "any" };
 static const char *const index_words[] = { "ndvi", "evi", "evi2", "avi", "gcvi", "nbr", "kndvi",
                                            "wi", NULL };
 
@@ -1311,7 +1312,7 @@ static void statistics_in_expressions(void **state)
     gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
     gwt_array *arrays[2];
     calc_arrays(g, arrays);
-    for (int stat = GWT_MEAN; stat <= GWT_ARGMAX; stat++) {
+    for (int stat = GWT_MEAN; stat <= GWT_ANY; stat++) {
         double percentile = stat == GWT_PERCENTILE ? 37.5 : 0;
         const char *end = stat == GWT_PERCENTILE ? ", 37.5" : "";
         char text[64];
@@ -1320,7 +1321,7 @@ static void statistics_in_expressions(void **state)
             check_calc(g, arrays, text, gwt_reduce(arrays[forms[f].array], forms[f].dim,
                                                    (gwt_stat)stat, .percentile = percentile));
         }
-        if (stat > GWT_COUNT) continue;
+        if (stat > GWT_COUNT && stat < GWT_RANGE) continue;
         for (int window = 1; window < 8; window += 2) {
             snprintf(text, sizeof text, "moving_%s(a, %d%s)", stat_words[stat], window, end);
             check_calc(g, arrays, text, gwt_moving(arrays[0], .statistic = (gwt_stat)stat,

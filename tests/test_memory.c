@@ -120,6 +120,7 @@ static double over_time(gwt_stat stat, const uint16_t v[3])
     case GWT_FIRST: return v[0];
     case GWT_LAST: return v[2];
     case GWT_ARGMAX: return v[0] == most ? 0 : v[1] == most ? 1 : 2;
+    case GWT_RANGE: return most - least;
     default: return mean;
     }
 }
@@ -151,7 +152,8 @@ static void deep_stacks(void **state)
     static const struct { gwt_stat stat; size_t limit; } cases[] = {
         { GWT_MEAN, 40 * MEGABYTE }, { GWT_STD, 40 * MEGABYTE }, { GWT_ARGMAX, 40 * MEGABYTE },
         { GWT_MEAN, 0 }, { GWT_SUM, 0 }, { GWT_MIN, 0 }, { GWT_MAX, 0 }, { GWT_VAR, 0 },
-        { GWT_COUNT, 0 }, { GWT_FIRST, 0 }, { GWT_LAST, 0 }, { GWT_MEDIAN, 120 * MEGABYTE }
+        { GWT_COUNT, 0 }, { GWT_FIRST, 0 }, { GWT_LAST, 0 }, { GWT_RANGE, 40 * MEGABYTE },
+        { GWT_MEDIAN, 120 * MEGABYTE }
     };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_max < FILES + 100)

@@ -31,7 +31,9 @@ static const cli_choice stats[] = {
     { "mean", GWT_MEAN }, { "sum", GWT_SUM }, { "min", GWT_MIN }, { "max", GWT_MAX },
     { "std", GWT_STD }, { "var", GWT_VAR }, { "median", GWT_MEDIAN },
     { "percentile", GWT_PERCENTILE }, { "count", GWT_COUNT }, { "first", GWT_FIRST },
-    { "last", GWT_LAST }, { "argmax", GWT_ARGMAX }, { NULL, 0 }
+    { "last", GWT_LAST }, { "argmax", GWT_ARGMAX }, { "skew", GWT_SKEW },
+    { "range", GWT_RANGE }, { "mode", GWT_MODE }, { "all", GWT_ALL }, { "any", GWT_ANY },
+    { NULL, 0 }
 };
 
 #define HEADING(text) { .name = text, .kind = CLI_HEADING }
@@ -67,10 +69,11 @@ static const cli_command command = {
         "  operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **\n"
         "  functions    abs sqrt exp log tanh min(x, y) max(x, y) pow(x, y) where(c, x, y)\n"
         "               clip(x, lo, hi) replace(x, from, to) mask(x, v) valid(x); nan is missing\n"
-        "  statistics   mean(x) sum min max std var median count first last argmax, and\n"
-        "               percentile(x, 90), over time or else bands; mean(x, band) says which\n"
-        "  windows      moving_mean(x, 15), likewise sum min max std var median count; and\n"
-        "               moving_percentile(x, 15, 90)\n"
+        "  statistics   mean(x) sum min max std var median count first last argmax skew range\n"
+        "               mode all any, and percentile(x, 90), over time or else bands;\n"
+        "               mean(x, band) says which\n"
+        "  windows      moving_mean(x, 15), likewise sum min max std var median count range mode\n"
+        "               all any; and moving_percentile(x, 15, 90)\n"
         "  indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of\n"
         "               the first file; ndvi(x) of any; norm_diff(b1, b2)\n"
         "  places       x() y() of the centre of a cell, by the transform; lon() lat() where\n"
