@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "../json.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -250,14 +251,14 @@ static bool read_one_of_four(const cli_option *o, const char *word, double *valu
     return true;
 }
 
-// "65536", "256M", "1.5G": K, M and G are 1024 and its powers.
+// "65536", "256M", "1.5g": K, M and G are 1024 and its powers.
 static int set_bytes(parser *p, const cli_option *o, const char *value)
 {
     static const char units[] = "KMG";
     char text[32];
     double bytes = 0;
     size_t n = strlen(value);
-    const char *unit = n > 0 ? strchr(units, value[n - 1]) : NULL;
+    const char *unit = n > 0 ? strchr(units, toupper((unsigned char)value[n - 1])) : NULL;
     snprintf(text, sizeof text, "%.*s", (int)(unit ? n - 1 : n), value);
     bool read = n < sizeof text && cli_read_number(text, &bytes);
     for (const char *u = units; unit && u <= unit; u++) bytes *= 1024;

@@ -121,6 +121,16 @@ void file_list_free(file_list *files)
     *files = (file_list){ .count = 0 };
 }
 
+bool file_list_find_one(file_list *files, char *name)
+{
+    if (!file_list_find(files, &name, 1)) return false;
+    if (files->count == 1) return true;
+    cli_error("%s: matches %zu files, where one is wanted: %s, %s%s", name, files->count,
+              files->paths[0], files->paths[1], files->count > 2 ? ", .." : "");
+    file_list_free(files);
+    return false;
+}
+
 bool file_list_has(const char *name)
 {
     file_list files = { .count = 0 };

@@ -14,6 +14,9 @@ typedef struct file_list { const char **paths; size_t count; } file_list;
 bool file_list_find(file_list *files, char *const *names, size_t count);
 void file_list_free(file_list *files);
 
+// The same of an argument that has to be one file. False when it stands for several, too.
+bool file_list_find_one(file_list *files, char *name);
+
 // Whether there is a file of that name, or one that the pattern stands for.
 bool file_list_has(const char *name);
 

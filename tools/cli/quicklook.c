@@ -7,6 +7,7 @@
 // straddles two blocks, so no sum depends on how the work was shared out.
 
 #include "cli.h"
+#include "inputs.h"
 #include "png.h"
 
 #include <errno.h>
@@ -391,7 +392,6 @@ static int read_command_line(quicklook_args *args, int argc, char **argv)
     if (args->shown && !read_selection(args->shown, &args->bands))
         return cli_usage_error(&command, "--bands wants one or three band numbers, as in 3,2,1, "
                                "not '%s'", args->shown);
-    args->file = argv[0];
     return CLI_GO_ON;
 }
 
@@ -448,21 +448,31 @@ static bool draw(gwt *g, quicklook_args *args, FILE *to)
     return written;
 }
 
+static int run(quicklook_args *args)
+{
+    cli_output out;
+    if (!cli_output_open(&out, args->output, args->file, args->overwrite)) return CLI_FAILED;
+    gwt *g = cli_begin(args->workers, args->sensor, 0);
+    bool drawn = g && draw(g, args, out.stream);
+    bool kept = cli_output_close(&out, drawn);
+    if (kept && !args->quiet) {
+        cli_text(stdout, args->output);
+        putchar('\n');
+    }
+    int status = cli_end(g);
+    return kept ? status : CLI_FAILED;
+}
+
 int cmd_quicklook(int argc, char **argv)
 {
     quicklook_args args = { .size = 1024 };
     int status = read_command_line(&args, argc, argv);
     if (status != CLI_GO_ON) return status;
 
-    cli_output out;
-    if (!cli_output_open(&out, args.output, args.file, args.overwrite)) return CLI_FAILED;
-    gwt *g = cli_begin(args.workers, args.sensor, 0);
-    bool drawn = g && draw(g, &args, out.stream);
-    bool kept = cli_output_close(&out, drawn);
-    if (kept && !args.quiet) {
-        cli_text(stdout, args.output);
-        putchar('\n');
-    }
-    status = cli_end(g);
-    return kept ? status : CLI_FAILED;
+    file_list files;
+    if (!file_list_find_one(&files, argv[0])) return CLI_FAILED;
+    args.file = files.paths[0];
+    status = run(&args);
+    file_list_free(&files);
+    return status;
 }

@@ -350,14 +350,15 @@ static bool print_comparison(const replay_trace *trace, const replay_trace *meas
     return true;
 }
 
-static int what_if(const tune_sweep *sweep, char **paths, int count)
+static int what_if(const tune_sweep *sweep, const file_list *files)
 {
     replay_trace trace, other;
+    const char *const *paths = files->paths;
     if (!replay_read(&trace, paths[0])) return CLI_FAILED;
     bool good = print_predictions(sweep, &trace);
     if (good) printf("\n  chunks  workers predicted  measured  processor     alone     error\n");
     good = good && print_comparison(&trace, &trace);
-    for (int i = 1; i < count && good; i++) {
+    for (size_t i = 1; i < files->count && good; i++) {
         if (!(good = replay_read(&other, paths[i]))) break;
         good = print_comparison(&trace, &other);
         replay_free(&other);
@@ -374,13 +375,13 @@ int cmd_tune(int argc, char **argv)
     if (status == CLI_GO_ON) status = check(&args, argc);
     if (status == CLI_GO_ON) status = read_lists(&args, &sweep);
     if (status != CLI_GO_ON) return status;
-    if (args.what_if) return what_if(&sweep, argv, argc);
 
     file_list files;
     const char *expression = argv[0];
-    if (!inputs_read_expressions(&expression, 1)) return CLI_FAILED;
-    if (!file_list_find(&files, argv + 1, (size_t)argc - 1)) return CLI_FAILED;
-    status = measure(&args, &sweep, &files, expression);
+    bool with = !args.what_if;          // an expression
+    if (with && !inputs_read_expressions(&expression, 1)) return CLI_FAILED;
+    if (!file_list_find(&files, argv + with, (size_t)argc - with)) return CLI_FAILED;
+    status = with ? measure(&args, &sweep, &files, expression) : what_if(&sweep, &files);
     file_list_free(&files);
     return status;
 }

@@ -9,6 +9,7 @@
 #define _FILE_OFFSET_BITS 64
 
 #include "cli.h"
+#include "inputs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -475,7 +476,9 @@ static const cli_command command = {
                "with deflate, which has its own).\n"
                "\n"
                "Of OUT.part, which an interrupted gwt calc leaves, it says how many tiles are\n"
-               "good; that is not a good file yet.\n",
+               "good; that is not a good file yet.\n"
+               "\n"
+               "  gwt verify 'scenes/*.tif' --quiet   # a pattern stands for its files\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "at least one file"
 };
 
@@ -484,8 +487,14 @@ int cmd_verify(int argc, char **argv)
     verify_args args = { .workers = 0 };
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
+
+    file_list files;
     bool good = true;
-    for (int i = 0; i < argc && !cli_interrupted(); i++)
-        if (!(is_part(argv[i]) ? verify_part(argv[i]) : verify_file(argv[i], &args))) good = false;
+    if (!file_list_find(&files, argv, (size_t)argc)) return CLI_FAILED;
+    for (size_t i = 0; i < files.count && !cli_interrupted(); i++) {
+        const char *path = files.paths[i];
+        if (!(is_part(path) ? verify_part(path) : verify_file(path, &args))) good = false;
+    }
+    file_list_free(&files);
     return good ? CLI_OK : CLI_FAILED;
 }

@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "../cli/cli.h"
+#include "../cli/inputs.h"
 
 #include <stdlib.h>
 
@@ -66,24 +67,34 @@ static bool write_page(const visualize_args *args, const trace *traces, const di
     return true;
 }
 
-int cmd_visualize(int argc, char **argv)
+static bool show(const visualize_args *args, const file_list *files)
 {
-    visualize_args args = { .output = NULL };
     trace traces[REPORT_MAX] = { { .path = NULL } };
     digest digests[REPORT_MAX] = { { .wall = 0 } };
-    int count, status = read_command_line(&args, argc, argv, &count);
-    if (status != CLI_GO_ON) return status;
-
-    size_t n = (size_t)count;
-    const char *const *paths = (const char *const *)argv;
-    bool good = !args.output || cli_may_create(args.output, paths, n, args.overwrite);
+    size_t n = files->count;
+    bool good = !args->output || cli_may_create(args->output, files->paths, n, args->overwrite);
     for (size_t i = 0; i < n && good; i++)
-        good = trace_read(&traces[i], argv[i]) && digest_make(&digests[i], &traces[i]);
-    if (good && args.output) good = write_page(&args, traces, digests, n);
-    if (good && args.text) print_text(traces, digests, n);
+        good = trace_read(&traces[i], files->paths[i]) && digest_make(&digests[i], &traces[i]);
+    if (good && args->output) good = write_page(args, traces, digests, n);
+    if (good && args->text) print_text(traces, digests, n);
     for (size_t i = 0; i < n; i++) {
         digest_free(&digests[i]);
         trace_free(&traces[i]);
     }
-    return good ? CLI_OK : CLI_FAILED;
+    return good;
+}
+
+int cmd_visualize(int argc, char **argv)
+{
+    visualize_args args = { .output = NULL };
+    int count, status = read_command_line(&args, argc, argv, &count);
+    if (status != CLI_GO_ON) return status;
+
+    file_list files;
+    if (!file_list_find(&files, argv, (size_t)count)) return CLI_FAILED;
+    if (files.count > REPORT_MAX)
+        status = cli_error("%zu profiles, where there is place for %d", files.count, REPORT_MAX);
+    else status = show(&args, &files) ? CLI_OK : CLI_FAILED;
+    file_list_free(&files);
+    return status;
 }
