@@ -84,7 +84,7 @@ refused 'a codec that there is not' 1 'offers none, lzw' convert tiles.tif -o no
 
 refused 'no output' 2 'no output: -o OUT' convert tiles.tif
 refused 'no file' 2 'gwt convert wants a file' convert -o no.tif
-refused 'two files and nothing that joins them' 1 '2 files into one: --stack or --mosaic' \
+refused 'two files and nothing that joins them' 1 '2 files into one: --stack, --group-by or --mosaic' \
     convert tiles.tif other.tif -o no.tif
 refused 'stdout' 2 "can't be written to stdout" convert tiles.tif -o -
 refused 'the input itself' 1 'the output is an input' convert tiles.tif -o tiles.tif --overwrite

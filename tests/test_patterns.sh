@@ -24,7 +24,7 @@ is 'each of its files in turn' "$(sed 's/:.*//' "$out" | tr '\n' ' ')" 's1.tif s
 works 'verify: a file whose name looks like a pattern' verify 'odd[1].tif'
 is 'is that file' "$(sed 's/:.*//' "$out")" 'odd[1].tif'
 works 'quicklook: a pattern of one file' quicklook 's1*' -o one.png
-refused 'quicklook: of several' 1 's?.tif: matches 3 files, where one is wanted: s1.tif, s2.tif, ..' \
+refused 'quicklook: of several' 1 's?.tif: matches 3 files, where one is wanted: s1.tif, s2.tif,' \
     quicklook 's?.tif' -o no.png
 works 'visualize: a pattern' visualize 'p?.json' --text
 is 'is all of its profiles' "$(grep -c '^b[12]  (s1.tif)' "$out")" 2

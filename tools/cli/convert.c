@@ -36,7 +36,8 @@ static const cli_option options[] = {
 static const cli_command command = {
     .name = "gwt convert",
     .synopsis = "FILE -o OUT [options]\n"
-                "       gwt convert FILE... -o OUT --stack DIM | --mosaic OVERLAP [options]",
+                "       gwt convert FILE... -o OUT --stack DIM | --mosaic OVERLAP |\n"
+                "                                     --group-by PATTERN [options]",
     .summary = "Write a file anew: another type, tiles or compression, a part, some bands.",
     .details =
         "What is not asked for stays: type and pixels, nodata, scales and offsets, band names,\n"
@@ -111,7 +112,8 @@ static int run(convert_args *args, file_list *files)
     gwt_array **arrays = inputs_open(g, files, &args->inputs, &count), *result = NULL;
     if (arrays && count == 1) result = arrays[0];
     else if (arrays)
-        gwt_fail(g, GWT_E_ARGUMENT, "%zu files into one: --stack or --mosaic says how", count);
+        gwt_fail(g, GWT_E_ARGUMENT, "%zu files into one: --stack, --group-by or --mosaic "
+                 "says how", count);
     free(arrays);
     if (result) keep_layout(&args->output.save, g, result, files->count == 1);
     return outputs_save(g, &out, &result);

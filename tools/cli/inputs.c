@@ -1,11 +1,13 @@
 // inputs.c - see inputs.h.
 //
 //   names --wildcards--> files --dates--> files in order
-//         --stack, mosaic, or each by itself, on one grid--> arrays --crop, thin, select--> arrays
+//         --stack, group, mosaic, or each by itself, on one grid--> arrays
+//         --crop, thin, select--> arrays
 
 #define _POSIX_C_SOURCE 200809L
 
 #include "inputs.h"
+#include "groups.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -60,10 +62,12 @@ int inputs_check(const cli_command *command, const input_options *o)
         return cli_usage_error(command, "--res wants a cell larger than 0, not %g", o->res.value);
     if (o->stack && o->mosaic != NO_MOSAIC)
         return cli_usage_error(command, "--stack or --mosaic, not both");
+    if (o->group_by && (o->stack || o->mosaic != NO_MOSAIC))
+        return cli_usage_error(command, "--group-by stacks by itself: no --stack, no --mosaic");
     if (o->collection && (o->scale.set || o->offset.set))
         return cli_usage_error(command, "--collection says the scale and the offset: none may be "
                                "given beside it");
-    return CLI_GO_ON;
+    return o->group_by ? groups_check(command, o->group_by) : CLI_GO_ON;
 }
 
 // ---- files ------------------------------------------------------------------------------------
@@ -202,7 +206,94 @@ static void open_each(gwt *g, gwt_array **arrays, const file_list *files, const 
         arrays[i] = gwt_align(arrays[i], reference, (gwt_resampling)o->resampling);
 }
 
-// ---- both -------------------------------------------------------------------------------------
+// ---- files by groups --------------------------------------------------------------------------
+
+static bool is_float(gwt_dtype t) { return t >= GWT_FLOAT32; }
+
+static bool is_signed(gwt_dtype t)
+{
+    return t == GWT_INT8 || t == GWT_INT16 || t == GWT_INT32 || t == GWT_INT64;
+}
+
+// Whether each value of one type is one of another.
+static bool contains(gwt_dtype outer, gwt_dtype inner)
+{
+    size_t size = gwt_dtype_size(outer), needed = gwt_dtype_size(inner);
+    if (is_float(inner)) return is_float(outer) && size >= needed;
+    if (is_float(outer)) return size > needed;
+    if (is_signed(inner)) return is_signed(outer) && size >= needed;
+    return is_signed(outer) ? size > needed : size >= needed;
+}
+
+// The smallest type that holds the values of all; none when there is none.
+static gwt_dtype common_dtype(gwt_array *const *arrays, size_t n)
+{
+    for (int t = GWT_UINT8; t <= GWT_FLOAT64; t++) {
+        size_t i = 0;
+        while (i < n && contains((gwt_dtype)t, gwt_describe(arrays[i])->dtype)) i++;
+        if (i == n) return (gwt_dtype)t;
+    }
+    return GWT_DTYPE_NONE;
+}
+
+// Bands of a type that is not the others' get one that holds all. (gwt_stack refuses those that no
+// type holds.)
+static gwt_array *stack_bands(gwt_array **bands, size_t n)
+{
+    gwt_dtype dtype = common_dtype(bands, n);
+    for (size_t b = 0; b < n && dtype; b++)
+        if (gwt_describe(bands[b])->dtype != dtype) bands[b] = gwt_cast(bands[b], dtype);
+    return n == 1 ? bands[0] : gwt_stack(bands, n, GWT_BAND);
+}
+
+// A band of all scenes, called as it is in the names of the files.
+static gwt_array *open_band(gwt *g, const groups *all, size_t band, const gwt_open_options *how)
+{
+    const char *names[] = { all->bands[band], NULL };
+    const char *const *paths = all->paths + band * all->num_scenes;
+    gwt_array *a = gwt_open_many_with(g, paths, all->num_scenes, how);
+    if (!a || !all->has_bands) return a;
+    if (gwt_describe(a)->shape[1] == 1) return gwt_rename_bands(a, names);
+    gwt_fail(g, GWT_E_ARGUMENT, "%s has %lld bands, where {band} of --group-by stands for one",
+             paths[0], (long long)gwt_describe(a)->shape[1]);
+    return NULL;
+}
+
+// The names that are asked for: given, or the sensor's where it has as many.
+static gwt_array *name_bands(gwt_array *a, const input_options *o)
+{
+    const char *const *names = o->sensor ? gwt_sensor_bands(o->sensor) : NULL;
+    int64_t n = 0;
+    while (names && names[n]) n++;
+    if (o->band_names.count) return gwt_rename_bands(a, (const char *const *)o->band_names.items);
+    return names && a && n == gwt_describe(a)->shape[1] ? gwt_rename_bands(a, names) : a;
+}
+
+static gwt_array *open_groups(gwt *g, const file_list *files, const input_options *o,
+                              gwt_open_options how, const gwt_array *reference)
+{
+    groups all;
+    gwt_array **arrays = calloc(files->count, sizeof *arrays), *a = NULL;
+    if (!arrays) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    bool good = arrays && groups_find(g, &all, o->group_by, files);
+    if (good && o->bounds_by && !o->reference) {    // of all bands, not of one
+        for (size_t i = 0; i < files->count; i++)
+            arrays[i] = gwt_open_with(g, files->paths[i], &how);
+        reference = common_grid(g, arrays, files->count, o);
+    }
+    how.stack = GWT_TIME;
+    how.reference = reference;
+    how.time_names = good ? all.time_names : NULL;
+    if (good && all.has_bands) how.band_names = NULL;
+    for (size_t b = 0; good && b < all.num_bands; b++) arrays[b] = open_band(g, &all, b, &how);
+    if (good) a = stack_bands(arrays, all.num_bands);
+    if (good && all.has_bands) a = name_bands(a, o);
+    if (arrays) groups_free(&all);
+    free(arrays);
+    return a;
+}
+
+// ---- all of them -------------------------------------------------------------------------------
 
 static const char *const *names_of(const cli_list *list)
 {
@@ -256,7 +347,8 @@ static void check_sensor(gwt_array *const *arrays, size_t count, const file_list
 {
     bool joined = count < files->count;
     for (size_t i = 0; i < count && !o->band_names.count; i++) {
-        const char *what = joined ? o->stack ? "the stack" : "the mosaic" : files->paths[i];
+        const char *what = !joined                   ? files->paths[i]
+                         : o->stack || o->group_by ? "the stack" : "the mosaic";
         cli_check_sensor(o->sensor, arrays[i], what, count > 1 ?
                          "; --stack band makes the bands of all files those of one" : "");
     }
@@ -264,7 +356,7 @@ static void check_sensor(gwt_array *const *arrays, size_t count, const file_list
 
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count)
 {
-    bool joined = o->stack || o->mosaic != NO_MOSAIC;
+    bool joined = o->stack || o->group_by || o->mosaic != NO_MOSAIC;
     *count = joined ? 1 : files->count;
     gwt_array **arrays = calloc(*count, sizeof *arrays);
     if (!arrays) {
@@ -281,7 +373,8 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
                              .scale_factor = scale, .offset = offset, .res = o->res.value,
                              .resampling = (gwt_resampling)o->resampling };
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
-    if (joined) arrays[0] = open_joined(g, files, o, how, reference);
+    if (o->group_by) arrays[0] = open_groups(g, files, o, how, reference);
+    else if (joined) arrays[0] = open_joined(g, files, o, how, reference);
     else open_each(g, arrays, files, o, how, reference);
     check_sensor(arrays, *count, files, o);
     for (size_t i = 0; i < *count; i++) arrays[i] = part_of(arrays[i], o);

@@ -26,6 +26,7 @@ enum { NO_MOSAIC = -1 };
 typedef struct input_options {
     int stack;                 // gwt_dim: all as one array; GWT_DIM_DEFAULT: not
     int mosaic;                // gwt_stat where files overlap: all as one image; NO_MOSAIC: not
+    const char *group_by;      // all as one array, by what this pattern finds in names; NULL: not
     int by_date;               // put the files into the order of their dates; else as given
     int bounds_by, resampling; // gwt_bounds_by, gwt_resampling
     const char *reference;     // a file whose grid all are brought to
@@ -54,9 +55,9 @@ extern const cli_choice input_dtypes[];     // of --dtype, where there is an out
 // CLI_GO_ON, or CLI_USAGE when options contradict each other; that has been printed.
 int inputs_check(const cli_command *command, const input_options *o);
 
-// One array for each file, or one of all when they are stacked or a mosaic; *count says how many.
-// Some may be NULL, then the session has the error. Yours to free; NULL when there is no memory.
-// Says on stderr when the sensor is not that of some.
+// One array for each file, or one of all when they are stacked, grouped or a mosaic; *count says
+// how many. Some may be NULL, then the session has the error. Yours to free; NULL when there is no
+// memory. Says on stderr when the sensor is not that of some.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
 
 // What --window, --bounds and --every leave of an array, as of each input.
