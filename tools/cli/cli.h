@@ -174,6 +174,9 @@ bool cli_output_close(cli_output *out, bool keep);
 enum { CLI_PATH = 4096 };
 bool cli_make_folder(char folder[CLI_PATH]);
 
+// What users of other programs type, and the same by gwt.
+int print_tasks(void);
+
 // The subcommands, each with its own options: argv[0] is its name; gives the exit status.
 int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);

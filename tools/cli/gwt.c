@@ -37,6 +37,7 @@ static void print_overview(void)
     for (const subcommand *s = subcommands; s->name; s++)
         printf("  gwt %-11s %s\n", s->name, s->summary);
     fputs("\n  gwt COMMAND --help   the options of a command\n"
+          "  gwt help tasks       what users of GDAL and rasterio type, and the same by gwt\n"
           "  gwt --version        the version\n\n"
           "Exit status: 0 done, 1 the work failed, 2 the command line is wrong,\n"
           "128 + N stopped by signal N (130 by Ctrl-C).\n", stdout);
@@ -58,6 +59,7 @@ static int unknown(const char *name)
 // `gwt help calc` is `gwt calc --help`.
 static int help(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "tasks") == 0) return print_tasks();
     if (argc > 1) {
         const subcommand *s = find_subcommand(argv[1]);
         char *asked[] = { argv[1], "--help", NULL };
