@@ -16242,12 +16242,48 @@ _GWT_FOR_SPEED
 // isfinite, as loops over pixels like it.
 static bool _gwt_is_finite(double v) { return v - v == 0; }
 
+// Sums of four values each, so that none waits for the one before; they are finite only where all
+// values are. The last ones, fewer than four, are the caller's.
+static double _gwt_sum_fours(const double *v, int64_t n, double *least, double *most)
+{
+    double sum[4] = { 0 }, min[4] = { v[0], v[1], v[2], v[3] }, max[4] = { v[0], v[1], v[2], v[3] };
+    for (; n >= 4; n -= 4, v += 4)
+        for (int k = 0; k < 4; k++) {
+            sum[k] += v[k];
+            min[k] = v[k] < min[k] ? v[k] : min[k];
+            max[k] = v[k] > max[k] ? v[k] : max[k];
+        }
+    for (int k = 0; k < 4; k++) {
+        *least = min[k] < *least ? min[k] : *least;
+        *most = max[k] > *most ? max[k] : *most;
+    }
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+static double _gwt_square_fours(const double *v, int64_t n, double mean)
+{
+    double sum[4] = { 0 };
+    for (; n >= 4; n -= 4, v += 4)
+        for (int k = 0; k < 4; k++) {
+            double d = v[k] - mean;
+            sum[k] += d * d;
+        }
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
 // Everything but the squares of some more pixels, which need the mean.
 static void _gwt_part_add(_gwt_part *part, const double *v, int64_t n)
 {
     _gwt_part p = *part;
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
+    double sum = n >= 4 ? _gwt_sum_fours(v, n, &p.min, &p.max) : 0;
+    int64_t i = n & ~(int64_t)3;
+    p.count += i;
+    if (!_gwt_is_finite(sum)) {         // some are missing
+        p = *part;
+        sum = 0;
+        i = 0;
+    }
+    for (; i < n; i++) {
         bool there = _gwt_is_finite(v[i]);
         p.count += there;
         p.infinite += v[i] == v[i] && !there;
@@ -16261,8 +16297,13 @@ static void _gwt_part_add(_gwt_part *part, const double *v, int64_t n)
 
 static void _gwt_part_square(_gwt_part *p, const double *v, int64_t n)
 {
-    double sum = 0, mean = p->mean;
-    for (int64_t i = 0; i < n; i++) {
+    double mean = p->mean, sum = _gwt_square_fours(v, n, mean);
+    int64_t i = n & ~(int64_t)3;
+    if (!_gwt_is_finite(sum)) {
+        sum = 0;
+        i = 0;
+    }
+    for (; i < n; i++) {
         double d = _gwt_is_finite(v[i]) ? v[i] - mean : 0;
         sum += d * d;
     }
@@ -16272,8 +16313,12 @@ static void _gwt_part_square(_gwt_part *p, const double *v, int64_t n)
 // How many of n words, from the first on, are the same.
 static int64_t _gwt_same_words(const uint64_t *words, int64_t n)
 {
+    const uint64_t first = words[0];
     int64_t i = 1;
-    while (i < n && words[i] == words[0]) i++;
+    while (i + 4 <= n && !((words[i] ^ first) | (words[i + 1] ^ first) | (words[i + 2] ^ first)
+                           | (words[i + 3] ^ first)))
+        i += 4;
+    while (i < n && words[i] == first) i++;
     return i;
 }
 

@@ -278,6 +278,79 @@ bool measure_profile(const settings *s)
     return true;
 }
 
+// ---- zones --------------------------------------------------------------------------------------
+
+// 100 x 100 of them, of about the same size: rows and columns of zones, rounded to integers by the
+// type of the file, and then both.
+static void make_zones(const settings *s, const char *zones, const char *values)
+{
+    char program[PATH], rows[PATH], cols[PATH], row[128], col[128];
+    join(program, "%s/gwt", s->programs);
+    join(rows, "%s/zone-rows.tif", s->dir);
+    join(cols, "%s/zone-cols.tif", s->dir);
+    snprintf(row, sizeof row, "(row() + 0.5) * 100 / %d - 0.5", s->size);
+    snprintf(col, sizeof col, "(col() + 0.5) * 100 / %d - 0.5", s->size);
+    const char *const made[3][3] = { { row, values, rows }, { col, values, cols },
+                                     { "a * 100 + b", rows, zones } };
+    for (int i = 0; i < 3; i++) {
+        const char *argv[] = { program, "calc", made[i][0], made[i][1], i == 2 ? cols : "-q",
+                               "--dtype", "uint16", "--dst-nodata", "65535", "--compress",
+                               "deflate", "--tile-size", "256", "--overwrite", "-q", "-o",
+                               made[i][2], NULL };
+        run(argv);
+    }
+    unlink(rows);
+    unlink(cols);
+}
+
+static sample run_zonal(const settings *s, const char *values, const char *zones)
+{
+    char program[PATH], threads[16];
+    join(program, "%s/gwt", s->programs);
+    snprintf(threads, sizeof threads, "%d", s->workers);
+    const char *argv[] = { program, "stats", values, "-q", "-j", threads, NULL, NULL, NULL };
+    if (zones) {
+        argv[1] = "zonal";
+        argv[6] = "--zones";
+        argv[7] = zones;
+    }
+    return run(argv);
+}
+
+bool measure_zonal(const settings *s)
+{
+    char zones[PATH];
+    static sample stats[MAX_TURNS], zonal[MAX_TURNS];
+    job j = norm_diff_job(s, s->size, s->size, "deflate");
+    join(zones, "%s/zones-%d.tif", s->dir, s->size);
+    make_zones(s, zones, j.inputs[0]);
+    for (int i = 0; i < s->warmup; i++) run_zonal(s, j.inputs[0], i % 2 ? NULL : zones);
+    double start = now();
+    int n = 0;
+    for (; go_on(s, n, start); n++) {
+        stats[n] = run_zonal(s, j.inputs[0], NULL);
+        zonal[n] = run_zonal(s, j.inputs[0], zones);
+    }
+    unlink(zones);
+    sample all = median_sample(stats, n), each = median_sample(zonal, n);
+    double ratio = median_ratio(zonal, stats, n), cpu = median_cpu_ratio(zonal, stats, n);
+    printf("\nstatistics of %d x %d x 3 uint16, deflate, of all pixels and of 10,000 zones; %d "
+           "workers;\nmedians of %d turns\n\n          | wall s  CPU s    MB\n", s->size, s->size,
+           s->workers, n);
+    print_row("stats", &all);
+    print_row("zonal", &each);
+    printf("zonal / stats %.3f, CPU %.3f\n", ratio, cpu);
+    bar_at_most(1.3, ratio, "statistics of 10,000 zones / of all pixels");
+    bars_print();
+    if (!s->json) return true;
+    fprintf(s->json, ",\n \"zonal\": {\"turns\": %d, ", n);
+    json_sample(s->json, "stats", &all);
+    fprintf(s->json, ", ");
+    json_sample(s->json, "zonal", &each);
+    fprintf(s->json, ", \"ratio\": %.4f, \"ratio_cpu\": %.4f}", ratio, cpu);
+    return true;
+}
+
 // ---- ranks --------------------------------------------------------------------------------------
 
 bool measure_ranks(const settings *s)
