@@ -138,8 +138,8 @@
 //   the order of a tree that depends on its size only. Nor do they depend on compiler and
 //   processor: files are little-endian, and nothing becomes a fused multiply-add (but for clang
 //   with -ffp-contract=fast, which overrides all pragmas). Across machines the values of exp, log,
-//   tanh and pow are those of the C library, and the bytes of compressed tiles those of libtiff and
-//   its codecs.
+//   sin and their like are those of the C library, and the bytes of compressed tiles those of
+//   libtiff and its codecs.
 //
 // PROFILING
 //
@@ -942,8 +942,8 @@ GWT_API gwt_array *gwt_cast(const gwt_array *a, gwt_dtype dtype);
 // Pixel by pixel, in double. Shapes [time, band] must be equal, or 1 in a dim (then repeated);
 // grids must match. A result is missing where any operand is missing or the result is NaN (0/0,
 // sqrt(-1)); of where(c, a, b), where c is, or the one of a and b that it picks. dtype float64,
-// except min, max, abs, where and clip of arrays of one type, and neg of a signed one, which keep
-// it; comparisons and logic give uint8 0/1 with nodata 255.
+// except min, max, abs, where and clip of arrays of one type, neg of a signed one, sign, and what
+// rounds to whole numbers, which keep it; comparisons and logic give uint8 0/1 with nodata 255.
 GWT_API gwt_array *gwt_add(const gwt_array *a, const gwt_array *b);
 GWT_API gwt_array *gwt_sub(const gwt_array *a, const gwt_array *b);
 GWT_API gwt_array *gwt_mul(const gwt_array *a, const gwt_array *b);
@@ -953,10 +953,35 @@ GWT_API gwt_array *gwt_min(const gwt_array *a, const gwt_array *b);
 GWT_API gwt_array *gwt_max(const gwt_array *a, const gwt_array *b);
 GWT_API gwt_array *gwt_neg(const gwt_array *a);
 GWT_API gwt_array *gwt_abs(const gwt_array *a);
+GWT_API gwt_array *gwt_floor(const gwt_array *a);
+GWT_API gwt_array *gwt_ceil(const gwt_array *a);
+GWT_API gwt_array *gwt_round(const gwt_array *a);   // to nearest, ties to even
+GWT_API gwt_array *gwt_trunc(const gwt_array *a);   // towards 0
+GWT_API gwt_array *gwt_sign(const gwt_array *a);    // -1, 0, 1
 GWT_API gwt_array *gwt_sqrt(const gwt_array *a);
+GWT_API gwt_array *gwt_cbrt(const gwt_array *a);
 GWT_API gwt_array *gwt_exp(const gwt_array *a);
-GWT_API gwt_array *gwt_log(const gwt_array *a);   // natural
+GWT_API gwt_array *gwt_exp2(const gwt_array *a);
+GWT_API gwt_array *gwt_log(const gwt_array *a);     // natural
+GWT_API gwt_array *gwt_log2(const gwt_array *a);
+GWT_API gwt_array *gwt_log10(const gwt_array *a);
+GWT_API gwt_array *gwt_sin(const gwt_array *a);     // angles are in radians
+GWT_API gwt_array *gwt_cos(const gwt_array *a);
+GWT_API gwt_array *gwt_tan(const gwt_array *a);
+GWT_API gwt_array *gwt_asin(const gwt_array *a);
+GWT_API gwt_array *gwt_acos(const gwt_array *a);
+GWT_API gwt_array *gwt_atan(const gwt_array *a);
+GWT_API gwt_array *gwt_atan2(const gwt_array *y, const gwt_array *x);   // of the point (x, y)
+GWT_API gwt_array *gwt_sinh(const gwt_array *a);
+GWT_API gwt_array *gwt_cosh(const gwt_array *a);
 GWT_API gwt_array *gwt_tanh(const gwt_array *a);
+GWT_API gwt_array *gwt_degrees(const gwt_array *a); // a * (180 / pi)
+GWT_API gwt_array *gwt_radians(const gwt_array *a); // a * (pi / 180)
+GWT_API gwt_array *gwt_hypot(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_mod(const gwt_array *a, const gwt_array *b);     // of the sign of b; of a
+                                                                        // division by 0 missing
+GWT_API gwt_array *gwt_lerp(const gwt_array *a, const gwt_array *b, const gwt_array *t);
+                                                                        // a + (b - a) * t
 GWT_API gwt_array *gwt_lt(const gwt_array *a, const gwt_array *b);
 GWT_API gwt_array *gwt_le(const gwt_array *a, const gwt_array *b);
 GWT_API gwt_array *gwt_gt(const gwt_array *a, const gwt_array *b);
@@ -1121,7 +1146,9 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                themselves; a.red, a.b1 a band of one, by name before number, too;
 //                x[2], x["2016-05-17"] one time of x; nan, which is missing
 //   operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, parentheses
-//   functions    abs sqrt exp log tanh min(x, y) max(x, y) pow where(c, x, y) clip(x, lo, hi)
+//   functions    abs sign floor ceil round trunc sqrt cbrt exp exp2 log log2 log10 sin cos tan
+//                asin acos atan atan2(y, x) sinh cosh tanh degrees radians hypot(x, y) mod(x, y)
+//                pow(x, y) min(x, y) max(x, y) lerp(x, y, t) where(c, x, y) clip(x, lo, hi)
 //                mask(x, v) valid(x) replace(x, from, to)
 //                norm_diff(b1, b2), which is (b2 - b1) / (b2 + b1)
 //   statistics   mean sum min max std var median count first last argmax skew range mode all any,
@@ -1527,6 +1554,7 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_MAX_CHUNK (1 << 20)
 #define _GWT_MAX_BANDS 65535    // SamplesPerPixel is 16 bits wide
 #define _GWT_CACHE_LINE 64
+#define _GWT_PI 3.14159265358979323846
 
 // A sanitizer is not begun yet when the loader picks one of several functions.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -6065,10 +6093,21 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
     X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(BEATS, (double)(x == x && (y != y || x > y)))
 
-// By the math library, one pixel after the other, and in double only; the last of two operands.
+// The same of one, in double only.
+#define _GWT_DOUBLE_OPS(X) \
+    X(SQRT, sqrt(x)) \
+    X(FLOOR, _gwt_whole(x, _gwt_near(x) - (double)(_gwt_near(x) > x))) \
+    X(CEIL, _gwt_whole(x, _gwt_near(x) + (double)(_gwt_near(x) < x))) \
+    X(ROUND, _gwt_whole(x, _gwt_near(x))) \
+    X(TRUNC, _gwt_whole(x, _gwt_near(fabs(x)) - (double)(_gwt_near(fabs(x)) > fabs(x))))
+
+// By functions of the math library, one pixel after the other, in double; those of two operands are
+// missing where either is (hypot(inf, NaN) is inf).
 #define _GWT_LIBM_OPS(X) \
-    X(SQRT, sqrt(x)) X(EXP, exp(x)) X(LOG, log(x)) X(TANH, tanh(x)) \
-    X(POW, x != x || y != y ? (double)NAN : pow(x, y))
+    X(EXP, exp) X(EXP2, exp2) X(LOG, log) X(LOG2, log2) X(LOG10, log10) X(CBRT, cbrt) \
+    X(SIN, sin) X(COS, cos) X(TAN, tan) X(ASIN, asin) X(ACOS, acos) X(ATAN, atan) \
+    X(SINH, sinh) X(COSH, cosh) X(TANH, tanh)
+#define _GWT_LIBM_OPS_2(X) X(POW, pow) X(ATAN2, atan2) X(HYPOT, hypot) X(MOD, _gwt_mod)
 
 // A truth value as 0 or 1, missing where x or y is.
 #define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
@@ -6090,7 +6129,9 @@ typedef enum _gwt_op {
 #define X(name, expression) _GWT_OP_##name,
     _GWT_UNARY_OPS(X)
     _GWT_BINARY_OPS(X)
+    _GWT_DOUBLE_OPS(X)
     _GWT_LIBM_OPS(X)
+    _GWT_LIBM_OPS_2(X)
 #undef X
     _GWT_OP_COUNT
 } _gwt_op;
@@ -6099,7 +6140,8 @@ static const char *const _gwt_op_names[] = {
     "load", "crop", "step", "place", "number", "mask", "clip", "cast", "warped", "where",
     "percentile", "mode",
 #define X(name, expression) #name,
-    _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_LIBM_OPS(X)
+    _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
+    _GWT_DOUBLE_OPS(X) _GWT_LIBM_OPS(X) _GWT_LIBM_OPS_2(X)
 #undef X
     "fetch", "store", "copy"        // which programs have besides
 };
@@ -7368,24 +7410,83 @@ static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
     return r ? _gwt_array_finish(_gwt_array_typed(r, op, arg, n)) : NULL;
 }
 
+static gwt_array *_gwt_array_of_one(const gwt_array *a, _gwt_op op)
+{
+    return _gwt_array_apply(op, (gwt_array *[]){ _gwt_array_same(a) }, 1);
+}
+
+static gwt_array *_gwt_array_of_two(const gwt_array *a, const gwt_array *b, _gwt_op op)
+{
+    return _gwt_array_apply(op, (gwt_array *[]){ _gwt_array_same(a), _gwt_array_same(b) }, 2);
+}
+
 #define X(name, op) \
-    gwt_array *gwt_##name(const gwt_array *a) \
-    { \
-        return _gwt_array_apply(_GWT_OP_##op, (gwt_array *[]){ _gwt_array_same(a) }, 1); \
-    }
-X(neg, NEG) X(abs, ABS) X(sqrt, SQRT) X(exp, EXP) X(log, LOG) X(tanh, TANH) X(not, NOT)
-X(valid, VALID)
+    gwt_array *gwt_##name(const gwt_array *a) { return _gwt_array_of_one(a, _GWT_OP_##op); }
+X(neg, NEG) X(abs, ABS) X(sqrt, SQRT) X(not, NOT) X(valid, VALID)
+X(exp, EXP) X(exp2, EXP2) X(log, LOG) X(log2, LOG2) X(log10, LOG10) X(cbrt, CBRT)
+X(sin, SIN) X(cos, COS) X(tan, TAN) X(asin, ASIN) X(acos, ACOS) X(atan, ATAN)
+X(sinh, SINH) X(cosh, COSH) X(tanh, TANH)
 #undef X
 
 #define X(name, op) \
     gwt_array *gwt_##name(const gwt_array *a, const gwt_array *b) \
     { \
-        gwt_array *const arg[] = { _gwt_array_same(a), _gwt_array_same(b) }; \
-        return _gwt_array_apply(_GWT_OP_##op, arg, 2); \
+        return _gwt_array_of_two(a, b, _GWT_OP_##op); \
     }
 X(add, ADD) X(sub, SUB) X(mul, MUL) X(div, DIV) X(pow, POW) X(min, MIN) X(max, MAX)
+X(atan2, ATAN2) X(hypot, HYPOT) X(mod, MOD)
 X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
 #undef X
+
+// Of a floating-point type by an operation; integers are whole as they are.
+static const _gwt_node *_gwt_map_whole(const gwt_array *a, int64_t i, const void *op)
+{
+    if (_gwt_dtype_integer(a->info.dtype)) return a->planes[i];
+    return _gwt_node_op(a->g, *(const _gwt_op *)op, a->planes[i], NULL);
+}
+
+// (x > 0) - (x < 0)
+static const _gwt_node *_gwt_map_sign(const gwt_array *a, int64_t i, const void *minus)
+{
+    const _gwt_node *x = a->planes[i], *zero = _gwt_node_number(a->g, 0);
+    return _gwt_node_op(a->g, *(const _gwt_op *)minus, _gwt_node_op(a->g, _GWT_OP_GT, x, zero),
+                        _gwt_node_op(a->g, _GWT_OP_LT, x, zero));
+}
+
+// To other values of its type.
+static gwt_array *_gwt_array_changed(const gwt_array *a, _gwt_map_fn *fn, _gwt_op op)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    return _gwt_array_finish(_gwt_array_mapped(a, _GWT_KEEP_NAMES | _GWT_KEEP_TYPE, fn, &op));
+}
+
+#define X(name, op) \
+    gwt_array *gwt_##name(const gwt_array *a) \
+    { \
+        return _gwt_array_changed(a, _gwt_map_whole, _GWT_OP_##op); \
+    }
+X(floor, FLOOR) X(ceil, CEIL) X(round, ROUND) X(trunc, TRUNC)
+#undef X
+
+gwt_array *gwt_sign(const gwt_array *a)
+{
+    return _gwt_array_changed(a, _gwt_map_sign, _GWT_OP_SUB);
+}
+
+static gwt_array *_gwt_array_times(const gwt_array *a, double factor)
+{
+    return a ? gwt_mul(a, gwt_number(a->g, factor)) : NULL;
+}
+
+gwt_array *gwt_degrees(const gwt_array *a) { return _gwt_array_times(a, 180 / _GWT_PI); }
+gwt_array *gwt_radians(const gwt_array *a) { return _gwt_array_times(a, _GWT_PI / 180); }
+
+gwt_array *gwt_lerp(const gwt_array *a, const gwt_array *b, const gwt_array *t)
+{
+    gwt_array *const all[] = { _gwt_array_same(a), _gwt_array_same(b), _gwt_array_same(t) };
+    if (!_gwt_check_given("gwt_lerp", all, 3)) return NULL;
+    return gwt_add(a, gwt_mul(gwt_sub(b, a), t));
+}
 
 gwt_array *gwt_where(const gwt_array *condition, const gwt_array *a, const gwt_array *b)
 {
@@ -8568,7 +8669,7 @@ static void _gwt_parse_point(const _gwt_parser *p, unsigned since)
 GWT_PRINTF(3, 4)
 static gwt_array *_gwt_parse_fail(_gwt_parser *p, const char *where, const char *format, ...)
 {
-    char text[512], message[512], shown[512];
+    char text[1024], message[1024], shown[512];
     va_list args;
     va_start(args, format);
     _gwt_os_print_va(text, sizeof text, format, args);
@@ -8770,6 +8871,21 @@ static gwt_array *_gwt_call_norm_diff(_gwt_parser *p, const _gwt_call *c)
     return _gwt_norm_diff(c->x[0], c->x[1]);
 }
 
+#define X(name) \
+    static gwt_array *_gwt_call_##name(_gwt_parser *p, const _gwt_call *c) \
+    { \
+        (void)p; \
+        return gwt_##name(c->x[0]); \
+    }
+X(sign) X(floor) X(ceil) X(round) X(trunc) X(degrees) X(radians)
+#undef X
+
+static gwt_array *_gwt_call_lerp(_gwt_parser *p, const _gwt_call *c)
+{
+    (void)p;
+    return gwt_lerp(c->x[0], c->x[1], c->x[2]);
+}
+
 // x(), x(b): where the cells of an array lie.
 static gwt_array *_gwt_call_place(_gwt_parser *p, const _gwt_call *c)
 {
@@ -8788,13 +8904,36 @@ typedef struct _gwt_function {
 // Statistics, windows of them and indices have names of their own.
 static const _gwt_function _gwt_functions[] = {
     { "abs", 1, 1, _GWT_OP_ABS, NULL },
+    { "sign", 1, 1, .special = _gwt_call_sign },
+    { "floor", 1, 1, .special = _gwt_call_floor },
+    { "ceil", 1, 1, .special = _gwt_call_ceil },
+    { "round", 1, 1, .special = _gwt_call_round },
+    { "trunc", 1, 1, .special = _gwt_call_trunc },
     { "sqrt", 1, 1, _GWT_OP_SQRT, NULL },
+    { "cbrt", 1, 1, _GWT_OP_CBRT, NULL },
     { "exp", 1, 1, _GWT_OP_EXP, NULL },
+    { "exp2", 1, 1, _GWT_OP_EXP2, NULL },
     { "log", 1, 1, _GWT_OP_LOG, NULL },
+    { "log2", 1, 1, _GWT_OP_LOG2, NULL },
+    { "log10", 1, 1, _GWT_OP_LOG10, NULL },
+    { "sin", 1, 1, _GWT_OP_SIN, NULL },
+    { "cos", 1, 1, _GWT_OP_COS, NULL },
+    { "tan", 1, 1, _GWT_OP_TAN, NULL },
+    { "asin", 1, 1, _GWT_OP_ASIN, NULL },
+    { "acos", 1, 1, _GWT_OP_ACOS, NULL },
+    { "atan", 1, 1, _GWT_OP_ATAN, NULL },
+    { "atan2", 2, 2, _GWT_OP_ATAN2, NULL },
+    { "sinh", 1, 1, _GWT_OP_SINH, NULL },
+    { "cosh", 1, 1, _GWT_OP_COSH, NULL },
     { "tanh", 1, 1, _GWT_OP_TANH, NULL },
+    { "degrees", 1, 1, .special = _gwt_call_degrees },
+    { "radians", 1, 1, .special = _gwt_call_radians },
+    { "hypot", 2, 2, _GWT_OP_HYPOT, NULL },
+    { "mod", 2, 2, _GWT_OP_MOD, NULL },
+    { "pow", 2, 2, _GWT_OP_POW, NULL },
     { "min", 2, 2, _GWT_OP_MIN, NULL },
     { "max", 2, 2, _GWT_OP_MAX, NULL },
-    { "pow", 2, 2, _GWT_OP_POW, NULL },
+    { "lerp", 3, 3, .special = _gwt_call_lerp },
     { "where", 3, 3, _GWT_OP_WHERE, NULL },
     { "valid", 1, 1, _GWT_OP_VALID, NULL },
     { "clip", 3, 3, .special = _gwt_call_clip },
@@ -11146,11 +11285,6 @@ static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *fro
 // Adding 1.5 * 2^52 rounds any |v| < 2^51 as the processor does, ties to even, and leaves it in the
 // low bits, negative ones too; it needs doubles to be computed as doubles.
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
-static inline double _gwt_round(double v)
-{
-    return (v + 6755399441055744.0) - 6755399441055744.0;
-}
-
 static inline uint64_t _gwt_round_bits(double v)
 {
     uint64_t bits;
@@ -11158,10 +11292,19 @@ static inline uint64_t _gwt_round_bits(double v)
     memcpy(&bits, &v, sizeof bits);
     return bits;
 }
+
+// Of |v| < 2^52 the number itself, -0 too.
+static inline double _gwt_near(double v) { return copysign(fabs(v) + 0x1p52 - 0x1p52, v); }
 #else
-static inline double _gwt_round(double v) { return nearbyint(v); }
+static inline double _gwt_near(double v) { return nearbyint(v); }
 static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nearbyint(v); }
 #endif
+
+// What is whole near x, of its sign, 0 too; from 2^52 on all is whole.
+static inline double _gwt_whole(double x, double whole)
+{
+    return fabs(x) < 0x1p52 ? copysign(whole, x) : x;
+}
 
 // Each chooses in one width, before or after the conversion, which is what can be vectorised.
 #define _GWT_STORE_SMALL(ctype, lo, hi) \
@@ -11351,16 +11494,16 @@ typedef void _gwt_kernel(void *to, const void *first, const void *second, size_t
         } \
     }
 
-#define _GWT_CALL(fn, expression) \
-    static void fn(void *to, const void *first, const void *second, size_t step, size_t n) \
+// Without another loop for newer processors.
+#define _GWT_UNARY_PLAIN(fn, expression) \
+    static void fn(void *restrict to, const void *restrict first, const void *restrict second, \
+                   size_t step, size_t n) \
     { \
         double *d = to; \
-        const double *a = first, *b = second; \
-        for (size_t i = 0; i < n; i++) { \
-            double x = a[i], y = !b ? 0 : b[step ? i : 0]; \
-            (void)y; \
-            d[i] = expression; \
-        } \
+        const double *a = first; \
+        (void)second, (void)step; \
+        n = _GWT_WHOLE(n); \
+        _GWT_EACH { double x = a[i]; d[i] = expression; } \
     }
 
 #define X(name, expression) _GWT_UNARY(double, _gwt_vm_##name, expression)
@@ -11369,8 +11512,8 @@ _GWT_UNARY_OPS(X)
 #define X(name, expression) _GWT_BINARY(double, _gwt_vm_##name, expression)
 _GWT_BINARY_OPS(X)
 #undef X
-#define X(name, expression) _GWT_CALL(_gwt_vm_##name, expression)
-_GWT_LIBM_OPS(X)
+#define X(name, expression) _GWT_UNARY_PLAIN(_gwt_vm_##name, expression)
+_GWT_DOUBLE_OPS(X)
 #undef X
 #define X(name, expression) _GWT_UNARY(float, _gwt_narrow_##name, expression)
 _GWT_UNARY_OPS(X)
@@ -11379,10 +11522,10 @@ _GWT_UNARY_OPS(X)
 _GWT_BINARY_OPS(X)
 #undef X
 
-// In double; in float32, where _gwt_known_of knows nothing of the math library.
-static _gwt_kernel *const _gwt_kernels[2][_GWT_OP_COUNT] = {
+// In double; in float32, where _gwt_known_of knows nothing of the others.
+static _gwt_kernel *const _gwt_kernels[2][_GWT_OP_EXP] = {
 #define X(name, expression) [_GWT_OP_##name] = _gwt_vm_##name,
-    { _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_LIBM_OPS(X) },
+    { _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) _GWT_DOUBLE_OPS(X) },
 #undef X
 #define X(name, expression) [_GWT_OP_##name] = _gwt_narrow_##name,
     { _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X) }
@@ -11731,6 +11874,27 @@ static void _gwt_vm_ranked(const _gwt_program *program, double *regs, size_t str
 
 _GWT_FOR_SIZE
 
+// Of the remainder of a division towards 0 that of one towards -infinity, as Python has it.
+static double _gwt_mod(double x, double y)
+{
+    double r = fmod(x, y);
+    if (r == 0) return copysign(0, y);
+    return (r < 0) != (y < 0) ? r + y : r;
+}
+
+static void _gwt_vm_libm(int op, double *d, const double *a, const double *b, bool number, size_t n)
+{
+#define X(name, fn) fn,
+    static double (*const of_one[])(double) = { _GWT_LIBM_OPS(X) };
+    static double (*const of_two[])(double, double) = { _GWT_LIBM_OPS_2(X) };
+#undef X
+    for (size_t i = 0; i < n && op < _GWT_OP_POW; i++) d[i] = of_one[op - _GWT_OP_EXP](a[i]);
+    for (size_t i = 0; i < n && op >= _GWT_OP_POW; i++) {
+        double x = a[i], y = number ? *b : b[i];
+        d[i] = x != x || y != y ? (double)NAN : of_two[op - _GWT_OP_POW](x, y);
+    }
+}
+
 // An operation on up to two operands: a number stands second, for addition and multiplication
 // allow that.
 static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, void *d,
@@ -11740,6 +11904,10 @@ static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, vo
     bool first = operand[0] < 0, number = in->num_args > 1 && (first || operand[1] < 0);
     double same[_GWT_LANES];
     const void *second = a[!first];
+    if (in->op >= _GWT_OP_EXP) {
+        _gwt_vm_libm(in->op, d, a[first], second, number, n);
+        return;
+    }
     if (number && program->narrow)
         _gwt_narrow_fill((float *)(void *)same, *(const float *)second, _GWT_LANES);
     else if (number)

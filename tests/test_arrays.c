@@ -2383,7 +2383,8 @@ static void null_is_an_error(void **state)
         { gwt_div, "gwt_div: " }, { gwt_pow, "gwt_pow: " }, { gwt_min, "gwt_min: " },
         { gwt_max, "gwt_max: " }, { gwt_lt, "gwt_lt: " }, { gwt_le, "gwt_le: " },
         { gwt_gt, "gwt_gt: " }, { gwt_ge, "gwt_ge: " }, { gwt_eq, "gwt_eq: " },
-        { gwt_ne, "gwt_ne: " }, { gwt_and, "gwt_and: " }, { gwt_or, "gwt_or: " }
+        { gwt_ne, "gwt_ne: " }, { gwt_and, "gwt_and: " }, { gwt_or, "gwt_or: " },
+        { gwt_atan2, "gwt_atan2: " }, { gwt_hypot, "gwt_hypot: " }, { gwt_mod, "gwt_mod: " }
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         EXPECT_NULL_NAMED(pairs[i].call(a, NULL), pairs[i].name);
@@ -2394,6 +2395,7 @@ static void null_is_an_error(void **state)
     EXPECT_NULL_NAMED(gwt_add(a, NULL), "gwt_add: array 2 of 2 is NULL");
     EXPECT_NULL_NAMED(gwt_where(NULL, a, a), "gwt_where: array 1 of 3 is NULL");
     EXPECT_NULL_NAMED(gwt_where(a, a, NULL), "gwt_where: array 3 of 3 is NULL");
+    EXPECT_NULL_NAMED(gwt_lerp(a, NULL, a), "gwt_lerp: array 2 of 3 is NULL");
     EXPECT_NULL_NAMED(gwt_align(a, NULL, GWT_NEAREST), "gwt_align: array 2 of 2 is NULL");
     EXPECT_NULL_NAMED(gwt_stack((gwt_array *[]){ NULL, a }, 2, GWT_BAND), "gwt_stack: array 1");
     EXPECT_NULL_NAMED(gwt_mosaic((gwt_array *[]){ a, no }, 2, GWT_UNION, GWT_MAX, GWT_NEAREST),

@@ -41,6 +41,14 @@ static double def_div(double a, double b) { return a / b; }
 static double def_min(double a, double b) { return a < b ? a : b; }
 static double def_max(double a, double b) { return a > b ? a : b; }
 
+// Of the sign of b.
+static double def_mod(double a, double b)
+{
+    double r = fmod(fabs(a), fabs(b));
+    if (r == 0) return copysign(0, b);
+    return (a < 0) == (b < 0) ? copysign(r, b) : b - copysign(r, b);
+}
+
 typedef gwt_array *binary(const gwt_array *, const gwt_array *);
 typedef double binary_definition(double, double);
 
@@ -55,7 +63,9 @@ static const arithmetic arithmetics[] = {
     { "b1 + b2", gwt_add, def_add, 0 }, { "b1 - b2", gwt_sub, def_sub, 0 },
     { "b1 * b2", gwt_mul, def_mul, 0 }, { "b1 / b2", gwt_div, def_div, 0 },
     { "min(b1, b2)", gwt_min, def_min, 0 }, { "max(b1, b2)", gwt_max, def_max, 0 },
-    { "b1 ** b2", gwt_pow, pow, 1e-13 }, { "pow(b1, b2)", gwt_pow, pow, 1e-13 }
+    { "b1 ** b2", gwt_pow, pow, 1e-13 }, { "pow(b1, b2)", gwt_pow, pow, 1e-13 },
+    { "atan2(b1, b2)", gwt_atan2, atan2, 1e-13 }, { "hypot(b1, b2)", gwt_hypot, hypot, 1e-13 },
+    { "mod(b1, b2)", gwt_mod, def_mod, 0 }
 };
 
 static bool close_to(double is, double want, double tolerance)
@@ -167,6 +177,9 @@ static void comparisons_and_logic(void **state)
 
 static double def_neg(double a) { return -a; }
 static double def_not(double a) { return a == 0; }
+static double def_sign(double a) { return a > 0 ? 1 : a < 0 ? -1 : 0; }
+static double def_degrees(double a) { return a * 57.29577951308232; }
+static double def_radians(double a) { return a * 0.017453292519943295; }
 static double def_clip(double a) { return a < -0.75 ? -0.75 : a > 2.25 ? 2.25 : a; }
 static gwt_array *call_clip(const gwt_array *a) { return gwt_clip(a, -0.75, 2.25); }
 
@@ -179,6 +192,16 @@ static const struct {
     { "-b1", gwt_neg, def_neg, 0 }, { "abs(b1)", gwt_abs, fabs, 0 },
     { "sqrt(b1)", gwt_sqrt, sqrt, 0 }, { "exp(b1)", gwt_exp, exp, 1e-13 },
     { "log(b1)", gwt_log, log, 1e-13 }, { "tanh(b1)", gwt_tanh, tanh, 1e-13 },
+    { "exp2(b1)", gwt_exp2, exp2, 1e-13 }, { "log2(b1)", gwt_log2, log2, 1e-13 },
+    { "log10(b1)", gwt_log10, log10, 1e-13 }, { "cbrt(b1)", gwt_cbrt, cbrt, 1e-13 },
+    { "sin(b1)", gwt_sin, sin, 1e-13 }, { "cos(b1)", gwt_cos, cos, 1e-13 },
+    { "tan(b1)", gwt_tan, tan, 1e-13 }, { "asin(b1)", gwt_asin, asin, 1e-13 },
+    { "acos(b1)", gwt_acos, acos, 1e-13 }, { "atan(b1)", gwt_atan, atan, 1e-13 },
+    { "sinh(b1)", gwt_sinh, sinh, 1e-13 }, { "cosh(b1)", gwt_cosh, cosh, 1e-13 },
+    { "floor(b1)", gwt_floor, floor, 0 }, { "ceil(b1)", gwt_ceil, ceil, 0 },
+    { "round(b1)", gwt_round, rint, 0 }, { "trunc(b1)", gwt_trunc, trunc, 0 },
+    { "sign(b1)", gwt_sign, def_sign, 0 }, { "degrees(b1)", gwt_degrees, def_degrees, 0 },
+    { "radians(b1)", gwt_radians, def_radians, 0 },
     { "!b1", gwt_not, def_not, 0 }, { "clip(b1, -0.75, 2.25)", call_clip, def_clip, 0 }
 };
 
@@ -274,10 +297,12 @@ static void types_of_results(void **state)
         gwt_array *a = one_pixel(g, t, 3), *b = one_pixel(g, t, 2);
         gwt_array *other = one_pixel(g, t == GWT_INT16 ? GWT_UINT32 : GWT_INT16, 1);
         gwt_array *keep[] = { gwt_min(a, b), gwt_max(a, b), gwt_abs(a),
-                              gwt_where(gwt_lt(a, b), a, b), gwt_clip(a, 0, 1),
+                              gwt_where(gwt_lt(a, b), a, b), gwt_clip(a, 0, 1), gwt_floor(a),
+                              gwt_ceil(a), gwt_round(a), gwt_trunc(a), gwt_sign(a),
                               is_unsigned(t) ? a : gwt_neg(a) };
         gwt_array *wide[] = { gwt_add(a, b), gwt_sub(a, b), gwt_mul(a, b), gwt_div(a, b),
                               gwt_pow(a, b), gwt_sqrt(a), gwt_exp(a), gwt_log(a), gwt_tanh(a),
+                              gwt_sin(a), gwt_degrees(a), gwt_hypot(a, b), gwt_lerp(a, b, a),
                               gwt_min(a, other), gwt_max(a, other),
                               gwt_where(gwt_lt(a, b), a, other),
                               is_unsigned(t) ? gwt_neg(a) : gwt_sqrt(b) };
@@ -1118,6 +1143,8 @@ static const struct { const char *text; double value; } expressions[] = {
     { " b1\t+ \n b2 ", 5 }, { "b1+b2*b3-1", 16 }, { "min(b1, b2) + max(b2, b3)", 7 },
     { "min(b1 + b2, b3 * 2)", 5 }, { "pow(b1, b2)", 8 }, { "abs(b1 - b3)", 3 },
     { "sqrt(b1 + b1)", 2 }, { "exp(b1 - 2)", 1 }, { "log(b1 - 1)", 0 }, { "tanh(b1 - 2)", 0 },
+    { "lerp(b1, b3, b1 - 1.5)", 3.5 }, { "mod(-b1, b3) + mod(b2, -b1)", 2 },
+    { "round(b3 / 2) + round(b2 / 2)", 4 }, { "degrees(atan2(b1, b1))", 45 },
     { "where(b1 < b2, b3, b1)", 5 }, { "where(b1 > b2, b3, b1)", 2 },
     { "where(b1 > b2, 1, where(b2 > b3, 2, 3))", 3 }, { "clip(b3, 0, 4)", 4 },
     { "clip(-b3, -1, 4)", -1 }, { "clip(b1, 0, 4)", 2 }, { "norm_diff(b1, b2)", 0.2 },
@@ -1777,7 +1804,8 @@ static void null_goes_through(void **state)
     binary *const binaries[] = { gwt_add, gwt_sub, gwt_mul, gwt_div, gwt_pow, gwt_min, gwt_max,
                                  gwt_lt, gwt_le, gwt_gt, gwt_ge, gwt_eq, gwt_ne, gwt_and, gwt_or };
     gwt_array *(*const unaries[])(const gwt_array *) = { gwt_neg, gwt_abs, gwt_sqrt, gwt_exp, gwt_log,
-                                                   gwt_tanh, gwt_not };
+                                                   gwt_tanh, gwt_not, gwt_floor, gwt_sign,
+                                                   gwt_sin, gwt_degrees };
     for (size_t i = 0; i < COUNT_OF(binaries); i++) {
         assert_null(binaries[i](a, NULL));
         assert_null(binaries[i](NULL, a));
@@ -1786,6 +1814,8 @@ static void null_goes_through(void **state)
     for (size_t i = 0; i < COUNT_OF(unaries); i++) assert_null(unaries[i](NULL));
     assert_null(gwt_where(a, a, NULL));
     assert_null(gwt_where(NULL, a, a));
+    assert_null(gwt_lerp(NULL, a, a));
+    assert_null(gwt_lerp(a, a, NULL));
     assert_null(gwt_clip(NULL, 0, 1));
     assert_null(gwt_cast(NULL, GWT_UINT8));
     assert_null(gwt_sel(NULL, "red"));

@@ -27,7 +27,9 @@ for type in uint8 int16 uint32 float32 float64; do
         'moving_mean(b2 / 7, 15)' 'moving_max(b3, 21)' 'moving_percentile(b4, 3, 30)' 'argmax(a)' \
         'b1 * b2' 'b1 * 255 - b2' '(b1 - b2) * (b3 + 7)' 'b1 * 300 + b2 * 300' 'mean(a)' 'sum(a)' \
         'where(b1 > b2, b3 / b4, -b1)' 'clip((b1 - b2) / (b1 + b2), -0.25, 0.1)' 'var(a)' \
-        'min(b1 / b2, b3 / b4)' 'abs(b1 - b2) / 3' 'b1 / (b2 - b2)' 'max(b1, b2) > b3'; do
+        'min(b1 / b2, b3 / b4)' 'abs(b1 - b2) / 3' 'b1 / (b2 - b2)' 'max(b1, b2) > b3' \
+        'floor(b1 / 7) + ceil(b2 / 7) - round(b3 / 8) * trunc(b4 / 7)' 'sign(b1 - b2) + mod(b1, 7)' \
+        'hypot(b1, b2) + atan2(b1, b2)'; do
         compare "$expression" --dtype $type --nodata 0
     done
 done
