@@ -56,6 +56,8 @@ done
 refused 'a picture to stdout' 2 "-o -: a picture can't be written to stdout" quicklook s1.tif -o -
 refused 'a picture that is a JPEG' 2 'no.jpg: the picture is a PNG' quicklook s1.tif -o no.jpg
 works 'a PNG in capitals' quicklook s1.tif -o LOOK.PNG
+works 'a page in capitals' calc b1 s1.tif -o page.tif --quiet --profile PAGE.HTML
+holds 'is a page' PAGE.HTML '<html'
 
 # ---- capitals ------------------------------------------------------------------------------------
 

@@ -51,6 +51,10 @@ gwt info in.tif --json
   "dtype": "uint16"
 gwt stats in.tif
   141.5
+gwt why b1 in.tif --rowcol 20,10
+  in.tif band 1 (blue) row 20 column 10: 11
+gwt zonal B4.tif --zones classes.tif --stat count,mean
+  2,1,4800,130
 gwt verify in.tif
   in.tif: 1 tiles good
 gwt quicklook in.tif -o look.png --size 60 --bands 3,2,1

@@ -39,6 +39,7 @@ static void print_overview(void)
     fputs("\n  gwt COMMAND --help   the options of a command\n"
           "  gwt help tasks       what users of GDAL and rasterio type, and the same by gwt\n"
           "  gwt --version        the version\n\n"
+          "A FILE may be a pattern in quotes, 'scenes/*.tif', and stands for all that match it.\n\n"
           "Exit status: 0 done, 1 the work failed, 2 the command line is wrong,\n"
           "128 + N stopped by signal N (130 by Ctrl-C).\n", stdout);
 }

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -67,7 +68,7 @@ void profile_facts_output(profile_facts *f, gwt *g, const char *path)
 static bool ends_in(const char *text, const char *end)
 {
     size_t n = strlen(text), k = strlen(end);
-    return n > k && strcmp(text + n - k, end) == 0;
+    return n > k && strcasecmp(text + n - k, end) == 0;
 }
 
 static bool is_folder(const char *path)

@@ -11,6 +11,7 @@ static const task tasks[] = {
     { "gdalinfo in.tif", "gwt info in.tif" },
     { "rio info in.tif", "gwt info in.tif --json" },
     { "gdalinfo -stats in.tif", "gwt stats in.tif" },
+    { "gdallocationinfo in.tif 10 20", "gwt why b1 in.tif --rowcol 20,10" },
     { "gdalinfo -checksum in.tif", "gwt verify in.tif" },
     { "gdal_translate -of PNG -ot Byte -scale -outsize 60 40 -b 3 -b 2 -b 1 in.tif look.png",
       "gwt quicklook in.tif -o look.png --size 60 --bands 3,2,1" },
@@ -80,6 +81,10 @@ static const task tasks[] = {
       "gwt convert B4.tif -o out.tif --collection landsat-c2-sr --dtype Float32" },
     { "rio calc --not-masked '(/ (+ (read 1 1) (read 1 2)) 2.0)' in.tif out.tif --dtype float32",
       "gwt calc '(b1 + b2) / 2' in.tif -o out.tif --dtype Float32" },
+
+    { "Statistics of zones", NULL },
+    { "rio zonalstats zones.geojson -r B4.tif --stats 'count mean'",
+      "gwt zonal B4.tif --zones classes.tif --stat count,mean" },
     { NULL, NULL }
 };
 
