@@ -1579,6 +1579,19 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_LOOP
 #endif
 
+// Before a loop that becomes one of vectors. clang makes four of a turn; one is as fast where all
+// is in the first-level cache, and a third of the text.
+#if defined(__clang__)
+#define _GWT_ONE_BY_ONE _Pragma("clang loop interleave_count(1) unroll(disable)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define _GWT_ONE_BY_ONE _Pragma("GCC unroll 1")
+#else
+#define _GWT_ONE_BY_ONE
+#endif
+
+// For all pixels of a strip.
+#define _GWT_EACH _GWT_ONE_BY_ONE for (size_t i = 0; i < n; i++)
+
 // What runs for each pixel stands between _GWT_FOR_SPEED and _GWT_FOR_SIZE and is compiled as the
 // caller asks for. The rest, nine tenths of the lines, runs for each tile, file or call: compiled
 // for size it takes half the text and half the time to compile. A function for size that is called
@@ -5630,7 +5643,7 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
         type *restrict d = to; \
         ptrdiff_t i = 0, first = from < apart ? apart - from : 0; \
         for (; i < first && i < n; i++) d[i] = x[i]; \
-        for (; i < n; i++) d[i] = (type)(x[i] - x[i - apart]); \
+        _GWT_ONE_BY_ONE for (; i < n; i++) d[i] = (type)(x[i] - x[i - apart]); \
     }
 _GWT_LOOP _GWT_DEFLATED(uint8_t)
 _GWT_LOOP _GWT_DEFLATED(uint16_t)
@@ -10736,10 +10749,9 @@ typedef enum _gwt_join { _GWT_JOIN_SUM, _GWT_JOIN_MIN, _GWT_JOIN_MAX } _gwt_join
 _GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *a, const double *b,
                                     size_t n)
 {
-    if (join == _GWT_JOIN_SUM) for (size_t i = 0; i < n; i++) to[i] = a[i] + b[i];
-    else if (join == _GWT_JOIN_MIN)
-        for (size_t i = 0; i < n; i++) to[i] = b[i] < a[i] ? b[i] : a[i];
-    else for (size_t i = 0; i < n; i++) to[i] = b[i] > a[i] ? b[i] : a[i];
+    if (join == _GWT_JOIN_SUM) _GWT_EACH to[i] = a[i] + b[i];
+    else if (join == _GWT_JOIN_MIN) _GWT_EACH to[i] = b[i] < a[i] ? b[i] : a[i];
+    else _GWT_EACH to[i] = b[i] > a[i] ? b[i] : a[i];
 }
 
 // Windows of w cells, `apart` values from one another, of n + w - 1 times `apart` values. Those are
@@ -10766,7 +10778,7 @@ typedef enum _gwt_term { _GWT_TERM_VALUE, _GWT_TERM_SQUARE, _GWT_TERM_VALID } _g
 _GWT_LOOP static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join join)
 {
     double none = join == _GWT_JOIN_SUM ? 0 : join == _GWT_JOIN_MIN ? INFINITY : -INFINITY;
-    for (int64_t i = 0; i < n; i++) {
+    _GWT_ONE_BY_ONE for (int64_t i = 0; i < n; i++) {
         double x = v[i], used = term == _GWT_TERM_VALUE ? x : term == _GWT_TERM_SQUARE ? x * x : 1;
         v[i] = x != x ? none : used;
     }
@@ -10939,6 +10951,8 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
     }
 }
 
+_GWT_FOR_SIZE
+
 static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
                              const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
 {
@@ -10985,8 +10999,6 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
 
 // The cells of one axis that make up one new cell: n from `first` on, with weights.
 typedef struct _gwt_taps { int64_t first; int n; const double *weight; bool inside; } _gwt_taps;
-
-_GWT_FOR_SIZE       // once for each row and column of a piece
 
 static double _gwt_kernel_weight(int method, double d)
 {
@@ -11164,17 +11176,6 @@ _GWT_FOR_SPEED
 // of a strip is computed with and never looked at.
 #define _GWT_LANES 64
 #define _GWT_WHOLE(n) (((n) + _GWT_LANES - 1) & ~(size_t)(_GWT_LANES - 1))
-
-// For all pixels of a strip. clang makes four vectors of a turn; one is as fast where all is in the
-// first-level cache, and a third of the text.
-#if defined(__clang__)
-#define _GWT_ONE_BY_ONE _Pragma("clang loop interleave_count(1) unroll(disable)")
-#elif defined(__GNUC__) && __GNUC__ >= 8
-#define _GWT_ONE_BY_ONE _Pragma("GCC unroll 1")
-#else
-#define _GWT_ONE_BY_ONE
-#endif
-#define _GWT_EACH _GWT_ONE_BY_ONE for (size_t i = 0; i < n; i++)
 
 // ---- moving: n samples, so many samples apart
 
@@ -11568,11 +11569,11 @@ _GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a,
 {
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
     if (dtype == GWT_FLOAT32) {
-        for (size_t i = 0; i < n; i++) d[i] = (float)a[i];
+        _GWT_EACH d[i] = (float)a[i];
     } else if (dtype == GWT_FLOAT64) {
         memcpy(d, a, n * sizeof *d);
     } else {
-        for (size_t i = 0; i < n; i++) {
+        _GWT_EACH {
             double x = a[i];
             x = x < lo ? lo : x;
             d[i] = nearbyint(x > hi ? hi : x);
@@ -11585,7 +11586,7 @@ _GWT_LOOP static void _gwt_vm_warped(double *restrict d, const double *restrict 
                                      size_t n)
 {
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
-    for (size_t i = 0; i < n; i++) {
+    _GWT_EACH {
         double x = a[i];
         x = x < lo ? lo : x;
         d[i] = floor((x > hi ? hi : x) + 0.5);
