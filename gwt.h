@@ -83,6 +83,23 @@
 //   The session's is that of inputs only. A valid pixel that equals the nodata value of its output
 //   reads as missing ever after: gwt_save counts those where .collisions asks for it.
 //
+//   What an operation makes of a missing operand, in which type and with which nodata value:
+//
+//       arithmetic, functions, indices      missing             float64, NaN
+//       min, max, abs, clip, replace        missing             the operand's
+//       where                               missing where the condition or what it picks is;
+//                                                               the operands'
+//       comparisons, logic                  missing             uint8, 255
+//       gwt_valid                           0                   uint8, 255
+//       mean, sum, std, var, median, percentile, range, skew over bands, time, windows
+//                                           passed over (1)     float64, NaN
+//       min, max, first, last, mode         passed over (1)     the operand's
+//       argmax; all, any; count             passed over (1; 0)  int32, -1; uint8, 255; int32
+//       resampling, mosaics                 passed over (1)     the operand's
+//       stack, window, cast, rename         missing             as kept or cast
+//
+//   (1) missing where nothing is left; a count is 0 there. README has the table with examples.
+//
 // TYPES
 //
 //   An array that is only opened, selected, stacked, renamed and saved keeps its type and its
