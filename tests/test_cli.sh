@@ -157,8 +157,9 @@ def stats_text(path, answer):
 
 
 def info_keys(answer):
-    expected = ("width height bands dtype transform bounds epsg nodata tile compression "
-                "interleave overviews bigtiff area_or_point scales offsets descriptions").split()
+    expected = ("file width height bands dtype transform bounds epsg nodata tile compression "
+                "interleave overviews bigtiff area_or_point scales offsets descriptions colors "
+                "overview_sizes crs metadata texts").split()
     got = list(json.load(open(answer)))
     if sorted(got) != sorted(expected):
         print("keys", got)
@@ -536,7 +537,7 @@ refused "an unknown command" 2 "'inf'" inf tiny.tif
 refused "an unknown option first" 2 "'--nosuch'" --nosuch
 refused "help for an unknown command" 2 "'inf'" help inf
 refused "info without a file" 2 "gwt info --help" info
-refused "info of two files" 2 "'tiny.tif'" info strips.tif tiny.tif
+works "info of two files" info strips.tif tiny.tif
 refused "info: an unknown option" 2 "'--nosuch'" info --nosuch tiny.tif
 refused "info: an unknown letter" 2 "'-z'" info -z tiny.tif
 refused "info: half an option" 2 "'--js'" info --js tiny.tif
@@ -963,19 +964,23 @@ compact() { tr -d ' \n' <"$out"; }
 
 works "info" info strips.tif
 works "info --json" info strips.tif --json
-is "info --json of strips" "$(compact)" '{"width":120,"height":80,"bands":3,"dtype":"uint16",'\
+is "info --json of strips" "$(compact)" '{"file":"strips.tif","width":120,"height":80,"bands":3,"dtype":"uint16",'\
 '"transform":[30,0,583785,0,-30,7512315],"bounds":[583785,7509915,587385,7512315],"epsg":32721,'\
 '"nodata":0,"tile":[16,120],"compression":"none","interleave":"pixel","overviews":0,'\
 '"bigtiff":false,"area_or_point":"Area","scales":[1,1,1],"offsets":[0,0,0],'\
-'"descriptions":["blue","green","red"]}'
+'"descriptions":["blue","green","red"],"colors":["gray","undefined","undefined"],'\
+'"overview_sizes":[],"crs":{"name":"WGS84/UTMzone21S","kind":"projected","geokeys":'\
+'{"GTModelTypeGeoKey":1,"GTRasterTypeGeoKey":1,"GTCitationGeoKey":"WGS84/UTMzone21S",'\
+'"ProjectedCSTypeGeoKey":32721,"ProjLinearUnitsGeoKey":9001}},"metadata":{},"texts":{}}'
 check_python "info --json has the keys" info_keys "$out"
 cp "$out" "$tmp/info.json"
 
 works "info --json before the file" info --json tiny.tif
-is "info --json of a TIFF without a place" "$(compact)" '{"width":4,"height":3,"bands":1,'\
+is "info --json of a TIFF without a place" "$(compact)" '{"file":"tiny.tif","width":4,"height":3,"bands":1,'\
 '"dtype":"uint8","bounds":[0,0,4,3],"epsg":null,"nodata":255,'\
 '"tile":[3,4],"compression":"none","interleave":"band","overviews":0,"bigtiff":false,'\
-'"area_or_point":"Area","scales":[1],"offsets":[0],"descriptions":[null]}'
+'"area_or_point":"Area","scales":[1],"offsets":[0],"descriptions":[null],'\
+'"colors":["gray"],"overview_sizes":[],"crs":null,"metadata":{},"texts":{}}'
 
 works "info --json of tiles" info --json tiles.tif
 case $(compact) in

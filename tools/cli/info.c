@@ -1,6 +1,8 @@
 // info.c - gwt info: what a file says about itself, for people and for programs.
 
+#include "about.h"
 #include "cli.h"
+#include "inputs.h"
 #include "../json.h"
 
 #include <inttypes.h>
@@ -30,10 +32,164 @@ static void json_nodata(const gwt_info *info)
     else printf(isfinite(info->nodata.value) ? "%s" : "\"%s\"", info->nodata_text);
 }
 
-static void print_json(const gwt_info *info)
+static void json_crs(const about *a)
+{
+    fputs("{\"name\": ", stdout);
+    json_string(stdout, a->crs_name);
+    fputs(", \"kind\": ", stdout);
+    json_string(stdout, a->crs_kind);
+    fputs(", \"geokeys\": {", stdout);
+    for (size_t i = 0; i < a->num_keys; i++) {
+        const about_key *k = &a->keys[i];
+        if (k->name) printf("%s\"%sGeoKey\": ", i ? ", " : "", k->name);
+        else printf("%s\"%d\": ", i ? ", " : "", k->id);
+        if (k->text) json_string(stdout, k->text);
+        else if (k->count == 1) json_number(stdout, k->numbers[0]);
+        else json_numbers(stdout, k->numbers, k->count);
+    }
+    fputs("}}", stdout);
+}
+
+// Whether an item is shown as it is: those with a role have a place of their own.
+static bool is_shown(const about_item *item, int64_t band)
+{
+    return item->band == band && (!item->role[0] || strcmp(item->domain, "") != 0);
+}
+
+// The items of a band, or of the file (-1), by domain; of one name the first.
+static void json_items(const about *a, int64_t band)
+{
+    const char *before = "";
+    putchar('{');
+    for (size_t i = 0; i < a->num_items; i++) {
+        const about_item *first = &a->items[i];
+        bool begun = false;
+        for (size_t k = 0; k < i && !begun; k++)
+            begun = is_shown(&a->items[k], band) && !strcmp(a->items[k].domain, first->domain);
+        if (!is_shown(first, band) || begun) continue;
+        fputs(before, stdout);
+        json_string(stdout, first->domain);
+        fputs(": {", stdout);
+        before = "";
+        for (size_t k = i; k < a->num_items; k++) {
+            const about_item *item = &a->items[k];
+            bool again = !is_shown(item, band) || strcmp(item->domain, first->domain);
+            for (size_t m = i; m < k && !again; m++)
+                again = is_shown(&a->items[m], band) && !strcmp(a->items[m].name, item->name)
+                     && !strcmp(a->items[m].domain, item->domain);
+            if (again) continue;
+            fputs(before, stdout);
+            json_string(stdout, item->name);
+            fputs(": ", stdout);
+            json_string(stdout, item->text);
+            before = ", ";
+        }
+        putchar('}');
+        before = ", ";
+    }
+    putchar('}');
+}
+
+static const struct { const char *name, *key; } statistics[] = {
+    { "STATISTICS_MINIMUM", "min" }, { "STATISTICS_MAXIMUM", "max" },
+    { "STATISTICS_MEAN", "mean" }, { "STATISTICS_STDDEV", "std" },
+    { "STATISTICS_VALID_PERCENT", "valid_percent" }
+};
+enum { NUM_STATISTICS = sizeof statistics / sizeof *statistics };
+
+// One of a band's stored statistics; false when it is not there, or no number.
+static bool find_statistic(const about *a, int64_t band, int which, double *value)
+{
+    const about_item *item = about_find(a, band, statistics[which].name);
+    return item && cli_read_number(item->text, value);
+}
+
+static bool has_statistics(const about *a, int64_t band)
+{
+    double value;
+    bool has = false;
+    for (int i = 0; i < NUM_STATISTICS; i++) has |= find_statistic(a, band, i, &value);
+    return has;
+}
+
+static void json_statistics(const about *a, int64_t band)
+{
+    double value;
+    const char *before = "{";
+    if (!has_statistics(a, band)) {
+        fputs("null", stdout);
+        return;
+    }
+    for (int i = 0; i < NUM_STATISTICS; i++) {
+        if (!find_statistic(a, band, i, &value)) continue;
+        printf("%s\"%s\": ", before, statistics[i].key);
+        json_number(stdout, value);
+        before = ", ";
+    }
+    putchar('}');
+}
+
+// NULL: the file says none.
+static const char *unit_of(const about *a, int64_t band)
+{
+    for (size_t i = 0; i < a->num_items; i++)
+        if (a->items[i].band == band && strcmp(a->items[i].role, "unittype") == 0)
+            return a->items[i].text;
+    return NULL;
+}
+
+static void json_unit(const about *a, int64_t band) { json_string(stdout, unit_of(a, band)); }
+
+static void json_color(const about *a, int64_t band) { json_string(stdout, a->colors[band]); }
+
+// A list of what each band has.
+static void json_bands(const char *key, const about *a, void (*one)(const about *, int64_t))
+{
+    printf(",\n  \"%s\": [", key);
+    for (size_t b = 0; b < a->num_bands; b++) {
+        if (b) fputs(", ", stdout);
+        one(a, (int64_t)b);
+    }
+    putchar(']');
+}
+
+static void json_about(const about *a)
+{
+    bool of_bands = false, stored = false, units = false;
+    for (size_t i = 0; i < a->num_items; i++)
+        of_bands |= a->items[i].band >= 0 && is_shown(&a->items[i], a->items[i].band);
+    for (size_t b = 0; b < a->num_bands; b++) {
+        stored |= has_statistics(a, (int64_t)b);
+        units |= unit_of(a, (int64_t)b) != NULL;
+    }
+    json_bands("colors", a, json_color);
+    if (units) json_bands("units", a, json_unit);
+    if (a->shades) printf(",\n  \"palette\": %zu", a->shades);
+    fputs(",\n  \"overview_sizes\": [", stdout);
+    for (size_t i = 0; i < a->num_overviews; i++)
+        printf("%s[%" PRIu32 ", %" PRIu32 "]", i ? ", " : "", a->overviews[i].width,
+               a->overviews[i].height);
+    fputs("],\n  \"crs\": ", stdout);
+    if (a->num_keys) json_crs(a);
+    else fputs("null", stdout);
+    if (stored) json_bands("statistics", a, json_statistics);
+    fputs(",\n  \"metadata\": ", stdout);
+    json_items(a, -1);
+    if (of_bands) json_bands("band_metadata", a, json_items);
+    fputs(",\n  \"texts\": {", stdout);
+    for (size_t i = 0; i < a->num_texts; i++) {
+        printf("%s\"%s\": ", i ? ", " : "", a->texts[i].name);
+        json_string(stdout, a->texts[i].text);
+    }
+    putchar('}');
+}
+
+static void print_json(const char *path, const gwt_info *info, const about *about)
 {
     size_t bands = (size_t)info->shape[1];
-    printf("{\n  \"width\": %" PRId64 ",\n  \"height\": %" PRId64 ",\n  \"bands\": %" PRId64,
+    fputs("{\n  \"file\": ", stdout);
+    json_string(stdout, path);
+    printf(",\n  \"width\": %" PRId64 ",\n  \"height\": %" PRId64 ",\n  \"bands\": %" PRId64,
            info->shape[3], info->shape[2], info->shape[1]);
     printf(",\n  \"dtype\": \"%s\"", gwt_dtype_name(info->dtype));
     if (info->has_transform) {
@@ -64,7 +220,8 @@ static void print_json(const gwt_info *info)
         json_string(stdout, info->mask);
     }
     if (info->alpha_band) printf(",\n  \"alpha\": %d", info->alpha_band);
-    fputs("\n}\n", stdout);
+    json_about(about);
+    fputs("\n}", stdout);
 }
 
 // ---- text -------------------------------------------------------------------------------------
@@ -76,12 +233,37 @@ static void print_numbers(const double *values, size_t count, const char *betwee
         printf("%s%s", i ? between : "", json_digits(values[i], digits));
 }
 
-static void print_place(const gwt_info *info)
+// Of a CRS without a code what defines it: its keys but for its names.
+static void print_keys(const about *a)
+{
+    for (size_t i = 0; i < a->num_keys; i++) {
+        const about_key *k = &a->keys[i];
+        if (!k->numbers || !k->name || k->id == 1024 || k->id == 1025) continue;
+        const char *method = k->id == 3075 ? about_method((int)k->numbers[0]) : NULL;
+        printf("    %s ", k->name);
+        print_numbers(k->numbers, k->count, ", ");
+        printf(method ? " (%s)\n" : "\n", method);
+    }
+}
+
+static void print_crs(const gwt_info *info, const about *a)
+{
+    fputs("  crs          ", stdout);
+    if (info->epsg) printf("EPSG:%d", info->epsg);
+    else fputs(info->has_crs ? "without an EPSG code" : "none", stdout);
+    if (a->crs_name) {
+        fputs(", ", stdout);
+        cli_text(stdout, a->crs_name);
+    }
+    if (!info->epsg && a->crs_kind) printf(", %s", a->crs_kind);
+    printf(", pixel is %s\n", strcmp(info->area_or_point, "Point") == 0 ? "point" : "area");
+    if (!info->epsg) print_keys(a);
+}
+
+static void print_place(const gwt_info *info, const about *a)
 {
     const double *t = info->transform;
-    if (info->epsg) printf("  crs          EPSG:%d", info->epsg);
-    else printf("  crs          %s", info->has_crs ? "without an EPSG code" : "none");
-    printf(", pixel is %s\n", strcmp(info->area_or_point, "Point") == 0 ? "point" : "area");
+    print_crs(info, a);
     if (!info->has_transform) {
         puts("  transform    none");
         return;
@@ -100,7 +282,7 @@ static void print_place(const gwt_info *info)
     putchar('\n');
 }
 
-static void print_storage(const gwt_info *info)
+static void print_storage(const gwt_info *info, const about *a)
 {
     printf("  %s %" PRId64 " x %" PRId64 ", %s", info->is_tiled ? "tiles       " : "strips      ",
            info->tile[1], info->tile[0], info->compression);
@@ -108,8 +290,13 @@ static void print_storage(const gwt_info *info)
     if (info->shape[1] > 1) printf(", %s-interleaved", interleave_name(info));
     printf(", %sTIFF\n", info->bigtiff ? "Big" : "classic ");
     printf("  overviews    ");
-    if (info->overviews) printf("%d\n", info->overviews);
-    else puts("none");
+    if (info->overviews) printf("%d", info->overviews);
+    else fputs("none", stdout);
+    for (size_t i = 0; i < a->num_overviews; i++)
+        printf("%s%" PRIu32 " x %" PRIu32, i ? ", " : ": ", a->overviews[i].width,
+               a->overviews[i].height);
+    putchar('\n');
+    if (a->shades) printf("  palette      %zu colours\n", a->shades);
     if (info->mask) {
         fputs("  mask         ", stdout);
         cli_text(stdout, info->mask);
@@ -118,21 +305,78 @@ static void print_storage(const gwt_info *info)
     if (info->alpha_band) printf("  alpha        band %d, not looked at\n", info->alpha_band);
 }
 
-static void print_bands(const gwt_info *info)
+static void print_statistics(const about *a, int64_t band)
+{
+    double value;
+    char digits[32];
+    const char *before = "    stored:    ";
+    for (int i = 0; i < NUM_STATISTICS; i++) {
+        if (!find_statistic(a, band, i, &value)) continue;
+        printf("%s%s %s", before, statistics[i].key, json_digits(value, digits));
+        before = ", ";
+    }
+    if (has_statistics(a, band)) putchar('\n');
+}
+
+static void print_item(const char *domain, const char *name, const char *text)
+{
+    fputs("    ", stdout);
+    if (domain[0]) {
+        cli_text(stdout, domain);
+        putchar(' ');
+    }
+    cli_text(stdout, name);
+    fputs("=", stdout);
+    cli_text(stdout, text);
+    putchar('\n');
+}
+
+// But for statistics, which have been printed.
+static void print_items(const about *a, int64_t band)
+{
+    for (size_t i = 0; i < a->num_items; i++) {
+        const about_item *item = &a->items[i];
+        bool statistic = band >= 0 && strncmp(item->name, "STATISTICS_", 11) == 0;
+        if (is_shown(item, band) && !statistic) print_item(item->domain, item->name, item->text);
+    }
+}
+
+static void print_tags(const about *a)
+{
+    bool any = a->num_texts > 0;
+    for (size_t i = 0; i < a->num_items; i++) any |= is_shown(&a->items[i], -1);
+    if (any) puts("  tags");
+    for (size_t i = 0; i < a->num_texts; i++)
+        print_item("", a->texts[i].name, a->texts[i].text);
+    print_items(a, -1);
+}
+
+static void print_bands(const gwt_info *info, const about *a)
 {
     for (int64_t b = 0; b < info->shape[1]; b++) {
         printf("  band %-7" PRId64 " ", b + 1);
         if (info->named[b]) cli_text(stdout, info->band_names[b]);
         else putchar('-');
+        bool usual = strcmp(a->colors[b], "gray") == 0 || strcmp(a->colors[b], "undefined") == 0;
+        if (!usual) {
+            fputs("   ", stdout);
+            cli_text(stdout, a->colors[b]);
+        }
         if (info->scales[b] != 1 || info->offsets[b] != 0) {
             fputs("   value = raw * ", stdout);
             print_numbers((double[]){ info->scales[b], info->offsets[b] }, 2, " + ");
         }
+        if (unit_of(a, b)) {
+            fputs("   unit ", stdout);
+            cli_text(stdout, unit_of(a, b));
+        }
         putchar('\n');
+        print_statistics(a, b);
+        print_items(a, b);
     }
 }
 
-static void print_human(const char *path, const gwt_info *info)
+static void print_human(const char *path, const gwt_info *info, const about *a)
 {
     char size[32];
     cli_text(stdout, path);
@@ -140,35 +384,63 @@ static void print_human(const char *path, const gwt_info *info)
            info->shape[3], info->shape[2], info->shape[1], info->shape[1] == 1 ? "" : "s",
            gwt_dtype_name(info->dtype), cli_bytes((double)info->nbytes, size));
     printf("  nodata       %s\n", info->nodata.set ? info->nodata_text : "none");
-    print_place(info);
-    print_storage(info);
-    print_bands(info);
+    print_place(info, a);
+    print_storage(info, a);
+    print_bands(info, a);
+    print_tags(a);
 }
+
+// ---- the command ------------------------------------------------------------------------------
 
 typedef struct info_args { bool json; } info_args;
 
 static const cli_option options[] = {
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(info_args, json),
-      .help = "one JSON object" },
+      .help = "one JSON object; of several files an array of them" },
     CLI_END
 };
 
 static const cli_command command = {
-    .name = "gwt info", .synopsis = "FILE [--json]",
-    .summary = "Print what a GeoTIFF says about itself: size, type, place, layout, bands.",
-    .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+    .name = "gwt info", .synopsis = "FILE... [--json]",
+    .summary = "Print what GeoTIFFs say about themselves: size, type, place, layout, bands, tags.",
+    .details = "A FILE in quotes may be a pattern, 'scenes/*.tif'. Nothing is looked at but\n"
+               "directories: statistics are those that some program has stored.\n",
+    .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "at least one file"
 };
+
+// `before` stands between what is printed of two files.
+static bool info_of(const char *path, bool json, const char *before)
+{
+    about about = { .num_keys = 0 };
+    gwt *g = cli_begin(1, NULL, 0);
+    if (!g) return false;
+    gwt_array *image = gwt_open(g, path);
+    bool good = image && about_read(&about, path);
+    if (good) fputs(before, stdout);
+    if (good && json) print_json(path, gwt_describe(image), &about);
+    else if (good) print_human(path, gwt_describe(image), &about);
+    about_free(&about);
+    return cli_end(g) == 0 && good;
+}
 
 int cmd_info(int argc, char **argv)
 {
     info_args args = { .json = false };
+    file_list files;
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
+    if (!file_list_find(&files, argv, (size_t)argc)) return CLI_FAILED;
 
-    gwt *g = cli_begin(1, NULL, 0);
-    if (!g) return CLI_FAILED;
-    gwt_array *image = gwt_open(g, argv[0]);
-    if (image && args.json) print_json(gwt_describe(image));
-    else if (image) print_human(argv[0], gwt_describe(image));
-    return cli_end(g);
+    bool good = true, several = files.count > 1, any = false;
+    if (args.json && several) fputs("[\n", stdout);
+    for (size_t i = 0; i < files.count && !cli_interrupted(); i++) {
+        const char *before = !any ? "" : args.json ? ",\n" : "\n";
+        bool done = info_of(files.paths[i], args.json, before);
+        any |= done;
+        good &= done;
+    }
+    if (args.json && several) fputs("\n]", stdout);
+    if (args.json && (several || any)) putchar('\n');
+    file_list_free(&files);
+    return good ? CLI_OK : CLI_FAILED;
 }
