@@ -626,6 +626,13 @@ typedef struct gwt_calc_options {
     void *user;                // number: operands first, the result last
 } gwt_calc_options;
 
+typedef struct gwt_reclassify_options {
+    int _;
+    gwt_optional otherwise;    // of pixels in none of the ranges; default: they are missing
+    bool keep;                 // those stay what they are
+    gwt_dtype dtype;           // default: the smallest that holds all, and something for missing
+} gwt_reclassify_options;
+
 typedef struct gwt_apply_options {
     int _;
     int halo;                  // pixels around the block that the kernel wants to see, 0..1024
@@ -1119,8 +1126,30 @@ GWT_API gwt_array *gwt_set_nodata_with(const gwt_array *a, const gwt_set_nodata_
 GWT_API gwt_array *gwt_mask_nodata(const gwt_array *a);
 
 // Each value from[i], as the type has it, by to[i], all at once: nothing chains. Keeps the type; a
-// `to` that the type can't hold is an ARGUMENT error.
+// `to` that the type can't hold is an ARGUMENT error, and so is a value that is there twice. NaN
+// is missing.
 GWT_API gwt_array *gwt_replace(const gwt_array *a, const double *from, const double *to, size_t n);
+
+// The values lo <= v < hi, or that one value where lo == hi, and what becomes of them: NaN is
+// missing. -INFINITY and INFINITY are open ends.
+typedef struct gwt_class_range { double lo, hi, value; } gwt_class_range;
+
+// Values by classes: each pixel becomes the value of the range that it is in; missing pixels stay
+// missing. Any number of ranges, in any order, costs as much as four do: of 8- and 16-bit integers
+// by a table, else by about two steps (by a search of log2(n) where all ranges lie in a few
+// 1000ths of what they span). Ends are compared as the array's type has them: 0.1 of float32 is
+// that of float32; 64-bit integers beyond 2^53 as doubles.
+// The type is the smallest that holds all values, uint8 first, and, of integers, one more for
+// missing pixels. That is the array's nodata value, where the type has it and no class is it; else
+// of integers the highest of an unsigned type, the lowest of a signed one (255, -128), or the next
+// to it, of 256, that no class is; of floats NaN. With .keep it holds the array's values as well,
+// and the nodata value is the array's. With a .dtype that has no such value there is none.
+// ARGUMENT: ranges that overlap, or are empty; values that .dtype does not hold.
+GWT_API gwt_array *gwt_reclassify_with(const gwt_array *a, const gwt_class_range *ranges, size_t n,
+                                       const gwt_reclassify_options *options);
+#define gwt_reclassify(...) _gwt_reclassify_args(__VA_ARGS__, ._ = 0)
+#define _gwt_reclassify_args(a, ranges, n, ...) \
+    gwt_reclassify_with((a), (ranges), (n), &(gwt_reclassify_options){ __VA_ARGS__ })
 
 // (b2 - b1) / (b2 + b1) of two bands by name, each times scale_factor first; clipped to [-1, 1];
 // float64, one band "norm-diff". NDVI is gwt_norm_diff(a, "red", "nir"). geowombat's norm_diff,
@@ -1166,8 +1195,12 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //   functions    abs sign floor ceil round trunc sqrt cbrt exp exp2 log log2 log10 sin cos tan
 //                asin acos atan atan2(y, x) sinh cosh tanh degrees radians hypot(x, y) mod(x, y)
 //                pow(x, y) min(x, y) max(x, y) lerp(x, y, t) where(c, x, y) clip(x, lo, hi)
-//                mask(x, v) valid(x) replace(x, from, to)
+//                mask(x, v) valid(x) replace(x, from, to), with any number of pairs from, to
 //                norm_diff(b1, b2), which is (b2 - b1) / (b2 + b1)
+//   classes      reclass(x, "0:10=1, 10:20=2, 25=7, else=0"), gwt_reclassify: 0 <= x < 10 becomes
+//                1, and 25 becomes 7; :0=1 and 20:=3 have no other end; =nan is missing; what is
+//                in none is missing without else, stays with else=keep. Between them white space,
+//                commas, comments
 //   statistics   mean sum min max std var median count first last argmax skew range mode all any,
 //                percentile(x, p): over the times of x if it has several, else its bands;
 //                mean(x, time), mean(x, band)
@@ -6156,6 +6189,7 @@ typedef enum _gwt_op {
     _GWT_OP_WHERE,  // arg 0 ? arg 1 : arg 2
     _GWT_OP_PERCENTILE, // imm[0] of all args that are there
     _GWT_OP_MODE,       // the most frequent of all args that are there
+    _GWT_OP_LOOKUP, // what `lookup` has for arg 0
 #define X(name, expression) _GWT_OP_##name,
     _GWT_UNARY_OPS(X)
     _GWT_BINARY_OPS(X)
@@ -6168,13 +6202,47 @@ typedef enum _gwt_op {
 
 static const char *const _gwt_op_names[] = {
     "load", "crop", "step", "place", "number", "mask", "clip", "cast", "warped", "where",
-    "percentile", "mode",
+    "percentile", "mode", "lookup",
 #define X(name, expression) #name,
     _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
     _GWT_DOUBLE_OPS(X) _GWT_LIBM_OPS(X) _GWT_LIBM_OPS_2(X)
 #undef X
     "fetch", "store", "copy"        // which programs have besides
 };
+
+// A function of steps: piece k is of all below its end and not below that of the one before it; the
+// last has no end, which is NaN. What lies in which is found by cells of one width, whose ends need
+// not be those of pieces.
+typedef struct _gwt_piece { double end, value; } _gwt_piece;
+
+typedef struct _gwt_lookup {
+    const _gwt_piece *pieces;
+    size_t num_pieces, num_cells;
+    double origin, scale;           // v lies in cell (v - origin) * scale, or the first or last one
+    const uint32_t *first;          // the first piece that ends in a cell or after it, of each; and
+                                    // the last one
+    const double *values;           // of 8- and 16-bit integers instead: of each cell, which is one
+                                    // of them
+} _gwt_lookup;
+
+// The value of a piece that stays as it is: a NaN of its own.
+#define _GWT_KEPT 0x7FF8000000676774u
+
+static inline bool _gwt_lookup_keeps(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits == _GWT_KEPT;
+}
+
+// Never decreases as v grows, rounded or not: what lies in a cell before that of an end is below
+// that end. NaN lies in the first one.
+static inline size_t _gwt_lookup_cell(const _gwt_lookup *t, double v)
+{
+    double at = (v - t->origin) * t->scale, last = (double)(t->num_cells - 1);
+    at = at > 0 ? at : 0;
+    return (size_t)(int64_t)(at < last ? at : last);
+}
 
 typedef struct _gwt_node {
     _gwt_op op;
@@ -6184,6 +6252,7 @@ typedef struct _gwt_node {
     int64_t band;
     _gwt_source *source;
     const struct _gwt_step *step;
+    const _gwt_lookup *lookup;
     int num_args;
     const struct _gwt_node *const *args;
     double imm[2];
@@ -6379,6 +6448,13 @@ static void _gwt_array_set_nodata(gwt_array *a, gwt_optional nodata)
     i->nodata = nodata;
     i->nodata_text[0] = 0;
     if (nodata.set) _gwt_nodata_text(i->nodata_text, sizeof i->nodata_text, i->dtype, nodata);
+}
+
+// Whether there is such a type, or none is asked for.
+static bool _gwt_check_dtype(gwt *g, gwt_dtype dtype)
+{
+    if (dtype == GWT_DTYPE_NONE || _gwt_dtype_valid(dtype)) return true;
+    return _gwt_fail(g, GWT_E_ARGUMENT, "no type %d", (int)dtype);
 }
 
 // What an operation keeps of a band.
@@ -8434,27 +8510,236 @@ gwt_array *gwt_mask_nodata(const gwt_array *a)
     return r;
 }
 
+// ---- classes
+
+// A range as the array's type has it, and which one it was. `end` NaN: it has none.
+typedef struct _gwt_class { double lo, end, value; size_t index; } _gwt_class;
+
+static int _gwt_class_compare(const void *a, const void *b)
+{
+    double x = ((const _gwt_class *)a)->lo, y = ((const _gwt_class *)b)->lo;
+    return (x > y) - (x < y);
+}
+
+// The first value of the type that is not below v, for any in it to be compared with.
+static double _gwt_class_end(gwt_dtype type, double v)
+{
+    return type == GWT_FLOAT32 ? (double)(float)v : _gwt_dtype_integer(type) ? ceil(v) : v;
+}
+
+// The first one that is above v.
+static double _gwt_class_above(gwt_dtype type, double v)
+{
+    if (type == GWT_FLOAT32) return (double)nextafterf((float)v, INFINITY);
+    return _gwt_class_end(type, nextafter(v, (double)INFINITY));
+}
+
+// The ranges of an array, in order, without those that none of the type's values is in; how many
+// there are, or SIZE_MAX and an error.
+static size_t _gwt_class_order(const gwt_array *a, const gwt_class_range *ranges, size_t n,
+                               _gwt_class *to)
+{
+    gwt_dtype type = a->info.dtype;
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        const gwt_class_range *r = &ranges[i];
+        if (!(r->lo <= r->hi)) {
+            _gwt_fail(a->g, GWT_E_ARGUMENT, "no value is in %.10g:%.10g; NaN is none",
+                      r->lo, r->hi);
+            return SIZE_MAX;
+        }
+        double end = r->lo == r->hi ? _gwt_class_above(type, r->lo) : _gwt_class_end(type, r->hi);
+        _gwt_class c = { _gwt_class_end(type, r->lo), r->hi == (double)INFINITY ? (double)NAN : end,
+                         isnan(r->value) ? (double)NAN : r->value, i };
+        if (!(c.lo >= c.end)) to[used++] = c;
+    }
+    qsort(to, used, sizeof *to, _gwt_class_compare);
+    for (size_t i = 1; i < used; i++) {
+        if (to[i - 1].end <= to[i].lo) continue;
+        const gwt_class_range *x = &ranges[to[i - 1].index], *y = &ranges[to[i].index];
+        _gwt_fail(a->g, GWT_E_ARGUMENT, "%.10g:%.10g and %.10g:%.10g overlap", x->lo, x->hi, y->lo,
+                  y->hi);
+        return SIZE_MAX;
+    }
+    return used;
+}
+
+// Of ranges in order the pieces, 2 n + 1 at most; what is between them is `other`.
+static size_t _gwt_lookup_pieces(_gwt_piece *to, const _gwt_class *classes, size_t n, double other)
+{
+    double end = (double)-INFINITY;
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (end < classes[i].lo) to[used++] = (_gwt_piece){ classes[i].lo, other };
+        end = classes[i].end;
+        to[used++] = (_gwt_piece){ end, classes[i].value };
+    }
+    if (!isnan(end)) to[used++] = (_gwt_piece){ (double)NAN, other };
+    return used;
+}
+
+// The value of each integer of a small type.
+static bool _gwt_lookup_table(gwt *g, _gwt_lookup *t, gwt_dtype type)
+{
+    t->origin = _gwt_dtypes[type].lo, t->scale = 1;
+    t->num_cells = (size_t)1 << 8 * gwt_dtype_size(type);
+    double *values = _gwt_keep(g, t->num_cells, sizeof *values);
+    for (size_t i = 0, k = 0; values && i < t->num_cells; i++) {
+        double v = t->origin + (double)i;
+        while (v >= t->pieces[k].end) k++;
+        values[i] = _gwt_lookup_keeps(t->pieces[k].value) ? v : t->pieces[k].value;
+    }
+    t->values = values;
+    return values != NULL;
+}
+
+// Cells of one width over where the ends lie, as many as there are ends, or up to twice that.
+static bool _gwt_lookup_cells(gwt *g, _gwt_lookup *t)
+{
+    size_t last = t->num_pieces - 1, k = 0;     // that many ends, of which one may be infinite
+    size_t finite = last > 0 && isinf(t->pieces[last - 1].end) ? last - 1 : last;
+    double span = finite > 0 ? t->pieces[finite - 1].end - t->pieces[0].end : 0;
+    t->num_cells = 1;
+    while (t->num_cells < last) t->num_cells *= 2;
+    t->origin = finite > 0 ? t->pieces[0].end : 0;
+    t->scale = span > 0 ? (double)t->num_cells / span : 0;
+    uint32_t *first = _gwt_keep(g, t->num_cells + 1, sizeof *first);
+    for (size_t c = 0; first && c <= t->num_cells; c++) {
+        while (k < last && _gwt_lookup_cell(t, t->pieces[k].end) < c) k++;
+        first[c] = (uint32_t)k;
+    }
+    t->first = first;
+    return first != NULL;
+}
+
+// Of the ranges for the pixels of `a`. NULL, and an error, where they are not to be used.
+static const _gwt_lookup *_gwt_lookup_new(const gwt_array *a, const gwt_class_range *ranges,
+                                          size_t n, double other)
+{
+    gwt *g = a->g;
+    if (n > 1 << 24)
+        return _gwt_fail_null(g, GWT_E_UNSUPPORTED, "%zu ranges: there may be 16777216", n);
+    gwt_dtype type = a->info.dtype;
+    bool small = _gwt_dtype_integer(type) && gwt_dtype_size(type) <= 2, good = false;
+    _gwt_class *classes = _gwt_calloc(g, n, sizeof *classes);
+    _gwt_piece *pieces = _gwt_keep(g, 2 * n + 1, sizeof *pieces);
+    _gwt_lookup *t = _gwt_keep(g, 1, sizeof *t);
+    size_t used = classes && pieces && t ? _gwt_class_order(a, ranges, n, classes) : SIZE_MAX;
+    if (used != SIZE_MAX) {
+        t->pieces = pieces;
+        t->num_pieces = _gwt_lookup_pieces(pieces, classes, used, other);
+        good = small ? _gwt_lookup_table(g, t, type) : _gwt_lookup_cells(g, t);
+    }
+    GWT_FREE(classes);
+    return good ? t : NULL;
+}
+
+static double _gwt_kept(void)
+{
+    const uint64_t bits = _GWT_KEPT;
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
 gwt_array *gwt_replace(const gwt_array *a, const double *from, const double *to, size_t n)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    gwt_array *r = _gwt_array_same(a);
-    if (n > 0 && (!from || !to))
+    if (n == 0) return _gwt_array_same(a);
+    if (!from || !to)
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "can't replace: no values given");
-    for (size_t i = 0; r && i < n; i++) {
-        double old = a->info.dtype == GWT_FLOAT32 ? (double)(float)from[i] : from[i];
-        if (isnan(from[i]))
-            return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
-                                  "can't replace NaN: it is what missing pixels are");
-        if (!_gwt_dtype_holds(a->info.dtype, to[i]))
-            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "can't replace %g by %g: not a value of %s",
-                                  from[i], to[i], gwt_dtype_name(a->info.dtype));
-        // Compared with what was there, so that nothing chains.
-        r = gwt_where(gwt_eq(a, gwt_number(a->g, old)), gwt_number(a->g, to[i]), r);
+    gwt_class_range *ranges = _gwt_calloc(a->g, n, sizeof *ranges);
+    for (size_t i = 0; ranges && i < n; i++)
+        ranges[i] = (gwt_class_range){ from[i], from[i], to[i] };
+    gwt_array *r = gwt_reclassify(a, ranges, n, .keep = true, .dtype = a->info.dtype);
+    GWT_FREE(ranges);
+    return r;
+}
+
+// The first of some values that a type does not have, exactly; NULL: it has them. NaN is missing,
+// and none of them.
+static const double *_gwt_dtype_lacks(gwt_dtype type, const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double v = values[i];
+        bool has = type == GWT_FLOAT32 ? v == (double)(float)v : _gwt_dtype_holds(type, v);
+        if (!has && !isnan(v)) return &values[i];
     }
-    if (!r || r == a) return r;
-    r->info.dtype = a->info.dtype;
-    r->info.nodata = a->info.nodata;
-    return _gwt_array_finish(r);
+    return NULL;
+}
+
+static bool _gwt_is_among(double v, const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (values[i] == v) return true;
+    return false;
+}
+
+// What missing pixels are among classes: the array's nodata value where that is none of them, else
+// of integers another one. False: there is none.
+static bool _gwt_class_nodata(const gwt_array *a, gwt_dtype type, const double *values, size_t n,
+                              gwt_optional *nodata)
+{
+    double lo = _gwt_dtypes[type].lo, hi = fmin(_gwt_dtypes[type].hi, 0x1.fffffffffffffp63);
+    *nodata = a->info.nodata;
+    if (nodata->set && _gwt_dtype_holds_it(type, *nodata)
+        && !_gwt_is_among(nodata->value, values, n))
+        return true;
+    *nodata = (gwt_optional){ 0 };
+    for (int i = 0; _gwt_dtype_integer(type) && i < 256; i++) {
+        *nodata = gwt_some(lo < 0 ? lo + i : hi - i);
+        if (!_gwt_is_among(nodata->value, values, n)) return true;
+    }
+    return !_gwt_dtype_integer(type);
+}
+
+// The smallest type that has all values, of the array's pixels too where those are kept, and its
+// nodata value.
+static gwt_dtype _gwt_class_type(const gwt_array *a, const double *values, size_t n, bool keep,
+                                 gwt_optional *nodata)
+{
+    for (gwt_dtype type = GWT_UINT8; type < GWT_FLOAT64; type++)
+        if (!_gwt_dtype_lacks(type, values, n)
+            && (keep ? _gwt_dtype_contains(type, a->info.dtype)
+                     : _gwt_class_nodata(a, type, values, n, nodata)))
+            return type;
+    return GWT_FLOAT64;
+}
+
+gwt_array *gwt_reclassify_with(const gwt_array *a, const gwt_class_range *ranges, size_t n,
+                               const gwt_reclassify_options *options)
+{
+    gwt_reclassify_options o = options ? *options : (gwt_reclassify_options){ 0 };
+    gwt_optional nodata = { 0 };
+    if (!a || _gwt_failed(a->g) || !_gwt_check_dtype(a->g, o.dtype)) return NULL;
+    gwt *g = a->g;
+    if (n == 0 || !ranges || (o.keep && o.otherwise.set))
+        return _gwt_fail_null(g, GWT_E_ARGUMENT, "no classes, or two ways for what is in none");
+    double *values = _gwt_calloc(g, n + 1, sizeof *values);
+    if (!values) return NULL;
+    for (size_t i = 0; i < n; i++) values[i] = ranges[i].value;
+    values[n] = o.otherwise.set ? o.otherwise.value : (double)NAN;
+    gwt_dtype type = o.dtype ? o.dtype : _gwt_class_type(a, values, n + 1, o.keep, &nodata);
+    const double *lacks = _gwt_dtype_lacks(type, values, n + 1);
+    bool exact = !lacks;
+    if (lacks && _gwt_dtype_integer(type))
+        _gwt_fail(g, GWT_E_ARGUMENT, "%g is not a value of %s", *lacks, gwt_dtype_name(type));
+    if (o.keep) {
+        exact = exact && _gwt_dtype_contains(type, a->info.dtype);
+        nodata = a->info.nodata;
+        nodata.set = nodata.set && _gwt_dtype_holds_it(type, nodata);
+    } else if (!_gwt_class_nodata(a, type, values, n + 1, &nodata)) {
+        nodata.set = false;
+    }
+    _gwt_node node = { .op = _GWT_OP_LOOKUP };
+    if (!_gwt_failed(g))
+        node.lookup = _gwt_lookup_new(a, ranges, n, o.keep ? _gwt_kept() : values[n]);
+    GWT_FREE(values);
+    gwt_array *r = node.lookup ? _gwt_array_mapped(a, _GWT_KEEP_NAMES, _gwt_map_node, &node) : NULL;
+    if (!r) return NULL;
+    r->info.dtype = type;
+    r->info.nodata = nodata;
+    return _gwt_array_finish(exact ? r : _gwt_array_held(r));
 }
 
 // ---- indices
@@ -8847,12 +9132,14 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
 
 // ---- calls
 
-// What stands between the parentheses: values, and perhaps the word time or band.
+// What stands between the parentheses: values, and perhaps the word time or band, or a text, which
+// is no array in the list.
 typedef struct _gwt_call {
     const char *name, *where;
     gwt_array **x;
     size_t given, room;
     gwt_dim dim;
+    const char *text, *end;     // within the expression; NULL: none is given
 } _gwt_call;
 
 typedef gwt_array *_gwt_call_fn(_gwt_parser *p, const _gwt_call *call);
@@ -8888,11 +9175,83 @@ static gwt_array *_gwt_call_mask(_gwt_parser *p, const _gwt_call *c)
     return _gwt_array_finish(r);
 }
 
+// replace(x, from, to), replace(x, from, to, from, to)
 static gwt_array *_gwt_call_replace(_gwt_parser *p, const _gwt_call *c)
 {
-    double from, to;
-    if (!_gwt_call_number(p, c, 1, &from) || !_gwt_call_number(p, c, 2, &to)) return NULL;
-    return gwt_replace(c->x[0], &from, &to, 1);
+    size_t n = (c->given - 1) / 2;
+    if (c->given % 2 == 0)
+        return _gwt_parse_fail(p, c->where, "replace takes pairs after the first value, not %zu",
+                               c->given - 1);
+    double *from = _gwt_calloc(p->g, 2 * n, sizeof *from);
+    bool good = from != NULL;
+    for (size_t i = 0; good && i < n; i++)
+        good = _gwt_call_number(p, c, 2 * i + 1, &from[i])
+            && _gwt_call_number(p, c, 2 * i + 2, &from[n + i]);
+    gwt_array *r = good ? gwt_replace(c->x[0], from, from + n, n) : NULL;
+    GWT_FREE(from);
+    return r;
+}
+
+typedef struct _gwt_class_list {
+    gwt_class_range *ranges;
+    size_t n, room;
+    gwt_reclassify_options o;
+} _gwt_class_list;
+
+// A number, if there is one.
+static bool _gwt_parse_double(_gwt_parser *p, double *v)
+{
+    char *end;
+    _gwt_parse_space(p);
+    double value = _gwt_os_strtod(p->at, &end);
+    if (end == p->at) return false;
+    *v = value;
+    p->at = end;
+    return true;
+}
+
+// "0:10=1", ":0=1", "20:=1", "7=1", "else=0", "else=keep"
+static bool _gwt_parse_class(_gwt_parser *p, _gwt_class_list *l, const char *end)
+{
+    gwt_class_range r = { (double)-INFINITY, (double)INFINITY, 0 };
+    gwt_reclassify_options *o = &l->o;
+    bool other = _gwt_parse_eat(p, "else"), good = other && !o->keep && !o->otherwise.set;
+    if (!other) {
+        bool low = _gwt_parse_double(p, &r.lo), range = _gwt_parse_eat(p, ":");
+        if (range) _gwt_parse_double(p, &r.hi);
+        else r.hi = r.lo;
+        good = range ? r.lo < r.hi : low;
+    }
+    good = good && _gwt_parse_eat(p, "=");
+    if (good && other) o->keep = _gwt_parse_eat(p, "keep");
+    good = good && ((other && o->keep) || _gwt_parse_double(p, &r.value)) && p->at <= end;
+    if (!good)
+        return _gwt_parse_fail(p, p->at < end ? p->at : end, "expected a range 0:10=1, :0=1 or "
+                               "20:=1, its lower end first; 7=1; one else=0 or else=keep") != NULL;
+    if (other && !o->keep) o->otherwise = gwt_some(r.value);
+    if (other) return true;
+    if (!_gwt_list_grow(&l->ranges, l->n, 1, &l->room, sizeof *l->ranges))
+        return _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: there are too many classes");
+    l->ranges[l->n++] = r;
+    return true;
+}
+
+// reclass(x, "0:10=1, 10:20=2, 25=7, else=0")
+static gwt_array *_gwt_call_reclass(_gwt_parser *p, const _gwt_call *c)
+{
+    _gwt_class_list l = { 0 };
+    const char *after = p->at;
+    bool good = true;
+    p->at = c->text;
+    for (_gwt_parse_space(p); good && p->at < c->end; _gwt_parse_space(p)) {
+        good = _gwt_parse_class(p, &l, c->end);
+        if (good) _gwt_parse_eat(p, ",");
+    }
+    p->at = after;
+    p->where = c->text;
+    gwt_array *r = good ? gwt_reclassify_with(c->x[0], l.ranges, l.n, &l.o) : NULL;
+    GWT_FREE(l.ranges);
+    return r;
 }
 
 static gwt_array *_gwt_call_norm_diff(_gwt_parser *p, const _gwt_call *c)
@@ -8968,7 +9327,8 @@ static const _gwt_function _gwt_functions[] = {
     { "valid", 1, 1, _GWT_OP_VALID, NULL },
     { "clip", 3, 3, .special = _gwt_call_clip },
     { "mask", 2, 2, .special = _gwt_call_mask },
-    { "replace", 3, 3, .special = _gwt_call_replace },
+    { "replace", 3, SIZE_MAX, .special = _gwt_call_replace },
+    { "reclass", 2, 2, .special = _gwt_call_reclass },
     { "norm_diff", 2, 2, .special = _gwt_call_norm_diff },
     { "x", 0, 1, .special = _gwt_call_place },
     { "y", 0, 1, .special = _gwt_call_place },
@@ -8983,6 +9343,12 @@ static const _gwt_function *_gwt_function_find(const char *name)
     for (size_t i = 0; i < _GWT_COUNT(_gwt_functions); i++)
         if (!strcmp(name, _gwt_functions[i].name)) return &_gwt_functions[i];
     return NULL;
+}
+
+// Which value of a function is a text, from 1; 0: none.
+static size_t _gwt_function_text(const _gwt_function *f)
+{
+    return f && f->special == _gwt_call_reclass ? 2 : 0;
 }
 
 static void _gwt_append_name(char *to, size_t size, const char *before, const char *name)
@@ -9064,14 +9430,29 @@ static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
     return true;
 }
 
-// Up to the closing parenthesis.
-static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim)
+// A text as an argument: what stands in double quotes.
+static bool _gwt_parse_text(_gwt_parser *p, _gwt_call *c)
+{
+    _gwt_parse_space(p);
+    const char *end = *p->at == '"' ? strchr(p->at + 1, '"') : NULL;
+    if (end) {
+        c->text = p->at + 1, c->end = end;
+        p->at = end + 1;
+        return true;
+    }
+    return _gwt_parse_fail(p, p->at, "%s wants a text in double quotes as value %zu", c->name,
+                           c->given + 1) != NULL;
+}
+
+// Up to the closing parenthesis. Value number `text` is one.
+static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim, size_t text)
 {
     if (_gwt_parse_eat(p, ")")) return true;
     do {
         if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
-        gwt_array *a = _gwt_parse_value(p);
-        if (!a) return false;
+        bool is_text = text > 0 && c->given == text - 1;
+        gwt_array *a = is_text ? NULL : _gwt_parse_value(p);
+        if (is_text ? !_gwt_parse_text(p, c) : !a) return false;
         if (!_gwt_list_grow(&c->x, c->given, 1, &c->room, sizeof *c->x)) {
             _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: %s has too many arguments", c->name);
             return false;
@@ -9107,8 +9488,9 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     bool is_stat = _gwt_stat_find(name, &stat);
     _gwt_call c = { .name = name, .where = where };
     gwt_array *r = NULL;
-    if (_gwt_parse_arguments(p, &c, is_stat))
-        r = _gwt_call_run(p, &c, _gwt_function_find(name), is_stat ? &stat : NULL);
+    const _gwt_function *f = _gwt_function_find(name);
+    if (_gwt_parse_arguments(p, &c, is_stat, _gwt_function_text(f)))
+        r = _gwt_call_run(p, &c, f, is_stat ? &stat : NULL);
     GWT_FREE(c.x);
     return r;
 }
@@ -9377,6 +9759,7 @@ typedef struct _gwt_instr {
     int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: pass, plane;
                                 // PLACE: the axis is the slot
     int frame;                  // LOAD, COPY, FETCH, PLACE
+    const _gwt_lookup *lookup;
     double imm[2];
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
 } _gwt_instr;
@@ -9486,6 +9869,8 @@ typedef struct _gwt_plan {
     int num_edges;
     struct { size_t passes, views, edges; } capacity;
     int64_t num_tiles;          // of all sources
+    const _gwt_lookup *lookup;  // the last that was planned
+    double lookup_bytes;        // of all, at most; of neighbours that are the same once
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
     bool deep;                  // there are HOLDs
@@ -9658,16 +10043,16 @@ static uint64_t _gwt_key_hash(const _gwt_value *v, const int *args)
     h = _gwt_hash(h, (uint64_t)(uintptr_t)n->source + (uint64_t)v->frame);
     for (int i = 0; i < v->num_args; i++) h = _gwt_hash(h, (uint64_t)(int64_t)args[i]);
     for (int i = 0; i < 2; i++) h = _gwt_hash(h, _gwt_bits(n->imm[i]));
-    return _gwt_hash(h, (uint64_t)(uintptr_t)n->step);
+    return _gwt_hash(h, (uint64_t)(uintptr_t)n->step + (uint64_t)(uintptr_t)n->lookup);
 }
 
 static bool _gwt_key_equal(const _gwt_value *v, const _gwt_value *w, const int *args,
                            const int *args_w)
 {
     const _gwt_node *m = v->node, *n = w->node;
-    return m->op == n->op && m->step == n->step && m->dtype == n->dtype && m->masked == n->masked
-        && m->band == n->band && m->source == n->source && v->frame == w->frame
-        && v->num_args == w->num_args
+    return m->op == n->op && m->step == n->step && m->lookup == n->lookup && m->dtype == n->dtype
+        && m->masked == n->masked && m->band == n->band && m->source == n->source
+        && v->frame == w->frame && v->num_args == w->num_args
         && (v->num_args == 0 || !memcmp(args, args_w, (size_t)v->num_args * sizeof *args))
         && _gwt_bits(m->imm[0]) == _gwt_bits(n->imm[0])
         && _gwt_bits(m->imm[1]) == _gwt_bits(n->imm[1]);
@@ -9755,7 +10140,13 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
                          .first = v->first,
                          .num_args = v->num_args,
                          .frame = v->frame,
+                         .lookup = n->lookup,
                          .imm = { n->imm[0], n->imm[1] } };
+    if (n->lookup && n->lookup != p->plan->lookup) {
+        p->plan->lookup = n->lookup;
+        p->plan->lookup_bytes +=
+            16.0 * (double)n->lookup->num_pieces + 8.0 * (double)n->lookup->num_cells;
+    }
     if (_gwt_op_is_leaf((int)n->op)) _gwt_plan_show(p, v->frame);
     if (n->op == _GWT_OP_PLACE) instr.slot = (int)n->band;
     if (n->op == _GWT_OP_STEP) {
@@ -11890,6 +12281,26 @@ static void _gwt_vm_ranked(const _gwt_program *program, double *regs, size_t str
     }
 }
 
+// Of the ends that lie in a pixel's cell, mostly one at most, how many are not above it.
+static void _gwt_vm_lookup(double *restrict d, const double *restrict a, const _gwt_lookup *t,
+                           size_t n)
+{
+    if (t->values) {
+        _GWT_EACH d[i] = a[i] != a[i] ? a[i] : t->values[_gwt_lookup_cell(t, a[i])];
+        return;
+    }
+    _GWT_EACH {
+        const uint32_t *first = t->first + _gwt_lookup_cell(t, a[i]);
+        const _gwt_piece *piece = t->pieces + first[0];
+        for (size_t some = first[1] - first[0], half; some > 1; some -= half) {
+            half = some / 2;
+            piece += a[i] >= piece[half - 1].end ? half : 0;
+        }
+        piece += a[i] >= piece->end;
+        d[i] = a[i] != a[i] || _gwt_lookup_keeps(piece->value) ? a[i] : piece->value;
+    }
+}
+
 _GWT_FOR_SIZE
 
 // Of the remainder of a division towards 0 that of one towards -infinity, as Python has it.
@@ -11950,6 +12361,7 @@ static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip
     case _GWT_OP_WHERE: _gwt_vm_where(d, a[0], a[1], a[2], n); break;
     case _GWT_OP_PERCENTILE:
     case _GWT_OP_MODE: _gwt_vm_ranked(program, regs, strip, in, d, n); break;
+    case _GWT_OP_LOOKUP: _gwt_vm_lookup(d, a[0], in->lookup, n); break;
     default: _gwt_vm_kernel(program, in, d, a, n);
     }
 }
@@ -13623,12 +14035,6 @@ static bool _gwt_resolve_nodata(const gwt_array *a, gwt_dtype dtype, gwt_optiona
                      gwt_dtype_name(dtype));
 }
 
-static bool _gwt_check_dtype(gwt *g, gwt_dtype dtype)
-{
-    if (dtype == GWT_DTYPE_NONE || _gwt_dtype_valid(dtype)) return true;
-    return _gwt_fail(g, GWT_E_ARGUMENT, "no type %d", (int)dtype);
-}
-
 static bool _gwt_save_check_choices(gwt *g, const gwt_save_options *o)
 {
     if (o->interleave < GWT_INTERLEAVE_DEFAULT || o->interleave > GWT_PLANAR)
@@ -13704,6 +14110,8 @@ static void _gwt_job_program(uint32_t *crc, const _gwt_program *p)
         _gwt_job_numbers(crc, fields, _GWT_COUNT(fields));
         _gwt_job_doubles(crc, in->imm, 2);
         _gwt_job_number(crc, in->raw);
+        const _gwt_lookup *t = in->lookup;
+        for (size_t k = 0; t && k < t->num_pieces; k++) _gwt_job_doubles(crc, &t->pieces[k].end, 2);
     }
     for (int i = 0; i < p->num_operands; i++)
         _gwt_job_number(crc, (uint64_t)(int64_t)p->operands[i]);
@@ -15667,7 +16075,8 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     }
     run->register_bytes = (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
     double limit = (double)g->options.memory_limit;
-    double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses;
+    double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses
+                 + run->plan->lookup_bytes;
     double rest = limit - fixed, one = rest - run->wait_bytes;
     _gwt_run_shrink(run, (double)INFINITY, 0);
     double all = (rest - (double)run->order.window * run->wait_bytes) / run->order.workers;

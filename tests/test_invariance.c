@@ -102,14 +102,14 @@ typedef struct graph {
 
 enum { OPEN, OPEN_MANY, BINARY, UNARY, COMPARE, WHERE, CLIP, CAST, SEL, SEL_TIMES, STACK, RECHUNK,
        SET_NODATA, MASK_NODATA, REPLACE, NORM_DIFF, INDEX, CAP, CALC, REDUCE, MOVING, APPLY,
-       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, PLACE, NUMBER,
+       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, PLACE, RECLASS, NUMBER,
        KINDS };
 
 static const char *const kind_names[KINDS] = {
     "open", "open_many", "binary", "unary", "compare", "where", "clip", "cast", "sel", "sel_times",
     "stack", "rechunk", "set_nodata", "mask_nodata", "replace", "norm_diff", "index",
     "tasseled_cap", "calc", "reduce", "moving", "apply", "window", "subset", "every", "align",
-    "regrid", "valid", "mosaic", "place", "number"
+    "regrid", "valid", "mosaic", "place", "reclass", "number"
 };
 static int kinds_used[KINDS];
 
@@ -297,6 +297,8 @@ static gwt_array *step(graph *q, int kind)
     gwt_array *b = q->pool[roll(&q->d, q->n)], *c = q->pool[roll(&q->d, q->n)];
     bool is_int = !is_float(gwt_describe(a)->dtype);
     static const double from[] = { 0, 1, 2, 13 }, to[] = { 1, 0, 13, 5 };
+    static const gwt_class_range classes[] = { { -INFINITY, -3, 2 }, { 0, 10, 1 }, { 10, 47.5, 90 },
+                                               { 100, 100, 7 }, { 1000, INFINITY, 30 } };
     switch (kind) {
     case OPEN: return open_one(q);
     case OPEN_MANY: return open_many(q);
@@ -344,6 +346,8 @@ static gwt_array *step(graph *q, int kind)
     case VALID: return gwt_valid(a);
     case MOSAIC: return open_several(q);
     case PLACE: return gwt_place(a, (gwt_place_kind)roll(&q->d, GWT_PLACE_COL + 1));
+    case RECLASS:
+        return gwt_reclassify(a, classes, 5, .keep = roll(&q->d, 2));
     default: return gwt_mul(a, gwt_number(q->g, roll(&q->d, 9) - 4));
     }
 }

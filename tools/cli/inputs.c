@@ -383,7 +383,7 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
 
 // ---- expressions over them --------------------------------------------------------------------
 
-enum { EXPRESSION_MAX = 1 << 20 };
+enum { EXPRESSION_MAX = 1 << 24 };    // 65,536 classes are some megabytes
 
 // The text of a file; NULL when it can't be read, which has been printed.
 static const char *read_text(const char *path)
