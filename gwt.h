@@ -1759,7 +1759,8 @@ gwt_dtype gwt_dtype_from_name(const char *name)
 static bool _gwt_dtype_holds(gwt_dtype t, double v)
 {
     if (!_gwt_dtype_integer(t)) return true;
-    return v >= _gwt_dtypes[t].lo && v <= _gwt_dtypes[t].hi && v == floor(v);
+    double hi = _gwt_dtypes[t].hi;      // of 64 bits it is none of its values
+    return v >= _gwt_dtypes[t].lo && (hi >= 0x1p63 ? v < hi : v <= hi) && v == floor(v);
 }
 
 // Whether every value of type `inner` is a value of type `outer`.
@@ -1820,7 +1821,7 @@ static bool _gwt_raw(gwt_dtype t, double v, int rest, uint64_t *raw)
 {
     bool wide = t == GWT_INT64 || t == GWT_UINT64;
     *raw = 0;
-    if (!_gwt_dtype_holds(t, v)) return false;
+    if (!_gwt_dtype_holds(t, v) && !(wide && v == _gwt_dtypes[t].hi)) return false;
     if (t == GWT_FLOAT64) memcpy(raw, &v, sizeof v);
     else if (t == GWT_FLOAT32) memcpy(raw, &(float){ (float)v }, sizeof(float));
     else if (!wide) _gwt_raw_integer(_gwt_dtypes[t].size, _gwt_wide(v), raw);
@@ -8097,7 +8098,7 @@ gwt_array *gwt_apply_with(const gwt_array *a, gwt_kernel_fn *fn, void *user,
     int in = (int)a->info.shape[1], out = o.bands ? o.bands : in;
     gwt_dtype dtype = o.dtype ? o.dtype : GWT_FLOAT64;
     if (!fn || o.halo < 0 || o.halo > 1024 || out < 1 || out > _GWT_MAX_BANDS
-        || !_gwt_dtype_valid(dtype) || (o.nodata.set && !_gwt_dtype_holds(dtype, o.nodata.value)))
+        || !_gwt_dtype_valid(dtype) || (o.nodata.set && !_gwt_dtype_holds_it(dtype, o.nodata)))
         return _gwt_fail_null(
             a->g, GWT_E_ARGUMENT,
             "a kernel needs a function, a halo of 0 to 1024, 1 to %d bands, a type, "
@@ -8496,7 +8497,7 @@ gwt_array *gwt_set_nodata_with(const gwt_array *a, const gwt_set_nodata_options 
     if (o.out_range.set) r = gwt_clip(r, o.out_range.lo, o.out_range.hi);
     r = gwt_cast(r, dtype);
     if (!r) return NULL;
-    if (o.dst_nodata.set && !_gwt_dtype_holds(dtype, o.dst_nodata.value))
+    if (o.dst_nodata.set && !_gwt_dtype_holds_it(dtype, o.dst_nodata))
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "dst_nodata %g is not a value of %s",
                               o.dst_nodata.value, gwt_dtype_name(dtype));
     r->info.nodata = o.dst_nodata;

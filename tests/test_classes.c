@@ -179,6 +179,9 @@ static void types_and_nodata(void **state)
         { GWT_UINT8, SOME(9), "0:10=0.5, else=keep", GWT_FLOAT32, SOME(9) },
         { GWT_FLOAT32, { 0 }, "0:10=1, else=keep", GWT_FLOAT32, { 0 } },
         { GWT_INT64, SOME(9), "0:10=1, else=keep", GWT_INT64, SOME(9) },
+        { GWT_UINT8, { 0 }, "0:10=18446744073709549568", GWT_FLOAT64, { 0 } },
+        { GWT_UINT8, { 0 }, "0:10=18446744073709551616", GWT_FLOAT32, { 0 } },
+        { GWT_UINT8, { 0 }, "0:10=9223372036854775808, 10:=-1", GWT_FLOAT32, { 0 } },
     };
     static double values[PIXELS];
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);

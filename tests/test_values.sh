@@ -76,6 +76,16 @@ works 'a comparison beside a copy' calc a.tif -o gt1.tif='a > 4' -o copy1.tif='a
 stored 'in one pass, comparison' 255 '0 0 0 0 255 255 1 1 1 1 1 1' gt1.tif
 stored 'in one pass, copy' 5 '2 4 4 4 5 5 7 9 255 255 255 255' copy1.tif
 
+works 'classes under --nodata' calc 'reclass(a, "0:5=4, 5:=7")' a.tif -o class.tif -q --nodata 4
+stored 'have one that is no class' 255 '4 255 255 255 7 7 7 7 7 7 7 7' class.tif
+works 'classes that leave it free' calc 'reclass(a, "0:5=1, 5:=7")' a.tif -o free.tif -q --nodata 4
+stored 'have that of the inputs' 4 '1 4 4 4 7 7 7 7 7 7 7 7' free.tif
+works 'classes below 0' calc 'reclass(a, "0:5=-1, 5:=7")' a.tif -o signed.tif -q --nodata 200
+is 'have the lowest' "$(nodata_of signed.tif): $(pixels signed.tif 1 3 4 d1)" \
+    '-128: -1 -1 -1 -1 7 7 7 7 7 7 7 7'
+works 'a comparison in a type without 255' calc 'a > 4' a.tif -o int8.tif -q --nodata 4 --dtype int8
+is 'have that of --nodata' "$(nodata_of int8.tif)" 4
+
 works '--nodata is both' calc 'a + 0' a.tif -o both.tif -q --nodata 4 --dtype uint8
 stored 'of input and output' 4 '2 4 4 4 5 5 7 9 255 255 255 255' both.tif
 works '--src-nodata' calc a a.tif -o src.tif -q --src-nodata 4

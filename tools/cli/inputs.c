@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -305,23 +306,23 @@ static gwt_optional src_nodata(const input_options *o)
     return o->src_nodata.set ? o->src_nodata : o->nodata;
 }
 
-static bool holds(gwt_dtype dtype, int value)
+// Whether outputs of a type can store a whole number; of none, which is the result's own, they can.
+static bool holds(gwt_dtype dtype, double value)
 {
-    if (value > 0) return dtype != GWT_INT8;
-    return dtype != GWT_UINT8 && dtype != GWT_UINT16 && dtype != GWT_UINT32 && dtype != GWT_UINT64;
+    double all = ldexp(1, 8 * (int)gwt_dtype_size(dtype));
+    double least = gwt_dtype_name(dtype)[0] == 'u' ? 0 : -all / 2;
+    if (dtype == GWT_DTYPE_NONE || dtype == GWT_FLOAT32 || dtype == GWT_FLOAT64) return true;
+    return value >= least && value < least + all;
 }
 
-// 255 of comparisons and logic, -1 of argmax: the one value that is none of their results. Any
-// other may be one, and --nodata speaks of the inputs first.
+// A result may have a nodata value of its own, which none of its pixels is, as any other might be:
+// 255 of comparisons and logic, -1 of argmax, what classes leave free. --nodata speaks of the
+// inputs first, and all that come of those have it.
 gwt_optional inputs_dst_nodata(const input_options *o, gwt_array *result, gwt_dtype dtype)
 {
-    const gwt_info *info = gwt_describe(result);
-    int own = info->dtype == GWT_UINT8 ? 255 : -1;
-    bool may = (info->dtype == GWT_UINT8 || info->dtype == GWT_INT32) && holds(dtype, own);
-    gwt_optional src = src_nodata(o), none = { .set = false };
+    gwt_optional own = gwt_describe(result)->nodata, src = src_nodata(o), none = { .set = false };
     if (o->dst_nodata.set) return o->dst_nodata;
-    if (may && info->nodata.set && info->nodata.value == own && !(src.set && src.value == own))
-        return none;
+    if (own.set && src.set && own.value != src.value && holds(dtype, own.value)) return none;
     return o->nodata;
 }
 
