@@ -87,6 +87,9 @@
 //
 //       arithmetic, functions, indices      missing             float64, NaN
 //       min, max, abs, clip, replace        missing             the operand's
+//       reclass                             missing             the smallest (of the operand's, with
+//                                                               else=keep); the operand's, else one
+//                                                               that no class is
 //       where                               missing where the condition or what it picks is;
 //                                                               the operands'
 //       comparisons, logic                  missing             uint8, 255
