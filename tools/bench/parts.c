@@ -351,6 +351,85 @@ bool measure_zonal(const settings *s)
     return true;
 }
 
+// ---- classes ------------------------------------------------------------------------------------
+
+// n ranges of one width from 0 to `top` as an expression; they make the same four classes of
+// pixels, however many there are.
+static void write_classes(const char *path, int n, double top)
+{
+    FILE *file = fopen(path, "w");
+    if (!file) die("%s: can't be written", path);
+    fputs("reclass(b1, \"", file);
+    for (int i = 0; i < n; i++)
+        fprintf(file, "%s%.17g:%.17g=%d", i ? ", " : "", i * top / n, (i + 1) * top / n,
+                (int)(i * 4LL / n));
+    fputs("\")\n", file);
+    if (fclose(file) != 0) die("%s: can't be written", path);
+}
+
+// The scene's last band by itself, as it is and as float32.
+static void make_bands(const settings *s, const char *scene, char bands[2][PATH])
+{
+    static const char *const types[2] = { "uint16", "float32" };
+    char program[PATH];
+    join(program, "%s/gwt", s->programs);
+    for (int i = 0; i < 2; i++) {
+        join(bands[i], "%s/%s-%d.tif", s->dir, types[i], s->size);
+        const char *argv[] = { program, "calc", i ? "b3 * 1" : "b3", scene, "-o", bands[i], "-q",
+                               "--dtype", types[i], "--compress", "deflate", "--tile-size", "256",
+                               "--overwrite", NULL };
+        run(argv);
+    }
+}
+
+bool measure_reclass(const settings *s)
+{
+    enum { FEW = 4, MANY = 65536 };
+    static const char *const names[2] = { "uint16", "float32" };
+    char bands[2][PATH], few[PATH], many[PATH], classes[2][PATH], out[PATH];
+    job j = norm_diff_job(s, s->size, s->size, "deflate");
+    make_bands(s, j.inputs[0], bands);
+    join(few, "%s/few.txt", s->dir);
+    join(many, "%s/many.txt", s->dir);
+    join(classes[0], "@%s", few);
+    join(classes[1], "@%s", many);
+    join(out, "%s/out.tif", s->dir);
+    write_classes(few, FEW, MANY);
+    write_classes(many, MANY, MANY);
+    printf("\nclasses of %d x %d, deflate, by %d workers\n\n          | %d: wall s  CPU s    MB | "
+           "%d: wall s  CPU s    MB | ratio    CPU | turns\n", s->size, s->size, s->workers, FEW,
+           MANY);
+    if (s->json) fprintf(s->json, ",\n \"reclass\": {");
+    for (int k = 0; k < 2; k++) {
+        static sample taken[2][MAX_TURNS];
+        job of = { .compress = "deflate", .count = 1 };
+        join(of.inputs[0], "%s", bands[k]);
+        double start = now();
+        int n = 0;
+        for (; go_on(s, n, start); n++)
+            for (int i = 0; i < 2; i++) {
+                of.expression = classes[i];
+                taken[i][n] = run_gwt(s, &of, out, s->workers, 0);
+            }
+        sample a = median_sample(taken[0], n), b = median_sample(taken[1], n);
+        double ratio = median_ratio(taken[1], taken[0], n),
+               cpu = median_cpu_ratio(taken[1], taken[0], n);
+        printf("%-9s | %9.2f %6.2f %5.0f | %13.2f %6.2f %5.0f | %5.3f  %5.3f | %5d\n", names[k],
+               a.wall, a.cpu, a.megabytes, b.wall, b.cpu, b.megabytes, ratio, cpu, n);
+        bar_at_most(1.2, ratio, "%d classes of %s / %d", MANY, names[k], FEW);
+        if (s->json)
+            fprintf(s->json, "%s\"%s\": {\"turns\": %d, \"ratio\": %.4f, \"ratio_cpu\": %.4f}",
+                    k ? ", " : "", names[k], n, ratio, cpu);
+        unlink(bands[k]);
+    }
+    unlink(few);
+    unlink(many);
+    unlink(out);
+    if (s->json) fprintf(s->json, "}");
+    bars_print();
+    return true;
+}
+
 // ---- ranks --------------------------------------------------------------------------------------
 
 bool measure_ranks(const settings *s)
