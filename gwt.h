@@ -87,9 +87,8 @@
 //
 //       arithmetic, functions, indices      missing             float64, NaN
 //       min, max, abs, clip, replace        missing             the operand's
-//       reclass                             missing             the smallest (of the operand's, with
-//                                                               else=keep); the operand's, else one
-//                                                               that no class is
+//       reclass                             missing             the smallest; the operand's nodata,
+//                                                               else one that no class is
 //       where                               missing where the condition or what it picks is;
 //                                                               the operands'
 //       comparisons, logic                  missing             uint8, 255
@@ -1694,6 +1693,8 @@ static bool _gwt_mul4(uint64_t a, uint64_t b, uint64_t c, uint64_t d, size_t *pr
     return true;
 }
 
+_GWT_FOR_SIZE
+
 // Capacity for `more` elements of `size` bytes behind those that a list has used; it doubles at
 // least. False when there is no memory: all is as it was then. `list` points to a pointer.
 static bool _gwt_list_grow(void *list, size_t used, size_t more, size_t *capacity, size_t size)
@@ -1945,8 +1946,6 @@ static void _gwt_put_text(FILE *to, const char *text)
     char shown[8];
     for (size_t n; (n = gwt_escape(text, shown)) > 0; text += n) fputs(shown, to);
 }
-
-_GWT_FOR_SIZE
 
 // A buffer that grows.
 typedef struct _gwt_bytes { char *data; size_t used, capacity; } _gwt_bytes;
