@@ -99,6 +99,8 @@ gwt calc 'mean(a, time)' '2020*.tif' -o out.tif --stack time --dtype Float32
   120 x 80 float32 | 110 176 143
 gwt calc 'percentile(a, 90)' '2020*.tif' -o out.tif --stack time --dtype Float32
   120 x 80 float32 | 124 211 163.164
+gwt calc 'range(a, time)' '2020*.tif' -o out.tif --stack time --dtype UInt16
+  120 x 80 uint16 | 0 119 48.075
 gwt calc 'a - b' B4.tif B2.tif -o out.tif --dtype Float32
   120 x 80 float32 | 0 79 39.5
 gwt calc '(nir - red) / (nir + red)' in.tif -o out.tif --dtype Float32

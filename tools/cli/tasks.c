@@ -64,6 +64,8 @@ static const task tasks[] = {
     { "gdal_calc.py -A 2020*.tif --calc='numpy.percentile(A, 90, axis=0)' --type=Float32 "
       "--outfile=out.tif",
       "gwt calc 'percentile(a, 90)' '2020*.tif' -o out.tif --stack time --dtype Float32" },
+    { "gdal_calc.py -A 2020*.tif --calc='numpy.ptp(A, axis=0)' --type=UInt16 --outfile=out.tif",
+      "gwt calc 'range(a, time)' '2020*.tif' -o out.tif --stack time --dtype UInt16" },
 
     { "Calculate", NULL },
     { "gdal_calc.py -A B4.tif -B B2.tif --calc='A * 1.0 - B' --type=Float32 --outfile=out.tif",
