@@ -73,6 +73,10 @@ gives 'without a band: files of several' '401..401 501..501' 'a["2020-01-17"]' '
     --group-by 'pair_{time}.tif'
 gives 'which have names' '501..501' 'y["2020-01-17"]' 'pair_*.tif' \
     --group-by 'pair_{time}.tif' --band-names x,y
+works 'why of files of several' why 'y["2020-01-17"]' 'pair_*.tif' \
+    --group-by 'pair_{time}.tif' --band-names x,y --rowcol 3,4
+holds 'its file and band' "$out" 'pair_20200117.tif band 2'
+holds 'and value' "$out" 'column 4: 501'
 gives 'types that differ: one that holds both' '1000..1000 7..7' a 's2/*' \
     --group-by '{time}_{band}.tif'
 is 'and no wider one' "$("$gwt" info out.tif | grep -c uint16)" 1
@@ -122,6 +126,11 @@ is 'all bands of all times' "$("$gwt" stats all.tif | awk 'NR > 1 { printf "%s "
 works 'plan' plan 'B5 - B4' "$landsat" --group-by "$by" --no-probe
 works 'plan with a probe' plan 'B5 - B4' "$landsat" --group-by "$by"
 works 'tune' tune 'B5 - B4' "$landsat" --group-by "$by" --seconds 0.1 --chunks 64 --workers 1
+works 'why' why 'B5["2020-01-17"] - B4["2020-01-01"]' landsat/*B5.TIF landsat/*B10.TIF \
+    landsat/*B4.TIF --group-by "$by" --rowcol 3,4
+is 'each value by its file' \
+    "$(sed -n 's/.*_\([0-9]*\)_T1_SR_\(B[0-9]*\).* \([0-9]*\)$/\1 \2 \3/p' "$out" | sort | xargs)" \
+    '20200101 B4 402 20200117 B5 501'
 works 'two outputs' calc "$landsat" --group-by "$by" -o d.tif='B5 - B4' -o m.tif='mean(B5, time)' \
     --quiet
 is 'the second one' "$("$gwt" stats m.tif | awk 'NR > 1 { print $2 ".." $3 }')" 502..502

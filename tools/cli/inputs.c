@@ -270,13 +270,15 @@ static gwt_array *name_bands(gwt_array *a, const input_options *o)
     return names && a && n == gwt_describe(a)->shape[1] ? gwt_rename_bands(a, names) : a;
 }
 
-static gwt_array *open_groups(gwt *g, const file_list *files, const input_options *o,
+// The files come into the order of the groups, as --sort date puts them into that of their dates.
+static gwt_array *open_groups(gwt *g, file_list *files, const input_options *o,
                               gwt_open_options how, const gwt_array *reference)
 {
     groups all;
     gwt_array **arrays = calloc(files->count, sizeof *arrays), *a = NULL;
     if (!arrays) gwt_fail(g, GWT_E_MEMORY, "out of memory");
     bool good = arrays && groups_find(g, &all, o->group_by, files);
+    if (good) memcpy(files->paths, all.paths, files->count * sizeof *files->paths);
     if (good && o->bounds_by && !o->reference) {    // of all bands, not of one
         for (size_t i = 0; i < files->count; i++)
             arrays[i] = gwt_open_with(g, files->paths[i], &how);

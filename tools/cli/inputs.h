@@ -57,7 +57,9 @@ int inputs_check(const cli_command *command, const input_options *o);
 
 // One array for each file, or one of all when they are stacked, grouped or a mosaic; *count says
 // how many. Some may be NULL, then the session has the error. Yours to free; NULL when there is no
-// memory. Says on stderr when the sensor is not that of some.
+// memory. Says on stderr when the sensor is not that of some. The files come into the order that
+// they are stacked in: by date, or by --group-by, which has the scenes of a band, then those of the
+// next one.
 gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t *count);
 
 // What --window, --bounds and --every leave of an array, as of each input.

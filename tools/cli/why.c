@@ -216,6 +216,12 @@ static void add_plane(explanation *e, size_t input, int64_t plane)
         s.file = (size_t)(of_whole / bands);
         s.band = of_whole % bands;
     }
+    if (o->group_by) {          // a file for each band of each scene, or for each scene
+        int64_t times = gwt_describe(e->whole[input])->shape[0], band = of_whole % bands;
+        bool of_one_band = (int64_t)e->files->count > times;
+        s.file = (size_t)((of_one_band ? band * times : 0) + of_whole / bands);
+        s.band = of_one_band ? 0 : band;
+    }
     if (o->stack == GWT_BAND) s.file = 0;
     while (o->stack == GWT_BAND && s.band >= gwt_describe(e->raw[s.file])->shape[1])
         s.band -= gwt_describe(e->raw[s.file++])->shape[1];
