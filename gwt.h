@@ -1465,6 +1465,19 @@ typedef struct gwt_sample {    // of the whole process
     double faults;             // page faults a second, likewise
 } gwt_sample;
 
+// What all workers together spent in one operation of the programs that expressions become, or in
+// windows, resampling or kernels. An estimate: of 16 strips of pixels, some thousand each, one is
+// timed and counts for all, unless they take long; what looks at more than its own pixel is timed
+// whole.
+typedef struct gwt_operation {
+    char name[32];             // "load", "add", "store", "moving_median", ..
+    int kind;                  // the same number for the same name, below GWT_MAX_OPERATIONS
+    double time;               // of the sample; seconds since the profile began
+    double seconds;            // since the sample before
+} gwt_operation;
+
+#define GWT_MAX_OPERATIONS 256
+
 typedef struct gwt_residence { // of a tile in the cache
     const char *file;
     int64_t tile;
@@ -1485,6 +1498,8 @@ typedef struct gwt_profile {
     size_t num_events;
     const gwt_sample *samples;
     size_t num_samples;
+    const gwt_operation *operations;    // by time; of all the time where no samples are taken
+    size_t num_operations;
     const gwt_residence *residences;    // with .cache, in the order in which they ended
     size_t num_residences;
     // How the first array's first file is compressed, and the first output that was saved; "": none
@@ -2642,6 +2657,9 @@ typedef struct _gwt_lane {
     int worker;
     double zero;                        // when the profile began
     bool lost;                          // memory gave out
+    int strips, every;                  // of programs, since one was timed; how many until one is
+    // Nanoseconds in each operation: only the worker adds, the sampler reads.
+    _Atomic uint64_t spent[GWT_MAX_OPERATIONS];
 } _gwt_lane;
 
 typedef struct _gwt_recorder {
@@ -2659,6 +2677,9 @@ typedef struct _gwt_recorder {
     // The sampler's own, until it has been joined:
     gwt_sample *samples;
     size_t num_samples, samples_capacity;
+    gwt_operation *operations;
+    size_t num_operations, operations_capacity;
+    uint64_t spent[GWT_MAX_OPERATIONS];     // as the sample before had it
     // The sampler, when there are to be samples:
     _gwt_thread sampler;
     _gwt_mutex lock;            // guards `stop`
@@ -2666,6 +2687,17 @@ typedef struct _gwt_recorder {
     bool stop;
     atomic_ullong read, written;    // bytes, by all workers
 } _gwt_recorder;
+
+// An operation that began at `from` is over; it counts so many times, but once when it took long:
+// then the worker slept, or is timed for each strip from now on. Gives the time.
+static double _gwt_lane_spend(_gwt_lane *l, int kind, double from, int times)
+{
+    double now = _gwt_os_now(), ns = 1e9 * (now - from);
+    uint64_t before = atomic_load_explicit(&l->spent[kind], memory_order_relaxed);
+    before += (uint64_t)(ns < 1e6 ? ns * times : ns);
+    atomic_store_explicit(&l->spent[kind], before, memory_order_relaxed);
+    return now;
+}
 
 // Bytes read or written; of no recorder: nothing.
 static void _gwt_prof_io(_gwt_recorder *r, uint64_t read, uint64_t written)
@@ -2748,6 +2780,22 @@ static gwt_sample _gwt_prof_used(_gwt_recorder *r)
     return used;
 }
 
+static void _gwt_prof_operations(_gwt_recorder *r, double time)
+{
+    for (int k = 0; k < GWT_MAX_OPERATIONS; k++) {
+        uint64_t sum = 0;
+        for (int i = 0; i < r->profile.num_workers; i++)
+            sum += atomic_load_explicit(&r->lanes[i].spent[k], memory_order_relaxed);
+        if (sum == r->spent[k]) continue;
+        gwt_operation o = { .kind = k, .time = time,
+                            .seconds = 1e-9 * (double)(sum - r->spent[k]) };
+        r->spent[k] = sum;
+        if (_gwt_list_grow(&r->operations, r->num_operations, 1, &r->operations_capacity, sizeof o))
+            r->operations[r->num_operations++] = o;
+        else r->lost = true;
+    }
+}
+
 static void _gwt_prof_sample(_gwt_recorder *r, gwt_sample *before)
 {
     gwt_sample now = _gwt_prof_used(r);
@@ -2761,6 +2809,7 @@ static void _gwt_prof_sample(_gwt_recorder *r, gwt_sample *before)
                           .read = (now.read - before->read) / dt,
                           .written = (now.written - before->written) / dt,
                           .faults = (now.faults - before->faults) / dt };
+    _gwt_prof_operations(r, now.time);
     *before = now;
 }
 
@@ -2831,6 +2880,8 @@ static void _gwt_prof_stop(_gwt_recorder *r)
     size_t n = 0, at = 0;
     bool lost = r->lost;
     if (r->options.resource_dt > 0) _gwt_prof_stop_sampler(r);
+    p->seconds = _gwt_os_now() - r->zero;
+    _gwt_prof_operations(r, p->seconds);
     for (int i = 0; i < p->num_workers; i++) {
         n += r->lanes[i].num_events;
         lost = lost || r->lanes[i].lost;
@@ -2850,8 +2901,9 @@ static void _gwt_prof_stop(_gwt_recorder *r)
     p->num_samples = r->num_samples;
     p->residences = r->residences;
     p->num_residences = r->num_residences;
+    p->operations = r->operations;
+    p->num_operations = r->num_operations;
     p->complete = all && !lost;
-    p->seconds = _gwt_os_now() - r->zero;
 }
 #else
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e) { (void)l, (void)e; }
@@ -2870,6 +2922,7 @@ static void _gwt_prof_free(_gwt_recorder *r)
         GWT_FREE(r->lanes);
         GWT_FREE((void *)r->profile.events);
         GWT_FREE(r->samples);
+        GWT_FREE(r->operations);
         GWT_FREE(r->residences);
     }
 }
@@ -7776,6 +7829,8 @@ gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind)
 
 // ---- over time or band
 
+static const char *const _gwt_resampling_names[] = { "nearest", "bilinear", "cubic", "average" };
+
 static const char *const _gwt_stat_names[] = {
     [GWT_MEAN] = "mean", [GWT_SUM] = "sum", [GWT_MIN] = "min", [GWT_MAX] = "max",
     [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
@@ -12549,6 +12604,34 @@ static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, c
 
 // ---- running
 
+// Operations are told apart by a number: those of programs first, then steps.
+enum {
+    _GWT_KIND_WINDOW = _GWT_COUNT(_gwt_op_names),
+    _GWT_KIND_RESAMPLE = _GWT_KIND_WINDOW + _GWT_COUNT(_gwt_stat_names),
+    _GWT_KIND_APPLY = _GWT_KIND_RESAMPLE + GWT_AVERAGE + 1
+};
+
+_Static_assert(_GWT_KIND_APPLY < GWT_MAX_OPERATIONS, "a lane has no room for more operations");
+
+static int _gwt_kind_of(const _gwt_step *s)
+{
+    bool middle = s->method == GWT_PERCENTILE && s->parameter == 50;
+    if (s->kind == _GWT_STEP_WINDOW) return _GWT_KIND_WINDOW + (middle ? GWT_MEDIAN : s->method);
+    return s->kind == _GWT_STEP_RESAMPLE ? _GWT_KIND_RESAMPLE + s->method : _GWT_KIND_APPLY;
+}
+
+static void _gwt_kind_name(int kind, char name[32])
+{
+    const char *of = kind < _GWT_KIND_WINDOW ? _gwt_op_names[kind]
+                   : kind < _GWT_KIND_RESAMPLE ? _gwt_stat_names[kind - _GWT_KIND_WINDOW]
+                   : kind < _GWT_KIND_APPLY ? _gwt_resampling_names[kind - _GWT_KIND_RESAMPLE]
+                                            : "apply";
+    bool window = kind >= _GWT_KIND_WINDOW && kind < _GWT_KIND_RESAMPLE;
+    snprintf(name, 32, "%s%s", window ? "moving_" : "", of);
+    for (; *name; name++)
+        if (*name >= 'A' && *name <= 'Z') *name = (char)(*name - 'A' + 'a');
+}
+
 // The program over one strip: r->rows * r->cols is at most `strip`. (row, col) is where the strip
 // begins within the target.
 static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
@@ -12557,8 +12640,12 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
 {
     bool narrow = program->narrow != NULL;
     size_t real = narrow ? sizeof(float) : sizeof(double), n = (size_t)(r->rows * r->cols);
+    _gwt_lane *lane = _gwt_lane_here();
+    bool timed = lane && ++lane->strips >= lane->every;
+    double from = timed ? _gwt_os_now() : 0, start = from;
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
+        if (timed && i > 0) from = _gwt_lane_spend(lane, in[-1].op, from, lane->strips);
         if (_gwt_op_reads(in->op)) {
             _gwt_vm_read(plan, program, x, in, r, (char *)x->regs + (size_t)in->dst * strip * real);
             continue;
@@ -12577,6 +12664,11 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
             _gwt_vm_store(o, narrow, x, in->output,
                           _gwt_vm_operand(program, x->regs, strip, in, 0), r, to, t);
     }
+    if (!timed || program->num_instrs == 0) return;
+    const _gwt_instr *last = &program->instrs[program->num_instrs - 1];
+    from = _gwt_lane_spend(lane, last->op, from, lane->strips);
+    lane->strips = 0;
+    lane->every = from - start < 1e-3 ? 16 : 1;     // a clock costs as much as a short operation
 }
 
 static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
@@ -12642,7 +12734,11 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
     if (s->step) {
         _gwt_planes *in = &x->planes[s->input];
         in->rect = x->walk.rects[s->input];     // it may be empty, and then that pass has not run
-        return _gwt_step_run(plan->action, s->step, in, p, &x->work);
+        _gwt_lane *lane = _gwt_lane_here();
+        double from = lane ? _gwt_os_now() : 0;
+        bool good = _gwt_step_run(plan->action, s->step, in, p, &x->work);
+        if (lane) _gwt_lane_spend(lane, _gwt_kind_of(s->step), from, 1);
+        return good;
     }
     _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
     return true;
@@ -18100,6 +18196,8 @@ const gwt_profile *gwt_profile_end(gwt *g)
         _gwt_unlock(&g->cache->lock);
         for (int i = 0; i < g->pool.num_workers; i++) g->pool.workers[i].lane = NULL;
         _gwt_prof_stop(r);
+        for (size_t i = 0; i < r->num_operations; i++)
+            _gwt_kind_name(r->operations[i].kind, r->operations[i].name);
         g->recorder = NULL;
         g->profiles++;
     }
@@ -18166,7 +18264,6 @@ static void _gwt_print_list(const char *name, const double *list, int64_t n, FIL
 
 static void _gwt_print_attributes(const gwt_info *i, FILE *to)
 {
-    static const char *const methods[] = { "nearest", "bilinear", "cubic", "average" };
     fputs("Attributes:\n", to);
     _gwt_print_list("transform:", i->transform, 6, to);
     if (i->epsg) fprintf(to, "    %-14s EPSG:%d\n", "crs:", i->epsg);
@@ -18185,7 +18282,8 @@ static void _gwt_print_attributes(const gwt_info *i, FILE *to)
         _gwt_put_text(to, i->filenames[k]);
     }
     fprintf(to, "%s\n    %-14s %s\n    %-14s %s\n", i->num_files > 6 ? " ..." : "",
-            "resampling:", methods[i->resampling], "AREA_OR_POINT:", i->area_or_point);
+            "resampling:", _gwt_resampling_names[i->resampling], "AREA_OR_POINT:",
+            i->area_or_point);
     for (const char *const *item = i->attrs; *item; item++) {
         char key[128];
         int n = (int)strcspn(*item, "=");
@@ -18404,6 +18502,26 @@ static void _gwt_summary_workers(const gwt_profile *p, FILE *to)
             100 * all / (p->seconds * p->num_workers));
 }
 
+// The longest first.
+static void _gwt_summary_operations(const gwt_profile *p, FILE *to)
+{
+    double spent[GWT_MAX_OPERATIONS] = { 0 }, all = 0;
+    const char *names[GWT_MAX_OPERATIONS];
+    for (size_t i = 0; i < p->num_operations; i++) {
+        const gwt_operation *o = &p->operations[i];
+        names[o->kind] = o->name;
+        spent[o->kind] += o->seconds;
+        all += o->seconds;
+    }
+    if (all > 0) fprintf(to, "%-22s %9s %9s\n", "operation, estimated", "total s", "share");
+    for (int most = 0; all > 0; most = 0) {
+        for (int k = 1; k < GWT_MAX_OPERATIONS; k++) if (spent[k] > spent[most]) most = k;
+        if (!(spent[most] > 0)) return;
+        fprintf(to, "%-22s %9.3f %7.1f %%\n", names[most], spent[most], 100 * spent[most] / all);
+        spent[most] = 0;
+    }
+}
+
 static void _gwt_summary_cache(const gwt_profile *p, FILE *to)
 {
     int64_t hits = 0;
@@ -18437,6 +18555,7 @@ void gwt_profile_summary(const gwt_profile *p, FILE *to)
         fputc('\n', to);
     }
     GWT_FREE(list);
+    _gwt_summary_operations(p, to);
     _gwt_summary_workers(p, to);
     _gwt_summary_cache(p, to);
     if (!p->complete) fputs("memory gave out: there was more than this\n", to);
@@ -18651,6 +18770,12 @@ static void _gwt_trace_process(const gwt *g, const gwt_profile *p, const _gwt_tr
         fprintf(f, ",\n{\"ph\":\"C\",\"name\":\"io\",\"pid\":%d,\"ts\":%.3f,"
                    "\"args\":{\"read\":%.3f,\"written\":%.3f}}",
                 to->pid, 1e6 * (s->time + to->shift), s->read / 1e6, s->written / 1e6);
+    }
+    for (size_t i = 0; i < p->num_operations; i++) {
+        const gwt_operation *o = &p->operations[i];
+        char name[sizeof o->name + 8];
+        snprintf(name, sizeof name, "op:%s", o->name);
+        _gwt_trace_counter(to, name, o->time, "ms", 1e3 * o->seconds);
     }
     _gwt_trace_cache(p, to);
     // How often a tile came in, and was there when it was asked for: once, at the end.

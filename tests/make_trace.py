@@ -99,6 +99,20 @@ def counters(run, end):
             args = {k: round(v, 2) for k, v in args.items()}
             rows.append({"ph": "C", "name": name, "pid": 1, "ts": round(min(t, end), 3),
                          "args": args})
+        rows += operations(run, t - step, min(t, end))
+    return rows
+
+
+OPERATIONS = ("moving_mean", "load", "store", "mul", "add", "sub", "div", "sqrt", "fetch", "exp")
+
+
+def operations(run, start, end):
+    """What each operation took since the sample before, of all workers."""
+    o, rows = run.options, []
+    for i, name in enumerate(OPERATIONS if o.operations else ()):
+        ms = o.workers * (end - start) / 1e3 * 0.3 / 2 ** i * run.random.uniform(0.5, 1.5)
+        rows.append({"ph": "C", "name": "op:" + name, "pid": 1, "ts": round(end, 3),
+                     "args": {"ms": round(ms, 3)}})
     return rows
 
 
@@ -128,6 +142,7 @@ def main():
     parser.add_argument("--disk", type=float, default=350, help="microseconds to write a piece")
     parser.add_argument("--again", type=float, default=0.1, help="share of tiles decoded anew")
     parser.add_argument("--user", action="store_true", help="with functions of the user")
+    parser.add_argument("--operations", action="store_true", help="with times of operations")
     parser.add_argument("--label", default="ndi.tif")
     parser.add_argument("--seed", type=int, default=1)
     run = Run(parser.parse_args())

@@ -89,6 +89,7 @@ function look(page) {
     ticks: [...document.querySelectorAll('.ticks')].map(t => t.textContent),
     plots: [...document.querySelectorAll('.plot canvas')].map(canvas =>
       [...canvas.toDataURL()].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) >>> 0, 7)),
+    stacks: [...document.querySelectorAll('.stack > svg')].map(svg => svg.getAttribute('viewBox')),
     tip: document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText,
     span: document.getElementById('span').textContent,
     disabled: document.getElementById('reset').disabled,
@@ -170,6 +171,7 @@ async function zooming(page, name) {
   const zoomed = await look(page);
   check(`${name}: the wheel zooms all axes`, differ(before.ticks, zoomed.ticks), zoomed.ticks);
   check(`${name}: and all plots`, differ(before.plots, zoomed.plots));
+  check(`${name}: and all stacks`, differ(before.stacks, zoomed.stacks), zoomed.stacks);
   check(`${name}: the axes are one`, zoomed.ticks.every(t => t === zoomed.ticks[0]), zoomed.ticks);
   check(`${name}: the part shown is said`, / to /.test(zoomed.span) && !zoomed.disabled,
     zoomed.span);
@@ -315,9 +317,9 @@ async function fitting(browser, file, name, width, colorScheme) {
 }
 
 async function main() {
-  const one = makePage('one', [[]]);
+  const one = makePage('one', [['--operations']]);
   const many = makePage('many', [['--pieces', '16500', '--user']]);
-  const three = makePage('three', [['--chunk', '64', '--pieces', '1600', '--scale', '0.12'], [],
+  const three = makePage('three', [['--chunk', '64', '--pieces', '1600', '--scale', '0.12', '--operations'], [],
     ['--chunk', '512', '--pieces', '75', '--scale', '4', '--workers', '2']]);
   const wide = makePage('wide', [['--workers', '64', '--pieces', '2000', '--disk', '20']]);
   const browser = await playwright.chromium.launch({ executablePath: chromium,

@@ -787,6 +787,85 @@ static void samples_agree_with_events(void **state)
     REQUIRE(!wrong, "%s", wrong);
 }
 
+// ---- tests: operations -------------------------------------------------------------------------
+
+// Seconds in an operation; below 0 where there is none of that name.
+static double seconds_in(const gwt_profile *p, const char *name)
+{
+    double sum = 0, time = 0;
+    bool there = false;
+    int kind = -1;
+    for (size_t i = 0; i < p->num_operations; i++) {
+        const gwt_operation *o = &p->operations[i];
+        REQUIRE(o->time >= time && o->time <= p->seconds && o->seconds > 0 && o->kind >= 0
+                    && o->kind < GWT_MAX_OPERATIONS, "%s at %g: %g s", o->name, o->time,
+                o->seconds);
+        time = o->time;
+        if (strcmp(o->name, name)) continue;
+        REQUIRE(!there || o->kind == kind, "%s is of two kinds", name);
+        there = true;
+        kind = o->kind;
+        sum += o->seconds;
+    }
+    return there ? sum : -1;
+}
+
+static int sleep_in_kernel(const gwt_kernel *k, void *user)
+{
+    atomic_fetch_add((atomic_int *)user, 1);
+    sleep_ms(5);
+    memcpy(k->out, k->in, (size_t)(k->rows * k->cols) * sizeof *k->out);
+    return 0;
+}
+
+// What each is called, and that a kernel's time is that of its calls.
+static void operations_have_names_and_times(void **state)
+{
+    (void)state;
+    const char *in = write_image("operations.tif", 400, 300, 64);
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++)
+        for (int sampled = 0; sampled < 2; sampled++) {
+            static const char *const names[] = {
+                "load", "fetch", "sqrt", "exp", "add", "store", "moving_median",
+                "moving_percentile", "moving_max", "apply"
+            };
+            atomic_int calls = 0;
+            gwt *g = gwt_begin(.num_workers = worker_counts[w], .chunks = 64);
+            assert_true(gwt_profile_begin(g, .resource_dt = sampled ? 0.01 : 0));
+            gwt_array *a = gwt_open(g, in);
+            gwt_array *b = gwt_add(gwt_sqrt(a), gwt_moving(a, .statistic = GWT_MEDIAN));
+            b = gwt_add(b, gwt_moving(gwt_exp(a), .statistic = GWT_PERCENTILE, .percentile = 90));
+            b = gwt_add(b, gwt_moving(a, .statistic = GWT_MAX));
+            gwt_free(gwt_compute(gwt_apply(b, sleep_in_kernel, &calls)));
+            const gwt_profile *p = end_profile(g);
+            EXPECT_OK(g);
+            for (size_t i = 0; i < COUNT_OF(names); i++)
+                REQUIRE(seconds_in(p, names[i]) > 0, "nothing of %s", names[i]);
+            REQUIRE(seconds_in(p, "mul") < 0, "a multiplication");
+            double slept = 0.005 * atomic_load(&calls), applied = seconds_in(p, "apply");
+            REQUIRE(applied >= 0.999 * slept && applied <= p->seconds * worker_counts[w],
+                    "%g s of kernels that slept %g s", applied, slept);
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
+// The same program takes its time from the operation that is slow: a power takes ten times what an
+// addition does, and more.
+static void operations_are_told_apart(void **state)
+{
+    (void)state;
+    const char *in = write_image("powers.tif", 1000, 1000, 256);
+    gwt *g = gwt_begin(.num_workers = 1);
+    assert_true(gwt_profile_begin(g));
+    gwt_array *a = gwt_open(g, in);
+    gwt_free(gwt_compute(gwt_add(a, gwt_pow(a, gwt_number(g, 0.37)))));
+    const gwt_profile *p = end_profile(g);
+    double power = seconds_in(p, "pow"), sum = seconds_in(p, "add");
+    REQUIRE(power > 2 * sum, "pow %g s, add %g s", power, sum);
+    REQUIRE(power < 2 * p->seconds, "%g s of %g s", power, p->seconds);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // ---- tests: CSV -------------------------------------------------------------------------------
 
 static const char odd_in[] = "a \"b\", c;\\d\n\x01\xC3\xA9.tif", odd_out[] = "\"\",out,\t'.tif";
@@ -1131,7 +1210,10 @@ static void check_slice(const json *j, const gwt_event *e)
                 && number_of(args, "depth") == e->depth, "an event of %s", gwt_stage_name(e->stage));
 }
 
-typedef struct counters { size_t memory, cpu, faults, io, cache; double bytes; } counters;
+typedef struct counters {
+    size_t memory, cpu, faults, io, cache, operations;
+    double bytes;
+} counters;
 
 // What became of the requests for tiles: once, at the end.
 static void check_requests(const json *j, const gwt_profile *p)
@@ -1150,6 +1232,14 @@ static void check_counter(const json *j, const gwt_profile *p, counters *c)
     double time = number_of(j, "ts");
     if (!strcmp(name, "tiles")) {
         check_requests(j, p);
+        return;
+    }
+    if (!strncmp(name, "op:", 3)) {
+        REQUIRE(c->operations < p->num_operations, "%s: too many", name);
+        const gwt_operation *o = &p->operations[c->operations++];
+        assert_string_equal(name + 3, o->name);
+        REQUIRE(near(time, 1e6 * o->time, 0.0011) && near(number_of(args, "ms"),
+                                                          1e3 * o->seconds, 6e-4), "%s", name);
         return;
     }
     size_t *n = !strcmp(name, "memory") ? &c->memory : !strcmp(name, "cpu") ? &c->cpu
@@ -1209,7 +1299,8 @@ static void check_trace(const gwt_profile *p, const char *path)
     assert_int_equal(slices, p->num_events);
     assert_int_equal(names, p->num_workers);
     REQUIRE(c.memory == p->num_samples && c.cpu == p->num_samples && c.io == p->num_samples
-                && c.faults == p->num_samples && c.cache == 2 * p->num_residences,
+                && c.faults == p->num_samples && c.cache == 2 * p->num_residences
+                && c.operations == p->num_operations,
             "%zu samples of memory, %zu of the cache", c.memory, c.cache);
     REQUIRE(near(c.bytes, 0, 1e-9), "in the end the cache holds %g MB", c.bytes);
     json_free(j);
@@ -1765,6 +1856,8 @@ int main(void)
         cmocka_unit_test(residences_of_a_small_cache),
         cmocka_unit_test(residences_of_two_profiles),
         cmocka_unit_test(samples_agree_with_events),
+        cmocka_unit_test(operations_have_names_and_times),
+        cmocka_unit_test(operations_are_told_apart),
         cmocka_unit_test(csv_is_the_profile),
         cmocka_unit_test(trace_is_the_profile),
         cmocka_unit_test(trace_of_names_that_are_no_text),

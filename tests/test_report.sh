@@ -212,6 +212,40 @@ def output_rows(sums, rows):
         near("ratio", row[4], raw / stored, 2)
 
 
+def operations_of(dump):
+    """Milliseconds of each, the longest first."""
+    sums = {}
+    for e in json.load(open(dump, encoding="utf-8"))["traceEvents"]:
+        if e["ph"] == "C" and e["name"].startswith("op:"):
+            sums[e["name"][3:]] = sums.get(e["name"][3:], 0) + e["args"]["ms"]
+    return sorted(sums.items(), key=lambda item: -item[1])
+
+
+def operation_rows(dump, rows):
+    expected = operations_of(dump)
+    if [r[0] for r in rows[1:]] != [name for name, _ in expected]:
+        print("operations:", rows)
+        return
+    for row, (name, ms) in zip(rows[1:], expected):
+        near(name, row[1], ms / 1e3, 3)
+        near(name + " share", row[2], 100 * ms / sum(ms for _, ms in expected), 1)
+
+
+def stack_of(dump, page):
+    """The area of all boxes is the time in all operations, of worker time."""
+    picture = re.search(r'class="plot counter stack"><svg.*?</svg>', page.text, re.S)
+    if bool(picture) != bool(operations_of(dump)):
+        print("a stack, or none")
+    if not picture:
+        return
+    boxes = re.findall(r"h([0-9.]+)v([0-9.]+)", picture.group())
+    area = sum(float(w) * float(h) for w, h in boxes) / 1000 / 98
+    sums = Sums(dump)
+    expected = sum(ms for _, ms in operations_of(dump)) / 1e3 / sums.time
+    if abs(area - expected) > 0.03 * expected:
+        print("stack:", area, "is", expected)
+
+
 def told(dump, page):
     """What the dump says of the run is on the page, in its order."""
     head = json.load(open(dump, encoding="utf-8"))["otherData"]
@@ -228,6 +262,8 @@ def check_summary(dump, path):
     sums, page = Sums(dump), Page(path)
     output_rows(sums, page.tables.get("outputs", [[]]))
     told(dump, page)
+    operation_rows(dump, page.tables.get("operations", [[]]))
+    stack_of(dump, page)
     stage_rows(sums, page.tables["stages"])
     lane_rows(sums, page.tables["workers"])
     facts(sums, page)
@@ -380,6 +416,7 @@ if [ -n "$python" ]; then
     "$python" "$here/make_trace.py" --seed 5 --chunk 64 --pieces 900 --workers 7 --user >b.json
     "$python" "$here/make_trace.py" --seed 6 --pieces 1 --workers 20 >c.json
     "$python" "$here/make_trace.py" --seed 7 --pieces 9000 --workers 3 --disk 3000 >d.json
+    "$python" "$here/make_trace.py" --seed 8 --workers 3 --operations >e.json
 else made=; fi
 
 # ---- the command ---------------------------------------------------------------------------------
@@ -422,7 +459,7 @@ holds "they are compared" "$out" "x best"
 # ---- numbers -------------------------------------------------------------------------------------
 
 check_python "small: the numbers" summary small.json small.html
-for run in ${made:+a b c d}; do
+for run in ${made:+a b c d e}; do
     works "$run: a page" visualize "$run.json" -o "$run.html"
     check_python "$run: the numbers" summary "$run.json" "$run.html"
     check_python "$run: the events" data "$run.json" "$run.html"
@@ -469,6 +506,18 @@ works "advice of different weight" visualize order.json --text
 is "comes by weight" "$(sed -n 's/^  \* \([0-9]* %\) of worker time \([a-z]*\).*/\1 \2/p' "$out")" \
     "35 % reads
 15 % waits"
+
+# Operations, with samples that are apart, and of two ranks.
+op() { printf '{"ph":"C","name":"op:%s","pid":%s,"ts":%s,"args":{"ms":%s}}' "$@"; }
+dump '"gwt":"0","workers":2,"seconds":1' "$(event compute 0 0 900000 k)" \
+    '{"ph":"C","name":"cpu","pid":1,"ts":250000,"args":{"percent":50}}' \
+    '{"ph":"C","name":"cpu","pid":1,"ts":500000,"args":{"percent":50}}' \
+    "$(op sqrt 1 500000 100)" "$(op '<b>' 1 500000 200)" "$(op sqrt 1 1000000 300)" >ops.json
+works "operations" visualize ops.json -o ops.html --text
+check_python "their numbers" summary ops.json ops.html
+holds "as text" "$out" "  sqrt                        0.400   66.7 %"
+holds "a box from sample to sample" ops.html 'class="o0" d="M250 80.4h250v19.6H250zM500 70.6h500'
+holds "names are no markup" ops.html '&lt;b&gt;</th><td>0.200'
 
 # What was run, and all processors as a line of the CPU's panel.
 dump '"gwt":"0","workers":1,"seconds":1,"processors":3,"facts":["command=gwt calc b1 <&>","","host",
@@ -638,6 +687,10 @@ one '{"ph":"C","name":"cpu","ts":1,"args":{"percent":-4}}' >broken.json
 broken "a counter below 0" '"value"'
 one "$(tiles 1 3 -4)" >broken.json
 broken "hits below 0" '"hits"'
+one "$(op add 1 3 -4)" >broken.json
+broken "an operation below 0" '"ms"'
+one '{"ph":"C","name":"op:add","ts":1,"args":{}}' >broken.json
+broken "an operation without its time" '"ms"'
 dump '"gwt":"1","workers":1e9' "$(event read 0 0 1)" >broken.json
 broken "too many workers" '"workers"'
 dump '"gwt":"1","seconds":-1' "$(event read 0 0 1)" >broken.json

@@ -100,7 +100,8 @@ static void count_tiles(digest *d, const trace *t, unsigned char *seen)
     d->amplification = known && d->tiles ? (double)d->decodes / (double)d->tiles : NAN;
 }
 
-// The output of an encoded tile, "ndvi.tif tile 12"; new ones are added. NULL: no name, or too many.
+// The output of an encoded tile, "ndvi.tif tile 12"; new ones are added. NULL: it has no name, or
+// there are too many.
 static digest_output *find_output(digest *d, const char *key)
 {
     size_t length = 0;
@@ -125,6 +126,24 @@ static void sum_outputs(digest *d, const trace *t)
         to->raw += (double)e->in;
         to->stored += (double)e->out;
     }
+}
+
+static int compare_operations(const void *left, const void *right)
+{
+    const digest_operation *a = left, *b = right;
+    if (a->spent != b->spent) return a->spent < b->spent ? 1 : -1;
+    return (a->name > b->name) - (a->name < b->name);
+}
+
+static void sum_operations(digest *d, const trace *t)
+{
+    d->operation_count = t->operation_name_count;
+    for (size_t i = 0; i < d->operation_count; i++) d->operations[i].name = (uint32_t)i;
+    for (size_t i = 0; i < t->operation_count; i++) {
+        d->operations[t->operations[i].name].spent += t->operations[i].spent;
+        d->operated += t->operations[i].spent;
+    }
+    qsort(d->operations, d->operation_count, sizeof *d->operations, compare_operations);
 }
 
 static digest_series sum_series(const trace_point *p, size_t count)
@@ -183,6 +202,7 @@ bool digest_make(digest *d, const trace *t)
         for (size_t i = 0; i < t->lane_count; i++) sum_lane(d, t, i);
         count_tiles(d, t, seen);
         sum_outputs(d, t);
+        sum_operations(d, t);
         derive(d, t);
     } else cli_error("%s: out of memory", t->path);
     free(lengths);
@@ -492,6 +512,21 @@ static void print_stages(FILE *to, const digest *d)
             "", "", 100 * (double)d->total.idle / time);
 }
 
+static void print_operations(FILE *to, const trace *t, const digest *d)
+{
+    if (!(d->operated > 0)) return;
+    fprintf(to, "\n  %-22s %10s %8s\n", "operation (estimated)", "total s", "share");
+    for (size_t i = 0; i < d->operation_count; i++) {
+        const digest_operation *o = &d->operations[i];
+        const char *name = t->operation_names[o->name];
+        int blank = 22 - (int)strlen(name);
+        fputs("  ", to);
+        cli_text(to, name);
+        fprintf(to, "%*s %10.3f %6.1f %%\n", blank > 0 ? blank : 0, "", o->spent / 1e9,
+                100 * o->spent / d->operated);
+    }
+}
+
 static void print_lanes(FILE *to, const trace *t, const digest *d)
 {
     char name[TRACE_NAME];
@@ -553,6 +588,7 @@ void digest_print(FILE *to, const trace *t, const digest *d)
     print_known(to, "cache hits", "%.1f %% of the requests for tiles", 100 * d->hit_rate);
     print_facts(to, t, d);
     print_stages(to, d);
+    print_operations(to, t, d);
     print_lanes(to, t, d);
     putc('\n', to);
     for (size_t i = 0; digest_advice(d, i, advice); i++) fprintf(to, "  * %s\n", advice);

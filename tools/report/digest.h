@@ -26,6 +26,8 @@ typedef struct digest_output {
     double raw, stored;        // bytes
 } digest_output;
 
+typedef struct digest_operation { uint32_t name; double spent; } digest_operation; // nanoseconds
+
 enum { DIGEST_OUTPUTS = 16 };  // as many as one action writes; those of further ones are left out
 
 typedef struct digest_series {
@@ -51,6 +53,9 @@ typedef struct digest {
     const char *input, *output; // the trace's: how they are compressed
     digest_output outputs[DIGEST_OUTPUTS];
     size_t output_count;
+    digest_operation operations[TRACE_MAX_OPERATIONS]; // the longest first
+    size_t operation_count;
+    double operated;           // nanoseconds in all of them
     digest_series series[TRACE_SERIES];
 } digest;
 

@@ -397,6 +397,106 @@ static void put_counter(page *p, size_t i, const panel *a)
     put(p, "</div></div>\n");
 }
 
+// ---- pictures: operations ---------------------------------------------------------------------
+
+// Colours there are: what takes longest has one of its own, the rest together has the last.
+enum { COLOURS = 8, SLICES = 240 };
+
+static size_t colours_of(const digest *d)
+{
+    return d->operation_count < COLOURS ? d->operation_count : COLOURS;
+}
+
+// The colour of each of the trace's names.
+static void find_colours(const digest *d, size_t colours[TRACE_MAX_OPERATIONS])
+{
+    for (size_t i = 0; i < d->operation_count; i++)
+        colours[d->operations[i].name] = i < COLOURS ? i : COLOURS - 1;
+}
+
+// When the sample before began: of the processor there is one at each, 0 before the first.
+static int64_t sample_before(const trace *t, const trace_operation *o)
+{
+    int64_t before = 0;
+    for (size_t i = 0; i < t->point_count[TRACE_CPU]; i++) {
+        const trace_point *p = &t->points[TRACE_CPU][i];
+        if (p->pid == o->pid && p->at < o->at && p->at > before) before = p->at;
+    }
+    return before;
+}
+
+// Time in each colour in each slice of the axis: [slice][colour], as a share of worker time.
+static void spread_operations(const page *p, size_t i, double *shares)
+{
+    const trace *t = &p->traces[i];
+    double slice = (double)p->wall / SLICES;
+    size_t colours[TRACE_MAX_OPERATIONS];
+    find_colours(&p->digests[i], colours);
+    for (size_t k = 0; k < t->operation_count; k++) {
+        const trace_operation *o = &t->operations[k];
+        double from = (double)sample_before(t, o), to = (double)o->at;
+        double part = to > from ? o->spent / (to - from) / (double)t->lane_count : 0;
+        for (size_t s = (size_t)(from / slice); s < SLICES && (double)s * slice < to; s++) {
+            double left = fmax(from, (double)s * slice), right = fmin(to, (double)(s + 1) * slice);
+            shares[s * COLOURS + colours[o->name]] += part * (right - left) / slice;
+        }
+    }
+}
+
+// The boxes of a colour on those before it; neighbours of one height as one.
+static void put_colour(page *p, const double *sums, size_t colour)
+{
+    double unit = (double)WIDTH / SLICES;
+    fprintf(p->to, "<path class=\"o%zu\" d=\"", colour);
+    for (size_t s = 0, next; s < SLICES; s = next) {
+        const double *at = &sums[s * COLOURS + colour];
+        double low = colour ? at[-1] : 0;
+        for (next = s + 1; next < SLICES; next++) {
+            const double *other = &sums[next * COLOURS + colour];
+            if (fabs(other[0] - at[0]) + fabs((colour ? other[-1] : 0) - low) > 0.005) break;
+        }
+        if (at[0] - low < 0.002) continue;
+        put_box(p, (double)s * unit, 100 - 98 * at[0], (double)(next - s) * unit,
+                98 * (at[0] - low));
+    }
+    put(p, "\"/>");
+}
+
+static void put_operations_legend(page *p, size_t i)
+{
+    const digest *d = &p->digests[i];
+    put(p, "<ul class=\"legend\">");
+    for (size_t k = 0; k < colours_of(d); k++) {
+        fprintf(p->to, "<li><span class=\"key o%zu\"></span>", k);
+        if (k < COLOURS - 1 || d->operation_count == COLOURS)
+            put_text(p, p->traces[i].operation_names[d->operations[k].name]);
+        else put(p, "others");
+        put(p, "</li>");
+    }
+    put(p, "</ul>");
+}
+
+static void put_operations(page *p, size_t i)
+{
+    double *shares = calloc(SLICES * COLOURS, sizeof *shares);
+    if (shares && p->digests[i].operated > 0) {
+        spread_operations(p, i, shares);
+        for (size_t s = 0; s < SLICES * COLOURS; s++)
+            shares[s] = fmin(1, shares[s] + (s % COLOURS ? shares[s - 1] : 0));
+        put(p, "<div class=\"panel\"><div class=\"gutter\"></div>");
+        put_operations_legend(p, i);
+        put(p, "</div>\n<div class=\"panel\">\n<div class=\"gutter\">Operations, %"
+            "<span class=\"top\">100</span><span class=\"zero\">0</span></div>\n"
+            "<div class=\"plot counter stack\"><svg viewBox=\"0 0 1000 100\" "
+            "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Operations\">");
+        for (size_t k = 0; k < colours_of(&p->digests[i]); k++) put_colour(p, shares, k);
+        put(p, "</svg>");
+        put_end(p, &p->traces[i]);
+        put(p, "</div></div>\n");
+    }
+    free(shares);
+}
+
 // ---- pictures: the time axis ------------------------------------------------------------------
 
 static void put_axis(page *p)
@@ -463,6 +563,7 @@ static void put_timeline(page *p)
             put(p, "</small></h3>\n");
         }
         put_lanes(p, &p->traces[i]);
+        put_operations(p, i);
         for (size_t k = 0; k < PANELS; k++) put_counter(p, i, &panels[k]);
         put_axis(p);
         put(p, "</div>\n");
@@ -533,6 +634,28 @@ static void put_lane_table(page *p, const trace *t, const digest *d)
         put_lane_row(p, "all", &d->total, 100 / ((double)d->workers * (double)d->wall));
     put(p, "</tfoot>\n</table></div>\n");
     if (fold) put(p, "</details>\n");
+}
+
+static void put_operation_table(page *p, size_t i)
+{
+    const digest *d = &p->digests[i];
+    size_t colours[TRACE_MAX_OPERATIONS];
+    if (!(d->operated > 0)) return;
+    find_colours(d, colours);
+    put(p, "<div class=\"scroll\"><table class=\"operations\">\n<thead><tr><th scope=\"col\">"
+        "Operation</th><th scope=\"col\">total, s</th>"
+        "<th scope=\"col\" colspan=\"2\">% of operations</th></tr></thead>\n<tbody>\n");
+    for (size_t k = 0; k < d->operation_count; k++) {
+        const digest_operation *o = &d->operations[k];
+        double share = 100 * o->spent / d->operated;
+        fprintf(p->to, "<tr><th scope=\"row\"><span class=\"key o%zu\"></span>",
+                colours[o->name]);
+        put_text(p, p->traces[i].operation_names[o->name]);
+        fprintf(p->to, "</th><td>%.3f</td><td class=\"share\">%.1f</td><td class=\"part\">"
+                "<div class=\"o%zu\" style=\"width:%.2f%%\"></div></td></tr>\n", o->spent / 1e9,
+                share, colours[o->name], share);
+    }
+    put(p, "</tbody>\n</table></div>\n");
 }
 
 // ---- figures and advice -----------------------------------------------------------------------
@@ -834,6 +957,7 @@ static void put_one(page *p)
     put_timeline(p);
     put(p, "<h2>Where the time went</h2>\n<div class=\"pair\">\n");
     put_stage_table(p, &p->digests[0]);
+    put_operation_table(p, 0);
     put_lane_table(p, &p->traces[0], &p->digests[0]);
     put(p, "</div>\n");
     if (p->traces[0].fact_count + p->digests[0].output_count == 0) return;
@@ -860,6 +984,7 @@ static void put_several(page *p)
         put_advice(p, &p->digests[i]);
         put(p, "<div class=\"pair\" style=\"margin-top:1.25rem\">\n");
         put_stage_table(p, &p->digests[i]);
+        put_operation_table(p, i);
         put_lane_table(p, &p->traces[i], &p->digests[i]);
         put(p, "</div>\n");
         if (p->traces[i].fact_count + p->digests[i].output_count == 0) continue;
@@ -898,7 +1023,9 @@ void report_page(FILE *to, const trace *traces, const digest *digests, size_t co
     put(&p, "<p class=\"notes\">Worker time is workers " TIMES " time. Work is all stages but "
         "planning (schedule) and waits; parallel efficiency is its share of worker time; idle is "
         "what no event covers. A task is a piece computed. p95: 95 % take no longer. A stage "
-        "that others interrupt counts as one. The dashed line is all processors at work. kB, MB and "
+        "that others interrupt counts as one. The dashed line is all processors at work. Times of "
+        "operations are estimated: one strip of pixels in 16 is timed; how they follow one another within a piece "
+        "is not recorded. kB, MB and "
         "GB are powers of 1000.</p>\n</main>\n");
     put_data(&p);
     put(&p, "<script>\n");

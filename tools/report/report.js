@@ -295,7 +295,9 @@ function valueAt([times, values], shape, t) {
 
 // ---- the panels ----------------------------------------------------------------------------
 
-const panels = [...time.querySelectorAll('.plot')].map(plot => {
+// Stacks stay the pictures they are, of which the view's part is shown.
+const stacks = [...time.querySelectorAll('.stack > svg')];
+const panels = [...time.querySelectorAll('.plot:not(.stack)')].map(plot => {
   const run = data.runs[+plot.closest('.run').dataset.run];
   const canvas = element('canvas', '', plot);
   canvas.setAttribute('aria-hidden', 'true');
@@ -344,6 +346,9 @@ function draw() {
     const at = (panel.run.wall - view.from) / (view.to - view.from) * 100;
     panel.end.style.left = `${at}%`;
   }
+  const whole = 1000 / full;
+  for (const svg of stacks)
+    svg.setAttribute('viewBox', `${view.from * whole} 0 ${(view.to - view.from) * whole} 100`);
   drawAxes();
   if (pointer) hover(pointer);
 }
@@ -467,7 +472,7 @@ function hover(at) {
   const under = document.elementFromPoint(at.x, at.y);
   const plot = under && under.closest('.plot');
   const panel = panels.find(p => p.plot === plot);
-  if (!panel) return leave();
+  if (!plot) return leave();
   pointer = at;
   const box = plot.getBoundingClientRect(), origin = time.getBoundingClientRect();
   const t = view.from + (at.x - box.left) / box.width * (view.to - view.from);
@@ -475,7 +480,7 @@ function hover(at) {
   hair.style.left = `${at.x - origin.left}px`;
   hair.style.height = `${origin.height}px`;
   showCounters(t);
-  if (!panel.series) return hoverLanes(panel, box, t, at);
+  if (panel && !panel.series) return hoverLanes(panel, box, t, at);
   tip.hidden = mark.hidden = true;
 }
 

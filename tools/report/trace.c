@@ -29,7 +29,7 @@ typedef struct reader {
     char *at, *end;            // *end is a NUL
     long line;
     trace *to;
-    size_t room_lanes, room_events, room_keys, room_points[TRACE_SERIES];
+    size_t room_lanes, room_events, room_keys, room_points[TRACE_SERIES], room_operations;
     uint32_t *slots;           // a hash table of keys: their index + 1, 0 where free
     size_t slot_count, last_lane;
 } reader;
@@ -330,7 +330,7 @@ static bool read_object(reader *r, const field *fields, void *to, int depth)
 typedef struct raw_event {
     char *phase, *name, *key, *thread;
     double pid, tid, ts, dur, in, out, ends, depth;
-    double mb, percent, read, written, faults, hits;
+    double mb, percent, read, written, faults, hits, ms;
 } raw_event;
 
 #define TO(member) offsetof(raw_event, member)
@@ -342,6 +342,7 @@ static const field args_fields[] = {
     { "MB", FIELD_NUMBER, TO(mb), NULL }, { "percent", FIELD_NUMBER, TO(percent), NULL },
     { "read", FIELD_NUMBER, TO(read), NULL }, { "written", FIELD_NUMBER, TO(written), NULL },
     { "per_s", FIELD_NUMBER, TO(faults), NULL }, { "hits", FIELD_NUMBER, TO(hits), NULL },
+    { "ms", FIELD_NUMBER, TO(ms), NULL },
     { NULL, FIELD_TEXT, 0, NULL }
 };
 
@@ -493,6 +494,36 @@ static bool add_requests(reader *r, raw_event *e)
     return true;
 }
 
+static bool find_operation(reader *r, const char *name, uint32_t *index)
+{
+    trace *t = r->to;
+    size_t i = 0;
+    while (i < t->operation_name_count && strcmp(t->operation_names[i], name) != 0) i++;
+    if (i == TRACE_MAX_OPERATIONS)
+        return fail(r, "more than %d operations", TRACE_MAX_OPERATIONS);
+    if (i == t->operation_name_count) t->operation_names[t->operation_name_count++] = name;
+    *index = (uint32_t)i;
+    return true;
+}
+
+static bool add_operation(reader *r, raw_event *e, const char *name)
+{
+    trace *t = r->to;
+    void *list = t->operations;
+    uint32_t index;
+    if (!take(r, "ms", &e->ms, max_time / 1e3, NAN) || !find_operation(r, name, &index))
+        return false;
+    if (t->operation_count == TRACE_MAX_EVENTS)
+        return fail(r, "more than %d operations", TRACE_MAX_EVENTS);
+    if (!grow(r, &list, &r->room_operations, t->operation_count, sizeof *t->operations))
+        return false;
+    t->operations = list;
+    t->operations[t->operation_count++] = (trace_operation){
+        .pid = (int64_t)e->pid, .at = llround(e->ts * 1000), .spent = e->ms * 1e6, .name = index
+    };
+    return true;
+}
+
 // A "C": the counters of one name at a time.
 static bool add_counters(reader *r, raw_event *e)
 {
@@ -503,6 +534,7 @@ static bool add_counters(reader *r, raw_event *e)
     if (strcmp(e->name, "cpu") == 0) return add_point(r, e, TRACE_CPU, e->percent);
     if (strcmp(e->name, "tiles") == 0) return add_requests(r, e);
     if (strcmp(e->name, "faults") == 0) return add_point(r, e, TRACE_FAULTS, e->faults);
+    if (strncmp(e->name, "op:", 3) == 0) return add_operation(r, e, e->name + 3);
     if (strcmp(e->name, "io") != 0) return true;
     return add_point(r, e, TRACE_BYTES_READ, e->read) &&
            add_point(r, e, TRACE_BYTES_WRITTEN, e->written);
@@ -522,7 +554,7 @@ static bool read_event(reader *r)
 {
     raw_event e = { .pid = NAN, .tid = NAN, .ts = NAN, .dur = NAN, .in = NAN, .out = NAN,
                     .ends = NAN, .depth = NAN, .mb = NAN, .percent = NAN, .read = NAN,
-                    .written = NAN, .faults = NAN, .hits = NAN };
+                    .written = NAN, .faults = NAN, .hits = NAN, .ms = NAN };
     skip_blanks(r);
     if (!read_object(r, event_fields, &e, 2)) return false;
     if (!e.phase) return fail(r, "an event without \"ph\"");
@@ -762,6 +794,7 @@ void trace_free(trace *t)
     for (int s = 0; s < TRACE_SERIES; s++) free(t->points[s]);
     free(t->lanes);
     free(t->events);
+    free(t->operations);
     free((void *)t->keys);
     free(t->text);
     *t = (trace){ .path = NULL };

@@ -34,7 +34,7 @@ typedef enum trace_series {
 } trace_series;
 
 enum { TRACE_MAX_LANES = 1024, TRACE_MAX_EVENTS = 1 << 22, TRACE_MAX_CHUNKS = 8,
-       TRACE_MAX_DEPTH = 256, TRACE_MAX_FACTS = 64 };
+       TRACE_MAX_DEPTH = 256, TRACE_MAX_FACTS = 64, TRACE_MAX_OPERATIONS = 256 };
 
 // Times are nanoseconds since the profile began. They stay below 2^53, as do bytes: a double, and
 // so JavaScript, holds them exactly.
@@ -53,6 +53,13 @@ typedef struct trace_lane {
     const char *name;          // or NULL; trace_lane_name() is for people
     size_t first, count;
 } trace_lane;
+
+// What all workers of a process spent in an operation since its sample before.
+typedef struct trace_operation {
+    int64_t pid, at;           // nanoseconds
+    double spent;              // likewise
+    uint32_t name;             // which of the trace's
+} trace_operation;
 
 // "host=node7" of the dump: a name, which may be empty, and what it is.
 typedef struct trace_fact { const char *name, *value; } trace_fact;
@@ -76,6 +83,9 @@ typedef struct trace {
     const char **keys;         // each once
     trace_point *points[TRACE_SERIES]; // by pid, then time
     size_t lane_count, event_count, key_count, point_count[TRACE_SERIES];
+    trace_operation *operations; // in the order of the dump
+    const char *operation_names[TRACE_MAX_OPERATIONS];
+    size_t operation_count, operation_name_count;
     double tiles_in, hits;     // how often a tile came into the cache, or was there already
     int64_t overlap;           // nanoseconds that events of a lane lie within an earlier one
     bool many;                 // lanes of more than one pid
