@@ -480,6 +480,7 @@ typedef struct gwt_progress {
     int64_t pixels;            // that are done, of the image; what .resume found done counts
     double seconds;            // since the action began
     double left;               // seconds until it ends; 0 as long as that is unknown
+    int64_t under_way;         // tiles of a save that are begun and not written yet; 0 among ranks
     bool last;                 // the action is over, done or not
 } gwt_progress;
 
@@ -1511,6 +1512,8 @@ typedef struct gwt_profile_options {
     int _;
     double resource_dt;        // seconds between samples of memory, CPU, I/O; 0: none are taken
     bool cache;                // note the residences of tiles
+    bool no_events;            // keep none, for gwt_watch alone: the profile is empty but for
+                               // samples, and no memory grows with the work
     const char *label;         // what the trace says it is of, as in "ndvi of scene.tif"
     // What else the trace is to say of the run: "KEY=VALUE", .., NULL, as in "host=node7". Not
     // copied, but read when a trace is written, so that values may be put there until then.
@@ -1523,6 +1526,18 @@ GWT_API bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options);
 #define gwt_profile_begin(...) _gwt_profile_begin_args(__VA_ARGS__, ._ = 0)
 #define _gwt_profile_begin_args(g, ...) \
     gwt_profile_begin_with((g), &(gwt_profile_options){ __VA_ARGS__ })
+
+// What the workers of this process are doing.
+typedef struct gwt_activity {
+    int stages[GWT_STAGE_SCHEDULE + 1];     // workers in each
+    int idle;                  // those in none
+    double read, written;      // bytes since the profile began
+    uint64_t resident;         // bytes of memory of the process
+} gwt_activity;
+
+// While a profile is taken, from .on_progress or another of your functions that an action calls;
+// the worker that calls it is left out, as it does nothing else. False, and all 0, when none is.
+GWT_API bool gwt_watch(const gwt *g, gwt_activity *to);
 
 // The profile, valid until gwt_end; NULL when none was begun.
 GWT_API const gwt_profile *gwt_profile_end(gwt *g);
@@ -2657,6 +2672,8 @@ typedef struct _gwt_lane {
     int worker;
     double zero;                        // when the profile began
     bool lost;                          // memory gave out
+    bool forgets;                       // events
+    atomic_int stage;                   // that it is in, below 0: none; for gwt_watch
     int strips, every;                  // of programs, since one was timed; how many until one is
     // Nanoseconds in each operation: only the worker adds, the sampler reads.
     _Atomic uint64_t spent[GWT_MAX_OPERATIONS];
@@ -2727,10 +2744,15 @@ static void _gwt_lane_cut(_gwt_lane *l, double now, bool ends)
     e->end = now;
     e->ends = ends;
     e->depth = l->depth - 1;
-    if (!ends && !(e->end > e->start)) return;
+    if (l->forgets || (!ends && !(e->end > e->start))) return;
     if (_gwt_list_grow(&l->events, l->num_events, 1, &l->capacity, sizeof *e))
         l->events[l->num_events++] = *e;
     else l->lost = true;
+}
+
+static void _gwt_lane_is_in(_gwt_lane *l, int stage)
+{
+    atomic_store_explicit(&l->stage, stage, memory_order_relaxed);
 }
 
 static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
@@ -2741,6 +2763,7 @@ static void _gwt_lane_enter(_gwt_lane *l, gwt_event e)
     _gwt_lane_cut(l, e.start, false);
     if (l->depth++ < _GWT_LANE_DEPTH) l->open[l->depth - 1] = e;
     else l->lost = true;
+    _gwt_lane_is_in(l, (int)e.stage);
 }
 
 static void _gwt_lane_leave(_gwt_lane *l, uint64_t bytes_in, uint64_t bytes_out)
@@ -2753,6 +2776,8 @@ static void _gwt_lane_leave(_gwt_lane *l, uint64_t bytes_in, uint64_t bytes_out)
         _gwt_lane_cut(l, now, true);
     }
     if (--l->depth > 0 && l->depth <= _GWT_LANE_DEPTH) l->open[l->depth - 1].start = now;
+    bool known = l->depth > 0 && l->depth <= _GWT_LANE_DEPTH;
+    _gwt_lane_is_in(l, known ? (int)l->open[l->depth - 1].stage : -1);
 }
 
 // Asleep: nothing to do, unless the stage is a wait, which goes on.
@@ -2762,12 +2787,14 @@ static bool _gwt_lane_pause(_gwt_lane *l)
     gwt_stage s = l->open[l->depth - 1].stage;
     if (s >= GWT_STAGE_WAIT_TILE && s <= GWT_STAGE_WAIT_LOCK) return false;
     _gwt_lane_cut(l, _gwt_os_now() - l->zero, false);
+    _gwt_lane_is_in(l, -1);
     return true;
 }
 
 static void _gwt_lane_resume(_gwt_lane *l)
 {
     l->open[l->depth - 1].start = _gwt_os_now() - l->zero;
+    _gwt_lane_is_in(l, (int)l->open[l->depth - 1].stage);
 }
 
 // What has been used so far: totals, not by the second.
@@ -2851,6 +2878,8 @@ static bool _gwt_prof_start(_gwt_recorder *r, const gwt_profile_options *options
     for (int i = 0; i < num_workers; i++) {
         r->lanes[i].worker = i;
         r->lanes[i].zero = r->zero;
+        r->lanes[i].forgets = options->no_events;
+        atomic_init(&r->lanes[i].stage, -1);
     }
     if (options->resource_dt == 0) return true;
     if (_gwt_mutex_init(&r->lock) && _gwt_cond_init(&r->wake)
@@ -15952,6 +15981,11 @@ static void _gwt_run_report(_gwt_run *run, bool last)
         gwt_progress p = { .g = run->g, .action = run->what, .path = run->path,
                            .pixels = atomic_load(&run->order.done), .seconds = now - run->start,
                            .last = last };
+        const _gwt_order *o = &run->order;
+        int64_t groups = _gwt_min64(atomic_load(&o->next), _gwt_order_groups(o));
+        if (o->num_streams > 0 && !o->shared && !last)
+            p.under_way = _gwt_min64(groups * o->group, o->across * o->down)
+                        - _gwt_order_written(o);
         p.fraction = (double)p.pixels / total;
         p.left = p.fraction > 0 && !last ? p.seconds / p.fraction - p.seconds : 0;
         run->reported = now;
@@ -18184,6 +18218,23 @@ bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
     return good;
 }
 
+bool gwt_watch(const gwt *g, gwt_activity *to)
+{
+    const _gwt_recorder *r = g ? g->recorder : NULL;
+    *to = (gwt_activity){ .idle = 0 };
+    if (!r) return false;
+    for (int i = 0; i < r->profile.num_workers; i++) {
+        int stage = atomic_load_explicit(&r->lanes[i].stage, memory_order_relaxed);
+        if (&r->lanes[i] == _gwt_lane_here()) continue;
+        ++*(stage < 0 ? &to->idle : &to->stages[stage]);
+    }
+    gwt_sample used = _gwt_os_usage();
+    to->resident = used.resident;
+    to->read = (double)atomic_load(&r->read);
+    to->written = (double)atomic_load(&r->written);
+    return true;
+}
+
 const gwt_profile *gwt_profile_end(gwt *g)
 {
     _gwt_stay stay;
@@ -18212,6 +18263,13 @@ bool gwt_profile_begin_with(gwt *g, const gwt_profile_options *options)
 }
 
 const gwt_profile *gwt_profile_end(gwt *g) { return (void)g, NULL; }
+
+bool gwt_watch(const gwt *g, gwt_activity *to)
+{
+    (void)g;
+    *to = (gwt_activity){ .idle = 0 };
+    return false;
+}
 #endif
 
 // >>show --------------------------------------------------------------------------------------

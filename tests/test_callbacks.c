@@ -107,6 +107,26 @@ static void every_action_reports(void **state)
     }
 }
 
+// What a report sees of the others.
+typedef struct seen { int workers; atomic_int calls, busy, wrong; double read, written; } seen;
+
+static int see_others(const gwt_progress *p, void *user)
+{
+    seen *s = user;
+    gwt_activity a;
+    bool there = gwt_watch(p->g, &a);
+    int sum = a.idle;
+    for (int i = 0; i <= GWT_STAGE_SCHEDULE; i++) sum += a.stages[i];
+    bool good = there && sum == s->workers - 1 && a.resident > 0 && a.read >= s->read
+             && a.written >= s->written && p->under_way >= 0 && p->under_way <= 20
+             && (!p->last || p->under_way == 0);
+    s->read = a.read, s->written = a.written;
+    atomic_fetch_add(&s->calls, 1);
+    atomic_fetch_add(&s->busy, a.stages[GWT_STAGE_USER]);
+    atomic_fetch_add(&s->wrong, !good);
+    return 0;
+}
+
 // A tile a call: they take longer than reports are apart.
 static int dawdle(const gwt_kernel *k, void *user)
 {
@@ -128,6 +148,34 @@ static void reports_while_it_runs(void **state)
             atomic_load(&t.calls));
     expect_told(&t, "save", temp_path("slow.tif"), 1);
     assert_int_equal(gwt_end(g), 0);
+}
+
+// Others are in their kernels at most reports; nothing is kept of that.
+static void a_report_watches(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 3; workers += 2) {
+        seen s = { .workers = workers };
+        gwt_activity a = { .idle = 7 };
+        gwt *g = gwt_begin(.num_workers = workers, .chunks = 16, .on_progress = see_others,
+                           .user = &s);
+        assert_false(gwt_watch(g, &a));
+        assert_int_equal(a.idle, 0);
+        assert_false(gwt_watch(NULL, &a));
+        assert_true(gwt_profile_begin(g, .no_events = true));
+        const char *path = temp_path("watched.tif");
+        assert_true(gwt_save(gwt_apply(scene(g), dawdle, NULL), path, .tile_size = 16,
+                             .overwrite = true));
+        const gwt_profile *p = gwt_profile_end(g);
+        assert_false(gwt_watch(g, &a));
+        REQUIRE(atomic_load(&s.calls) >= 3 && atomic_load(&s.wrong) == 0, "%d of %d reports are "
+                "wrong", atomic_load(&s.wrong), atomic_load(&s.calls));
+        REQUIRE(workers == 1 ? atomic_load(&s.busy) == 0 : atomic_load(&s.busy) > 0,
+                "%d were seen in kernels", atomic_load(&s.busy));
+        REQUIRE(s.written > 0, "nothing was written");
+        assert_true(p && p->num_events == 0 && p->num_samples == 0 && p->complete);
+        assert_int_equal(gwt_end(g), 0);
+    }
 }
 
 static void a_report_cancels(void **state)
@@ -358,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_action_reports),
         cmocka_unit_test(reports_while_it_runs),
+        cmocka_unit_test(a_report_watches),
         cmocka_unit_test(a_report_cancels),
         cmocka_unit_test(nested_actions_are_silent),
         cmocka_unit_test(messages_are_handed_over),

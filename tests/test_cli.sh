@@ -512,7 +512,7 @@ before=$(snapshot)
 common='--help'
 calc="--output -o --dtype --compress --level --predictor --tile-size --chunks --sensor --nodata --scale
       --stack --mosaic --sort --bounds-by --reference --res --resample --scale-data --band-names --window
-      --bounds --every --select --reduce -j --overwrite --quiet --profile --summary $common"
+      --bounds --every --select --reduce -j --overwrite --quiet --watch --profile --summary $common"
 for words in --help -h help; do helps info stats calc quicklook visualize --version -- $words; done
 for words in --help -h; do
     helps --json $common -- info $words
@@ -1577,6 +1577,9 @@ check "and the stages" "$(grep -q '^[0-9]*,decode,' profiles/t_events.csv || ech
 profiled "tables in a folder" calc b1 large.tif -o n.tif --overwrite --profile profiles
 is "have a name" "$(cd profiles && echo p*_*)" \
     "profile_cache.csv profile_events.csv profile_resources.csv"
+works "watched" calc 'moving_median(b1, 9)' large.tif -o n.tif --overwrite --watch
+check "it ends at 100 %, as lines" "$(tail -n 1 "$err" | grep -q '^\[#\{30\}\] 100 %.* Mpx/s  .* MB/s, 0 tiles under way, memory .*MB$' || cat "$err")"
+check "with no sequences of terminals" "$(grep -c "$(printf '\033')" "$err" | grep -v '^0$')"
 works "a summary" calc b1 large.tif -o n.tif --overwrite --summary
 check "has stages and workers" "$(for word in n.tif: stage decode worker efficiency cache; do
     grep -qw "$word" "$out" || echo "no $word"; done)"

@@ -466,8 +466,15 @@ static gwt *begin(gwt_begin_options options)
 
 gwt *cli_begin(int workers, const char *sensor, size_t memory)
 {
+    return cli_begin_watched(workers, sensor, memory, NULL, NULL);
+}
+
+gwt *cli_begin_watched(int workers, const char *sensor, size_t memory,
+                       gwt_progress_fn *on_progress, void *user)
+{
     return begin((gwt_begin_options){ .num_workers = workers, .sensor = sensor,
-                                      .memory_limit = memory });
+                                      .memory_limit = memory, .on_progress = on_progress,
+                                      .user = user });
 }
 
 gwt *cli_begin_quiet(int workers, size_t memory)

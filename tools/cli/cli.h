@@ -121,6 +121,8 @@ void cli_hush(void);
 // gwt_begin, with a line on stderr when it gives NULL. SIGINT and SIGTERM then cancel what the
 // session does; a second one ends the program at once.
 gwt *cli_begin(int workers, const char *sensor, size_t memory);
+gwt *cli_begin_watched(int workers, const char *sensor, size_t memory,
+                       gwt_progress_fn *on_progress, void *user);
 gwt *cli_begin_quiet(int workers, size_t memory);  // cli_end prints nothing
 int cli_end(gwt *g);
 

@@ -4,6 +4,7 @@
 
 #include "outputs.h"
 #include "profile.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,9 @@ static bool may_write_all(const outputs *out, int ranks)
 
 gwt *outputs_begin(const outputs *out)
 {
-    gwt *g = cli_begin(out->options->workers, out->inputs->sensor, out->options->memory);
+    static watch w;
+    gwt *g = cli_begin_watched(out->options->workers, out->inputs->sensor, out->options->memory,
+                               out->options->watch ? watch_progress : NULL, &w);
     if (!g || gwt_rank(g) > 0 || may_write_all(out, gwt_num_ranks(g))) return g;
     cli_end(g);
     return NULL;
@@ -240,6 +243,7 @@ int outputs_save(gwt *g, const outputs *out, gwt_array **results)
     if (profiled)
         gwt_profile_begin(g, .resource_dt = SAMPLE_SECONDS, .cache = true, .label = out->title,
                           .facts = facts.list);
+    else if (out->options->watch) gwt_profile_begin(g, .no_events = true);
     bool tried = gwt_status(g) == GWT_OK;
     bool saved = gwt_save_many_with(results, out->paths, out->count, &save);
     if (saved) print_saved(out, g, results, &save);

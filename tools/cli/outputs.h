@@ -15,7 +15,7 @@ typedef struct output_options {
     int dtype, interleave, bigtiff;  // gwt_dtype, gwt_interleave, gwt_bigtiff
     int workers;
     size_t memory;
-    bool quiet, summary;
+    bool quiet, summary, watch;
     const char *profile;
     // Of --co, what is not in the others as it is:
     int tile_width, tile_height, tiled, sparse, deflate_level, zstd_level, lzma_level;
