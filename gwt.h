@@ -5758,7 +5758,7 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
                 sum[j] = (uint16_t)(sum[j] + p[j]);
                 sums[j] = (uint16_t)(sums[j] + sum[j]);
             }
-        for (uint32_t j = 0; j < L; j++) {
+        _GWT_ONE_BY_ONE for (uint32_t j = 0; j < L; j++) {
             all += sum[j];
             weighted += L * sums[j] - j * sum[j];
         }
