@@ -22,7 +22,8 @@
 //
 //   Before the first include, all optional, and for the implementation only:
 //
-//       GWT_PTHREADS    pthreads instead of C11 threads (always so on macOS, BSD and under TSan)
+//       GWT_PTHREADS    pthreads instead of C11 threads (always so on macOS, BSD, under TSan and
+//                       for MPI)
 //       GWT_MALLOC(n), GWT_REALLOC(p, n), GWT_FREE(p)    your allocator; all three or none
 //       GWT_API         what stands before public declarations; default extern
 //       GWT_NO_PROFILE  leave the profiler out
@@ -2381,23 +2382,21 @@ static bool _gwt_os_is_terminal(FILE *f) { return isatty(fileno(f)); }
 
 // ---- time
 
-// Seconds on a clock that only goes forward.
-static double _gwt_os_now(void)
+// By a clock that only goes forward; on the wall, by one that machines share more or less, and that
+// may be set.
+static _gwt_os_time _gwt_os_clock(bool on_the_wall)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-#if !defined(GWT_NO_PROFILE) || defined(GWT_MPI)
-// On the wall, by a clock that machines share more or less, and that may be set.
-static _gwt_os_time _gwt_os_wall(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(on_the_wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, &t);
     return (_gwt_os_time){ (int64_t)t.tv_sec, (int64_t)t.tv_nsec };
 }
-#endif
+
+// Seconds by the first of these.
+static double _gwt_os_now(void)
+{
+    _gwt_os_time t = _gwt_os_clock(false);
+    return (double)t.s + 1e-9 * (double)t.ns;
+}
 
 #ifdef GWT_MPI
 // Less than a second.
@@ -2571,19 +2570,27 @@ static gwt_sample _gwt_os_usage(void)
 // >>thread ------------------------------------------------------------------------------------
 // C11 threads by other names, or pthreads: sanitizers do not know C11 threads, macOS and some
 // others do not have them, FreeBSD has them in a library of their own. GWT_PTHREADS asks for
-// pthreads.
+// pthreads. So does MPI, whose ranks wait for one another by time: only pthreads can do that by a
+// clock that nobody sets.
 //
 // A mutex or a condition that is all zeros was never made, and destroying it does nothing: what has
 // some is zeroed first, and if one of them can't be made it is given up as a whole, as any other.
 
-#if defined(GWT_PTHREADS) || defined(_GWT_SANITIZED) || defined(__STDC_NO_THREADS__) \
-    || defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) \
-    || defined(__OpenBSD__) || defined(__NetBSD__)
+#if defined(GWT_PTHREADS) || defined(GWT_MPI) || defined(_GWT_SANITIZED) \
+    || defined(__STDC_NO_THREADS__) || defined(__APPLE__) || defined(__FreeBSD__) \
+    || defined(__DragonFly__) || defined(__OpenBSD__) || defined(__NetBSD__)
 #include <pthread.h>
 #define _GWT_THREAD(c11, posix) posix
 #else
 #include <threads.h>
 #define _GWT_THREAD(c11, posix) c11
+#endif
+
+// C11 threads, and macOS, have no other clock for that.
+#ifdef __APPLE__
+enum { _GWT_WAITS_BY_THE_WALL = true };
+#else
+enum { _GWT_WAITS_BY_THE_WALL = _GWT_THREAD(true, false) };
 #endif
 
 typedef _GWT_THREAD(thrd_t, pthread_t) _gwt_thread;
@@ -2621,9 +2628,23 @@ static bool _gwt_trylock(_gwt_mutex *m)
     return _GWT_THREAD(mtx_trylock(&m->m) == thrd_success, pthread_mutex_trylock(&m->m) == 0);
 }
 
+#ifdef PTHREAD_COND_INITIALIZER
+static bool _gwt_cond_make(pthread_cond_t *c)
+{
+    pthread_condattr_t how;
+    if (pthread_condattr_init(&how)) return false;
+#ifndef __APPLE__
+    pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+#endif
+    bool made = pthread_cond_init(c, &how) == 0;
+    pthread_condattr_destroy(&how);
+    return made;
+}
+#endif
+
 static bool _gwt_cond_init(_gwt_cond *c)
 {
-    c->made = _GWT_THREAD(cnd_init(&c->c) == thrd_success, pthread_cond_init(&c->c, NULL) == 0);
+    c->made = _GWT_THREAD(cnd_init(&c->c) == thrd_success, _gwt_cond_make(&c->c));
     return c->made;
 }
 
@@ -2646,7 +2667,7 @@ static void _gwt_cond_broadcast(_gwt_cond *c)
 // Waits so many nanoseconds at the most.
 static void _gwt_cond_wait_for(_gwt_cond *c, _gwt_mutex *m, int64_t ns)
 {
-    _gwt_os_time now = _gwt_os_wall();
+    _gwt_os_time now = _gwt_os_clock(_GWT_WAITS_BY_THE_WALL);
     ns += now.ns;
     struct timespec t = { (time_t)(now.s + ns / 1000000000), (long)(ns % 1000000000) };
     _GWT_THREAD(cnd_timedwait, pthread_cond_timedwait)(&c->c, &m->m, &t);
@@ -2874,7 +2895,7 @@ static bool _gwt_prof_start(_gwt_recorder *r, const gwt_profile_options *options
     if (!r->lanes) return false;
     memset(r->lanes, 0, bytes);
     r->zero = _gwt_os_now();
-    r->wall = _gwt_os_wall();
+    r->wall = _gwt_os_clock(true);
     for (int i = 0; i < num_workers; i++) {
         r->lanes[i].worker = i;
         r->lanes[i].zero = r->zero;
@@ -14498,7 +14519,8 @@ struct _gwt_order {
     const _gwt_plan *plan;
     _gwt_stream **streams;      // to which encoded tiles are submitted
     int num_streams;            // 0: none are, and tiles have no order
-    bool adds;                  // ranks add numbers up at the end: all do, or none
+    uint64_t joins;             // what ranks bring together at the end: bytes; of buffers twice as
+                                // many, and 1 where they go to rank 0 only
     int64_t tile_h, tile_w;     // of the output
     int64_t across, down;       // tiles
     int64_t group;              // neighbours taken together
@@ -15574,7 +15596,7 @@ static bool _gwt_mpi_align(_gwt_order *o)
 static int64_t _gwt_mpi_mark(const _gwt_order *o)
 {
     gwt *g = o->action->g;
-    _gwt_os_time now = _gwt_os_wall();
+    _gwt_os_time now = _gwt_os_clock(true);
     uint64_t mark = _gwt_hash(_gwt_hash((uint64_t)now.s, (uint64_t)now.ns), _gwt_os_process());
     for (int i = 0; i < o->num_streams && !_gwt_over(o->action); i++) {
         const _gwt_stream *w = o->streams[i];
@@ -15612,7 +15634,7 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
     for (int i = 0; i < o->num_streams; i++)
         job ^= o->streams[i]->file->job[_GWT_JOB_OPTIONS] + (uint32_t)i;
     job ^= _gwt_job_expression(o->plan);
-    _gwt_job_number(&job, o->adds);
+    _gwt_job_number(&job, o->joins);
     _gwt_job_number(&job, (uint64_t)o->tile_h);
     _gwt_job_number(&job, (uint64_t)o->tile_w);
     return job;
@@ -16424,6 +16446,8 @@ static bool _gwt_compute_run(const gwt_array *a, const _gwt_output *outputs, _gw
     _gwt_sink s = { .run = { .open = _gwt_buffer_open, .close = _gwt_buffer_close,
                              .sink = buffers, .what = "compute" } };
     if (!_gwt_sink_begin(&s, a, outputs, n, NULL, 256, 256)) return false;
+    s.run.order.joins = o->root_only;
+    for (int i = 0; i < n; i++) s.run.order.joins += 2 * (uint64_t)buffers[i].all;
     bool good = _gwt_buffers_make(&s.action, buffers, n) && _gwt_run_fit(&s.run, o->num_workers)
              && _gwt_run_all(&s.run, o->progress);
     good = _gwt_sink_end(&s, good);
@@ -16637,7 +16661,7 @@ static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
     run->order.tile_h = run->order.tile_w = saves[0].image.format.block;    // in small images too
     run->order.streams = streams;
     run->order.num_streams = n;
-    run->order.adds = o->collisions != NULL;
+    run->order.joins = o->collisions ? (uint64_t)n * sizeof *o->collisions : 0;
     bool good = _gwt_run_fit(run, o->num_workers);
     for (int i = 0; good && i < n; i++) good = _gwt_stream_begin(streams[i], run->order.window);
     good = good && _gwt_run_all(run, o->progress);
@@ -16856,13 +16880,15 @@ static int64_t _gwt_blocks_run(const gwt_array *a, const _gwt_output *zones, gwt
                      * (double)(_gwt_num_planes(a) + b.more) * (double)gwt_dtype_size(dtype);
     b.workers = _gwt_calloc(g, workers, sizeof *b.workers);
     bool good = b.workers && _gwt_blocks_check_results(&s.run, &o);
-    if (good && o.results) memset(o.results, 0, (size_t)o.num_results * o.result_size);
+    size_t joins = good && o.results ? (size_t)o.num_results * o.result_size : 0;
+    if (joins) memset(o.results, 0, joins);
+    s.run.order.joins = joins;
     good = good && _gwt_run_fit(&s.run, o.num_workers) && _gwt_run_all(&s.run, o.progress);
     good = _gwt_sink_end(&s, good);
     for (size_t i = 0; b.workers && i < workers; i++) GWT_FREE(b.workers[i].data);
     GWT_FREE(b.workers);
     if (!good) return -1;
-    if (o.results) _gwt_mpi_join(g, o.results, (size_t)o.num_results * o.result_size, false);
+    _gwt_mpi_join(g, o.results, joins, false);
     return s.run.order.across * s.run.order.down;
 }
 

@@ -1,7 +1,7 @@
 // mpi_api.c - the interface among the ranks of an MPI job: results are the same on all of them, and
 // what plain loops over the pixels give. Run by mpi.sh: mpi_api SCENE [single]
 
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE             // syscall
 #ifdef __APPLE__
 #define _DARWIN_C_SOURCE
 #endif
@@ -14,8 +14,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 static int rank, size;
+
+#if defined(__linux__) && defined(SYS_clock_gettime)
+// The clock on the wall is an hour ahead whenever it is asked, and right again when somebody waits
+// for a time on it: that is an hour, if it was taken from here.
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    long failed = syscall(SYS_clock_gettime, id, t);
+    if (!failed && id == CLOCK_REALTIME) t->tv_sec += 3600;
+    return (int)failed;
+}
+#endif
 
 #define REQUIRE(condition) \
     do { \
@@ -163,6 +178,34 @@ static int fails_once(const gwt_kernel *k, void *user)
     return k->row <= 100 && k->row + k->rows > 100 ? 7 : 0;
 }
 
+static int nothing(const gwt_block *b, void *user) { return (void)b, (void)user, 0; }
+
+// What ranks bring together at the end has to be the same thing on all of them. One that is alone
+// agrees with itself.
+static void disagree(gwt *g, gwt_array *a)
+{
+    static char results[4096];
+    bool last = rank == size - 1, alone = size == 1;
+    gwt_array *one = gwt_sel(a, "1");
+    for (int i = 0; i < 4; i++) {
+        bool good;
+        void *got = NULL;
+        if (i == 0) got = gwt_compute(one, .root_only = last);
+        if (i == 1) got = gwt_compute(one, .dtype = last ? GWT_FLOAT64 : GWT_FLOAT32);
+        if (i == 2) good = gwt_map_blocks(one, nothing, NULL, .block_rows = 100, .block_cols = 100,
+                                          .results = last ? results : NULL, .result_size = 1,
+                                          .num_results = sizeof results) > 0;
+        if (i == 3) good = gwt_map_blocks(one, nothing, NULL, .block_rows = 100, .block_cols = 100,
+                                          .results = results, .result_size = 1,
+                                          .num_results = sizeof results - last) > 0;
+        if (i < 2) good = got != NULL;
+        gwt_free(got);
+        REQUIRE(good == alone && gwt_status(g) == (alone ? GWT_OK : GWT_E_ARGUMENT));
+        REQUIRE(alone || strstr(gwt_message(g), "all ranks must run the same actions"));
+        gwt_clear(g);
+    }
+}
+
 static void errors(gwt *g, gwt_array *a)
 {
     gwt_array *bad = gwt_apply(gwt_sel(a, "1"), fails_once, NULL);
@@ -267,6 +310,7 @@ int main(int argc, char **argv)
         REQUIRE(a);
         computes(a);
         blocks(g, a, times == 1);
+        disagree(g, a);
         errors(g, a);
         profiles(g, a);
         REQUIRE(gwt_end(g) == 0);
