@@ -116,12 +116,21 @@ static graph graph_new(int rows, int cols, bool pointwise, bool exact)
     return x;
 }
 
+static graph graph_copy(const graph *x)
+{
+    graph y = graph_new(x->rows, x->cols, x->pointwise, x->exact);
+    memcpy(y.of, x->of, (size_t)x->rows * (size_t)x->cols * sizeof *y.of);
+    y.a = x->a;
+    return y;
+}
+
 static tiles *tiles_at(const graph *x, int row, int col)
 {
     return &x->of[(size_t)row * (size_t)x->cols + (size_t)col];
 }
 
-// A band of a file, by the first one's grid. Of a file of other cells the nearest pixel.
+// A band of a file, by the first one's grid. A file of other cells is resampled: of it all cells
+// are read that are at most so many away from the one under the centre.
 static int used[3];             // files, of one graph: that some are read twice
 
 static graph leaf(const gwt_array *like, gwt_array **files)
@@ -130,16 +139,39 @@ static graph leaf(const gwt_array *like, gwt_array **files)
     int band = bands ? any(bands) : 0;
     const place *p = &places[file];
     char name[16];
-    graph x = graph_new(ROWS, COLS, p->cell == 1, p->cell == 1);
+    bool bilinear = any(2), whole = p->cell == 1;
+    int away = whole ? 0 : bilinear ? 2 : 1;
+    graph x = graph_new(ROWS, COLS, whole, true);
     snprintf(name, sizeof name, "%d", band + 1);
-    x.a = gwt_cast(gwt_align(gwt_sel(files[file], name), like, GWT_NEAREST), GWT_FLOAT64);
+    x.a = gwt_cast(gwt_align(gwt_sel(files[file], name), like,
+                             bilinear ? GWT_BILINEAR : GWT_NEAREST), GWT_FLOAT64);
     for (int r = 0; r < ROWS; r++)
         for (int c = 0; c < COLS; c++) {
-            bool there = r >= p->row && c >= p->col;
-            if (there)
-                add_pixel(tiles_at(&x, r, c), p, band, (r - p->row) / p->cell,
-                          (c - p->col) / p->cell);
+            if (r < p->row || c < p->col) continue;
+            int row = (r - p->row) / p->cell, col = (c - p->col) / p->cell;
+            for (int i = row - away; i <= row + away; i++)
+                for (int k = col - away; k <= col + away; k++)
+                    add_pixel(tiles_at(&x, r, c), p, band, i, k);
         }
+    return x;
+}
+
+// The first band of three files over the grid of the first: whatever wins, all are read.
+static graph mosaic(gwt_array **files)
+{
+    static const gwt_stat overlaps[] = { GWT_FIRST, GWT_LAST, GWT_MAX };
+    gwt_array *list[3];
+    graph x = graph_new(ROWS, COLS, true, true);
+    for (int k = 0; k < 3; k++) {
+        int file = k ? any(FILES) : 0;
+        const place *p = &places[file];
+        while (p->cell > 1) p = &places[file = any(FILES)];
+        list[k] = gwt_sel(files[file], "1");
+        for (int r = 0; r < ROWS; r++)
+            for (int c = 0; c < COLS; c++)
+                add_pixel(tiles_at(&x, r, c), p, 0, r - p->row, c - p->col);
+    }
+    x.a = gwt_cast(gwt_mosaic(list, 3, GWT_REFERENCE, overlaps[any(3)], GWT_NEAREST), GWT_FLOAT64);
     return x;
 }
 
@@ -167,26 +199,33 @@ static graph around(graph x, int reach, bool mirrored)
                         join(tiles_at(&y, r, c), tiles_at(&x, row, col));
                 }
     y.a = mirrored ? gwt_moving(x.a, .window = 2 * reach + 1, .statistic = GWT_MAX)
-                   : gwt_apply(x.a, copy_middle, NULL, .halo = reach);
+                   : gwt_apply(x.a, copy_middle, NULL, .halo = reach, .bands = 1);
     free(x.of);
     return y;
 }
 
 static graph graph_random(const gwt_array *like, gwt_array **files, int depth)
 {
-    int what = depth ? any(6) : 0;
+    int what = depth ? any(9) : 0;
     if (what < 2) return leaf(like, files);
+    if (what == 6) return mosaic(files);
     graph x = graph_random(like, files, depth - 1);
     if (what == 2 || what == 3) return around(x, 1 + any(what == 2 ? 3 : 6), what == 2);
-    graph y = graph_random(like, files, depth - 1);
+    graph y = what == 8 ? graph_copy(&x) : graph_random(like, files, depth - 1);
+    if (what == 8) {                            // two steps, of unlike reach, on the same planes
+        x = around(x, 1 + any(3), any(2));
+        y = around(y, 4 + any(6), any(2));
+    }
     gwt_array *both[] = { x.a, y.a };
     for (int i = 0; i < x.rows * x.cols; i++) join(&x.of[i], &y.of[i]);
     free(y.of);
-    x.a = what == 4 ? gwt_add(x.a, y.a)
-                    : gwt_reduce(gwt_stack(both, 2, GWT_TIME), GWT_TIME, GWT_MAX);
     x.pointwise &= y.pointwise;
     x.exact &= y.exact;
-    return x;
+    if (what == 4 || what == 8) x.a = gwt_add(x.a, y.a);
+    if (what == 5) x.a = gwt_reduce(gwt_stack(both, 2, GWT_TIME), GWT_TIME, GWT_MAX);
+    if (what != 7) return x;
+    x.a = gwt_stack(both, 2, GWT_BAND);         // the kernel gets both planes
+    return around(x, 1 + any(6), false);
 }
 
 // Every k-th pixel of it, or a window of it.
@@ -264,13 +303,14 @@ static void check_walk(const graph *x, const _gwt_plan *plan)
 
 // ---- runs against the table
 
+// Each worker has an image of its own: with padding, tiles overlap.
 static bool open_tile(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets)
 {
     size_t row = (size_t)run->plan->width * sizeof(double);
-    (void)id, (void)t;
-    targets[0] = (_gwt_target){ (char *)run->sink + (size_t)r->row * row
-                                    + (size_t)r->col * sizeof(double),
-                                row * (size_t)run->plan->height, row, 1 };
+    size_t image = row * (size_t)run->plan->height;
+    (void)t;
+    targets[0] = (_gwt_target){ (char *)run->sink + (size_t)id * image + (size_t)r->row * row
+                                    + (size_t)r->col * sizeof(double), image, row, 1 };
     return true;
 }
 
@@ -280,14 +320,51 @@ static bool close_tile(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
     return true;
 }
 
-// A run counts down all that its dry run has counted. Gives that, for each tile of the plan.
-static uint16_t *run_it(gwt *g, gwt_array *a, const _gwt_plan *plan, const _gwt_action *action)
+static int least(int a, int b) { return a < b ? a : b; }
+
+// Each piece of each padded tile asks for the tiles that its pixels are made of, once for each pass
+// that reads the file.
+static void check_counted(const graph *x, const _gwt_run *run, const int pad[4])
 {
-    double *pixels = calloc((size_t)(plan->width * plan->height), sizeof *pixels);
+    int want[MOST_TILES] = { 0 }, h = (int)run->order.tile_h, w = (int)run->order.tile_w;
+    for (int row = 0; row < x->rows; row += h)
+        for (int col = 0; col < x->cols; col += w) {
+            int top = row > pad[3] ? row - pad[3] : 0, left = col > pad[0] ? col - pad[0] : 0;
+            int bottom = least(least(row + h, x->rows) + pad[1], x->rows);
+            int right = least(least(col + w, x->cols) + pad[2], x->cols);
+            for (int y = top; y < bottom; y += (int)run->piece_h)
+                for (int z = left; z < right; z += (int)run->piece_w) {
+                    tiles needed = { { 0 } };
+                    for (int i = y; i < least(y + (int)run->piece_h, bottom); i++)
+                        for (int k = z; k < least(z + (int)run->piece_w, right); k++)
+                            join(&needed, tiles_at(x, i, k));
+                    for (int t = 0; t < MOST_TILES; t++) want[t] += has_tile(&needed, t);
+                }
+        }
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        const int *its = want + places[file_of(v->source)].first_tile;
+        for (int k = 0; v->first == i && k < v->source->num_tiles; k++) {
+            int n = run->uses[v->first_tile + k];
+            bool good = x->exact && v->sharers == 1 ? n == its[k] : n >= its[k];
+            REQUIRE(good, "seed %llu, padding %d %d %d %d: tile %d of %s has %d uses, not %d",
+                    (unsigned long long)first_seed, pad[0], pad[1], pad[2], pad[3], k,
+                    v->source->path, n, its[k]);
+        }
+    }
+}
+
+// A run counts down all that its dry run has counted. Gives that, for each tile of the plan.
+static uint16_t *run_it(gwt *g, const graph *x, const _gwt_plan *plan, const _gwt_action *action,
+                        const int pad[4])
+{
+    double *pixels = calloc((size_t)(plan->width * plan->height * g->pool.num_workers),
+                            sizeof *pixels);
     _gwt_run run = { .g = g, .action = action, .plan = plan, .open = open_tile,
                      .close = close_tile, .sink = pixels, .what = "compute" };
-    _gwt_run_shape(&run, a, 1 + any(40), 1 + any(40));
+    _gwt_run_shape(&run, x->a, 1 + any(40), 1 + any(40));
     REQUIRE(_gwt_run_fit(&run, 0), "%s", gwt_message(g));
+    check_counted(x, &run, pad);
     uint16_t *counted = calloc((size_t)plan->num_tiles + 1, sizeof *counted);
     for (int64_t i = 0; i < plan->num_tiles; i++) counted[i] = run.uses[i];
     REQUIRE(_gwt_run_all(&run, false), "%s", gwt_message(g));
@@ -332,6 +409,20 @@ static void check_plan(const graph *x)
             (int)n);
 }
 
+// As map_blocks runs it: left, bottom, right, top of each tile comes with it.
+static void run_padded(gwt *g, const graph *x)
+{
+    const int pad[4] = { any(30), any(30), any(30), any(30) };
+    _gwt_action action;
+    _gwt_plan plan;
+    _gwt_output output = _gwt_output_of(x->a->planes, 1, GWT_FLOAT64, (gwt_optional){ 0 });
+    REQUIRE(_gwt_action_begin(&action, g, true)
+            && _gwt_plan_make(&plan, &action, x->a, &output, 1, pad), "no plan");
+    free(run_it(g, x, &plan, &action, pad));
+    _gwt_action_end(&action);
+    _gwt_plan_free(&plan);
+}
+
 static void random_graphs(void **state)
 {
     int rounds = getenv("ROUNDS") ? atoi(getenv("ROUNDS")) : 60;
@@ -353,10 +444,11 @@ static void random_graphs(void **state)
         REQUIRE(_gwt_action_begin(&action, g, true)
                 && _gwt_plan_make(&plan, &action, x.a, &output, 1, NULL), "no plan");
         check_walk(&x, &plan);
-        uint16_t *counted = run_it(g, x.a, &plan, &action);
+        uint16_t *counted = run_it(g, &x, &plan, &action, (const int[4]){ 0 });
         _gwt_action_end(&action);
         check_asks(gwt_profile_end(g), &plan, counted);
         _gwt_plan_free(&plan);
+        run_padded(g, &x);
         free(counted);
         free(x.of);
         EXPECT_OK(g);
