@@ -542,7 +542,6 @@ refused "info: an unknown option" 2 "'--nosuch'" info --nosuch tiny.tif
 refused "info: an unknown letter" 2 "'-z'" info -z tiny.tif
 refused "info: half an option" 2 "'--js'" info --js tiny.tif
 refused "stats without a file" 2 "gwt stats --help" stats --json
-refused "stats of two files" 2 "'tiny.tif'" stats strips.tif tiny.tif
 refused "a flag with a value" 2 "--json" stats tiny.tif --json=yes
 refused "calc without anything" 2 "gwt calc --help" calc
 refused "calc without a file" 2 "gwt calc --help" calc b1 -o no.tif
@@ -999,6 +998,28 @@ is "their figures" "$(compact)" '{"bands":[{"band":1,"min":2,"max":9,"mean":5,'\
 works "stats --nodata" stats --nodata 4 --json tiny.tif
 is "the value given is what is missing" "$(compact | sed 's/.*"valid":\([0-9]*\).*/\1/')" 9
 
+cp "$out" "$tmp/nodata.json"
+works "stats of two files in JSON" stats --json --nodata 4 tiny.tif tiny.tif
+{
+    printf '['
+    sed '1s/{/{"file": "tiny.tif", /; $s/$/,/' "$tmp/nodata.json"
+    sed '1s/{/{"file": "tiny.tif", /; $s/$/]/' "$tmp/nodata.json"
+} >"$tmp/two.json"
+same "is an array of both" "$out" "$tmp/two.json"
+run stats strips.tif
+cp "$out" "$tmp/strips.txt"
+run stats tiny.tif
+{ echo strips.tif; cat "$tmp/strips.txt"; echo; echo tiny.tif; cat "$out"; } >"$tmp/two.txt"
+works "stats of two files" stats strips.tif tiny.tif
+same "has their names" "$out" "$tmp/two.txt"
+works "stats of a pattern" stats 'tin?.tif'
+is "has the name, too" "$(head -n 1 "$out")" tiny.tif
+refused "a pattern of nothing" 1 "no*.tif: matches no file" stats 'no*.tif'
+run stats nothing.tif tiny.tif
+is "one of two files is missing" "$status $(head -n 1 "$out") $(cut -c 1-17 "$err")" \
+    "1 tiny.tif gwt: nothing.tif:"
+run stats --json nothing.tif tiny.tif
+is "in JSON" "$status $(head -n 1 "$out")" '1 [{"file": "tiny.tif", "bands": ['
 works "stats --json" stats --json large_strips.tif
 cp "$out" "$tmp/stats.json"
 check_python "stats --json is what python3 finds" stats_json large_strips.tif "$tmp/stats.json"

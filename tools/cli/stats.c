@@ -9,6 +9,7 @@
 #define _FILE_OFFSET_BITS 64    // of the lengths zlib takes
 
 #include "cli.h"
+#include "inputs.h"
 #include "../json.h"
 
 #include <inttypes.h>
@@ -303,9 +304,24 @@ static void print_unread(const gwt_info *info, bool json)
     if (json && (info->mask || info->alpha_band)) putchar('\n');
 }
 
+// What stands before the figures of a file; NULL: there is but one, and it needs no name.
+static void print_heading(const char *file, bool first, bool json)
+{
+    if (file && !first) fputs(json ? ",\n" : "\n", stdout);
+    if (json) putchar('{');
+    if (file && json) {
+        fputs("\"file\": ", stdout);
+        json_string(stdout, file);
+        fputs(", ", stdout);
+    } else if (file) {
+        cli_text(stdout, file);
+        putchar('\n');
+    }
+}
+
 static void print_stats(const stats_job *job, const figures *all, bool json)
 {
-    if (json) fputs("{\"bands\": [", stdout);
+    if (json) fputs("\"bands\": [", stdout);
     else printf("%4s %13s %13s %13s %13s %13s  %s\n",
                 "band", "min", "max", "mean", "std", "valid", "crc32");
     for (int64_t band = 0; band < job->bands; band++) {
@@ -319,7 +335,7 @@ static void print_stats(const stats_job *job, const figures *all, bool json)
                    all[band].moments.infinite);
     if (json) fputs("\n]", stdout);
     print_unread(job->info, json);
-    if (json) fputs("}\n", stdout);
+    if (json) putchar('}');
 }
 
 // Rows of blocks whose results take 4 MiB, or one; all there are, if those are fewer.
@@ -347,7 +363,17 @@ static bool go_through(stats_job *job, gwt_array *image, int64_t down, figures *
     return true;
 }
 
-static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
+// What is to be done with each file.
+typedef struct stats_args {
+    gwt_optional nodata;
+    int workers;
+    size_t memory;
+    bool json, quiet;
+} stats_args;
+
+// False, and nothing printed, when it failed.
+static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const char *name,
+                      bool first)
 {
     const gwt_info *info = gwt_describe(image);
     stats_job job = { .info = info, .width = info->shape[3], .height = info->shape[2],
@@ -356,40 +382,52 @@ static void run_stats(gwt *g, gwt_array *image, bool json, bool progress)
     int64_t down = rows_at_once(&job);
     figures *all = calloc((size_t)job.bands, sizeof *all);
     job.results = calloc((size_t)(down * job.across * job.bands), sizeof *job.results);
-    if (!all || !job.results) gwt_fail(g, GWT_E_MEMORY, "out of memory");
-    else if (go_through(&job, image, down, all, progress)) print_stats(&job, all, json);
+    bool good = all && job.results;
+    if (!good) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    good = good && go_through(&job, image, down, all, !args->quiet);
+    if (good) {
+        print_heading(name, first, args->json);
+        print_stats(&job, all, args->json);
+    }
     free(job.results);
     free(all);
+    return good;
+}
+
+// Those of one file in a session of its own: what is wrong with one does not stop the others.
+static int stats_of_file(const char *path, const stats_args *args, const char *name, bool *first)
+{
+    gwt *g = cli_begin(args->workers, NULL, args->memory);
+    if (!g) return CLI_FAILED;
+    gwt_array *image = gwt_open(g, path, .nodata = args->nodata);
+    if (image && run_stats(g, image, args, name, *first)) *first = false;
+    return cli_end(g);
 }
 
 // ---- the command ------------------------------------------------------------------------------
-
-typedef struct stats_args {
-    gwt_optional nodata;
-    int workers;
-    size_t memory;
-    bool json, quiet;
-} stats_args;
 
 static const cli_option options[] = {
     CLI_WORKERS(offsetof(stats_args, workers)),
     CLI_MEMORY(offsetof(stats_args, memory)),
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(stats_args, json),
-      .help = "one JSON object" },
+      .help = "one JSON object; of several files an array of them" },
     CLI_QUIET(offsetof(stats_args, quiet), "no progress bar"),
     CLI_END
 };
 
 static const cli_command command = {
-    .name = "gwt stats", .synopsis = "FILE [options]",
+    .name = "gwt stats", .synopsis = "FILE... [options]",
     .summary = "Print minimum, maximum, mean and standard deviation of each band over its valid\n"
                "pixels, how many those are, and the CRC-32 of the band's raw values.",
     .details = "Valid is what is neither nodata nor NaN nor infinite (infinite pixels are counted\n"
                "apart); std is of the population. Extremes of integers are exact. The checksum,\n"
                "8 hexadecimal digits, is of all values row by row, little-endian, in the file's\n"
-               "own type: it does not change with compression or layout.\n",
-    .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
+               "own type: it does not change with compression or layout.\n"
+               "\n"
+               "A FILE in quotes may be a pattern, 'scenes/*.tif'. Each of several files, or of a\n"
+               "pattern, has its name above it, in JSON the field file.\n",
+    .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "a file"
 };
 
 int cmd_stats(int argc, char **argv)
@@ -398,9 +436,18 @@ int cmd_stats(int argc, char **argv)
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
 
-    gwt *g = cli_begin(args.workers, NULL, args.memory);
-    if (!g) return CLI_FAILED;
-    gwt_array *image = gwt_open(g, argv[0], .nodata = args.nodata);
-    if (image) run_stats(g, image, args.json, !args.quiet);
-    return cli_end(g);
+    file_list files;
+    if (!file_list_find(&files, argv, (size_t)argc)) return CLI_FAILED;
+    bool several = argc > 1 || strcmp(files.paths[0], argv[0]) != 0, first = true;
+    status = CLI_OK;
+    if (several && args.json) putchar('[');
+    for (size_t i = 0; i < files.count && !cli_interrupted(); i++) {
+        const char *path = files.paths[i];
+        int done = stats_of_file(path, &args, several ? path : NULL, &first);
+        if (done != CLI_OK) status = done;
+    }
+    if (several && args.json) putchar(']');
+    if (args.json && (several || !first)) putchar('\n');
+    file_list_free(&files);
+    return status;
 }
