@@ -7257,8 +7257,8 @@ static bool _gwt_check_grids(const gwt_array *a, const gwt_array *b)
     if (a->number || b->number || _gwt_geo_same_grid(&a->geo, &b->geo)) return true;
     return _gwt_fail(a->g, GWT_E_GRID,
                      _gwt_geo_same_crs(&a->geo, &b->geo)
-                         ? "the grids differ: %s is %s; %s is %s; .bounds_by brings files to one "
-                           "grid"
+                         ? "the grids differ: %s is %s; %s is %s; .bounds_by brings files, "
+                           "gwt_align arrays to one grid"
                          : "the grids differ: %s is %s; %s is %s",
                      a->info.num_files ? a->info.filenames[0] : "one",
                      _gwt_geo_text(one, sizeof one, &a->geo),
@@ -17353,6 +17353,15 @@ static int _gwt_zonal_sum(const gwt_block *block, void *user)
     return _gwt_branch_add(z, b) ? 0 : 1;
 }
 
+// Whether all ranks had memory for their next step; if not, all of them have the error.
+static bool _gwt_zonal_agree(gwt *g, bool good)
+{
+    int64_t failed = !good;
+    _gwt_mpi_add(g, &failed, 1);
+    return !failed || _gwt_fail(g, GWT_E_MEMORY, "out of memory: a rank cannot hold what is known "
+                                "of all zones");
+}
+
 // What all ranks have, one after another, and how much: the same on all of them. data NULL: this
 // one has no memory for it. NULL, and an error, where that is so of one or comes to be.
 static char *_gwt_zonal_gather(_gwt_zonal *z, const void *data, size_t bytes, size_t *all)
@@ -17367,18 +17376,14 @@ static char *_gwt_zonal_gather(_gwt_zonal *z, const void *data, size_t bytes, si
         if (i == rank) before = *all;
         *all += (size_t)z->sizes[i];
     }
-    int64_t failed = z->sizes[ranks];
-    char *to = failed ? NULL : _gwt_calloc(z->g, *all, 1);
-    failed |= !to;
-    _gwt_mpi_add(z->g, &failed, 1);
-    if (!failed) {
+    char *to = z->sizes[ranks] ? NULL : _gwt_calloc(z->g, *all, 1);
+    if (_gwt_zonal_agree(z->g, to != NULL)) {
         memcpy(to + before, data, bytes);
         _gwt_mpi_join(z->g, to, *all, false);
         return to;
     }
     GWT_FREE(to);
-    return _gwt_fail_null(z->g, GWT_E_MEMORY, "out of memory: a rank cannot hold what is known of "
-                          "all zones");
+    return NULL;
 }
 
 // The branches of all ranks.
@@ -17404,7 +17409,7 @@ static bool _gwt_zonal_gather_branches(_gwt_zonal *z)
     }
     GWT_FREE(own);
     GWT_FREE(list);
-    return good;
+    return _gwt_zonal_agree(z->g, good);
 }
 
 // False when there is no memory; it is to be ended then, too.
@@ -17898,13 +17903,14 @@ static bool _gwt_zonal_planes(_gwt_zonal *z, gwt_array *a, const _gwt_numbers *s
                               int64_t planes, bool values, _gwt_zonal_made **to)
 {
     _gwt_branch *b = _gwt_zonal_sums(z, a, s);
-    if (b && !*to) *to = _gwt_zonal_make(z, b, planes);
+    if (!b) return false;
+    if (!*to) *to = _gwt_zonal_make(z, b, planes);
     _gwt_zonal_made *m = *to;
-    for (int64_t i = 0; b && m && i < b->n; i++)
+    bool good = _gwt_zonal_agree(z->g, m != NULL);
+    for (int64_t i = 0; good && i < b->n; i++)
         for (int64_t p = 0; p < z->planes; p++)
             m->summaries[i * planes + done + p] =
                 _gwt_part_summary(&_gwt_sums_of(z, b, i)->parts[p]);
-    bool good = b && m;
     GWT_FREE(b);
     return good && (!values || _gwt_zonal_values(z, a, s, done, m));
 }

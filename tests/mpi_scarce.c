@@ -99,6 +99,46 @@ static void scarce(const char *path)
     }
 }
 
+// The n-th allocation from the end of a pass over the pixels on fails on rank 0, which is told of
+// that end: what ranks know of zones is on its way to all of them then.
+static long from_end;
+static int ends;            // of passes, until it counts
+
+static int at_end(const gwt_progress *p, void *user)
+{
+    (void)user;
+    if (p->last && --ends == 0) atomic_store(&fails_in, from_end);
+    return 0;
+}
+
+static void zones_scarce(gwt_array *a, gwt_array *zones, int pass, long n)
+{
+    ends = pass;
+    from_end = rank == 0 ? n : 0;
+    gwt_zonal_result *r = gwt_zonal(a, zones, .median = pass == 2);
+    REQUIRE((r != NULL) == (gwt_status(session) == GWT_OK));
+    gwt_free(r);
+}
+
+static void all_zones_scarce(const char *path)
+{
+    for (int pass = 1; pass <= 2; pass++)
+        for (int left = 0, n = 1; left == 0; n++) {
+            gwt *g = session = gwt_begin(.num_workers = 2, .quiet = true, .on_progress = at_end);
+            gwt_array *a = gwt_open(g, path), *zones = gwt_gt(gwt_sel(a, "1"), gwt_number(g, 9000));
+            zones_scarce(a, zones, pass, n);
+            if (rank == 0) left = (int)atomic_exchange(&fails_in, 0);
+            int code = gwt_status(g), bounds[2] = { code, -code };
+            MPI_Allreduce(MPI_IN_PLACE, bounds, 2, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+            REQUIRE(bounds[0] == -bounds[1]);
+            REQUIRE(code == GWT_OK || (code == GWT_E_MEMORY && strstr(gwt_message(g), "memory")));
+            gwt_clear(g);
+            MPI_Bcast(&left, 1, MPI_INT, 0, MPI_COMM_WORLD);
+            REQUIRE(left == 0 || code == GWT_OK);
+            REQUIRE(gwt_end(g) == 0);
+        }
+}
+
 // Whoever has ended its session is waited for no more: not in the action that the others begin
 // then, and not in the next one.
 static void left_early(const char *path)
@@ -122,6 +162,7 @@ int main(int argc, char **argv)
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     left_early(argv[1]);
     scarce(argv[1]);
+    all_zones_scarce(argv[1]);
     MPI_Finalize();
     return 0;
 }

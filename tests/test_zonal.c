@@ -282,15 +282,24 @@ static void same_bits(void **state)
 }
 
 // Little memory: zones are counted some at a time, and give the same.
+static int count_passes(const gwt_progress *p, void *user)
+{
+    if (p->last) ++*(int *)user;
+    return 0;
+}
+
 static void values_in_passes(void **state)
 {
     (void)state;
+    int passes = 0;
     values v = values_of(GWT_FLOAT32, 2, 300, 530, 4);
     zones z = zones_of(GWT_UINT16, 300, 530, SQUARES, true);
-    gwt *g = gwt_begin(.num_workers = 2, .memory_limit = 12 << 20, .cache_bytes = 1 << 20);
+    gwt *g = gwt_begin(.num_workers = 2, .memory_limit = 12 << 20, .cache_bytes = 1 << 20,
+                       .on_progress = count_passes, .user = &passes);
     gwt_zonal_result *r = gwt_zonal(array_of_values(g, &v, 64), array_of_zones(g, &z),
                                     .median = true, .majority = true);
     REQUIRE(r, "%s", gwt_message(g));
+    assert_true(passes > 2);    // one is that of the sums
     check_all(r, &z, &v, "in passes");
     gwt_free(r);
     free(v.v);

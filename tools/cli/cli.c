@@ -442,6 +442,7 @@ static void on_interrupt(int signal)
 // left as they are.
 static const char *const field_names[] = {
     ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
+    ".bounds_by brings files, gwt_align arrays", "--bounds-by brings files",
     ".bounds_by", "--bounds-by", ".dtype", "--dtype", ".fill_bad_tiles", "--bad-tiles fill",
     ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
     ".nodata", "--nodata", ".num_workers", "--workers", ".overwrite", "--overwrite",
