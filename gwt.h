@@ -1006,8 +1006,6 @@ GWT_API gwt_array *gwt_tanh(const gwt_array *a);
 GWT_API gwt_array *gwt_degrees(const gwt_array *a); // a * (180 / pi)
 GWT_API gwt_array *gwt_radians(const gwt_array *a); // a * (pi / 180)
 GWT_API gwt_array *gwt_hypot(const gwt_array *a, const gwt_array *b);
-GWT_API gwt_array *gwt_mod(const gwt_array *a, const gwt_array *b);     // of the sign of b; of a
-                                                                        // division by 0 missing
 GWT_API gwt_array *gwt_lerp(const gwt_array *a, const gwt_array *b, const gwt_array *t);
                                                                         // a + (b - a) * t
 GWT_API gwt_array *gwt_lt(const gwt_array *a, const gwt_array *b);
@@ -1023,6 +1021,32 @@ GWT_API gwt_array *gwt_where(const gwt_array *condition, const gwt_array *a, con
 GWT_API gwt_array *gwt_valid(const gwt_array *a);   // uint8: 1 where there is a value, 0 where none
                                                     // is; nodata 255, so that neither is missing
 GWT_API gwt_array *gwt_clip(const gwt_array *a, double lo, double hi);
+
+// Of whole numbers, exactly, to the last of 64 bits. What is not whole, or beyond 64 bits, is
+// missing, and so are the results of a division by 0 and of a shift by less than 0 or more than 63.
+// The type of & | ^ % // is the first of uint8, int8, uint16 .. int64 that holds what both operands
+// do (of a gwt_number its value; what is no integer counts as int64 for & | ^), of ~ and >> that of
+// the operand, of << int64, or uint64 of uint64; results begin anew at its ends, and their nodata
+// value is the first operand's. ARGUMENT: uint64 with what is negative.
+// Negative numbers are in two's complement, >> fills in the sign, % and // divide towards -infinity
+// as in Python: % has the sign of b. With an operand that is no integer % and // are float64.
+GWT_API gwt_array *gwt_bit_and(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_bit_or(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_bit_xor(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_bit_not(const gwt_array *a);
+GWT_API gwt_array *gwt_shift_left(const gwt_array *a, const gwt_array *by);
+GWT_API gwt_array *gwt_shift_right(const gwt_array *a, const gwt_array *by);
+GWT_API gwt_array *gwt_mod(const gwt_array *a, const gwt_array *b);
+GWT_API gwt_array *gwt_floor_div(const gwt_array *a, const gwt_array *b);
+
+// Bits, of which 0 is the lowest. gwt_bits: bits from..to of each pixel as a number, in its type.
+// The others give uint8 0/1 with nodata 255: gwt_bit bit n; gwt_bits_match whether the lowest bits
+// are those of a pattern of 0, 1, and x for any, the lowest last, as "xx01_1xxx"; gwt_isin whether
+// a pixel is one of n values, which are numbers or arrays. ARGUMENT: bits that the type has not.
+GWT_API gwt_array *gwt_bit(const gwt_array *a, int n);
+GWT_API gwt_array *gwt_bits(const gwt_array *a, int from, int to);
+GWT_API gwt_array *gwt_bits_match(const gwt_array *a, const char *pattern);
+GWT_API gwt_array *gwt_isin(const gwt_array *a, gwt_array *const *values, size_t n);
 
 // Where the cells of an array lie: one band of that name on its grid, of no pixel that is read.
 //
@@ -1195,11 +1219,13 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                band is called that: the bands of all arrays in order; a, b, .. the arrays
 //                themselves; a.red, a.b1 a band of one, by name before number, too;
 //                x[2], x["2016-05-17"] one time of x; nan, which is missing
-//   operators    loosest first: || && (== != < <= > >=) (+ -) (* /) (unary - !) **, parentheses
+//   operators    loosest first: || && (== != < <= > >=) | ^ & (<< >>) (+ -) (* / // %)
+//                (unary - ! ~) **, parentheses; numbers may be 0x1f and 0b1010, too
 //   functions    abs sign floor ceil round trunc sqrt cbrt exp exp2 log log2 log10 sin cos tan
 //                asin acos atan atan2(y, x) sinh cosh tanh degrees radians hypot(x, y) mod(x, y)
 //                pow(x, y) min(x, y) max(x, y) lerp(x, y, t) where(c, x, y) clip(x, lo, hi)
 //                mask(x, v) valid(x) replace(x, from, to), with any number of pairs from, to
+//   bits         bit(x, 3), bits(x, 4, 7), bits_match(x, "xx01_1xxx"), isin(x, 1, 2, 3)
 //                norm_diff(b1, b2), which is (b2 - b1) / (b2 + b1)
 //   classes      reclass(x, "0:10=1, 10:20=2, 25=7, else=0"), gwt_reclassify: 0 <= x < 10 becomes
 //                1, and 25 becomes 7; :0=1 and 20:=3 have no other end; =nan is missing; what is
@@ -1815,10 +1841,22 @@ static uint64_t _gwt_wide(double v)
     return v < 0 ? (uint64_t)(int64_t)v : v < 0x1p64 ? (uint64_t)v : 0;
 }
 
+// The double that is nearest to it, of an int64 or a uint64; and what that leaves, -1024..1024:
+// doubles have 53 bits.
+static double _gwt_near_wide(uint64_t bits, bool negatives)
+{
+    return negatives ? (double)(int64_t)bits : (double)bits;
+}
+
+static double _gwt_rest_wide(uint64_t bits, double near)
+{
+    return (double)(int64_t)(bits - _gwt_wide(near));
+}
+
 static gwt_optional _gwt_some_wide(double nearest, uint64_t bits)
 {
     gwt_optional o = gwt_some(nearest);
-    o.rest = (int)(int64_t)(bits - _gwt_wide(nearest));     // -1024..1024: doubles have 53 bits
+    o.rest = (int)_gwt_rest_wide(bits, nearest);
     return o;
 }
 
@@ -4921,7 +4959,7 @@ static TIFF *_gwt_source_tiff(const _gwt_source *s, _gwt_io *io, const char *mod
 
 static void _gwt_put(char *to, uint64_t value, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) to[i] = (char)(value >> (8 * i) & 0xff);
+    for (; bytes > 0; bytes--, value >>= 8) *to++ = (char)(value & 0xff);
 }
 
 static uint32_t _gwt_table_crc(uint32_t crc, uint64_t offset, uint64_t count)
@@ -5774,7 +5812,7 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
     for (; n >= L * R; n -= L * R) {
         uint16_t sum[L] = { 0 }, sums[L] = { 0 };       // of each column; of all its sums so far
         uint32_t all = 0, weighted = 0;
-        for (int r = 0; r < R; r++, p += L)
+        _GWT_ONE_BY_ONE for (int r = 0; r < R; r++, p += L)
             for (int j = 0; j < L; j++) {
                 sum[j] = (uint16_t)(sum[j] + p[j]);
                 sums[j] = (uint16_t)(sums[j] + sum[j]);
@@ -5786,7 +5824,7 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
         b = (b + L * R * a + weighted) % 65521;
         a = (a + all) % 65521;
     }
-    for (; n > 0; n--) b += a += *p++;
+    _GWT_ONE_BY_ONE for (; n > 0; n--) b += a += *p++;
     return b % 65521 << 16 | a % 65521;
 }
 
@@ -5797,12 +5835,13 @@ _GWT_LOOP static uint32_t _gwt_adler(uint32_t adler, const unsigned char *p, siz
     { \
         const type *x = (const type *)row + from; \
         type *restrict d = to; \
-        ptrdiff_t i = 0, first = from < apart ? apart - from : 0; \
-        for (; i < first && i < n; i++) d[i] = x[i]; \
+        ptrdiff_t i = from < apart ? apart - from : 0; \
+        if (i > n) i = n; \
+        memcpy(d, x, (size_t)i * sizeof *d); \
         _GWT_ONE_BY_ONE for (; i < n; i++) d[i] = (type)(x[i] - x[i - apart]); \
     }
-_GWT_LOOP _GWT_DEFLATED(uint8_t)
-_GWT_LOOP _GWT_DEFLATED(uint16_t)
+_GWT_DEFLATED(uint8_t)
+_GWT_DEFLATED(uint16_t)
 _GWT_FOR_SIZE       // hardly ever deflated with that predictor
 _GWT_DEFLATED(uint32_t)
 _GWT_DEFLATED(uint64_t)
@@ -6244,23 +6283,26 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // stacking and renaming only re-arrange a list of pointers and leave nothing to do when pixels
 // flow. Nodes are immutable, live as long as the session, and are merged where equal by the plan.
 
-// Operations of one and of two operands: name, and result in C. The last four of two serve
-// reductions, which leave missing values out: FIRST LEAST MOST take what there is, BEATS asks
-// whether x is there and larger than y, or y is not there.
+// Operations of one and of two operands: name, and result in C. FIRST LEAST MOST BEATS serve
+// reductions, which leave missing values out: the first three take what there is, BEATS asks
+// whether x is there and larger than y, or y is not there. Those of PLAIN_OPS have no loop for
+// newer processors.
 #define _GWT_UNARY_OPS(X) \
     X(NEG, -x) X(ABS, fabs(x)) X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x))
 
-#define _GWT_BINARY_OPS(X) \
+#define _GWT_FAST_OPS(X) \
     X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) \
     X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
     X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
+    X(FIRST, x != x ? y : x) \
+    X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x)
+#define _GWT_PLAIN_OPS(X) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
     X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
     X(AND, _GWT_BOTH((x != 0) & (y != 0))) X(OR, _GWT_BOTH((x != 0) | (y != 0))) \
-    X(FIRST, x != x ? y : x) \
-    X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(BEATS, (double)(x == x && (y != y || x > y)))
+#define _GWT_BINARY_OPS(X) _GWT_FAST_OPS(X) _GWT_PLAIN_OPS(X)
 
 // The same of one, in double only.
 #define _GWT_DOUBLE_OPS(X) \
@@ -6276,7 +6318,12 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
     X(EXP, exp) X(EXP2, exp2) X(LOG, log) X(LOG2, log2) X(LOG10, log10) X(CBRT, cbrt) \
     X(SIN, sin) X(COS, cos) X(TAN, tan) X(ASIN, asin) X(ACOS, acos) X(ATAN, atan) \
     X(SINH, sinh) X(COSH, cosh) X(TANH, tanh)
-#define _GWT_LIBM_OPS_2(X) X(POW, pow) X(ATAN2, atan2) X(HYPOT, hypot) X(MOD, _gwt_mod)
+#define _GWT_LIBM_OPS_2(X) \
+    X(POW, pow) X(ATAN2, atan2) X(HYPOT, hypot) X(MOD, _gwt_mod) X(FLOOR_DIV, _gwt_floor_div)
+
+// Of whole numbers; these, and MOD and FLOOR_DIV that have a type, in 64-bit integers.
+#define _GWT_INTEGER_OPS(X) \
+    X(BIT_AND, &) X(BIT_OR, |) X(BIT_XOR, ^) X(SHIFT_LEFT, <<) X(SHIFT_RIGHT, >>)
 
 // A truth value as 0 or 1, missing where x or y is.
 #define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
@@ -6284,10 +6331,11 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 typedef enum _gwt_op {
     _GWT_OP_LOAD,   // band `band` of `source`; if `masked`, raw values of imm[0] + imm[1] are
                     // missing (imm[1]: the rest of a nodata value that is no double)
+    _GWT_OP_REST,   // of a LOAD of 64-bit integers: what the nearest doubles leave of them
     _GWT_OP_CROP,   // every stride-th pixel of arg 0 from (row, col) on; missing outside of it
     _GWT_OP_STEP,   // plane `band` of `step`, which looks at more than its own pixel
     _GWT_OP_PLACE,  // row (`band` 0) or column (1) of the pixel, from 0
-    _GWT_OP_CONST,  // imm[0]
+    _GWT_OP_CONST,  // imm[0]; its rest is imm[1]
     _GWT_OP_MASK,   // arg 0, missing where equal to imm[0]
     _GWT_OP_CLIP,   // arg 0 into imm[0]..imm[1]
     _GWT_OP_CAST,   // arg 0 rounded and saturated to `dtype`
@@ -6302,16 +6350,17 @@ typedef enum _gwt_op {
     _GWT_DOUBLE_OPS(X)
     _GWT_LIBM_OPS(X)
     _GWT_LIBM_OPS_2(X)
+    _GWT_INTEGER_OPS(X)
 #undef X
     _GWT_OP_COUNT
 } _gwt_op;
 
 static const char *const _gwt_op_names[] = {
-    "load", "crop", "step", "place", "number", "mask", "clip", "cast", "warped", "where",
+    "load", "rest", "crop", "step", "place", "number", "mask", "clip", "cast", "warped", "where",
     "percentile", "mode", "lookup",
 #define X(name, expression) #name,
     _GWT_UNARY_OPS(X) _GWT_BINARY_OPS(X)
-    _GWT_DOUBLE_OPS(X) _GWT_LIBM_OPS(X) _GWT_LIBM_OPS_2(X)
+    _GWT_DOUBLE_OPS(X) _GWT_LIBM_OPS(X) _GWT_LIBM_OPS_2(X) _GWT_INTEGER_OPS(X)
 #undef X
     "fetch", "store", "copy"        // which programs have besides
 };
@@ -6352,15 +6401,19 @@ static inline size_t _gwt_lookup_cell(const _gwt_lookup *t, double v)
 
 typedef struct _gwt_node {
     _gwt_op op;
-    gwt_dtype dtype;            // LOAD: the source's; CAST: the target
+    gwt_dtype dtype;            // LOAD: the source's; CAST: the target; of integers: the result's
     bool masked;
     bool strict;                // missing wherever all it reads is
-    int64_t band;
+    int64_t band;               // of an operation on integers 1: the rest of the result
     _gwt_source *source;
     const struct _gwt_step *step;
     const _gwt_lookup *lookup;
+    // A pixel is a double. Of 64-bit integers that is the nearest one; what it leaves, a small
+    // whole number, is a pixel of this, which operations on integers and stores of them read
+    // besides. NULL: it leaves nothing, or that is not known.
+    const struct _gwt_node *rest;
     int num_args;
-    const struct _gwt_node *const *args;
+    const struct _gwt_node *const *args;    // of integers: 2, or these and their rests
     double imm[2];
     int64_t row, col, stride;   // CROP: pixel (r, c) is (row + stride r, col + stride c)
     int64_t width, height;      // CROP: of its operand
@@ -6448,7 +6501,7 @@ static int64_t _gwt_num_planes(const gwt_array *a) { return a->info.shape[0] * a
 // Whether it is seen through a frame: it has no operands, but pixels of its own.
 static bool _gwt_op_is_leaf(int op)
 {
-    return op == _GWT_OP_LOAD || op == _GWT_OP_STEP || op == _GWT_OP_PLACE;
+    return op == _GWT_OP_LOAD || op == _GWT_OP_REST || op == _GWT_OP_STEP || op == _GWT_OP_PLACE;
 }
 
 static bool _gwt_node_strict(const _gwt_node *n)
@@ -6460,6 +6513,7 @@ static bool _gwt_node_strict(const _gwt_node *n)
     }
     switch (n->op) {
     case _GWT_OP_LOAD:
+    case _GWT_OP_REST:
     case _GWT_OP_STEP:
     case _GWT_OP_PLACE: return true;
     case _GWT_OP_CONST: return isnan(n->imm[0]);
@@ -6475,10 +6529,13 @@ static bool _gwt_node_strict(const _gwt_node *n)
     }
 }
 
+static const _gwt_node *_gwt_node_rest(gwt *g, const _gwt_node *n);
+
 static const _gwt_node *_gwt_node_new(gwt *g, _gwt_node from)
 {
     _gwt_node *n = _gwt_keep(g, 1, sizeof *n);
     from.strict = _gwt_node_strict(&from);
+    from.rest = _gwt_node_rest(g, &from);
     if (n) *n = from;
     return n;
 }
@@ -6515,6 +6572,36 @@ static const _gwt_node *_gwt_node_where(gwt *g, const _gwt_node *condition, cons
 {
     const _gwt_node *args[] = { condition, x, y };
     return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE }, args, 3);
+}
+
+static bool _gwt_dtype_wide(gwt_dtype t) { return t == GWT_UINT64 || t == GWT_INT64; }
+
+// Whether it is computed in 64-bit integers.
+static bool _gwt_op_integer(int op, gwt_dtype dtype) { return op >= _GWT_OP_MOD && dtype; }
+
+// What picks pixels picks rests.
+static const _gwt_node *_gwt_node_rest(gwt *g, const _gwt_node *n)
+{
+    const _gwt_node *of[3] = { NULL };
+    bool wide = _gwt_dtype_wide(n->dtype) && n->band == 0, any = false;
+    bool where = n->op == _GWT_OP_WHERE;
+    _gwt_node rest = *n;
+    if (n->op == _GWT_OP_CONST) return n->imm[1] != 0 ? _gwt_node_number(g, n->imm[1]) : NULL;
+    if (n->op == _GWT_OP_LOAD && _gwt_dtype_wide(n->dtype)) {
+        rest.op = _GWT_OP_REST;
+        rest.masked = false;
+        return _gwt_node_new(g, rest);
+    }
+    rest.band = 1;
+    if (_gwt_op_integer((int)n->op, n->dtype)) return wide ? _gwt_node_new(g, rest) : NULL;
+    if (n->op != _GWT_OP_CROP && n->op != _GWT_OP_MASK && !where) return NULL;
+    for (int i = where; i < n->num_args; i++) any |= n->args[i]->rest != NULL;
+    for (int i = 0; any && i < n->num_args; i++) {
+        of[i] = where && i == 0 ? n->args[0] : n->args[i]->rest;
+        if (!of[i]) of[i] = _gwt_node_number(g, 0);
+    }
+    if (n->op == _GWT_OP_MASK) return of[0];
+    return any ? _gwt_node_with(g, *n, of, n->num_args) : NULL;
 }
 
 // ---- making arrays
@@ -7606,20 +7693,87 @@ static gwt_array *_gwt_array_typed(gwt_array *r, _gwt_op op, gwt_array *const *a
     return below ? _gwt_array_held(r) : r;
 }
 
+// The first integer type that holds the numbers and all values of the arrays; with `floats` one
+// that is no integer counts as int64. NONE: there is none.
+static gwt_dtype _gwt_integer_type(gwt_array *const *arg, int n, bool floats)
+{
+    for (int t = GWT_UINT8; t <= GWT_INT64; t++) {
+        bool holds = true;
+        for (int i = 0; i < n; i++) {
+            const double *v = _gwt_number_of(arg[i]);
+            gwt_optional number = gwt_some(v ? v[0] : 0);
+            number.rest = v ? (int)v[1] : 0;
+            gwt_dtype type = arg[i]->info.dtype;
+            if (_gwt_dtype_wide((gwt_dtype)t) && number.value == _gwt_dtypes[t].hi)
+                holds &= number.rest < 0;
+            if (!_gwt_dtype_integer(type) && floats) type = GWT_INT64;
+            holds &= v ? _gwt_dtype_holds_it((gwt_dtype)t, number)
+                       : _gwt_dtype_integer(type) && _gwt_dtype_contains((gwt_dtype)t, type);
+        }
+        if (holds) return (gwt_dtype)t;
+    }
+    return GWT_DTYPE_NONE;
+}
+
+// What an operation on integers is done in and results in. NONE: MOD and FLOOR_DIV in double.
+// False, and an error: there is no such type.
+static bool _gwt_integer_result(_gwt_op op, gwt_array *const *arg, gwt_dtype *type)
+{
+    bool shifts = op >= _GWT_OP_SHIFT_LEFT, divides = op < _GWT_OP_BIT_AND;
+    *type = _gwt_integer_type(arg, shifts ? 1 : 2, !divides);
+    if (op == _GWT_OP_SHIFT_LEFT && *type && *type != GWT_UINT64) *type = GWT_INT64;
+    if (*type || (divides && (!_gwt_integer_type(arg, 1, false)
+                              || !_gwt_integer_type(arg + 1, 1, false))))
+        return true;
+    return _gwt_fail(arg[0]->g, GWT_E_ARGUMENT,
+                     "no integer type holds both %s and %s: cast one first",
+                     gwt_dtype_name(arg[0]->info.dtype), gwt_dtype_name(arg[1]->info.dtype));
+}
+
+// Of what _gwt_integer_result says, with the nodata value of the first operand that has one.
+static gwt_array *_gwt_array_whole(gwt_array *r, gwt_dtype type, gwt_array *const *arg, int n)
+{
+    r->info.dtype = type;
+    for (int i = 0; i < n && !r->info.nodata.set; i++)
+        if (_gwt_dtype_holds_it(type, arg[i]->info.nodata)) r->info.nodata = arg[i]->info.nodata;
+    return r;
+}
+
+// With the rests of both, where one has one.
+static const _gwt_node *_gwt_node_integers(gwt *g, _gwt_op op, gwt_dtype type,
+                                           const _gwt_node *const *of)
+{
+    const _gwt_node *args[4] = { of[0], of[1] };
+    int n = 2;
+    for (; n < 4 && (of[0]->rest || of[1]->rest); n++)
+        args[n] = of[n - 2]->rest ? of[n - 2]->rest : _gwt_node_number(g, 0);
+    return _gwt_node_with(g, (_gwt_node){ .op = op, .dtype = type }, args, n);
+}
+
 static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
 {
+    gwt_dtype whole = GWT_DTYPE_NONE, exact = GWT_DTYPE_NONE;
     char call[32];
     snprintf(call, sizeof call, "gwt_%s", _gwt_op_names[op]);
     for (char *c = call; *c; c++) *c = (char)(*c == '_' ? '_' : *c | 0x20);     // in lower case
     if (!_gwt_check_given(call, arg, (size_t)n)) return NULL;
+    if (op >= _GWT_OP_MOD && !_gwt_integer_result(op, arg, &whole)) return NULL;
+    if (op == _GWT_OP_EQ || op == _GWT_OP_NE) exact = _gwt_integer_type(arg, n, false);
     gwt_array *r = _gwt_array_combine(arg, n);
     for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
         const _gwt_node *args[3];
         for (int i = 0; i < n; i++)
             args[i] = _gwt_array_plane(arg[i], k / r->info.shape[1], k % r->info.shape[1]);
-        r->planes[k] = _gwt_node_with(r->g, (_gwt_node){ .op = op }, args, n);
+        if (exact && (args[0]->rest || args[1]->rest)) {    // no bit is another one
+            args[0] = _gwt_node_integers(r->g, _GWT_OP_BIT_XOR, exact, args);
+            args[1] = _gwt_node_number(r->g, 0);
+        }
+        r->planes[k] = whole ? _gwt_node_integers(r->g, op, whole, args)
+                             : _gwt_node_with(r->g, (_gwt_node){ .op = op }, args, n);
     }
-    return r ? _gwt_array_finish(_gwt_array_typed(r, op, arg, n)) : NULL;
+    if (!r) return NULL;
+    return _gwt_array_finish(whole ? _gwt_array_whole(r, whole, arg, n)
+                                   : _gwt_array_typed(r, op, arg, n));
 }
 
 static gwt_array *_gwt_array_of_one(const gwt_array *a, _gwt_op op)
@@ -7646,7 +7800,9 @@ X(sinh, SINH) X(cosh, COSH) X(tanh, TANH)
         return _gwt_array_of_two(a, b, _GWT_OP_##op); \
     }
 X(add, ADD) X(sub, SUB) X(mul, MUL) X(div, DIV) X(pow, POW) X(min, MIN) X(max, MAX)
-X(atan2, ATAN2) X(hypot, HYPOT) X(mod, MOD)
+X(atan2, ATAN2) X(hypot, HYPOT) X(mod, MOD) X(floor_div, FLOOR_DIV)
+X(bit_and, BIT_AND) X(bit_or, BIT_OR) X(bit_xor, BIT_XOR)
+X(shift_left, SHIFT_LEFT) X(shift_right, SHIFT_RIGHT)
 X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
 #undef X
 
@@ -7698,6 +7854,91 @@ gwt_array *gwt_lerp(const gwt_array *a, const gwt_array *b, const gwt_array *t)
     gwt_array *const all[] = { _gwt_array_same(a), _gwt_array_same(b), _gwt_array_same(t) };
     if (!_gwt_check_given("gwt_lerp", all, 3)) return NULL;
     return gwt_add(a, gwt_mul(gwt_sub(b, a), t));
+}
+
+// ---- bits
+
+// A number that may be no double.
+static gwt_array *_gwt_number_exact(gwt *g, gwt_optional v)
+{
+    gwt_array *r = gwt_number(g, v.value);
+    _gwt_node number = { .op = _GWT_OP_CONST, .imm = { v.value, v.rest } };
+    if (r) r->planes[0] = _gwt_node_new(g, number);
+    return r && r->planes[0] ? r : NULL;
+}
+
+// What these bits of an array are, of a negative number where they are one in its type.
+static gwt_array *_gwt_number_bits(const gwt_array *a, uint64_t bits)
+{
+    bool natural = a->info.dtype == GWT_UINT64;
+    return _gwt_number_exact(a->g, natural ? gwt_some_uint64(bits) : gwt_some_int64((int64_t)bits));
+}
+
+static int _gwt_num_bits(const gwt_array *a)
+{
+    return _gwt_dtype_integer(a->info.dtype) ? (int)(8 * gwt_dtype_size(a->info.dtype)) : 64;
+}
+
+gwt_array *gwt_bit_not(const gwt_array *a)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt_dtype type = a->info.dtype;
+    bool natural = _gwt_dtype_integer(type) && _gwt_dtypes[type].lo == 0;
+    return gwt_bit_xor(a, _gwt_number_bits(a, UINT64_MAX >> (natural ? 64 - _gwt_num_bits(a) : 0)));
+}
+
+gwt_array *gwt_bits(const gwt_array *a, int from, int to)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    if (from < 0 || to < from || to >= _gwt_num_bits(a))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "no bits %d to %d: %s has bits 0 to %d", from,
+                              to, gwt_dtype_name(a->info.dtype), _gwt_num_bits(a) - 1);
+    int width = to - from + 1;
+    bool all = width == _gwt_num_bits(a);
+    gwt_array *r = _gwt_array_same(a);
+    if (from > 0 || all) r = gwt_shift_right(a, gwt_number(a->g, from));
+    return all ? r : gwt_bit_and(r, _gwt_number_bits(a, ((uint64_t)1 << width) - 1));
+}
+
+gwt_array *gwt_bit(const gwt_array *a, int n)
+{
+    gwt_array *r = gwt_bits(a, n, n);
+    return r ? gwt_ne(r, gwt_number(a->g, 0)) : NULL;
+}
+
+gwt_array *gwt_bits_match(const gwt_array *a, const char *pattern)
+{
+    uint64_t ones = 0, both = 0;
+    int n = 0;
+    if (!a || _gwt_failed(a->g)) return NULL;
+    for (const char *c = pattern ? pattern : ""; *c; c++) {
+        if (*c == '_') continue;
+        if (!strchr("01x", *c))
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "\"%s\": bits are 0, 1, x (any), and _ "
+                                  "between them", pattern);
+        ones = ones << 1 | (*c == '1');
+        both = both << 1 | (*c != 'x');
+        n++;
+    }
+    if (n == 0 || n > _gwt_num_bits(a))
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "\"%s\" has %d bits: %s has %d",
+                              pattern ? pattern : "", n, gwt_dtype_name(a->info.dtype),
+                              _gwt_num_bits(a));
+    gwt_array *other = gwt_bit_xor(a, _gwt_number_bits(a, ones));
+    other = other ? gwt_bit_and(other, _gwt_number_bits(a, both)) : NULL;
+    return other ? gwt_eq(other, gwt_number(a->g, 0)) : NULL;
+}
+
+gwt_array *gwt_isin(const gwt_array *a, gwt_array *const *values, size_t n)
+{
+    gwt_array *r = NULL;
+    if (!_gwt_check_given("gwt_isin", values, n)) return NULL;
+    for (size_t i = 0; i < n; i++) {
+        gwt_array *is = gwt_eq(a, values[i]);
+        r = r ? gwt_or(r, is) : is;
+        if (!r) return NULL;
+    }
+    return r;
 }
 
 gwt_array *gwt_where(const gwt_array *condition, const gwt_array *a, const gwt_array *b)
@@ -9383,6 +9624,42 @@ static gwt_array *_gwt_call_lerp(_gwt_parser *p, const _gwt_call *c)
     return gwt_lerp(c->x[0], c->x[1], c->x[2]);
 }
 
+static bool _gwt_call_place_of_bit(_gwt_parser *p, const _gwt_call *c, size_t i, int *bit)
+{
+    double v;
+    if (!_gwt_call_number(p, c, i, &v)) return false;
+    *bit = v >= 0 && v < 64 && v == floor(v) ? (int)v : -1;
+    return *bit >= 0
+        || _gwt_parse_fail(p, c->where, "%s wants a bit, 0 to 63, as value %zu", c->name, i + 1);
+}
+
+static gwt_array *_gwt_call_bit(_gwt_parser *p, const _gwt_call *c)
+{
+    int bit;
+    return _gwt_call_place_of_bit(p, c, 1, &bit) ? gwt_bit(c->x[0], bit) : NULL;
+}
+
+static gwt_array *_gwt_call_bits(_gwt_parser *p, const _gwt_call *c)
+{
+    int from, to;
+    bool good = _gwt_call_place_of_bit(p, c, 1, &from) && _gwt_call_place_of_bit(p, c, 2, &to);
+    return good ? gwt_bits(c->x[0], from, to) : NULL;
+}
+
+static gwt_array *_gwt_call_bits_match(_gwt_parser *p, const _gwt_call *c)
+{
+    char pattern[_GWT_NAME_SIZE];
+    snprintf(pattern, sizeof pattern, "%.*s", (int)(c->end - c->text), c->text);
+    p->where = c->text;
+    return gwt_bits_match(c->x[0], pattern);
+}
+
+static gwt_array *_gwt_call_isin(_gwt_parser *p, const _gwt_call *c)
+{
+    (void)p;
+    return gwt_isin(c->x[0], c->x + 1, c->given - 1);
+}
+
 // x(), x(b): where the cells of an array lie.
 static gwt_array *_gwt_call_place(_gwt_parser *p, const _gwt_call *c)
 {
@@ -9433,6 +9710,10 @@ static const _gwt_function _gwt_functions[] = {
     { "lerp", 3, 3, .special = _gwt_call_lerp },
     { "where", 3, 3, _GWT_OP_WHERE, NULL },
     { "valid", 1, 1, _GWT_OP_VALID, NULL },
+    { "bit", 2, 2, .special = _gwt_call_bit },
+    { "bits", 3, 3, .special = _gwt_call_bits },
+    { "bits_match", 2, 2, .special = _gwt_call_bits_match },
+    { "isin", 2, SIZE_MAX, .special = _gwt_call_isin },
     { "clip", 3, 3, .special = _gwt_call_clip },
     { "mask", 2, 2, .special = _gwt_call_mask },
     { "replace", 3, SIZE_MAX, .special = _gwt_call_replace },
@@ -9456,7 +9737,7 @@ static const _gwt_function *_gwt_function_find(const char *name)
 // Which value of a function is a text, from 1; 0: none.
 static size_t _gwt_function_text(const _gwt_function *f)
 {
-    return f && f->special == _gwt_call_reclass ? 2 : 0;
+    return f && (f->special == _gwt_call_reclass || f->special == _gwt_call_bits_match) ? 2 : 0;
 }
 
 static void _gwt_append_name(char *to, size_t size, const char *before, const char *name)
@@ -9603,10 +9884,35 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     return r;
 }
 
+// Digits of 64 bits at most, and no other that a number might go on with.
+static bool _gwt_parse_whole(_gwt_parser *p, const char *from, unsigned base, gwt_optional *to)
+{
+    uint64_t value = 0;
+    const char *c = from;
+    for (;; c++) {
+        unsigned digit = _gwt_is_digit(*c) ? (unsigned)(*c - '0') : (unsigned)(*c | 32) - 'a' + 10;
+        if (digit >= base || (!_gwt_is_digit(*c) && !_gwt_is_letter(*c))) break;
+        if (value > (UINT64_MAX - digit) / base) return false;
+        value = value * base + digit;
+    }
+    if (c == from || *c == '.' || _gwt_is_letter(*c) || _gwt_is_digit(*c)) return false;
+    p->at = c;
+    *to = gwt_some_uint64(value);
+    return true;
+}
+
+// 12, 0x1f, 0b1010, 1.5e-3: whole ones to the last of 64 bits.
 static gwt_array *_gwt_parse_number(_gwt_parser *p)
 {
     char *end;
-    const double value = _gwt_os_strtod(p->at, &end);
+    const char *at = p->at;
+    gwt_optional whole;
+    unsigned base = *at != '0' ? 10 : (at[1] | 32) == 'x' ? 16 : (at[1] | 32) == 'b' ? 2 : 10;
+    if (_gwt_parse_whole(p, base == 10 ? at : at + 2, base, &whole))
+        return _gwt_number_exact(p->g, whole);
+    if (base != 10)
+        return _gwt_parse_fail(p, at, "expected up to 64 bits, as 0x1f or 0b1010");
+    const double value = _gwt_os_strtod(at, &end);
     p->at = end;
     if (_gwt_is_letter(*end)) return _gwt_parse_fail(p, end, "a number goes on with a letter");
     return gwt_number(p->g, value);
@@ -9684,7 +9990,10 @@ static gwt_array *_gwt_parse_power(_gwt_parser *p)
 static gwt_array *_gwt_negated(gwt_array *a)
 {
     const double *number = a ? _gwt_number_of(a) : NULL;
-    return number ? gwt_number(a->g, -*number) : gwt_neg(a);
+    if (!number) return gwt_neg(a);
+    gwt_optional minus = gwt_some(-number[0]);
+    minus.rest = -(int)number[1];
+    return _gwt_number_exact(a->g, minus);
 }
 
 static gwt_array *_gwt_parse_unary(_gwt_parser *p)
@@ -9699,6 +10008,8 @@ static gwt_array *_gwt_parse_unary(_gwt_parser *p)
         a = _gwt_negated(_gwt_parse_unary(p));
     } else if (_gwt_parse_eat(p, "+")) {
         a = _gwt_parse_unary(p);
+    } else if (_gwt_parse_eat(p, "~")) {
+        a = gwt_bit_not(_gwt_parse_unary(p));
     } else if (*p->at == '!' && p->at[1] != '=') {
         p->at++;
         a = gwt_not(_gwt_parse_unary(p));
@@ -9715,12 +10026,16 @@ static const struct _gwt_operator {
     const char *token;
     _gwt_op op;
 } _gwt_operators[] = {
-    { 0, "||", _GWT_OP_OR },  { 1, "&&", _GWT_OP_AND },
-    { 2, "==", _GWT_OP_EQ },  { 2, "!=", _GWT_OP_NE },
-    { 2, "<=", _GWT_OP_LE },  { 2, ">=", _GWT_OP_GE },
-    { 2, "<", _GWT_OP_LT },   { 2, ">", _GWT_OP_GT },
-    { 3, "+", _GWT_OP_ADD },  { 3, "-", _GWT_OP_SUB },
-    { 4, "*", _GWT_OP_MUL },  { 4, "/", _GWT_OP_DIV },
+    { 0, "||", _GWT_OP_OR },          { 1, "&&", _GWT_OP_AND },
+    { 2, "==", _GWT_OP_EQ },          { 2, "!=", _GWT_OP_NE },
+    { 2, "<=", _GWT_OP_LE },          { 2, ">=", _GWT_OP_GE },
+    { 2, "<", _GWT_OP_LT },           { 2, ">", _GWT_OP_GT },
+    { 3, "|", _GWT_OP_BIT_OR },       { 4, "^", _GWT_OP_BIT_XOR },
+    { 5, "&", _GWT_OP_BIT_AND },      { 6, "<<", _GWT_OP_SHIFT_LEFT },
+    { 6, ">>", _GWT_OP_SHIFT_RIGHT }, { 7, "+", _GWT_OP_ADD },
+    { 7, "-", _GWT_OP_SUB },          { 8, "*", _GWT_OP_MUL },
+    { 8, "/", _GWT_OP_DIV },          { 8, "//", _GWT_OP_FLOOR_DIV },
+    { 8, "%", _GWT_OP_MOD },
 };
 
 // The operator that comes next, the longest of those that begin so; NULL when none does.
@@ -9865,7 +10180,7 @@ typedef struct _gwt_instr {
     int first, num_args;        // operands: program->operands[first ..]
     unsigned dies;              // bit k: nobody reads the register of operand k any more
     int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: pass, plane;
-                                // PLACE: the axis is the slot
+                                // PLACE: the axis is the slot; of integers 1: the rest
     int frame;                  // LOAD, COPY, FETCH, PLACE
     const _gwt_lookup *lookup;
     double imm[2];
@@ -10256,14 +10571,14 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
             16.0 * (double)n->lookup->num_pieces + 8.0 * (double)n->lookup->num_cells;
     }
     if (_gwt_op_is_leaf((int)n->op)) _gwt_plan_show(p, v->frame);
-    if (n->op == _GWT_OP_PLACE) instr.slot = (int)n->band;
+    if (n->op == _GWT_OP_PLACE || _gwt_op_integer((int)n->op, n->dtype)) instr.slot = (int)n->band;
     if (n->op == _GWT_OP_STEP) {
         instr.op = _GWT_OP_FETCH;
         if (!_gwt_plan_pass_of(p->plan, n, &instr.view, &instr.slot)) return;
         _gwt_plan_read(p, true, instr.view, instr.frame);
     }
     _gwt_instr *emitted = _gwt_plan_emit(p, instr);
-    if (!emitted || n->op != _GWT_OP_LOAD) return;
+    if (!emitted || (n->op != _GWT_OP_LOAD && n->op != _GWT_OP_REST)) return;
     emitted->masked =
         n->masked && _gwt_raw(n->dtype, n->imm[0], (int)n->imm[1], &emitted->raw);
     _gwt_plan_bind(p, emitted, n);
@@ -10660,10 +10975,13 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
         if (copy) _gwt_plan_bind(p, copy, root);
         return;
     }
-    int value = _gwt_plan_tree(p, root, frame), first = p->program.num_operands;
+    const _gwt_node *rest = _gwt_dtype_wide(to->dtype) ? root->rest : NULL;
+    int value = _gwt_plan_tree(p, root, frame), left = rest ? _gwt_plan_tree(p, rest, frame) : 0,
+        first = p->program.num_operands;
     _gwt_plan_operand(p, value);
+    if (rest) _gwt_plan_operand(p, left);
     _gwt_instr store = { .op = _GWT_OP_STORE, .dst = plane, .output = output, .first = first,
-                         .num_args = 1 };
+                         .num_args = rest ? 2 : 1 };
     _gwt_plan_emit(p, store);
 }
 
@@ -11898,7 +12216,7 @@ static void _gwt_vm_store_row(gwt_dtype dtype, bool narrow, char *to, const char
 // width, many at once; only then, of the doubles it was made of, how many are valid.
 
 #define X(name, ctype, truth) \
-    _GWT_LOOP static bool _gwt_any_##name(const void *from, size_t n, uint64_t raw) \
+    static bool _gwt_any_##name(const void *from, size_t n, uint64_t raw) \
     { \
         const ctype *s = from; \
         ctype is; \
@@ -11948,28 +12266,28 @@ static int64_t _gwt_count_stored(size_t size, const void *from, size_t n, size_t
 
 _GWT_FOR_SPEED
 
-_GWT_LOOP static int64_t _gwt_count_within(const double *v, size_t n, double least, double most)
+static int64_t _gwt_count_within(const double *v, size_t n, double least, double most)
 {
     int64_t count = 0;
     _GWT_EACH count += (v[i] >= least) & (v[i] <= most);
     return count;
 }
 
-_GWT_LOOP static int64_t _gwt_count_float32(const double *v, size_t n, float is)
+static int64_t _gwt_count_float32(const double *v, size_t n, float is)
 {
     int64_t count = 0;
     _GWT_EACH count += (float)v[i] == is;
     return count;
 }
 
-_GWT_LOOP static int64_t _gwt_count_narrow(const float *v, size_t n, float is)
+static int64_t _gwt_count_narrow(const float *v, size_t n, float is)
 {
     int32_t count = 0;      // a strip is short
     _GWT_EACH count += v[i] == is;
     return count;
 }
 
-_GWT_LOOP static bool _gwt_any_nan(const double *from, size_t n)
+static bool _gwt_any_nan(const double *from, size_t n)
 {
     int64_t missing = 0;
     _GWT_EACH missing += from[i] != from[i];
@@ -11983,8 +12301,8 @@ _GWT_LOOP static bool _gwt_any_nan(const double *from, size_t n)
 typedef void _gwt_kernel(void *to, const void *first, const void *second, size_t step, size_t n);
 
 #define _GWT_UNARY(real, fn, expression) \
-    _GWT_LOOP static void fn(void *restrict to, const void *restrict first, \
-                             const void *restrict second, size_t step, size_t n) \
+    static void fn(void *restrict to, const void *restrict first, const void *restrict second, \
+                   size_t step, size_t n) \
     { \
         real *d = to; \
         const real *a = first; \
@@ -11995,8 +12313,8 @@ typedef void _gwt_kernel(void *to, const void *first, const void *second, size_t
 
 // One loop for strips and for numbers: `second` goes on by `step` after each _GWT_LANES pixels.
 #define _GWT_BINARY(real, fn, expression) \
-    _GWT_LOOP static void fn(void *restrict to, const void *restrict first, \
-                             const void *restrict second, size_t step, size_t n) \
+    static void fn(void *restrict to, const void *restrict first, const void *restrict second, \
+                   size_t step, size_t n) \
     { \
         real *d = to; \
         const real *a = first, *b = second; \
@@ -12011,32 +12329,26 @@ typedef void _gwt_kernel(void *to, const void *first, const void *second, size_t
         } \
     }
 
-// Without another loop for newer processors.
-#define _GWT_UNARY_PLAIN(fn, expression) \
-    static void fn(void *restrict to, const void *restrict first, const void *restrict second, \
-                   size_t step, size_t n) \
-    { \
-        double *d = to; \
-        const double *a = first; \
-        (void)second, (void)step; \
-        n = _GWT_WHOLE(n); \
-        _GWT_EACH { double x = a[i]; d[i] = expression; } \
-    }
-
-#define X(name, expression) _GWT_UNARY(double, _gwt_vm_##name, expression)
+#define X(name, expression) _GWT_LOOP _GWT_UNARY(double, _gwt_vm_##name, expression)
 _GWT_UNARY_OPS(X)
 #undef X
-#define X(name, expression) _GWT_BINARY(double, _gwt_vm_##name, expression)
-_GWT_BINARY_OPS(X)
-#undef X
-#define X(name, expression) _GWT_UNARY_PLAIN(_gwt_vm_##name, expression)
+#define X(name, expression) _GWT_UNARY(double, _gwt_vm_##name, expression)
 _GWT_DOUBLE_OPS(X)
 #undef X
-#define X(name, expression) _GWT_UNARY(float, _gwt_narrow_##name, expression)
+#define X(name, expression) _GWT_LOOP _GWT_BINARY(double, _gwt_vm_##name, expression)
+_GWT_FAST_OPS(X)
+#undef X
+#define X(name, expression) _GWT_BINARY(double, _gwt_vm_##name, expression)
+_GWT_PLAIN_OPS(X)
+#undef X
+#define X(name, expression) _GWT_LOOP _GWT_UNARY(float, _gwt_narrow_##name, expression)
 _GWT_UNARY_OPS(X)
 #undef X
+#define X(name, expression) _GWT_LOOP _GWT_BINARY(float, _gwt_narrow_##name, expression)
+_GWT_FAST_OPS(X)
+#undef X
 #define X(name, expression) _GWT_BINARY(float, _gwt_narrow_##name, expression)
-_GWT_BINARY_OPS(X)
+_GWT_PLAIN_OPS(X)
 #undef X
 
 // In double; in float32, where _gwt_known_of knows nothing of the others.
@@ -12245,6 +12557,16 @@ static const char *_gwt_view_run(const _gwt_scratch *x, const _gwt_instr *in, in
          + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
 }
 
+static void _gwt_vm_load_rest(gwt_dtype dtype, char *to, const char *from, size_t n, size_t step)
+{
+    for (size_t i = 0; i < n; i++, from += step * sizeof(uint64_t), to += sizeof(double)) {
+        uint64_t v;
+        memcpy(&v, from, sizeof v);
+        double x = _gwt_rest_wide(v, _gwt_near_wide(v, dtype == GWT_INT64));
+        memcpy(to, &x, sizeof x);
+    }
+}
+
 // Load n samples of one row of a view, wherever tiles end, to doubles or floats.
 static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const _gwt_instr *in,
                              int64_t row, int64_t col, int64_t stride, size_t n, char *to,
@@ -12255,7 +12577,9 @@ static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const
     for (size_t run, done = 0; done < n; done += run) {
         const char *from =
             _gwt_view_run(x, in, row, col + (int64_t)done * stride, stride, n - done, &run);
-        _gwt_vm_load(in->dtype, narrow, to + done * real, from, run, step, in->masked, in->raw);
+        if (in->op == _GWT_OP_REST) _gwt_vm_load_rest(in->dtype, to + done * real, from, run, step);
+        else
+            _gwt_vm_load(in->dtype, narrow, to + done * real, from, run, step, in->masked, in->raw);
     }
 }
 
@@ -12298,7 +12622,7 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
         size_t before = (size_t)(left - r->col), n = (size_t)(right - left);
         _gwt_vm_fill_missing(to, before, narrow);
         int64_t y = f->row + row * f->stride, at = f->col + left * f->stride;
-        if (n > 0 && in->op == _GWT_OP_LOAD)
+        if (n > 0 && (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_REST))
             _gwt_vm_load_row(plan, x, in, y, at, f->stride, n, to + before * real, narrow);
         else if (in->op == _GWT_OP_PLACE)
             _gwt_vm_place_row((double *)(void *)to + before, in->slot, y, at, f->stride, n);
@@ -12332,8 +12656,22 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gw
         }
 }
 
+// 64-bit integers by their doubles and what these leave of them.
+static void _gwt_vm_store_wide(gwt_dtype dtype, char *to, const double *v, const double *rest,
+                               size_t n, size_t step, uint64_t nodata)
+{
+    double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
+    for (size_t i = 0; i < n; i++, to += step * sizeof(uint64_t)) {
+        uint64_t raw = nodata;
+        if (v[i] < lo) raw = _gwt_wide(lo);
+        else if (v[i] > hi || (v[i] == hi && rest[i] >= 0)) raw = _gwt_wide(hi) - 1;
+        else if (v[i] == v[i]) raw = _gwt_wide(nearbyint(v[i])) + (uint64_t)(int64_t)rest[i];
+        memcpy(to, &raw, sizeof raw);
+    }
+}
+
 static void _gwt_vm_store(const _gwt_output *o, bool narrow, _gwt_scratch *x, int output,
-                          const void *strip, const _gwt_rect *r, char *to,
+                          const void *strip, const double *rest, const _gwt_rect *r, char *to,
                           const _gwt_target *target)
 {
     size_t cols = (size_t)r->cols, real = narrow ? sizeof(float) : sizeof(double);
@@ -12344,10 +12682,14 @@ static void _gwt_vm_store(const _gwt_output *o, bool narrow, _gwt_scratch *x, in
     if (narrow && o->counts)
         x->collisions[output] += _gwt_count_narrow(strip, (size_t)r->rows * cols, (float)o->least);
     for (int64_t row = 0; row < r->rows; row++, to += target->row_bytes, from += cols * real) {
-        _gwt_vm_store_row(o->dtype, narrow, to, from, cols, target->step, o->nodata_raw);
+        const double *row_of = (const double *)(const void *)from;
+        if (!rest)
+            _gwt_vm_store_row(o->dtype, narrow, to, from, cols, target->step, o->nodata_raw);
+        else
+            _gwt_vm_store_wide(o->dtype, to, row_of, rest + (row_of - (const double *)strip), cols,
+                               target->step, o->nodata_raw);
         if (!o->counts || narrow) continue;
         if (target->step == 1 && !_gwt_any_stored(o->dtype, to, cols, o->nodata_raw)) continue;
-        const double *row_of = (const double *)(const void *)from;
         x->collisions[output] += o->dtype == GWT_FLOAT32
                                    ? _gwt_count_float32(row_of, cols, (float)o->least)
                                    : _gwt_count_within(row_of, cols, o->least, o->most);
@@ -12419,6 +12761,16 @@ static double _gwt_mod(double x, double y)
     return (r < 0) != (y < 0) ? r + y : r;
 }
 
+// Its quotient, which is whole but for rounding; as numpy computes it.
+static double _gwt_floor_div(double x, double y)
+{
+    double r = fmod(x, y), q = (x - r) / y;
+    if (r != 0 && (r < 0) != (y < 0)) q -= 1;
+    double whole = floor(q);
+    if (y == 0) return (double)NAN;
+    return q - whole > 0.5 ? whole + 1 : whole;
+}
+
 static void _gwt_vm_libm(int op, double *d, const double *a, const double *b, bool number, size_t n)
 {
 #define X(name, fn) fn,
@@ -12432,6 +12784,66 @@ static void _gwt_vm_libm(int op, double *d, const double *a, const double *b, bo
     }
 }
 
+// What an operation on integers has of a pixel: two's complement, of 64 bits.
+typedef struct _gwt_int { uint64_t bits; bool good; } _gwt_int;
+
+// A double, and what it leaves; up to `hi`, which only one that leaves less than 0 comes to.
+static _gwt_int _gwt_int_of(double v, double rest, double hi)
+{
+    if (v >= -0x1p63 && v < 0x1p63) {
+        int64_t whole = (int64_t)v;
+        return (_gwt_int){ (uint64_t)whole + (uint64_t)(int64_t)rest, (double)whole == v };
+    }
+    if (!(v > 0 && (v < hi || (v == hi && rest < 0)))) return (_gwt_int){ 0, false };
+    return (_gwt_int){ _gwt_wide(v) + (uint64_t)(int64_t)rest, true };
+}
+
+// Towards -infinity; 0 - x is what -2^63 / -1 is, modulo 2^64.
+static uint64_t _gwt_int_divide(bool rest, uint64_t x, uint64_t y, bool negatives)
+{
+    if (!negatives) return rest ? x % y : x / y;
+    if (y == UINT64_MAX) return rest ? 0 : 0 - x;
+    int64_t a = (int64_t)x, b = (int64_t)y, r = a % b;
+    bool below = r != 0 && (r < 0) != (b < 0);
+    return (uint64_t)(rest ? r + (below ? b : 0) : a / b - below);
+}
+
+static _gwt_int _gwt_int_apply(int op, uint64_t x, uint64_t y, bool negatives)
+{
+    uint64_t top = negatives ? (uint64_t)1 << 63 : 0;
+    switch (op) {
+    case _GWT_OP_BIT_AND: return (_gwt_int){ x & y, true };
+    case _GWT_OP_BIT_OR: return (_gwt_int){ x | y, true };
+    case _GWT_OP_BIT_XOR: return (_gwt_int){ x ^ y, true };
+    case _GWT_OP_SHIFT_LEFT: return (_gwt_int){ x << (y & 63), y < 64 };
+    case _GWT_OP_SHIFT_RIGHT:
+        return (_gwt_int){ ((x ^ top) >> (y & 63)) - (top >> (y & 63)), y < 64 };
+    default:
+        if (y == 0) return (_gwt_int){ 0, false };
+        return (_gwt_int){ _gwt_int_divide(op == _GWT_OP_MOD, x, y, negatives), true };
+    }
+}
+
+// Results begin anew at the ends of their type.
+static void _gwt_vm_integers(const _gwt_instr *in, double *d, const double *const *a, bool number,
+                             size_t n)
+{
+    uint64_t mask = UINT64_MAX >> (64 - 8 * gwt_dtype_size(in->dtype));
+    uint64_t half = _gwt_dtypes[in->dtype].lo < 0 ? mask / 2 + 1 : 0;
+    double hi = half ? 0x1p63 : 0x1p64;
+    bool rests = in->num_args > 2;
+    _gwt_int y = _gwt_int_of(*a[1], 0, hi);
+    for (size_t i = 0; i < n; i++) {
+        _gwt_int x = _gwt_int_of(a[0][i], rests ? a[2][i] : 0, hi);
+        if (!number) y = _gwt_int_of(a[1][i], rests ? a[3][i] : 0, hi);
+        _gwt_int r = _gwt_int_apply(in->op, x.bits, y.bits, half > 0);
+        uint64_t v = ((r.bits + half) & mask) - half;
+        double near = _gwt_near_wide(v, half > 0);
+        if (in->slot) near = _gwt_rest_wide(v, near);
+        d[i] = x.good && y.good && r.good ? near : (double)NAN;
+    }
+}
+
 // An operation on up to two operands: a number stands second, for addition and multiplication
 // allow that.
 static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, void *d,
@@ -12441,6 +12853,10 @@ static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, vo
     bool first = operand[0] < 0, number = in->num_args > 1 && (first || operand[1] < 0);
     double same[_GWT_LANES];
     const void *second = a[!first];
+    if (in->dtype) {
+        _gwt_vm_integers(in, d, (const double *const *)(const void *)a, number, n);
+        return;
+    }
     if (in->op >= _GWT_OP_EXP) {
         _gwt_vm_libm(in->op, d, a[first], second, number, n);
         return;
@@ -12456,9 +12872,9 @@ static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, vo
 static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip,
                          const _gwt_instr *in, size_t n)
 {
-    const void *a[3] = { NULL };
+    const void *a[4] = { NULL };
     double *d = regs + (size_t)in->dst * strip;
-    for (int i = 0; i < in->num_args && i < 3; i++)
+    for (int i = 0; i < in->num_args && i < 4; i++)
         a[i] = _gwt_vm_operand(program, regs, strip, in, i);
     switch (in->op) {
     case _GWT_OP_CONST: _gwt_vm_fill(d, in->imm[0], n); break;
@@ -12712,7 +13128,9 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
         if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, program, x, in, r, to, t);
         else
             _gwt_vm_store(o, narrow, x, in->output,
-                          _gwt_vm_operand(program, x->regs, strip, in, 0), r, to, t);
+                          _gwt_vm_operand(program, x->regs, strip, in, 0),
+                          in->num_args < 2 ? NULL : _gwt_vm_operand(program, x->regs, strip, in, 1),
+                          r, to, t);
     }
     if (!timed || program->num_instrs == 0) return;
     const _gwt_instr *last = &program->instrs[program->num_instrs - 1];

@@ -211,7 +211,7 @@ typedef gwt_array *of_two(const gwt_array *, const gwt_array *);
 typedef gwt_array *of_one(const gwt_array *);
 
 static of_two *const binaries[] = { gwt_add, gwt_sub, gwt_mul, gwt_div, gwt_min, gwt_max, gwt_pow,
-                                  gwt_atan2, gwt_hypot, gwt_mod };
+                                  gwt_atan2, gwt_hypot, gwt_mod, gwt_floor_div };
 static of_two *const compares[] = { gwt_lt, gwt_le, gwt_gt, gwt_ge, gwt_eq, gwt_ne, gwt_and,
                                     gwt_or };
 static of_one *const unaries[] = { gwt_neg, gwt_abs, gwt_sqrt, gwt_exp, gwt_log, gwt_tanh,
@@ -223,7 +223,8 @@ static const char *const indices[] = { "ndvi", "nbr", "kndvi", "avi", "evi", "ev
 static const char *const expressions[] = {
     "where(b1 > 100, b1 - 3, -b1)", "clip(b1 ** 2 / 7, 0, 1e4)", "min(b1, 12) + max(b1, 8) * 0.5",
     "norm_diff(b1, abs(b1) + 1)", "b1 != 4 && !(b1 > 90) || b1 < -5",
-    "lerp(b1, 3, floor(b1 / 7) - sign(b1))"
+    "lerp(b1, 3, floor(b1 / 7) - sign(b1))", "where(bit(b1, 3), (b1 & 0x7f) << 2, ~b1 >> 1)",
+    "bits(b1, 1, 4) ^ b1 | b1 % 5", "isin(b1, 3, 7, 20) || bits_match(b1, \"1x0\")"
 };
 
 static gwt_array *reduced(graph *q, gwt_array *a)

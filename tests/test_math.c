@@ -65,7 +65,7 @@ static const arithmetic arithmetics[] = {
     { "min(b1, b2)", gwt_min, def_min, 0 }, { "max(b1, b2)", gwt_max, def_max, 0 },
     { "b1 ** b2", gwt_pow, pow, 1e-13 }, { "pow(b1, b2)", gwt_pow, pow, 1e-13 },
     { "atan2(b1, b2)", gwt_atan2, atan2, 1e-13 }, { "hypot(b1, b2)", gwt_hypot, hypot, 1e-13 },
-    { "mod(b1, b2)", gwt_mod, def_mod, 0 }
+    { "mod(b1, b2)", gwt_mod, def_mod, 0 }, { "b1 % b2", gwt_mod, def_mod, 0 }
 };
 
 static bool close_to(double is, double want, double tolerance)
@@ -1143,7 +1143,11 @@ static const struct { const char *text; double value; } expressions[] = {
     { " b1\t+ \n b2 ", 5 }, { "b1+b2*b3-1", 16 }, { "min(b1, b2) + max(b2, b3)", 7 },
     { "min(b1 + b2, b3 * 2)", 5 }, { "pow(b1, b2)", 8 }, { "abs(b1 - b3)", 3 },
     { "sqrt(b1 + b1)", 2 }, { "exp(b1 - 2)", 1 }, { "log(b1 - 1)", 0 }, { "tanh(b1 - 2)", 0 },
-    { "lerp(b1, b3, b1 - 1.5)", 3.5 }, { "mod(-b1, b3) + mod(b2, -b1)", 2 },
+    { "b1 | b3 ^ b2 & 2", 7 }, { "b3 << b1 + 1 >> 3", 5 },
+    { "~b1 & 0xff", 253 }, { "-b3 // b1 + -b3 % b2", -2 }, { "bit(b3, 2) + bits(b3, 1, 2)", 3 },
+    { "bits_match(b3, \"1x_1\")", 1 }, { "isin(b2, b1, 3)", 1 }, { "b1 & 3 == 2", 1 },
+    { "0b101 == b3 && 0x10 != b1", 1 }, { "lerp(b1, b3, b1 - 1.5)", 3.5 },
+    { "mod(-b1, b3) + mod(b2, -b1)", 2 },
     { "round(b3 / 2) + round(b2 / 2)", 4 }, { "degrees(atan2(b1, b1))", 45 },
     { "where(b1 < b2, b3, b1)", 5 }, { "where(b1 > b2, b3, b1)", 2 },
     { "where(b1 > b2, 1, where(b2 > b3, 2, 3))", 3 }, { "clip(b3, 0, 4)", 4 },
@@ -1238,7 +1242,7 @@ static void carets(void **state)
         { "b1 + b4", 5 }, { "b0", 0 }, { "b1 * (b2 + )", 11 }, { "b1 ** / 2", 6 },
         { "a.b7", 2 }, { "b1 + c.b1", 5 }, { "b1 = b2", 3 },
         { "t = b1, t", 6 }, { "t = ; t", 4 }, { "t = b1; t + u", 12 }, { "b1; b2", 4 },
-        { "t = b1; u", 8 }, { "2 = b1", 2 }, { "sqrt(b1) = b2", 9 }, { "t = b1;", 7 }, { "b1 & b2", 3 }, { "b1 | b2", 3 },
+        { "t = b1; u", 8 }, { "2 = b1", 2 }, { "sqrt(b1) = b2", 9 }, { "t = b1;", 7 }, { "b1 $ b2", 3 }, { "b1 @ b2", 3 },
         { "b1 @ b2", 3 }, { "min(b1", 6 }, { "b1 + (b2 * (b3 - 1)", 19 }
     };
     const double values[3] = { 2, 3, 5 };
