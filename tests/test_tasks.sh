@@ -111,6 +111,8 @@ gwt calc 'where(b == 2, a, nan)' B4.tif classes.tif -o out.tif --dst-nodata 0 --
   120 x 80 uint16 | 61 199 130 | nodata       0
 gwt convert B4.tif -o out.tif --collection landsat-c2-sr --dtype Float32
   120 x 80 float32 | -0.199972 -0.194527 -0.19725
+gwt calc 'reclass(b1, "0:50=1, 50:100=2, else=3")' B4.tif -o out.tif --dtype Byte
+  120 x 80 uint8 | 1 3 2.37656
 gwt calc '(b1 + b2) / 2' in.tif -o out.tif --dtype Float32
   120 x 80 float32 | 1 100 50.5
 EXPECTED

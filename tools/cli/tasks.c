@@ -81,6 +81,9 @@ static const task tasks[] = {
       "--dtype UInt16" },
     { "gdal_calc.py -A B4.tif --calc='A * 0.0000275 - 0.2' --type=Float32 --outfile=out.tif",
       "gwt convert B4.tif -o out.tif --collection landsat-c2-sr --dtype Float32" },
+    { "gdal_calc.py -A B4.tif --calc='1 * (A < 50) + 2 * ((A >= 50) & (A < 100)) + 3 * (A >= 100)' "
+      "--type=Byte --outfile=out.tif",
+      "gwt calc 'reclass(b1, \"0:50=1, 50:100=2, else=3\")' B4.tif -o out.tif --dtype Byte" },
     { "rio calc --not-masked '(/ (+ (read 1 1) (read 1 2)) 2.0)' in.tif out.tif --dtype float32",
       "gwt calc '(b1 + b2) / 2' in.tif -o out.tif --dtype Float32" },
 
