@@ -118,8 +118,7 @@ make 'where(col() < 5, 1, where(row() > 30, 22280, 21824))' \
 # One line: reflectances, clouds and shadows out, an index, its mean over the dates.
 works 'Landsat: mean NDVI of clear pixels' calc 'red = SR_B4 * 0.0000275 - 0.2;
     nir = SR_B5 * 0.0000275 - 0.2;
-    clear = mod(QA_PIXEL, 4) == 0 && mod(floor(QA_PIXEL / 8), 4) == 0;  # bits 0, 1 and 3, 4
-    mean(where(clear, (nir - red) / (nir + red), nan), time)' 'landsat/*.TIF' \
+    mean(where(bits_match(QA_PIXEL, "00x00"), (nir - red) / (nir + red), nan), time)' 'landsat/*.TIF' \
     --group-by '*_{time}_*_T1_{band}.TIF' -o ndvi.tif --dtype float32 --quiet
 # Row 20, column 30: red 9610 and 9770, nir 18010 and 18170 of the 1st and the 17th.
 index_of() { awk "function ndvi(r, n) { return (n - r) * 0.0000275 / ((n + r) * 0.0000275 - 0.4) }
@@ -145,7 +144,7 @@ make '4000 + 20 * row()' s2/T32_20210301T1_B08_10m.tif
     -o s2/T32_20210301T1_SCL_20m.tif --dtype uint8 --quiet || exit 1
 works 'Sentinel-2: NDVI of what is no cloud' calc 'red = (B04 - 1000) * 0.0001;
     nir = (B08 - 1000) * 0.0001;
-    where(SCL >= 4 && SCL <= 7, (nir - red) / (nir + red), nan)' 's2/*.tif' \
+    where(isin(SCL, 4, 5, 6, 7), (nir - red) / (nir + red), nan)' 's2/*.tif' \
     --group-by '*_{time}*_{band}_?0m.tif' --reference s2/T32_20210301T1_B04_10m.tif \
     -o s2.tif --dtype float32 --quiet
 is 'a pixel' "$(pixel s2.tif 20 30)" 0.446809     # 0.21 / 0.47
@@ -193,7 +192,7 @@ fi
 if [ -n "$shared" ]; then
     data=$shared/data
     # Landsat 8 before the collections: bits 14 and 15 of BQA are how sure a cloud is, 3 very.
-    works 'Landsat 8: NDVI without clouds' calc 'where(floor(BQA / 16384) < 3, (B5 - B4) / (B5 + B4), nan)' \
+    works 'Landsat 8: NDVI without clouds' calc 'where(bits(BQA, 14, 15) < 3, (B5 - B4) / (B5 + B4), nan)' \
         "$data/l8/*.tif" --group-by 'l8_{band}.tif' -o l8.tif --dtype float32 --quiet --allow-unused
     by_numpy 'all of its pixels' landsat_8 "$data/l8" l8.tif
     works 'four dates: median NDVI' calc 'median((b4 - b1) / (b4 + b1), time)' \
