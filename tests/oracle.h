@@ -35,7 +35,7 @@ static inline double percentile_of(const double *v, int n, double percentile)
     return v[below] + (v[above] - v[below]) * (at - below);
 }
 
-static inline int number_of(const double *v, int n, double value)
+static inline int times_of(const double *v, int n, double value)
 {
     int found = 0;
     for (int i = 0; i < n; i++) found += v[i] == value;
@@ -46,7 +46,7 @@ static inline double most_frequent(const double *v, int n)
 {
     double best = NAN;
     for (int i = 0; i < n; i++) {
-        int more = number_of(v, n, v[i]) - number_of(v, n, best);
+        int more = times_of(v, n, v[i]) - times_of(v, n, best);
         if (more > 0 || (more == 0 && v[i] < best)) best = v[i];
     }
     return best;
@@ -57,7 +57,7 @@ static inline double skewness(const double *v, int n, double mean, double varian
 {
     double cubes = 0;
     for (int i = 0; i < n; i++) cubes += pow(v[i] - mean, 3);
-    return number_of(v, n, v[0]) == n ? NAN : cubes / n / pow(variance, 1.5);
+    return times_of(v, n, v[0]) == n ? NAN : cubes / n / pow(variance, 1.5);
 }
 
 // Of n valid values in their order; percentiles sort them. NaN when there are none, but a count.
@@ -84,8 +84,8 @@ static inline double stat_of(double *v, int n, gwt_stat stat, double percentile)
     case GWT_RANGE: return hi - lo;
     case GWT_SKEW: return skewness(v, n, sum / n, squares / n);
     case GWT_MODE: return most_frequent(v, n);
-    case GWT_ALL: return number_of(v, n, 0) == 0;
-    case GWT_ANY: return number_of(v, n, 0) < n;
+    case GWT_ALL: return times_of(v, n, 0) == 0;
+    case GWT_ANY: return times_of(v, n, 0) < n;
     default: break;
     }
     qsort(v, (size_t)n, sizeof *v, ascending);
