@@ -766,6 +766,29 @@ static void another_kernel(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// And so are other classes, be it one value, one end, or what becomes of the rest.
+static void other_classes(void **state)
+{
+    (void)state;
+    static const gwt_class_range is[] = { { 0, 900, 1 }, { 900, 2000, 2 } },
+        others[][2] = { { { 0, 900, 1 }, { 900, 2000, 3 } }, { { 0, 901, 1 }, { 901, 2000, 2 } } };
+    const char *out = temp_path("classes.tif");
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    slow s = { .g = g, .cancel_at = 60, .journal = temp_path("classes.tif.part.journal") };
+    gwt_array *a = gwt_apply(open_large(g), slow_kernel, &s, .identity = "slow");
+    assert_false(gwt_save(gwt_reclassify(a, is, 2), out, .tile_size = 32));
+    EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+    for (size_t i = 0; i <= COUNT_OF(others); i++) {
+        gwt_array *b = i < COUNT_OF(others) ? gwt_reclassify(a, others[i], 2)
+                                            : gwt_reclassify(a, is, 2, .otherwise = gwt_some(0));
+        assert_false(gwt_save(b, out, .tile_size = 32, .resume = true));
+        EXPECT_ERROR(g, GWT_E_EXISTS, "classes.tif.part is of another job");
+    }
+    s.cancel_at = 0;
+    assert_true(gwt_save(gwt_reclassify(a, is, 2), out, .tile_size = 32, .resume = true));
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // ---- which files the inputs are --------------------------------------------------------------
 
 static const struct timespec noon[2] = { { 1700000000, 5 }, { 1700000000, 5 } };
@@ -945,7 +968,7 @@ int main(void)
         cmocka_unit_test(beforehand),          cmocka_unit_test(after_an_error),
         cmocka_unit_test(a_save_goes_on),      cmocka_unit_test(a_save_that_wrote_no_tile),
         cmocka_unit_test(an_error_of_another_thread), cmocka_unit_test(an_error_of_its_own),
-        cmocka_unit_test(another_kernel),
+        cmocka_unit_test(another_kernel), cmocka_unit_test(other_classes),
         cmocka_unit_test(another_folders_input), cmocka_unit_test(the_same_input_by_another_way),
         cmocka_unit_test(other_tile_tables),    cmocka_unit_test(a_save_of_a_damaged_input),
     };
