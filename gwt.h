@@ -957,9 +957,10 @@ GWT_API gwt_array *gwt_sel_times(const gwt_array *a, const char *const *names);
 // numbers of times or bands, in the other dim, differ; ARGUMENT when their types do (cast first).
 GWT_API gwt_array *gwt_stack(gwt_array *const *arrays, size_t n, gwt_dim dim);
 
-// The same array with other band names (NULL-terminated, one a band), or in chunks of rows x cols
-// pixels, 1..1048576 each; 0 as in gwt_open.
+// The same array with other names of bands or times (NULL-terminated, one of each), or in chunks
+// of rows x cols pixels, 1..1048576 each; 0 as in gwt_open.
 GWT_API gwt_array *gwt_rename_bands(const gwt_array *a, const char *const *band_names);
+GWT_API gwt_array *gwt_rename_times(const gwt_array *a, const char *const *time_names);
 GWT_API gwt_array *gwt_rechunk(const gwt_array *a, int rows, int cols);
 
 // Convert to a type: integers are rounded to nearest (ties to even) and saturate. What an array of
@@ -7431,6 +7432,13 @@ gwt_array *gwt_rename_bands(const gwt_array *a, const char *const *band_names)
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
     return r && _gwt_array_name(r, band_names) ? _gwt_array_finish(r) : NULL;
+}
+
+gwt_array *gwt_rename_times(const gwt_array *a, const char *const *time_names)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
+    return r && _gwt_array_set_times(r, time_names) ? _gwt_array_finish(r) : NULL;
 }
 
 gwt_array *gwt_rechunk(const gwt_array *a, int rows, int cols)

@@ -428,6 +428,28 @@ static void values_on_the_way(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+static void names_of_times(void **state)
+{
+    (void)state;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    tiff_spec spec = { .width = 1, .height = 1, .bands = 1, .dtype = GWT_UINT8 };
+    gwt_array *one = array_of(g, &spec, (const double[]){ 6 });
+    gwt_array *two = gwt_stack((gwt_array *[]){ one, array_of(g, &spec, (const double[]){ 3 }) }, 2,
+                               GWT_TIME);
+    static const char *const names[] = { "2016-05-17", "2016-06-02", NULL };
+    gwt_array *named = gwt_rename_times(two, names);
+    assert_string_equal(gwt_describe(named)->time_names[1], names[1]);
+    assert_string_equal(gwt_describe(two)->time_names[1], "2");
+    uint8_t *pixel = gwt_compute(gwt_sel_times(named, (const char *[]){ names[1], NULL }));
+    assert_int_equal(pixel[0], 3);
+    gwt_free(pixel);
+    assert_null(gwt_rename_times(NULL, names));
+    EXPECT_OK(g);
+    assert_null(gwt_rename_times(one, names));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "2 time names for 1 time steps");
+    assert_int_equal(gwt_end(g), 0);
+}
+
 static void planes_that_are_found(void **state)
 {
     (void)state;
@@ -590,6 +612,7 @@ int main(void)
         cmocka_unit_test(session_leaves_results_alone),
         cmocka_unit_test(used_arrays),
         cmocka_unit_test(values_on_the_way),
+        cmocka_unit_test(names_of_times),
         cmocka_unit_test(planes_that_are_found),
         cmocka_unit_test(rounded_as_warped),
         cmocka_unit_test(rounded_when_stored),

@@ -239,6 +239,15 @@ is "each is listed" "$(grep -c '^    s.tif band' "$out")" 6
 works "places read no pixels" why 'x() + 0' s.tif --rowcol 40,60
 is "none is listed" "$(grep -c '^    s.tif band' "$out")" 0
 
+for n in 1 2; do
+    run calc b$n s.tif -o g_one_B$n.tif -q
+    run calc b$n t.tif -o g_two_B$n.tif -q
+done
+works "grouped files" why 'a[2].B2 - a[1].B1' g_*.tif --group-by 'g_{scene}_{band}.tif' \
+    --rowcol 40,60 --json
+is "of each value its file" "$(sed -n 's/^  {"file": "\(.*\)", "band": \([0-9]\),.*/\1 \2/p' "$out" |
+    paste -s -d ' ' -)" 'g_two_B2.tif 1 g_one_B1.tif 1'
+
 # ---- what is refused -----------------------------------------------------------------------------
 
 refused "no pixel" 2 "--rowcol" why b1 tiny.tif

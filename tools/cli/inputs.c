@@ -8,6 +8,7 @@
 
 #include "inputs.h"
 #include "groups.h"
+#include "times.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -296,6 +297,49 @@ static gwt_array *open_groups(gwt *g, file_list *files, const input_options *o,
     return a;
 }
 
+// ---- files of several times --------------------------------------------------------------------
+
+// How many times the files are together, where some are several; 0 where none is.
+static size_t count_times(gwt *g, const file_list *files)
+{
+    size_t times = 0;
+    for (size_t i = 0; i < files->count; i++)
+        times += (size_t)times_of_bands(gwt_open(g, files->paths[i]));
+    return times > files->count ? times : 0;
+}
+
+// All times of all files, called as the bands are, else by the date of the file or their number.
+static gwt_array *open_times(gwt *g, const file_list *files, const input_options *o, size_t count,
+                             gwt_open_options how, const gwt_array *reference)
+{
+    gwt_array **list = calloc(count, sizeof *list), *all = NULL;
+    const char **names = calloc(count + 1, sizeof *names);
+    char *texts = calloc(count, CLI_WORD);
+    bool good = list && names && texts;
+    if (!good) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    how.band_names = NULL;
+    for (size_t f = 0, i = 0; good && f < files->count; f++) {
+        gwt_array *a = gwt_open_with(g, files->paths[f], &how);
+        int64_t times = times_of_bands(a), date = gwt_date_of(files->paths[f]);
+        for (int64_t t = 0; t < times && i < count; t++, i++) {
+            char *text = texts + i * CLI_WORD;
+            names[i] = text;
+            list[i] = times > 1 ? times_pick(g, a, times, t, text) : a;
+            if (times == 1 && date) snprintf(text, CLI_WORD, "%04d-%02d-%02d", (int)date / 10000,
+                                             (int)date / 100 % 100, (int)date % 100);
+            else if (times == 1) snprintf(text, CLI_WORD, "%zu", i + 1);
+        }
+    }
+    if (good && o->bounds_by && !o->reference) reference = common_grid(g, list, count, o);
+    for (size_t i = 0; good && reference && i < count; i++)
+        list[i] = gwt_align(list[i], reference, (gwt_resampling)o->resampling);
+    if (good) all = name_bands(gwt_rename_times(gwt_stack(list, count, GWT_TIME), names), o);
+    free(list);
+    free(names);
+    free(texts);
+    return all;
+}
+
 // ---- all of them -------------------------------------------------------------------------------
 
 static const char *const *names_of(const cli_list *list)
@@ -376,7 +420,9 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
                              .scale_factor = scale, .offset = offset, .res = o->res.value,
                              .resampling = (gwt_resampling)o->resampling };
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
-    if (o->group_by) arrays[0] = open_groups(g, files, o, how, reference);
+    size_t times = o->stack == GWT_TIME ? count_times(g, files) : 0;
+    if (times) arrays[0] = open_times(g, files, o, times, how, reference);
+    else if (o->group_by) arrays[0] = open_groups(g, files, o, how, reference);
     else if (joined) arrays[0] = open_joined(g, files, o, how, reference);
     else open_each(g, arrays, files, o, how, reference);
     check_sensor(arrays, *count, files, o);

@@ -212,19 +212,16 @@ static void add_plane(explanation *e, size_t input, int64_t plane)
         add_source(e, s);
     }
     if (mosaic) return;
-    if (o->stack == GWT_TIME) {
-        s.file = (size_t)(of_whole / bands);
-        s.band = of_whole % bands;
-    }
     if (o->group_by) {          // a file for each band of each scene, or for each scene
         int64_t times = gwt_describe(e->whole[input])->shape[0], band = of_whole % bands;
         bool of_one_band = (int64_t)e->files->count > times;
         s.file = (size_t)((of_one_band ? band * times : 0) + of_whole / bands);
         s.band = of_one_band ? 0 : band;
+    } else if (o->stack) {      // all of a file, then all of the next one
+        s.file = 0;
+        while (s.band >= gwt_describe(e->raw[s.file])->shape[1])
+            s.band -= gwt_describe(e->raw[s.file++])->shape[1];
     }
-    if (o->stack == GWT_BAND) s.file = 0;
-    while (o->stack == GWT_BAND && s.band >= gwt_describe(e->raw[s.file])->shape[1])
-        s.band -= gwt_describe(e->raw[s.file++])->shape[1];
     add_source(e, s);
 }
 
