@@ -597,6 +597,7 @@ typedef struct gwt_moving_options {
 typedef struct gwt_reduce_options {
     int _;
     double percentile;         // 0..100, of GWT_PERCENTILE, which has no other default than 0
+    const char *by;            // of times: "month", "quarter", "season", "year", "10d" (gwt_reduce)
 } gwt_reduce_options;
 
 typedef struct gwt_spectral_index_options {
@@ -1069,6 +1070,17 @@ GWT_API gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind);
 // keep the type; count is int32, argmax int32 with nodata -1, all and any uint8 with nodata 255.
 // Sums run from the first to the last. Skew is missing where the values differ by no more
 // than the rounding of their mean, too.
+//
+// .by puts times together by a period: a time of the result for each that has some, in order of
+// time, of its times in the order that they have. What they are called:
+//
+//   "month"      2024-03
+//   "quarter"    2024Q1
+//   "season"     2024DJF, MAM, JJA, SON: December belongs to the next year's DJF
+//   "year"       2024
+//   "10d"        2024-03-11, the first of so many days; the first of all is the earliest date
+//
+// Dates are those in the names of the times (gwt_date_of); one that has none is an ARGUMENT error.
 GWT_API gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                                    const gwt_reduce_options *options);
 #define gwt_reduce(...) _gwt_reduce_args(__VA_ARGS__, ._ = 0)
@@ -1234,7 +1246,8 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                commas, comments
 //   statistics   mean sum min max std var median count first last argmax skew range mode all any,
 //                percentile(x, p): over the times of x if it has several, else its bands;
-//                mean(x, time), mean(x, band)
+//                mean(x, time), mean(x, band); of each month, quarter, season, year or 10d of
+//                x's times, by their dates: mean(x, month)
 //   windows      moving_mean(x, w), and so on for sum min max std var median count range mode all
 //                any; moving_percentile(x, w, p)
 //   indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of the first
@@ -6555,7 +6568,11 @@ static const _gwt_node *_gwt_node_number(gwt *g, double value)
     return _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_CONST, .imm = { value } });
 }
 
-// `from` with operands; NULL when one of them is.
+// `from` with operands; NULL when one of them is. Inlined by clang it would make what builds graphs
+// larger by 700 bytes.
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
 static const _gwt_node *_gwt_node_with(gwt *g, _gwt_node from, const _gwt_node *const *args, int n)
 {
     from.args = _gwt_keep_nodes(g, args, n);
@@ -7272,6 +7289,23 @@ static int _gwt_date(int year, int month, int day)
     return year * 10000 + month * 100 + day;
 }
 
+// Days since 1970-01-01 in the Gregorian calendar: of years that begin in March, as leap days are
+// the last of those. 719468 of them are before.
+static int64_t _gwt_days_of_date(int date)
+{
+    int month = date / 100 % 100, year = date / 10000 - (month < 3);
+    int days = (153 * ((month + 9) % 12) + 2) / 5 + date % 100 - 1;
+    return 365 * (int64_t)year + year / 4 - year / 100 + year / 400 + days - 719468;
+}
+
+// The date of that day; of one from 1900 on.
+static int _gwt_date_of_days(int64_t days)
+{
+    int year = 1900;
+    while (_gwt_days_of_date((year + 1) * 10000 + 101) <= days) year++;
+    return _gwt_date(year, 0, (int)(days - _gwt_days_of_date(year * 10000 + 101)) + 1);
+}
+
 // At the first of a run of digits.
 static int _gwt_date_at(const char *s)
 {
@@ -7677,23 +7711,18 @@ static gwt_array *_gwt_array_keep_type(gwt_array *r, gwt_array *const *arg, int 
     return exact || r->info.dtype != GWT_FLOAT32 ? r : _gwt_array_held(r);
 }
 
-// Truth values: 0, 1, and 255 where missing.
-static gwt_array *_gwt_array_truth(gwt_array *r)
-{
-    r->info.dtype = GWT_UINT8;
-    r->info.nodata = gwt_some(255);
-    return r;
-}
-
-// The type of a result. Comparisons and the like give truth values.
+// The type of a result. Comparisons and the like give truth values: 0, 1, and 255 where missing.
 // What picks an operand or turns its sign keeps the type, but for the negative of an unsigned one.
 // All else is float64.
 static gwt_array *_gwt_array_typed(gwt_array *r, _gwt_op op, gwt_array *const *arg, int n)
 {
     gwt_dtype type = arg[0]->info.dtype;
     bool integer = _gwt_dtype_integer(type), below = integer && _gwt_dtypes[type].lo < 0;
-    if (op == _GWT_OP_NOT || op == _GWT_OP_VALID || (op >= _GWT_OP_LT && op <= _GWT_OP_OR))
-        return _gwt_array_truth(r);
+    if (op == _GWT_OP_NOT || op == _GWT_OP_VALID || (op >= _GWT_OP_LT && op <= _GWT_OP_OR)) {
+        r->info.dtype = GWT_UINT8;
+        r->info.nodata = gwt_some(255);
+        return r;
+    }
     if (op == _GWT_OP_WHERE) return _gwt_array_keep_type(r, arg + 1, n - 1);
     if (op == _GWT_OP_MIN || op == _GWT_OP_MAX) return _gwt_array_keep_type(r, arg, n);
     if (op != _GWT_OP_ABS && (op != _GWT_OP_NEG || (integer && !below))) return r;
@@ -8150,10 +8179,9 @@ typedef const _gwt_node *_gwt_plane;
 
 // What a statistic has seen so far of one pixel: those planes that it is about.
 typedef struct _gwt_fold {
-    _gwt_plane count, sum;      // sum: of the values; of std, var and skew later of squares
-    _gwt_plane best, at;        // of min, max, first, last, argmax; best: of skew the sum of cubes;
-                                // of range the least, and at the largest
-    _gwt_plane mean;            // of std, var and skew, when it is known
+    _gwt_plane count, sum;      // sum: of the values; of std and var later of squares
+    _gwt_plane best, at;        // of min, max, first, last, argmax
+    _gwt_plane mean;            // of std and var, when it is known
 } _gwt_fold;
 
 static _gwt_plane _gwt_fold_join(gwt *g, _gwt_op op, _gwt_plane so_far, _gwt_plane x)
@@ -8169,14 +8197,6 @@ static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int
     case GWT_MIN: f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x); break;
     case GWT_MAX: f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x); break;
     case GWT_FIRST: case GWT_LAST: f->best = _gwt_fold_join(g, _GWT_OP_FIRST, f->best, x); break;
-    case GWT_RANGE:
-        f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x);
-        f->at = _gwt_fold_join(g, _GWT_OP_MOST, f->at, x);
-        break;
-    case GWT_ALL: case GWT_ANY:
-        f->best = _gwt_fold_join(g, stat == GWT_ALL ? _GWT_OP_LEAST : _GWT_OP_MOST, f->best,
-                                 _gwt_node_op(g, _GWT_OP_NE, x, zero));
-        break;
     case GWT_ARGMAX:
         better = _gwt_node_op(g, _GWT_OP_BEATS, x, f->best ? f->best : none);
         f->at = _gwt_node_where(g, better, _gwt_node_number(g, (double)k), f->at ? f->at : none);
@@ -8190,30 +8210,13 @@ static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int
     }
 }
 
-// The square of its distance to the mean, and the cube.
-static void _gwt_fold_powers(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x)
+// The square of its distance to the mean.
+static void _gwt_fold_square(gwt *g, _gwt_fold *f, _gwt_plane x)
 {
     _gwt_plane zero = _gwt_node_number(g, 0), d = _gwt_node_op(g, _GWT_OP_SUB, x, f->mean);
     _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
     _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
     f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, _gwt_node_where(g, there, square, zero));
-    if (stat != GWT_SKEW) return;
-    _gwt_plane cube = _gwt_node_op(g, _GWT_OP_MUL, square, d);
-    f->best = _gwt_fold_join(g, _GWT_OP_ADD, f->best, _gwt_node_where(g, there, cube, zero));
-}
-
-// m3 / m2^1.5; missing where the variance is no more than what rounding of the mean makes of equal
-// values: n of them are off by n eps times the mean at most.
-static _gwt_plane _gwt_fold_skew(gwt *g, const _gwt_fold *f, _gwt_plane variance)
-{
-    _gwt_plane off = _gwt_node_op(g, _GWT_OP_MUL, f->mean, _gwt_node_number(g, DBL_EPSILON));
-    off = _gwt_node_op(g, _GWT_OP_MUL, off, f->count);
-    _gwt_plane differ = _gwt_node_op(g, _GWT_OP_GT, variance,
-                                     _gwt_node_op(g, _GWT_OP_MUL, off, off));
-    _gwt_plane root = _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
-    _gwt_plane skew = _gwt_node_op(g, _GWT_OP_DIV, _gwt_node_op(g, _GWT_OP_DIV, f->best, f->count),
-                                   _gwt_node_op(g, _GWT_OP_MUL, variance, root));
-    return _gwt_node_where(g, differ, skew, _gwt_node_number(g, (double)NAN));
 }
 
 // Missing where nothing is. A sum that is no number (inf - inf) stays so.
@@ -8230,10 +8233,8 @@ static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
     case GWT_SUM: return _gwt_fold_sum(g, f);
     case GWT_MEAN: return _gwt_node_op(g, _GWT_OP_DIV, _gwt_fold_sum(g, f), f->count);
     case GWT_ARGMAX: return f->at;
-    case GWT_RANGE: return _gwt_node_op(g, _GWT_OP_SUB, f->at, f->best);
-    case GWT_STD: case GWT_VAR: case GWT_SKEW:
+    case GWT_STD: case GWT_VAR:
         variance = _gwt_node_op(g, _GWT_OP_DIV, f->sum, f->count);
-        if (stat == GWT_SKEW) return _gwt_fold_skew(g, f, variance);
         return stat == GWT_VAR ? variance : _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
     default: return f->best;
     }
@@ -8272,17 +8273,25 @@ typedef struct _gwt_reduction {
 #define _GWT_DEEP_DATES 8
 #define _GWT_DEEP_PROGRAMS 50
 
-static double _gwt_reduction_tiles(const _gwt_reduction *r, int64_t k)
+// Memory of the tiles of n planes, each `step` after the one before; those of several bands of an
+// image are the same.
+static double _gwt_planes_tiles(const gwt_array *a, const _gwt_plane *planes, int64_t n,
+                                int64_t step)
 {
     double sum = 0;
-    for (int64_t i = 0; i < r->results; i++) {
+    for (int64_t i = 0; i < n; i++) {
         int visits = 0;
-        _gwt_plane x = r->x[i * r->n + k], before = i ? r->x[(i - 1) * r->n + k] : NULL;
+        _gwt_plane x = planes[i * step], before = i ? planes[(i - 1) * step] : NULL;
         bool same = x && before && x->op == _GWT_OP_LOAD && before->op == _GWT_OP_LOAD
                  && x->source == before->source && !x->source->planar;
-        if (!same) sum += _gwt_plane_tiles(r->a, x, &visits);
+        if (!same) sum += _gwt_plane_tiles(a, x, &visits);
     }
     return sum;
+}
+
+static double _gwt_reduction_tiles(const _gwt_reduction *r, int64_t k)
+{
+    return _gwt_planes_tiles(r->a, r->x + k, r->results, r->n);
 }
 
 static void _gwt_reduction_hold(_gwt_reduction *r)
@@ -8319,7 +8328,7 @@ static void _gwt_reduction_run(_gwt_reduction *r)
 {
     gwt *g = r->a->g;
     double all = 0;
-    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR || r->stat == GWT_SKEW;
+    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR;
     for (int64_t k = 0; k < r->n; k++) all += _gwt_reduction_tiles(r, k);
     r->most = fmax(_GWT_DEEP_BYTES, all / _GWT_DEEP_PROGRAMS);
     r->most = fmax(r->most, all / (double)r->n * _GWT_DEEP_DATES);
@@ -8338,7 +8347,7 @@ static void _gwt_reduction_run(_gwt_reduction *r)
     for (int64_t k = 0; k < r->n && spread; k++) {
         _gwt_reduction_next(r, k);
         for (int64_t i = 0; i < r->results; i++)
-            _gwt_fold_powers(g, r->stat, &r->folds[i], r->x[i * r->n + k]);
+            _gwt_fold_square(g, &r->folds[i], r->x[i * r->n + k]);
     }
 }
 
@@ -8375,20 +8384,170 @@ static unsigned _gwt_reduce_keeps(gwt_dim dim, gwt_stat stat)
     return keep;
 }
 
+// ---- periods
+
+static const char *const _gwt_period_names[] = { "month", "quarter", "season", "year" };
+
+// So many days, "10d"; 0: not that.
+static int64_t _gwt_period_days(const char *by)
+{
+    char *end;
+    long long days = strtoll(by, &end, 10);
+    return days > 0 && !strcmp(end, "d") ? days : 0;
+}
+
+static bool _gwt_is_period(const char *by)
+{
+    return _gwt_find_name(_gwt_period_names, _GWT_COUNT(_gwt_period_names), by) >= 0
+        || _gwt_period_days(by);
+}
+
+// What the period is called that a date is in; those of days begin with the date `first`.
+static const char *_gwt_period_name(gwt *g, const char *by, int date, int first)
+{
+    static const char seasons[][4] = { "DJF", "MAM", "JJA", "SON" };
+    int64_t days = _gwt_period_days(by), from = _gwt_days_of_date(first);
+    int year = date / 10000, month = date / 100 % 100;
+    if (days) {
+        date = _gwt_date_of_days(_gwt_days_of_date(date) - (_gwt_days_of_date(date) - from) % days);
+        return _gwt_keep_format(g, "%04d-%02d-%02d", date / 10000, date / 100 % 100, date % 100);
+    }
+    switch (*by) {
+    case 'm': return _gwt_keep_format(g, "%04d-%02d", year, month);
+    case 'q': return _gwt_keep_format(g, "%04dQ%d", year, (month + 2) / 3);
+    case 's': return _gwt_keep_format(g, "%04d%s", year + month / 12, seasons[month % 12 / 3]);
+    default: return _gwt_keep_format(g, "%04d", year);
+    }
+}
+
+// The dates of all times, yyyymmdd; NULL, and an error, when one has none.
+static int *_gwt_array_dates(const gwt_array *a, const char *what)
+{
+    int64_t n = a->info.shape[0];
+    int *dates = _gwt_keep(a->g, (size_t)n, sizeof *dates);
+    for (int64_t t = 0; dates && t < n; t++) {
+        const char *name = a->info.time_names[t];
+        if (!(dates[t] = gwt_date_of(name)))
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "by %s: time %lld, \"%s\", has no date in "
+                                  "its name, as 2016-05-17 has", what, (long long)t + 1, name);
+    }
+    return dates;
+}
+
+// Times that are reduced to one.
+typedef struct _gwt_group { const char *name; int64_t *times, n; } _gwt_group;
+
+// Times by period, in order of time; NULL, and an error, when that can't be.
+static _gwt_group *_gwt_groups_by(const gwt_array *a, const char *by, int64_t *count)
+{
+    gwt *g = a->g;
+    int64_t n = a->info.shape[0];
+    if (!_gwt_is_period(by))
+        return _gwt_fail_null(g, GWT_E_ARGUMENT, "no period \"%s\": there are month, quarter, "
+                              "season, year, and days as 10d", by);
+    int *dates = _gwt_array_dates(a, by);
+    int64_t *order = _gwt_keep(g, (size_t)n, sizeof *order);
+    const char **names = _gwt_keep(g, (size_t)n, sizeof *names);
+    _gwt_group *groups = _gwt_keep(g, (size_t)n, sizeof *groups);
+    if (!dates || !order || !names || !groups) return NULL;
+    int first = dates[0];
+    for (int64_t t = 0; t < n; t++) first = dates[t] < first ? dates[t] : first;
+    for (int64_t t = 0; t < n; t++)
+        if (!(names[t] = _gwt_period_name(g, by, dates[t], first))) return NULL;
+    for (*count = 0;; ++*count) {
+        int64_t next = -1;              // the earliest of those that are in no group
+        for (int64_t t = 0; t < n; t++)
+            if (names[t] && (next < 0 || dates[t] < dates[next])) next = t;
+        if (next < 0) return groups;
+        _gwt_group *group = &groups[*count];
+        *group = (_gwt_group){ .name = names[next], .times = order };
+        for (int64_t t = 0; t < n; t++) {
+            if (!names[t] || strcmp(names[t], group->name)) continue;
+            names[t] = NULL;
+            *order++ = t;
+            group->n++;
+        }
+    }
+}
+
+// The planes by way of a program of their own, so that tiles behind them are held no longer.
+static void _gwt_planes_hold(const gwt_array *a, _gwt_plane *planes, int64_t n)
+{
+    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = (int)n };
+    const _gwt_step *s = _gwt_step_new(a, hold, planes, (int)n);
+    for (int64_t i = 0; i < n; i++) planes[i] = _gwt_step_plane(a->g, s, (int)i);
+}
+
+// The times of each period reduced to one. Of a deep stack what is done is stored now and then, as
+// within one reduction.
+static gwt_array *_gwt_reduce_periods(const gwt_array *a, gwt_stat stat, double percentile,
+                                      const char *by)
+{
+    gwt_array *r = NULL;
+    int64_t n = 0, bands = a->info.shape[1], held = 0, dates = 0;
+    double tiles = 0;
+    const _gwt_group *groups = _gwt_groups_by(a, by, &n);
+    const char **names = _gwt_keep(a->g, (size_t)n + 1, sizeof *names);
+    for (int64_t i = 0; groups && names && i < n; i++) {
+        const int64_t *times = groups[i].times, m = groups[i].n;
+        gwt_array *x = _gwt_array_select(a, times, m, NULL, 0);
+        gwt_array *one = gwt_reduce(x, GWT_TIME, stat, .percentile = percentile);
+        if (one && !r) r = _gwt_array_derive_as(one, _GWT_KEEP_ALL, n, bands);
+        if (!one || !r) return NULL;
+        names[i] = groups[i].name;
+        memcpy(r->planes + i * bands, one->planes, (size_t)bands * sizeof *r->planes);
+        tiles += _gwt_planes_tiles(x, x->planes, m * bands, 1);
+        dates += m;
+        if (tiles < _GWT_DEEP_BYTES || dates < _GWT_DEEP_DATES
+            || (i + 1 - held) * _GWT_DEEP_PROGRAMS < n)
+            continue;
+        _gwt_planes_hold(r, r->planes + held * bands, (i + 1 - held) * bands);
+        held = i + 1;
+        tiles = 0;
+        dates = 0;
+    }
+    if (r) r->info.time_names = names;
+    return _gwt_array_finish(r);
+}
+
+// Statistics that others make up.
+static const struct { gwt_stat stat; const char *formula; } _gwt_stat_formulas[] = {
+    { GWT_RANGE, "max(x) - min(x)" }, { GWT_ALL, "min(x != 0)" }, { GWT_ANY, "max(x != 0)" },
+    // m3 / m2^1.5. The mean of n equal values is off by n eps times itself at most.
+    { GWT_SKEW, "m = mean(x); d = x - m; v = mean(d * d); e = m * count(x) * 2.220446049250313e-16;"
+                "where(v > e * e, mean(d * d * d) / (v * sqrt(v)), nan)" },
+};
+
+static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *names,
+                               gwt_array *const *arrays, gwt_dim dim);
+
+static gwt_array *_gwt_reduce_formula(const gwt_array *a, gwt_dim dim, const char *formula)
+{
+    static const char *const names[] = { "x", NULL };
+    gwt_array *r = _gwt_formula(a->g, formula, names, (gwt_array *[]){ _gwt_array_same(a) }, dim);
+    if (r) r->info.attrs = a->info.attrs;
+    return r;
+}
+
 gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                            const gwt_reduce_options *options)
 {
-    double percentile = stat == GWT_MEDIAN ? 50 : options ? options->percentile : 0;
+    gwt_reduce_options o = options ? *options : (gwt_reduce_options){ 0 };
+    double percentile = stat == GWT_MEDIAN ? 50 : o.percentile;
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt *g = a->g;
     int64_t times = a->info.shape[0], bands = a->info.shape[1];
-    if ((dim != GWT_TIME && dim != GWT_BAND) || (size_t)stat >= _GWT_COUNT(_gwt_stat_names)
-        || !(percentile >= 0 && percentile <= 100))
+    if ((dim != GWT_TIME && (dim != GWT_BAND || o.by))
+        || (size_t)stat >= _GWT_COUNT(_gwt_stat_names) || !(percentile >= 0 && percentile <= 100))
         return _gwt_fail_null(
             g, GWT_E_ARGUMENT,
-            "can't reduce: dim (%d) must be GWT_TIME or GWT_BAND, statistic (%d) one of gwt_stat, "
-            "percentile (%g) 0 to 100",
+            "can't reduce: dim (%d) must be GWT_TIME or GWT_BAND (.by: GWT_TIME), statistic (%d) "
+            "one of gwt_stat, percentile (%g) 0 to 100",
             (int)dim, (int)stat, percentile);
+    if (o.by) return _gwt_reduce_periods(a, stat, percentile, o.by);
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_stat_formulas); i++)
+        if (stat == _gwt_stat_formulas[i].stat)
+            return _gwt_reduce_formula(a, dim, _gwt_stat_formulas[i].formula);
     gwt_array *r = _gwt_array_derive_as(a, _gwt_reduce_keeps(dim, stat),
                                         dim == GWT_TIME ? 1 : times, dim == GWT_TIME ? bands : 1);
     if (!r) return NULL;
@@ -8396,7 +8555,7 @@ gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
     if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, 1);
     if (stat == GWT_COUNT || stat == GWT_ARGMAX) r->info.dtype = GWT_INT32;
     if (stat == GWT_ARGMAX) r->info.nodata = gwt_some(-1);
-    return _gwt_array_finish(stat == GWT_ALL || stat == GWT_ANY ? _gwt_array_truth(r) : r);
+    return _gwt_array_finish(r);
 }
 
 // ---- looking at other pixels
@@ -9101,15 +9260,13 @@ gwt_array *gwt_reclassify_with(const gwt_array *a, const gwt_class_range *ranges
 
 // ---- indices
 
-static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *names,
-                               gwt_array *const *arrays);
-
 // (b2 - b1) / (b2 + b1): Tucker (1979).
 static gwt_array *_gwt_norm_diff(const gwt_array *b1, const gwt_array *b2)
 {
     static const char *const names[] = { "b1", "b2", NULL }, *const name[] = { "norm-diff", NULL };
     gwt_array *r = _gwt_formula(b1->g, "clip((b2 - b1) / (b2 + b1), -1, 1)", names,
-                                (gwt_array *[]){ _gwt_array_same(b1), _gwt_array_same(b2) });
+                                (gwt_array *[]){ _gwt_array_same(b1), _gwt_array_same(b2) },
+                                GWT_DIM_DEFAULT);
     return r && r->info.shape[1] == 1 ? gwt_rename_bands(r, name) : r;
 }
 
@@ -9233,8 +9390,8 @@ gwt_array *gwt_spectral_index_with(const gwt_array *a, const char *name,
             name ? name : "");
     const char *const *bands = _gwt_indices[i].bands;
     if (!_gwt_index_bands(&in, a, bands, o.nodata, o.scale_factor, o.sensor)) return NULL;
-    return _gwt_index_done(_gwt_formula(a->g, _gwt_indices[i].formula, bands, in.bands), &in, name,
-                           _gwt_indices[i].range);
+    return _gwt_index_done(_gwt_formula(a->g, _gwt_indices[i].formula, bands, in.bands,
+                                        GWT_DIM_DEFAULT), &in, name, _gwt_indices[i].range);
 }
 
 gwt_array *gwt_tasseled_cap_with(const gwt_array *a, const gwt_spectral_index_options *options)
@@ -9256,7 +9413,8 @@ gwt_array *gwt_tasseled_cap_with(const gwt_array *a, const gwt_spectral_index_op
     const char *const *bands = gwt_sensor_bands(sensor);
     if (!_gwt_index_bands(&in, a, bands, o.nodata, o.scale_factor, o.sensor)) return NULL;
     for (int i = 0; i < 3; i++)
-        rows[i] = _gwt_formula(a->g, _gwt_tasseled_caps[k].formulas[i], bands, in.bands);
+        rows[i] = _gwt_formula(a->g, _gwt_tasseled_caps[k].formulas[i], bands, in.bands,
+                               GWT_DIM_DEFAULT);
     gwt_array *r = gwt_rename_bands(gwt_stack(rows, 3, GWT_BAND), names);
     if (r) _gwt_array_set_nodata(r, in.nodata);
     return r;
@@ -9289,6 +9447,7 @@ typedef struct _gwt_parser {
     _gwt_let *lets;             // of one name the last counts
     size_t num_lets, room_lets;
     int depth;
+    gwt_dim dim;                // of a statistic that says none: its operand's
 } _gwt_parser;
 
 static gwt_array *_gwt_parse_array(const _gwt_parser *p, size_t i)
@@ -9489,14 +9648,15 @@ static gwt_array *_gwt_parse_variable(_gwt_parser *p, const char *name, const ch
 
 // ---- calls
 
-// What stands between the parentheses: values, and perhaps the word time or band, or a text, which
-// is no array in the list.
+// What stands between the parentheses: values, and perhaps the word time or band or a period, or a
+// text, which is no array in the list.
 typedef struct _gwt_call {
     const char *name, *where;
     gwt_array **x;
     size_t given, room;
     gwt_dim dim;
     const char *text, *end;     // within the expression; NULL: none is given
+    const char *by;
 } _gwt_call;
 
 typedef gwt_array *_gwt_call_fn(_gwt_parser *p, const _gwt_call *call);
@@ -9785,8 +9945,9 @@ static gwt_array *_gwt_call_reduce(_gwt_parser *p, const _gwt_call *c, gwt_stat 
     size_t wanted = stat == GWT_PERCENTILE ? 2 : 1;
     if (!_gwt_call_arity(p, c, wanted, wanted)) return NULL;
     if (stat == GWT_PERCENTILE && !_gwt_call_number(p, c, 1, &percentile)) return NULL;
-    gwt_dim dim = c->dim ? c->dim : c->x[0]->info.shape[0] > 1 ? GWT_TIME : GWT_BAND;
-    return gwt_reduce(c->x[0], dim, stat, .percentile = percentile);
+    gwt_dim dim = c->dim ? c->dim : p->dim;
+    if (!dim) dim = c->x[0]->info.shape[0] > 1 ? GWT_TIME : GWT_BAND;
+    return gwt_reduce(c->x[0], dim, stat, .percentile = percentile, .by = c->by);
 }
 
 // moving_mean(x, 15), moving_percentile(x, 15, 90)
@@ -9814,15 +9975,23 @@ static gwt_array *_gwt_call_index(_gwt_parser *p, const _gwt_call *c)
     return r;
 }
 
-// The word time or band as an argument of a statistic.
-static bool _gwt_parse_dim(_gwt_parser *p, gwt_dim *dim)
+// The word time or band as an argument of a statistic, or a period of times: month, 10d, "10d".
+static bool _gwt_parse_dim(_gwt_parser *p, _gwt_call *c)
 {
+    char word[16];
     _gwt_parse_space(p);
-    const char *at = p->at, *end = at + 4;
-    if (strncmp(at, "time", 4) && strncmp(at, "band", 4)) return false;
+    bool quoted = *p->at == '"';        // but for days a name of a band
+    const char *at = p->at + quoted;
+    size_t n = strcspn(at, " \t\r\n,)\"");
+    const char *end = at + n + (quoted && at[n] == '"');
     end += strspn(end, " \t\r\n");
-    if (*end != ',' && *end != ')') return false;
-    *dim = *at == 't' ? GWT_TIME : GWT_BAND;
+    if (n >= sizeof word || (*end != ',' && *end != ')')) return false;
+    memcpy(word, at, n);
+    word[n] = 0;
+    if (quoted ? _gwt_period_days(word) > 0 : _gwt_is_period(word))
+        c->by = _gwt_keep_string(p->g, word);
+    else if (quoted || (strcmp(word, "time") && strcmp(word, "band"))) return false;
+    c->dim = *word == 'b' ? GWT_BAND : GWT_TIME;
     p->at = end;
     return true;
 }
@@ -9846,7 +10015,7 @@ static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim, s
 {
     if (_gwt_parse_eat(p, ")")) return true;
     do {
-        if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, &c->dim)) continue;
+        if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, c)) continue;
         bool is_text = text > 0 && c->given == text - 1;
         gwt_array *a = is_text ? NULL : _gwt_parse_value(p);
         if (is_text ? !_gwt_parse_text(p, c) : !a) return false;
@@ -10122,12 +10291,15 @@ static gwt_array *_gwt_parse_statements(_gwt_parser *p)
     return *p->at ? _gwt_parse_fail(p, p->at, "expected an operator") : a;
 }
 
+// With arrays by name; `dim`: of statistics that say none.
 static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *names,
-                               gwt_array *const *arrays)
+                               gwt_array *const *arrays, gwt_dim dim)
 {
     _gwt_parser p = { .g = g, .arrays = arrays, .n = (size_t)_gwt_count_strings(names),
-                      .names = names, .text = text, .at = text, .where = text };
-    return _gwt_parse_value(&p);
+                      .names = names, .text = text, .at = text, .where = text, .dim = dim };
+    gwt_array *a = _gwt_parse_statements(&p);
+    GWT_FREE(p.lets);
+    return a;
 }
 
 gwt_array *gwt_calc_with(gwt_array *const *arrays, size_t n, const char *expression,
@@ -11724,8 +11896,6 @@ static double _gwt_mode_sorted(const double *v, size_t n)
     return mode;
 }
 
-_GWT_FOR_SPEED
-
 // The cells of one window: line k of it begins at rows + (first + k) % w * line.
 typedef struct _gwt_cells {
     const double *rows;
@@ -11752,6 +11922,8 @@ static void _gwt_window_weights(int64_t w, double *weights)
         weights[k] = 1 - hypot((double)(k / w) - h, (double)(k % w) - h) / corner;
 }
 
+_GWT_FOR_SPEED
+
 static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
 {
     double sum = 0, squares = 0, weights = 0, mean = 0;
@@ -11773,6 +11945,8 @@ static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
     return s->method == GWT_STD ? sqrt(squares / weights) : squares / weights;
 }
 
+_GWT_FOR_SIZE
+
 // Statistics that look at every cell of every window.
 static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, const _gwt_planes *in,
                              const _gwt_rect *q, double *work, double *to)
@@ -11792,8 +11966,6 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
         }
     }
 }
-
-_GWT_FOR_SIZE
 
 static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
                              const _gwt_planes *in, _gwt_planes *out, _gwt_work *work)
@@ -12272,8 +12444,6 @@ static int64_t _gwt_count_stored(size_t size, const void *from, size_t n, size_t
                      : _gwt_count_8(from, n, step, raw);
 }
 
-_GWT_FOR_SPEED
-
 static int64_t _gwt_count_within(const double *v, size_t n, double least, double most)
 {
     int64_t count = 0;
@@ -12287,6 +12457,8 @@ static int64_t _gwt_count_float32(const double *v, size_t n, float is)
     _GWT_EACH count += (float)v[i] == is;
     return count;
 }
+
+_GWT_FOR_SPEED
 
 static int64_t _gwt_count_narrow(const float *v, size_t n, float is)
 {
@@ -12417,9 +12589,10 @@ _GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a,
     }
 }
 
-// floor(v + 0.5), held to the range of an integer type.
-_GWT_LOOP static void _gwt_vm_warped(double *restrict d, const double *restrict a, gwt_dtype dtype,
-                                     size_t n)
+_GWT_FOR_SIZE
+
+// floor(v + 0.5), held to the range of an integer type: little beside the interpolation before.
+static void _gwt_vm_warped(double *restrict d, const double *restrict a, gwt_dtype dtype, size_t n)
 {
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
     _GWT_EACH {
@@ -12428,8 +12601,6 @@ _GWT_LOOP static void _gwt_vm_warped(double *restrict d, const double *restrict 
         d[i] = floor((x > hi ? hi : x) + 0.5);
     }
 }
-
-_GWT_FOR_SIZE
 
 // ---- one piece
 

@@ -69,9 +69,58 @@ def moving(page, statistic):
                                for r in range(3) for c in range(3)]), 0)
 
 
+LONG = [str(np.datetime64("2019-12-29") + 19 * k) for k in range(47)]
+SEASONS = ("DJF", "MAM", "JJA", "SON")
+
+
+def period(date, by):
+    """What the period of a date is called."""
+    year, month = int(date[:4]), int(date[5:7])
+    if by.endswith("d"):
+        days = int(by[:-1])
+        since = (np.datetime64(date) - np.datetime64(min(LONG))).astype(int) // days * days
+        return str(np.datetime64(min(LONG)) + since)
+    if by == "season":
+        return f"{year + month // 12}{SEASONS[month % 12 // 3]}"
+    return {"month": date[:7], "quarter": f"{year}Q{(month + 2) // 3}", "year": date[:4]}[by]
+
+
+def order(name):
+    """Names of one kind of period, in order of time."""
+    return name[:4], SEASONS.index(name[4:]) if name[4:] in SEASONS else name[4:]
+
+
+def periods():
+    """Of 47 dates that come in no order: statistics of each period."""
+    shuffled = list(np.random.default_rng(3).permutation(LONG))
+    kinds = ("month", "quarter", "season", "year", "10d", "30d", "400d")
+    types = ("int8", "uint8", "int16", "uint16", "int32", "float32", "float64")
+    for by, dtype in zip(kinds, types):
+        files, x, _ = series(dtype, dates=shuffled)
+        names = [period(date, by) for date in shuffled]
+        groups = [[k for k, name in enumerate(names) if name == wanted]
+                  for wanted in sorted(set(names), key=order)]
+        word = f'"{by}"' if by == "30d" else by
+
+        def each(statistic):
+            return np.stack([statistic(x[group]) for group in groups])
+
+        check(by, f"median(a, {word})", files, each(lambda v: np.nanmedian(v, 0)), tolerance=1e-14,
+              options=STACK)
+        check(by, f"percentile(a, {word}, 30)", files,
+              each(lambda v: np.nanpercentile(v, 30, axis=0)), tolerance=1e-12, options=STACK)
+        check(by, f"std(a, {word})", files, each(lambda v: np.nanstd(v, 0)), tolerance=1e-12,
+              options=STACK)
+        check(by, f"count(a, {word})", files,
+              each(lambda v: np.sum(v == v, 0)).astype("int32"), options=STACK)
+
+
 def errors():
     files, _, _ = series("uint8")
     refused("moving_skew(b1, 3)", files[0], "no moving statistic", "range, mode, all, any", "^")
+    plain = [write(name, sample("uint8")) for name in ("s_2020-02-30.tif", "s_2020-02-29.tif")]
+    refused("mean(a, month)", plain, 'by month: time 1, "1", has no date', "^", options=STACK)
+    refused("mean(a, weekday)", files, "unknown name weekday", options=STACK)
 
 
 def run():
@@ -79,4 +128,5 @@ def run():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)     # of pixels that are missing everywhere
         statistics()
+        periods()
         errors()

@@ -363,6 +363,48 @@ static void skew_and_mode_by_hand(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// In order of time, whatever that of the dates; December with the January after it; days from the
+// earliest date on.
+static void periods_are_named(void **state)
+{
+    (void)state;
+    static const char *const dates[] = { "2021-03-01", "2020-12-31", "2020-01-31", "2021-01-01",
+                                         "2020-11-30", NULL };
+    static const double values[5] = { 1, 2, 4, 8, 16 };
+    static const struct { const char *by, *names[5]; double sums[5]; } cases[] = {
+        { "month", { "2020-01", "2020-11", "2020-12", "2021-01", "2021-03" }, { 4, 16, 2, 8, 1 } },
+        { "quarter", { "2020Q1", "2020Q4", "2021Q1" }, { 4, 18, 9 } },
+        { "season", { "2020DJF", "2020SON", "2021DJF", "2021MAM" }, { 4, 16, 10, 1 } },
+        { "year", { "2020", "2021" }, { 22, 9 } },
+        { "366d", { "2020-01-31", "2021-01-31" }, { 30, 1 } },
+        { "1d", { "2020-01-31", "2020-11-30", "2020-12-31", "2021-01-01", "2021-03-01" },
+          { 4, 16, 2, 8, 1 } }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_from_memory(g, values, sizeof values, GWT_FLOAT64,
+                                   ((const int64_t[4]){ 5, 1, 1, 1 }), .time_names = dates);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_array *r = gwt_reduce(a, GWT_TIME, GWT_SUM, .by = cases[i].by);
+        double *got = gwt_compute(r);
+        REQUIRE(got, "%s: %s", cases[i].by, gwt_message(g));
+        const gwt_info *info = gwt_describe(r);
+        for (int64_t t = 0; t < info->shape[0]; t++) {
+            assert_string_equal(info->time_names[t], cases[i].names[t]);
+            assert_true(got[t] == cases[i].sums[t]);
+        }
+        assert_true(info->shape[0] == 5 || !cases[i].names[info->shape[0]]);
+        gwt_free(got);
+    }
+    static const char *const wrong[] = { "week", "0d", "-3d", "d", "10", "" };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_null(gwt_reduce(a, GWT_TIME, GWT_SUM, .by = wrong[i]));
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "month, quarter, season, year");
+    }
+    assert_null(gwt_reduce(a, GWT_BAND, GWT_SUM, .by = "month"));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "GWT_TIME");
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // Infinities are numbers; what two of them leave open is none.
 static void infinities(void **state)
 {
@@ -2445,6 +2487,7 @@ int main(void)
         TEST(reductions_of_few_and_many),
         TEST(reductions_of_ties),
         TEST(skew_and_mode_by_hand),
+        TEST(periods_are_named),
         TEST(infinities),
         TEST(reductions_described),
         TEST(reductions_refused),

@@ -102,14 +102,14 @@ typedef struct graph {
 
 enum { OPEN, OPEN_MANY, BINARY, UNARY, COMPARE, WHERE, CLIP, CAST, SEL, SEL_TIMES, STACK, RECHUNK,
        SET_NODATA, MASK_NODATA, REPLACE, NORM_DIFF, INDEX, CAP, CALC, REDUCE, MOVING, APPLY,
-       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, PLACE, RECLASS, NUMBER,
+       WINDOW, SUBSET, EVERY, ALIGN, REGRID, VALID, MOSAIC, PLACE, RECLASS, SERIES, NUMBER,
        KINDS };
 
 static const char *const kind_names[KINDS] = {
     "open", "open_many", "binary", "unary", "compare", "where", "clip", "cast", "sel", "sel_times",
     "stack", "rechunk", "set_nodata", "mask_nodata", "replace", "norm_diff", "index",
     "tasseled_cap", "calc", "reduce", "moving", "apply", "window", "subset", "every", "align",
-    "regrid", "valid", "mosaic", "place", "reclass", "number"
+    "regrid", "valid", "mosaic", "place", "reclass", "series", "number"
 };
 static int kinds_used[KINDS];
 
@@ -151,6 +151,7 @@ static gwt_array *open_several(graph *q)
 static gwt_array *open_many(graph *q)
 {
     static const gwt_bounds_by areas[] = { GWT_REFERENCE, GWT_UNION, GWT_INTERSECTION };
+    static const char *const dates[] = { "2020-03-01", "2020-02-28", NULL };
     gwt_open_options o = open_options(q);
     int i = roll(&q->d, FILES), mosaic = roll(&q->d, 2);
     // The same file twice, and through a link of another name: one type, one number of bands.
@@ -159,6 +160,7 @@ static gwt_array *open_many(graph *q)
     o.bounds_by = PICK(&q->d, areas);
     o.resampling = (gwt_resampling)roll(&q->d, 4);
     o.mosaic = mosaic;
+    if (o.stack == GWT_TIME && !mosaic) o.time_names = dates;
     if (roll(&q->d, 2)) o.reference = q->pool[roll(&q->d, q->n)];
     if (o.reference && size_of(o.reference, 2) * size_of(o.reference, 3) < 4) o.reference = NULL;
     return gwt_open_many_with(q->g, paths, 2, &o);
@@ -290,6 +292,14 @@ static gwt_array *stacked(graph *q, gwt_array *a, gwt_array *b)
     return gwt_stack(both, 2, roll(&q->d, 2) ? GWT_TIME : GWT_BAND);
 }
 
+// By periods, where times have dates.
+static gwt_array *series(graph *q, gwt_array *a)
+{
+    static const char *const periods[] = { "month", "season", "year", "1d" };
+    const char *by = roll(&q->d, 2) ? PICK(&q->d, periods) : NULL;
+    return gwt_reduce(a, GWT_TIME, (gwt_stat)roll(&q->d, GWT_ANY + 1), .by = by);
+}
+
 // What is to be done, chosen and done; NULL when it can't be with what there is.
 static gwt_array *step(graph *q, int kind)
 {
@@ -349,6 +359,7 @@ static gwt_array *step(graph *q, int kind)
     case PLACE: return gwt_place(a, (gwt_place_kind)roll(&q->d, GWT_PLACE_COL + 1));
     case RECLASS:
         return gwt_reclassify(a, classes, 5, .keep = roll(&q->d, 2));
+    case SERIES: return series(q, a);
     default: return gwt_mul(a, gwt_number(q->g, roll(&q->d, 9) - 4));
     }
 }

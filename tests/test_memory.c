@@ -125,20 +125,28 @@ static double over_time(gwt_stat stat, const uint16_t v[3])
     }
 }
 
-static int statistic_of_many(gwt_stat stat, size_t limit)
+static int statistic_of_many(gwt_stat stat, size_t limit, const char *by)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files)) return 2;
     files.rlim_cur = 128;
     if (setrlimit(RLIMIT_NOFILE, &files)) return 2;
     gwt *g = gwt_begin(.num_workers = 2, .memory_limit = limit);
-    gwt_array *stack = gwt_open_many(g, dates, FILES, .stack = GWT_TIME,
+    static char days[FILES][16];        // by 30 of them: five times the same
+    static const char *names[FILES + 1];
+    for (int k = 0; k < FILES; k++) {
+        snprintf(days[k], sizeof days[k], "%d", 2020001 + k);
+        names[k] = days[k];
+    }
+    gwt_array *stack = gwt_open_many(g, dates, FILES, .stack = GWT_TIME, .time_names = names,
                                      .chunks = limit ? 256 : 100);
-    double *got = gwt_compute(gwt_reduce(stack, GWT_TIME, stat), .dtype = GWT_FLOAT64);
-    int wrong = got == NULL;
-    for (int i = 0; got && i < BANDS * PIXELS; i++) {
+    gwt_array *r = gwt_reduce(stack, GWT_TIME, stat, .by = by);
+    int wrong = !r || gwt_describe(r)->shape[0] != (by ? 5 : 1);
+    double *got = gwt_compute(r, .dtype = GWT_FLOAT64);
+    if (!got) wrong++;
+    for (int i = 0; got && i < (by ? 5 : 1) * BANDS * PIXELS; i++) {
         uint16_t v[3];
-        for (int k = 0; k < 3; k++) v[k] = images[k][i / PIXELS][i % PIXELS];
+        for (int k = 0; k < 3; k++) v[k] = images[k][i / PIXELS % BANDS][i % PIXELS];
         wrong += got[i] != over_time(stat, v);
     }
     gwt_free(got);
@@ -149,11 +157,13 @@ static void deep_stacks(void **state)
 {
     (void)state;
     // All but the median, which needs every date at once, go through the stack in parts.
-    static const struct { gwt_stat stat; size_t limit; } cases[] = {
-        { GWT_MEAN, 40 * MEGABYTE }, { GWT_STD, 40 * MEGABYTE }, { GWT_ARGMAX, 40 * MEGABYTE },
-        { GWT_MEAN, 0 }, { GWT_SUM, 0 }, { GWT_MIN, 0 }, { GWT_MAX, 0 }, { GWT_VAR, 0 },
-        { GWT_COUNT, 0 }, { GWT_FIRST, 0 }, { GWT_LAST, 0 }, { GWT_RANGE, 40 * MEGABYTE },
-        { GWT_MEDIAN, 120 * MEGABYTE }
+    static const struct { gwt_stat stat; size_t limit; const char *by; } cases[] = {
+        { GWT_MEAN, 40 * MEGABYTE, NULL }, { GWT_STD, 40 * MEGABYTE, NULL },
+        { GWT_ARGMAX, 40 * MEGABYTE, NULL }, { GWT_RANGE, 40 * MEGABYTE, NULL },
+        { GWT_MEAN, 0, NULL }, { GWT_SUM, 0, NULL }, { GWT_MIN, 0, NULL }, { GWT_MAX, 0, NULL },
+        { GWT_VAR, 0, NULL }, { GWT_COUNT, 0, NULL }, { GWT_FIRST, 0, NULL }, { GWT_LAST, 0, NULL },
+        { GWT_MEDIAN, 120 * MEGABYTE, NULL }, { GWT_MEDIAN, 60 * MEGABYTE, "30d" },
+        { GWT_MAX, 40 * MEGABYTE, "30d" }, { GWT_MAX, 0, "30d" }
     };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_max < FILES + 100)
@@ -172,7 +182,7 @@ static void deep_stacks(void **state)
         struct rusage use;
         int status = 0;
         pid_t child = fork();
-        if (child == 0) _exit(statistic_of_many(cases[i].stat, cases[i].limit));
+        if (child == 0) _exit(statistic_of_many(cases[i].stat, cases[i].limit, cases[i].by));
         REQUIRE(child > 0 && wait4(child, &status, 0, &use) == child, "no child");
         REQUIRE(WIFEXITED(status) && WEXITSTATUS(status) == 0, "case %d: status %d", (int)i,
                 status);

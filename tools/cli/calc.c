@@ -77,7 +77,7 @@ static const cli_command command = {
         "               :0=1 20:=3 open ends, =nan missing, else=keep; replace(x, from, to, ..)\n"
         "  statistics   mean(x) sum min max std var median count first last argmax skew range\n"
         "               mode all any, and percentile(x, 90), over time or else bands;\n"
-        "               mean(x, band) says which\n"
+        "               mean(x, band) says which; or month, year, 10d\n"
         "  windows      moving_mean(x, 15), likewise sum min max std var median count range mode\n"
         "               all any; and moving_percentile(x, 15, 90)\n"
         "  indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of\n"
