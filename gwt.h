@@ -1508,9 +1508,9 @@ typedef struct gwt_sample {    // of the whole process
 } gwt_sample;
 
 // What all workers together spent in one operation of the programs that expressions become, or in
-// windows, resampling or kernels. An estimate: of 16 strips of pixels, some thousand each, one is
-// timed and counts for all, unless they take long; what looks at more than its own pixel is timed
-// whole.
+// windows, resampling or kernels. An estimate: strips of pixels, some thousand each, are timed as
+// often as costs at most 1 %, and count for those between; what looks at more than its own pixel is
+// timed whole.
 typedef struct gwt_operation {
     char name[32];             // "load", "add", "store", "moving_median", ..
     int kind;                  // the same number for the same name, below GWT_MAX_OPERATIONS
@@ -13315,7 +13315,9 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
     const _gwt_instr *last = &program->instrs[program->num_instrs - 1];
     from = _gwt_lane_spend(lane, last->op, from, lane->strips);
     lane->strips = 0;
-    lane->every = from - start < 1e-3 ? 16 : 1;     // a clock costs as much as a short operation
+    // A look at the clock, some 60 ns, may take as long as an operation: of all time at most 1 %.
+    double looks = 60e-9 * (program->num_instrs + 1);
+    lane->every = 1 + (int)fmin(100 * looks / (from - start + 1e-9), 1000);
 }
 
 static void _gwt_vm_run_program(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,

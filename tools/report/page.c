@@ -1024,8 +1024,8 @@ void report_page(FILE *to, const trace *traces, const digest *digests, size_t co
         "planning (schedule) and waits; parallel efficiency is its share of worker time; idle is "
         "what no event covers. A task is a piece computed. p95: 95 % take no longer. A stage "
         "that others interrupt counts as one. The dashed line is all processors at work. Times of "
-        "operations are estimated: one strip of pixels in 16 is timed; how they follow one another within a piece "
-        "is not recorded. kB, MB and "
+        "operations are estimated: some strips of pixels are timed; how they follow one another "
+        "within a piece is not recorded. kB, MB and "
         "GB are powers of 1000.</p>\n</main>\n");
     put_data(&p);
     put(&p, "<script>\n");
