@@ -539,7 +539,7 @@ typedef struct gwt_open_options {
     bool scale_data;           // give raw * scale + offset as float64 instead of raw values
     gwt_optional scale_factor; // of all bands, instead of the file's; beats the session's
     gwt_optional offset;       // likewise
-    gwt_dim stack;             // open_many: GWT_BAND (default) or GWT_TIME
+    gwt_dim stack;             // open_many: GWT_BAND (default) or GWT_TIME; gwt_open: ARGUMENT
     // open_many of files whose grids differ; without bounds_by or reference that is an error.
     gwt_bounds_by bounds_by;
     const gwt_array *reference;         // bring all to the grid of this array; beats bounds_by
@@ -6987,24 +6987,20 @@ static int64_t _gwt_auto_chunk(int64_t block, bool tiled)
     return block >= 128 ? block : _gwt_ceil_div(256, block) * block;
 }
 
-static bool _gwt_array_set_chunks(gwt_array *a, const gwt_open_options *o)
+// The edge of both, or each by itself; 0: the session's, else by the tiles of the file.
+static bool _gwt_array_set_chunks(gwt_array *a, int edge, int rows, int cols)
 {
     gwt *g = a->g;
-    if (!_gwt_check_chunk(g, "chunks", o->chunks)
-        || !_gwt_check_chunk(g, "chunk_rows", o->chunk_rows)
-        || !_gwt_check_chunk(g, "chunk_cols", o->chunk_cols))
+    if (!_gwt_check_chunk(g, "chunks", edge) || !_gwt_check_chunk(g, "chunk_rows", rows)
+        || !_gwt_check_chunk(g, "chunk_cols", cols))
         return false;
-    int edge = o->chunks ? o->chunks : g->options.chunks;
+    if (!edge) edge = g->options.chunks;
     int64_t *c = a->info.chunks;
-    a->info.auto_chunks = !edge && !o->chunk_rows && !o->chunk_cols;
+    a->info.auto_chunks = !edge && !rows && !cols;
     c[0] = 1;
     c[1] = a->info.shape[1];
-    c[2] = o->chunk_rows ? o->chunk_rows
-         : edge          ? edge
-                         : _gwt_auto_chunk(a->info.tile[0], a->info.is_tiled);
-    c[3] = o->chunk_cols ? o->chunk_cols
-         : edge          ? edge
-                         : _gwt_auto_chunk(a->info.tile[1], a->info.is_tiled);
+    c[2] = rows ? rows : edge ? edge : _gwt_auto_chunk(a->info.tile[0], a->info.is_tiled);
+    c[3] = cols ? cols : edge ? edge : _gwt_auto_chunk(a->info.tile[1], a->info.is_tiled);
     return true;
 }
 
@@ -7046,25 +7042,25 @@ static bool _gwt_array_name(gwt_array *a, const char *const *names)
 
 // Names in the order of preference: the caller's, the call's sensor, the session's sensor when the
 // number of bands fits, the file's own, numbers.
-static bool _gwt_array_set_names(gwt_array *a, const gwt_open_options *o)
+static bool _gwt_array_set_names(gwt_array *a, const char *const *names, const char *asked)
 {
     gwt *g = a->g;
     int64_t n = a->info.shape[1];
-    const char *sensor = o->sensor ? o->sensor : g->options.sensor;
+    const char *sensor = asked ? asked : g->options.sensor;
     const char *const *bands = sensor ? gwt_sensor_bands(sensor) : NULL;
-    if (o->sensor && !bands) {
-        _gwt_fail_sensor(g, o->sensor);
+    if (asked && !bands) {
+        _gwt_fail_sensor(g, asked);
         return false;
     }
-    if (o->sensor && !o->band_names && _gwt_count_strings(bands) != n)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", o->sensor,
+    if (asked && !names && _gwt_count_strings(bands) != n)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "sensor \"%s\" has %lld bands, %s has %lld", asked,
                          (long long)_gwt_count_strings(bands), a->info.filenames[0], (long long)n);
     bool fits = bands && _gwt_count_strings(bands) == n;
     size_t k = 0;
     while (fits && !_gwt_same_name(gwt_sensor_name(k), sensor)) k++;
     if (fits) a->info.sensor = gwt_sensor_name(k);      // not as the caller spells it
-    if (!o->band_names && !fits) return true;
-    return _gwt_array_name(a, o->band_names ? o->band_names : bands);
+    if (!names && !fits) return true;
+    return _gwt_array_name(a, names ? names : bands);
 }
 
 // All that a file says is true of its pixels, but for figures when others are missing than it says.
@@ -7123,7 +7119,9 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
 }
 
 static gwt_array *_gwt_array_scaled(const gwt_array *a, gwt_optional scale, gwt_optional offset);
-static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options *o);
+static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
+                           const gwt_array *reference, gwt_bounds bounds, double res,
+                           gwt_resampling method);
 
 static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
 {
@@ -7153,15 +7151,23 @@ static gwt_array *_gwt_mosaic_of(gwt_array *const *arrays, size_t n, gwt_stat ov
 static bool _gwt_open_aligned(gwt_array **list, size_t n, const gwt_open_options *o)
 {
     bool asked = o->bounds_by || o->reference || o->bounds.set || o->res != 0;
-    return !asked || _gwt_align_all(list, n, o);
+    return !asked || _gwt_align_all(list, n, o->bounds_by, o->reference, o->bounds, o->res,
+                                    o->resampling);
 }
 
 // What the caller says of an array that has been opened.
-static gwt_array *_gwt_open_done(gwt_array *a, const gwt_open_options *o)
+static bool _gwt_array_say(gwt_array *a, const char *const *bands, const char *sensor,
+                           const char *const *times)
 {
-    if (!a || !_gwt_check_texts(a->g, "band name", o->band_names)
-        || !_gwt_array_set_chunks(a, o) || !_gwt_array_set_names(a, o)
-        || !_gwt_array_set_times(a, o->time_names)) return NULL;
+    return _gwt_check_texts(a->g, "band name", bands) && _gwt_array_set_names(a, bands, sensor)
+        && _gwt_array_set_times(a, times);
+}
+
+static gwt_array *_gwt_open_done(gwt_array *a, const gwt_open_options *o, const char *const *times)
+{
+    if (!a || !_gwt_array_set_chunks(a, o->chunks, o->chunk_rows, o->chunk_cols)
+        || !_gwt_array_say(a, o->band_names, o->sensor, times))
+        return NULL;
     _gwt_array_set_scales(a, o);
     return _gwt_array_finish(a);
 }
@@ -7169,10 +7175,12 @@ static gwt_array *_gwt_open_done(gwt_array *a, const gwt_open_options *o)
 gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *options)
 {
     gwt_open_options o = options ? *options : (gwt_open_options){ 0 };
+    if (!_gwt_failed(g) && o.stack)
+        return _gwt_fail_null(g, GWT_E_ARGUMENT, "%s: a .stack is of several files: gwt_open_many "
+                              "takes a list", path ? path : "");
     gwt_array *a = _gwt_open_one(g, path, &o);
-    o.time_names = NULL;        // these two are for several files
-    o.bounds_by = GWT_SAME_GRID;
-    return a && _gwt_open_aligned(&a, 1, &o) ? _gwt_open_done(a, &o) : NULL;
+    o.bounds_by = GWT_SAME_GRID;        // of several files, as their .time_names are
+    return a && _gwt_open_aligned(&a, 1, &o) ? _gwt_open_done(a, &o, NULL) : NULL;
 }
 
 gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
@@ -7188,7 +7196,7 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
         a = o.mosaic ? _gwt_mosaic_of(list, n, o.overlap)
                      : gwt_stack(list, n, o.stack == GWT_TIME ? GWT_TIME : GWT_BAND);
     GWT_FREE(list);
-    return _gwt_open_done(a, &o);
+    return _gwt_open_done(a, &o, o.time_names);
 }
 
 // ---- arrays of the caller's memory
@@ -7239,8 +7247,6 @@ gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, gwt_dtype
                                 const int64_t shape[4], const gwt_from_memory_options *options)
 {
     gwt_from_memory_options o = options ? *options : (gwt_from_memory_options){ 0 };
-    gwt_open_options as = { .band_names = o.band_names, .time_names = o.time_names,
-                            .sensor = o.sensor, .chunks = o.chunks };
     gwt_optional nodata = { 0 };
     _gwt_geo geo;
     if (_gwt_failed(g) || !_gwt_memory_check(g, data, size, dtype, shape)
@@ -7258,7 +7264,8 @@ gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, gwt_dtype
     }
     if (times && !_gwt_failed(g)) a = n > 1 ? gwt_stack(times, n, GWT_TIME) : times[0];
     GWT_FREE(times);
-    return _gwt_open_done(a, &as);
+    return a && _gwt_array_set_chunks(a, o.chunks, 0, 0)
+        && _gwt_array_say(a, o.band_names, o.sensor, o.time_names) ? _gwt_array_finish(a) : NULL;
 }
 
 // ---- dates in file names
@@ -7479,8 +7486,7 @@ gwt_array *gwt_rechunk(const gwt_array *a, int rows, int cols)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
     gwt_array *r = _gwt_array_select(a, NULL, 0, NULL, 0);
-    gwt_open_options o = { .chunk_rows = rows, .chunk_cols = cols };
-    return r && _gwt_array_set_chunks(r, &o) ? _gwt_array_finish(r) : NULL;
+    return r && _gwt_array_set_chunks(r, 0, rows, cols) ? _gwt_array_finish(r) : NULL;
 }
 
 // All arrays of one type, one grid and (but along dim) one shape?
@@ -8794,19 +8800,20 @@ static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, bool all, _gwt_
     return true;
 }
 
-// To the grid that the options ask for: bounds_by, reference, bounds, res.
-static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options *o)
+// To one grid, as gwt_open_options say it.
+static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
+                           const gwt_array *reference, gwt_bounds bounds, double res,
+                           gwt_resampling method)
 {
-    gwt_bounds_by by = o->reference ? GWT_REFERENCE : o->bounds_by;
-    const gwt_array *like = o->reference ? o->reference : arrays[0];
+    const gwt_array *like = reference ? reference : arrays[0];
     for (size_t i = 0; i < n; i++)
         if (!arrays[i] || _gwt_failed(arrays[i]->g) || !_gwt_check_session(arrays[0]->g, arrays[i]))
             return false;
     if (!_gwt_check_session(arrays[0]->g, like)) return false;
-    if (o->bounds_by < GWT_SAME_GRID || o->bounds_by > GWT_INTERSECTION)
+    if (by < GWT_SAME_GRID || by > GWT_INTERSECTION)
         return _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT,
-                         "no bounds_by %d: there are reference, union and intersection",
-                         (int)o->bounds_by);
+                         "no bounds_by %d: there are reference, union and intersection", (int)by);
+    if (reference) by = GWT_REFERENCE;
     // Other bounds or cells of one grid: files of several are as wrong as they would be without.
     for (size_t i = 1; i < n && by == GWT_SAME_GRID; i++) {
         _gwt_relation to;
@@ -8815,9 +8822,9 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, const gwt_open_options 
     }
     _gwt_geo geo = like->geo;
     if (by > GWT_REFERENCE && !_gwt_common_grid(arrays, n, by == GWT_UNION, &geo)) return false;
-    if (!_gwt_geo_regrid(arrays[0]->g, &geo, o->bounds, o->res, o->res)) return false;
+    if (!_gwt_geo_regrid(arrays[0]->g, &geo, bounds, res, res)) return false;
     for (size_t i = 0; i < n; i++)
-        if (!(arrays[i] = _gwt_array_on(arrays[i], &geo, like, o->resampling))) return false;
+        if (!(arrays[i] = _gwt_array_on(arrays[i], &geo, like, method))) return false;
     return true;
 }
 
@@ -8865,8 +8872,8 @@ gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by by, gwt_
     if (!_gwt_check_given("gwt_mosaic", arrays, n)) return NULL;
     gwt_array **list = _gwt_calloc(arrays[0]->g, n, sizeof *list), *r = NULL;
     if (list) memcpy(list, arrays, n * sizeof *list);
-    gwt_open_options o = { .bounds_by = by ? by : GWT_REFERENCE, .resampling = resampling };
-    if (list && _gwt_align_all(list, n, &o))
+    if (list && _gwt_align_all(list, n, by ? by : GWT_REFERENCE, NULL, (gwt_bounds){ 0 }, 0,
+                               resampling))
         r = _gwt_mosaic_of(list, n, overlap);
     GWT_FREE(list);
     return r;

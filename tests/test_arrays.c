@@ -2451,6 +2451,7 @@ static void null_is_an_error(void **state)
     EXPECT_NULL_NAMED(gwt_save_many(&a, NULL, 1), "gwt_save_many: the list of outputs is NULL");
     EXPECT_NULL_NAMED(gwt_save(a, NULL), "no file name");
     EXPECT_NULL_NAMED(gwt_open(g, NULL), "no file name");
+    EXPECT_NULL_NAMED(gwt_open(g, path, .stack = GWT_TIME), ".stack is of several files");
     EXPECT_NULL_NAMED(gwt_open_many(g, (const char *[]){ NULL, path }, 2), "no file name");
     EXPECT_NULL_NAMED(gwt_open_many(g, NULL, 2), "no files");
     EXPECT_NULL_NAMED(gwt_sel_bands(a, NULL), "no band names");

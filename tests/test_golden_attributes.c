@@ -604,7 +604,7 @@ static gwt_open_options options_of(const job *j)
     gwt_open_options o = { .sensor = word_of(j, "sensor") };
     if (chunks && *chunks == '(') sscanf(chunks, "(%d:%d)", &o.chunk_rows, &o.chunk_cols);
     else if (chunks) o.chunks = atoi(chunks);
-    if (stack) o.stack = !strcmp(stack, "time") ? GWT_TIME : GWT_BAND;
+    if (stack && j->num_inputs > 1) o.stack = !strcmp(stack, "time") ? GWT_TIME : GWT_BAND;
     if (word_of(j, "time_names")) o.time_names = dates;
     return o;
 }
