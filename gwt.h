@@ -10929,17 +10929,19 @@ static void _gwt_uses_end(_gwt_uses *u)
     GWT_FREE(u->missing);
 }
 
-// Whether an instruction can come now and gives back a register at least: nobody else is left to
-// use one of its operands.
-static bool _gwt_uses_up(const _gwt_uses *u, const _gwt_program *program, int instr)
+// Whether an instruction can come now and gives back the register of `of`, or, below 0, one at
+// least: nobody else is left to use one of its operands.
+static bool _gwt_uses_up(const _gwt_uses *u, const _gwt_program *program, int instr, int of)
 {
     const _gwt_instr *in = &program->instrs[instr];
     const int *operands = program->operands + in->first;
     if (u->missing[instr] > 0) return false;
     for (int k = 0; k < in->num_args; k++) {
         int mine = 0;
+        if (operands[k] < 0 || (of >= 0 && operands[k] != of)) continue;
         for (int m = 0; m < in->num_args; m++) mine += operands[m] == operands[k];
-        if (operands[k] >= 0 && u->left[operands[k]] == mine) return true;
+        if (u->left[operands[k]] == mine) return true;
+        if (of >= 0) return false;
     }
     return false;
 }
@@ -10968,9 +10970,12 @@ static void _gwt_plan_order(_gwt_planner *p)
                 if (v < 0 || (k < 0 && in->op >= _GWT_OP_STORE)) continue;
                 if (k >= 0) u.left[v]--;
                 for (int a = u.first[v]; k < 0 && a < u.first[v + 1]; a++) u.missing[u.users[a]]--;
-                for (int a = u.first[v]; (k < 0 || u.left[v] <= 3) && a < u.first[v + 1]; a++)
-                    if (!taken[u.users[a]] && _gwt_uses_up(&u, program, u.users[a]))
-                        taken[u.users[a]] = true, stack[depth++] = u.users[a];
+                for (int a = u.first[v]; (k < 0 || u.left[v] <= 3) && a < u.first[v + 1]; a++) {
+                    if (taken[u.users[a]] || !_gwt_uses_up(&u, program, u.users[a], k < 0 ? -1 : v))
+                        continue;
+                    taken[u.users[a]] = true;
+                    stack[depth++] = u.users[a];
+                }
             }
         }
     }
