@@ -8064,6 +8064,34 @@ static bool _gwt_step_needs(gwt *g, const _gwt_step *s, const _gwt_rect *out, _g
     return true;
 }
 
+// Of resampling: the cells of one axis that make up one new cell, n from `first` on, with weights.
+typedef struct _gwt_taps { int64_t first; int n; const double *weight; bool inside; } _gwt_taps;
+
+static int _gwt_taps_max(const _gwt_step *s, int axis)
+{
+    return 2 * (int)s->reach[axis] + 2;
+}
+
+// Whether a window looks at each of its cells for itself, not at sums of neighbours.
+static bool _gwt_step_sees_each(const _gwt_step *s)
+{
+    return s->method == GWT_PERCENTILE || s->method == GWT_MODE || s->weighted;
+}
+
+// Doubles that a step needs to make `out`, beside what it reads and makes.
+static size_t _gwt_step_room(const _gwt_step *s, const _gwt_rect *out)
+{
+    size_t rows = (size_t)out->rows, cols = (size_t)out->cols, w = 2 * (size_t)s->reach[0] + 1;
+    if (s->kind == _GWT_STEP_APPLY)
+        return (rows + w - 1) * (cols + w - 1) * (size_t)s->num_args;
+    if (s->kind == _GWT_STEP_RESAMPLE)
+        return 2 * (cols * (size_t)_gwt_taps_max(s, 1) + (cols * sizeof(_gwt_taps) + 7) / 8
+                    + (size_t)_gwt_taps_max(s, 0));
+    size_t line = cols + w;
+    return 2 * rows * cols
+         + (_gwt_step_sees_each(s) ? w * w + w * line : (rows + w) * cols + line);
+}
+
 // The step `s` over n planes of `a`; on their own grid, but for resampling, which says its own.
 static const _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step s,
                                       const _gwt_node *const *planes, int n)
@@ -11630,6 +11658,7 @@ static bool _gwt_walk_tiles(_gwt_walk *w, int first, int end)
 typedef struct _gwt_cost {
     double planes;              // of all passes, each as long as it is read
     double largest;             // of one pass
+    double work;                // that one step needs itself
     double tiles;               // that all passes read; one that several views read counts for each
     double pass_tiles;          // that one pass reads
 } _gwt_cost;
@@ -11648,6 +11677,9 @@ static void _gwt_walk_planes_cost(_gwt_walk *w, _gwt_cost *most)
         w->bytes[pass] = bytes * plan->passes[pass].num_planes;
         held += w->bytes[pass];
         most->largest = fmax(most->largest, w->bytes[pass]);
+        if (plan->passes[pass].step && !_gwt_rect_empty(r))
+            most->work = fmax(most->work, (double)_gwt_step_room(plan->passes[pass].step, r)
+                                              * (double)sizeof(double));
         most->planes = fmax(most->planes, held);
         for (; edge > 0 && plan->edges[a->edges[edge - 1]].pass <= pass; edge--) {
             int from = plan->edges[a->edges[edge - 1]].from;
@@ -11694,6 +11726,7 @@ static void _gwt_cost_join(_gwt_cost *to, const _gwt_cost *c)
 {
     to->planes = fmax(to->planes, c->planes);
     to->largest = fmax(to->largest, c->largest);
+    to->work = fmax(to->work, c->work);
     to->tiles = fmax(to->tiles, c->tiles);
     to->pass_tiles = fmax(to->pass_tiles, c->pass_tiles);
 }
@@ -11984,11 +12017,9 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
 {
     const _gwt_rect *q = &out->rect;
     int64_t w = 2 * s->reach[0] + 1;
-    bool each = s->method == GWT_PERCENTILE || s->method == GWT_MODE || s->weighted;
-    size_t cols = (size_t)q->cols, n = (size_t)q->rows * cols, line = cols + (size_t)w;
-    size_t need = each ? (size_t)(w * w) + (size_t)w * line
-                       : ((size_t)q->rows + (size_t)w) * cols + line;
-    double *to = _gwt_work_room(action->g, work, 2 * n + need);
+    bool each = _gwt_step_sees_each(s);
+    size_t n = (size_t)(q->rows * q->cols);
+    double *to = _gwt_work_room(action->g, work, _gwt_step_room(s, q));
     if (!to) return false;
     double *squares = to, *counts = squares + n, *room = counts + n;
     if (each) {
@@ -12023,9 +12054,6 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
 // ratio of the cells when the new one is larger; weights of missing cells are left out and the
 // rest made to sum to one.
 
-// The cells of one axis that make up one new cell: n from `first` on, with weights.
-typedef struct _gwt_taps { int64_t first; int n; const double *weight; bool inside; } _gwt_taps;
-
 static double _gwt_kernel_weight(int method, double d)
 {
     d = fabs(d);
@@ -12033,11 +12061,6 @@ static double _gwt_kernel_weight(int method, double d)
     // Keys (1981), a = -0.5
     if (d < 1) return (1.5 * d - 2.5) * d * d + 1;
     return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
-}
-
-static int _gwt_taps_max(const _gwt_step *s, int axis)
-{
-    return 2 * (int)s->reach[axis] + 2;
 }
 
 // Weights of the cells for new cell i along an axis into `weight`.
@@ -12102,7 +12125,7 @@ static bool _gwt_step_resample(const _gwt_action *action, const _gwt_step *s,
     int method = s->method, most_y = _gwt_taps_max(s, 0), most_x = _gwt_taps_max(s, 1);
     size_t weights = (size_t)q->cols * (size_t)most_x,
            taps = ((size_t)q->cols * sizeof(_gwt_taps) + 7) / 8;
-    double *room = _gwt_work_room(action->g, work, 2 * (weights + taps) + 2 * (size_t)most_y);
+    double *room = _gwt_work_room(action->g, work, _gwt_step_room(s, q));
     if (!room) return false;
     double *wx = room, *wx2 = wx + weights, *wy = wx2 + weights, *wy2 = wy + most_y;
     _gwt_taps *x = (_gwt_taps *)(void *)(wy2 + most_y),
@@ -12138,7 +12161,7 @@ static bool _gwt_step_apply(const _gwt_action *action, const _gwt_step *s,
 {
     const _gwt_rect *q = &out->rect;
     int64_t h = s->reach[0], rows = q->rows + 2 * h, cols = q->cols + 2 * h;
-    double *halo = _gwt_work_room(action->g, work, (size_t)(rows * cols) * (size_t)s->num_args);
+    double *halo = _gwt_work_room(action->g, work, _gwt_step_room(s, q));
     if (!halo) return false;
     for (int p = 0; p < s->num_args; p++)
         for (int64_t r = 0; r < rows; r++)
@@ -16693,14 +16716,14 @@ typedef struct _gwt_dry {
     int64_t some;               // tiles of the output that are walked over together
     double limit;               // bytes that one worker may take
     int64_t least;              // pixels of a piece that is not cut for that
+    int64_t halo;               // pixels of the largest halo around nothing, or 1
     atomic_bool cut;            // one is too large, the rest does not matter: all are to be cut
 } _gwt_dry;
 
-// A worker's buffers: planes, a step's own room, which is at most four planes of its input, and a
-// tile as it comes from the file.
+// A worker's buffers: planes, a step's own, and a tile as it comes from the file.
 static double _gwt_run_buffers(const _gwt_run *run, const _gwt_cost *c)
 {
-    return c->planes + 4 * c->largest + run->packed_bytes;
+    return c->planes + c->work + run->packed_bytes;
 }
 
 // All of a worker's memory.
@@ -16711,12 +16734,13 @@ static double _gwt_run_each(const _gwt_run *run, const _gwt_cost *c)
 }
 
 // Whether pieces have to be cut. A coarser grid needs many cells for each of its own, and a sparse
-// one many tiles: that is worth smaller pieces whatever the limit.
+// one many tiles: that is worth smaller pieces whatever the limit. Within a halo larger than itself
+// a smaller piece needs nearly as much.
 static bool _gwt_dry_exceeds(const _gwt_dry *d, const _gwt_cost *c)
 {
     const _gwt_run *run = d->run;
     int64_t pixels = run->piece_h * run->piece_w;
-    if (pixels > 1 && c->largest > _GWT_PASS_BYTES) return true;
+    if (pixels > d->halo && c->largest > _GWT_PASS_BYTES) return true;
     if (pixels > 1 && run->sparse && c->tiles > _GWT_PASS_BYTES) return true;
     return pixels > d->least && _gwt_run_each(run, c) > d->limit;
 }
@@ -16756,8 +16780,13 @@ static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least)
 {
     int64_t tiles = run->order.across * run->order.down;
     _gwt_dry d = { .run = run, .limit = limit, .least = least,
-                   .some = _gwt_max64(16, _gwt_ceil_div(tiles, 64)) };
+                   .some = _gwt_max64(16, _gwt_ceil_div(tiles, 64)), .halo = 1 };
     size_t n = (size_t)_gwt_ceil_div(tiles, d.some);
+    for (int i = 0; i < run->plan->num_passes; i++) {
+        const _gwt_step *s = run->plan->passes[i].step;
+        if (s && s->kind != _GWT_STEP_RESAMPLE)
+            d.halo = _gwt_max64(d.halo, 4 * s->reach[0] * s->reach[0]);
+    }
     for (;;) {
         atomic_store(&d.cut, false);
         for (int64_t i = 0; i < run->plan->num_tiles; i++) atomic_init(&run->uses[i], 0);

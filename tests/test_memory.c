@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -290,6 +291,80 @@ static void there_and_back(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+static int fill_nothing(const gwt_kernel *k, void *user)
+{
+    (void)user;
+    memset(k->out, 0, (size_t)(k->rows * k->cols * k->planes_out) * sizeof *k->out);
+    return 0;
+}
+
+static gwt_array *pixels_of(gwt *g, int side, int bands)
+{
+    static unsigned char pixels[8 * 768 * 768];
+    return gwt_from_memory(g, pixels, sizeof pixels, GWT_UINT8,
+                           ((const int64_t[4]){ 1, bands, side, side }));
+}
+
+// Cutting pieces does not help where nearly all that is read is the halo.
+static void large_halos(void **state)
+{
+    (void)state;
+    gwt_plan plan;
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = gwt_apply(pixels_of(g, 768, 8), fill_nothing, NULL, .halo = 256);
+    assert_true(gwt_plan_of(a, &plan));
+    REQUIRE(plan.piece[0] * plan.piece[1] >= 64 * 64, "pieces of %d x %d", (int)plan.piece[0],
+            (int)plan.piece[1]);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// What a kernel or a window needs has the size of its halo, however small the image is.
+static void halos_larger_than_the_image(void **state)
+{
+    (void)state;
+    enum { HALO = 1000, WINDOW = 1001, IMAGE = 40 };
+    const double kernel = 8.0 * (IMAGE + 2 * HALO) * (IMAGE + 2 * HALO),
+                 window = 8.0 * WINDOW * WINDOW;
+    gwt_plan plan;
+    for (int i = 0; i < 3; i++) {
+        gwt *g = gwt_begin(.num_workers = 1, .memory_limit = i == 2 ? 8 * MEGABYTE : 0,
+                           .quiet = true);
+        gwt_array *a = pixels_of(g, IMAGE, 1);
+        a = i != 1 ? gwt_apply(a, fill_nothing, NULL, .halo = HALO)
+                   : gwt_moving(a, .window = WINDOW, .statistic = GWT_MEDIAN);
+        if (i < 2) {
+            assert_true(gwt_plan_of(a, &plan));
+            REQUIRE((double)plan.bytes_passes >= (i ? window : kernel), "%d: %llu bytes", i,
+                    (unsigned long long)plan.bytes_passes);
+        } else {
+            assert_null(gwt_compute(a));
+            EXPECT_ERROR(g, GWT_E_MEMORY, "memory_limit is 8");
+        }
+        gwt_end(g);
+    }
+}
+
+// A thousand dates, three percentiles of each: planned about as fast as they are asked for.
+static void plans_of_many_dates(void **state)
+{
+    (void)state;
+    enum { DATES = 1000 };
+    static gwt_array *dates_of[DATES];
+    gwt_plan plan;
+    gwt *g = gwt_begin(.num_workers = 1);
+    for (int i = 0; i < DATES; i++) dates_of[i] = pixels_of(g, 16, 1);
+    gwt_array *stack_of = gwt_stack(dates_of, DATES, GWT_TIME), *sum = NULL;
+    for (int p = 10; p <= 90; p += 40) {
+        gwt_array *r = gwt_reduce(stack_of, GWT_TIME, GWT_PERCENTILE, .percentile = p);
+        sum = sum ? gwt_add(sum, r) : r;
+    }
+    clock_t from = clock();
+    assert_true(gwt_plan_of(sum, &plan));
+    double seconds = (double)(clock() - from) / CLOCKS_PER_SEC;
+    REQUIRE(INFLATED || seconds < 1, "%.2f s", seconds);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // The number in the refusal is one that does.
 static void refuses_with_the_number_that_would_do(void **state)
 {
@@ -555,6 +630,9 @@ int main(void)
         cmocka_unit_test(very_deep_stacks),
         cmocka_unit_test(plans_within_actions),
         cmocka_unit_test(there_and_back),
+        cmocka_unit_test(large_halos),
+        cmocka_unit_test(halos_larger_than_the_image),
+        cmocka_unit_test(plans_of_many_dates),
         cmocka_unit_test(refuses_with_the_number_that_would_do),
         cmocka_unit_test(follows_cgroups),
         cmocka_unit_test(follows_processors),
