@@ -6308,9 +6308,9 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
     X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) \
     X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
     X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
-    X(FIRST, x != x ? y : x) \
-    X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x)
+    X(FIRST, x != x ? y : x)
 #define _GWT_PLAIN_OPS(X) \
+    X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
     X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
@@ -12544,10 +12544,8 @@ typedef void _gwt_kernel(void *to, const void *first, const void *second, size_t
         } \
     }
 
-#define X(name, expression) _GWT_LOOP _GWT_UNARY(double, _gwt_vm_##name, expression)
-_GWT_UNARY_OPS(X)
-#undef X
 #define X(name, expression) _GWT_UNARY(double, _gwt_vm_##name, expression)
+_GWT_UNARY_OPS(X)
 _GWT_DOUBLE_OPS(X)
 #undef X
 #define X(name, expression) _GWT_LOOP _GWT_BINARY(double, _gwt_vm_##name, expression)
@@ -12556,7 +12554,7 @@ _GWT_FAST_OPS(X)
 #define X(name, expression) _GWT_BINARY(double, _gwt_vm_##name, expression)
 _GWT_PLAIN_OPS(X)
 #undef X
-#define X(name, expression) _GWT_LOOP _GWT_UNARY(float, _gwt_narrow_##name, expression)
+#define X(name, expression) _GWT_UNARY(float, _gwt_narrow_##name, expression)
 _GWT_UNARY_OPS(X)
 #undef X
 #define X(name, expression) _GWT_LOOP _GWT_BINARY(float, _gwt_narrow_##name, expression)
