@@ -13298,18 +13298,6 @@ static int _gwt_kind_of(const _gwt_step *s)
     return s->kind == _GWT_STEP_RESAMPLE ? _GWT_KIND_RESAMPLE + s->method : _GWT_KIND_APPLY;
 }
 
-static void _gwt_kind_name(int kind, char name[32])
-{
-    const char *of = kind < _GWT_KIND_WINDOW ? _gwt_op_names[kind]
-                   : kind < _GWT_KIND_RESAMPLE ? _gwt_stat_names[kind - _GWT_KIND_WINDOW]
-                   : kind < _GWT_KIND_APPLY ? _gwt_resampling_names[kind - _GWT_KIND_RESAMPLE]
-                                            : "apply";
-    bool window = kind >= _GWT_KIND_WINDOW && kind < _GWT_KIND_RESAMPLE;
-    snprintf(name, 32, "%s%s", window ? "moving_" : "", of);
-    for (; *name; name++)
-        if (*name >= 'A' && *name <= 'Z') *name = (char)(*name - 'A' + 'a');
-}
-
 // The program over one strip: r->rows * r->cols is at most `strip`. (row, col) is where the strip
 // begins within the target.
 static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
@@ -18856,6 +18844,19 @@ const char *gwt_note(const gwt *g, size_t index)
 // ---- profiles
 
 #ifndef GWT_NO_PROFILE
+// What is timed, as the profile calls it.
+static void _gwt_kind_name(int kind, char name[32])
+{
+    const char *of = kind < _GWT_KIND_WINDOW ? _gwt_op_names[kind]
+                   : kind < _GWT_KIND_RESAMPLE ? _gwt_stat_names[kind - _GWT_KIND_WINDOW]
+                   : kind < _GWT_KIND_APPLY ? _gwt_resampling_names[kind - _GWT_KIND_RESAMPLE]
+                                            : "apply";
+    bool window = kind >= _GWT_KIND_WINDOW && kind < _GWT_KIND_RESAMPLE;
+    snprintf(name, 32, "%s%s", window ? "moving_" : "", of);
+    for (; *name; name++)
+        if (*name >= 'A' && *name <= 'Z') *name = (char)(*name - 'A' + 'a');
+}
+
 static bool _gwt_profile_start(gwt *g, gwt_profile_options o)
 {
     o.label = _gwt_keep_always(g, o.label ? o.label : "");

@@ -510,7 +510,7 @@ static bool add_operation(reader *r, raw_event *e, const char *name)
 {
     trace *t = r->to;
     void *list = t->operations;
-    uint32_t index;
+    uint32_t index = 0;
     if (!take(r, "ms", &e->ms, max_time / 1e3, NAN) || !find_operation(r, name, &index))
         return false;
     if (t->operation_count == TRACE_MAX_EVENTS)
