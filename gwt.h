@@ -2633,6 +2633,19 @@ static gwt_sample _gwt_os_usage(void)
     || defined(__DragonFly__) || defined(__OpenBSD__) || defined(__NetBSD__)
 #include <pthread.h>
 #define _GWT_THREAD(c11, posix) posix
+
+static bool _gwt_cond_make(pthread_cond_t *c)
+{
+    pthread_condattr_t how;
+    if (pthread_condattr_init(&how)) return false;
+#ifndef __APPLE__
+    pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+#endif
+    bool made = pthread_cond_init(c, &how) == 0;
+    pthread_condattr_destroy(&how);
+    return made;
+}
+
 #else
 #include <threads.h>
 #define _GWT_THREAD(c11, posix) c11
@@ -2679,20 +2692,6 @@ static bool _gwt_trylock(_gwt_mutex *m)
 {
     return _GWT_THREAD(mtx_trylock(&m->m) == thrd_success, pthread_mutex_trylock(&m->m) == 0);
 }
-
-#ifdef PTHREAD_COND_INITIALIZER
-static bool _gwt_cond_make(pthread_cond_t *c)
-{
-    pthread_condattr_t how;
-    if (pthread_condattr_init(&how)) return false;
-#ifndef __APPLE__
-    pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
-#endif
-    bool made = pthread_cond_init(c, &how) == 0;
-    pthread_condattr_destroy(&how);
-    return made;
-}
-#endif
 
 static bool _gwt_cond_init(_gwt_cond *c)
 {

@@ -1486,7 +1486,7 @@ done
 works "--res of three cells" calc b1 strips.tif -o all.tif --overwrite --res 90
 run info --json all.tif
 is "counts from the left and top" "$(compact | sed 's/,"bands".*"bounds":/ /; s/,"epsg.*//')" \
-    '{"width":40,"height":27 [583785,7509885,587385,7512315]'
+    '{"file":"all.tif","width":40,"height":27 [583785,7509885,587385,7512315]'
 works "its middle cells" calc b1 strips.tif -o coarse.tif --overwrite --window 1,1,79,119 --every 3
 run stats --json all.tif
 nearest=$(compact)
@@ -1598,7 +1598,8 @@ check "and the stages" "$(grep -q '^[0-9]*,decode,' profiles/t_events.csv || ech
 profiled "tables in a folder" calc b1 large.tif -o n.tif --overwrite --profile profiles
 is "have a name" "$(cd profiles && echo p*_*)" \
     "profile_cache.csv profile_events.csv profile_resources.csv"
-works "watched" calc 'moving_median(b1, 9)' large.tif -o n.tif --overwrite --watch
+run calc 'moving_median(b1, 9)' large.tif -o n.tif --overwrite --watch
+is "watched: exit status" "$status" 0
 check "it ends at 100 %, as lines" "$(tail -n 1 "$err" | grep -q '^\[#\{30\}\] 100 %.* Mpx/s  .* MB/s, 0 tiles under way, memory .*MB$' || cat "$err")"
 check "with no sequences of terminals" "$(grep -c "$(printf '\033')" "$err" | grep -v '^0$')"
 works "a summary" calc b1 large.tif -o n.tif --overwrite --summary

@@ -65,7 +65,7 @@ static void expressions(void **state)
         { "b1 ** 0", M, M, GWT_FLOAT64, NONE }, { "1 ** b1", M, M, GWT_FLOAT64, NONE },
         { "sqrt(b1)", M, M, GWT_FLOAT64, NONE }, { "exp(b1)", M, M, GWT_FLOAT64, NONE },
         { "log(b1)", M, M, GWT_FLOAT64, NONE }, { "tanh(b1)", M, M, GWT_FLOAT64, NONE },
-        { "mod(b2, b1)", M, M, GWT_FLOAT64, NONE }, { "atan2(b1, 0)", M, M, GWT_FLOAT64, NONE },
+        { "mod(b2, b1)", M, M, T, V }, { "atan2(b1, 0)", M, M, GWT_FLOAT64, NONE },
         { "lerp(b2, 3, b1)", M, M, GWT_FLOAT64, NONE }, { "hypot(0, b1)", M, M, GWT_FLOAT64, NONE },
         { "floor(b1)", M, M, T, V }, { "round(b1)", M, M, T, V }, { "sign(b1)", M, M, T, V },
         { "b1 == b1", M, M, GWT_UINT8, SOME(255) }, { "b1 != 3", M, M, GWT_UINT8, SOME(255) },

@@ -18,8 +18,12 @@ evil=$evil$(printf '\377\340\200\200\355\240\200Z\303\251')
 shown='A\x1b[31m\x07\x7f\u009b\u202e\u2066\u200f\u061c\u2028'
 shown=$shown'\xff\xe0\x80\x80\xed\xa0\x80Z'$(printf '\303\251')
 
-# What of a file is neither printable ASCII, a line end, nor that accent; nothing when all is well.
-raw() { sed "s/$(printf '\303\251')//g" "$1" | tr -d '\n\040-\176' | od -An -tx1; }
+# What of a file is neither printable ASCII, a line end, that accent, nor U+FFFD, as which a trace
+# has bytes that are no UTF-8; nothing when all is well.
+raw() {
+    sed "s/$(printf '\303\251')//g; s/$(printf '\357\277\275')//g" "$1" |
+        tr -d '\n\040-\176' | od -An -tx1
+}
 
 # The last run let nothing raw out, on either stream.
 quiet_terminal() { printf '%s' "$(raw "$out")$(raw "$err")" | sed 's/^/raw bytes:/'; }
