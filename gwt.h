@@ -17937,6 +17937,7 @@ static int64_t _gwt_zonal_look(const _gwt_zonal *z, _gwt_zonal_worker *w, const 
 static void _gwt_zonal_sort(_gwt_zonal_worker *w, int64_t n)
 {
     uint32_t *places = w->zones.places;     // not of use any more
+    if (w->zones.n == 0) return;
     for (size_t i = 0; i < w->zones.n; i++) w->zones.list[i].count = (int64_t)i;
     qsort(w->zones.list, w->zones.n, sizeof *w->zones.list, _gwt_compare_tallies);
     for (size_t i = 0; i < w->zones.n; i++) places[w->zones.list[i].count] = (uint32_t)i;
