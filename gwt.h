@@ -92,7 +92,10 @@
 //                                                               else one that no class is
 //       where                               missing where the condition or what it picks is;
 //                                                               the operands'
-//       comparisons, logic                  missing             uint8, 255
+//       comparisons, logic, gwt_bit, gwt_isin, gwt_bits_match
+//                                           missing             uint8, 255
+//       & | ^ ~ << >> % // of integers      missing             an integer type; the first nodata
+//                                                               value of theirs that it holds
 //       gwt_valid                           0                   uint8, 255
 //       mean, sum, std, var, median, percentile, range, skew over bands, time, windows
 //                                           passed over (1)     float64, NaN
@@ -1176,7 +1179,7 @@ GWT_API gwt_array *gwt_replace(const gwt_array *a, const double *from, const dou
 typedef struct gwt_class_range { double lo, hi, value; } gwt_class_range;
 
 // Values by classes: each pixel becomes the value of the range that it is in; missing pixels stay
-// missing. Any number of ranges, in any order, costs as much as four do: of 8- and 16-bit integers
+// missing. Many ranges, in any order, cost about as much as four do: of 8- and 16-bit integers
 // by a table, else by about two steps (by a search of log2(n) where all ranges lie in a few
 // 1000ths of what they span). Ends are compared as the array's type has them: 0.1 of float32 is
 // that of float32; 64-bit integers beyond 2^53 as doubles.
