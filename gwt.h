@@ -5435,8 +5435,8 @@ static bool _gwt_source_check_entry(_gwt_source *s, const _gwt_ifd_entry *e)
                   (unsigned long long)s->store.length);
     if ((double)bytes > limit / 4)      // there come to be up to four copies
         return _gwt_fail(s->g, GWT_E_MEMORY,
-                  "%s: the values of tag %llu, %.1f MB in the file, take up to %.1f MB of memory, "
-                  "and memory_limit is %.1f MB", s->path, (unsigned long long)e->tag,
+                  "%s: the values of tag %llu, %.3g MB in the file, take up to %.3g MB of memory, "
+                  "and .memory_limit is %.3g MB", s->path, (unsigned long long)e->tag,
                   (double)bytes / 1e6, 4 * (double)bytes / 1e6, limit / 1e6);
     if (lists_blocks && e->count < s->num_listed) s->num_listed = e->count;
     return true;
@@ -8574,12 +8574,13 @@ gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
     gwt *g = a->g;
     int64_t times = a->info.shape[0], bands = a->info.shape[1];
     if ((dim != GWT_TIME && (dim != GWT_BAND || o.by))
-        || (size_t)stat >= _GWT_COUNT(_gwt_stat_names) || !(percentile >= 0 && percentile <= 100))
+        || (size_t)stat >= _GWT_COUNT(_gwt_stat_names))
         return _gwt_fail_null(
             g, GWT_E_ARGUMENT,
             "can't reduce: dim (%d) must be GWT_TIME or GWT_BAND (.by: GWT_TIME), statistic (%d) "
-            "one of gwt_stat, percentile (%g) 0 to 100",
-            (int)dim, (int)stat, percentile);
+            "one of gwt_stat", (int)dim, (int)stat);
+    if (!(percentile >= 0 && percentile <= 100))
+        return _gwt_fail_null(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", percentile);
     if (o.by) return _gwt_reduce_periods(a, stat, percentile, o.by);
     for (size_t i = 0; i < _GWT_COUNT(_gwt_stat_formulas); i++)
         if (stat == _gwt_stat_formulas[i].stat)
@@ -18515,13 +18516,15 @@ static bool _gwt_zonal_check(const gwt_array *values, const gwt_array *zones)
     gwt_array *both[2];
     memcpy(both, (const gwt_array *[]){ values, zones }, sizeof both);
     if (!_gwt_check_given("gwt_zonal", both, 2) || !values) return false;
+    const char *file = zones->info.num_files ? zones->info.filenames[0] : "";
+    const char *in = *file ? " in " : "";
     if (_gwt_num_planes(zones) != 1)
-        return _gwt_fail(zones->g, GWT_E_ARGUMENT, "zones of %lld bands and %lld times: one band "
-                         "is wanted", (long long)zones->info.shape[1],
-                         (long long)zones->info.shape[0]);
+        return _gwt_fail(zones->g, GWT_E_ARGUMENT, "zones of %lld bands and %lld times%s%s: one "
+                         "band is wanted", (long long)zones->info.shape[1],
+                         (long long)zones->info.shape[0], in, file);
     if (!_gwt_dtype_integer(zones->info.dtype))
-        return _gwt_fail(zones->g, GWT_E_ARGUMENT, "zones of %s: an integer type is wanted",
-                         gwt_dtype_name(zones->info.dtype));
+        return _gwt_fail(zones->g, GWT_E_ARGUMENT, "zones of %s%s%s: an integer type is wanted",
+                         gwt_dtype_name(zones->info.dtype), in, file);
     if (values->number || zones->number)
         return _gwt_fail(zones->g, GWT_E_GRID, "zonal statistics of a number: it has no grid");
     return _gwt_check_grids(values, zones);

@@ -790,17 +790,18 @@ refused "quicklook: the .part of the output is the input" 1 "input" \
     quicklook other.png.part -o other.png
 rm -f other.tif.part other.png.part
 
-# COMMAND OPTION.. - with linked.png as its output.
+# COMMAND OPTION.. - with $linked as its output.
+linked_of() { if [ "$1" = calc ]; then echo linked.tif; else echo linked.png; fi; }
 onto_linked() {
     command=$1
     shift
     case $command in
-    calc) run calc b1 strips.tif -o linked.png "$@" ;;
-    quicklook) run quicklook strips.tif -o linked.png "$@" ;;
+    calc) run calc b1 strips.tif -o $linked "$@" ;;
+    quicklook) run quicklook strips.tif -o $linked "$@" ;;
     esac
 }
 
-# What was wrong with the last run as a refusal that says TEXT; as one that wrote linked.png, and
+# What was wrong with the last run as a refusal that says TEXT; as one that wrote $linked, and
 # left nothing at FILE. Either way precious.tif, where links lead, has to be as it was.
 not_kept() {        # TEXT
     [ "$status" = 1 ] || printf 'exit status %s; ' "$status"
@@ -811,7 +812,7 @@ not_kept() {        # TEXT
 not_replaced() {    # FILE
     printf '%s' "$(not_done)"
     cmp -s precious.tif large.tif || printf 'the file it pointed at was written to; '
-    if [ -h linked.png ] || [ ! -f linked.png ]; then printf 'the output is a link; '; fi
+    if [ -h $linked ] || [ ! -f $linked ]; then printf 'the output is a link; '; fi
     [ ! -e "$1" ] || printf '%s is there; ' "$1"
 }
 
@@ -819,19 +820,20 @@ not_replaced() {    # FILE
 # goes, and what it leads to stays.
 for kind in symbolic hard no; do
     for command in calc quicklook; do
+        linked=$(linked_of $command)
         case $kind in
-        symbolic) ln -s precious.tif linked.png.part ;;
-        hard) ln precious.tif linked.png.part ;;
-        no) cp precious.tif linked.png.part ;;
+        symbolic) ln -s precious.tif $linked.part ;;
+        hard) ln precious.tif $linked.part ;;
+        no) cp precious.tif $linked.part ;;
         esac
         onto_linked $command
-        check "$command: $kind link at the place of the .part" "$(not_kept linked.png.part
-            [ ! -e linked.png ] || echo there is an output
-            cmp linked.png.part large.tif 2>&1)"
+        check "$command: $kind link at the place of the .part" "$(not_kept $linked.part
+            [ ! -e $linked ] || echo there is an output
+            cmp $linked.part large.tif 2>&1)"
         onto_linked $command --overwrite
         check "$command: $kind link at the place of the .part, --overwrite" \
-            "$(not_replaced linked.png.part)"
-        rm -f linked.png linked.png.part
+            "$(not_replaced $linked.part)"
+        rm -f $linked $linked.part
         cp large.tif precious.tif
     done
 done
@@ -839,13 +841,14 @@ done
 # An output that is a link, also one that leads nowhere: the link is replaced, when that is asked for.
 for target in precious.tif nowhere.tif; do
     for command in calc quicklook; do
-        ln -s $target linked.png
+        linked=$(linked_of $command)
+        ln -s $target $linked
         onto_linked $command
-        check "$command: the output is a link to $target" "$(not_kept 'linked.png: exists'
-            [ -h linked.png ] || echo the link is gone)"
+        check "$command: the output is a link to $target" "$(not_kept "$linked: exists"
+            [ -h $linked ] || echo the link is gone)"
         onto_linked $command --overwrite
         check "$command: the output is a link to $target, --overwrite" "$(not_replaced nowhere.tif)"
-        rm -f linked.png
+        rm -f $linked
         cp large.tif precious.tif
     done
 done

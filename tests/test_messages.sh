@@ -53,6 +53,11 @@ refused "missing pixels in integers" 1 \
 rm -f no.tif.part no.tif.part.journal
 refused "a tile edge" 1 '--tile-size = 100: must be a multiple of 16' calc b1 scene.tif -o no.tif --tile-size 100
 
+refused_in "a percentile over 100" 1 'percentile = 190: must be 0 to 100' \
+    calc 'percentile(a, 190)' scene.tif -o no.tif
+refused "too little memory for what a file says" 1 'and --memory is 1e-05 MB' \
+    calc b1 scene.tif -o no.tif --memory 10
+
 # What stands in a name is no field.
 cp scene.tif '.overwrite.tif'
 printf 'no TIFF' >'a .resume .memory_limit'
@@ -119,6 +124,22 @@ same "the same page on stdout" "$out" p.html
 check "no file of that name" "$([ ! -e ./- ] || echo there is one)"
 refused "visualize -o - --text" 2 'both the page and the text to stdout' visualize p.json -o - \
     --text
+
+# Files of other kinds, which a name may ask for in vain.
+refused "calc -o FILE.png" 2 'x.png: a GeoTIFF is written, and its name must not say otherwise' \
+    calc b1 scene.tif -o x.png
+refused "convert -o FILE.JP2" 2 'gwt quicklook makes pictures' convert scene.tif -o x.JP2
+works "a name that says nothing" convert scene.tif -o plain -q
+works "nor does a date" convert scene.tif -o to.2020 -q
+
+# Options of GDAL, of which -ot would be the output t.
+refused "-ot" 2 '-ot is an option of GDAL, here it is --dtype T; see' \
+    convert scene.tif -o no.tif -ot Byte
+refused "-of" 2 '-of is an option of GDAL; see' convert scene.tif no.tif -of COG
+refused "-a_nodata" 2 'here it is --nodata V' convert -a_nodata 0 scene.tif -o no.tif
+refused "-srcwin" 2 'here it is --window ROW,COL,ROWS,COLS' convert -srcwin 0 0 5 5 scene.tif -o n.tif
+refused "info -json" 2 'here it is --json; see gwt info --help' info -json scene.tif
+refused "-r where there is no resampling" 2 '-r is an option of GDAL; see' stats scene.tif -r near
 
 # ---- what an interruption left -------------------------------------------------------------------
 

@@ -20,7 +20,10 @@ cd "$box" || exit 2
 make() { "$gwt" calc "$1" base.tif -o "ours/$2" --quiet --dtype uint16; }
 make 'col() + 1' B2.tif && make 'row() + 1' B3.tif && make 'col() + row() + 1' B4.tif &&
     make 'where(col() < 60, 1, 2)' classes.tif && make '100 + col()' 20200101.tif &&
-    make '100 + row()' 20200201.tif && make '130 + 0 * col()' 20200301.tif || exit 1
+    make '100 + row()' 20200201.tif && make '130 + 0 * col()' 20200301.tif &&
+    make '100 + col()' 20210103.tif && make '100 + row()' 20210120.tif &&
+    make '130 + 0 * col()' 20210205.tif &&
+    make '132 + 0 * col()' 20210219.tif || exit 1
 (
     cd ours || exit 1
     gwt() { "$tmp/bin/gwt" "$@" --quiet || exit 1; }
@@ -97,6 +100,8 @@ gwt convert 'B?.tif' -o out.tif --group-by '{band}.tif'
   120 x 80 uint16 | 1 120 60.5, 1 80 40.5, 1 199 100
 gwt calc 'mean(a, time)' '2020*.tif' -o out.tif --stack time --dtype Float32
   120 x 80 float32 | 110 176 143
+gwt calc 'mean(a, month)' '2021*.tif' -o out.tif --stack time --dtype Float32
+  120 x 80 float32 | 100 199 149.5, 131 131 131
 gwt calc 'percentile(a, 90)' '2020*.tif' -o out.tif --stack time --dtype Float32
   120 x 80 float32 | 124 211 163.164
 gwt calc 'range(a, time)' '2020*.tif' -o out.tif --stack time --dtype UInt16

@@ -116,16 +116,14 @@ refused 'a statistic that is none' 2 "std, median, majority, not 'range'" \
     zonal values.tif -z half.tif -s mean,range
 refused 'one twice' 2 'mean twice' zonal values.tif -z half.tif -s mean -s sum,mean
 refused 'a format that is none' 2 "csv, json, not 'xml'" zonal values.tif -z half.tif --format xml
-refused 'several files' 1 '2 files: --stack' zonal values.tif named.tif -z half.tif
+refused 'several files' 1 '2 files: --group-by, --stack' zonal values.tif named.tif -z half.tif
 refused 'zones that are not there' 1 'no.tif' zonal values.tif -z no.tif -o new.csv
 run calc b1 zones.tif -o floats.tif --dtype float32 -q
-refused 'zones of floats' 1 'zones of float32' zonal values.tif -z floats.tif
+refused 'zones of floats' 1 'zones of float32 in floats.tif' zonal values.tif -z floats.tif
 run convert zones.tif zones.tif -o two.tif --stack band -q
-refused 'zones of two bands' 1 '2 bands' zonal values.tif -z two.tif
-lines=2
-refused 'zones on another grid' 1 'the grids differ' zonal values.tif -z corner.tif
-lines=1
-holds 'that says what to do' "$err" '--align brings ZONES to the grid of the values'
+refused 'zones of two bands' 1 '2 bands and 1 times in two.tif' zonal values.tif -z two.tif
+refused 'zones on another grid' 1 '--bounds-by brings files, --align ZONES to one grid' \
+    zonal values.tif -z corner.tif
 
 works 'help' zonal --help
 holds 'it has examples' "$out" "gwt zonal scene.tif --zones"

@@ -356,10 +356,30 @@ static int parse_long(parser *p, char *word)
     return take_option(p, o, equals ? equals + 1 : NULL);
 }
 
+// Options of GDAL's programs, which have one dash, and what they are called here; NULL: there is
+// nothing like it. As letters -ot Byte would be -o t and a file Byte.
+static const char *const gdal_options[][2] = {
+    { "-ot", "dtype" }, { "-of", NULL }, { "-co", "co" }, { "-mo", "tag" }, { "-r", "resample" },
+    { "-a_nodata", "nodata" }, { "-srcnodata", "src-nodata" }, { "-dstnodata", "dst-nodata" },
+    { "-srcwin", "window" }, { "-projwin", "bounds" }, { "-te", "bounds" }, { "-tr", "res" },
+    { "-outsize", NULL }, { "-scale", NULL }, { "-unscale", "scale-data" }, { "-stats", NULL },
+    { "-overwrite", "overwrite" }, { "-json", "json" }, { "-oo", NULL }
+};
+
+static int refuse_gdal(parser *p, const char *word, const char *ours)
+{
+    const cli_option *o = ours ? find_long(p->command, ours, strlen(ours)) : NULL;
+    if (!o) return cli_usage_error(p->command, "%s is an option of GDAL", word);
+    return cli_usage_error(p->command, "%s is an option of GDAL, here it is --%s%s%s", word, o->name,
+                           o->value ? " " : "", o->value ? o->value : "");
+}
+
 // -q, -j4, -j 4, and flags in one word: -qj4.
 static int parse_letters(parser *p, char *word)
 {
     int status = CLI_GO_ON;
+    for (size_t i = 0; i < sizeof gdal_options / sizeof *gdal_options; i++)
+        if (strcmp(word, gdal_options[i][0]) == 0) return refuse_gdal(p, word, gdal_options[i][1]);
     for (char *c = word + 1; *c && status == CLI_GO_ON; c++) {
         if (*c == 'h') return print_help(p->command);
         const cli_option *o = find_letter(p->command, *c);
@@ -440,15 +460,17 @@ static void on_interrupt(int signal)
 
 // How messages spell the fields of gwt.h: as options of the command. Those it has no option for are
 // left as they are.
-static const char *const field_names[] = {
-    ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
+static const char *field_names[] = {
     ".bounds_by brings files, gwt_align arrays", "--bounds-by brings files",
+    ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
     ".bounds_by", "--bounds-by", ".dtype", "--dtype", ".fill_bad_tiles", "--bad-tiles fill",
     ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
     ".nodata", "--nodata", ".num_workers", "--workers", ".overwrite", "--overwrite",
     ".reference", "--reference", ".resume", "--resume", ".stack = GWT_BAND", "--stack band",
     ".stack = GWT_TIME", "--stack time", NULL
 };
+
+void cli_grids_say(const char *what) { field_names[1] = what; }
 
 static gwt *begin(gwt_begin_options options)
 {

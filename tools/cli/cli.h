@@ -126,6 +126,10 @@ gwt *cli_begin_watched(int workers, const char *sensor, size_t memory,
 gwt *cli_begin_quiet(int workers, size_t memory);  // cli_end prints nothing
 int cli_end(gwt *g);
 
+// What brings things to one grid, in place of "--bounds-by brings files" in messages; before
+// cli_begin.
+void cli_grids_say(const char *what);
+
 // Say once, on stderr, why a session's sensor (or NULL) does not name the bands of an array: there
 // are not as many. `what` the array is, and a hint for an array of fewer bands, or "".
 void cli_check_sensor(const char *sensor, const gwt_array *a, const char *what, const char *hint);

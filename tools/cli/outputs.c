@@ -97,6 +97,17 @@ static int take_creation_options(const cli_command *command, output_options *o)
     return CLI_GO_ON;
 }
 
+// Whether a name ends as those of files of another kind: what is written is a GeoTIFF.
+static bool is_other_kind(const char *path)
+{
+    static const char *const ends[] = { ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".gif", ".bmp",
+                                        ".vrt", ".nc", ".hdf", ".h5", ".zarr", ".img" };
+    const char *end = strrchr(path, '.');
+    for (size_t i = 0; end && i < sizeof ends / sizeof *ends; i++)
+        if (strcasecmp(end, ends[i]) == 0) return true;
+    return false;
+}
+
 int outputs_check(const cli_command *command, output_options *o, const char *const *paths,
                   size_t count)
 {
@@ -104,6 +115,10 @@ int outputs_check(const cli_command *command, output_options *o, const char *con
         if (cli_is_stdout(paths[i]))
             return cli_usage_error(command, "-o -: a GeoTIFF can't be written to stdout: name a "
                                    "file (./- for one called -)");
+    for (size_t i = 0; i < count; i++)
+        if (is_other_kind(paths[i]))
+            return cli_usage_error(command, "-o %s: a GeoTIFF is written, and its name must not say "
+                                   "otherwise; gwt quicklook makes pictures", paths[i]);
     if (o->profile && cli_is_stdout(o->profile))
         return cli_usage_error(command, "--profile wants a FILE, not -");
     for (size_t i = 0; i < count && o->profile; i++)

@@ -61,6 +61,10 @@ static const task tasks[] = {
       "gwt convert 'B?.tif' -o out.tif --group-by '{band}.tif'" },
     { "gdal_calc.py -A 2020*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=out.tif",
       "gwt calc 'mean(a, time)' '2020*.tif' -o out.tif --stack time --dtype Float32" },
+    { "gdal_calc.py -A 202101*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=1.tif && "
+      "gdal_calc.py -A 202102*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=2.tif && "
+      "gdal_merge.py -separate -o out.tif 1.tif 2.tif",
+      "gwt calc 'mean(a, month)' '2021*.tif' -o out.tif --stack time --dtype Float32" },
     { "gdal_calc.py -A 2020*.tif --calc='numpy.percentile(A, 90, axis=0)' --type=Float32 "
       "--outfile=out.tif",
       "gwt calc 'percentile(a, 90)' '2020*.tif' -o out.tif --stack time --dtype Float32" },

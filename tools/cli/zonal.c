@@ -225,8 +225,8 @@ static gwt_array *open_values(gwt *g, const zonal_args *args, file_list *files)
         inputs_calc(g, files, &args->inputs, arrays, count, &args->expression, 1, &values);
     else if (arrays && count == 1) values = arrays[0];
     else if (arrays)
-        gwt_fail(g, GWT_E_ARGUMENT, "%zu files: --stack, --mosaic or --expression says what to "
-                 "make of them", count);
+        gwt_fail(g, GWT_E_ARGUMENT, "%zu files: --group-by, --stack, --mosaic or --expression "
+                 "says what to make of them", count);
     free(arrays);
     return values;
 }
@@ -261,6 +261,7 @@ static bool may_write(const zonal_args *args, const file_list *files)
 
 static int run(const zonal_args *args, file_list *files)
 {
+    if (!args->align) cli_grids_say("--bounds-by brings files, --align ZONES");
     gwt *g = cli_begin(args->workers, args->inputs.sensor, args->memory);
     if (!g) return CLI_FAILED;
     cli_output out = { .stream = stdout };
@@ -278,10 +279,7 @@ static int run(const zonal_args *args, file_list *files)
     }
     if (first) kept = cli_output_close(&out, r != NULL);
     gwt_free(r);
-    gwt_code code = gwt_status(g);
     int status = cli_end(g);
-    if (first && code == GWT_E_GRID && !args->align)
-        cli_error("--align brings ZONES to the grid of the values");
     return kept ? status : CLI_FAILED;
 }
 
