@@ -1721,10 +1721,13 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 // What runs for each pixel stands between _GWT_FOR_SPEED and _GWT_FOR_SIZE and is compiled as the
 // caller asks for. The rest, nine tenths of the lines, runs for each tile, file or call: compiled
 // for size it takes half the text and half the time to compile. A function for size that is called
-// for each pixel would be felt: gcc does not inline it into one for speed.
+// for each pixel would be felt: gcc does not inline it into one for speed. Cold as well, as clang
+// aligns to 16 bytes what is only for size.
 #if defined(__clang__) && defined(__OPTIMIZE__)
-#define _GWT_FOR_SIZE _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
-#define _GWT_FOR_SPEED _Pragma("clang attribute pop")
+#define _GWT_FOR_SIZE \
+    _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)") \
+    _Pragma("clang attribute push(__attribute__((cold)), apply_to = function)")
+#define _GWT_FOR_SPEED _Pragma("clang attribute pop") _Pragma("clang attribute pop")
 #elif defined(__GNUC__) && defined(__OPTIMIZE__)
 #define _GWT_FOR_SIZE _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #define _GWT_FOR_SPEED _Pragma("GCC pop_options")
@@ -1733,12 +1736,16 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_FOR_SPEED
 #endif
 
+// For what many functions call and clang would inline into each, though those are for size.
+#if defined(__GNUC__)
+#define _GWT_CALLED __attribute__((noinline))
+#else
+#define _GWT_CALLED
+#endif
+
 // Copies n bytes, which may be many, in functions for size: there gcc makes an instruction of
 // memcpy that is slow on some processors.
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-static void _gwt_copy_bytes(void *restrict to, const void *restrict from, size_t n)
+_GWT_CALLED static void _gwt_copy_bytes(void *restrict to, const void *restrict from, size_t n)
 {
     memcpy(to, from, n);
 }
@@ -1823,8 +1830,15 @@ static const struct {
 static bool _gwt_dtype_valid(gwt_dtype t) { return t > GWT_DTYPE_NONE && t <= GWT_FLOAT64; }
 static bool _gwt_dtype_integer(gwt_dtype t) { return _gwt_dtypes[t].integer; }
 
-size_t gwt_dtype_size(gwt_dtype t) { return _gwt_dtype_valid(t) ? _gwt_dtypes[t].size : 0; }
-const char *gwt_dtype_name(gwt_dtype t) { return _gwt_dtypes[_gwt_dtype_valid(t) ? t : 0].name; }
+_GWT_CALLED size_t gwt_dtype_size(gwt_dtype t)
+{
+    return _gwt_dtype_valid(t) ? _gwt_dtypes[t].size : 0;
+}
+
+_GWT_CALLED const char *gwt_dtype_name(gwt_dtype t)
+{
+    return _gwt_dtypes[_gwt_dtype_valid(t) ? t : 0].name;
+}
 
 gwt_dtype gwt_dtype_from_name(const char *name)
 {
@@ -1853,7 +1867,7 @@ static bool _gwt_dtype_contains(gwt_dtype outer, gwt_dtype inner)
 }
 
 // The integer that a double in the range of 64 bits is, modulo 2^64.
-static uint64_t _gwt_wide(double v)
+_GWT_CALLED static uint64_t _gwt_wide(double v)
 {
     return v < 0 ? (uint64_t)(int64_t)v : v < 0x1p64 ? (uint64_t)v : 0;
 }
@@ -6570,12 +6584,9 @@ static const _gwt_node *_gwt_node_number(gwt *g, double value)
     return _gwt_node_new(g, (_gwt_node){ .op = _GWT_OP_CONST, .imm = { value } });
 }
 
-// `from` with operands; NULL when one of them is. Inlined by clang it would make what builds graphs
-// larger by 700 bytes.
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-static const _gwt_node *_gwt_node_with(gwt *g, _gwt_node from, const _gwt_node *const *args, int n)
+// `from` with operands; NULL when one of them is.
+_GWT_CALLED static const _gwt_node *_gwt_node_with(gwt *g, _gwt_node from,
+                                                   const _gwt_node *const *args, int n)
 {
     from.args = _gwt_keep_nodes(g, args, n);
     from.num_args = n;
@@ -14564,11 +14575,12 @@ static void _gwt_image_add_samples(_gwt_directory *d, const _gwt_image *m,
 {
     size_t n = (size_t)m->format.planes;
     gwt_dtype dtype = m->format.dtype;
+    const uint16_t size = (uint16_t)(8 * gwt_dtype_size(dtype)), kind = _gwt_sample_format(dtype);
     int first = colours->n;
     uint16_t *bits = _gwt_directory_add(d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, n, NULL);
-    for (size_t i = 0; bits && i < n; i++) bits[i] = (uint16_t)(8 * gwt_dtype_size(dtype));
+    for (size_t i = 0; bits && i < n; i++) bits[i] = size;
     uint16_t *formats = _gwt_directory_add(d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, n, NULL);
-    for (size_t i = 0; formats && i < n; i++) formats[i] = _gwt_sample_format(dtype);
+    for (size_t i = 0; formats && i < n; i++) formats[i] = kind;
     if (m->format.planes <= first) return;
     uint16_t *extra = _gwt_directory_add(d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, n - (size_t)first,
                                          NULL);
