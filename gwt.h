@@ -1327,7 +1327,8 @@ static inline bool _gwt_compute_many_of(const gwt_compute_options *o)
 //   a palette    in uint8 and uint16 of one band (or that and alpha), and not where pixels are
 //                interpolated or mosaics of means
 //   tags         DocumentName, ImageDescription, Software, DateTime, Artist, HostComputer,
-//                Copyright, XMP and the ICC profile; on the same grid GDAL's RPC tag
+//                Copyright, XResolution, YResolution and ResolutionUnit, XMP and the ICC profile;
+//                on the same grid GDAL's RPC tag and, without a transform, ground control points
 //   of several   files: in a stack of bands what each says of its own; of the files as such, of
 //                times, and of mosaics what all of them say alike
 GWT_API bool gwt_save_with(const gwt_array *a, const char *path, const gwt_save_options *options);
@@ -4274,10 +4275,16 @@ static const struct { uint16_t tag, type; size_t size; bool place; } _gwt_copied
     { TIFFTAG_ARTIST, TIFF_ASCII, 1, false },
     { TIFFTAG_HOSTCOMPUTER, TIFF_ASCII, 1, false },
     { TIFFTAG_COPYRIGHT, TIFF_ASCII, 1, false },
+    { TIFFTAG_XRESOLUTION, TIFF_RATIONAL, sizeof(uint64_t), false },
+    { TIFFTAG_YRESOLUTION, TIFF_RATIONAL, sizeof(uint64_t), false },
+    { TIFFTAG_RESOLUTIONUNIT, TIFF_SHORT, sizeof(uint16_t), false },
     { TIFFTAG_XMLPACKET, TIFF_BYTE, 1, false },
     { TIFFTAG_ICCPROFILE, TIFF_UNDEFINED, 1, false },
-    { 50844, TIFF_DOUBLE, sizeof(double), true }        // of RPCs
+    { 50844, TIFF_DOUBLE, sizeof(double), true },               // of RPCs
+    // Ground control points, which is what tie points are where there is no transform.
+    { _GWT_TAG_TIEPOINT, TIFF_DOUBLE, sizeof(double), true }
 };
+enum { _GWT_COPIED_POINTS = _GWT_COUNT(_gwt_copied_tags) - 1 };
 
 typedef struct _gwt_tag_value { const void *data; uint32_t count; } _gwt_tag_value;
 
@@ -4345,12 +4352,38 @@ static const char *_gwt_tag_text(gwt *g, TIFF *tif, uint32_t tag)
     return text ? _gwt_keep_bytes(g, text, n) : NULL;
 }
 
+// A RATIONAL, which libtiff gives as float: the numerator, and the denominator in the upper half. A
+// float is a whole number of 24 bits times a power of two, so from 2^-7 on it stays what it is.
+static uint64_t _gwt_rational(double v)
+{
+    uint64_t of = 1;
+    for (; v != floor(v) && v < 0x1p31 && of < 0x80000000; of *= 2) v *= 2;
+    return of << 32 | (uint64_t)v;
+}
+
+// A tag of one number as _gwt_directory_add takes it, put into *to.
+static const void *_gwt_tag_number(TIFF *tif, uint32_t tag, TIFFDataType type, uint64_t *to)
+{
+    uint16_t whole;
+    float number;
+    if (type == TIFF_SHORT && TIFFGetField(tif, tag, &whole) == 1)
+        return memcpy(to, &whole, sizeof whole);
+    if (type != TIFF_RATIONAL || TIFFGetField(tif, tag, &number) != 1) return NULL;
+    if (!(number > 0 && number < 0x1p32f)) return NULL;     // of two axes libtiff makes up one as 0
+    *to = _gwt_rational((double)number);
+    return to;
+}
+
 static bool _gwt_meta_read_copied(_gwt_meta *m, TIFF *tif)
 {
     for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
-        uint32_t n;
+        uint32_t n = 1;
+        uint64_t number;
         TIFFDataType type = (TIFFDataType)_gwt_copied_tags[i].type;
-        const void *data = _gwt_tag(tif, _gwt_copied_tags[i].tag, type, &n);
+        uint32_t tag = _gwt_copied_tags[i].tag;
+        const void *data = type == TIFF_RATIONAL || type == TIFF_SHORT
+                         ? _gwt_tag_number(tif, tag, type, &number)
+                         : _gwt_tag(tif, tag, type, &n);
         if (!data) continue;
         if (type == TIFF_ASCII) n = (uint32_t)strlen(data) + 1;
         const char *kept = _gwt_keep_bytes(m->g, data, n * _gwt_copied_tags[i].size);
@@ -4741,7 +4774,9 @@ static bool _gwt_meta_read(_gwt_meta *m, _gwt_geo *geo, TIFF *tif)
     if (items && !_gwt_meta_read_items(m, items)) return false;
     for (int64_t b = 0; b < m->num_bands && !m->alpha; b++)
         if (_gwt_is_alpha(_gwt_about_extra(&m->bands[b]))) m->alpha = (int)b + 1;
-    return _gwt_meta_read_geo(m, geo, tif);
+    if (!_gwt_meta_read_geo(m, geo, tif)) return false;
+    if (geo->has_transform) m->about.tags[_GWT_COPIED_POINTS] = (_gwt_tag_value){ NULL, 0 };
+    return true;
 }
 
 // >>read --------------------------------------------------------------------------------------
@@ -14190,10 +14225,10 @@ typedef struct _gwt_directory {
 
 static size_t _gwt_type_size(uint16_t type)
 {
-    return type == TIFF_SHORT                        ? 2
-         : type == TIFF_LONG                         ? 4
-         : type == TIFF_DOUBLE || type == TIFF_LONG8 ? 8
-                                                     : 1;
+    return type == TIFF_SHORT                                                 ? 2
+         : type == TIFF_LONG                                                  ? 4
+         : type == TIFF_DOUBLE || type == TIFF_LONG8 || type == TIFF_RATIONAL ? 8
+                                                                              : 1;
 }
 
 // data NULL: zeros, to be filled in. NULL when there is no memory, with an error.

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import rasterio
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rasterio.transform import Affine
 
@@ -76,7 +77,8 @@ def palette_file():
     file.update_tags(1, ns="SURVEY", RULE="majority")
     file.update_tags(TIFFTAG_DOCUMENTNAME="doc", TIFFTAG_IMAGEDESCRIPTION="what it is",
                      TIFFTAG_SOFTWARE="maker", TIFFTAG_DATETIME="2021:05:04 03:02:01",
-                     TIFFTAG_ARTIST="who", TIFFTAG_COPYRIGHT="(c)")
+                     TIFFTAG_ARTIST="who", TIFFTAG_COPYRIGHT="(c)", TIFFTAG_XRESOLUTION="300",
+                     TIFFTAG_YRESOLUTION="118.11", TIFFTAG_RESOLUTIONUNIT="3 (pixels/cm)")
     file.set_band_description(1, "cover")
     file.close()
     return "palette.tif"
@@ -108,6 +110,15 @@ def picture_file():
     return "picture.tif"
 
 
+def scan_file():
+    """A scan with points on the ground in place of a transform."""
+    file = make("scan.tif", sample("uint8", (1, 200, 150)), transform=None, crs=None)
+    file.gcps = ([GroundControlPoint(row, col, col / 7, 50 - row / 9, 3)
+                  for row, col in ((0, 0), (0, 150), (200, 0), (200.5, 149.25))], "EPSG:4326")
+    file.close()
+    return "scan.tif"
+
+
 def kept():
     """Nothing that gdalinfo says changes in a copy; nor what the copy's options are not about."""
     if not shutil.which("gdalinfo"):
@@ -115,7 +126,7 @@ def kept():
         return
     layout = ("metadata/IMAGE_STRUCTURE", "bands/0/block", "bands/1/block", "bands/2/block",
               "bands/3/block")
-    for source in (palette_file(), scaled_file(), picture_file()):
+    for source in (palette_file(), scaled_file(), picture_file(), scan_file()):
         before = told(source)
         judge(f"{source} as it is", convert(source) or changed(before, told("out.tif")))
         options = ("--compress", "lzma", "--tile-size", "32", "--interleave", "pixel")
@@ -125,7 +136,7 @@ def kept():
         judge(f"{source} by --co",
               convert(source, *options) or changed(before, told("out.tif"), layout))
         window = ("size", "geoTransform", "cornerCoordinates", "wgs84Extent", "metadata/RPC",
-                  "stac/proj", "bands/0/block", "bands/1/block", "bands/2/block", "bands/3/block")
+                  "stac/proj", "gcps", "coordinateSystem", "bands/0/block", "bands/1/block", "bands/2/block", "bands/3/block")
         judge(f"{source}, a part",
               convert(source, "--window", "64,0,100,128") or
               changed(before, told("out.tif"), window))

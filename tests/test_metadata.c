@@ -332,6 +332,7 @@ typedef struct picture {
     uint16_t extra[4];
     uint16_t brightest;        // 0: no palette; its last shade
     const char *texts;         // of all of TIFF's tags for text, XMP and ICC; NULL: none
+    float per_cm;              // pixels from left to right; 0: not said
     double rpc;                // first of 92 numbers; 0: none
     const char *metadata, *nodata;
     int width, height;         // 0: W x H
@@ -395,6 +396,8 @@ static void set_picture(TIFF *t, const picture *p)
                                                                        : p->texts);
     if (p->texts) TIFFSetField(t, TIFFTAG_XMLPACKET, strlen(p->texts), p->texts);
     if (p->texts) TIFFSetField(t, TIFFTAG_ICCPROFILE, strlen(p->texts), p->texts);
+    if (p->per_cm > 0) TIFFSetField(t, TIFFTAG_XRESOLUTION, (double)p->per_cm);
+    if (p->per_cm > 0) TIFFSetField(t, TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER);
     double rpc[92] = { p->rpc, 2, 3 };
     if (p->rpc != 0) TIFFSetField(t, TAG_RPC, 92, rpc);
     if (p->metadata) TIFFSetField(t, TAG_METADATA, p->metadata);
@@ -678,6 +681,34 @@ static bool has_text(TIFF *t, uint32_t tag, const char *wanted)
     if (tag == TIFFTAG_XMLPACKET || tag == TIFFTAG_ICCPROFILE)
         return TIFFGetField(t, tag, &n, &text) && n == strlen(wanted) && !memcmp(text, wanted, n);
     return TIFFGetField(t, tag, &text) && !strcmp(text, wanted);
+}
+
+// Numbers that a float has exactly come back as they were, from 2^-7 on.
+static void resolutions(void **state)
+{
+    (void)state;
+    static const float values[] = { 72, 300, 28.346457f, 118.110237f, 0.1f, 0.0078125f, 16777215,
+                                    4294967040.0f };
+    gwt *g = session();
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        picture p = { .per_cm = values[i] };
+        told r = saved(gwt_open(g, drawn("scanned.tif", &p)), NULL);
+        float got = 0, before = 0;
+        uint16_t unit = 0;
+        TIFF *t = TIFFOpen(temp_path("scanned.tif"), "r");  // what libtiff wrote
+        TIFFGetField(t, TIFFTAG_XRESOLUTION, &before);
+        TIFFClose(t);
+        REQUIRE(TIFFGetField(r.t, TIFFTAG_XRESOLUTION, &got) == 1 && memcmp(&got, &before, 4) == 0,
+                "%.9g is %.9g", (double)before, (double)got);
+        REQUIRE(TIFFGetField(r.t, TIFFTAG_RESOLUTIONUNIT, &unit) == 1 && unit == RESUNIT_CENTIMETER,
+                "the unit is %d", unit);
+        got = 0;                // which libtiff makes up for the axis that is not there
+        TIFFGetField(r.t, TIFFTAG_YRESOLUTION, &got);
+        REQUIRE(!(got > 0), "the other axis has %g", (double)got);
+        TIFFClose(r.t);
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
 }
 
 static void texts_of_tiff(void **state)
@@ -1075,6 +1106,7 @@ int main(void)
         cmocka_unit_test(items_follow_bands),
         cmocka_unit_test(items_of_several_files),
         cmocka_unit_test(texts_of_tiff),
+        cmocka_unit_test(resolutions),
         cmocka_unit_test(colours_and_alpha),
         cmocka_unit_test(other_colours),
         cmocka_unit_test(palettes),

@@ -18,7 +18,7 @@ import sys
 
 def write(path, *directories):
     """A little-endian TIFF; of each directory {tag: (type, values)}, texts as bytes."""
-    letters = {1: "B", 2: "s", 3: "H", 4: "I", 12: "d"}
+    letters = {1: "B", 2: "s", 3: "H", 4: "I", 5: "Q", 12: "d"}
     data = bytearray(b"II*\0\0\0\0\0")
     link = 4
     for tags in directories:
@@ -94,6 +94,12 @@ def make():
   <Item name="WAVELENGTH" sample="0">0.48</Item>
 </GDALMetadata>""")})
     write("told.tif", told)
+    # A scan with points on the ground: 300 / 1 and 236 / 2 pixels a centimetre.
+    scan = image(8, 4)
+    scan.update({282: (5, [300 | 1 << 32]), 283: (5, [236 | 2 << 32]), 296: (3, [3]),
+                 700: (1, list(b"<xmp/>")), 34675: (1, [0] * 5), 50844: (12, [1.] * 92),
+                 33922: (12, [0., 0., 0., 10., 50., 0., 8., 0., 0., 11., 50., 0.])})
+    write("scan.tif", scan)
     # Keys that lie outside of their lists, and a list shorter than it says.
     bad = image(8, 4)
     bad.update({34735: (3, [1, 1, 0, 900, 1024, 0, 1, 1, 1026, 34737, 99, 0, 3080, 34736, 1, 7,
@@ -165,6 +171,11 @@ says told.tif '    WAVELENGTH=0.48'
 says told.tif '    SATELLITE=S & T'
 says told.tif '    RPC LINE_OFF=12'
 says told.tif '    Software=maker 1.0'
+has scan.tif texts '{"XResolution": "300", "YResolution": "118", "ResolutionUnit": "cm"}'
+has scan.tif others '{"xmp_bytes": 6, "icc_profile_bytes": 5, "rpc_coefficients": 92, "gcps": 2}'
+has own.tif others null
+says scan.tif '    XMP: 6 bytes'
+says scan.tif '    ground control points: 2'
 has bad.tif crs.geokeys '{"GTModelTypeGeoKey": 1, "ProjNatOriginLatGeoKey": [1, 1], "60000": 5}'
 
 # ---- several files -------------------------------------------------------------------------------
@@ -173,7 +184,7 @@ works "several files" info own.tif palette.tif
 is "each by its name" "$(grep -c '^own.tif$\|^palette.tif$' "$out")" 2
 works "a pattern" info '*a*.tif' --json
 is "an array" "$("$python" -c 'import json, sys; print(*(i["file"] for i in json.load(sys.stdin)))' \
-    <"$out")" 'bad.tif geographic.tif palette.tif rgba.tif'
+    <"$out")" 'bad.tif geographic.tif palette.tif rgba.tif scan.tif'
 run info --json own.tif no.tif palette.tif
 is "one that is not there: the status" "$status" 1
 holds "it is named" "$err" no.tif

@@ -12,7 +12,8 @@
 
 enum {
     TAG_GEO_KEYS = 34735, TAG_GEO_DOUBLES = 34736, TAG_GEO_ASCII = 34737,
-    TAG_GDAL_METADATA = 42112
+    TAG_GDAL_METADATA = 42112, TAG_RPC = 50844, TAG_TIE_POINTS = 33922, TAG_PIXEL_SCALE = 33550,
+    TAG_TRANSFORMATION = 34264
 };
 
 // ---- memory, all given back at once -----------------------------------------------------------
@@ -311,6 +312,41 @@ static bool read_colors(about *a, TIFF *tif)
     return true;
 }
 
+static bool add_text(about *a, const char *name, const char *text)
+{
+    a->texts[a->num_texts].name = name;
+    a->texts[a->num_texts].text = keep_text(a, text, strlen(text));
+    return a->texts[a->num_texts++].text != NULL;
+}
+
+// How many pixels a unit has. The unit is inch where the file says none (TIFF 6.0, section 8).
+static bool read_resolution(about *a, TIFF *tif)
+{
+    static const char *const units[] = { "", "none", "inch", "cm" };
+    static const struct { uint32_t tag; const char *name; } tags[] = {
+        { TIFFTAG_XRESOLUTION, "XResolution" }, { TIFFTAG_YRESOLUTION, "YResolution" }
+    };
+    char digits[32];
+    uint16_t unit = 0;
+    float value;
+    for (int i = 0; i < 2; i++)
+        if (TIFFGetField(tif, tags[i].tag, &value) == 1 && value > 0) {
+            snprintf(digits, sizeof digits, "%.8g", (double)value);
+            if (!add_text(a, tags[i].name, digits)) return false;
+        }
+    return TIFFGetField(tif, TIFFTAG_RESOLUTIONUNIT, &unit) != 1 || unit < 1 || unit > 3
+        || add_text(a, "ResolutionUnit", units[unit]);
+}
+
+static void add_other(about *a, const char *name, const char *key, const char *unit, size_t count)
+{
+    if (!count) return;
+    a->others[a->num_others].name = name;
+    a->others[a->num_others].key = key;
+    a->others[a->num_others].unit = unit;
+    a->others[a->num_others++].count = count;
+}
+
 static bool read_texts(about *a, TIFF *tif)
 {
     static const struct { uint32_t tag; const char *name; } tags[] = {
@@ -322,11 +358,27 @@ static bool read_texts(about *a, TIFF *tif)
     const char *text;
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
         if (TIFFGetField(tif, tags[i].tag, &text) != 1 || !text) continue;
-        a->texts[a->num_texts].name = tags[i].name;
-        a->texts[a->num_texts].text = keep_text(a, text, strlen(text));
-        if (!a->texts[a->num_texts++].text) return false;
+        if (!add_text(a, tags[i].name, text)) return false;
     }
-    return true;
+    return read_resolution(a, tif);
+}
+
+// Of what is no text, how long it is. Tie points are ground control points where nothing else makes
+// a transform of them.
+static void read_others(about *a, TIFF *tif)
+{
+    uint32_t bytes, icc, rpc, ties, scale, all;
+    const void *data;
+    if (TIFFGetField(tif, TIFFTAG_XMLPACKET, &bytes, &data) != 1) bytes = 0;
+    if (TIFFGetField(tif, TIFFTAG_ICCPROFILE, &icc, &data) != 1) icc = 0;
+    unknown_tag(tif, TAG_RPC, TIFF_DOUBLE, &rpc);
+    unknown_tag(tif, TAG_TIE_POINTS, TIFF_DOUBLE, &ties);
+    unknown_tag(tif, TAG_PIXEL_SCALE, TIFF_DOUBLE, &scale);
+    unknown_tag(tif, TAG_TRANSFORMATION, TIFF_DOUBLE, &all);
+    add_other(a, "XMP", "xmp_bytes", " bytes", bytes);
+    add_other(a, "ICC profile", "icc_profile_bytes", " bytes", icc);
+    add_other(a, "RPC coefficients", "rpc_coefficients", "", rpc);
+    add_other(a, "ground control points", "gcps", "", scale || all ? 0 : ties / 6);
 }
 
 enum { MOST_IMAGES = 1000 };
@@ -366,6 +418,7 @@ bool about_read(about *a, const char *path)
     TIFFSetWarningHandler(NULL);
     TIFF *tif = TIFFOpen(path, "rmc");
     if (!tif) return cli_error("%s: libtiff cannot open it", path), false;
+    read_others(a, tif);
     bool good = read_keys(a, tif) && read_items(a, tif) && read_colors(a, tif)
              && read_texts(a, tif) && read_overviews(a, tif);
     TIFFClose(tif);

@@ -32,8 +32,10 @@ typedef struct about {
     size_t num_items;
     about_size *overviews;     // in the order of the file
     size_t num_overviews;
-    struct { const char *name, *text; } texts[8];   // Software, DateTime and their like
+    struct { const char *name, *text; } texts[10];  // Software, DateTime and their like
     size_t num_texts;
+    struct { const char *name, *key, *unit; size_t count; } others[4];  // XMP, .., what is no text
+    size_t num_others;
     const char **colors;       // what each band is: "red", "alpha", "gray", "palette", "undefined"
     size_t num_bands;
     size_t shades;             // of a palette; 0: there is none

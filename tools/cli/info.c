@@ -182,6 +182,10 @@ static void json_about(const about *a)
         json_string(stdout, a->texts[i].text);
     }
     putchar('}');
+    for (size_t i = 0; i < a->num_others; i++)
+        printf("%s\"%s\": %zu", i ? ", " : ",\n  \"others\": {", a->others[i].key,
+               a->others[i].count);
+    if (a->num_others) putchar('}');
 }
 
 static void print_json(const char *path, const gwt_info *info, const about *about)
@@ -343,12 +347,14 @@ static void print_items(const about *a, int64_t band)
 
 static void print_tags(const about *a)
 {
-    bool any = a->num_texts > 0;
+    bool any = a->num_texts > 0 || a->num_others > 0;
     for (size_t i = 0; i < a->num_items; i++) any |= is_shown(&a->items[i], -1);
     if (any) puts("  tags");
     for (size_t i = 0; i < a->num_texts; i++)
         print_item("", a->texts[i].name, a->texts[i].text);
     print_items(a, -1);
+    for (size_t i = 0; i < a->num_others; i++)
+        printf("    %s: %zu%s\n", a->others[i].name, a->others[i].count, a->others[i].unit);
 }
 
 static void print_bands(const gwt_info *info, const about *a)
