@@ -6372,10 +6372,10 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // The same of one, in double only.
 #define _GWT_DOUBLE_OPS(X) \
     X(SQRT, sqrt(x)) \
-    X(FLOOR, _gwt_whole(x, _gwt_near(x) - (double)(_gwt_near(x) > x))) \
+    X(FLOOR, _gwt_whole(x, _gwt_near(x) + (_gwt_near(x) > x ? -1.0 : 0.0))) \
     X(CEIL, _gwt_whole(x, _gwt_near(x) + (double)(_gwt_near(x) < x))) \
     X(ROUND, _gwt_whole(x, _gwt_near(x))) \
-    X(TRUNC, _gwt_whole(x, _gwt_near(fabs(x)) - (double)(_gwt_near(fabs(x)) > fabs(x))))
+    X(TRUNC, _gwt_whole(x, _gwt_near(fabs(x)) + (_gwt_near(fabs(x)) > fabs(x) ? -1.0 : 0.0)))
 
 // By functions of the math library, one pixel after the other, in double; those of two operands are
 // missing where either is (hypot(inf, NaN) is inf).
@@ -12384,6 +12384,8 @@ static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *fro
 // Adding 1.5 * 2^52 rounds any |v| < 2^51 as the processor does, ties to even, and leaves it in the
 // low bits, negative ones too; it needs doubles to be computed as doubles.
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+#define _GWT_ROUND_BASE (UINT64_C(0x4338) << 48)    // the bits of 1.5 * 2^52
+
 static inline uint64_t _gwt_round_bits(double v)
 {
     uint64_t bits;
@@ -12392,11 +12394,25 @@ static inline uint64_t _gwt_round_bits(double v)
     return bits;
 }
 
+// And back.
+static inline double _gwt_bits_near(uint64_t bits)
+{
+    double v;
+    bits += _GWT_ROUND_BASE;
+    memcpy(&v, &bits, sizeof v);
+    return v - 6755399441055744.0;
+}
+
 // Of |v| < 2^52 the number itself, -0 too.
 static inline double _gwt_near(double v) { return copysign(fabs(v) + 0x1p52 - 0x1p52, v); }
 #else
 static inline double _gwt_near(double v) { return nearbyint(v); }
-static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nearbyint(v); }
+#define _GWT_ROUND_BASE 0
+static inline uint64_t _gwt_round_bits(double v)
+{
+    return fabs(v) < 0x1p63 ? (uint64_t)(int64_t)nearbyint(v) : 0;
+}
+static inline double _gwt_bits_near(uint64_t bits) { return (double)(int64_t)bits; }
 #endif
 
 // What is whole near x, of its sign, 0 too; from 2^52 on all is whole.
@@ -13045,7 +13061,10 @@ static void _gwt_vm_libm(int op, double *d, const double *a, const double *b, bo
     }
 }
 
-// What an operation on integers has of a pixel: two's complement, of 64 bits.
+// ---- operations on integers, of 64 bits in two's complement; results begin anew at the ends of
+// their type
+
+// What one has of a pixel.
 typedef struct _gwt_int { uint64_t bits; bool good; } _gwt_int;
 
 // A double, and what it leaves; up to `hi`, which only one that leaves less than 0 comes to.
@@ -13085,18 +13104,15 @@ static _gwt_int _gwt_int_apply(int op, uint64_t x, uint64_t y, bool negatives)
     }
 }
 
-// Results begin anew at the ends of their type.
-static void _gwt_vm_integers(const _gwt_instr *in, double *d, const double *const *a, bool number,
-                             size_t n)
+// n pixels one after the other, with what doubles leave of them in a[2] and a[3].
+static void _gwt_int_each(const _gwt_instr *in, double *d, const double *const *a, size_t n)
 {
     uint64_t mask = UINT64_MAX >> (64 - 8 * gwt_dtype_size(in->dtype));
     uint64_t half = _gwt_dtypes[in->dtype].lo < 0 ? mask / 2 + 1 : 0;
     double hi = half ? 0x1p63 : 0x1p64;
-    bool rests = in->num_args > 2;
-    _gwt_int y = _gwt_int_of(*a[1], 0, hi);
     for (size_t i = 0; i < n; i++) {
-        _gwt_int x = _gwt_int_of(a[0][i], rests ? a[2][i] : 0, hi);
-        if (!number) y = _gwt_int_of(a[1][i], rests ? a[3][i] : 0, hi);
+        _gwt_int x = _gwt_int_of(a[0][i], a[2] ? a[2][i] : 0, hi);
+        _gwt_int y = _gwt_int_of(a[1][i], a[3] ? a[3][i] : 0, hi);
         _gwt_int r = _gwt_int_apply(in->op, x.bits, y.bits, half > 0);
         uint64_t v = ((r.bits + half) & mask) - half;
         double near = _gwt_near_wide(v, half > 0);
@@ -13104,6 +13120,98 @@ static void _gwt_vm_integers(const _gwt_instr *in, double *d, const double *cons
         d[i] = x.good && y.good && r.good ? near : (double)NAN;
     }
 }
+
+_GWT_FOR_SPEED
+
+// Of _GWT_LANES pixels; `good` is NaN where there is none.
+typedef struct _gwt_ints { uint64_t bits[_GWT_LANES]; double good[_GWT_LANES]; } _gwt_ints;
+
+#define _GWT_LANE _GWT_ONE_BY_ONE for (size_t i = 0; i < _GWT_LANES; i++)
+
+// False: one is of 2^51 or more, and has to be taken by itself. Choices are between numbers, or gcc
+// makes jumps of them and no vectors.
+_GWT_LOOP static bool _gwt_ints_of(_gwt_ints *restrict to, const double *restrict v)
+{
+    uint64_t large = 0;
+    _GWT_LANE {
+        double x = v[i], over = fabs(x) >= 0x1p51 ? 1.0 : 0.0;
+        uint64_t bits;
+        memcpy(&bits, &over, sizeof bits);
+        large |= bits;
+        to->bits[i] = _gwt_round_bits(x) - _GWT_ROUND_BASE;
+        to->good[i] = _gwt_near(x) == x ? x : (double)NAN;
+    }
+    return !large;
+}
+
+// A quotient of integers below 2^51 is never rounded up to a whole number. 0 is added, not taken
+// away: that would be nothing, and a jump.
+static void _gwt_ints_divide(double *q, bool rest, const double *x, const double *y)
+{
+    _GWT_LANE {
+        double v = x[i] / y[i], near = _gwt_near(v);
+        near += near > v ? -1.0 : 0.0;
+        q[i] = rest ? x[i] - near * y[i] : near;
+    }
+}
+
+// `y` is that of `b`, where it is known: of a number. False: not all of them are small enough, or
+// they are shifted by pixels of their own. The rest of one that is (`slot`) is 0.
+_GWT_LOOP static bool _gwt_ints_apply(const _gwt_instr *in, double *d, const double *a,
+                                      const double *b, const _gwt_ints *y, uint64_t mask,
+                                      uint64_t half)
+{
+    _gwt_ints x, other;
+    double q[_GWT_LANES];
+    uint64_t top = half ? (uint64_t)1 << 63 : 0, keep = in->slot ? 0 : UINT64_MAX, large = 0;
+    int op = in->op;
+    if (!_gwt_ints_of(&x, a) || (!y && !_gwt_ints_of(&other, b))) return false;
+    if (op >= _GWT_OP_SHIFT_LEFT && (!y || y->bits[0] >= 64)) return false;
+    if (!y) y = &other;
+    int by = (int)(y->bits[0] & 63);
+    switch (op) {
+    case _GWT_OP_BIT_AND: _GWT_LANE x.bits[i] &= y->bits[i]; break;
+    case _GWT_OP_BIT_OR: _GWT_LANE x.bits[i] |= y->bits[i]; break;
+    case _GWT_OP_BIT_XOR: _GWT_LANE x.bits[i] ^= y->bits[i]; break;
+    case _GWT_OP_SHIFT_LEFT: _GWT_LANE x.bits[i] <<= by; break;
+    case _GWT_OP_SHIFT_RIGHT: _GWT_LANE x.bits[i] = ((x.bits[i] ^ top) >> by) - (top >> by); break;
+    default:
+        _gwt_ints_divide(q, op == _GWT_OP_MOD, x.good, b);
+        if (!_gwt_ints_of(&x, q)) return false;
+    }
+    _GWT_LANE {
+        x.bits[i] = ((x.bits[i] + half) & mask) - half;
+        large |= x.bits[i] + ((uint64_t)1 << 51);
+    }
+    if (large >> 52) return false;
+    _GWT_LANE {
+        double v = _gwt_bits_near(x.bits[i] & keep), u = x.good[i], w = y->good[i];
+        d[i] = v + (u - u) + (w - w);
+    }
+    return true;
+}
+
+// A number is the second of all pixels; then there are no rests.
+static void _gwt_vm_integers(const _gwt_instr *in, double *d, const double *const *a, bool number,
+                             size_t n)
+{
+    uint64_t mask = UINT64_MAX >> (64 - 8 * gwt_dtype_size(in->dtype));
+    uint64_t half = _gwt_dtypes[in->dtype].lo < 0 ? mask / 2 + 1 : 0;
+    bool rests = in->num_args > 2;
+    double same[_GWT_LANES];
+    _gwt_ints y;
+    if (number) _gwt_vm_fill(same, *a[1], _GWT_LANES);
+    bool known = number && _gwt_ints_of(&y, same);
+    for (size_t i = 0; i < n; i += _GWT_LANES) {
+        const double *of[4] = { a[0] + i, number ? same : a[1] + i };
+        if (!rests && _gwt_ints_apply(in, d + i, of[0], of[1], known ? &y : NULL, mask, half))
+            continue;
+        if (rests) of[2] = a[2] + i, of[3] = a[3] + i;
+        _gwt_int_each(in, d + i, of, n - i < _GWT_LANES ? n - i : _GWT_LANES);
+    }
+}
+
+_GWT_FOR_SIZE
 
 // An operation on up to two operands: a number stands second, for addition and multiplication
 // allow that.

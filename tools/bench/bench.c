@@ -7,6 +7,8 @@
 //                           to float32; input and output in this compression
 //   dates      mean of 12 images of 2048 x 2048, uint16 with missing pixels, deflate
 //   moving     mean of the 15 x 15 pixels around each of 4096 x 4096, likewise
+//   language   an expression of twenty functions and operators of the three bands of 4096 x 4096,
+//              uncompressed: their CPU times are compared too, as little else is done there
 //   workers    the deflate job: how much faster are two workers than one?
 //   tasks      what an empty task costs
 //   chunks     the LZW job on a Landsat-sized scene, in chunks of 32 to 2048 pixels, by 1 to 8
@@ -193,6 +195,20 @@ typedef struct workload {
     difference different;
 } workload;
 
+// What floor.c has as twenty().
+static job language_job(const settings *s, int edge, const char *compress)
+{
+    job j = norm_diff_job(s, edge, edge, compress);
+    j.floor = "language";
+    j.expression = "((b1 & 4095) | (b2 ^ b3)) + (b1 << 1) + (b2 >> 3) + b1 % 7 + b2 // 5 + "
+        "bit(b1, 3) + bits(b2, 2, 5) + isin(b3 % 4, 1, 2) + floor(b1 / 7) + ceil(b2 / 9) + "
+        "round(b3 / 11) + trunc(b1 / 13) + sign(b2 - b3) + sin(b1 / 1000) + log2(b2) + "
+        "atan2(b2, b3) + hypot(b1, b3) + lerp(b1, b2, 0.3)";
+    j.options[0] = "--nodata", j.options[1] = "0", j.options[2] = "--dst-nodata";
+    j.options[3] = "nan";
+    return j;
+}
+
 static job square_job(const settings *s, int edge, const char *compress)
 {
     return norm_diff_job(s, edge, edge, compress);
@@ -208,7 +224,9 @@ static const workload workloads[] = {
     { .name = "dates", .compress = "deflate", .make = dates_job, .part = 4, .tolerance = 1.2e-7,
       .bar = 1.3 },
     { .name = "moving", .compress = "deflate", .make = moving_job, .part = 2, .tolerance = 1e-6,
-      .bar = 1.3 }
+      .bar = 1.3 },
+    { .name = "language", .compress = "none", .make = language_job, .part = 2,
+      .tolerance = 1.2e-7, .bar = 1.3 }
 };
 
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
@@ -250,8 +268,9 @@ static void measure(const settings *s, workload *w)
 static void print_heading(const settings *s)
 {
     printf("\nnorm_diff of %d x %d x 3 uint16 to float32 (deflate, lzw, none, zstd); mean of %d\n"
-           "dates of %d x %d; moving mean of 15 x 15 of %d x %d; %d workers; medians\n\n", s->size,
-           s->size, MAX_IMAGES, s->size / 4, s->size / 4, s->size / 2, s->size / 2, s->workers);
+           "dates of %d x %d; moving mean of 15 x 15, language of %d x %d; %d workers; medians\n\n",
+           s->size, s->size, MAX_IMAGES, s->size / 4, s->size / 4, s->size / 2, s->size / 2,
+           s->workers);
     printf("          | floor               | with fsync | gwt                 | "
            "gwt / floor         |\n"
            "job       | wall s  CPU s    MB |     wall s | wall s  CPU s    MB | "
@@ -304,6 +323,7 @@ static bool measure_workloads(const settings *s)
         if (!count) print_heading(s);
         print_workload(&w);
         if (w.bar > 0) bar_at_most(w.bar, w.ratio_synced, "%s: gwt / floor with fsync", w.name);
+        if (w.make == language_job) bar_at_most(w.bar, w.ratio_cpu, "%s: their CPU", w.name);
         if (s->json) write_workload(s->json, &w, !count);
         same = same && w.different.values == 0;
         count++;
@@ -369,7 +389,7 @@ static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
-          "WHAT: deflate lzw none zstd dates moving workers tasks chunks compute profile zonal "
+          "WHAT: deflate lzw none zstd dates moving language workers tasks chunks compute profile zonal "
           "reclass; ranks memory peers\n", stderr);
     exit(2);
 }

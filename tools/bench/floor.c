@@ -1,9 +1,9 @@
 // floor.c - the least time a job can take: what `make bench` measures gwt against.
 //
-//     floor norm_diff|mean|moving none|lzw|deflate|zstd THREADS sync|nosync OUT IN..
+//     floor norm_diff|mean|moving|language none|lzw|deflate|zstd THREADS sync|nosync OUT IN..
 //     floor decode THREADS IN..
 //
-// Three jobs, each as one would write it who needs nothing else. Inputs are uint16 GeoTIFFs in
+// Four jobs, each as one would write it who needs nothing else. Inputs are uint16 GeoTIFFs in
 // tiles of 256, pixel-interleaved; the output is a float32 GeoTIFF of one band in the same tiles.
 //
 //   norm_diff   (b3 - b2) / (b3 + b2) with the bands scaled by 1e-4, clipped to [-1, 1], 0 where
@@ -15,10 +15,14 @@
 //   moving      mean of the 15 x 15 window around each pixel of one band, 0 left out, NaN where all
 //               are 0, the image mirrored at its edges. First all threads decode into one image in
 //               memory, then they run sums down the columns and along the rows of each tile.
+//   language    an expression of twenty functions and operators of three bands (twenty() below), NaN
+//               where any of them is 0; tile by tile, by the functions of <math.h>.
 //
 //   decode      nothing: the tiles of all inputs are decoded, and that is all.
 //
-// The pixels are gwt's, bit by bit: arithmetic is in double or exact, and rounded to float once.
+// The pixels are gwt's, bit by bit: arithmetic is in double or exact, and rounded to float once;
+// but for language, where sin, log2, atan2 and hypot of one C library have other last bits of a
+// double than those of another.
 //
 // What it leaves out, which a program for users can't: other types, layouts and sizes; missing
 // values in general; the same bytes whatever the timing; rename when complete; broken input; of
@@ -260,6 +264,30 @@ static bool norm_diff_tile(worker *w, uint32_t tile)
     return write_tile(w, tile);
 }
 
+// ---- language ---------------------------------------------------------------------------------
+
+// Twenty of them: & | ^ << >> % // bit bits isin, floor ceil round trunc sign, sin log2 atan2 hypot
+// lerp. In gwt's language it is that of the job "language" in bench.c.
+static inline double twenty(int a, int b, int c)
+{
+    int whole = ((a & 4095) | (b ^ c)) + (a << 1) + (b >> 3) + a % 7 + b / 5;
+    int bits = (a >> 3 & 1) + (b >> 2 & 15) + (c % 4 == 1 || c % 4 == 2);
+    double steps = floor(a / 7.0) + ceil(b / 9.0) + rint(c / 11.0) + trunc(a / 13.0) +
+                   ((b > c) - (b < c));
+    double curves = sin(a / 1000.0) + log2(b) + atan2(b, c) + hypot(a, c);
+    return whole + bits + steps + curves + (a + (b - a) * 0.3);
+}
+
+static bool language_tile(worker *w, uint32_t tile)
+{
+    const uint16_t *restrict in = w->in;
+    float *restrict out = w->out;
+    if (!read_tile(w, 0, tile)) return false;
+    for (size_t i = 0; i < PIXELS; i++, in += 3)
+        out[i] = in[0] && in[1] && in[2] ? (float)twenty(in[0], in[1], in[2]) : NAN;
+    return write_tile(w, tile);
+}
+
 // ---- decode -----------------------------------------------------------------------------------
 
 static bool only_decode(worker *w, uint32_t tile)
@@ -439,11 +467,14 @@ static void do_job(job *j, const char *name)
         do_tiles(j, norm_diff_tile);
     else if (strcmp(name, "mean") == 0 && j->bands == 1)
         do_tiles(j, mean_tile);
+    else if (strcmp(name, "language") == 0 && j->count == 1 && j->bands == 3)
+        do_tiles(j, language_tile);
     else if (strcmp(name, "moving") == 0 && j->count == 1 && j->bands == 1 && j->width >= HALO &&
              j->height >= HALO)
         moving(j);
     else
-        die("norm_diff wants an image of 3 bands or more, mean images of one, moving one of one");
+        die("norm_diff wants an image of 3 bands or more, language one of 3, mean images of one, "
+            "moving one of one");
 }
 
 static uint16_t compression(const char *name)
@@ -485,7 +516,7 @@ int main(int argc, char **argv)
     bool sync = argc > 4 && strcmp(argv[4], "sync") == 0;
     if (argc < 7 || argc > 6 + MAX_INPUTS || threads < 1 || threads > MAX_THREADS ||
         (!sync && strcmp(argv[4], "nosync") != 0)) {
-        fputs("usage: floor norm_diff|mean|moving none|lzw|deflate|zstd THREADS sync|nosync "
+        fputs("usage: floor norm_diff|mean|moving|language none|lzw|deflate|zstd THREADS sync|nosync "
               "OUT IN..\n       floor decode THREADS IN..\n", stderr);
         return 2;
     }
