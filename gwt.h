@@ -12384,8 +12384,6 @@ static void _gwt_vm_load(gwt_dtype dtype, bool narrow, char *to, const char *fro
 // Adding 1.5 * 2^52 rounds any |v| < 2^51 as the processor does, ties to even, and leaves it in the
 // low bits, negative ones too; it needs doubles to be computed as doubles.
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
-#define _GWT_ROUND_BASE (UINT64_C(0x4338) << 48)    // the bits of 1.5 * 2^52
-
 static inline uint64_t _gwt_round_bits(double v)
 {
     uint64_t bits;
@@ -12394,11 +12392,16 @@ static inline uint64_t _gwt_round_bits(double v)
     return bits;
 }
 
-// And back.
+// All bits of what is near such a v, of NaN 0; and back.
+static inline uint64_t _gwt_near_bits(double v)
+{
+    return (_gwt_round_bits(v) & (((uint64_t)1 << 52) - 1)) - ((uint64_t)1 << 51);
+}
+
 static inline double _gwt_bits_near(uint64_t bits)
 {
     double v;
-    bits += _GWT_ROUND_BASE;
+    bits += (uint64_t)0x4338 << 48;     // those of 1.5 * 2^52
     memcpy(&v, &bits, sizeof v);
     return v - 6755399441055744.0;
 }
@@ -12407,11 +12410,8 @@ static inline double _gwt_bits_near(uint64_t bits)
 static inline double _gwt_near(double v) { return copysign(fabs(v) + 0x1p52 - 0x1p52, v); }
 #else
 static inline double _gwt_near(double v) { return nearbyint(v); }
-#define _GWT_ROUND_BASE 0
-static inline uint64_t _gwt_round_bits(double v)
-{
-    return fabs(v) < 0x1p63 ? (uint64_t)(int64_t)nearbyint(v) : 0;
-}
+static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nearbyint(v); }
+static inline uint64_t _gwt_near_bits(double v) { return fabs(v) < 0x1p51 ? _gwt_round_bits(v) : 0; }
 static inline double _gwt_bits_near(uint64_t bits) { return (double)(int64_t)bits; }
 #endif
 
@@ -13138,7 +13138,7 @@ _GWT_LOOP static bool _gwt_ints_of(_gwt_ints *restrict to, const double *restric
         uint64_t bits;
         memcpy(&bits, &over, sizeof bits);
         large |= bits;
-        to->bits[i] = _gwt_round_bits(x) - _GWT_ROUND_BASE;
+        to->bits[i] = _gwt_near_bits(x);
         to->good[i] = _gwt_near(x) == x ? x : (double)NAN;
     }
     return !large;
