@@ -116,6 +116,10 @@
 //   is not rounded at all. No type is widened behind your back: arithmetic gives float64 and says
 //   so, what picks one of its operands (min, max, where, clip, abs) keeps their type.
 //
+//   64-bit integers are exact to the last bit where they are compared, picked (but for the values
+//   that replace and mask look for, and ends of classes) or taken as bits and whole numbers.
+//   Arithmetic, windows and statistics take the doubles next to them, which are exact up to 2^53.
+//
 // MEMORY
 //
 //   Before an action runs it adds up what it will take: tiles and buffers of a piece, times the
@@ -6600,8 +6604,9 @@ static const _gwt_node *_gwt_node_new(gwt *g, _gwt_node from)
 {
     _gwt_node *n = _gwt_keep(g, 1, sizeof *n);
     from.strict = _gwt_node_strict(&from);
-    from.rest = _gwt_node_rest(g, &from);
-    if (n) *n = from;
+    if (!n) return NULL;
+    *n = from;
+    n->rest = _gwt_node_rest(g, n);
     return n;
 }
 
@@ -6645,7 +6650,7 @@ static bool _gwt_dtype_wide(gwt_dtype t) { return t == GWT_UINT64 || t == GWT_IN
 // Whether it is computed in 64-bit integers.
 static bool _gwt_op_integer(int op, gwt_dtype dtype) { return op >= _GWT_OP_MOD && dtype; }
 
-// What picks pixels picks rests.
+// What picks pixels picks rests; what changes some has those of what it leaves as it is.
 static const _gwt_node *_gwt_node_rest(gwt *g, const _gwt_node *n)
 {
     const _gwt_node *of[3] = { NULL };
@@ -6660,6 +6665,12 @@ static const _gwt_node *_gwt_node_rest(gwt *g, const _gwt_node *n)
     }
     rest.band = 1;
     if (_gwt_op_integer((int)n->op, n->dtype)) return wide ? _gwt_node_new(g, rest) : NULL;
+    const _gwt_node *first = n->num_args ? n->args[0] : NULL;
+    if (first && first->rest && n->op == _GWT_OP_NEG)
+        return _gwt_node_op(g, _GWT_OP_NEG, first->rest, NULL);
+    if (first && first->rest && ((n->op == _GWT_OP_CAST && wide) || n->op == _GWT_OP_LOOKUP))
+        return _gwt_node_where(g, _gwt_node_op(g, _GWT_OP_EQ, n, first), first->rest,
+                               _gwt_node_number(g, 0));
     if (n->op != _GWT_OP_CROP && n->op != _GWT_OP_MASK && !where) return NULL;
     for (int i = where; i < n->num_args; i++) any |= n->args[i]->rest != NULL;
     for (int i = 0; any && i < n->num_args; i++) {
@@ -7841,25 +7852,53 @@ static const _gwt_node *_gwt_node_integers(gwt *g, _gwt_op op, gwt_dtype type,
     return _gwt_node_with(g, (_gwt_node){ .op = op, .dtype = type }, args, n);
 }
 
+// Of 64-bit integers: by their rests where the doubles next to them are one.
+static const _gwt_node *_gwt_node_compare(gwt *g, _gwt_op op, const _gwt_node *const *of)
+{
+    const _gwt_node *rests[2];
+    for (int i = 0; i < 2; i++)
+        rests[i] = of[i]->rest ? of[i]->rest : _gwt_node_number(g, 0);
+    return _gwt_node_where(g, _gwt_node_op(g, _GWT_OP_EQ, of[0], of[1]),
+                           _gwt_node_op(g, op, rests[0], rests[1]),
+                           _gwt_node_op(g, op, of[0], of[1]));
+}
+
+// An operation on operands of which one has a rest, where it knows of those; else NULL.
+static const _gwt_node *_gwt_node_wide(gwt *g, _gwt_op op, const _gwt_node *const *of)
+{
+    const _gwt_node *zero;
+    switch (op) {
+    case _GWT_OP_LT: case _GWT_OP_LE: case _GWT_OP_GT: case _GWT_OP_GE: case _GWT_OP_EQ:
+    case _GWT_OP_NE: return _gwt_node_compare(g, op, of);
+    case _GWT_OP_MIN:
+    case _GWT_OP_MAX:
+        op = op == _GWT_OP_MIN ? _GWT_OP_LE : _GWT_OP_GE;
+        return _gwt_node_where(g, _gwt_node_compare(g, op, of), of[0], of[1]);
+    case _GWT_OP_ABS:
+        zero = _gwt_node_number(g, 0);
+        return _gwt_node_where(g, _gwt_node_op(g, _GWT_OP_LT, of[0], zero),
+                               _gwt_node_op(g, _GWT_OP_NEG, of[0], NULL), of[0]);
+    default: return NULL;
+    }
+}
+
 static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
 {
-    gwt_dtype whole = GWT_DTYPE_NONE, exact = GWT_DTYPE_NONE;
+    gwt_dtype whole = GWT_DTYPE_NONE;
     char call[32];
     snprintf(call, sizeof call, "gwt_%s", _gwt_op_names[op]);
     for (char *c = call; *c; c++) *c = (char)(*c == '_' ? '_' : *c | 0x20);     // in lower case
     if (!_gwt_check_given(call, arg, (size_t)n)) return NULL;
     if (op >= _GWT_OP_MOD && !_gwt_integer_result(op, arg, &whole)) return NULL;
-    if (op == _GWT_OP_EQ || op == _GWT_OP_NE) exact = _gwt_integer_type(arg, n, false);
     gwt_array *r = _gwt_array_combine(arg, n);
     for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
         const _gwt_node *args[3];
         for (int i = 0; i < n; i++)
             args[i] = _gwt_array_plane(arg[i], k / r->info.shape[1], k % r->info.shape[1]);
-        if (exact && (args[0]->rest || args[1]->rest)) {    // no bit is another one
-            args[0] = _gwt_node_integers(r->g, _GWT_OP_BIT_XOR, exact, args);
-            args[1] = _gwt_node_number(r->g, 0);
-        }
+        bool rests = n < 3 && (args[0]->rest || (n == 2 && args[1]->rest));
+        const _gwt_node *wide = rests ? _gwt_node_wide(r->g, op, args) : NULL;
         r->planes[k] = whole ? _gwt_node_integers(r->g, op, whole, args)
+                     : wide  ? wide
                              : _gwt_node_with(r->g, (_gwt_node){ .op = op }, args, n);
     }
     if (!r) return NULL;
@@ -8047,6 +8086,8 @@ gwt_array *gwt_clip(const gwt_array *a, double lo, double hi)
                               lo > hi ? "can't clip to %g..%g: the lower end is above the upper"
                                       : "can't clip to %g..%g: an end is not a number", lo, hi);
     bool holds = _gwt_dtype_holds(a->info.dtype, lo) && _gwt_dtype_holds(a->info.dtype, hi);
+    if (holds && _gwt_dtype_wide(a->info.dtype))
+        return gwt_min(gwt_max(a, gwt_number(a->g, lo)), gwt_number(a->g, hi));
     bool exact = (double)(float)lo == lo && (double)(float)hi == hi;
     _gwt_node clip = { .op = _GWT_OP_CLIP, .imm = { lo, hi } };
     unsigned keep = _GWT_KEEP_NAMES | (holds ? _GWT_KEEP_TYPE : 0);

@@ -201,6 +201,52 @@ def picked():
         stored(dtype, "(b1 & ~b2) | (b1 & b2)", file, x, missing)
 
 
+NEAR = [0, 1, 5, 2 ** 53 - 1, 2 ** 53, 2 ** 53 + 1, 2 ** 53 + 2, 2 ** 53 + 3, 2 ** 54 + 2,
+        2 ** 54 + 3, 2 ** 62 + 1, 2 ** 63 - 2, 2 ** 63 - 1]
+BELOW = [-1, -5, -2 ** 53 - 1, -2 ** 53, -2 ** 62 - 1, -2 ** 63 + 1, -2 ** 63]
+ABOVE = [2 ** 63, 2 ** 63 + 1, 2 ** 64 - 2048, 2 ** 64 - 2, 2 ** 64 - 1]
+COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
+           "==": np.equal, "!=": np.not_equal}
+
+
+def pairs_of(one, other):
+    """All pairs of two lists, as two bands."""
+    return [np.array([f(a, b) for a in one for b in other], object).reshape(len(one), len(other))
+            for f in (lambda a, b: a, lambda a, b: b)]
+
+
+def compared():
+    """Comparisons, and what picks, of 64-bit integers that doubles can't tell from one another."""
+    some = {"int64": NEAR + BELOW, "uint64": NEAR + ABOVE}
+    for one in some:
+        for other in some:
+            x, y = pairs_of(some[one], some[other])
+            files = [write("one.tif", x.astype(one), 5), write("other.tif", y.astype(other))]
+            for token, of in COMPARE.items():
+                check(f"{one}, {other}", f"a {token} b", files, of(x, y).astype("uint8"), x == 5,
+                      nodata=255)
+    for dtype, values in some.items():
+        x, y = pairs_of(values, values)
+        limits = np.iinfo(dtype)
+        file = write("pair.tif", np.stack([x, y]).astype(dtype), 5)
+        missing, first = (x == 5) | (y == 5), x == 5
+        for name, of in (("min", np.minimum), ("max", np.maximum)):
+            stored(dtype, f"{name}(b1, b2)", file, of(x, y).astype(dtype), missing)
+            stored(dtype, f"{name}(b1, {2 ** 53 + 1})", file, of(x, 2 ** 53 + 1).astype(dtype),
+                   first)
+        stored(dtype, "where(b1 > b2, b1, b2)", file, np.maximum(x, y).astype(dtype), missing)
+        stored(dtype, "clip(b1, 1, 4e18)", file, np.clip(x, 1, 4 * 10 ** 18).astype(dtype), first)
+        stored(dtype, f"clip(b1, 0, {2 ** 53})", file, np.clip(x, 0, 2 ** 53).astype(dtype), first)
+        stored(dtype, "replace(b1, 1, 7)", file, np.where(x == 1, 7, x).astype(dtype), first)
+        stored(dtype, 'reclass(b1, "0:2=9, else=keep")', file,
+               np.where((x == 0) | (x == 1), 9, x).astype(dtype), first)
+        if dtype == "int64":
+            stored(dtype, "abs(b1)", file, np.minimum(abs(x), limits.max).astype(dtype), first)
+            stored(dtype, "-b1", file, np.minimum(-x, limits.max).astype(dtype), first)
+        else:
+            stored(dtype, "abs(b1)", file, x.astype(dtype), first)
+
+
 def precedence():
     """As in Python, whose operators these are; comparisons bind less tightly than all of them."""
     rng = np.random.default_rng(5)
@@ -241,5 +287,6 @@ def run():
     fields()
     of_floats()
     picked()
+    compared()
     precedence()
     errors()
