@@ -97,8 +97,10 @@
 //       & | ^ ~ << >> % // of integers      missing             an integer type; the first nodata
 //                                                               value of theirs that it holds
 //       gwt_valid                           0                   uint8, 255
-//       mean, sum, std, var, median, percentile, range, skew over bands, time, windows
-//                                           passed over (1)     float64, NaN
+//       mean, sum, std, var, median, percentile, range, skew over bands, time, windows; slope,
+//       intercept, cumsum                   passed over (1)     float64, NaN
+//       diff; interpolate                   missing; filled in  float64, NaN
+//       best                                passed over in the score, kept in x; x's
 //       min, max, first, last, mode         passed over (1)     the operand's
 //       argmax; all, any; count             passed over (1; 0)  int32, -1; uint8, 255; int32
 //       resampling, mosaics                 passed over (1)     the operand's
@@ -423,7 +425,8 @@ typedef enum gwt_stat {
     GWT_SKEW,                           // skewness of a population: m3 / m2^1.5
     GWT_RANGE,                          // max - min
     GWT_MODE,                           // the most frequent value, of several the smallest
-    GWT_ALL, GWT_ANY                    // whether all values, any value is not 0
+    GWT_ALL, GWT_ANY,                   // whether all values, any value is not 0
+    GWT_SLOPE, GWT_INTERCEPT            // of the line of least squares; see gwt_reduce
 } gwt_stat;
 
 // How a cell is made of those of another grid: of the nearest one; with the weights of a triangle
@@ -1088,11 +1091,39 @@ GWT_API gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind);
 //   "10d"        2024-03-11, the first of so many days; the first of all is the earliest date
 //
 // Dates are those in the names of the times (gwt_date_of); one that has none is an ARGUMENT error.
+//
+// Trends, GWT_SLOPE and GWT_INTERCEPT: of the line that has the least squares of distances to the
+// valid pixels, sum((t - mean t) (x - mean x)) / sum((t - mean t)^2), and its value at t = 0. Times
+// that have dates, or are called by a period as above, whose first day counts, lie at days since
+// the earliest of them (that of the period with .by), and the slope is per year of 365.25 days.
+// Other times and bands lie at 0, 1, .., and the slope is per time or band. Missing where fewer
+// than two lie apart. ARGUMENT: there is one, or some times have a date and others none.
 GWT_API gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                                    const gwt_reduce_options *options);
 #define gwt_reduce(...) _gwt_reduce_args(__VA_ARGS__, ._ = 0)
 #define _gwt_reduce_args(a, dim, stat, ...) \
     gwt_reduce_with((a), (dim), (stat), &(gwt_reduce_options){ __VA_ARGS__ })
+
+// The pixels of the time at which the score is largest, of several the first: a greenest-pixel
+// composite is gwt_best(a, ndvi, NULL), that of the lowest cloud cover gwt_best(a, gwt_neg(cloud),
+// NULL). The score has as many times, and one band for all bands or as many. Where it is missing a
+// time is passed over; where all are, the result is missing, and where the pixel of the time chosen
+// is. The type, nodata and names of `a`; one time, or with a `by` that is not NULL one of each
+// period, as .by of gwt_reduce says. GRID: other numbers of times or bands.
+GWT_API gwt_array *gwt_best(const gwt_array *a, const gwt_array *score, const char *by);
+
+// Along time, in float64. Missing pixels are passed over:
+//
+//   gwt_cumsum       sums of each time and those before it in their order, missing as long as none
+//                    is there; the last is that of GWT_SUM
+//   gwt_diff         each time less the one before it: one time fewer, called by the later ones;
+//                    missing where either is. ARGUMENT: there is one time
+//   gwt_interpolate  missing pixels on the line between the nearest valid ones before and after
+//                    them, by days where times have dates (as trends of gwt_reduce), else by their
+//                    number; before the first and after the last valid one they stay missing
+GWT_API gwt_array *gwt_cumsum(const gwt_array *a);
+GWT_API gwt_array *gwt_diff(const gwt_array *a);
+GWT_API gwt_array *gwt_interpolate(const gwt_array *a);
 
 // A statistic of the w x w window around every pixel, missing pixels left out; missing where none
 // is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
@@ -1251,10 +1282,13 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                1, and 25 becomes 7; :0=1 and 20:=3 have no other end; =nan is missing; what is
 //                in none is missing without else, stays with else=keep. Between them white space,
 //                commas, comments
-//   statistics   mean sum min max std var median count first last argmax skew range mode all any,
-//                percentile(x, p): over the times of x if it has several, else its bands;
-//                mean(x, time), mean(x, band); of each month, quarter, season, year or 10d of
-//                x's times, by their dates: mean(x, month)
+//   statistics   mean sum min max std var median count first last argmax skew range mode all any
+//                slope intercept, percentile(x, p): over the times of x if it has several, else
+//                its bands; mean(x, time), mean(x, band); of each month, quarter, season, year or
+//                10d of x's times, by their dates: mean(x, month)
+//   time         best(x, score), gwt_best: x of the time where the score is largest, or of each
+//                month: best(x, score, month); best(x, -score) where it is smallest; cumsum(x),
+//                diff(x), interpolate(x)
 //   windows      moving_mean(x, w), and so on for sum min max std var median count range mode all
 //                any; moving_percentile(x, w, p)
 //   indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of the first
@@ -6473,6 +6507,7 @@ typedef struct _gwt_node {
     gwt_dtype dtype;            // LOAD: the source's; CAST: the target; of integers: the result's
     bool masked;
     bool strict;                // missing wherever all it reads is
+    bool series;                // made of a whole series: no fewer tiles are held without others
     int64_t band;               // of an operation on integers 1: the rest of the result
     _gwt_source *source;
     const struct _gwt_step *step;
@@ -6658,6 +6693,7 @@ static const _gwt_node *_gwt_node_rest(gwt *g, const _gwt_node *n)
     bool where = n->op == _GWT_OP_WHERE;
     _gwt_node rest = *n;
     if (n->op == _GWT_OP_CONST) return n->imm[1] != 0 ? _gwt_node_number(g, n->imm[1]) : NULL;
+    if (n->op == _GWT_OP_STEP) return n->rest;      // that is given
     if (n->op == _GWT_OP_LOAD && _gwt_dtype_wide(n->dtype)) {
         rest.op = _GWT_OP_REST;
         rest.masked = false;
@@ -8287,7 +8323,8 @@ static const char *const _gwt_stat_names[] = {
     [GWT_STD] = "std", [GWT_VAR] = "var", [GWT_MEDIAN] = "median",
     [GWT_PERCENTILE] = "percentile", [GWT_COUNT] = "count", [GWT_FIRST] = "first",
     [GWT_LAST] = "last", [GWT_ARGMAX] = "argmax", [GWT_SKEW] = "skew", [GWT_RANGE] = "range",
-    [GWT_MODE] = "mode", [GWT_ALL] = "all", [GWT_ANY] = "any"
+    [GWT_MODE] = "mode", [GWT_ALL] = "all", [GWT_ANY] = "any", [GWT_SLOPE] = "slope",
+    [GWT_INTERCEPT] = "intercept"
 };
 
 static bool _gwt_stat_find(const char *name, gwt_stat *stat)
@@ -8302,9 +8339,10 @@ typedef const _gwt_node *_gwt_plane;
 
 // What a statistic has seen so far of one pixel: those planes that it is about.
 typedef struct _gwt_fold {
-    _gwt_plane count, sum;      // sum: of the values; of std and var later of squares
+    _gwt_plane count, sum;      // sum: of the values; later of products of distances to means
     _gwt_plane best, at;        // of min, max, first, last, argmax
-    _gwt_plane mean;            // of std and var, when it is known
+    _gwt_plane mean;            // of std, var and trends, when it is known
+    _gwt_plane times, squares;  // of trends: the sum, later the mean of times; of their distances
 } _gwt_fold;
 
 static _gwt_plane _gwt_fold_join(gwt *g, _gwt_op op, _gwt_plane so_far, _gwt_plane x)
@@ -8312,34 +8350,50 @@ static _gwt_plane _gwt_fold_join(gwt *g, _gwt_op op, _gwt_plane so_far, _gwt_pla
     return so_far ? _gwt_node_op(g, op, so_far, x) : x;
 }
 
-// One more value, the k-th.
-static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, int64_t k)
+static bool _gwt_stat_trend(gwt_stat stat) { return stat == GWT_SLOPE || stat == GWT_INTERCEPT; }
+
+// One more value. `with`: of argmax what is picked where that is the largest, of trends its time.
+static void _gwt_fold_add(gwt *g, gwt_stat stat, _gwt_fold *f, _gwt_plane x, _gwt_plane with)
 {
-    _gwt_plane zero = _gwt_node_number(g, 0), none = _gwt_node_number(g, (double)NAN), better;
+    _gwt_plane zero = _gwt_node_number(g, 0), none = _gwt_node_number(g, (double)NAN);
+    _gwt_plane better, there;
     switch (stat) {
     case GWT_MIN: f->best = _gwt_fold_join(g, _GWT_OP_LEAST, f->best, x); break;
     case GWT_MAX: f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x); break;
     case GWT_FIRST: case GWT_LAST: f->best = _gwt_fold_join(g, _GWT_OP_FIRST, f->best, x); break;
     case GWT_ARGMAX:
         better = _gwt_node_op(g, _GWT_OP_BEATS, x, f->best ? f->best : none);
-        f->at = _gwt_node_where(g, better, _gwt_node_number(g, (double)k), f->at ? f->at : none);
+        f->at = _gwt_node_where(g, better, with, f->at ? f->at : none);
         f->best = _gwt_fold_join(g, _GWT_OP_MOST, f->best, x);
         break;
     default:
-        f->count = _gwt_fold_join(g, _GWT_OP_ADD, f->count,
-                                  _gwt_node_op(g, _GWT_OP_VALID, x, NULL));
+        there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
+        f->count = _gwt_fold_join(g, _GWT_OP_ADD, f->count, there);
         if (stat == GWT_COUNT) break;
         f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, _gwt_node_op(g, _GWT_OP_FIRST, x, zero));
+        if (!_gwt_stat_trend(stat)) break;
+        f->times = _gwt_fold_join(g, _GWT_OP_ADD, f->times,
+                                  _gwt_node_op(g, _GWT_OP_MUL, there, with));
     }
 }
 
-// The square of its distance to the mean.
-static void _gwt_fold_square(gwt *g, _gwt_fold *f, _gwt_plane x)
+// Where there is a value, the product of two distances to means is added.
+static _gwt_plane _gwt_fold_product(gwt *g, _gwt_plane sum, _gwt_plane there, _gwt_plane d,
+                                    _gwt_plane e)
 {
-    _gwt_plane zero = _gwt_node_number(g, 0), d = _gwt_node_op(g, _GWT_OP_SUB, x, f->mean);
-    _gwt_plane square = _gwt_node_op(g, _GWT_OP_MUL, d, d);
+    _gwt_plane product = _gwt_node_op(g, _GWT_OP_MUL, d, e);
+    return _gwt_fold_join(g, _GWT_OP_ADD, sum,
+                          _gwt_node_where(g, there, product, _gwt_node_number(g, 0)));
+}
+
+// Once the means are known.
+static void _gwt_fold_distance(gwt *g, _gwt_fold *f, _gwt_plane x, _gwt_plane with)
+{
+    _gwt_plane d = _gwt_node_op(g, _GWT_OP_SUB, f->mean, x);
+    _gwt_plane e = f->times ? _gwt_node_op(g, _GWT_OP_SUB, f->times, with) : d;
     _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
-    f->sum = _gwt_fold_join(g, _GWT_OP_ADD, f->sum, _gwt_node_where(g, there, square, zero));
+    f->sum = _gwt_fold_product(g, f->sum, there, d, e);
+    if (f->times) f->squares = _gwt_fold_product(g, f->squares, there, e, e);
 }
 
 // Missing where nothing is. A sum that is no number (inf - inf) stays so.
@@ -8350,7 +8404,7 @@ static _gwt_plane _gwt_fold_sum(gwt *g, const _gwt_fold *f)
 
 static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
 {
-    _gwt_plane variance;
+    _gwt_plane variance, slope;
     switch (stat) {
     case GWT_COUNT: return f->count;
     case GWT_SUM: return _gwt_fold_sum(g, f);
@@ -8359,6 +8413,11 @@ static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
     case GWT_STD: case GWT_VAR:
         variance = _gwt_node_op(g, _GWT_OP_DIV, f->sum, f->count);
         return stat == GWT_VAR ? variance : _gwt_node_op(g, _GWT_OP_SQRT, variance, NULL);
+    case GWT_SLOPE: case GWT_INTERCEPT:         // of one time there is none: 0 / 0
+        slope = _gwt_node_op(g, _GWT_OP_DIV, f->sum, f->squares);
+        if (stat == GWT_SLOPE) return slope;
+        return _gwt_node_op(g, _GWT_OP_SUB, f->mean,
+                            _gwt_node_op(g, _GWT_OP_MUL, slope, f->times));
     default: return f->best;
     }
 }
@@ -8368,7 +8427,7 @@ static _gwt_plane _gwt_fold_result(gwt *g, gwt_stat stat, const _gwt_fold *f)
 static double _gwt_plane_tiles(const gwt_array *a, _gwt_plane n, int *visits)
 {
     double sum = 0;
-    if (!n || ++*visits > 64) return 0;
+    if (!n || n->series || ++*visits > 64) return 0;
     if (n->op == _GWT_OP_LOAD) return (double)n->source->tile_bytes;
     if (n->op == _GWT_OP_CROP
         && (n->row < 0 || n->col < 0 || n->row + n->stride * (a->geo.height - 1) >= n->height
@@ -8378,11 +8437,12 @@ static double _gwt_plane_tiles(const gwt_array *a, _gwt_plane n, int *visits)
     return sum;
 }
 
-// A reduction of n values each: those of result i are x[i * n] and following.
+// A reduction of n values each: those of result i are x[i * n] and following, and with[i * n] what
+// goes with them (_gwt_fold_add).
 typedef struct _gwt_reduction {
     const gwt_array *a;
     gwt_stat stat;
-    _gwt_plane *x;
+    _gwt_plane *x, *with;
     int64_t results, n;
     _gwt_fold *folds;
     double most, held;          // tiles that are enough for a program, and those so far; bytes
@@ -8414,7 +8474,30 @@ static double _gwt_planes_tiles(const gwt_array *a, const _gwt_plane *planes, in
 
 static double _gwt_reduction_tiles(const _gwt_reduction *r, int64_t k)
 {
-    return _gwt_planes_tiles(r->a, r->x + k, r->results, r->n);
+    return _gwt_planes_tiles(r->a, r->x + k, r->results, r->n)
+         + _gwt_planes_tiles(r->a, r->with + k, r->results, r->n);
+}
+
+// The planes by way of a program of their own, after that of `after`, so that tiles behind them are
+// held no longer; with them what 64-bit integers leave of their doubles.
+static const _gwt_step *_gwt_planes_hold(const gwt_array *a, _gwt_plane *planes, int64_t n,
+                                         const _gwt_step *after)
+{
+    int all = 0, at = 0;
+    _gwt_plane *stored = _gwt_calloc(a->g, 2 * (size_t)n, sizeof *stored);
+    for (int64_t i = 0; stored && i < n; i++) {
+        stored[all++] = planes[i];
+        if (planes[i] && planes[i]->rest) stored[all++] = planes[i]->rest;
+    }
+    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = all, .after = after };
+    const _gwt_step *s = stored ? _gwt_step_new(a, hold, stored, all) : NULL;
+    for (int64_t i = 0; s && i < n; i++) {
+        _gwt_node held = { .op = _GWT_OP_STEP, .step = s, .band = at++ };
+        if (planes[i]->rest) held.rest = _gwt_step_plane(a->g, s, at++);
+        planes[i] = _gwt_node_new(a->g, held);
+    }
+    GWT_FREE(stored);
+    return s;
 }
 
 static void _gwt_reduction_hold(_gwt_reduction *r)
@@ -8426,15 +8509,15 @@ static void _gwt_reduction_hold(_gwt_reduction *r)
                *planes = _gwt_calloc(g, (size_t)r->results * STATES, sizeof *planes);
     for (int64_t i = 0; at && planes && i < r->results; i++) {
         _gwt_fold *f = &r->folds[i];
-        _gwt_plane *states[STATES] = { &f->count, &f->sum, &f->best, &f->at, &f->mean };
+        _gwt_plane *states[STATES] = { &f->count, &f->sum, &f->best, &f->at, &f->mean, &f->times,
+                                       &f->squares };
         for (int k = 0; k < STATES; k++)
             if (*states[k] && (*states[k])->op != _GWT_OP_STEP) at[n] = states[k],
                                                                 planes[n++] = *states[k];
     }
-    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = n, .after = r->hold };
-    const _gwt_step *s = n ? _gwt_step_new(r->a, hold, planes, n) : NULL;
+    const _gwt_step *s = n ? _gwt_planes_hold(r->a, planes, n, r->hold) : NULL;
     if (s) r->hold = s;
-    for (int i = 0; s && i < n; i++) *at[i] = _gwt_step_plane(g, s, i);
+    for (int i = 0; s && i < n; i++) *at[i] = planes[i];
     GWT_FREE(at);
     GWT_FREE(planes);
     r->held = 0;
@@ -8451,7 +8534,8 @@ static void _gwt_reduction_run(_gwt_reduction *r)
 {
     gwt *g = r->a->g;
     double all = 0;
-    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR;
+    bool trend = _gwt_stat_trend(r->stat);
+    bool spread = r->stat == GWT_STD || r->stat == GWT_VAR || trend;
     for (int64_t k = 0; k < r->n; k++) all += _gwt_reduction_tiles(r, k);
     r->most = fmax(_GWT_DEEP_BYTES, all / _GWT_DEEP_PROGRAMS);
     r->most = fmax(r->most, all / (double)r->n * _GWT_DEEP_DATES);
@@ -8460,22 +8544,25 @@ static void _gwt_reduction_run(_gwt_reduction *r)
         int64_t from = r->stat == GWT_LAST ? r->n - 1 - k : k;
         _gwt_reduction_next(r, from);
         for (int64_t i = 0; i < r->results; i++)
-            _gwt_fold_add(g, r->stat, &r->folds[i], r->x[i * r->n + from], k);
+            _gwt_fold_add(g, r->stat, &r->folds[i], r->x[i * r->n + from],
+                          r->with[i * r->n + from]);
     }
     for (int64_t i = 0; i < r->results && spread; i++) {
         _gwt_fold *f = &r->folds[i];
         f->mean = _gwt_fold_result(g, GWT_MEAN, f), f->sum = NULL;
+        if (trend) f->times = _gwt_node_op(g, _GWT_OP_DIV, f->times, f->count);
     }
     if (spread && isfinite(r->most)) _gwt_reduction_hold(r);
     for (int64_t k = 0; k < r->n && spread; k++) {
         _gwt_reduction_next(r, k);
         for (int64_t i = 0; i < r->results; i++)
-            _gwt_fold_square(g, &r->folds[i], r->x[i * r->n + k]);
+            _gwt_fold_distance(g, &r->folds[i], r->x[i * r->n + k], r->with[i * r->n + k]);
     }
 }
 
-static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, gwt_dim dim, gwt_stat stat,
-                               double percentile)
+// `t`: where the values of trends lie. With a score argmax picks where that is the largest.
+static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, const gwt_array *score,
+                               gwt_dim dim, gwt_stat stat, double percentile, const double *t)
 {
     gwt *g = a->g;
     int64_t times = a->info.shape[0], bands = a->info.shape[1];
@@ -8485,15 +8572,20 @@ static void _gwt_reduce_planes(gwt_array *to, const gwt_array *a, gwt_dim dim, g
     if (stat == GWT_MODE) rank = (_gwt_node){ .op = _GWT_OP_MODE };
     bool ranks = stat == GWT_MEDIAN || stat == GWT_PERCENTILE || stat == GWT_MODE;
     r.x = _gwt_calloc(g, (size_t)(r.results * r.n), sizeof *r.x);
+    r.with = _gwt_calloc(g, (size_t)(r.results * r.n), sizeof *r.with);
     r.folds = _gwt_calloc(g, (size_t)r.results, sizeof *r.folds);
-    for (int64_t i = 0; r.x && i < r.results; i++)
-        for (int64_t k = 0; k < r.n; k++)
-            r.x[i * r.n + k] = a->planes[dim == GWT_TIME ? k * bands + i : i * bands + k];
-    if (r.x && r.folds && !ranks) _gwt_reduction_run(&r);
-    for (int64_t i = 0; r.x && r.folds && i < r.results; i++)
+    for (int64_t i = 0; r.x && r.with && i < r.results; i++)
+        for (int64_t k = 0; k < r.n; k++) {
+            _gwt_plane x = a->planes[dim == GWT_TIME ? k * bands + i : i * bands + k];
+            r.x[i * r.n + k] = score ? _gwt_array_plane(score, k, i) : x;
+            r.with[i * r.n + k] = score ? x : _gwt_node_number(g, t ? t[k] : (double)k);
+        }
+    if (r.x && r.with && r.folds && !ranks) _gwt_reduction_run(&r);
+    for (int64_t i = 0; r.x && r.with && r.folds && i < r.results; i++)
         to->planes[i] = ranks ? _gwt_node_with(g, rank, r.x + i * r.n, (int)r.n)
                               : _gwt_fold_result(g, stat, &r.folds[i]);
     GWT_FREE(r.x);
+    GWT_FREE(r.with);
     GWT_FREE(r.folds);
 }
 
@@ -8526,35 +8618,72 @@ static bool _gwt_is_period(const char *by)
 }
 
 // What the period is called that a date is in; those of days begin with the date `first`.
-static const char *_gwt_period_name(gwt *g, const char *by, int date, int first)
+typedef struct _gwt_period { char name[16]; } _gwt_period;
+
+static _gwt_period _gwt_period_of(const char *by, int date, int first)
 {
     static const char seasons[][4] = { "DJF", "MAM", "JJA", "SON" };
     int64_t days = _gwt_period_days(by), from = _gwt_days_of_date(first);
-    int year = date / 10000, month = date / 100 % 100;
-    if (days) {
+    if (days)
         date = _gwt_date_of_days(_gwt_days_of_date(date) - (_gwt_days_of_date(date) - from) % days);
-        return _gwt_keep_format(g, "%04d-%02d-%02d", date / 10000, date / 100 % 100, date % 100);
+    unsigned year = (unsigned)date / 10000 % 10000, month = (unsigned)date / 100 % 100,
+             day = (unsigned)date % 100;
+    _gwt_period p;
+    switch (days ? 'd' : *by) {
+    case 'd': snprintf(p.name, sizeof p.name, "%04u-%02u-%02u", year, month, day); break;
+    case 'm': snprintf(p.name, sizeof p.name, "%04u-%02u", year, month); break;
+    case 'q': snprintf(p.name, sizeof p.name, "%04uQ%u", year, (month + 2) / 3); break;
+    case 's':
+        snprintf(p.name, sizeof p.name, "%04u%s", year + month / 12, seasons[month % 12 / 3]);
+        break;
+    default: snprintf(p.name, sizeof p.name, "%04u", year);
     }
-    switch (*by) {
-    case 'm': return _gwt_keep_format(g, "%04d-%02d", year, month);
-    case 'q': return _gwt_keep_format(g, "%04dQ%d", year, (month + 2) / 3);
-    case 's': return _gwt_keep_format(g, "%04d%s", year + month / 12, seasons[month % 12 / 3]);
-    default: return _gwt_keep_format(g, "%04d", year);
-    }
+    return p;
 }
 
-// The dates of all times, yyyymmdd; NULL, and an error, when one has none.
-static int *_gwt_array_dates(const gwt_array *a, const char *what)
+// The first day of what a time is called: a date, or a period but for days. 0: neither.
+static int _gwt_time_date(const char *name)
+{
+    int date = gwt_date_of(name), year = _gwt_digits(name) == 4 ? _gwt_digits_value(name, 4) : 0;
+    for (size_t i = 0; !date && year && i < _GWT_COUNT(_gwt_period_names); i++)
+        for (int month = 0; !date && month <= 12; month++) {    // 0: the December before
+            int first = month ? _gwt_date(year, month, 1) : _gwt_date(year - 1, 12, 1);
+            if (first && !strcmp(_gwt_period_of(_gwt_period_names[i], first, first).name, name))
+                date = first;
+        }
+    return date;
+}
+
+// The dates of all times, yyyymmdd, by a function of their names; NULL, and an error, when one has
+// none.
+static int *_gwt_array_dates(const gwt_array *a, const char *what, int (*date_of)(const char *))
 {
     int64_t n = a->info.shape[0];
     int *dates = _gwt_keep(a->g, (size_t)n, sizeof *dates);
     for (int64_t t = 0; dates && t < n; t++) {
         const char *name = a->info.time_names[t];
-        if (!(dates[t] = gwt_date_of(name)))
-            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "by %s: time %lld, \"%s\", has no date in "
+        if (!(dates[t] = date_of(name)))
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "%s: time %lld, \"%s\", has no date in "
                                   "its name, as 2016-05-17 has", what, (long long)t + 1, name);
     }
     return dates;
+}
+
+// Where times lie: days since the earliest of their dates; 0, 1, .. where none has one, as those
+// that are only numbered. NULL, and an error, when some have.
+static double *_gwt_array_days(const gwt_array *a, const char *what, bool *dated)
+{
+    int64_t n = a->info.shape[0], first = INT64_MAX;
+    double *days = _gwt_keep(a->g, (size_t)n, sizeof *days);
+    *dated = false;
+    for (int64_t t = 0; t < n && strcmp(a->info.time_names[0], "1"); t++)
+        *dated |= _gwt_time_date(a->info.time_names[t]) != 0;
+    const int *dates = *dated ? _gwt_array_dates(a, what, _gwt_time_date) : NULL;
+    if (!days || (*dated && !dates)) return NULL;
+    for (int64_t t = 0; t < n; t++) days[t] = (double)(dates ? _gwt_days_of_date(dates[t]) : t);
+    for (int64_t t = 0; t < n; t++) first = _gwt_min64(first, (int64_t)days[t]);
+    for (int64_t t = 0; t < n; t++) days[t] -= (double)first;
+    return days;
 }
 
 // Times that are reduced to one.
@@ -8568,15 +8697,17 @@ static _gwt_group *_gwt_groups_by(const gwt_array *a, const char *by, int64_t *c
     if (!_gwt_is_period(by))
         return _gwt_fail_null(g, GWT_E_ARGUMENT, "no period \"%s\": there are month, quarter, "
                               "season, year, and days as 10d", by);
-    int *dates = _gwt_array_dates(a, by);
+    int *dates = _gwt_array_dates(a, _gwt_keep_format(g, "by %s", by), gwt_date_of);
     int64_t *order = _gwt_keep(g, (size_t)n, sizeof *order);
     const char **names = _gwt_keep(g, (size_t)n, sizeof *names);
     _gwt_group *groups = _gwt_keep(g, (size_t)n, sizeof *groups);
     if (!dates || !order || !names || !groups) return NULL;
     int first = dates[0];
     for (int64_t t = 0; t < n; t++) first = dates[t] < first ? dates[t] : first;
-    for (int64_t t = 0; t < n; t++)
-        if (!(names[t] = _gwt_period_name(g, by, dates[t], first))) return NULL;
+    for (int64_t t = 0; t < n; t++) {
+        _gwt_period period = _gwt_period_of(by, dates[t], first);
+        if (!(names[t] = _gwt_keep_string(g, period.name))) return NULL;
+    }
     for (*count = 0;; ++*count) {
         int64_t next = -1;              // the earliest of those that are in no group
         for (int64_t t = 0; t < n; t++)
@@ -8593,18 +8724,13 @@ static _gwt_group *_gwt_groups_by(const gwt_array *a, const char *by, int64_t *c
     }
 }
 
-// The planes by way of a program of their own, so that tiles behind them are held no longer.
-static void _gwt_planes_hold(const gwt_array *a, _gwt_plane *planes, int64_t n)
-{
-    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = (int)n };
-    const _gwt_step *s = _gwt_step_new(a, hold, planes, (int)n);
-    for (int64_t i = 0; i < n; i++) planes[i] = _gwt_step_plane(a->g, s, (int)i);
-}
+static gwt_array *_gwt_reduce_all(const gwt_array *a, const gwt_array *score, gwt_dim dim,
+                                  gwt_stat stat, double percentile);
 
 // The times of each period reduced to one. Of a deep stack what is done is stored now and then, as
 // within one reduction.
-static gwt_array *_gwt_reduce_periods(const gwt_array *a, gwt_stat stat, double percentile,
-                                      const char *by)
+static gwt_array *_gwt_reduce_periods(const gwt_array *a, const gwt_array *score, gwt_stat stat,
+                                      double percentile, const char *by)
 {
     gwt_array *r = NULL;
     int64_t n = 0, bands = a->info.shape[1], held = 0, dates = 0;
@@ -8614,17 +8740,20 @@ static gwt_array *_gwt_reduce_periods(const gwt_array *a, gwt_stat stat, double 
     for (int64_t i = 0; groups && names && i < n; i++) {
         const int64_t *times = groups[i].times, m = groups[i].n;
         gwt_array *x = _gwt_array_select(a, times, m, NULL, 0);
-        gwt_array *one = gwt_reduce(x, GWT_TIME, stat, .percentile = percentile);
+        gwt_array *of = score ? _gwt_array_select(score, times, m, NULL, 0) : NULL;
+        if (_gwt_failed(a->g)) return NULL;
+        gwt_array *one = _gwt_reduce_all(x, of, GWT_TIME, stat, percentile);
         if (one && !r) r = _gwt_array_derive_as(one, _GWT_KEEP_ALL, n, bands);
         if (!one || !r) return NULL;
         names[i] = groups[i].name;
         memcpy(r->planes + i * bands, one->planes, (size_t)bands * sizeof *r->planes);
         tiles += _gwt_planes_tiles(x, x->planes, m * bands, 1);
+        if (of) tiles += _gwt_planes_tiles(of, of->planes, _gwt_num_planes(of), 1);
         dates += m;
         if (tiles < _GWT_DEEP_BYTES || dates < _GWT_DEEP_DATES
             || (i + 1 - held) * _GWT_DEEP_PROGRAMS < n)
             continue;
-        _gwt_planes_hold(r, r->planes + held * bands, (i + 1 - held) * bands);
+        _gwt_planes_hold(r, r->planes + held * bands, (i + 1 - held) * bands, NULL);
         held = i + 1;
         tiles = 0;
         dates = 0;
@@ -8652,33 +8781,182 @@ static gwt_array *_gwt_reduce_formula(const gwt_array *a, gwt_dim dim, const cha
     return r;
 }
 
+static gwt_array *_gwt_reduce_all(const gwt_array *a, const gwt_array *score, gwt_dim dim,
+                                  gwt_stat stat, double percentile)
+{
+    gwt *g = a->g;
+    int64_t times = a->info.shape[0], bands = a->info.shape[1];
+    bool dated = false;
+    const double *t = NULL;
+    for (size_t i = 0; i < _GWT_COUNT(_gwt_stat_formulas); i++)
+        if (stat == _gwt_stat_formulas[i].stat)
+            return _gwt_reduce_formula(a, dim, _gwt_stat_formulas[i].formula);
+    if (_gwt_stat_trend(stat) && dim == GWT_TIME
+        && !(t = _gwt_array_days(a, _gwt_stat_names[stat], &dated)))
+        return NULL;
+    gwt_array *r = _gwt_array_derive_as(a, _gwt_reduce_keeps(dim, score ? GWT_FIRST : stat),
+                                        dim == GWT_TIME ? 1 : times, dim == GWT_TIME ? bands : 1);
+    if (!r) return NULL;
+    _gwt_reduce_planes(r, a, score, dim, stat, percentile, t);
+    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, 1);
+    if (stat == GWT_COUNT || (stat == GWT_ARGMAX && !score)) r->info.dtype = GWT_INT32;
+    if (stat == GWT_ARGMAX && !score) r->info.nodata = gwt_some(-1);
+    r = _gwt_array_finish(r);
+    return stat == GWT_SLOPE && dated ? gwt_mul(r, gwt_number(g, 365.25)) : r;
+}
+
 gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
                            const gwt_reduce_options *options)
 {
     gwt_reduce_options o = options ? *options : (gwt_reduce_options){ 0 };
     double percentile = stat == GWT_MEDIAN ? 50 : o.percentile;
     if (!a || _gwt_failed(a->g)) return NULL;
-    gwt *g = a->g;
-    int64_t times = a->info.shape[0], bands = a->info.shape[1];
     if ((dim != GWT_TIME && (dim != GWT_BAND || o.by))
         || (size_t)stat >= _GWT_COUNT(_gwt_stat_names))
         return _gwt_fail_null(
-            g, GWT_E_ARGUMENT,
+            a->g, GWT_E_ARGUMENT,
             "can't reduce: dim (%d) must be GWT_TIME or GWT_BAND (.by: GWT_TIME), statistic (%d) "
             "one of gwt_stat", (int)dim, (int)stat);
     if (!(percentile >= 0 && percentile <= 100))
-        return _gwt_fail_null(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", percentile);
-    if (o.by) return _gwt_reduce_periods(a, stat, percentile, o.by);
-    for (size_t i = 0; i < _GWT_COUNT(_gwt_stat_formulas); i++)
-        if (stat == _gwt_stat_formulas[i].stat)
-            return _gwt_reduce_formula(a, dim, _gwt_stat_formulas[i].formula);
-    gwt_array *r = _gwt_array_derive_as(a, _gwt_reduce_keeps(dim, stat),
-                                        dim == GWT_TIME ? 1 : times, dim == GWT_TIME ? bands : 1);
-    if (!r) return NULL;
-    _gwt_reduce_planes(r, a, dim, stat, percentile);
-    if (dim == GWT_TIME) r->info.time_names = _gwt_numbered(g, 1);
-    if (stat == GWT_COUNT || stat == GWT_ARGMAX) r->info.dtype = GWT_INT32;
-    if (stat == GWT_ARGMAX) r->info.nodata = gwt_some(-1);
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100",
+                              percentile);
+    if (_gwt_stat_trend(stat) && a->info.shape[dim == GWT_TIME ? 0 : 1] < 2)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                              "%s: there is one %s, and a trend takes two or more times or bands",
+                              _gwt_stat_names[stat], dim == GWT_TIME ? "time" : "band");
+    return o.by ? _gwt_reduce_periods(a, NULL, stat, percentile, o.by)
+                : _gwt_reduce_all(a, NULL, dim, stat, percentile);
+}
+
+gwt_array *gwt_best(const gwt_array *a, const gwt_array *score, const char *by)
+{
+    gwt_array *const both[] = { _gwt_array_same(a), _gwt_array_same(score) };
+    if (!_gwt_check_given("gwt_best", both, 2) || !_gwt_check_grids(a, score)) return NULL;
+    const int64_t *n = a->info.shape, *m = score->info.shape;
+    if (a->number || n[0] != m[0] || (m[1] != 1 && m[1] != n[1]))
+        return _gwt_fail_null(
+            a->g, GWT_E_GRID,
+            "best: of %lld times, %lld bands by a score of %lld times, %lld bands: there must be "
+            "as many times, and one band or as many",
+            (long long)n[0], (long long)n[1], (long long)m[0], (long long)m[1]);
+    gwt_array *r = by ? _gwt_reduce_periods(a, score, GWT_ARGMAX, 0, by)
+                      : _gwt_reduce_all(a, score, GWT_TIME, GWT_ARGMAX, 0);
+    if (r) _gwt_array_join_files(r, both, 2);
+    return r;
+}
+
+// ---- along time
+
+// A plane that is made of a whole series of others: reductions of such do not hold tiles for less.
+static _gwt_plane _gwt_node_series(gwt *g, _gwt_plane n)
+{
+    if (!n) return NULL;
+    _gwt_node series = *n;
+    series.series = true;
+    return _gwt_node_new(g, series);
+}
+
+// As many times as there are, or fewer, in float64.
+static gwt_array *_gwt_array_series(const gwt_array *a, int64_t times)
+{
+    return _gwt_array_derive_as(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS, times, a->info.shape[1]);
+}
+
+gwt_array *gwt_cumsum(const gwt_array *a)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    int64_t n = _gwt_num_planes(a), bands = a->info.shape[1];
+    gwt_array *r = _gwt_array_series(a, a->info.shape[0]);
+    for (int64_t b = 0; r && b < bands; b++) {
+        _gwt_fold f = { NULL };
+        for (int64_t i = b; i < n; i += bands) {
+            _gwt_fold_add(a->g, GWT_SUM, &f, a->planes[i], NULL);
+            r->planes[i] = _gwt_node_series(a->g, _gwt_fold_sum(a->g, &f));
+        }
+    }
+    return _gwt_array_finish(r);
+}
+
+gwt_array *gwt_diff(const gwt_array *a)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    int64_t times = a->info.shape[0], bands = a->info.shape[1];
+    if (times < 2)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
+                              "diff: it takes two times or more, there is one");
+    gwt_array *r = _gwt_array_series(a, times - 1);
+    for (int64_t i = 0; r && i < _gwt_num_planes(r); i++)
+        r->planes[i] = _gwt_node_op(a->g, _GWT_OP_SUB, a->planes[i + bands], a->planes[i]);
+    if (r) r->info.time_names = a->info.time_names + 1;
+    return _gwt_array_finish(r);
+}
+
+// The nearest valid pixel on one side of a time, and when that is.
+typedef struct _gwt_near_pixel { _gwt_plane value, day; } _gwt_near_pixel;
+
+// The pixel of a day, else the nearest beyond it, where there is any.
+static _gwt_near_pixel _gwt_near_or(gwt *g, _gwt_plane x, double day, const _gwt_near_pixel *beyond)
+{
+    _gwt_plane none = _gwt_node_number(g, (double)NAN), is = _gwt_node_number(g, day);
+    _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
+    _gwt_near_pixel p = { x, _gwt_node_where(g, there, is, none) };
+    if (!beyond) return p;
+    p.value = _gwt_node_op(g, _GWT_OP_FIRST, x, beyond->value);
+    p.day = _gwt_node_op(g, _GWT_OP_FIRST, p.day, beyond->day);
+    return p;
+}
+
+// before + (after - before) * (day - its day) / (the day after - its day); several times of one day
+// are at the first.
+static _gwt_plane _gwt_near_between(gwt *g, const _gwt_near_pixel *before, double day,
+                                    const _gwt_near_pixel *after)
+{
+    _gwt_plane passed = _gwt_node_op(g, _GWT_OP_SUB, before->day, _gwt_node_number(g, day));
+    _gwt_plane all = _gwt_node_op(g, _GWT_OP_SUB, before->day, after->day);
+    _gwt_plane part = _gwt_node_op(g, _GWT_OP_FIRST, _gwt_node_op(g, _GWT_OP_DIV, passed, all),
+                                   _gwt_node_number(g, 0));
+    _gwt_plane change = _gwt_node_op(g, _GWT_OP_SUB, after->value, before->value);
+    return _gwt_node_op(g, _GWT_OP_ADD, before->value, _gwt_node_op(g, _GWT_OP_MUL, change, part));
+}
+
+// One band: the planes of n times, `bands` apart, in the order given. `after` has room for n.
+static void _gwt_interpolate_band(gwt *g, const _gwt_plane *from, _gwt_plane *to, int64_t bands,
+                                  const double *days, const int64_t *order, int64_t n,
+                                  _gwt_near_pixel *after)
+{
+    _gwt_near_pixel before = { NULL };
+    for (int64_t k = n; k-- > 0;)
+        after[k] = _gwt_near_or(g, from[order[k] * bands], days[order[k]],
+                                k + 1 < n ? &after[k + 1] : NULL);
+    for (int64_t k = 0; k < n; k++) {
+        _gwt_plane x = from[order[k] * bands], result = x;
+        double day = days[order[k]];
+        if (k > 0 && k + 1 < n) {
+            _gwt_plane between = _gwt_near_between(g, &before, day, &after[k + 1]);
+            result = _gwt_node_series(g, _gwt_node_op(g, _GWT_OP_FIRST, x, between));
+        }
+        to[order[k] * bands] = result;
+        before = _gwt_near_or(g, x, day, k ? &before : NULL);
+    }
+}
+
+gwt_array *gwt_interpolate(const gwt_array *a)
+{
+    if (!a || _gwt_failed(a->g)) return NULL;
+    bool dated;
+    int64_t n = a->info.shape[0], bands = a->info.shape[1];
+    const double *days = _gwt_array_days(a, "interpolate", &dated);
+    int64_t *order = _gwt_keep(a->g, (size_t)n, sizeof *order);     // by date, else as they come
+    gwt_array *r = _gwt_array_series(a, n);
+    if (!days || !order || !r) return NULL;
+    for (int64_t t = 0, k; t < n; t++) {
+        for (k = t; k > 0 && days[order[k - 1]] > days[t]; k--) order[k] = order[k - 1];
+        order[k] = t;
+    }
+    _gwt_near_pixel *after = _gwt_calloc(a->g, (size_t)n, sizeof *after);
+    for (int64_t b = 0; after && b < bands; b++)
+        _gwt_interpolate_band(a->g, a->planes + b, r->planes + b, bands, days, order, n, after);
+    GWT_FREE(after);
     return _gwt_array_finish(r);
 }
 
@@ -9953,6 +10231,24 @@ static gwt_array *_gwt_call_isin(_gwt_parser *p, const _gwt_call *c)
     return gwt_isin(c->x[0], c->x + 1, c->given - 1);
 }
 
+// best(x, score), best(x, score, month)
+static gwt_array *_gwt_call_best(_gwt_parser *p, const _gwt_call *c)
+{
+    if (c->dim == GWT_BAND) return _gwt_parse_fail(p, c->where, "best goes over time, not band");
+    return gwt_best(c->x[0], c->x[1], c->by);
+}
+
+// cumsum(x), cumsum(x, time)
+static gwt_array *_gwt_call_series(_gwt_parser *p, const _gwt_call *c)
+{
+    if (c->dim == GWT_BAND || c->by)
+        return _gwt_parse_fail(p, c->where, "%s goes along all of time, not %s", c->name,
+                               c->by ? c->by : "band");
+    return *c->name == 'c' ? gwt_cumsum(c->x[0])
+         : *c->name == 'd' ? gwt_diff(c->x[0])
+                           : gwt_interpolate(c->x[0]);
+}
+
 // x(), x(b): where the cells of an array lie.
 static gwt_array *_gwt_call_place(_gwt_parser *p, const _gwt_call *c)
 {
@@ -10012,6 +10308,10 @@ static const _gwt_function _gwt_functions[] = {
     { "replace", 3, SIZE_MAX, .special = _gwt_call_replace },
     { "reclass", 2, 2, .special = _gwt_call_reclass },
     { "norm_diff", 2, 2, .special = _gwt_call_norm_diff },
+    { "best", 2, 2, .special = _gwt_call_best },
+    { "cumsum", 1, 1, .special = _gwt_call_series },
+    { "diff", 1, 1, .special = _gwt_call_series },
+    { "interpolate", 1, 1, .special = _gwt_call_series },
     { "x", 0, 1, .special = _gwt_call_place },
     { "y", 0, 1, .special = _gwt_call_place },
     { "row", 0, 1, .special = _gwt_call_place },
@@ -10031,6 +10331,12 @@ static const _gwt_function *_gwt_function_find(const char *name)
 static size_t _gwt_function_text(const _gwt_function *f)
 {
     return f && (f->special == _gwt_call_reclass || f->special == _gwt_call_bits_match) ? 2 : 0;
+}
+
+// Whether it takes the word time besides values, as statistics do.
+static bool _gwt_function_takes_dim(const _gwt_function *f)
+{
+    return f && (f->special == _gwt_call_best || f->special == _gwt_call_series);
 }
 
 static void _gwt_append_name(char *to, size_t size, const char *before, const char *name)
@@ -10180,7 +10486,7 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     _gwt_call c = { .name = name, .where = where };
     gwt_array *r = NULL;
     const _gwt_function *f = _gwt_function_find(name);
-    if (_gwt_parse_arguments(p, &c, is_stat, _gwt_function_text(f)))
+    if (_gwt_parse_arguments(p, &c, is_stat || _gwt_function_takes_dim(f), _gwt_function_text(f)))
         r = _gwt_call_run(p, &c, f, is_stat ? &stat : NULL);
     GWT_FREE(c.x);
     return r;

@@ -405,6 +405,162 @@ static void periods_are_named(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// ---- along time -------------------------------------------------------------------------------
+
+enum { SERIES_TIMES = 4, SERIES_PIXELS = 6 };
+
+// Of those days: some are missing, all but one, none, all, none, all between two.
+static const char *const series_dates[] = { "2021-01-01", "2021-01-03", "2021-01-11",
+                                            "2022-01-01", NULL };
+static const double series_values[SERIES_TIMES][SERIES_PIXELS] = {
+    { 1, NAN, 2, NAN, 0, 7 }, { NAN, 4, 2, NAN, 8, NAN }, { 6, NAN, 2, NAN, 40, NAN },
+    { NAN, NAN, 2, NAN, 1460, 372 }
+};
+
+static gwt_array *series_of(gwt *g, const char *const *names)
+{
+    return gwt_from_memory(g, series_values, sizeof series_values, GWT_FLOAT64,
+                           ((const int64_t[4]){ SERIES_TIMES, 1, 1, SERIES_PIXELS }),
+                           .time_names = names);
+}
+
+static void expect_series(gwt *g, gwt_array *a, int times, const double *want, const char *what)
+{
+    cube c = cube_new(times, 1, 1, SERIES_PIXELS);
+    memcpy(c.v, want, (size_t)count_of(&c) * sizeof *c.v);
+    expect(g, a, &c, 1e-13, "%s", what);
+    assert_int_equal(gwt_describe(a)->dtype, GWT_FLOAT64);
+    assert_false(gwt_describe(a)->nodata.set);
+}
+
+static void series_by_hand(void **state)
+{
+    (void)state;
+    static const double sums[] = { 1, NAN, 2, NAN, 0, 7, 1, 4, 4, NAN, 8, 7,
+                                   7, 4, 6, NAN, 48, 7, 7, 4, 8, NAN, 1508, 379 };
+    static const double differences[] = { NAN, NAN, 0, NAN, 8, NAN, NAN, NAN, 0, NAN, 32, NAN,
+                                          NAN, NAN, 0, NAN, 1420, NAN };
+    static const double filled[] = { 1, NAN, 2, NAN, 0, 7, 2, 4, 2, NAN, 8, 9,
+                                     6, NAN, 2, NAN, 40, 17, NAN, NAN, 2, NAN, 1460, 372 };
+    static const double by_number[] = { 1, NAN, 2, NAN, 0, 7, 3.5, 4, 2, NAN, 8, 7 + 365.0 / 3,
+                                        6, NAN, 2, NAN, 40, 7 + 730.0 / 3,
+                                        NAN, NAN, 2, NAN, 1460, 372 };
+    // 0.5, 4 and 1 a day; and of 0, 8, 40, 1460 at 0 to 3: means 377 and 1.5, so that
+    // 1.5 * (377 + 1083) + 0.5 * (369 - 337) over 5, and 377 - 1.5 times that.
+    static const double slopes[] = { 0.5 * 365.25, NAN, 0, NAN, 1461, 365.25 };
+    static const double starts[] = { 1, NAN, 2, NAN, 0, 7 };
+    static const double plain_slopes[] = { 2.5, NAN, 0, NAN, 441.2, 365.0 / 3 };
+    static const double plain_starts[] = { 1, NAN, 2, NAN, -284.8, 7 };
+    static const char *const letters[] = { "a", "b", "c", "d", NULL };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = series_of(g, series_dates), *b = series_of(g, letters), *c = series_of(g, NULL);
+    expect_series(g, gwt_cumsum(a), 4, sums, "cumsum");
+    expect_series(g, gwt_diff(a), 3, differences, "diff");
+    expect_series(g, gwt_interpolate(a), 4, filled, "interpolate");
+    expect_series(g, gwt_interpolate(b), 4, by_number, "interpolate, called by letters");
+    expect_series(g, gwt_interpolate(c), 4, by_number, "interpolate, numbered");
+    expect_series(g, gwt_reduce(a, GWT_TIME, GWT_SLOPE), 1, slopes, "slope");
+    expect_series(g, gwt_reduce(a, GWT_TIME, GWT_INTERCEPT), 1, starts, "intercept");
+    expect_series(g, gwt_reduce(b, GWT_TIME, GWT_SLOPE), 1, plain_slopes, "slope, by letters");
+    expect_series(g, gwt_reduce(c, GWT_TIME, GWT_INTERCEPT), 1, plain_starts, "intercept");
+    const gwt_info *later = gwt_describe(gwt_diff(a)), *all = gwt_describe(gwt_cumsum(a));
+    expect_names(later->time_names, 3, "2021-01-03", "2021-01-11", "2022-01-01");
+    expect_names(all->time_names, 4, "2021-01-01", "2021-01-03", "2021-01-11", "2022-01-01");
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// What times are called: periods lie at their first days.
+static void trends_of_periods(void **state)
+{
+    (void)state;
+    static const double two[2] = { 3, 5 };
+    static const struct { const char *names[3]; int days; } cases[] = {
+        { { "2019", "2021" }, 731 }, { { "2020-02", "2020-03" }, 29 },
+        { { "2021Q1", "2021Q4" }, 273 }, { { "2021DJF", "2021MAM" }, 90 },
+        { { "x_20210103.tif", "20210101" }, -2 }
+    };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        gwt_array *a = gwt_from_memory(g, two, sizeof two, GWT_FLOAT64,
+                                       ((const int64_t[4]){ 2, 1, 1, 1 }),
+                                       .time_names = cases[i].names);
+        double *got = VALUES_OF(gwt_reduce(a, GWT_TIME, GWT_SLOPE));
+        double want = 2 / (double)cases[i].days * 365.25;
+        REQUIRE(fabs(got[0] - want) < 1e-10, "%s: %g, not %g", cases[i].names[0], got[0], want);
+        gwt_free(got);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Two bands by one score and by one each; missing scores, missing pixels, equal scores.
+static void best_by_hand(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[3][2][4] = { { { 1, 2, 9, 4 }, { 5, 6, 7, 8 } },
+                                             { { 11, 12, 13, 14 }, { 15, 16, 17, 9 } },
+                                             { { 21, 22, 23, 24 }, { 25, 26, 27, 28 } } };
+    static const double scores[3][4] = { { 1, NAN, 5, NAN }, { 3, -2, 5, NAN }, { 3, -1, NAN, NAN } };
+    static const uint8_t want[2][4] = { { 11, 22, 9, 9 }, { 15, 26, 7, 9 } };
+    static const uint8_t least[2][4] = { { 1, 12, 9, 9 }, { 5, 16, 7, 9 } };
+    static const uint8_t of_own[2][4] = { { 21, 22, 23, 24 }, { 25, 26, 27, 28 } };
+    static const uint8_t months[2][2][4] = { { { 11, 12, 9, 9 }, { 15, 16, 7, 9 } },
+                                             { { 21, 22, 9, 9 }, { 25, 26, 9, 9 } } };
+    static const char *const dates[] = { "2021-03-01", "2021-03-31", "2021-04-01", NULL };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_from_memory(g, pixels, sizeof pixels, GWT_UINT8,
+                                   ((const int64_t[4]){ 3, 2, 1, 4 }), .nodata = gwt_some(9),
+                                   .time_names = dates);
+    gwt_array *s = gwt_from_memory(g, scores, sizeof scores, GWT_FLOAT64,
+                                   ((const int64_t[4]){ 3, 1, 1, 4 }));
+    const struct { gwt_array *is; const void *want; size_t size; } cases[] = {
+        { gwt_best(a, s, NULL), want, sizeof want },
+        { gwt_best(a, gwt_neg(s), NULL), least, sizeof least },
+        { gwt_best(a, a, NULL), of_own, sizeof of_own },
+        { gwt_best(a, s, "month"), months, sizeof months }
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const gwt_info *info = gwt_describe(cases[i].is);
+        assert_true(info->dtype == GWT_UINT8 && info->nodata.value == 9);
+        uint8_t *got = gwt_compute(cases[i].is);
+        REQUIRE(got && !memcmp(got, cases[i].want, cases[i].size), "case %d: %s", (int)i,
+                gwt_message(g));
+        gwt_free(got);
+    }
+    expect_names(gwt_describe(cases[3].is)->time_names, 2, "2021-03", "2021-04");
+    assert_int_equal(gwt_end(g), 0);
+}
+
+static void series_refused(void **state)
+{
+    (void)state;
+    static const char *const mixed[] = { "2021-01-01", "2021-01-03", "x", "2022-01-01", NULL };
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = series_of(g, mixed), *one = gwt_sel_times(a, (const char *[]){ "x", NULL });
+    gwt_array *both[] = { a, a }, *two = gwt_stack(both, 2, GWT_BAND);
+    assert_null(gwt_diff(one));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "there is one");
+    assert_null(gwt_reduce(one, GWT_TIME, GWT_SLOPE));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "slope: there is one time");
+    assert_null(gwt_reduce(a, GWT_BAND, GWT_INTERCEPT));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "intercept: there is one band");
+    assert_null(gwt_reduce(a, GWT_TIME, GWT_SLOPE));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "slope: time 3, \"x\", has no date");
+    assert_null(gwt_interpolate(a));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "interpolate: time 3, \"x\", has no date");
+    assert_null(gwt_best(a, one, NULL));
+    EXPECT_ERROR(g, GWT_E_GRID, "of 4 times, 1 bands by a score of 1 times, 1 bands");
+    assert_null(gwt_best(a, two, NULL));
+    EXPECT_ERROR(g, GWT_E_GRID, "a score of 4 times, 2 bands");
+    assert_null(gwt_best(a, gwt_number(g, 1), NULL));
+    EXPECT_ERROR(g, GWT_E_GRID, "a score of 1 times");
+    assert_null(gwt_best(a, NULL, NULL));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "gwt_best: array 2 of 2 is NULL");
+    assert_null(gwt_best(a, a, "week"));
+    EXPECT_ERROR(g, GWT_E_ARGUMENT, "month, quarter, season, year");
+    assert_null(gwt_cumsum(NULL));
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // Infinities are numbers; what two of them leave open is none.
 static void infinities(void **state)
 {
@@ -1538,9 +1694,13 @@ static void few_files_under_a_piece(void **state)
                               "overlap", (int)overlaps[o]);
         for (int i = 0; i < ALL; i++) dates[i] = gwt_align(images[i], all, GWT_NEAREST);
         gwt_array *stack = gwt_stack(dates, ALL, GWT_TIME), *a = dates[6], *b = dates[18];
-        for (int stat = GWT_MEAN; stat <= GWT_ANY; stat++)
+        for (int stat = GWT_MEAN; stat <= GWT_INTERCEPT; stat++)
             expect_any_pieces(g, gwt_reduce(stack, GWT_TIME, (gwt_stat)stat, .percentile = 30),
                               "statistic", stat);
+        gwt_array *series[] = { gwt_best(stack, gwt_neg(stack), NULL), gwt_cumsum(stack),
+                                gwt_diff(stack), gwt_interpolate(stack) };
+        for (size_t i = 0; i < COUNT_OF(series); i++)
+            expect_any_pieces(g, series[i], "series", (int)i);
         gwt_array *mixed[] = {
             gwt_add(a, b), gwt_sub(a, all), gwt_mul(gwt_neg(a), half), gwt_min(all, b),
             gwt_valid(a), gwt_not(gwt_valid(b)), gwt_where(gwt_valid(a), a, all),
@@ -2489,6 +2649,10 @@ int main(void)
         TEST(reductions_of_ties),
         TEST(skew_and_mode_by_hand),
         TEST(periods_are_named),
+        TEST(series_by_hand),
+        TEST(trends_of_periods),
+        TEST(best_by_hand),
+        TEST(series_refused),
         TEST(infinities),
         TEST(reductions_described),
         TEST(reductions_refused),

@@ -232,7 +232,7 @@ static const char *const expressions[] = {
 static gwt_array *reduced(graph *q, gwt_array *a)
 {
     gwt_dim dim = roll(&q->d, 2) ? GWT_TIME : GWT_BAND;
-    gwt_stat stat = (gwt_stat)roll(&q->d, GWT_ANY + 1);
+    gwt_stat stat = (gwt_stat)roll(&q->d, GWT_INTERCEPT + 1);
     return gwt_reduce(a, dim, stat, .percentile = roll(&q->d, 101));
 }
 
@@ -292,12 +292,18 @@ static gwt_array *stacked(graph *q, gwt_array *a, gwt_array *b)
     return gwt_stack(both, 2, roll(&q->d, 2) ? GWT_TIME : GWT_BAND);
 }
 
-// By periods, where times have dates.
-static gwt_array *series(graph *q, gwt_array *a)
+// By periods, where times have dates; and what is made of all times at once.
+static gwt_array *series(graph *q, gwt_array *a, gwt_array *b)
 {
     static const char *const periods[] = { "month", "season", "year", "1d" };
+    static of_one *const along[] = { gwt_cumsum, gwt_diff, gwt_interpolate };
     const char *by = roll(&q->d, 2) ? PICK(&q->d, periods) : NULL;
-    return gwt_reduce(a, GWT_TIME, (gwt_stat)roll(&q->d, GWT_ANY + 1), .by = by);
+    int what = roll(&q->d, 6);
+    if (what < 3) return along[what](a);
+    if (what == 3)
+        return gwt_best(a, gwt_mul(one_band(a, roll(&q->d, (int)size_of(a, 1))),
+                                   fitting(q, a, b)), by);
+    return gwt_reduce(a, GWT_TIME, (gwt_stat)roll(&q->d, GWT_INTERCEPT + 1), .by = by);
 }
 
 // What is to be done, chosen and done; NULL when it can't be with what there is.
@@ -359,7 +365,7 @@ static gwt_array *step(graph *q, int kind)
     case PLACE: return gwt_place(a, (gwt_place_kind)roll(&q->d, GWT_PLACE_COL + 1));
     case RECLASS:
         return gwt_reclassify(a, classes, 5, .keep = roll(&q->d, 2));
-    case SERIES: return series(q, a);
+    case SERIES: return series(q, a, b);
     default: return gwt_mul(a, gwt_number(q->g, roll(&q->d, 9) - 4));
     }
 }

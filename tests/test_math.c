@@ -1367,6 +1367,11 @@ static gwt_array *one_time(gwt_array *a, const char *name)
     return gwt_sel_times(a, (const char *const[]){ name, NULL });
 }
 
+static gwt_array *a_two(gwt_array *a)
+{
+    return gwt_sel_times(a, (const char *const[]){ "1", "2", NULL });
+}
+
 static void calls_in_expressions(void **state)
 {
     (void)state;
@@ -1408,6 +1413,12 @@ static void calls_in_expressions(void **state)
         { "moving_max(median(a), 5)",
           gwt_moving(gwt_reduce(a, GWT_TIME, GWT_MEDIAN), .statistic = GWT_MAX, .window = 5) },
         { "a - mean(a, band)", gwt_sub(a, gwt_reduce(a, GWT_BAND, GWT_MEAN)) },
+        { "slope(a, band)", gwt_reduce(a, GWT_BAND, GWT_SLOPE) },
+        { "intercept(b)", gwt_reduce(b, GWT_BAND, GWT_INTERCEPT) },
+        { "best(a, red)", gwt_best(a, gwt_sel(a, "red"), NULL) },
+        { "best(a, -a, time)", gwt_best(a, gwt_neg(a), NULL) },
+        { "cumsum(a)", gwt_cumsum(a) }, { "diff(a, time)[1]", gwt_diff(a_two(a)) },
+        { "interpolate(a[\"2016-05-17\"])", gwt_interpolate(one_time(a, "1")) },
         { "norm_diff(red, nir)", gwt_norm_diff(a, "red", "nir") },
         { "norm_diff(a.red, b.nir)",
           gwt_div(gwt_sub(gwt_sel(b, "nir"), gwt_sel(a, "red")),

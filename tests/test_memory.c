@@ -103,14 +103,23 @@ enum { FILES = 150, SIDE = 256, PIXELS = SIDE * SIDE, BANDS = 2 };
 static uint16_t images[3][BANDS][PIXELS];
 static const char *dates[FILES];
 
-static double over_time(gwt_stat stat, const uint16_t v[3])
+// Besides statistics.
+enum { BEST = 100, FILLED };
+
+static double over_time(int stat, const uint16_t v[3])
 {
-    double sum = 0, mean, squares = 0, least = fmin(v[0], fmin(v[1], v[2])),
+    double sum = 0, mean, squares = 0, trend = 0, times = 0, least = fmin(v[0], fmin(v[1], v[2])),
            most = fmax(v[0], fmax(v[1], v[2]));
     for (int k = 0; k < FILES; k++) sum += v[k % 3];
     mean = sum / FILES;
     for (int k = 0; k < FILES; k++) squares += (v[k % 3] - mean) * (v[k % 3] - mean);
+    for (int k = 0; k < FILES; k++) {       // a date each day
+        trend += v[k % 3] * (k - (FILES - 1) / 2.0);
+        times += (k - (FILES - 1) / 2.0) * (k - (FILES - 1) / 2.0);
+    }
     switch (stat) {
+    case GWT_SLOPE: return trend / times * 365.25;
+    case BEST: return least;
     case GWT_SUM: return sum;
     case GWT_MIN: return least;
     case GWT_MAX: return most;
@@ -126,7 +135,7 @@ static double over_time(gwt_stat stat, const uint16_t v[3])
     }
 }
 
-static int statistic_of_many(gwt_stat stat, size_t limit, const char *by)
+static int statistic_of_many(int stat, size_t limit, const char *by)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files)) return 2;
@@ -141,14 +150,17 @@ static int statistic_of_many(gwt_stat stat, size_t limit, const char *by)
     }
     gwt_array *stack = gwt_open_many(g, dates, FILES, .stack = GWT_TIME, .time_names = names,
                                      .chunks = limit ? 256 : 100);
-    gwt_array *r = gwt_reduce(stack, GWT_TIME, stat, .by = by);
+    gwt_array *r = stat == BEST ? gwt_best(stack, gwt_neg(stack), by)
+                 : stat == FILLED ? gwt_reduce(gwt_interpolate(stack), GWT_TIME, GWT_MEAN, .by = by)
+                                  : gwt_reduce(stack, GWT_TIME, (gwt_stat)stat, .by = by);
     int wrong = !r || gwt_describe(r)->shape[0] != (by ? 5 : 1);
     double *got = gwt_compute(r, .dtype = GWT_FLOAT64);
     if (!got) wrong++;
     for (int i = 0; got && i < (by ? 5 : 1) * BANDS * PIXELS; i++) {
         uint16_t v[3];
         for (int k = 0; k < 3; k++) v[k] = images[k][i / PIXELS % BANDS][i % PIXELS];
-        wrong += got[i] != over_time(stat, v);
+        double want = over_time(stat, v), off = stat == GWT_SLOPE ? 1e-9 : 0;
+        wrong += !(fabs(got[i] - want) <= off * fmax(1, fabs(want)));
     }
     gwt_free(got);
     return gwt_end(g) || wrong;
@@ -158,13 +170,15 @@ static void deep_stacks(void **state)
 {
     (void)state;
     // All but the median, which needs every date at once, go through the stack in parts.
-    static const struct { gwt_stat stat; size_t limit; const char *by; } cases[] = {
+    static const struct { int stat; size_t limit; const char *by; } cases[] = {
         { GWT_MEAN, 40 * MEGABYTE, NULL }, { GWT_STD, 40 * MEGABYTE, NULL },
         { GWT_ARGMAX, 40 * MEGABYTE, NULL }, { GWT_RANGE, 40 * MEGABYTE, NULL },
         { GWT_MEAN, 0, NULL }, { GWT_SUM, 0, NULL }, { GWT_MIN, 0, NULL }, { GWT_MAX, 0, NULL },
         { GWT_VAR, 0, NULL }, { GWT_COUNT, 0, NULL }, { GWT_FIRST, 0, NULL }, { GWT_LAST, 0, NULL },
         { GWT_MEDIAN, 120 * MEGABYTE, NULL }, { GWT_MEDIAN, 60 * MEGABYTE, "30d" },
-        { GWT_MAX, 40 * MEGABYTE, "30d" }, { GWT_MAX, 0, "30d" }
+        { GWT_MAX, 40 * MEGABYTE, "30d" }, { GWT_MAX, 0, "30d" },
+        { GWT_SLOPE, 40 * MEGABYTE, NULL }, { GWT_SLOPE, 0, NULL }, { BEST, 40 * MEGABYTE, NULL },
+        { BEST, 40 * MEGABYTE, "30d" }, { BEST, 0, NULL }, { FILLED, 120 * MEGABYTE, NULL }
     };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_max < FILES + 100)
@@ -194,6 +208,42 @@ static void deep_stacks(void **state)
                     || use.ru_maxrss < (long)cases[i].limit + 32 * MEGABYTE,
                 "case %d: %ld bytes of memory", (int)i, (long)use.ru_maxrss);
     }
+}
+
+// What 64-bit integers leave of their doubles goes from part to part: the pixels of the 31st of 40
+// dates, and of the last of each month.
+static void deep_stacks_of_wide_integers(void **state)
+{
+    (void)state;
+    enum { TILE = 256, DATES = 40, AT = 30 };
+    static uint64_t pixels[TILE * TILE];
+    static char days[DATES][16];
+    static const char *names[DATES + 1];
+    gwt_array *list[DATES], *scores[DATES];
+    for (int i = 0; i < TILE * TILE; i++) pixels[i] = UINT64_MAX - 64 * (uint64_t)i;
+    tiff_write(temp_path("wide.tif"), &(tiff_spec){ .width = TILE, .height = TILE,
+               .dtype = GWT_UINT64, .tile_width = TILE, .tile_height = TILE }, pixels);
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = gwt_open(g, temp_path("wide.tif"));
+    for (int k = 0; k < DATES; k++) {
+        snprintf(days[k], sizeof days[k], "%d", 2020001 + k);
+        names[k] = days[k];
+        list[k] = gwt_bit_xor(a, gwt_number(g, k));
+        scores[k] = gwt_add(gwt_mul(a, gwt_number(g, 0)), gwt_number(g, k == AT ? 99 : k));
+    }
+    gwt_array *x = gwt_rename_times(gwt_stack(list, DATES, GWT_TIME), names);
+    gwt_array *score = gwt_stack(scores, DATES, GWT_TIME);
+    uint64_t *best = gwt_compute(gwt_best(x, score, NULL));
+    uint64_t *months = gwt_compute(gwt_best(x, score, "month"));
+    REQUIRE(best && months, "%s", gwt_message(g));
+    for (int i = 0; i < TILE * TILE; i++) {
+        REQUIRE(best[i] == (pixels[i] ^ AT), "pixel %d", i);
+        REQUIRE(months[i] == (pixels[i] ^ AT) && months[TILE * TILE + i]
+                    == (pixels[i] ^ (DATES - 1)), "pixel %d of months", i);
+    }
+    gwt_free(best);
+    gwt_free(months);
+    assert_int_equal(gwt_end(g), 0);
 }
 
 // So deep that its parts are many: of n values x, x + 1, .. the variance is (n n - 1) / 12, and so
@@ -627,6 +677,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stays_within_its_limit),
         cmocka_unit_test(deep_stacks),
+        cmocka_unit_test(deep_stacks_of_wide_integers),
         cmocka_unit_test(very_deep_stacks),
         cmocka_unit_test(plans_within_actions),
         cmocka_unit_test(there_and_back),

@@ -132,6 +132,7 @@ static void calls(void **state)
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
     gwt_array *a = bands(g), *b1 = gwt_sel(a, "1"), *b2 = gwt_sel(a, "2"), *both[] = { b1, b2 };
     gwt_array *rgb = gwt_rename_bands(a, names);
+    gwt_array *times = gwt_stack(both, 2, GWT_TIME);    // of which the second lacks one
     bool seen = false;
     const struct {
         const char *name;
@@ -156,6 +157,14 @@ static void calls(void **state)
         { "mask_nodata", gwt_mask_nodata(b1), M, GWT_FLOAT64, NONE },
         { "mask_nodata of float32", gwt_mask_nodata(gwt_cast(b1, GWT_FLOAT32)), M, GWT_FLOAT32,
           NONE },
+        { "best", gwt_best(times, times, NULL), 3, T, V },
+        { "best, missing where the score is", gwt_best(times, gwt_mul(times, b1), NULL), M, T, V },
+        { "cumsum", gwt_calc(&times, 1, "cumsum(a)[2]"), 3, GWT_FLOAT64, NONE },
+        { "diff", gwt_diff(times), M, GWT_FLOAT64, NONE },
+        { "interpolate", gwt_calc(&times, 1, "interpolate(a)[2]"), 3, GWT_FLOAT64, NONE },
+        { "interpolate at the ends", gwt_interpolate(times), M, GWT_FLOAT64, NONE },
+        { "slope", gwt_calc(&times, 1, "slope(a)"), M, GWT_FLOAT64, NONE },
+        { "intercept", gwt_calc(&a, 1, "intercept(a, band)"), M, GWT_FLOAT64, NONE },
         { "a kernel", gwt_apply(b1, doubles_it, &seen, .dtype = GWT_INT16,
                                 .nodata = gwt_some(-1)), M, GWT_INT16, SOME(-1) },
     };
