@@ -115,12 +115,150 @@ def periods():
               each(lambda v: np.sum(v == v, 0)).astype("int32"), options=STACK)
 
 
+# ---- what takes a whole series ------------------------------------------------------------------
+
+# In no order, two of them more than once.
+UNSORTED = ("2022-06-05", "2021-01-01", "2021-01-02", "2022-06-06", "2024-02-29", "2021-09-30",
+            "2021-01-03", "2023-03-01", "2021-01-04")
+SAME_DAYS = ("2022-06-05", "2021-01-01", "2021-01-02", "2022-06-05", "2024-02-29", "2021-09-30",
+             "2021-01-02", "2023-03-01", "2021-01-02")
+
+
+def days_of(dates):
+    days = np.array(dates, "datetime64[D]").astype("int64")
+    return (days - days.min()).astype("float64")
+
+
+def line(x, t):
+    """Slope and intercept of each pixel's valid ones, by numpy's least squares."""
+    slope = np.full(x.shape[1:], np.nan)
+    intercept = slope.copy()
+    for at in np.ndindex(slope.shape):
+        v = x[(slice(None), *at)]
+        there = v == v
+        if len(set(t[there])) < 2:
+            continue
+        middle = t[there].mean()
+        unknowns = np.stack([t[there] - middle, np.ones(there.sum())], 1)
+        slope[at], mean = np.linalg.lstsq(unknowns, v[there], rcond=None)[0]
+        intercept[at] = mean - slope[at] * middle
+    return slope, intercept
+
+
+def filled(x, t):
+    """Missing values between valid ones; of one day the one before counts."""
+    result, order = x.copy(), np.argsort(t, kind="stable")
+    for at in np.ndindex(x.shape[1:]):
+        v, days = x[(slice(None), *at)][order], t[order]
+        there = np.flatnonzero(v == v)
+        for k in np.flatnonzero(v != v):
+            before, after = there[there < k], there[there > k]
+            if len(before) and len(after):
+                a, b = before[-1], after[0]
+                part = 0 if days[a] == days[b] else (days[k] - days[a]) / (days[b] - days[a])
+                result[(order[k], *at)] = v[a] + (v[b] - v[a]) * part
+    return result
+
+
+def sums(x):
+    """Of each time and all before it: nancumsum, but missing before the first valid one."""
+    return np.where(np.logical_or.accumulate(x == x), np.nancumsum(x, 0), np.nan)
+
+
+def remainder(x, raw, by):
+    """Of integers exactly."""
+    exact = raw % raw.dtype.type(by) if raw.dtype.kind != "f" else x % by
+    return np.where(np.isnan(x), np.nan, exact.astype("float64"))
+
+
+def best(x, raw, score):
+    """(values, missing) at the time of the largest score, the first of several."""
+    at = np.argmax(np.where(np.isnan(score), -np.inf, score), 0)[np.newaxis]
+    chosen, there = np.take_along_axis(raw, at, 0)[0], np.take_along_axis(x, at, 0)[0]
+    return chosen, np.isnan(score).all(0) | np.isnan(there)
+
+
+def whole_series():
+    for dtype in DTYPES:
+        with np.errstate(all="ignore"):
+            files, x, raw = series(dtype, dates=UNSORTED)
+            check(dtype, "cumsum(a)", files, sums(x), tolerance=1e-15, options=STACK)
+            check(dtype, "diff(a, time)", files, x[1:] - x[:-1], options=STACK)
+            wanted, missing = best(x, raw, x)
+            if raw.dtype.itemsize < 8 or raw.dtype.kind == "f":     # scores are doubles
+                check(dtype, "best(a, a)", files, wanted, missing, nodata=7, options=STACK)
+            for sign, text in ((-1, "-mod(a, 3)"), (1, "mod(a, 3), time")):
+                wanted, missing = best(x, raw, sign * remainder(x, raw, 3))
+                check(dtype, f"best(a, {text})", files, wanted, missing, nodata=7, options=STACK)
+            spring = [k for k, date in enumerate(UNSORTED) if date[:7] == "2021-01"]
+            wanted, missing = best(x[spring], raw[spring], remainder(x, raw, 5)[spring])
+            check(dtype, 'best(a, mod(a, 5), month)["2021-01"]', files, wanted, missing, nodata=7,
+                  options=STACK)
+    for dtype in ("uint8", "int16", "float32", "float64"):
+        trends(dtype)
+
+
+def trends(dtype):
+    """By days, and by number where times have no dates."""
+    for dates in (UNSORTED, SAME_DAYS, None):
+        _, x, raw = series(dtype, dates=UNSORTED)
+        names = [f"{k} {date}.tif" for k, date in enumerate(dates or "abcdefghi")]
+        files = [write(name, page, 7) for name, page in zip(names, raw)]
+        t = days_of(dates) if dates else np.arange(len(x), dtype="float64")
+        year = 365.25 if dates else 1
+        check(dtype, "interpolate(a)", files, filled(x, t), tolerance=1e-15, options=STACK)
+        most = max(1.0, float(np.nanmax(np.abs(x))))
+        slope, intercept = line(x / most, t)
+        check(dtype, f"slope(a / {most!r})", files, slope * year, tolerance=1e-10, options=STACK)
+        check(dtype, f"intercept(a / {most!r}, time)", files, intercept, tolerance=1e-10,
+              options=STACK)
+
+
+def of_periods():
+    """Trends of what periods come to, by their first days, and trends of each period."""
+    files, x, _ = series("int16", dates=LONG)
+    for by, first in (("month", "-01"), ("year", "-01-01"), ("quarter", None), ("season", None)):
+        names = sorted({period(date, by) for date in LONG}, key=order)
+        means = np.stack([np.nanmean(x[[k for k, d in enumerate(LONG) if period(d, by) == name]], 0)
+                          for name in names])
+        starts = [name + first if first else begin(name) for name in names]
+        slope, intercept = line(means, days_of(starts))
+        check(by, f"slope(mean(a, {by}))", files, slope * 365.25, tolerance=1e-9, options=STACK)
+        check(by, f"intercept(mean(a, {by}))", files, intercept, tolerance=1e-9, options=STACK)
+    years = [[k for k, date in enumerate(LONG) if date[:4] == year] for year in
+             sorted({date[:4] for date in LONG})]
+    lines = [line(x[group], days_of([LONG[k] for k in group])) for group in years]
+    check("", "slope(a, year)", files, 365.25 * np.stack([s for s, _ in lines]), tolerance=1e-9,
+          options=STACK)
+    check("", "intercept(a, year)", files, np.stack([i for _, i in lines]), tolerance=1e-9,
+          options=STACK)
+
+
+def begin(name):
+    """The first day of a quarter or a season."""
+    year, which = int(name[:4]), name[4:]
+    if which == "DJF":
+        return f"{year - 1}-12-01"
+    month = 3 * (int(which[1]) - 1) + 1 if which[0] == "Q" else 3 * SEASONS.index(which)
+    return f"{year}-{month:02}-01"
+
+
 def errors():
     files, _, _ = series("uint8")
     refused("moving_skew(b1, 3)", files[0], "no moving statistic", "range, mode, all, any", "^")
     plain = [write(name, sample("uint8")) for name in ("s_2020-02-30.tif", "s_2020-02-29.tif")]
     refused("mean(a, month)", plain, 'by month: time 1, "1", has no date', "^", options=STACK)
     refused("mean(a, weekday)", files, "unknown name weekday", options=STACK)
+    refused("slope(b1)", files[0], "slope: there is one band", "two or more", "^")
+    refused("slope(b1, time)", files[0], "slope: there is one time", "^")
+    refused("diff(b1)", files[0], "diff: it takes two times or more", "^")
+    refused("cumsum(a, month)", files, "cumsum goes along all of time, not month", "^",
+            options=STACK)
+    refused("interpolate(a, band)", files, "not band", "^", options=STACK)
+    refused("best(a, a, band)", files, "best goes over time", "^", options=STACK)
+    refused("best(a)", files, "best takes 2 values, not 1", "^", options=STACK)
+    refused("best(a, a[1])", files, "of 6 times, 1 bands by a score of 1 times, 1 bands",
+            options=STACK)
 
 
 def run():
@@ -129,4 +267,6 @@ def run():
         warnings.simplefilter("ignore", RuntimeWarning)     # of pixels that are missing everywhere
         statistics()
         periods()
+        whole_series()
+        of_periods()
         errors()

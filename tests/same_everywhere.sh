@@ -95,6 +95,12 @@ time_jobs() {
     for how in mean min max first last; do
         echo "a|t1.tif t2.tif|--mosaic $how --dtype float32 --nodata 0"
     done
+    for expression in 'slope(x)' 'intercept(x)' 'cumsum(x)' 'diff(x)' 'interpolate(x)' \
+            'slope(interpolate(x))' 'best(a, x)' 'best(x, -a.b2)'; do
+        expression="x = where(a.b1 % 3 == 0, nan, a * 0.1); $expression"
+        echo "$expression|t1.tif t2.tif t3.tif t4.tif|--stack time --dtype float64 --nodata -1"
+        echo "$expression|t1.tif be_t2.tif t3.tif|--stack time --dtype float32 --nodata -1"
+    done
 }
 
 # ---- inputs, made by the reference ---------------------------------------------------------------

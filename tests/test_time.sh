@@ -38,6 +38,16 @@ def groups(names):
 def want(what):
     if what == "months":
         return np.stack([np.nanmedian(NDVI[g], 0) for g in groups([d[:6] for d in DATES])])
+    if what == "greenest":      # all bands of the date of the largest NDVI, the first of several
+        at = np.argmax(np.where(np.isnan(NDVI), -2, NDVI), 0)
+        chosen = np.take_along_axis(ALL, at[np.newaxis, np.newaxis], 0)[0]
+        return np.where(np.isnan(NDVI).all(0), np.nan, chosen)
+    if what == "trend":
+        days = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in DATES], "datetime64[D]")
+        t = (days - days[0]).astype(float)[:, np.newaxis, np.newaxis]
+        t = np.where(np.isnan(NDVI), np.nan, t)
+        t, v = t - np.nanmean(t, 0), NDVI - np.nanmean(NDVI, 0)
+        return (np.nansum(t * v, 0) / np.nansum(t * t, 0) * 365.25)[np.newaxis]
     seasons = [f"{int(d[:4]) + int(d[4:6]) // 12} {int(d[4:6]) % 12 // 3}" for d in DATES]
     return np.stack([np.nanmax(NDVI[g], 0) for g in groups(seasons)])
 
@@ -91,6 +101,13 @@ compare seasons seasons.tif
 works "months out of order" calc 'median(ndvi(), month)' dates/l8_2023*.tif dates/l8_2022*.tif \
     -o again.tif --stack time --sensor l8l7
 compare months again.tif
+
+works "all bands of the greenest date" calc 'best(a, ndvi())' 'dates/*.tif' -o greenest.tif \
+    --stack time --sort date --sensor l8l7
+compare greenest greenest.tif
+works "the trend of NDVI" calc 'slope(ndvi())' 'dates/*.tif' -o trend.tif --stack time \
+    --sort date --sensor l8l7
+compare trend trend.tif
 
 # ---- what is refused -----------------------------------------------------------------------------
 

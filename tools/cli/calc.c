@@ -33,6 +33,7 @@ static const cli_choice stats[] = {
     { "percentile", GWT_PERCENTILE }, { "count", GWT_COUNT }, { "first", GWT_FIRST },
     { "last", GWT_LAST }, { "argmax", GWT_ARGMAX }, { "skew", GWT_SKEW },
     { "range", GWT_RANGE }, { "mode", GWT_MODE }, { "all", GWT_ALL }, { "any", GWT_ANY },
+    { "slope", GWT_SLOPE }, { "intercept", GWT_INTERCEPT },
     { NULL, 0 }
 };
 
@@ -76,8 +77,11 @@ static const cli_command command = {
         "  classes      reclass(x, \"0:10=1, 10:20=2, 25=7, else=0\"): 0 <= x < 10 becomes 1;\n"
         "               :0=1 20:=3 open ends, =nan missing, else=keep; replace(x, from, to, ..)\n"
         "  statistics   mean(x) sum min max std var median count first last argmax skew range\n"
-        "               mode all any, and percentile(x, 90), over time or else bands;\n"
-        "               mean(x, band) says which; or month, year, 10d\n"
+        "               mode all any slope intercept (the line of a trend, per year where times\n"
+        "               have dates), percentile(x, 90), over time or else bands; mean(x, band)\n"
+        "               says which, and mean(x, month) goes by quarter, season, year, 10d, too\n"
+        "  time         best(x, score) where the score is largest, best(x, -score, month);\n"
+        "               cumsum(x) diff(x) interpolate(x), over gaps\n"
         "  windows      moving_mean(x, 15), likewise sum min max std var median count range mode\n"
         "               all any; and moving_percentile(x, 15, 90)\n"
         "  indices      ndvi() evi() evi2() avi() gcvi() nbr() kndvi() wi() tasseled_cap(), of\n"
@@ -87,8 +91,8 @@ static const cli_command command = {
         "               computed (cut, every Nth), x(b) of another\n"
         "  statements   t = b1 / 2; t * t + t    names for values; # begins a comment\n"
         "A pixel is missing where any pixel it is computed from is; statistics and windows leave\n"
-        "those out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n"
-        "\n"
+        "those out. STAT is a statistic, as in --reduce median, percentile:90 or max,band.\n",
+    .more =
         "--group-by PATTERN: * ? [abc] as in a shell, {band}, and {time} (a date) or {scene} (any\n"
         "text): one array of all files, the bands of a scene side by side, the scenes in time,\n"
         "called by their dates. What stands before {time} or {scene} takes as little of a name\n"

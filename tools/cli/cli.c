@@ -135,6 +135,7 @@ static int print_help(const cli_command *command)
     for (const cli_option *o = command->options; o->name; o++) print_option(o);
     print_option(&help);
     if (command->details) printf("\n%s", command->details);
+    if (command->more) printf("\n%s", command->more);
     return CLI_OK;
 }
 

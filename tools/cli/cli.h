@@ -71,6 +71,7 @@ typedef struct cli_command {
     const char *synopsis;      // what follows the name: "EXPR FILE... -o OUT [options]"
     const char *summary;       // one line
     const char *details;       // lines after the options, or NULL
+    const char *more;          // after those: no literal may have more than 4,095 characters
     const cli_option *options; // ends with CLI_END
     int min_arguments, max_arguments;
     const char *wanted;        // the arguments in words: "an expression and at least one file"
