@@ -1271,7 +1271,8 @@ GWT_API gwt_array *gwt_tasseled_cap_with(const gwt_array *a,
 //                themselves; a.red, a.b1 a band of one, by name before number, too;
 //                x[2], x["2016-05-17"] one time of x; nan, which is missing
 //   operators    loosest first: || && (== != < <= > >=) | ^ & (<< >>) (+ -) (* / // %)
-//                (unary - ! ~) **, parentheses; numbers may be 0x1f and 0b1010, too
+//                (unary - ! ~) **, parentheses; numbers may be 0x1f and 0b1010, too, and 1 << 4 or
+//                2 * 3 + 1 are numbers wherever one is wanted
 //   functions    abs sign floor ceil round trunc sqrt cbrt exp exp2 log log2 log10 sin cos tan
 //                asin acos atan atan2(y, x) sinh cosh tanh degrees radians hypot(x, y) mod(x, y)
 //                pow(x, y) min(x, y) max(x, y) lerp(x, y, t) where(c, x, y) clip(x, lo, hi)
@@ -7918,6 +7919,52 @@ static const _gwt_node *_gwt_node_wide(gwt *g, _gwt_op op, const _gwt_node *cons
     }
 }
 
+// A number that may be no double.
+static gwt_array *_gwt_number_exact(gwt *g, gwt_optional v)
+{
+    gwt_array *r = gwt_number(g, v.value);
+    _gwt_node number = { .op = _GWT_OP_CONST, .imm = { v.value, v.rest } };
+    if (r) r->planes[0] = _gwt_node_new(g, number);
+    return r && r->planes[0] ? r : NULL;
+}
+
+// Of whole numbers from 0 on, which stay below 2^63.
+static bool _gwt_fold_whole(_gwt_op op, const double *x, const double *y, uint64_t *to)
+{
+    if (!(x[0] >= 0 && x[0] < 0x1p63 && x[0] == floor(x[0]))) return false;
+    if (!(y[0] >= 0 && y[0] < 0x1p63 && y[0] == floor(y[0]))) return false;
+    uint64_t a = (uint64_t)x[0] + (uint64_t)(int64_t)x[1];
+    uint64_t b = (uint64_t)y[0] + (uint64_t)(int64_t)y[1];
+    switch (op) {
+    case _GWT_OP_BIT_AND: *to = a & b; return true;
+    case _GWT_OP_BIT_OR: *to = a | b; return true;
+    case _GWT_OP_BIT_XOR: *to = a ^ b; return true;
+    case _GWT_OP_SHIFT_LEFT: *to = b < 63 ? a << b : 0; return b < 63 && a < (uint64_t)1 << (63 - b);
+    case _GWT_OP_SHIFT_RIGHT: *to = b < 64 ? a >> b : 0; return b < 64;
+    case _GWT_OP_MOD: *to = b ? a % b : 0; return b > 0;
+    case _GWT_OP_FLOOR_DIV: *to = b ? a / b : 0; return b > 0;
+    default: return false;
+    }
+}
+
+// Of two numbers one: what a program would make of them in each pixel. NULL: it is left to that.
+static gwt_array *_gwt_number_folded(_gwt_op op, gwt_array *const *arg, int n)
+{
+    const double *x = _gwt_number_of(arg[0]), *y = n == 2 ? _gwt_number_of(arg[1]) : NULL;
+    uint64_t whole;
+    if (!x || !y || isnan(*x) || isnan(*y)) return NULL;
+    switch (op) {
+    case _GWT_OP_ADD: return gwt_number(arg[0]->g, x[0] + y[0]);
+    case _GWT_OP_SUB: return gwt_number(arg[0]->g, x[0] - y[0]);
+    case _GWT_OP_MUL: return gwt_number(arg[0]->g, x[0] * y[0]);
+    case _GWT_OP_DIV: return gwt_number(arg[0]->g, x[0] / y[0]);
+    case _GWT_OP_POW: return gwt_number(arg[0]->g, pow(x[0], y[0]));
+    default: break;
+    }
+    return _gwt_fold_whole(op, x, y, &whole) ? _gwt_number_exact(arg[0]->g, gwt_some_uint64(whole))
+                                             : NULL;
+}
+
 static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
 {
     gwt_dtype whole = GWT_DTYPE_NONE;
@@ -7925,6 +7972,8 @@ static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
     snprintf(call, sizeof call, "gwt_%s", _gwt_op_names[op]);
     for (char *c = call; *c; c++) *c = (char)(*c == '_' ? '_' : *c | 0x20);     // in lower case
     if (!_gwt_check_given(call, arg, (size_t)n)) return NULL;
+    gwt_array *folded = _gwt_number_folded(op, arg, n);
+    if (folded) return folded;
     if (op >= _GWT_OP_MOD && !_gwt_integer_result(op, arg, &whole)) return NULL;
     gwt_array *r = _gwt_array_combine(arg, n);
     for (int64_t k = 0; r && k < _gwt_num_planes(r); k++) {
@@ -8023,15 +8072,6 @@ gwt_array *gwt_lerp(const gwt_array *a, const gwt_array *b, const gwt_array *t)
 }
 
 // ---- bits
-
-// A number that may be no double.
-static gwt_array *_gwt_number_exact(gwt *g, gwt_optional v)
-{
-    gwt_array *r = gwt_number(g, v.value);
-    _gwt_node number = { .op = _GWT_OP_CONST, .imm = { v.value, v.rest } };
-    if (r) r->planes[0] = _gwt_node_new(g, number);
-    return r && r->planes[0] ? r : NULL;
-}
 
 // What these bits of an array are, of a negative number where they are one in its type.
 static gwt_array *_gwt_number_bits(const gwt_array *a, uint64_t bits)

@@ -74,6 +74,31 @@ def of_two():
     check("", "atan2(b1, b2)", file, np.arctan2(x, y))
 
 
+def constants():
+    """What is made of numbers alone is a number: where one is wanted, and in its type."""
+    x = np.clip(sample("uint16"), 1, 60000).astype("uint16")
+    file = write("numbers.tif", x)
+    wide = x.astype("float64")
+    for text in ("2 * 3", "0.1 + 0.2", "1 / 3 - 7", "2 ** 0.5", "-2 ** 2", "(1 + 2) * -3 / 7",
+                 "2 ** 53 + 1", "5 - 1e-17"):
+        number = float(eval(text))      # noqa: S307
+        if text == "2 ** 53 + 1":
+            number = 2.0 ** 53 + 1.0    # in double
+        check("constants", f"b1 * ({text})", file, wide * number)
+    for text in ("1 << 4", "1 << 4 | 1 << 3", "0xff & 0x3c", "5 ^ 6", "2 ** 4 - 1", "1000 >> 3",
+                 "100 % 7 + 100 // 7"):
+        check("constants", f"b1 & ({text})", file, x & np.uint16(eval(text)))   # noqa: S307
+        check("constants", f"min(b1, {text})", file,
+              np.minimum(x, np.uint16(eval(text))))     # noqa: S307
+    check("constants", "clip(b1, 2 * 3, 10 * (1 + 1))", file, np.clip(x, 6, 20))
+    check("constants", "bit(b1, 2 + 1)", file, (x >> 3 & 1).astype("uint8"))
+    check("constants", "isin(b1, 1 << 4, 60000 / 1)", file, np.isin(x, (16, 60000)).astype("uint8"))
+    check("constants", "b1 * (0 / 0)", file, np.full(x.shape, np.nan))
+    check("constants", "b1 * nan ** 0", file, np.full(x.shape, np.nan))
+    check("constants", "b1 * 0 + (1 // 0)", file, np.full(x.shape, np.nan))
+    refused("clip(b1, 2, b1 * 0 + 3)", file, "clip wants a number as value 3", "^")
+
+
 def errors():
     file = write("byte.tif", sample("uint8"))
     refused("floor(b1, b1)", file, "floor takes 1 value, not 2", "^")
@@ -85,4 +110,5 @@ def run():
     by_the_library()
     whole()
     of_two()
+    constants()
     errors()
