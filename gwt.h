@@ -14417,7 +14417,9 @@ static bool _gwt_journal_is_of_path(_gwt_stream *s)
     return false;
 }
 
-// The output has its name: its journal goes, unless another save has begun and has one there.
+// The output has its name: its journal goes, unless another save has begun and has one there. Of one
+// that puts its own there just between these two calls it goes, too: that save ends as ever, but is
+// not to be resumed if it is interrupted (its part is EXISTS then, for want of a journal).
 static void _gwt_journal_end(const _gwt_stream *s)
 {
     if (_gwt_os_is_named(s->journal_fd, s->journal)) _gwt_os_remove(s->journal);
