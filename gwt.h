@@ -6411,10 +6411,20 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // The same of one, in double only.
 #define _GWT_DOUBLE_OPS(X) \
     X(SQRT, sqrt(x)) \
-    X(FLOOR, _gwt_whole(x, _gwt_near(x) + (_gwt_near(x) > x ? -1.0 : 0.0))) \
+    X(FLOOR, _gwt_whole(x, _gwt_floor(x))) \
     X(CEIL, _gwt_whole(x, _gwt_near(x) + (double)(_gwt_near(x) < x))) \
     X(ROUND, _gwt_whole(x, _gwt_near(x))) \
     X(TRUNC, _gwt_whole(x, _gwt_near(fabs(x)) + (_gwt_near(fabs(x)) > fabs(x) ? -1.0 : 0.0)))
+
+// Of integers below 2^51; a missing one makes a missing one. A quotient of two is never rounded up
+// to a whole number.
+#define _GWT_WHOLE_OPS(X) \
+    X(AND, _gwt_bits_near(_gwt_near_bits(x) & _gwt_near_bits(y)) + (x - x) + (y - y)) \
+    X(OR, _gwt_bits_near(_gwt_near_bits(x) | _gwt_near_bits(y)) + (x - x) + (y - y)) \
+    X(XOR, _gwt_bits_near(_gwt_near_bits(x) ^ _gwt_near_bits(y)) + (x - x) + (y - y)) \
+    X(DIV, _gwt_floor(x / y) + (x / y - x / y)) \
+    X(MOD, x - _gwt_floor(x / y) * y) \
+    X(SHIFT, _gwt_floor(x * y))
 
 // By functions of the math library, one pixel after the other, in double; those of two operands are
 // missing where either is (hypot(inf, NaN) is inf).
@@ -10832,6 +10842,7 @@ typedef struct _gwt_instr {
     unsigned dies;              // bit k: nobody reads the register of operand k any more
     int view, slot;             // LOAD, COPY: which view, which of its bands; FETCH: pass, plane;
                                 // PLACE: the axis is the slot; of integers 1: the rest
+    bool whole;                 // of integers: done in double, see _gwt_known_bits
     int frame;                  // LOAD, COPY, FETCH, PLACE
     const _gwt_lookup *lookup;
     double imm[2];
@@ -11499,23 +11510,37 @@ static void _gwt_plan_registers(_gwt_planner *p)
 #define _GWT_NARROW 0
 #endif
 
+// In double the same holds up to 2^51 for operations on integers, which are else done one pixel
+// after the other, in 64 bits: of a file's 8 to 32 bits all is known to be whole.
+
 typedef enum _gwt_exact { _GWT_WIDE, _GWT_INTEGER, _GWT_ROUNDED } _gwt_exact;
+
+#define _GWT_EXACT_NARROW 0x1p24
+#define _GWT_EXACT_DOUBLE 0x1p51
 
 typedef struct _gwt_known { _gwt_exact is; double most; } _gwt_known;
 
-static bool _gwt_narrow_number(double v)
+static bool _gwt_known_whole(double v, double limit)
 {
-    return v != v || (v == floor(v) && fabs(v) <= 0x1p24);
+    return v != v || (v == floor(v) && fabs(v) <= limit);
 }
 
-static _gwt_known _gwt_known_integer(double most)
+static _gwt_known _gwt_known_integer(double most, double limit)
 {
-    return (_gwt_known){ most <= 0x1p24 ? _GWT_INTEGER : _GWT_ROUNDED, most };
+    return (_gwt_known){ most <= limit ? _GWT_INTEGER : _GWT_ROUNDED, most };
 }
 
-static _gwt_known _gwt_known_number(double v)
+static _gwt_known _gwt_known_number(double v, double limit)
 {
-    return _gwt_narrow_number(v) ? _gwt_known_integer(v != v ? 0 : fabs(v)) : (_gwt_known){ 0 };
+    return _gwt_known_whole(v, limit) ? _gwt_known_integer(v != v ? 0 : fabs(v), limit)
+                                      : (_gwt_known){ 0 };
+}
+
+// Of a type, up to `bytes`.
+static _gwt_known _gwt_known_type(gwt_dtype type, size_t bytes, double limit)
+{
+    if (!_gwt_dtype_integer(type) || gwt_dtype_size(type) > bytes) return (_gwt_known){ 0 };
+    return _gwt_known_integer(fmax(-_gwt_dtypes[type].lo, _gwt_dtypes[type].hi), limit);
 }
 
 // One of the two.
@@ -11526,23 +11551,24 @@ static _gwt_known _gwt_known_either(_gwt_known a, _gwt_known b)
 }
 
 // Of an instruction, given its operands.
-static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a)
+static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a, double limit)
 {
     static const _gwt_known truth = { _GWT_INTEGER, 1 }, wide = { 0 };
     bool one = in->num_args > 0 && a[0].is == _GWT_INTEGER,
-         both = one && in->num_args > 1 && a[1].is == _GWT_INTEGER;
+         both = one && in->num_args > 1 && a[1].is == _GWT_INTEGER,
+         narrow = limit == _GWT_EXACT_NARROW;
     double lo = in->imm[0], hi = in->imm[1];
     switch (in->op) {
-    case _GWT_OP_LOAD:
-        if (!_gwt_dtype_integer(in->dtype) || gwt_dtype_size(in->dtype) > 2) return wide;
-        return _gwt_known_integer(fmax(-_gwt_dtypes[in->dtype].lo, _gwt_dtypes[in->dtype].hi));
-    case _GWT_OP_CONST: return _gwt_known_number(lo);
-    case _GWT_OP_MASK: return one && _gwt_narrow_number(lo) ? a[0] : wide;
-    case _GWT_OP_CAST: return in->dtype == GWT_FLOAT32 ? a[0] : wide;
+    case _GWT_OP_LOAD: return _gwt_known_type(in->dtype, narrow ? 2 : 4, limit);
+    case _GWT_OP_CONST: return _gwt_known_number(lo, limit);
+    case _GWT_OP_MASK: return one && _gwt_known_whole(lo, limit) ? a[0] : wide;
+    case _GWT_OP_CAST:
+        if (!narrow) return _gwt_known_type(in->dtype, 4, limit);
+        return in->dtype == GWT_FLOAT32 ? a[0] : wide;
     case _GWT_OP_CLIP:
         if (lo != (float)lo || hi != (float)hi) return wide;
         if (one && lo == floor(lo) && hi == floor(hi))
-            return _gwt_known_integer(fmax(a[0].most, fmax(lo, -hi)));
+            return _gwt_known_integer(fmax(a[0].most, fmax(lo, -hi)), limit);
         return a[0].is == _GWT_WIDE ? wide : (_gwt_known){ _GWT_ROUNDED, 0 };
     case _GWT_OP_WHERE: return one ? _gwt_known_either(a[1], a[2]) : wide;
     case _GWT_OP_NEG:
@@ -11552,8 +11578,8 @@ static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a)
     case _GWT_OP_MIN: case _GWT_OP_MAX: case _GWT_OP_LEAST: case _GWT_OP_MOST: case _GWT_OP_FIRST:
         return _gwt_known_either(a[0], a[1]);
     case _GWT_OP_ADD: case _GWT_OP_SUB:
-        return both ? _gwt_known_integer(a[0].most + a[1].most) : wide;
-    case _GWT_OP_MUL: return both ? _gwt_known_integer(a[0].most * a[1].most) : wide;
+        return both ? _gwt_known_integer(a[0].most + a[1].most, limit) : wide;
+    case _GWT_OP_MUL: return both ? _gwt_known_integer(a[0].most * a[1].most, limit) : wide;
     case _GWT_OP_DIV: return both ? (_gwt_known){ _GWT_ROUNDED, 0 } : wide;
     case _GWT_OP_LT: case _GWT_OP_LE: case _GWT_OP_GT: case _GWT_OP_GE: case _GWT_OP_EQ:
     case _GWT_OP_NE: case _GWT_OP_AND: case _GWT_OP_OR: case _GWT_OP_BEATS:
@@ -11562,18 +11588,72 @@ static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a)
     }
 }
 
-// Whether all a program computes and stores is known. `known` has room for its registers.
+static void _gwt_known_operands(const _gwt_program *program, const _gwt_instr *in,
+                                const _gwt_known *known, double limit, _gwt_known *a)
+{
+    for (int k = 0; k < 3; k++) {
+        int operand = k < in->num_args ? program->operands[in->first + k] : 0;
+        if (k >= in->num_args) a[k] = (_gwt_known){ 0 };
+        else if (operand >= 0) a[k] = known[operand];
+        else a[k] = _gwt_known_number(program->consts[~operand], limit);
+    }
+}
+
+// Of one on integers; it is `whole` where its operands are, and its result is in its type. A shift
+// by a number becomes a product with what is its operand then, a power of 2.
+static _gwt_known _gwt_known_bits(_gwt_planner *p, _gwt_instr *in, const _gwt_known *a)
+{
+    _gwt_program *program = &p->program;
+    double limit = _GWT_EXACT_DOUBLE, most = fmax(a[0].most, a[1].most), factor = 0;
+    int *operand = &program->operands[in->first + 1], exponent;
+    bool number = in->num_args == 2 && *operand < 0, negatives = _gwt_dtypes[in->dtype].lo < 0,
+         whole = a[0].is == _GWT_INTEGER && a[1].is == _GWT_INTEGER && !in->slot && most < limit;
+    double by = number ? program->consts[~*operand] : 0;
+    switch (in->op) {
+    case _GWT_OP_MOD: most = a[1].most; break;
+    case _GWT_OP_FLOOR_DIV:
+        most = a[0].most;
+        whole &= !negatives || (number && by != -1);
+        break;
+    case _GWT_OP_SHIFT_LEFT:
+    case _GWT_OP_SHIFT_RIGHT:
+        whole &= number && by >= 0 && by < 64;
+        if (!whole) break;
+        factor = ldexp(1, in->op == _GWT_OP_SHIFT_LEFT ? (int)by : -(int)by);
+        most = a[0].most * fmax(factor, 1);
+        break;
+    default:
+        frexp(most, &exponent);
+        most = ldexp(1, exponent);
+    }
+    if (!whole || most > limit) return _gwt_known_type(in->dtype, 4, limit);
+    if (factor > 0) *operand = _gwt_plan_const(p, factor);
+    in->whole = true;
+    return _gwt_known_integer(most, limit);
+}
+
+static void _gwt_program_whole(_gwt_planner *p, _gwt_known *known)
+{
+    for (int i = 0; i < p->program.num_instrs; i++) {
+        _gwt_instr *in = &p->program.instrs[i];
+        _gwt_known a[3];
+        if (in->op >= _GWT_OP_STORE) continue;
+        _gwt_known_operands(&p->program, in, known, _GWT_EXACT_DOUBLE, a);
+        known[in->dst] = _gwt_op_integer(in->op, in->dtype)
+                           ? _gwt_known_bits(p, in, a) : _gwt_known_of(in, a, _GWT_EXACT_DOUBLE);
+    }
+}
+
+// Whether all a program computes and stores is known.
 static bool _gwt_program_is_known(const _gwt_program *program, _gwt_known *known)
 {
     for (int i = 0; i < program->num_instrs; i++) {
         const _gwt_instr *in = &program->instrs[i];
-        _gwt_known a[3] = { { 0 } };
-        for (int k = 0; k < in->num_args && k < 3; k++) {
-            int operand = program->operands[in->first + k];
-            a[k] = operand < 0 ? _gwt_known_number(program->consts[~operand]) : known[operand];
-        }
+        _gwt_known a[3];
+        _gwt_known_operands(program, in, known, _GWT_EXACT_NARROW, a);
         if (in->op == _GWT_OP_COPY) continue;
-        _gwt_known is = in->op == _GWT_OP_STORE ? a[0] : _gwt_known_of(in, a);
+        _gwt_known is =
+            in->op == _GWT_OP_STORE ? a[0] : _gwt_known_of(in, a, _GWT_EXACT_NARROW);
         if (is.is == _GWT_WIDE) return false;
         if (in->op != _GWT_OP_STORE) known[in->dst] = is;
         else if (program->outputs[in->output].dtype != GWT_FLOAT32) return false;
@@ -11581,13 +11661,15 @@ static bool _gwt_program_is_known(const _gwt_program *program, _gwt_known *known
     return program->num_regs > 0;
 }
 
-static void _gwt_program_narrow(gwt *g, _gwt_program *program)
+static void _gwt_program_narrow(_gwt_planner *p)
 {
+    _gwt_program *program = &p->program;
     if (!_GWT_NARROW) return;
-    _gwt_known *known = _gwt_malloc(g, ((size_t)program->num_regs + 1) * sizeof *known);
+    _gwt_known *known = _gwt_malloc(p->g, ((size_t)program->num_regs + 1) * sizeof *known);
+    if (known) _gwt_program_whole(p, known);
     size_t n = (size_t)program->num_consts;
     if (known && _gwt_program_is_known(program, known))
-        program->narrow = _gwt_malloc(g, (n + 1) * sizeof *program->narrow);
+        program->narrow = _gwt_malloc(p->g, (n + 1) * sizeof *program->narrow);
     for (size_t i = 0; program->narrow && i < n; i++)
         program->narrow[i] = (float)program->consts[i];
     GWT_FREE(known);
@@ -11677,7 +11759,7 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
     if (!_gwt_over(plan->action)) {
         _gwt_plan_order(&p);
         if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
-        if (!_gwt_over(plan->action)) _gwt_program_narrow(plan->g, &p.program);
+        if (!_gwt_over(plan->action)) _gwt_program_narrow(&p);
     }
     plan->depth--;
     GWT_FREE(p.values);
@@ -12779,7 +12861,7 @@ static inline uint64_t _gwt_round_bits(double v)
     return bits;
 }
 
-// All bits of what is near such a v, of NaN 0; and back.
+// All bits of an integer, of NaN 0; and back. |v| < 2^51.
 static inline uint64_t _gwt_near_bits(double v)
 {
     return (_gwt_round_bits(v) & (((uint64_t)1 << 52) - 1)) - ((uint64_t)1 << 51);
@@ -12798,9 +12880,15 @@ static inline double _gwt_near(double v) { return copysign(fabs(v) + 0x1p52 - 0x
 #else
 static inline double _gwt_near(double v) { return nearbyint(v); }
 static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nearbyint(v); }
-static inline uint64_t _gwt_near_bits(double v) { return fabs(v) < 0x1p51 ? _gwt_round_bits(v) : 0; }
+static inline uint64_t _gwt_near_bits(double v) { return v != v ? 0 : (uint64_t)(int64_t)v; }
 static inline double _gwt_bits_near(uint64_t bits) { return (double)(int64_t)bits; }
 #endif
+
+// Of |v| < 2^52. 0 is added, not taken away: gcc would make a jump of that.
+static inline double _gwt_floor(double v)
+{
+    return _gwt_near(v) + (_gwt_near(v) > v ? -1.0 : 0.0);
+}
 
 // What is whole near x, of its sign, 0 too; from 2^52 on all is whole.
 static inline double _gwt_whole(double x, double whole)
@@ -13015,6 +13103,15 @@ _GWT_FAST_OPS(X)
 #define X(name, expression) _GWT_BINARY(float, _gwt_narrow_##name, expression)
 _GWT_PLAIN_OPS(X)
 #undef X
+
+#define X(name, expression) _GWT_LOOP _GWT_BINARY(double, _gwt_whole_##name, expression)
+_GWT_WHOLE_OPS(X)
+#undef X
+
+// From MOD on.
+static _gwt_kernel *const _gwt_whole_kernels[] = { _gwt_whole_MOD, _gwt_whole_DIV, _gwt_whole_AND,
+                                                   _gwt_whole_OR, _gwt_whole_XOR, _gwt_whole_SHIFT,
+                                                   _gwt_whole_SHIFT };
 
 // In double; in float32, where _gwt_known_of knows nothing of the others.
 static _gwt_kernel *const _gwt_kernels[2][_GWT_OP_EXP] = {
@@ -13435,18 +13532,25 @@ static double _gwt_floor_div(double x, double y)
     return q - whole > 0.5 ? whole + 1 : whole;
 }
 
+_GWT_FOR_SPEED
+
 static void _gwt_vm_libm(int op, double *d, const double *a, const double *b, bool number, size_t n)
 {
 #define X(name, fn) fn,
     static double (*const of_one[])(double) = { _GWT_LIBM_OPS(X) };
     static double (*const of_two[])(double, double) = { _GWT_LIBM_OPS_2(X) };
 #undef X
-    for (size_t i = 0; i < n && op < _GWT_OP_POW; i++) d[i] = of_one[op - _GWT_OP_EXP](a[i]);
-    for (size_t i = 0; i < n && op >= _GWT_OP_POW; i++) {
+    bool two = op >= _GWT_OP_POW;
+    double (*one)(double) = two ? NULL : of_one[op - _GWT_OP_EXP];
+    double (*both)(double, double) = two ? of_two[op - _GWT_OP_POW] : NULL;
+    for (size_t i = 0; i < n && !two; i++) d[i] = one(a[i]);
+    for (size_t i = 0; i < n && two; i++) {
         double x = a[i], y = number ? *b : b[i];
-        d[i] = x != x || y != y ? (double)NAN : of_two[op - _GWT_OP_POW](x, y);
+        d[i] = x != x || y != y ? (double)NAN : both(x, y);
     }
 }
+
+_GWT_FOR_SIZE
 
 // ---- operations on integers, of 64 bits in two's complement; results begin anew at the ends of
 // their type
@@ -13491,15 +13595,18 @@ static _gwt_int _gwt_int_apply(int op, uint64_t x, uint64_t y, bool negatives)
     }
 }
 
-// n pixels one after the other, with what doubles leave of them in a[2] and a[3].
-static void _gwt_int_each(const _gwt_instr *in, double *d, const double *const *a, size_t n)
+// One pixel after the other, with what doubles leave of them in a[2] and a[3].
+static void _gwt_vm_integers(const _gwt_instr *in, double *d, const double *const *a, bool number,
+                             size_t n)
 {
     uint64_t mask = UINT64_MAX >> (64 - 8 * gwt_dtype_size(in->dtype));
     uint64_t half = _gwt_dtypes[in->dtype].lo < 0 ? mask / 2 + 1 : 0;
     double hi = half ? 0x1p63 : 0x1p64;
+    bool rests = in->num_args > 2;
+    _gwt_int y = _gwt_int_of(*a[1], 0, hi);
     for (size_t i = 0; i < n; i++) {
-        _gwt_int x = _gwt_int_of(a[0][i], a[2] ? a[2][i] : 0, hi);
-        _gwt_int y = _gwt_int_of(a[1][i], a[3] ? a[3][i] : 0, hi);
+        _gwt_int x = _gwt_int_of(a[0][i], rests ? a[2][i] : 0, hi);
+        if (!number) y = _gwt_int_of(a[1][i], rests ? a[3][i] : 0, hi);
         _gwt_int r = _gwt_int_apply(in->op, x.bits, y.bits, half > 0);
         uint64_t v = ((r.bits + half) & mask) - half;
         double near = _gwt_near_wide(v, half > 0);
@@ -13507,98 +13614,6 @@ static void _gwt_int_each(const _gwt_instr *in, double *d, const double *const *
         d[i] = x.good && y.good && r.good ? near : (double)NAN;
     }
 }
-
-_GWT_FOR_SPEED
-
-// Of _GWT_LANES pixels; `good` is NaN where there is none.
-typedef struct _gwt_ints { uint64_t bits[_GWT_LANES]; double good[_GWT_LANES]; } _gwt_ints;
-
-#define _GWT_LANE _GWT_ONE_BY_ONE for (size_t i = 0; i < _GWT_LANES; i++)
-
-// False: one is of 2^51 or more, and has to be taken by itself. Choices are between numbers, or gcc
-// makes jumps of them and no vectors.
-_GWT_LOOP static bool _gwt_ints_of(_gwt_ints *restrict to, const double *restrict v)
-{
-    uint64_t large = 0;
-    _GWT_LANE {
-        double x = v[i], over = fabs(x) >= 0x1p51 ? 1.0 : 0.0;
-        uint64_t bits;
-        memcpy(&bits, &over, sizeof bits);
-        large |= bits;
-        to->bits[i] = _gwt_near_bits(x);
-        to->good[i] = _gwt_near(x) == x ? x : (double)NAN;
-    }
-    return !large;
-}
-
-// A quotient of integers below 2^51 is never rounded up to a whole number. 0 is added, not taken
-// away: that would be nothing, and a jump.
-static void _gwt_ints_divide(double *q, bool rest, const double *x, const double *y)
-{
-    _GWT_LANE {
-        double v = x[i] / y[i], near = _gwt_near(v);
-        near += near > v ? -1.0 : 0.0;
-        q[i] = rest ? x[i] - near * y[i] : near;
-    }
-}
-
-// `y` is that of `b`, where it is known: of a number. False: not all of them are small enough, or
-// they are shifted by pixels of their own. The rest of one that is (`slot`) is 0.
-_GWT_LOOP static bool _gwt_ints_apply(const _gwt_instr *in, double *d, const double *a,
-                                      const double *b, const _gwt_ints *y, uint64_t mask,
-                                      uint64_t half)
-{
-    _gwt_ints x, other;
-    double q[_GWT_LANES];
-    uint64_t top = half ? (uint64_t)1 << 63 : 0, keep = in->slot ? 0 : UINT64_MAX, large = 0;
-    int op = in->op;
-    if (!_gwt_ints_of(&x, a) || (!y && !_gwt_ints_of(&other, b))) return false;
-    if (op >= _GWT_OP_SHIFT_LEFT && (!y || y->bits[0] >= 64)) return false;
-    if (!y) y = &other;
-    int by = (int)(y->bits[0] & 63);
-    switch (op) {
-    case _GWT_OP_BIT_AND: _GWT_LANE x.bits[i] &= y->bits[i]; break;
-    case _GWT_OP_BIT_OR: _GWT_LANE x.bits[i] |= y->bits[i]; break;
-    case _GWT_OP_BIT_XOR: _GWT_LANE x.bits[i] ^= y->bits[i]; break;
-    case _GWT_OP_SHIFT_LEFT: _GWT_LANE x.bits[i] <<= by; break;
-    case _GWT_OP_SHIFT_RIGHT: _GWT_LANE x.bits[i] = ((x.bits[i] ^ top) >> by) - (top >> by); break;
-    default:
-        _gwt_ints_divide(q, op == _GWT_OP_MOD, x.good, b);
-        if (!_gwt_ints_of(&x, q)) return false;
-    }
-    _GWT_LANE {
-        x.bits[i] = ((x.bits[i] + half) & mask) - half;
-        large |= x.bits[i] + ((uint64_t)1 << 51);
-    }
-    if (large >> 52) return false;
-    _GWT_LANE {
-        double v = _gwt_bits_near(x.bits[i] & keep), u = x.good[i], w = y->good[i];
-        d[i] = v + (u - u) + (w - w);
-    }
-    return true;
-}
-
-// A number is the second of all pixels; then there are no rests.
-static void _gwt_vm_integers(const _gwt_instr *in, double *d, const double *const *a, bool number,
-                             size_t n)
-{
-    uint64_t mask = UINT64_MAX >> (64 - 8 * gwt_dtype_size(in->dtype));
-    uint64_t half = _gwt_dtypes[in->dtype].lo < 0 ? mask / 2 + 1 : 0;
-    bool rests = in->num_args > 2;
-    double same[_GWT_LANES];
-    _gwt_ints y;
-    if (number) _gwt_vm_fill(same, *a[1], _GWT_LANES);
-    bool known = number && _gwt_ints_of(&y, same);
-    for (size_t i = 0; i < n; i += _GWT_LANES) {
-        const double *of[4] = { a[0] + i, number ? same : a[1] + i };
-        if (!rests && _gwt_ints_apply(in, d + i, of[0], of[1], known ? &y : NULL, mask, half))
-            continue;
-        if (rests) of[2] = a[2] + i, of[3] = a[3] + i;
-        _gwt_int_each(in, d + i, of, n - i < _GWT_LANES ? n - i : _GWT_LANES);
-    }
-}
-
-_GWT_FOR_SIZE
 
 // An operation on up to two operands: a number stands second, for addition and multiplication
 // allow that.
@@ -13609,11 +13624,11 @@ static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, vo
     bool first = operand[0] < 0, number = in->num_args > 1 && (first || operand[1] < 0);
     double same[_GWT_LANES];
     const void *second = a[!first];
-    if (in->dtype) {
+    if (in->dtype && !in->whole) {
         _gwt_vm_integers(in, d, (const double *const *)(const void *)a, number, n);
         return;
     }
-    if (in->op >= _GWT_OP_EXP) {
+    if (in->op >= _GWT_OP_EXP && !in->whole) {
         _gwt_vm_libm(in->op, d, a[first], second, number, n);
         return;
     }
@@ -13621,8 +13636,9 @@ static void _gwt_vm_kernel(const _gwt_program *program, const _gwt_instr *in, vo
         _gwt_narrow_fill((float *)(void *)same, *(const float *)second, _GWT_LANES);
     else if (number)
         _gwt_vm_fill(same, *(const double *)second, _GWT_LANES);
-    _gwt_kernels[program->narrow != NULL][in->op](d, a[first], number ? same : second,
-                                                  number ? 0 : _GWT_LANES, n);
+    _gwt_kernel *kernel = in->whole ? _gwt_whole_kernels[in->op - _GWT_OP_MOD]
+                                    : _gwt_kernels[program->narrow != NULL][in->op];
+    kernel(d, a[first], number ? same : second, number ? 0 : _GWT_LANES, n);
 }
 
 static void _gwt_vm_step(const _gwt_program *program, double *regs, size_t strip,
