@@ -13974,6 +13974,125 @@ static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
     return true;
 }
 
+// ---- figures: statistics of pixels, missing ones left out
+
+// Of those that are finite; m2: squared distances from the mean, summed.
+typedef struct _gwt_figures {
+    int64_t count, infinite;
+    double sum, min, max, mean, m2;
+} _gwt_figures;
+
+#define _GWT_NO_FIGURES ((_gwt_figures){ .min = INFINITY, .max = -INFINITY })
+
+// Sums of squared distances from the mean are joined by Chan, Golub and LeVeque (1979).
+static void _gwt_figures_join(_gwt_figures *a, const _gwt_figures *b)
+{
+    int64_t infinite = a->infinite + b->infinite;
+    a->infinite = infinite;
+    if (b->count == 0) return;
+    if (a->count == 0) {
+        *a = *b;
+        a->infinite = infinite;
+        return;
+    }
+    double m = (double)a->count, n = (double)b->count, d = b->mean - a->mean;
+    a->count += b->count;
+    a->sum += b->sum;
+    a->min = b->min < a->min ? b->min : a->min;
+    a->max = b->max > a->max ? b->max : a->max;
+    a->mean += d * (n / (m + n));
+    a->m2 += b->m2 + d * d * (m * (n / (m + n)));
+}
+
+static gwt_summary _gwt_figures_summary(const _gwt_figures *p)
+{
+    double none = (double)NAN, count = (double)p->count, var = p->count ? p->m2 / count : none;
+    return (gwt_summary){ .count = p->count, .infinite = p->infinite, .sum = p->sum,
+                          .mean = p->count ? p->sum / count : none,
+                          .min = p->count ? p->min : none, .max = p->count ? p->max : none,
+                          .std = sqrt(var), .var = var };
+}
+
+_GWT_FOR_SPEED
+
+// isfinite, as loops over pixels like it.
+static bool _gwt_is_finite(double v) { return v - v == 0; }
+
+// Sums of four values each, so that none waits for the one before; they are finite only where all
+// values are. The last ones, fewer than four, are the caller's.
+static double _gwt_sum_fours(const double *v, int64_t n, double *least, double *most)
+{
+    double sum[4] = { 0 }, min[4] = { v[0], v[1], v[2], v[3] }, max[4] = { v[0], v[1], v[2], v[3] };
+    for (; n >= 4; n -= 4, v += 4)
+        for (int k = 0; k < 4; k++) {
+            sum[k] += v[k];
+            min[k] = v[k] < min[k] ? v[k] : min[k];
+            max[k] = v[k] > max[k] ? v[k] : max[k];
+        }
+    for (int k = 0; k < 4; k++) {
+        *least = min[k] < *least ? min[k] : *least;
+        *most = max[k] > *most ? max[k] : *most;
+    }
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+static double _gwt_square_fours(const double *v, int64_t n, double mean)
+{
+    double sum[4] = { 0 };
+    for (; n >= 4; n -= 4, v += 4)
+        for (int k = 0; k < 4; k++) {
+            double d = v[k] - mean;
+            sum[k] += d * d;
+        }
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+// Everything but the squares of some more pixels, which need the mean.
+static void _gwt_figures_add(_gwt_figures *to, const double *v, int64_t n)
+{
+    _gwt_figures p = *to;
+    double sum = n >= 4 ? _gwt_sum_fours(v, n, &p.min, &p.max) : 0;
+    int64_t i = n & ~(int64_t)3;
+    p.count += i;
+    if (!_gwt_is_finite(sum)) {         // some are missing
+        p = *to;
+        sum = 0;
+        i = 0;
+    }
+    for (; i < n; i++) {
+        bool there = _gwt_is_finite(v[i]);
+        p.count += there;
+        p.infinite += v[i] == v[i] && !there;
+        sum += there ? v[i] : 0;
+        p.min = there && v[i] < p.min ? v[i] : p.min;
+        p.max = there && v[i] > p.max ? v[i] : p.max;
+    }
+    p.sum += sum;
+    *to = p;
+}
+
+static void _gwt_figures_square(_gwt_figures *p, const double *v, int64_t n)
+{
+    double mean = p->mean, sum = _gwt_square_fours(v, n, mean);
+    int64_t i = n & ~(int64_t)3;
+    if (!_gwt_is_finite(sum)) {
+        sum = 0;
+        i = 0;
+    }
+    for (; i < n; i++) {
+        double d = _gwt_is_finite(v[i]) ? v[i] - mean : 0;
+        sum += d * d;
+    }
+    p->m2 += sum;
+}
+
+_GWT_FOR_SIZE
+
+static void _gwt_figures_centre(_gwt_figures *p)
+{
+    p->mean = p->count ? p->sum / (double)p->count : 0;
+}
+
 // >>stream ------------------------------------------------------------------------------------
 // A stream takes the encoded tiles of one image and appends them in canonical order, with a journal
 // beside it.
@@ -18150,108 +18269,7 @@ static bool _gwt_numbers_run(gwt_array *a, const _gwt_numbers *s, gwt_block_fn *
     return _gwt_blocks_run(a, s->zones, fn, user, &o, s->what) >= 0;
 }
 
-typedef struct _gwt_part { int64_t count, infinite; double sum, min, max, mean, m2; } _gwt_part;
-
-// Sums of squared distances from the mean are joined by Chan, Golub and LeVeque (1979).
-static void _gwt_part_join(_gwt_part *a, const _gwt_part *b)
-{
-    int64_t infinite = a->infinite + b->infinite;
-    a->infinite = infinite;
-    if (b->count == 0) return;
-    if (a->count == 0) {
-        *a = *b;
-        a->infinite = infinite;
-        return;
-    }
-    double m = (double)a->count, n = (double)b->count, d = b->mean - a->mean;
-    a->count += b->count;
-    a->sum += b->sum;
-    a->min = fmin(a->min, b->min), a->max = fmax(a->max, b->max);
-    a->mean += d * (n / (m + n));
-    a->m2 += b->m2 + d * d * (m * (n / (m + n)));
-}
-
-static gwt_summary _gwt_part_summary(const _gwt_part *p)
-{
-    double none = (double)NAN, count = (double)p->count, var = p->count ? p->m2 / count : none;
-    return (gwt_summary){ .count = p->count, .infinite = p->infinite, .sum = p->sum,
-                          .mean = p->count ? p->sum / count : none,
-                          .min = p->count ? p->min : none, .max = p->count ? p->max : none,
-                          .std = sqrt(var), .var = var };
-}
-
 _GWT_FOR_SPEED
-
-// isfinite, as loops over pixels like it.
-static bool _gwt_is_finite(double v) { return v - v == 0; }
-
-// Sums of four values each, so that none waits for the one before; they are finite only where all
-// values are. The last ones, fewer than four, are the caller's.
-static double _gwt_sum_fours(const double *v, int64_t n, double *least, double *most)
-{
-    double sum[4] = { 0 }, min[4] = { v[0], v[1], v[2], v[3] }, max[4] = { v[0], v[1], v[2], v[3] };
-    for (; n >= 4; n -= 4, v += 4)
-        for (int k = 0; k < 4; k++) {
-            sum[k] += v[k];
-            min[k] = v[k] < min[k] ? v[k] : min[k];
-            max[k] = v[k] > max[k] ? v[k] : max[k];
-        }
-    for (int k = 0; k < 4; k++) {
-        *least = min[k] < *least ? min[k] : *least;
-        *most = max[k] > *most ? max[k] : *most;
-    }
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-}
-
-static double _gwt_square_fours(const double *v, int64_t n, double mean)
-{
-    double sum[4] = { 0 };
-    for (; n >= 4; n -= 4, v += 4)
-        for (int k = 0; k < 4; k++) {
-            double d = v[k] - mean;
-            sum[k] += d * d;
-        }
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
-}
-
-// Everything but the squares of some more pixels, which need the mean.
-static void _gwt_part_add(_gwt_part *part, const double *v, int64_t n)
-{
-    _gwt_part p = *part;
-    double sum = n >= 4 ? _gwt_sum_fours(v, n, &p.min, &p.max) : 0;
-    int64_t i = n & ~(int64_t)3;
-    p.count += i;
-    if (!_gwt_is_finite(sum)) {         // some are missing
-        p = *part;
-        sum = 0;
-        i = 0;
-    }
-    for (; i < n; i++) {
-        bool there = _gwt_is_finite(v[i]);
-        p.count += there;
-        p.infinite += v[i] == v[i] && !there;
-        sum += there ? v[i] : 0;
-        p.min = there && v[i] < p.min ? v[i] : p.min;
-        p.max = there && v[i] > p.max ? v[i] : p.max;
-    }
-    p.sum += sum;
-    *part = p;
-}
-
-static void _gwt_part_square(_gwt_part *p, const double *v, int64_t n)
-{
-    double mean = p->mean, sum = _gwt_square_fours(v, n, mean);
-    int64_t i = n & ~(int64_t)3;
-    if (!_gwt_is_finite(sum)) {
-        sum = 0;
-        i = 0;
-    }
-    for (; i < n; i++) {
-        double d = _gwt_is_finite(v[i]) ? v[i] - mean : 0;
-        sum += d * d;
-    }
-    p->m2 += sum;
-}
 
 // How many of n words, from the first on, are the same.
 static int64_t _gwt_same_words(const uint64_t *words, int64_t n)
@@ -18280,7 +18298,7 @@ typedef struct _gwt_branch {
     int64_t n;                  // zones, of which there follow the sums, by key
 } _gwt_branch;
 
-typedef struct _gwt_sums { uint64_t zone; _gwt_part parts[]; } _gwt_sums;   // of the planes
+typedef struct _gwt_sums { uint64_t zone; _gwt_figures figures[]; } _gwt_sums;  // of the planes
 
 // How often there is something in a zone: a list, in which it is found by a hash table.
 typedef struct _gwt_tally { uint64_t zone, value; int64_t plane, count; } _gwt_tally;
@@ -18314,7 +18332,7 @@ typedef struct _gwt_zonal {
 
 static size_t _gwt_sums_bytes(const _gwt_zonal *z)
 {
-    return sizeof(_gwt_sums) + (size_t)z->planes * sizeof(_gwt_part);
+    return sizeof(_gwt_sums) + (size_t)z->planes * sizeof(_gwt_figures);
 }
 
 static _gwt_sums *_gwt_sums_of(const _gwt_zonal *z, const _gwt_branch *b, int64_t zone)
@@ -18346,7 +18364,7 @@ static _gwt_branch *_gwt_branch_join(const _gwt_zonal *z, _gwt_branch *a, _gwt_b
         _gwt_sums *sums = _gwt_sums_of(z, to, n);
         memcpy(sums, left ? x : y, _gwt_sums_bytes(z));
         for (int64_t p = 0; left && right && p < z->planes; p++)
-            _gwt_part_join(&sums->parts[p], &y->parts[p]);
+            _gwt_figures_join(&sums->figures[p], &y->figures[p]);
         i += left;
         k += right;
     }
@@ -18512,11 +18530,11 @@ static void _gwt_zonal_sort(_gwt_zonal_worker *w, int64_t n)
 // A plane's pixels to the sums of their zones.
 static void _gwt_zonal_add(const _gwt_zonal *z, const _gwt_zonal_worker *w, const _gwt_branch *b,
                            int64_t plane, int64_t n, const double *v,
-                           void (*add)(_gwt_part *, const double *, int64_t))
+                           void (*add)(_gwt_figures *, const double *, int64_t))
 {
     for (const _gwt_stretch *s = w->stretches; s < w->stretches + n; s++)
         if (s->zone >= 0)
-            add(&_gwt_sums_of(z, b, s->zone)->parts[plane], v + s->at, s[1].at - s->at);
+            add(&_gwt_sums_of(z, b, s->zone)->figures[plane], v + s->at, s[1].at - s->at);
 }
 
 // A gwt_block_fn.
@@ -18532,13 +18550,11 @@ static int _gwt_zonal_sum(const gwt_block *block, void *user)
     const double *v = block->data;
     for (int64_t p = 0; p < z->planes; p++, v += block->rows * block->cols) {
         for (int64_t i = 0; i < zones; i++)
-            _gwt_sums_of(z, b, i)->parts[p] = (_gwt_part){ .min = INFINITY, .max = -INFINITY };
-        _gwt_zonal_add(z, w, b, p, n, v, _gwt_part_add);
-        for (int64_t i = 0; i < zones; i++) {
-            _gwt_part *part = &_gwt_sums_of(z, b, i)->parts[p];
-            part->mean = part->count ? part->sum / (double)part->count : 0;
-        }
-        _gwt_zonal_add(z, w, b, p, n, v, _gwt_part_square);
+            _gwt_sums_of(z, b, i)->figures[p] = _GWT_NO_FIGURES;
+        _gwt_zonal_add(z, w, b, p, n, v, _gwt_figures_add);
+        for (int64_t i = 0; i < zones; i++)
+            _gwt_figures_centre(&_gwt_sums_of(z, b, i)->figures[p]);
+        _gwt_zonal_add(z, w, b, p, n, v, _gwt_figures_square);
     }
     return _gwt_branch_add(z, b) ? 0 : 1;
 }
@@ -18660,7 +18676,7 @@ bool gwt_summarize_with(const gwt_array *a, gwt_summary *to, const gwt_statistic
         _gwt_branch *all = _gwt_zonal_sums(&z, _gwt_array_planes(a, done, n), &s);
         good = all != NULL;
         for (int64_t p = 0; good && p < n; p++)
-            to[done + p] = _gwt_part_summary(&_gwt_sums_of(&z, all, 0)->parts[p]);
+            to[done + p] = _gwt_figures_summary(&_gwt_sums_of(&z, all, 0)->figures[p]);
         GWT_FREE(all);
     }
     return _gwt_zonal_end(&z, good);
@@ -19102,7 +19118,7 @@ static bool _gwt_zonal_planes(_gwt_zonal *z, gwt_array *a, const _gwt_numbers *s
     for (int64_t i = 0; good && i < b->n; i++)
         for (int64_t p = 0; p < z->planes; p++)
             m->summaries[i * planes + done + p] =
-                _gwt_part_summary(&_gwt_sums_of(z, b, i)->parts[p]);
+                _gwt_figures_summary(&_gwt_sums_of(z, b, i)->figures[p]);
     GWT_FREE(b);
     return good && (!values || _gwt_zonal_values(z, a, s, done, m));
 }
