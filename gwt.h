@@ -130,7 +130,8 @@
 //   refused with the number that would do. What is left goes to the cache of decoded tiles. An
 //   action that your function begins inside of another is budgeted separately. None of this changes
 //   a result, and none of it grows with the height of the image (but for 20 to 50 bytes a tile for
-//   the directory of a saved file, which are not counted).
+//   the directory of a saved file, and with .statistics 56 for each band in it, which are not
+//   counted).
 //
 //   Arrays and what is known of files live until gwt_end, or until the end of the scope that they
 //   were made in: a session that goes through any number of files has a scope for each. At most
@@ -718,6 +719,10 @@ typedef struct gwt_save_options {
                                // is replaced, but what another job left still is refused
     bool checksums;            // write the CRC-32 of every tile into GDAL_METADATA: who opens the
                                // file with gwt gets a FORMAT error for a tile that is another
+    bool statistics;           // write those of each band into GDAL_METADATA, as GDAL would of the
+                               // file: STATISTICS_MINIMUM, _MAXIMUM, _MEAN, _STDDEV of the valid
+                               // pixels as stored, but for infinite ones, and _VALID_PERCENT, with
+                               // those; of a band without any valid pixel the last one alone
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
     // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
@@ -1358,8 +1363,8 @@ static inline bool _gwt_compute_many_of(const gwt_compute_options *o)
 //   items        of GDAL_METADATA in all domains, units among them, those of a band with their
 //                band. But for: GWT, IMAGE_STRUCTURE, COLOR_PROFILE, SUBDATASETS,
 //                DERIVED_SUBDATASETS and TIFF, which are about the other file; STATISTICS_* where
-//                pixels, type or nodata are others; RPC, GEOLOCATION and AREA_OR_POINT on another
-//                grid. .tags beat those of their name
+//                pixels, type or nodata are others or .statistics are asked for; RPC, GEOLOCATION
+//                and AREA_OR_POINT on another grid. .tags beat those of their name
 //   colours      RGB, CMYK, CIELab and white-is-zero (PhotometricInterpretation) while these bands
 //                are all there, first and in order, alpha (ExtraSamples) always; what a band is
 //                elsewhere, and other meanings, as GDAL's items COLORINTERP
@@ -2168,6 +2173,16 @@ static void _gwt_os_print_va(char *to, size_t size, const char *format, va_list 
     _gwt_os_locale c = _gwt_os_locale_begin();
     vsnprintf(to, size, format, args);
     _gwt_os_locale_end(c);
+}
+
+GWT_PRINTF(3, 4)
+static const char *_gwt_os_print(char *to, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _gwt_os_print_va(to, size, format, args);
+    va_end(args);
+    return to;
 }
 
 static double _gwt_os_strtod(const char *text, char **end)
@@ -14020,7 +14035,8 @@ static bool _gwt_is_finite(double v) { return v - v == 0; }
 
 // Sums of four values each, so that none waits for the one before; they are finite only where all
 // values are. The last ones, fewer than four, are the caller's.
-static double _gwt_sum_fours(const double *v, int64_t n, double *least, double *most)
+_GWT_LOOP static double _gwt_sum_fours(const double *v, int64_t n, double *least,
+                                       double *most)
 {
     double sum[4] = { 0 }, min[4] = { v[0], v[1], v[2], v[3] }, max[4] = { v[0], v[1], v[2], v[3] };
     for (; n >= 4; n -= 4, v += 4)
@@ -14036,7 +14052,7 @@ static double _gwt_sum_fours(const double *v, int64_t n, double *least, double *
     return sum[0] + sum[1] + (sum[2] + sum[3]);
 }
 
-static double _gwt_square_fours(const double *v, int64_t n, double mean)
+_GWT_LOOP static double _gwt_square_fours(const double *v, int64_t n, double mean)
 {
     double sum[4] = { 0 };
     for (; n >= 4; n -= 4, v += 4)
@@ -14086,11 +14102,81 @@ static void _gwt_figures_square(_gwt_figures *p, const double *v, int64_t n)
     p->m2 += sum;
 }
 
+// Leaves out those that are missing, which would keep the others from being added up by fours: how
+// many are left. `v` has space for a multiple of four.
+static int64_t _gwt_figures_thin(double *v, int64_t n)
+{
+    int64_t left = 0, i = 0;
+    for (double four[4]; i < n; i += 4) {
+        memcpy(four, v + i, sizeof four);
+        if (i + 4 <= n && _gwt_is_finite(four[0] + four[1] + (four[2] + four[3]))) {
+            memcpy(v + left, four, sizeof four);
+            left += 4;
+            continue;
+        }
+        for (int64_t k = 0; k < 4 && i + k < n; k++) {
+            v[left] = four[k];
+            left += four[k] == four[k];
+        }
+    }
+    return left;
+}
+
 _GWT_FOR_SIZE
 
 static void _gwt_figures_centre(_gwt_figures *p)
 {
     p->mean = p->count ? p->sum / (double)p->count : 0;
+}
+
+// Those of n more samples, `step` apart: so many at once as stay in L1 as doubles.
+static void _gwt_figures_look(_gwt_figures *to, gwt_dtype dtype, const char *from, int64_t n,
+                              size_t step, bool masked, uint64_t raw)
+{
+    double v[1024];
+    bool thin = masked || !_gwt_dtype_integer(dtype);
+    for (int64_t some; n > 0; n -= some, from += (size_t)some * step * gwt_dtype_size(dtype)) {
+        _gwt_figures f = _GWT_NO_FIGURES;
+        some = _gwt_min64(n, _GWT_COUNT(v));
+        _gwt_vm_load(dtype, false, (char *)v, from, (size_t)some, step, masked, raw);
+        int64_t there = thin ? _gwt_figures_thin(v, some) : some;
+        _gwt_figures_add(&f, v, there);
+        _gwt_figures_centre(&f);
+        _gwt_figures_square(&f, v, there);
+        _gwt_figures_join(to, &f);
+    }
+}
+
+// Those of n things in a row, `each` figures of each, joined two by two as in a tree: they are left
+// in those of the first.
+static void _gwt_figures_join_all(_gwt_figures *list, int64_t n, int64_t each)
+{
+    for (int64_t step = 1; step < n; step *= 2)
+        for (int64_t i = 0; i + step < n; i += 2 * step)
+            for (int64_t k = 0; k < each; k++)
+                _gwt_figures_join(&list[i * each + k], &list[(i + step) * each + k]);
+}
+
+// As bytes, little-endian, and back.
+enum { _GWT_FIGURES_BYTES = 56 };
+_Static_assert(sizeof(_gwt_figures) == _GWT_FIGURES_BYTES, "figures are words of 8 bytes");
+
+static void _gwt_figures_put(char *to, const _gwt_figures *list, int64_t n)
+{
+    const char *from = (const char *)list, *end = (const char *)(list + n);
+    for (uint64_t word; from < end; from += sizeof word, to += sizeof word) {
+        memcpy(&word, from, sizeof word);
+        _gwt_put(to, word, sizeof word);
+    }
+}
+
+static void _gwt_figures_get(_gwt_figures *list, const char *from, int64_t n)
+{
+    char *to = (char *)list, *end = (char *)(list + n);
+    for (uint64_t word; to < end; from += sizeof word, to += sizeof word) {
+        word = _gwt_get((const unsigned char *)from, sizeof word, false);
+        memcpy(to, &word, sizeof word);
+    }
 }
 
 // >>stream ------------------------------------------------------------------------------------
@@ -14111,7 +14197,8 @@ static void _gwt_figures_centre(_gwt_figures *p)
 //   0      "gwt journal 2", 1 if bad tiles of inputs are filled, the number of tiles, five CRC-32s
 //          that stand for the job, and that of the header: 48 bytes
 //   48     for each tile, in the order of the file: its size, its CRC-32, and that of the record
-//          with the tile's number: 16 bytes
+//          with the tile's number: 16 bytes; of a save with .statistics then the figures of each
+//          band in it, 56 bytes, how many of those is in the upper 2 bytes of the number of tiles
 //   then   of the first of several outputs, when all have their names, for each of the others: its
 //          size, the CRC-32 of what else tells it from other files, and that of the record: then
 //          their own journals go, and this one last
@@ -14258,10 +14345,14 @@ typedef struct _gwt_stream {
     int64_t num_tiles;
     int64_t per_place;          // tiles of a place, written one after another: the bands of a
                                 // planar file
+    int64_t figures;            // of each tile: one a band that is in it; 0: none are asked for
+    size_t record;              // bytes of a tile in the journal
+    _gwt_figures *known;        // [tile][band in it]; of whoever has the tile, then as what follows
     // Of whoever writes, one at a time: the worker that has set `writing`; among ranks, the thread
     // of rank 0.
     uint64_t *offsets, *counts; // of each tile in writing order
     uint32_t *crcs;
+    char *records;              // of the journal: as many as are read or written at once
     uint64_t end;               // of the tiles that have a place
     uint64_t pushed;            // of what the system was asked to write to the disk
     _gwt_mutex lock;            // guards what follows; not held while writing
@@ -14343,14 +14434,14 @@ static void _gwt_job_facts(uint32_t *crc, const _gwt_os_facts *f)
 
 // ---- journal
 
-enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16 };
+enum { _GWT_JOURNAL_HEAD = 48, _GWT_JOURNAL_RECORD = 16, _GWT_JOURNAL_RECORDS = 2048 };
 
 static void _gwt_journal_head(const _gwt_stream *s, char *to)
 {
     memset(to, 0, _GWT_JOURNAL_HEAD);
     memcpy(to, _gwt_journal_magic, sizeof _gwt_journal_magic);
     to[15] = (char)s->file->fills;
-    _gwt_put(to + 16, (uint64_t)s->num_tiles, 8);
+    _gwt_put(to + 16, (uint64_t)s->figures << 48 | (uint64_t)s->num_tiles, 8);
     for (int i = 0; i < _GWT_NUM_JOB; i++) _gwt_put(to + 24 + 4 * i, s->file->job[i], 4);
     _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
 }
@@ -14362,13 +14453,20 @@ static bool _gwt_journal_begin(const _gwt_stream *s)
     return _gwt_pwrite(s->g, s->journal_fd, s->journal, head, sizeof head, 0);
 }
 
-static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t crc)
+// `more`: bytes of the record that are there already, behind these.
+static void _gwt_journal_record(char *to, int64_t tile, uint64_t bytes, uint32_t crc, size_t more)
 {
     char number[8];
     _gwt_put(number, (uint64_t)tile, 8);
     _gwt_put(to, bytes, 8);
     _gwt_put(to + 8, crc, 4);
-    _gwt_put(to + 12, _gwt_crc(_gwt_crc(0, number, 8), to, 12), 4);
+    crc = _gwt_crc(_gwt_crc(0, number, 8), to, 12);
+    _gwt_put(to + 12, _gwt_crc(crc, to + _GWT_JOURNAL_RECORD, more), 4);
+}
+
+static uint64_t _gwt_journal_at(const _gwt_stream *s, int64_t tile)
+{
+    return _GWT_JOURNAL_HEAD + (uint64_t)tile * s->record;
 }
 
 // The first output's journal says of the i-th that its job has given it its name.
@@ -14381,13 +14479,13 @@ static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_strea
     _gwt_job_facts(&crc, &facts);
     _gwt_job_number(&crc, facts.number);
     for (int k = 0; k < _GWT_NUM_JOB; k++) _gwt_job_number(&crc, file->job[k]);
-    _gwt_journal_record(record, first->num_tiles + i, facts.size, crc);
+    _gwt_journal_record(record, first->num_tiles + i, facts.size, crc, 0);
     return true;
 }
 
 static uint64_t _gwt_journal_seal_at(const _gwt_stream *first, int i)
 {
-    return _GWT_JOURNAL_HEAD + (uint64_t)(first->num_tiles + i - 1) * _GWT_JOURNAL_RECORD;
+    return _gwt_journal_at(first, first->num_tiles) + (uint64_t)(i - 1) * _GWT_JOURNAL_RECORD;
 }
 
 // Whether it does. Without it nothing is known of an output whose journal is gone.
@@ -14408,7 +14506,7 @@ typedef struct _gwt_journal {
                                 // header; NULL: nothing does
     bool others;                // its inputs are other files, as far as their paths go
     bool fills;
-    int64_t length;             // records, torn ones included
+    int64_t length;             // records, torn ones included, where there is a whole header
 } _gwt_journal;
 
 // False: it can't be read, with an error.
@@ -14430,10 +14528,11 @@ static bool _gwt_journal_look(const _gwt_stream *s, int fd, _gwt_journal *j)
     int error = got < 0 ? (int)got : _gwt_os_ask(fd, &facts);
     if (error) return _gwt_fail_system(s->g, s->journal, "read", error);
     *j = (_gwt_journal){ .gwt = !memcmp(there, ours, (size_t)_gwt_min64(got, 12)), .differs = "" };
-    j->length = _gwt_max64(0, ((int64_t)facts.size - _GWT_JOURNAL_HEAD) / _GWT_JOURNAL_RECORD);
     if (!j->gwt || got < (int64_t)sizeof there
         || _gwt_get_little(there + 44, 4) != _gwt_crc(0, there, 44))
         return true;
+    uint64_t record = _GWT_JOURNAL_RECORD + _GWT_FIGURES_BYTES * _gwt_get_little(there + 22, 2);
+    j->length = (int64_t)((facts.size - _GWT_JOURNAL_HEAD) / record);
     j->differs = NULL;
     for (size_t i = 0; i < _GWT_COUNT(fields) && !j->differs; i++)
         if (memcmp(there + fields[i].at, ours + fields[i].at, (size_t)fields[i].bytes))
@@ -14463,31 +14562,30 @@ static uint32_t _gwt_part_crc(const _gwt_stream *s, int fd, uint64_t at, uint64_
 // Keep the first tiles only; those from s->end on go.
 static bool _gwt_journal_cut(_gwt_stream *s, int64_t tile)
 {
-    uint64_t records = _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD;
     int error = _gwt_os_cut(s->fd, s->end);
-    if (!error) error = _gwt_os_cut(s->journal_fd, records);
+    if (!error) error = _gwt_os_cut(s->journal_fd, _gwt_journal_at(s, tile));
     if (error) return _gwt_fail_system(s->g, s->part, "cut", error);
     s->pushed = s->end;
     atomic_store(&s->head, tile);
     return true;
 }
 
-// Whether the file holds from `at` on what its journal says of a tile, which goes to bytes and crc.
-// False with an error: that can't be known.
+// Whether the file holds from `at` on what its journal says of a tile, which goes to bytes, crc and
+// s->records. False with an error: that can't be known.
 static bool _gwt_journal_tile(const _gwt_stream *s, int fd, int journal, int64_t tile, uint64_t at,
                               uint64_t *bytes, uint32_t *crc)
 {
-    char record[_GWT_JOURNAL_RECORD], good[_GWT_JOURNAL_RECORD];
-    uint64_t place = _GWT_JOURNAL_HEAD + (uint64_t)tile * sizeof record;
+    char *record = s->records;
     _gwt_os_facts facts;
-    int64_t got = _gwt_os_read(journal, record, sizeof record, place);
+    int64_t got = _gwt_os_read(journal, record, s->record, _gwt_journal_at(s, tile));
     int error = got < 0 ? (int)got : _gwt_os_ask(fd, &facts);
     if (error) return _gwt_fail_system(s->g, s->journal, "read", error);
-    if (got < (int64_t)sizeof record) return false;
+    if (got < (int64_t)s->record) return false;
     *bytes = _gwt_get_little(record, 8);
     *crc = (uint32_t)_gwt_get_little(record + 8, 4);
-    _gwt_journal_record(good, tile, *bytes, *crc);
-    return !memcmp(record, good, sizeof good) && *bytes <= facts.size
+    uint64_t said = _gwt_get_little(record + 12, 4);
+    _gwt_journal_record(record, tile, *bytes, *crc, s->record - _GWT_JOURNAL_RECORD);
+    return _gwt_get_little(record + 12, 4) == said && *bytes <= facts.size
         && at <= facts.size - *bytes
                && _gwt_part_crc(s, fd, at, *bytes) == *crc;
 }
@@ -14504,6 +14602,9 @@ static bool _gwt_journal_replay(_gwt_stream *s, int64_t records)
         s->offsets[tile] = bytes ? s->end : 0;
         s->counts[tile] = bytes;
         s->crcs[tile] = crc;
+        if (s->known)
+            _gwt_figures_get(&s->known[tile * s->figures], s->records + _GWT_JOURNAL_RECORD,
+                             s->figures);
         s->end += bytes;
     }
     if (_gwt_over(s->action)) return false;
@@ -14605,16 +14706,19 @@ static bool _gwt_stream_place(_gwt_stream *s, int64_t tile, int64_t n)
 // Tiles that are in the file, as all before them are, go into the journal, and count.
 static bool _gwt_stream_commit(_gwt_stream *s, int64_t tile, int64_t n)
 {
-    enum { MOST = 128 };
-    char records[MOST * _GWT_JOURNAL_RECORD];
+    int64_t most = _gwt_max64(1, (int64_t)(_GWT_JOURNAL_RECORDS / s->record));
     for (int64_t end = tile + n, some; tile < end; tile += some) {
-        some = _gwt_min64(end - tile, MOST);
-        for (int64_t i = 0; i < some; i++)
-            _gwt_journal_record(records + i * _GWT_JOURNAL_RECORD, tile + i, s->counts[tile + i],
-                                s->crcs[tile + i]);
-        if (!_gwt_pwrite(s->g, s->journal_fd, s->journal, records,
-                         (size_t)some * _GWT_JOURNAL_RECORD,
-                         _GWT_JOURNAL_HEAD + (uint64_t)tile * _GWT_JOURNAL_RECORD))
+        some = _gwt_min64(end - tile, most);
+        for (int64_t i = 0; i < some; i++) {
+            char *to = s->records + (size_t)i * s->record;
+            if (s->known)
+                _gwt_figures_put(to + _GWT_JOURNAL_RECORD, &s->known[(tile + i) * s->figures],
+                                 s->figures);
+            _gwt_journal_record(to, tile + i, s->counts[tile + i], s->crcs[tile + i],
+                                s->record - _GWT_JOURNAL_RECORD);
+        }
+        if (!_gwt_pwrite(s->g, s->journal_fd, s->journal, s->records, (size_t)some * s->record,
+                         _gwt_journal_at(s, tile)))
             return false;
         atomic_store(&s->head, tile + some);
     }
@@ -14754,6 +14858,10 @@ static bool _gwt_stream_begin(_gwt_stream *s, int64_t window)
     s->end = 16;
     atomic_init(&s->head, s->file->complete ? s->num_tiles : 0);
     if (s->file->complete) return true;
+    if (s->figures) {
+        s->known = _gwt_calloc(s->g, n * (size_t)s->figures, sizeof *s->known);
+        if (!s->known) return false;
+    }
     // Buffers: one for each tile of the window, and that of the tile which has just been written.
     s->spare = _gwt_calloc(s->g, ring + 1, sizeof *s->spare);
     if (s->file->follows) return s->spare != NULL;
@@ -14792,6 +14900,8 @@ static void _gwt_stream_end(_gwt_stream *s)
     GWT_FREE(s->offsets);
     GWT_FREE(s->counts);
     GWT_FREE(s->crcs);
+    GWT_FREE(s->known);
+    GWT_FREE(s->records);
     GWT_FREE(s->part);
     GWT_FREE(s->journal);
     _gwt_mutex_destroy(&s->lock);
@@ -15141,6 +15251,25 @@ static void _gwt_metadata_band(_gwt_text *t, const gwt_array *a, const _gwt_colo
     if (interpretation) _gwt_text_role(t, "COLORINTERP", "colorinterp", interpretation, plane);
 }
 
+// The statistics of a band of so many pixels, under GDAL's names and in its words: of no valid pixel
+// there is the percentage alone, and 100 of them are all.
+static void _gwt_metadata_statistics(_gwt_text *t, const _gwt_figures *f, double pixels,
+                                     int64_t plane)
+{
+    static const char *const names[] = { "STATISTICS_MINIMUM", "STATISTICS_MAXIMUM",
+                                         "STATISTICS_MEAN", "STATISTICS_STDDEV" };
+    gwt_summary s = _gwt_figures_summary(f);
+    const double values[] = { s.min, s.max, s.mean, s.std };
+    double valid = (double)(s.count + s.infinite);
+    char number[40];
+    for (size_t i = 0; i < _GWT_COUNT(values) && s.count; i++)
+        _gwt_text_role(t, names[i], "", _gwt_os_print(number, sizeof number, "%.14g", values[i]),
+                       plane);
+    _gwt_os_print(number, sizeof number, "%.4g", 100 * valid / pixels);
+    _gwt_text_role(t, "STATISTICS_VALID_PERCENT", "",
+                   valid < pixels && !strcmp(number, "100") ? "99.999" : number, plane);
+}
+
 // Checksums of the tiles in the order of the directory, 8 hexadecimal digits each.
 static void _gwt_metadata_checksums(_gwt_text *t, const _gwt_stream *stream)
 {
@@ -15158,8 +15287,8 @@ static void _gwt_metadata_checksums(_gwt_text *t, const _gwt_stream *stream)
     _gwt_text_item_end(t);
 }
 
-// GDAL_METADATA of what the options and the array say, with checksums where there is a stream;
-// empty when that is nothing.
+// GDAL_METADATA of what the options and the array say, with statistics and checksums where there is
+// a stream; empty when that is nothing.
 static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o,
                                const _gwt_stream *stream)
 {
@@ -15171,7 +15300,7 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
     const double *scales = o->scales ? o->scales : a->info.has_scales ? a->info.scales : NULL;
     const double *offsets = o->offsets ? o->offsets : a->info.has_scales ? a->info.offsets : NULL;
     bool casts = o->dtype && o->dtype != a->info.dtype;
-    unsigned keep = casts ? _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES : _GWT_KEEP_ALL;
+    unsigned keep = casts || o->statistics ? _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES : _GWT_KEEP_ALL;
     _gwt_colours colours = _gwt_colours_of(a, casts ? o->dtype : a->info.dtype);
     _gwt_text_string(t, "<GDALMetadata>\n");
     size_t empty = t->bytes.used;
@@ -15186,6 +15315,9 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
             _gwt_text_role(t, "SCALE", "scale",
                            _gwt_os_double_text(number, sizeof number, scales[i % bands]), i);
         _gwt_metadata_band(t, a, &colours, i, keep);
+        if (stream && stream->known)
+            _gwt_metadata_statistics(t, &stream->known[i],
+                                     (double)a->geo.width * (double)a->geo.height, i);
     }
     if (stream && o->checksums) _gwt_metadata_checksums(t, stream);
     if (t->bytes.used == empty) t->bytes.used = 0;
@@ -15380,6 +15512,9 @@ static bool _gwt_file_finish(_gwt_save *s)
 {
     _gwt_stream *stream = &s->image.stream;
     if (s->file.complete || s->file.follows) return true;
+    if (stream->known)
+        _gwt_figures_join_all(stream->known, stream->num_tiles / stream->per_place,
+                              s->image.format.planes);
     return !_gwt_over(stream->action)
         && _gwt_file_describe(&s->file, stream->fd, stream->part, stream->end, &s->image, 1, &s->o)
         && _gwt_file_rename(&s->file, stream);
@@ -15539,9 +15674,11 @@ static bool _gwt_save_resolve(_gwt_save *s)
     m->across = _gwt_ceil_div(m->width, f->block), m->down = _gwt_ceil_div(m->height, f->block);
     m->stream.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
     m->stream.per_place = _gwt_format_per_place(f);
+    m->stream.figures = !s->o.statistics ? 0 : f->planar ? 1 : f->planes;
+    m->stream.record = _GWT_JOURNAL_RECORD + _GWT_FIGURES_BYTES * (size_t)m->stream.figures;
     size_t table;
-    if (!_gwt_mul4((uint64_t)m->across, (uint64_t)m->down, (uint64_t)m->stream.per_place, 8,
-                   &table))
+    if (!_gwt_mul4((uint64_t)m->across, (uint64_t)m->down, (uint64_t)m->stream.per_place,
+                   m->stream.record, &table))
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: choose a "
                          "larger .tile_size", (long long)m->across, (long long)m->down);
     m->stream.num_tiles = m->across * m->down * m->stream.per_place;
@@ -15642,8 +15779,8 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     const gwt_optional *nodata = &s->image.nodata;
     const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
                                f->planes, f->planar, geo->width, geo->height, nodata->set,
-                               s->o.sparse, s->o.bigtiff, s->o.checksums, geo->has_transform,
-                               geo->point };
+                               s->o.sparse, s->o.bigtiff, s->o.checksums, s->o.statistics,
+                               geo->has_transform, geo->point };
     _gwt_job_numbers(&crc, fields, _GWT_COUNT(fields));
     _gwt_job_number(&crc, _gwt_bits(nodata->value));
     _gwt_job_number(&crc, (uint64_t)(int64_t)nodata->rest);
@@ -15687,12 +15824,14 @@ static bool _gwt_file_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
     return true;
 }
 
-// Names of what a save makes before it has the output's.
+// Names of what a save makes before it has the output's, and memory to look at a journal there.
 static bool _gwt_stream_name(_gwt_stream *stream, const char *path)
 {
+    size_t records = (size_t)_gwt_max64(_GWT_JOURNAL_RECORDS, (int64_t)stream->record);
+    stream->records = _gwt_malloc(stream->g, records);
     stream->part = _gwt_malloc(stream->g, strlen(path) + sizeof ".part");
     stream->journal = _gwt_malloc(stream->g, strlen(path) + sizeof ".part.journal");
-    if (!stream->part || !stream->journal) return false;
+    if (!stream->records || !stream->part || !stream->journal) return false;
     sprintf(stream->part, "%s.part", path);
     sprintf(stream->journal, "%s.part.journal", path);
     return true;
@@ -15966,7 +16105,7 @@ typedef enum _gwt_mail_kind {
     _GWT_MAIL_OVER              // nothing more will come
 } _gwt_mail_kind;
 
-enum { _GWT_MAIL_SIZE = 12 };   // of a tile: 8 bytes of size, 4 of CRC-32
+enum { _GWT_MAIL_SIZE = 12 };   // of a tile: 8 bytes of size, 4 of CRC-32; then its figures
 enum { _GWT_MAIL_TEXT = 2200 }; // the largest payload but for those of SIZES and WRITTEN
 
 typedef struct _gwt_mail {
@@ -16357,9 +16496,13 @@ static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
     for (int i = 0; i < k->order->num_streams; i++) {
         _gwt_stream *w = k->order->streams[i];
         int64_t end = (b->first + b->tiles) * w->per_place;
-        for (int64_t t = b->first * w->per_place; t < end; t++, sizes += _GWT_MAIL_SIZE)
+        for (int64_t t = b->first * w->per_place; t < end; t++) {
             _gwt_stream_note(w, t, _gwt_get_little(sizes, 8),
                              (uint32_t)_gwt_get_little(sizes + 8, 4));
+            sizes += _GWT_MAIL_SIZE;
+            if (w->known) _gwt_figures_get(&w->known[t * w->figures], sizes, w->figures);
+            sizes += _GWT_FIGURES_BYTES * w->figures;
+        }
     }
     b->sized = true;
 }
@@ -16463,6 +16606,18 @@ static int64_t _gwt_slot_blobs(const _gwt_ranks *k, int64_t tiles)
     for (int i = 0; i < k->order->num_streams; i++)
         n += tiles * k->order->streams[i]->per_place;
     return n;
+}
+
+// Bytes that say how large so many tiles are, in all outputs, and their figures.
+static uint64_t _gwt_mpi_sizes(const _gwt_ranks *k, int64_t tiles)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < k->order->num_streams; i++) {
+        const _gwt_stream *w = k->order->streams[i];
+        bytes += (uint64_t)(tiles * w->per_place)
+               * (_GWT_MAIL_SIZE + _GWT_FIGURES_BYTES * (uint64_t)w->figures);
+    }
+    return bytes;
 }
 
 // Its buffers are kept for the tiles to come.
@@ -16847,13 +17002,20 @@ static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_bytes 
 // The sizes of a batch whose tiles are all encoded.
 static void _gwt_slot_tell(_gwt_ranks *k, const _gwt_slot *s)
 {
-    int64_t n = _gwt_slot_blobs(k, s->tiles);
+    const _gwt_blob *blob = s->blobs;
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .first = s->first,
-                                                    .bytes = _GWT_MAIL_SIZE * (uint64_t)n });
+                                                    .bytes = _gwt_mpi_sizes(k, s->tiles) });
     char *size = m ? (char *)(m + 1) : NULL;
-    for (int64_t b = 0; m && b < n; b++, size += _GWT_MAIL_SIZE) {
-        _gwt_put(size, s->blobs[b].bytes, 8);
-        _gwt_put(size + 8, s->blobs[b].crc, 4);
+    for (int i = 0; m && i < k->order->num_streams; i++) {
+        const _gwt_stream *w = k->order->streams[i];
+        int64_t end = (s->first + s->tiles) * w->per_place;
+        for (int64_t t = s->first * w->per_place; t < end; t++, blob++) {
+            _gwt_put(size, blob->bytes, 8);
+            _gwt_put(size + 8, blob->crc, 4);
+            size += _GWT_MAIL_SIZE;
+            if (w->known) _gwt_figures_put(size, &w->known[t * w->figures], w->figures);
+            size += _GWT_FIGURES_BYTES * w->figures;
+        }
     }
     _gwt_lock(&k->lock);
     if (m) _gwt_mail_post(k, m);
@@ -16949,7 +17111,7 @@ static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
     uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_streams;
     if (k->rank == 0 && saves > 0) {
         int64_t tiles = _gwt_max64(o->group, k->window / 3);
-        uint64_t sizes = _GWT_MAIL_SIZE * (uint64_t)_gwt_slot_blobs(k, tiles);
+        uint64_t sizes = _gwt_mpi_sizes(k, tiles);
         uint64_t ends = saves * _gwt_mpi_most_ends(k);
         bytes = sizes > bytes ? sizes : bytes;
         bytes = ends > bytes ? ends : bytes;
@@ -17898,6 +18060,22 @@ static bool _gwt_save_encode(gwt *g, const _gwt_format *f, _gwt_save_worker *w, 
     return true;
 }
 
+// The figures of tile k, before it is encoded, which some codecs do in place.
+static void _gwt_save_look(const _gwt_save *s, int64_t k, const char *tile, const _gwt_rect *r)
+{
+    const _gwt_stream *stream = &s->image.stream;
+    const _gwt_format *f = &s->image.format;
+    size_t step = (size_t)stream->figures, size = gwt_dtype_size(f->dtype);
+    uint64_t raw = 0;
+    bool masked = s->image.nodata.set && _gwt_raw_of(f->dtype, s->image.nodata, &raw);
+    if (!stream->known) return;
+    _gwt_figures *to = &stream->known[k * stream->figures];
+    for (size_t p = 0; p < step; p++) to[p] = _GWT_NO_FIGURES;
+    for (int64_t y = 0; y < r->rows; y++, tile += (size_t)f->block * step * size)
+        for (size_t p = 0; p < step; p++)
+            _gwt_figures_look(&to[p], f->dtype, tile + p * size, r->cols, step, masked, raw);
+}
+
 // The tiles of one place of an output.
 static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
                                 _gwt_save_worker *w, int64_t place, const _gwt_rect *r)
@@ -17912,6 +18090,7 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
         _gwt_bytes plain = { .data = w->tile, .used = bytes, .capacity = bytes };
         _gwt_bytes none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.bytes;
         if (s->o.sparse && _gwt_save_absent(s, tile, r)) {
+            _gwt_save_look(s, k, tile, r);
             o->submit(o, stream, k, &none, 0);
             GWT_FREE(none.data);
             continue;
@@ -17919,6 +18098,7 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->file.name,
                                               _gwt_stream_listed(&m->stream, k)));
+        _gwt_save_look(s, k, tile, r);
         bool good = is_plain || _gwt_save_encode(m->a->g, f, w, tile);
         uint32_t crc = good ? _gwt_crc(0, encoded->data, encoded->used) : 0;
         _gwt_lane_leave(lane, bytes, encoded->used);

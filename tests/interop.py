@@ -22,6 +22,7 @@ import warnings
 import zlib
 from itertools import product
 from pathlib import Path
+from xml.etree import ElementTree
 
 
 def give_up(reason):
@@ -313,6 +314,46 @@ def nodata_values(scene):
             wrong += differ("gwt info's nodata", said if infinite else float(said),
                             value if infinite else float(value))
         tally.check(f"nodata {value} of {dtype}", wrong)
+
+
+def statistics(scene):
+    """What --stats writes is what numpy makes of the file's pixels, and GDAL of a file without."""
+    names = ["MINIMUM", "MAXIMUM", "MEAN", "STDDEV", "VALID_PERCENT"]
+    for dtype, planar, compress in product(DTYPES, (False, True), ("none", "deflate")):
+        option = [] if dtype.startswith("float") else ["--nodata", "0"]
+        option += ["--dtype", dtype, "--compress", compress, "--tile-size", 32,
+                   "--interleave", "band" if planar else "pixel"]
+        name = f"statistics of {dtype}, {compress}, {'band' if planar else 'pixel'}"
+        wrong = calc(FORMULAS[dtype][0], ["scene.tif"], "s.tif", *option, "--stats", "-j", 3)
+        wrong = wrong or calc(FORMULAS[dtype][0], ["scene.tif"], "p.tif", *option)
+        if wrong:
+            tally.check(name, wrong)
+            continue
+        with rasterio.open("s.tif") as dataset:
+            pixels = pixels_of(dataset, dtype)
+            said = [dataset.tags(band) for band in dataset.indexes]
+        subprocess.run(["gdalinfo", "-stats", "p.tif"], check=True, capture_output=True)
+        by_gdal = ElementTree.parse("p.tif.aux.xml").findall("PAMRasterBand")
+        Path("p.tif.aux.xml").unlink()
+        for band, tags in enumerate(said):
+            valid = pixels[band] == pixels[band] if option[0] == "--dtype" else pixels[band] != 0
+            values = pixels[band][valid].astype("float64")
+            got = [float(tags[f"STATISTICS_{item}"]) for item in names]
+            expected = [values.min(), values.max(), values.mean(), values.std()]
+            for item, is_, be in zip(names, got, expected):
+                exact = item in ("MINIMUM", "MAXIMUM")
+                if is_ != float(f"{be:.14g}") if exact else abs(is_ - be) > 1e-12 * abs(be):
+                    wrong += differ(f"band {band + 1}: {item}", is_, be)
+            wrong += differ("VALID_PERCENT", tags["STATISTICS_VALID_PERCENT"],
+                            f"{100 * valid.mean():.4g}")
+            theirs = {item.get("key"): item.text for item in by_gdal[band].iter("MDI")}
+            if dtype == "int8":         # unsigned to GDAL before 3.7
+                continue
+            for item, is_ in zip(names, got):
+                be = float(theirs[f"STATISTICS_{item}"])
+                if abs(is_ - be) > 1e-12 * abs(be):
+                    wrong += differ(f"band {band + 1}: {item}, to GDAL,", is_, be)
+        tally.check(name, wrong + gdalinfo("s.tif"))
 
 
 # ---- the index ----------------------------------------------------------------------------------
@@ -681,6 +722,7 @@ def main():
         matrix(scene)
         options(scene)
         nodata_values(scene)
+        statistics(scene)
         index(scene)
     shared_data()
     places()

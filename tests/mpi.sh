@@ -72,11 +72,13 @@ once planar a scene.tif --interleave band --compress deflate --tile-size 64
 once pixel a scene.tif --compress deflate --predictor 2 --tile-size 64
 once sparse 'where(b1 > 9000, b1, nan)' scene.tif --sparse --nodata 0 --tile-size 16
 once checksums 'b1' scene.tif --checksums --tile-size 64 --compress lzw
+once statistics a scene.tif --stats --sparse --compress lzw --tile-size 64
+once 'statistics of planes' 'a / 7' scene.tif --stats --interleave band --tile-size 32
 once bigtiff b1 scene.tif --bigtiff yes --tile-size 64
 once 'one tile' b1 scene.tif --window 0,0,20,20 --tile-size 32
 rm -f a.tif b.tif
-"$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(b3, 9)' --tile-size 64 -q
-ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(b3, 9)' --tile-size 64 -q &&
+"$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(a, 9)' --tile-size 64 -q --stats
+ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(a, 9)' --tile-size 64 -q --stats &&
     cmp a.tif a1.tif >>"$err" 2>&1 && cmp b.tif b1.tif >>"$err" 2>&1
 good "two outputs" $?
 
@@ -106,7 +108,8 @@ good "the example, and its numbers" $?
 # ---- killed, and resumed ------------------------------------------------------------------------
 
 "$make_scene" large.tif 2500 2000 3 deflate 256 || exit 1
-save="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --tile-size 64 --resume"
+save="norm_diff(b1,b2) large.tif --compress deflate --level 9 --nodata 0 --tile-size 64 --stats"
+save="$save --resume"
 rm -f want.tif
 # shellcheck disable=SC2086  # arguments are words
 "$gwt" calc $save -o want.tif -q -j 1

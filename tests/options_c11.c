@@ -124,7 +124,7 @@ static int64_t acting(gwt_array *a)
                       .nodatas = (const gwt_optional[]){ gwt_some(0) }, .collisions = &lost);
     saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1);
     saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1, .sparse = true,
-                           .checksums = true, .resume = true);
+                           .checksums = true, .statistics = true, .resume = true);
     saved |= gwt_save_many((gwt_array *[]){ a, a }, (const char *[]){ "a.tif", "b.tif" }, 2);
     void *buffers[2] = { NULL, NULL };
     saved |= gwt_compute_many(&a, 1, buffers);

@@ -103,6 +103,11 @@ time_jobs() {
     done
 }
 
+statistics_jobs() {
+    for type in $types; do echo "a|$type.tif|--stats --tile-size 32"; done
+    echo "norm_diff(b2, b3)|be_uint16.tif|--stats --dtype float32 --interleave band --sparse"
+}
+
 # ---- inputs, made by the reference ---------------------------------------------------------------
 
 make_inputs() {
@@ -233,7 +238,10 @@ s390x() {       # NAME PROGRAM
 }
 
 cd "$box" || exit 2
-{ codec_jobs; big_endian_jobs; pixel_jobs; resampling_jobs; window_jobs; time_jobs; } >jobs.txt
+{
+    codec_jobs; big_endian_jobs; pixel_jobs; resampling_jobs; window_jobs; time_jobs
+    statistics_jobs
+} >jobs.txt
 make_inputs || { echo "the inputs can't be made"; exit 1; }
 builds='' there=''
 run_jobs reference "$gwt"

@@ -115,6 +115,7 @@ static void several(task *t)
     gwt_save_options o = *t->how;
     o.tile_size = BLOCK;
     o.compress = "lzw";
+    o.statistics = true;
     gwt_save_many_with(all, paths, 3, &o);
 }
 
@@ -123,7 +124,7 @@ static void windows(task *t)
     gwt_array *a = scene(t->g, "deflate");
     gwt_array *median = gwt_moving(gwt_sel(a, "1"), .statistic = GWT_MEDIAN, .window = 5);
     save_as(t, gwt_sub(gwt_moving(a, .window = 7), gwt_reduce(median, GWT_BAND, GWT_MAX)),
-            (gwt_save_options){ .compress = "lzw" });
+            (gwt_save_options){ .compress = "lzw", .statistics = true });
 }
 
 static void mosaic(task *t)

@@ -133,7 +133,8 @@ static const job matrix_jobs[] = {
                                  .nodata = SOME(-2) } },
     { "lzw", build_norm_diff, { .compress = "lzw", .dtype = GWT_FLOAT32, .nodata = SOME(-2) } },
     { "deflate", build_norm_diff, { .compress = "deflate", .dtype = GWT_FLOAT32,
-                                    .nodata = SOME(-2) } }
+                                    .nodata = SOME(-2) } },
+    { "statistics", build_norm_diff, { .compress = "lzw", .tile_size = 64, .statistics = true } }
 };
 
 // Save under one setting; the first setting's file is the reference, all others must equal it.
@@ -168,7 +169,7 @@ static void same_bytes_whatever(void **state)
     (void)state;
     double *want = plain_norm_diff();
     for (size_t k = 0; k < COUNT_OF(matrix_jobs); k++)
-        check_pixels(run_job(&matrix_jobs[k]), want, 1, -2);
+        check_pixels(run_job(&matrix_jobs[k]), want, 1, matrix_jobs[k].save.nodata.value);
     free(want);
 }
 
@@ -188,6 +189,10 @@ static const job other_jobs[] = {
                                 .nodata = SOME(-32768) } },
     { "mix_planar", build_mix, { .compress = "lzw", .interleave = GWT_PLANAR, .tile_size = 112,
                                  .dtype = GWT_FLOAT32, .nodata = SOME(-1) } },
+    { "mix_planar_stats", build_mix, { .compress = "deflate", .interleave = GWT_PLANAR,
+                                       .tile_size = 32, .dtype = GWT_FLOAT32, .nodata = SOME(-1),
+                                       .statistics = true } },
+    { "same_stats", build_same, { .tile_size = 48, .statistics = true } },
     { "same", build_same, { .compress = "deflate" } },
     { "same_planar", build_same, { .compress = "deflate", .interleave = GWT_PLANAR, .tile_size = 48 } },
     { "block16", build_same, { .compress = "none", .tile_size = 16 } },

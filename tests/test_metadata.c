@@ -1058,6 +1058,110 @@ static void alpha_bands(void **state)
     gwt_end(g);
 }
 
+// ---- statistics -------------------------------------------------------------------------------
+
+#define ITEM(name, value) "<Item name=\"STATISTICS_" name "\" sample=\"0\">" value "</Item>"
+#define ITEMS(min, max, mean, std, percent) \
+    ITEM("MINIMUM", min), ITEM("MAXIMUM", max), ITEM("MEAN", mean), ITEM("STDDEV", std), \
+        ITEM("VALID_PERCENT", percent)
+
+// Some pixels in a row, and what is to be said of them, worked out by hand.
+typedef struct figures_case {
+    const char *what;
+    gwt_dtype dtype;
+    gwt_optional nodata;
+    int n;
+    double pixels[8];
+    const char *has[6];         // and of these names no others
+} figures_case;
+
+static const char *const but_percent[] = { "MINIMUM", "MAXIMUM", "MEAN", "STDDEV", NULL };
+
+static void band_statistics(void **state)
+{
+    (void)state;
+    const figures_case cases[] = {
+        // var = 14 / 3 - (2 / 3)^2 = 38 / 9
+        { "float32", GWT_FLOAT32, { 0 }, 4, { 1, 3, NAN, -2 },
+          { ITEMS("-2", "3", "0.66666666666667", "2.0548046676563", "75") } },
+        // 2, 2, 127: var = 16137 / 3 - (131 / 3)^2 = 31250 / 9
+        { "rounded and held to the type", GWT_INT8, SOME(-128), 4, { 1.5, 2.5, 300, NAN },
+          { ITEMS("2", "127", "43.666666666667", "58.925565098879", "75") } },
+        { "stored as nodata", GWT_UINT8, SOME(0), 3, { 0.2, 5, 7 },
+          { ITEMS("5", "7", "6", "1", "66.67") } },
+        { "all valid", GWT_UINT16, { 0 }, 5, { 0, 0, 0, 0, 5 },
+          { ITEMS("0", "5", "1", "2", "100") } },
+        { "one value", GWT_FLOAT64, SOME(-1), 1, { 0.1 },
+          { ITEMS("0.1", "0.1", "0.1", "0", "100") } },
+        { "infinite ones", GWT_FLOAT32, { 0 }, 6, { 4, INFINITY, -INFINITY, 2, NAN, 3 },
+          { ITEMS("2", "4", "3", "0.81649658092773", "83.33") } },
+        { "all infinite", GWT_FLOAT64, { 0 }, 2, { INFINITY, INFINITY },
+          { ITEM("VALID_PERCENT", "100") } },
+        { "none valid", GWT_INT32, SOME(9), 3, { NAN, 9, NAN },
+          { ITEM("VALID_PERCENT", "0") } },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        for (int sparse = 0; sparse < 2; sparse++) {
+            const figures_case *c = &cases[i];
+            gwt *g = session();
+            gwt_array *a = gwt_from_memory(g, c->pixels, (size_t)c->n * sizeof *c->pixels,
+                                           GWT_FLOAT64, ((const int64_t[4]){ 1, 1, 1, c->n }));
+            check_items(saved(a, &(gwt_save_options){ .dtype = c->dtype, .nodata = c->nodata,
+                                                      .sparse = sparse, .statistics = true }),
+                        c->what, c->has, c->has[1] ? NULL : but_percent);
+            EXPECT_OK(g);
+            gwt_end(g);
+        }
+}
+
+// Two bands of 81 tiles, 0 .. n - 1 each, but that one of a million is missing in the second one:
+// which are not all of them.
+static void statistics_of_many(void **state)
+{
+    (void)state;
+    enum { EDGE = 1000, COUNT = EDGE * EDGE };
+    static double pixels[2 * COUNT];
+    for (int i = 0; i < 2 * COUNT; i++) pixels[i] = i % COUNT;
+    pixels[2 * COUNT - 1] = -1;
+    gwt *g = session();
+    gwt_array *a = gwt_from_memory(g, pixels, sizeof pixels, GWT_FLOAT64,
+                                   ((const int64_t[4]){ 1, 2, EDGE, EDGE }), .nodata = SOME(-1));
+    for (int planar = 0; planar < 2; planar++) {
+        gwt_save_options o = { .statistics = true, .tile_size = 112, .compress = "lzw",
+                               .interleave = planar ? GWT_PLANAR : GWT_PIXEL };
+        told r = saved(a, &o);
+        for (int band = 0; band < 2; band++) {
+            double n = COUNT - band, mean = (n - 1) / 2, std = sqrt((n * n - 1) / 12);
+            char *is[] = { metadata_item(r.metadata, "STATISTICS_MEAN", band, NULL),
+                           metadata_item(r.metadata, "STATISTICS_STDDEV", band, NULL),
+                           metadata_item(r.metadata, "STATISTICS_VALID_PERCENT", band, NULL) };
+            REQUIRE(fabs(strtod(is[0], NULL) - mean) <= 1e-12 * mean, "mean %s", is[0]);
+            REQUIRE(fabs(strtod(is[1], NULL) - std) <= 1e-12 * std, "std %s", is[1]);
+            assert_string_equal(is[2], band ? "99.999" : "100");
+            for (int i = 0; i < 3; i++) free(is[i]);
+        }
+        TIFFClose(r.t);
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
+// Statistics that were copied are not there a second time, nor others with them.
+static void statistics_replace(void **state)
+{
+    (void)state;
+    picture p = { .geo = &geo_utm, .metadata = "<GDALMetadata>" PLAIN FIGURE
+                  "<Item name=\"STATISTICS_APPROXIMATE\" sample=\"0\">YES</Item>"
+                  "<Item name=\"STATISTICS_MAXIMUM\" sample=\"0\">12345</Item></GDALMetadata>" };
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, drawn("stale.tif", &p));
+    check_items(saved(a, NULL), "a copy", LIST("APPROXIMATE", "12345"), NULL);
+    check_items(saved(a, &(gwt_save_options){ .statistics = true }), "a copy with statistics",
+                LIST(PLAIN, "STATISTICS_MAXIMUM"), LIST("APPROXIMATE", "12345"));
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 // ---- hostile ----------------------------------------------------------------------------------
 
 // Very many items, of bands that are not there, of one name, without an end: opened and copied, and
@@ -1114,6 +1218,9 @@ int main(void)
         cmocka_unit_test(metadata_is_of_the_job),
         cmocka_unit_test(masks),
         cmocka_unit_test(alpha_bands),
+        cmocka_unit_test(band_statistics),
+        cmocka_unit_test(statistics_of_many),
+        cmocka_unit_test(statistics_replace),
         cmocka_unit_test(many_items),
     };
     return cmocka_run_group_tests_name("metadata", tests, temp_begin, temp_end);

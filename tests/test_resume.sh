@@ -125,13 +125,14 @@ job() {
     done_as "killed: $name: the same bytes, and nothing left" out.tif
 }
 
-job "pixel-interleaved, deflate" 22 --compress deflate --predictor 3
+job "pixel-interleaved, deflate, statistics" 22 --compress deflate --predictor 3 --stats
 job "planar, lzw" 20 --interleave band --compress lzw --checksums
 job "uncompressed" 20 --dtype float32 --nodata 0
-job "sparse" 18 --sparse --compress deflate --dtype uint16 --nodata 0 --interleave band
+job "sparse" 18 --sparse --compress deflate --dtype uint16 --nodata 0 --interleave band \
+    --stats
 
 one='moving_median(a.b1, 5)' two='moving_mean(b2 / b3, 7)' three='where(b1 > b2, b1, nan)'
-several='--tile-size 32 --compress lzw --sparse --dtype float32 --nodata 0'
+several='--tile-size 32 --compress lzw --sparse --dtype float32 --nodata 0 --stats'
 # shellcheck disable=SC2086  # they are several
 run calc scene.tif -o good.x.tif="$one" -o good.y.tif="$two" -o good.z.tif="$three" -j 2 $several
 took=$(seconds)
@@ -541,6 +542,27 @@ run calc a late.tif -o late.out.tif -q -j 1 --tile-size 64 --nodata 0 --bad-tile
 is "a late bad tile, --bad-tiles fill --resume: exit status" "$status" 0
 run calc a late.tif -o good.late.out.tif -q -j 1 --tile-size 64 --nodata 0 --bad-tiles fill
 done_as "a late bad tile: the same bytes" late.out.tif
+
+# Statistics of the tiles that are there come from the journal, 56 bytes of each after its 16: one
+# that has changed is found, and is made again.
+late="late.tif --select 1 -q -j 1 --tile-size 64 --nodata 0"
+rm -f late.out.tif good.late.out.tif
+# shellcheck disable=SC2086  # several words
+{
+    fails "a late bad tile, --stats" 1 "with --bad-tiles fill --resume it goes on" \
+        calc a $late -o late.out.tif --stats
+    fails "gwt verify of a part with statistics" 1 " of 20 tiles good" verify late.out.tif.part
+    check "gwt verify of a part with statistics: so many" \
+        "$(sed -n 's/.*: \([0-9]*\) of 20 tiles good.*/\1/p' "$err" | grep -vx '1[0-9]')"
+    flip late.out.tif.part.journal $((48 + 72 + 50))
+    fails "gwt verify: statistics have changed" 1 ": 1 of 20 tiles good" verify late.out.tif.part
+    fails "without --stats it is another job" 1 "its options were others" \
+        calc a $late -o late.out.tif --bad-tiles fill --resume
+    run calc a $late -o late.out.tif --stats --bad-tiles fill --resume
+    is "statistics have changed, --resume: exit status" "$status" 0
+    run calc a $late -o good.late.out.tif --stats --bad-tiles fill
+}
+done_as "statistics have changed, --resume: the same bytes" late.out.tif
 run calc a bad.tif -o filled.tif -q --bad-tiles fill
 is "--bad-tiles fill: exit status" "$status" 0
 check "--bad-tiles fill: what was filled, once" \

@@ -176,6 +176,14 @@ has scan.tif others '{"xmp_bytes": 6, "icc_profile_bytes": 5, "rpc_coefficients"
 has own.tif others null
 says scan.tif '    XMP: 6 bytes'
 says scan.tif '    ground control points: 2'
+# Pixels 0 .. 3 in two rows of two: the mean is 1.5, the variance 1.25; nodata 0 leaves 1, 2, 3.
+works "a file with statistics" calc 'col() + 2 * row()' own.tif --window 0,0,2,2 --dtype uint8 \
+    -o fig.tif -q --stats
+has fig.tif statistics '[{"min": 0, "max": 3, "mean": 1.5, "std": 1.1180339887499,
+    "valid_percent": 100}]'
+says fig.tif '    stored:    min 0, max 3, mean 1.5, std 1.1180339887499, valid_percent 100'
+works "one with nodata" convert fig.tif -o fig0.tif -q --stats --nodata 0
+says fig0.tif '    stored:    min 1, max 3, mean 2, std 0.81649658092773, valid_percent 75'
 has bad.tif crs.geokeys '{"GTModelTypeGeoKey": 1, "ProjNatOriginLatGeoKey": [1, 1], "60000": 5}'
 
 # ---- several files -------------------------------------------------------------------------------

@@ -22,6 +22,8 @@
   "metadata to write; may be given several times", 0, 0, NULL },
 { 0, "sparse", CLI_FLAG, TO(output.save.sparse), NULL, "leave out tiles that are all nodata", 0, 0,
   NULL },
+{ 0, "stats", CLI_FLAG, TO(output.save.statistics), NULL,
+  "write statistics of each band into the file, as GDAL does", 0, 0, NULL },
 { 0, "checksums", CLI_FLAG, TO(output.save.checksums), NULL,
   "write the CRC-32 of each tile too, for gwt verify", 0, 0, NULL },
 CLI_OVERWRITE(TO(output.save.overwrite)),

@@ -387,8 +387,9 @@ static bool verify_file(const char *path, const verify_args *args)
 // ---- what an interrupted save left -----------------------------------------------------------
 
 // As gwt.h describes the journal: a header with the number of tiles and its own CRC-32 at the end,
-// then for each tile its size, its CRC-32, and that of the record with the tile's number.
-enum { JOURNAL_HEAD = 48, JOURNAL_RECORD = 16, PART_HEAD = 16 };
+// then for each tile its size, its CRC-32, and that of the record with the tile's number; of a save
+// with statistics those follow, and belong to the record.
+enum { JOURNAL_HEAD = 48, JOURNAL_RECORD = 16, JOURNAL_FIGURES = 56, PART_HEAD = 16 };
 
 static uint64_t little(const unsigned char *from, int bytes)
 {
@@ -404,27 +405,30 @@ static bool is_head(const unsigned char *head, size_t n)
            little(head + 44, 4) == crc32(0, head, 44);
 }
 
-static bool is_record(const unsigned char *record, uint64_t tile)
+static bool is_record(const unsigned char *record, size_t bytes, uint64_t tile)
 {
     unsigned char number[8];
     for (int i = 0; i < 8; i++) number[i] = (unsigned char)(tile >> (8 * i));
-    return little(record + 12, 4) == crc32(crc32(0, number, sizeof number), record, 12);
+    uLong crc = crc32(crc32(0, number, sizeof number), record, 12);
+    return little(record + 12, 4) ==
+           crc32(crc, record + JOURNAL_RECORD, (uInt)(bytes - JOURNAL_RECORD));
 }
 
 // Tiles from the first on that are there and as their records say.
-static uint64_t good_tiles(FILE *journal, int fd, uint64_t length, uint64_t most)
+static uint64_t good_tiles(FILE *journal, int fd, uint64_t length, uint64_t most, size_t size)
 {
-    unsigned char record[JOURNAL_RECORD];
+    unsigned char *record = malloc(size);
     uint64_t tile = 0, at = PART_HEAD;
-    for (; tile < most && fread(record, sizeof record, 1, journal) == 1; tile++) {
+    for (; record && tile < most && fread(record, size, 1, journal) == 1; tile++) {
         uint64_t bytes = little(record, 8);
         uint32_t crc;
-        if (!is_record(record, tile) || bytes > length || at > length - bytes ||
+        if (!is_record(record, size, tile) || bytes > length || at > length - bytes ||
             crc_of_range(fd, at, bytes, &crc, NULL, NULL) != 0 || crc != little(record + 8, 4) ||
             cli_interrupted())
             break;
         at += bytes;
     }
+    free(record);
     return tile;
 }
 
@@ -442,7 +446,9 @@ static bool verify_part(const char *path)
         cli_error("%s: not finished, and %s: gwt calc --overwrite starts afresh", path,
                   journal ? "its journal has no whole header" : "there is no journal beside it");
     } else {
-        uint64_t most = little(head + 16, 8), n = good_tiles(journal, fd, length, most);
+        uint64_t most = little(head + 16, 6);
+        size_t record = JOURNAL_RECORD + JOURNAL_FIGURES * (size_t)little(head + 22, 2);
+        uint64_t n = good_tiles(journal, fd, length, most, record);
         cli_error("%s: not finished: %llu of %llu tiles good; the same gwt calc with --resume goes "
                   "on", path, (unsigned long long)n, (unsigned long long)most);
     }
