@@ -68,10 +68,14 @@ for case in 'TILED=NO|--co TILED is one of YES, TRUE, ON, not' \
     'PREDICTOR=4|--co PREDICTOR is one of 1, 2, 3, NO, STANDARD, FLOATING_POINT' \
     'ZLEVEL=9|--co ZLEVEL wants --co COMPRESS=DEFLATE' 'COMPRESS=|--co wants KEY=VALUE' \
     'COMPRESS|--co wants KEY=VALUE' '=x|--co wants KEY=VALUE' \
-    'BLOCKXSIZE=64|--co BLOCKXSIZE and BLOCKYSIZE want the same value' \
     'BLOCKXSIZE=8|--co BLOCKXSIZE wants a whole number from 16' \
     'NUM_THREADS=many|--co NUM_THREADS wants a whole number from 1 to 256'; do
     refused "--co ${case%%|*}" 2 "${case#*|}" convert tiles.tif -o no.tif --co "${case%%|*}"
+done
+refused 'tiles that are not square' 2 '--co BLOCKXSIZE and BLOCKYSIZE want the same value' \
+    convert tiles.tif -o no.tif --co BLOCKXSIZE=64 --co BLOCKYSIZE=32
+for side in BLOCKXSIZE BLOCKYSIZE; do
+    converts "$side alone" '64 x 64, lzw, pixel-interleaved, classic TIFF' tiles.tif --co $side=64
 done
 refused 'two compressions' 2 '--co COMPRESS: it is given twice' convert tiles.tif -o no.tif \
     --compress zstd --co COMPRESS=LZW

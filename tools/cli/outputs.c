@@ -87,6 +87,8 @@ static int take_creation_options(const cli_command *command, output_options *o)
     if (status == CLI_GO_ON)
         status = take_level(command, o, "LZMA_PRESET", "LZMA", o->lzma_level);
     if (status != CLI_GO_ON) return status;
+    if (!o->tile_width) o->tile_width = o->tile_height;     // one of them says it for both
+    if (!o->tile_height) o->tile_height = o->tile_width;
     if (o->tile_width != o->tile_height)
         return cli_usage_error(command, "--co BLOCKXSIZE and BLOCKYSIZE want the same value: tiles "
                                "are square");
