@@ -135,6 +135,20 @@ works 'two outputs' calc "$landsat" --group-by "$by" -o d.tif='B5 - B4' -o m.tif
     --quiet
 is 'the second one' "$("$gwt" stats m.tif | awk 'NR > 1 { print $2 ".." $3 }')" 502..502
 
+# ---- statistics ----------------------------------------------------------------------------------
+
+works 'statistics of each time' stats "$landsat" --group-by "$by" --quiet
+is 'bands by their names' "$(awk '{ print $1, $2 }' "$out" | tr '\n' ' ')" \
+    "2019-12-16  band min B4 403 B5 503 B10 1003   2020-01-01  band min B4 402 B5 502 B10 1002   \
+2020-01-17  band min B4 401 B5 501 B10 1001 "
+works 'of one scene' stats 's2/*.tif' --group-by '*_{band}.tif' --quiet
+is 'no time' "$(awk '{ print $1, $2 }' "$out" | tr '\n' ' ')" 'band min B04 1000 SCL 7 '
+works 'as JSON' stats "$landsat" --group-by "$by" --quiet --json
+is 'times, names' "$(tr ',{' '\n\n' <"$out" | grep -E 'time|name|min' | tr -d ' "[\n' | head -c 64)" \
+    'time:2019-12-16name:B4min:403name:B5min:503name:B10min:1003time:'
+refused 'statistics of what does not match' 1 's.tif does not match' stats s.tif --group-by "$by"
+refused 'statistics by no pattern' 2 'see gwt stats --help' stats s.tif --group-by x
+
 # ---- what is refused -----------------------------------------------------------------------------
 
 no="-o no.tif --group-by"

@@ -259,10 +259,16 @@ static const char *extreme(const moments *m, gwt_dtype type, bool largest, bool 
     return buffer;
 }
 
-static void print_json_band(int64_t band, const moments *m, gwt_dtype type, uint32_t crc)
+// `name` of the band, where it is to be printed; else NULL.
+static void print_json_band(int64_t band, const char *name, const moments *m, gwt_dtype type,
+                            uint32_t crc)
 {
     char min[32], max[32];
     printf("%s\n  {\"band\": %" PRId64, band ? "," : "", band + 1);
+    if (name) {
+        fputs(", \"name\": ", stdout);
+        json_string(stdout, name);
+    }
     if (m->valid) {
         printf(", \"min\": %s, \"max\": %s, \"mean\": ", extreme(m, type, false, true, min),
                extreme(m, type, true, true, max));
@@ -276,10 +282,17 @@ static void print_json_band(int64_t band, const moments *m, gwt_dtype type, uint
            m->valid, m->infinite, crc);
 }
 
-static void print_text_band(int64_t band, const moments *m, gwt_dtype type, uint32_t crc)
+static void print_text_band(int64_t band, const char *name, const moments *m, gwt_dtype type,
+                            uint32_t crc)
 {
     char min[32], max[32];
-    printf("%4" PRId64, band + 1);
+    int length = name ? (int)strlen(name) : 0;
+    if (name) {
+        printf("%*s", length < 4 ? 4 - length : 0, "");
+        cli_text(stdout, name);
+    } else {
+        printf("%4" PRId64, band + 1);
+    }
     if (m->valid)
         printf(" %13s %13s %13.7g %13.7g", extreme(m, type, false, false, min),
                extreme(m, type, true, false, max), m->mean, deviation(m));
@@ -304,30 +317,33 @@ static void print_unread(const gwt_info *info, bool json)
     if (json && (info->mask || info->alpha_band)) putchar('\n');
 }
 
-// What stands before the figures of a file; NULL: there is but one, and it needs no name.
-static void print_heading(const char *file, bool first, bool json)
+// What stands before the figures of a file or a time, which `key` says in JSON; NULL: there is but
+// one, and it needs no name.
+static void print_heading(const char *key, const char *name, bool first, bool json)
 {
-    if (file && !first) fputs(json ? ",\n" : "\n", stdout);
+    if (name && !first) fputs(json ? ",\n" : "\n", stdout);
     if (json) putchar('{');
-    if (file && json) {
-        fputs("\"file\": ", stdout);
-        json_string(stdout, file);
+    if (name && json) {
+        printf("\"%s\": ", key);
+        json_string(stdout, name);
         fputs(", ", stdout);
-    } else if (file) {
-        cli_text(stdout, file);
+    } else if (name) {
+        cli_text(stdout, name);
         putchar('\n');
     }
 }
 
-static void print_stats(const stats_job *job, const figures *all, bool json)
+// `named`: bands are called by their names.
+static void print_stats(const stats_job *job, const figures *all, bool named, bool json)
 {
     if (json) fputs("\"bands\": [", stdout);
     else printf("%4s %13s %13s %13s %13s %13s  %s\n",
                 "band", "min", "max", "mean", "std", "valid", "crc32");
     for (int64_t band = 0; band < job->bands; band++) {
         const figures *f = &all[band];
-        if (json) print_json_band(band, &f->moments, job->info->dtype, f->crc);
-        else print_text_band(band, &f->moments, job->info->dtype, f->crc);
+        const char *name = named ? job->info->band_names[band] : NULL;
+        if (json) print_json_band(band, name, &f->moments, job->info->dtype, f->crc);
+        else print_text_band(band, name, &f->moments, job->info->dtype, f->crc);
     }
     for (int64_t band = 0; band < job->bands && !json; band++)
         if (all[band].moments.infinite > 0)
@@ -365,6 +381,7 @@ static bool go_through(stats_job *job, gwt_array *image, int64_t down, figures *
 
 // What is to be done with each file.
 typedef struct stats_args {
+    const char *group_by;      // NULL: each by itself
     gwt_optional nodata;
     int workers;
     size_t memory;
@@ -386,8 +403,8 @@ static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const ch
     if (!good) gwt_fail(g, GWT_E_MEMORY, "out of memory");
     good = good && go_through(&job, image, down, all, !args->quiet);
     if (good) {
-        print_heading(name, first, args->json);
-        print_stats(&job, all, args->json);
+        print_heading(args->group_by ? "time" : "file", name, first, args->json);
+        print_stats(&job, all, args->group_by != NULL, args->json);
     }
     free(job.results);
     free(all);
@@ -404,9 +421,40 @@ static int stats_of_file(const char *path, const stats_args *args, const char *n
     return cli_end(g);
 }
 
+static input_options inputs_of(const stats_args *args)
+{
+    return (input_options){ .mosaic = NO_MOSAIC, .group_by = args->group_by,
+                            .src_nodata = args->nodata };
+}
+
+// Those of the files of many scenes: of each time that --group-by makes of them.
+static int stats_of_groups(file_list *files, const stats_args *args)
+{
+    size_t count;
+    input_options inputs = inputs_of(args);
+    gwt *g = cli_begin(args->workers, NULL, args->memory);
+    if (!g) return CLI_FAILED;
+    gwt_array **arrays = inputs_open(g, files, &inputs, &count), *all = arrays ? arrays[0] : NULL;
+    free(arrays);
+    int64_t times = all ? gwt_describe(all)->shape[0] : 0, t = 0;
+    if (args->json && times > 1) putchar('[');
+    for (bool good = true; t < times && good; t++) {
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)t + 1);
+        gwt_array *one = gwt_sel_times(all, (const char *const[]){ number, NULL });
+        const char *name = times > 1 ? gwt_describe(all)->time_names[t] : NULL;
+        good = one && run_stats(g, one, args, name, t == 0);
+    }
+    if (args->json && times > 1) putchar(']');
+    if (args->json && t > 0) putchar('\n');
+    return cli_end(g);
+}
+
 // ---- the command ------------------------------------------------------------------------------
 
 static const cli_option options[] = {
+    { .name = "group-by", .kind = CLI_TEXT, .to = offsetof(stats_args, group_by),
+      .value = "PATTERN", .help = "of each time: '*_{time}_{band}.tif', see gwt calc" },
     CLI_WORKERS(offsetof(stats_args, workers)),
     CLI_MEMORY(offsetof(stats_args, memory)),
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
@@ -426,7 +474,9 @@ static const cli_command command = {
                "own type: it does not change with compression or layout.\n"
                "\n"
                "A FILE in quotes may be a pattern, 'scenes/*.tif'. Each of several files, or of a\n"
-               "pattern, has its name above it, in JSON the field file.\n",
+               "pattern, has its name above it, in JSON the field file. With --group-by each time\n"
+               "of the scenes has, and bands have their names; the checksum is of values in the\n"
+               "type that the bands have in common.\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "a file"
 };
 
@@ -435,9 +485,17 @@ int cmd_stats(int argc, char **argv)
     stats_args args = { .workers = 0 };
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status != CLI_GO_ON) return status;
+    input_options inputs = inputs_of(&args);
+    status = inputs_check(&command, &inputs);
+    if (status != CLI_GO_ON) return status;
 
     file_list files;
     if (!file_list_find(&files, argv, (size_t)argc)) return CLI_FAILED;
+    if (args.group_by) {
+        status = stats_of_groups(&files, &args);
+        file_list_free(&files);
+        return status;
+    }
     bool several = argc > 1 || strcmp(files.paths[0], argv[0]) != 0, first = true;
     status = CLI_OK;
     if (several && args.json) putchar('[');
