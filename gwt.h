@@ -1760,6 +1760,15 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_ONE_BY_ONE
 #endif
 
+// Before a loop that stores only behind what it loads: compilers need not look for an overlap.
+#if defined(__clang__)
+#define _GWT_BEHIND _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define _GWT_BEHIND _Pragma("GCC ivdep")
+#else
+#define _GWT_BEHIND
+#endif
+
 // For all pixels of a strip.
 #define _GWT_EACH _GWT_ONE_BY_ONE for (size_t i = 0; i < n; i++)
 
@@ -12337,13 +12346,12 @@ static int64_t _gwt_reflect(int64_t i, int64_t n)
 
 typedef enum _gwt_join { _GWT_JOIN_SUM, _GWT_JOIN_MIN, _GWT_JOIN_MAX } _gwt_join;
 
-// to may be a, and b lie ahead of it in the same array.
-_GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *a, const double *b,
-                                    size_t n)
+// b may lie ahead in the array of `to`.
+_GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *b, size_t n)
 {
-    if (join == _GWT_JOIN_SUM) _GWT_EACH to[i] = a[i] + b[i];
-    else if (join == _GWT_JOIN_MIN) _GWT_EACH to[i] = b[i] < a[i] ? b[i] : a[i];
-    else _GWT_EACH to[i] = b[i] > a[i] ? b[i] : a[i];
+    if (join == _GWT_JOIN_SUM) _GWT_BEHIND _GWT_EACH to[i] += b[i];
+    else if (join == _GWT_JOIN_MIN) _GWT_BEHIND _GWT_EACH to[i] = b[i] < to[i] ? b[i] : to[i];
+    else _GWT_BEHIND _GWT_EACH to[i] = b[i] > to[i] ? b[i] : to[i];
 }
 
 // Windows of w cells, `apart` values from one another, of n + w - 1 times `apart` values. Those are
@@ -12354,20 +12362,20 @@ static void _gwt_window_joins(_gwt_join join, double *v, size_t n, size_t w, siz
     size_t have = 0, left = n + w - 1;
     for (size_t span = 1; span <= w; span *= 2) {
         if (w & span) {     // v[i] is the join of `span` cells from i on
-            if (have) _gwt_join_all(join, to, to, v + have * apart, n * apart);
+            if (have) _gwt_join_all(join, to, v + have * apart, n * apart);
             else memcpy(to, v, n * apart * sizeof *to);
             have += span;
         }
         if (2 * span > w) break;
         left -= span;
-        _gwt_join_all(join, v, v, v + span * apart, left * apart);
+        _gwt_join_all(join, v, v + span * apart, left * apart);
     }
 }
 
 // What is summed of a cell; missing cells count nothing.
 typedef enum _gwt_term { _GWT_TERM_VALUE, _GWT_TERM_SQUARE, _GWT_TERM_VALID } _gwt_term;
 
-_GWT_LOOP static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join join)
+static void _gwt_window_terms(double *v, int64_t n, _gwt_term term, _gwt_join join)
 {
     double none = join == _GWT_JOIN_SUM ? 0 : join == _GWT_JOIN_MIN ? INFINITY : -INFINITY;
     _GWT_ONE_BY_ONE for (int64_t i = 0; i < n; i++) {
@@ -13140,7 +13148,7 @@ static _gwt_kernel *const _gwt_kernels[2][_GWT_OP_EXP] = {
 
 // NaN stays when it is clipped.
 #define _GWT_OTHERS(real, room) \
-    _GWT_LOOP static void room##fill(real *d, real v, size_t n) \
+    static void room##fill(real *d, real v, size_t n) \
     { \
         _GWT_EACH d[i] = v; \
     } \
