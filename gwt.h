@@ -722,7 +722,8 @@ typedef struct gwt_save_options {
     bool statistics;           // write those of each band into GDAL_METADATA, as GDAL would of the
                                // file: STATISTICS_MINIMUM, _MAXIMUM, _MEAN, _STDDEV of the valid
                                // pixels as stored, but for infinite ones, and _VALID_PERCENT, with
-                               // those; of a band without any valid pixel the last one alone
+                               // those; of a band without any valid pixel the last one alone. An
+                               // alpha band is a band, and hides none of them, as it does to GDAL
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
     // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
