@@ -8943,7 +8943,7 @@ gwt_array *gwt_cumsum(const gwt_array *a)
     int64_t n = _gwt_num_planes(a), bands = a->info.shape[1];
     gwt_array *r = _gwt_array_series(a, a->info.shape[0]);
     for (int64_t b = 0; r && b < bands; b++) {
-        _gwt_fold f = { NULL };
+        _gwt_fold f = { 0 };
         for (int64_t i = b; i < n; i += bands) {
             _gwt_fold_add(a->g, GWT_SUM, &f, a->planes[i], NULL);
             r->planes[i] = _gwt_node_series(a->g, _gwt_fold_sum(a->g, &f));
@@ -8999,7 +8999,7 @@ static void _gwt_interpolate_band(gwt *g, const _gwt_plane *from, _gwt_plane *to
                                   const double *days, const int64_t *order, int64_t n,
                                   _gwt_near_pixel *after)
 {
-    _gwt_near_pixel before = { NULL };
+    _gwt_near_pixel before = { 0 };
     for (int64_t k = n; k-- > 0;)
         after[k] = _gwt_near_or(g, from[order[k] * bands], days[order[k]],
                                 k + 1 < n ? &after[k + 1] : NULL);
