@@ -6729,7 +6729,6 @@ static const _gwt_node *_gwt_node_rest(gwt *g, const _gwt_node *n)
     bool where = n->op == _GWT_OP_WHERE;
     _gwt_node rest = *n;
     if (n->op == _GWT_OP_CONST) return n->imm[1] != 0 ? _gwt_node_number(g, n->imm[1]) : NULL;
-    if (n->op == _GWT_OP_STEP) return n->rest;      // that is given
     if (n->op == _GWT_OP_LOAD && _gwt_dtype_wide(n->dtype)) {
         rest.op = _GWT_OP_REST;
         rest.masked = false;
@@ -8525,7 +8524,8 @@ typedef struct _gwt_reduction {
 } _gwt_reduction;
 
 // A stack that is so deep that a program would hold on to too many tiles at once is gone through
-// in several: what all statistics have seen so far is stored, and the next program takes it up.
+// in several: what all statistics have seen so far is stored, and the next program takes it up, but
+// for what 64-bit integers leave rests of, which a step has no planes for.
 // Storing and fetching that should be little beside what a program reads: several dates each.
 #define _GWT_DEEP_BYTES ((double)(16 << 20))
 #define _GWT_DEEP_DATES 8
@@ -8553,28 +8553,6 @@ static double _gwt_reduction_tiles(const _gwt_reduction *r, int64_t k)
          + _gwt_planes_tiles(r->a, r->with + k, r->results, r->n);
 }
 
-// The planes by way of a program of their own, after that of `after`, so that tiles behind them are
-// held no longer; with them what 64-bit integers leave of their doubles.
-static const _gwt_step *_gwt_planes_hold(const gwt_array *a, _gwt_plane *planes, int64_t n,
-                                         const _gwt_step *after)
-{
-    int all = 0, at = 0;
-    _gwt_plane *stored = _gwt_calloc(a->g, 2 * (size_t)n, sizeof *stored);
-    for (int64_t i = 0; stored && i < n; i++) {
-        stored[all++] = planes[i];
-        if (planes[i] && planes[i]->rest) stored[all++] = planes[i]->rest;
-    }
-    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = all, .after = after };
-    const _gwt_step *s = stored ? _gwt_step_new(a, hold, stored, all) : NULL;
-    for (int64_t i = 0; s && i < n; i++) {
-        _gwt_node held = { .op = _GWT_OP_STEP, .step = s, .band = at++ };
-        if (planes[i]->rest) held.rest = _gwt_step_plane(a->g, s, at++);
-        planes[i] = _gwt_node_new(a->g, held);
-    }
-    GWT_FREE(stored);
-    return s;
-}
-
 static void _gwt_reduction_hold(_gwt_reduction *r)
 {
     enum { STATES = sizeof(_gwt_fold) / sizeof(_gwt_plane) };
@@ -8587,12 +8565,15 @@ static void _gwt_reduction_hold(_gwt_reduction *r)
         _gwt_plane *states[STATES] = { &f->count, &f->sum, &f->best, &f->at, &f->mean, &f->times,
                                        &f->squares };
         for (int k = 0; k < STATES; k++)
-            if (*states[k] && (*states[k])->op != _GWT_OP_STEP) at[n] = states[k],
-                                                                planes[n++] = *states[k];
+            if (*states[k] && (*states[k])->op != _GWT_OP_STEP && !(*states[k])->rest) {
+                at[n] = states[k];
+                planes[n++] = *states[k];
+            }
     }
-    const _gwt_step *s = n ? _gwt_planes_hold(r->a, planes, n, r->hold) : NULL;
+    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = n, .after = r->hold };
+    const _gwt_step *s = n ? _gwt_step_new(r->a, hold, planes, n) : NULL;
     if (s) r->hold = s;
-    for (int i = 0; s && i < n; i++) *at[i] = planes[i];
+    for (int i = 0; s && i < n; i++) *at[i] = _gwt_step_plane(g, s, i);
     GWT_FREE(at);
     GWT_FREE(planes);
     r->held = 0;
@@ -8697,22 +8678,21 @@ typedef struct _gwt_period { char name[16]; } _gwt_period;
 
 static _gwt_period _gwt_period_of(const char *by, int date, int first)
 {
-    static const char seasons[][4] = { "DJF", "MAM", "JJA", "SON" };
+    static const char seasons[][8] = { "%04dDJF", "%04dMAM", "%04dJJA", "%04dSON" };
     int64_t days = _gwt_period_days(by), from = _gwt_days_of_date(first);
     if (days)
         date = _gwt_date_of_days(_gwt_days_of_date(date) - (_gwt_days_of_date(date) - from) % days);
-    unsigned year = (unsigned)date / 10000 % 10000, month = (unsigned)date / 100 % 100,
-             day = (unsigned)date % 100;
-    _gwt_period p;
+    int year = date / 10000, month = date / 100 % 100, part = month;
+    const char *format = "%04d";            // of year, part, day, or the first of them
     switch (days ? 'd' : *by) {
-    case 'd': snprintf(p.name, sizeof p.name, "%04u-%02u-%02u", year, month, day); break;
-    case 'm': snprintf(p.name, sizeof p.name, "%04u-%02u", year, month); break;
-    case 'q': snprintf(p.name, sizeof p.name, "%04uQ%u", year, (month + 2) / 3); break;
-    case 's':
-        snprintf(p.name, sizeof p.name, "%04u%s", year + month / 12, seasons[month % 12 / 3]);
-        break;
-    default: snprintf(p.name, sizeof p.name, "%04u", year);
+    case 'd': format = "%04d-%02d-%02d"; break;
+    case 'm': format = "%04d-%02d"; break;
+    case 'q': format = "%04dQ%d", part = (month + 2) / 3; break;
+    case 's': format = seasons[month % 12 / 3], year += month / 12; break;
+    default: break;
     }
+    _gwt_period p;
+    snprintf(p.name, sizeof p.name, format, year, part, date % 100);
     return p;
 }
 
@@ -8729,16 +8709,15 @@ static int _gwt_time_date(const char *name)
     return date;
 }
 
-// The dates of all times, yyyymmdd, by a function of their names; NULL, and an error, when one has
-// none.
-static int *_gwt_array_dates(const gwt_array *a, const char *what, int (*date_of)(const char *))
+// The dates of all times, yyyymmdd; NULL, and an error, when one has none.
+static int *_gwt_array_dates(const gwt_array *a, const char *what)
 {
     int64_t n = a->info.shape[0];
     int *dates = _gwt_keep(a->g, (size_t)n, sizeof *dates);
     for (int64_t t = 0; dates && t < n; t++) {
         const char *name = a->info.time_names[t];
-        if (!(dates[t] = date_of(name)))
-            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "%s: time %lld, \"%s\", has no date in "
+        if (!(dates[t] = gwt_date_of(name)))
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "by %s: time %lld, \"%s\", has no date in "
                                   "its name, as 2016-05-17 has", what, (long long)t + 1, name);
     }
     return dates;
@@ -8748,16 +8727,21 @@ static int *_gwt_array_dates(const gwt_array *a, const char *what, int (*date_of
 // that are only numbered. NULL, and an error, when some have.
 static double *_gwt_array_days(const gwt_array *a, const char *what, bool *dated)
 {
-    int64_t n = a->info.shape[0], first = INT64_MAX;
-    double *days = _gwt_keep(a->g, (size_t)n, sizeof *days);
-    *dated = false;
-    for (int64_t t = 0; t < n && strcmp(a->info.time_names[0], "1"); t++)
-        *dated |= _gwt_time_date(a->info.time_names[t]) != 0;
-    const int *dates = *dated ? _gwt_array_dates(a, what, _gwt_time_date) : NULL;
-    if (!days || (*dated && !dates)) return NULL;
-    for (int64_t t = 0; t < n; t++) days[t] = (double)(dates ? _gwt_days_of_date(dates[t]) : t);
-    for (int64_t t = 0; t < n; t++) first = _gwt_min64(first, (int64_t)days[t]);
-    for (int64_t t = 0; t < n; t++) days[t] -= (double)first;
+    const char *const *names = a->info.time_names;
+    bool numbered = !strcmp(names[0], "1");
+    int64_t n = a->info.shape[0];
+    double *days = _gwt_keep(a->g, (size_t)n, sizeof *days), first = INFINITY;
+    for (int64_t t = 0; days && t < n; t++) {
+        int date = numbered ? 0 : _gwt_time_date(names[t]);
+        if (t == 0) *dated = date != 0;
+        int64_t none = *dated ? t : 0;
+        if (*dated != (date != 0))
+            return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "%s: time %lld, \"%s\", has no date, "
+                                  "others have", what, (long long)none + 1, names[none]);
+        days[t] = (double)(date ? _gwt_days_of_date(date) : t);
+        first = days[t] < first ? days[t] : first;
+    }
+    for (int64_t t = 0; days && t < n; t++) days[t] -= first;
     return days;
 }
 
@@ -8772,7 +8756,7 @@ static _gwt_group *_gwt_groups_by(const gwt_array *a, const char *by, int64_t *c
     if (!_gwt_is_period(by))
         return _gwt_fail_null(g, GWT_E_ARGUMENT, "no period \"%s\": there are month, quarter, "
                               "season, year, and days as 10d", by);
-    int *dates = _gwt_array_dates(a, _gwt_keep_format(g, "by %s", by), gwt_date_of);
+    int *dates = _gwt_array_dates(a, by);
     int64_t *order = _gwt_keep(g, (size_t)n, sizeof *order);
     const char **names = _gwt_keep(g, (size_t)n, sizeof *names);
     _gwt_group *groups = _gwt_keep(g, (size_t)n, sizeof *groups);
@@ -8802,6 +8786,16 @@ static _gwt_group *_gwt_groups_by(const gwt_array *a, const char *by, int64_t *c
 static gwt_array *_gwt_reduce_all(const gwt_array *a, const gwt_array *score, gwt_dim dim,
                                   gwt_stat stat, double percentile);
 
+// The planes by way of a program of their own, so that tiles behind them are held no longer.
+static void _gwt_planes_hold(const gwt_array *a, _gwt_plane *planes, int64_t n)
+{
+    _gwt_step hold = { .kind = _GWT_STEP_HOLD, .num_planes = (int)n };
+    for (int64_t i = 0; i < n; i++)
+        if (planes[i] && planes[i]->rest) return;
+    const _gwt_step *s = _gwt_step_new(a, hold, planes, (int)n);
+    for (int64_t i = 0; i < n; i++) planes[i] = _gwt_step_plane(a->g, s, (int)i);
+}
+
 // The times of each period reduced to one. Of a deep stack what is done is stored now and then, as
 // within one reduction.
 static gwt_array *_gwt_reduce_periods(const gwt_array *a, const gwt_array *score, gwt_stat stat,
@@ -8828,7 +8822,7 @@ static gwt_array *_gwt_reduce_periods(const gwt_array *a, const gwt_array *score
         if (tiles < _GWT_DEEP_BYTES || dates < _GWT_DEEP_DATES
             || (i + 1 - held) * _GWT_DEEP_PROGRAMS < n)
             continue;
-        _gwt_planes_hold(r, r->planes + held * bands, (i + 1 - held) * bands, NULL);
+        _gwt_planes_hold(r, r->planes + held * bands, (i + 1 - held) * bands);
         held = i + 1;
         tiles = 0;
         dates = 0;
@@ -8896,8 +8890,7 @@ gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat stat,
         return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100",
                               percentile);
     if (_gwt_stat_trend(stat) && a->info.shape[dim == GWT_TIME ? 0 : 1] < 2)
-        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
-                              "%s: there is one %s, and a trend takes two or more times or bands",
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "%s takes two %ss or more: there is one",
                               _gwt_stat_names[stat], dim == GWT_TIME ? "time" : "band");
     return o.by ? _gwt_reduce_periods(a, NULL, stat, percentile, o.by)
                 : _gwt_reduce_all(a, NULL, dim, stat, percentile);
@@ -8911,8 +8904,7 @@ gwt_array *gwt_best(const gwt_array *a, const gwt_array *score, const char *by)
     if (a->number || n[0] != m[0] || (m[1] != 1 && m[1] != n[1]))
         return _gwt_fail_null(
             a->g, GWT_E_GRID,
-            "best: of %lld times, %lld bands by a score of %lld times, %lld bands: there must be "
-            "as many times, and one band or as many",
+            "shapes do not match: %lld times, %lld bands with %lld times, %lld bands",
             (long long)n[0], (long long)n[1], (long long)m[0], (long long)m[1]);
     gwt_array *r = by ? _gwt_reduce_periods(a, score, GWT_ARGMAX, 0, by)
                       : _gwt_reduce_all(a, score, GWT_TIME, GWT_ARGMAX, 0);
@@ -8931,54 +8923,43 @@ static _gwt_plane _gwt_node_series(gwt *g, _gwt_plane n)
     return _gwt_node_new(g, series);
 }
 
-// As many times as there are, or fewer, in float64.
-static gwt_array *_gwt_array_series(const gwt_array *a, int64_t times)
-{
-    return _gwt_array_derive_as(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS, times, a->info.shape[1]);
-}
-
-gwt_array *gwt_cumsum(const gwt_array *a)
+// Sums of each time and those before it; or differences to the one before, one time fewer.
+static gwt_array *_gwt_array_series(const gwt_array *a, bool differences)
 {
     if (!a || _gwt_failed(a->g)) return NULL;
-    int64_t n = _gwt_num_planes(a), bands = a->info.shape[1];
-    gwt_array *r = _gwt_array_series(a, a->info.shape[0]);
+    int64_t times = a->info.shape[0] - differences, bands = a->info.shape[1];
+    if (times < 1)
+        return _gwt_fail_null(a->g, GWT_E_ARGUMENT, "%s takes two %ss or more: there is one",
+                              "diff", "time");
+    gwt_array *r = _gwt_array_derive_as(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS, times, bands);
     for (int64_t b = 0; r && b < bands; b++) {
         _gwt_fold f = { 0 };
-        for (int64_t i = b; i < n; i += bands) {
-            _gwt_fold_add(a->g, GWT_SUM, &f, a->planes[i], NULL);
-            r->planes[i] = _gwt_node_series(a->g, _gwt_fold_sum(a->g, &f));
+        for (int64_t i = b; i < times * bands; i += bands) {
+            _gwt_plane x = a->planes[i];
+            if (!differences) _gwt_fold_add(a->g, GWT_SUM, &f, x, NULL);
+            r->planes[i] = differences
+                             ? _gwt_node_op(a->g, _GWT_OP_SUB, a->planes[i + bands], x)
+                             : _gwt_node_series(a->g, _gwt_fold_sum(a->g, &f));
         }
     }
+    if (r) r->info.time_names = a->info.time_names + differences;
     return _gwt_array_finish(r);
 }
 
-gwt_array *gwt_diff(const gwt_array *a)
-{
-    if (!a || _gwt_failed(a->g)) return NULL;
-    int64_t times = a->info.shape[0], bands = a->info.shape[1];
-    if (times < 2)
-        return _gwt_fail_null(a->g, GWT_E_ARGUMENT,
-                              "diff: it takes two times or more, there is one");
-    gwt_array *r = _gwt_array_series(a, times - 1);
-    for (int64_t i = 0; r && i < _gwt_num_planes(r); i++)
-        r->planes[i] = _gwt_node_op(a->g, _GWT_OP_SUB, a->planes[i + bands], a->planes[i]);
-    if (r) r->info.time_names = a->info.time_names + 1;
-    return _gwt_array_finish(r);
-}
+gwt_array *gwt_cumsum(const gwt_array *a) { return _gwt_array_series(a, false); }
+gwt_array *gwt_diff(const gwt_array *a) { return _gwt_array_series(a, true); }
 
 // The nearest valid pixel on one side of a time, and when that is.
 typedef struct _gwt_near_pixel { _gwt_plane value, day; } _gwt_near_pixel;
 
-// The pixel of a day, else the nearest beyond it, where there is any.
+// The pixel of a day, else the nearest beyond it.
 static _gwt_near_pixel _gwt_near_or(gwt *g, _gwt_plane x, double day, const _gwt_near_pixel *beyond)
 {
     _gwt_plane none = _gwt_node_number(g, (double)NAN), is = _gwt_node_number(g, day);
     _gwt_plane there = _gwt_node_op(g, _GWT_OP_VALID, x, NULL);
-    _gwt_near_pixel p = { x, _gwt_node_where(g, there, is, none) };
-    if (!beyond) return p;
-    p.value = _gwt_node_op(g, _GWT_OP_FIRST, x, beyond->value);
-    p.day = _gwt_node_op(g, _GWT_OP_FIRST, p.day, beyond->day);
-    return p;
+    is = _gwt_node_where(g, there, is, none);
+    return (_gwt_near_pixel){ _gwt_node_op(g, _GWT_OP_FIRST, x, beyond->value),
+                              _gwt_node_op(g, _GWT_OP_FIRST, is, beyond->day) };
 }
 
 // before + (after - before) * (day - its day) / (the day after - its day); several times of one day
@@ -8994,24 +8975,22 @@ static _gwt_plane _gwt_near_between(gwt *g, const _gwt_near_pixel *before, doubl
     return _gwt_node_op(g, _GWT_OP_ADD, before->value, _gwt_node_op(g, _GWT_OP_MUL, change, part));
 }
 
-// One band: the planes of n times, `bands` apart, in the order given. `after` has room for n.
+// One band: the planes of n times, `bands` apart, in the order given. `after` has room for n + 1.
 static void _gwt_interpolate_band(gwt *g, const _gwt_plane *from, _gwt_plane *to, int64_t bands,
                                   const double *days, const int64_t *order, int64_t n,
                                   _gwt_near_pixel *after)
 {
-    _gwt_near_pixel before = { 0 };
+    _gwt_plane none = _gwt_node_number(g, (double)NAN);
+    _gwt_near_pixel before = { none, none };
+    after[n] = before;
     for (int64_t k = n; k-- > 0;)
-        after[k] = _gwt_near_or(g, from[order[k] * bands], days[order[k]],
-                                k + 1 < n ? &after[k + 1] : NULL);
+        after[k] = _gwt_near_or(g, from[order[k] * bands], days[order[k]], &after[k + 1]);
     for (int64_t k = 0; k < n; k++) {
-        _gwt_plane x = from[order[k] * bands], result = x;
+        _gwt_plane x = from[order[k] * bands];
         double day = days[order[k]];
-        if (k > 0 && k + 1 < n) {
-            _gwt_plane between = _gwt_near_between(g, &before, day, &after[k + 1]);
-            result = _gwt_node_series(g, _gwt_node_op(g, _GWT_OP_FIRST, x, between));
-        }
-        to[order[k] * bands] = result;
-        before = _gwt_near_or(g, x, day, k ? &before : NULL);
+        _gwt_plane between = _gwt_near_between(g, &before, day, &after[k + 1]);
+        to[order[k] * bands] = _gwt_node_series(g, _gwt_node_op(g, _GWT_OP_FIRST, x, between));
+        before = _gwt_near_or(g, x, day, &before);
     }
 }
 
@@ -9022,13 +9001,13 @@ gwt_array *gwt_interpolate(const gwt_array *a)
     int64_t n = a->info.shape[0], bands = a->info.shape[1];
     const double *days = _gwt_array_days(a, "interpolate", &dated);
     int64_t *order = _gwt_keep(a->g, (size_t)n, sizeof *order);     // by date, else as they come
-    gwt_array *r = _gwt_array_series(a, n);
+    gwt_array *r = _gwt_array_derive(a, _GWT_KEEP_NAMES | _GWT_KEEP_ATTRS);
     if (!days || !order || !r) return NULL;
     for (int64_t t = 0, k; t < n; t++) {
         for (k = t; k > 0 && days[order[k - 1]] > days[t]; k--) order[k] = order[k - 1];
         order[k] = t;
     }
-    _gwt_near_pixel *after = _gwt_calloc(a->g, (size_t)n, sizeof *after);
+    _gwt_near_pixel *after = _gwt_calloc(a->g, (size_t)n + 1, sizeof *after);
     for (int64_t b = 0; after && b < bands; b++)
         _gwt_interpolate_band(a->g, a->planes + b, r->planes + b, bands, days, order, n, after);
     GWT_FREE(after);
@@ -10306,22 +10285,17 @@ static gwt_array *_gwt_call_isin(_gwt_parser *p, const _gwt_call *c)
     return gwt_isin(c->x[0], c->x + 1, c->given - 1);
 }
 
-// best(x, score), best(x, score, month)
-static gwt_array *_gwt_call_best(_gwt_parser *p, const _gwt_call *c)
-{
-    if (c->dim == GWT_BAND) return _gwt_parse_fail(p, c->where, "best goes over time, not band");
-    return gwt_best(c->x[0], c->x[1], c->by);
-}
-
-// cumsum(x), cumsum(x, time)
+// best(x, score), best(x, score, month), cumsum(x), cumsum(x, time)
 static gwt_array *_gwt_call_series(_gwt_parser *p, const _gwt_call *c)
 {
-    if (c->dim == GWT_BAND || c->by)
-        return _gwt_parse_fail(p, c->where, "%s goes along all of time, not %s", c->name,
+    char which = *c->name;
+    if (c->dim == GWT_BAND || (c->by && which != 'b'))
+        return _gwt_parse_fail(p, c->where, "%s goes along time, not %s", c->name,
                                c->by ? c->by : "band");
-    return *c->name == 'c' ? gwt_cumsum(c->x[0])
-         : *c->name == 'd' ? gwt_diff(c->x[0])
-                           : gwt_interpolate(c->x[0]);
+    return which == 'b' ? gwt_best(c->x[0], c->x[1], c->by)
+         : which == 'c' ? gwt_cumsum(c->x[0])
+         : which == 'd' ? gwt_diff(c->x[0])
+                        : gwt_interpolate(c->x[0]);
 }
 
 // x(), x(b): where the cells of an array lie.
@@ -10383,7 +10357,7 @@ static const _gwt_function _gwt_functions[] = {
     { "replace", 3, SIZE_MAX, .special = _gwt_call_replace },
     { "reclass", 2, 2, .special = _gwt_call_reclass },
     { "norm_diff", 2, 2, .special = _gwt_call_norm_diff },
-    { "best", 2, 2, .special = _gwt_call_best },
+    { "best", 2, 2, .special = _gwt_call_series },
     { "cumsum", 1, 1, .special = _gwt_call_series },
     { "diff", 1, 1, .special = _gwt_call_series },
     { "interpolate", 1, 1, .special = _gwt_call_series },
@@ -10406,12 +10380,6 @@ static const _gwt_function *_gwt_function_find(const char *name)
 static size_t _gwt_function_text(const _gwt_function *f)
 {
     return f && (f->special == _gwt_call_reclass || f->special == _gwt_call_bits_match) ? 2 : 0;
-}
-
-// Whether it takes the word time besides values, as statistics do.
-static bool _gwt_function_takes_dim(const _gwt_function *f)
-{
-    return f && (f->special == _gwt_call_best || f->special == _gwt_call_series);
 }
 
 static void _gwt_append_name(char *to, size_t size, const char *before, const char *name)
@@ -10561,7 +10529,8 @@ static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *
     _gwt_call c = { .name = name, .where = where };
     gwt_array *r = NULL;
     const _gwt_function *f = _gwt_function_find(name);
-    if (_gwt_parse_arguments(p, &c, is_stat || _gwt_function_takes_dim(f), _gwt_function_text(f)))
+    bool takes_dim = is_stat || (f && f->special == _gwt_call_series);
+    if (_gwt_parse_arguments(p, &c, takes_dim, _gwt_function_text(f)))
         r = _gwt_call_run(p, &c, f, is_stat ? &stat : NULL);
     GWT_FREE(c.x);
     return r;

@@ -249,15 +249,15 @@ def errors():
     plain = [write(name, sample("uint8")) for name in ("s_2020-02-30.tif", "s_2020-02-29.tif")]
     refused("mean(a, month)", plain, 'by month: time 1, "1", has no date', "^", options=STACK)
     refused("mean(a, weekday)", files, "unknown name weekday", options=STACK)
-    refused("slope(b1)", files[0], "slope: there is one band", "two or more", "^")
-    refused("slope(b1, time)", files[0], "slope: there is one time", "^")
-    refused("diff(b1)", files[0], "diff: it takes two times or more", "^")
-    refused("cumsum(a, month)", files, "cumsum goes along all of time, not month", "^",
+    refused("slope(b1)", files[0], "slope takes two bands or more", "^")
+    refused("slope(b1, time)", files[0], "slope takes two times or more", "^")
+    refused("diff(b1)", files[0], "diff takes two times or more", "^")
+    refused("cumsum(a, month)", files, "cumsum goes along time, not month", "^",
             options=STACK)
     refused("interpolate(a, band)", files, "not band", "^", options=STACK)
-    refused("best(a, a, band)", files, "best goes over time", "^", options=STACK)
+    refused("best(a, a, band)", files, "best goes along time, not band", "^", options=STACK)
     refused("best(a)", files, "best takes 2 values, not 1", "^", options=STACK)
-    refused("best(a, a[1])", files, "of 6 times, 1 bands by a score of 1 times, 1 bands",
+    refused("best(a, a[1])", files, "6 times, 1 bands with 1 times, 1 bands",
             options=STACK)
 
 

@@ -210,8 +210,8 @@ static void deep_stacks(void **state)
     }
 }
 
-// What 64-bit integers leave of their doubles goes from part to part: the pixels of the 31st of 40
-// dates, and of the last of each month.
+// What 64-bit integers leave of their doubles is not lost from part to part: the pixels of the 31st
+// of 40 dates, and of the last of each month.
 static void deep_stacks_of_wide_integers(void **state)
 {
     (void)state;
