@@ -14096,21 +14096,19 @@ static void _gwt_figures_square(_gwt_figures *p, const double *v, int64_t n)
 }
 
 // Leaves out those that are missing, which would keep the others from being added up by fours: how
-// many are left. `v` has space for a multiple of four.
+// many are left.
 static int64_t _gwt_figures_thin(double *v, int64_t n)
 {
+    double sum[4] = { 0 };
     int64_t left = 0, i = 0;
-    for (double four[4]; i < n; i += 4) {
-        memcpy(four, v + i, sizeof four);
-        if (i + 4 <= n && _gwt_is_finite(four[0] + four[1] + (four[2] + four[3]))) {
-            memcpy(v + left, four, sizeof four);
-            left += 4;
-            continue;
-        }
-        for (int64_t k = 0; k < 4 && i + k < n; k++) {
-            v[left] = four[k];
-            left += four[k] == four[k];
-        }
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) sum[k] += v[i + k];
+    for (; i < n; i++) sum[0] += v[i];
+    if (_gwt_is_finite(sum[0] + sum[1] + (sum[2] + sum[3]))) return n;
+    for (i = 0; i < n; i++) {
+        double x = v[i];
+        v[left] = x;
+        left += x == x;
     }
     return left;
 }

@@ -37,4 +37,6 @@ compare 'a' --every 3
 compare 'a' --res 70 --resample cubic --dtype float32 --nodata 0
 compare 'a' --res 100 --resample average --dtype float64 --nodata 0
 compare 'a' --compress deflate --predictor 2
+compare 'a' --stats --interleave band
+compare 'norm_diff(b2, b3) / 3' --stats --dtype float32
 finish
