@@ -1791,6 +1791,15 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_FOR_SPEED
 #endif
 
+// Loops over pixels, and loops elsewhere, of which clang's vectors are larger and no faster.
+#if defined(__clang__)
+#define _GWT_SMALL __attribute__((minsize))
+#define _GWT_SINGLY _Pragma("clang loop vectorize(disable) unroll(disable)")
+#else
+#define _GWT_SMALL
+#define _GWT_SINGLY
+#endif
+
 // For what many functions call and clang would inline into each, though those are for size.
 #if defined(__GNUC__)
 #define _GWT_CALLED __attribute__((noinline))
@@ -12421,7 +12430,7 @@ static int _gwt_compare_doubles(const void *a, const void *b)
 
 // A percentile by linear interpolation, numpy's default: at place `at` of the sorted values, which
 // lies between a and b.
-static double _gwt_percentile_between(double a, double b, double at)
+_GWT_CALLED static double _gwt_percentile_between(double a, double b, double at)
 {
     double part = at - floor(at);
     if (part == 0 || a == b) return a;
@@ -12744,10 +12753,9 @@ typedef void _gwt_move_fn(void *restrict to, const void *restrict from, size_t n
 
 // As vectors clang compiles what is one sample apart, which does not come here.
 #if defined(__clang__)
-#define _GWT_EACH_APART \
-    _Pragma("clang loop vectorize(disable) unroll_count(2)") for (size_t i = 0; i < n; i++)
+#define _GWT_IN_TWOS _Pragma("clang loop vectorize(disable) unroll_count(2)")
 #else
-#define _GWT_EACH_APART _GWT_EACH
+#define _GWT_IN_TWOS _GWT_ONE_BY_ONE
 #endif
 
 #define X(name, ctype) \
@@ -12756,7 +12764,7 @@ typedef void _gwt_move_fn(void *restrict to, const void *restrict from, size_t n
     { \
         ctype *d = to; \
         const ctype *s = from; \
-        _GWT_EACH_APART d[i * to_step] = s[i * from_step]; \
+        _GWT_IN_TWOS for (size_t i = 0; i < n; i++) d[i * to_step] = s[i * from_step]; \
     }
 X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t)
 #undef X
@@ -12820,7 +12828,7 @@ static _gwt_move_fn *_gwt_move_of(size_t size, size_t to_step, size_t from_step)
 #define X(type, ctype) _GWT_LOOP _GWT_LOAD(double, _gwt_load_##type, ctype)
 _GWT_COMMON_TYPES(X)
 #undef X
-#define X(type, ctype) _GWT_LOAD(double, _gwt_load_##type, ctype)
+#define X(type, ctype) _GWT_SMALL _GWT_LOAD(double, _gwt_load_##type, ctype)
 _GWT_RARE_TYPES(X)
 #undef X
 #define X(type, ctype) _GWT_LOOP _GWT_LOAD(float, _gwt_narrow_load_##type, ctype)
@@ -12943,7 +12951,7 @@ static inline double _gwt_whole(double x, double whole)
 #define X(type, ctype, store) _GWT_LOOP _GWT_STORE(_gwt_store_##type, double, ctype, store)
 _GWT_COMMON_STORES(X)
 #undef X
-#define X(type, ctype, store) _GWT_STORE(_gwt_store_##type, double, ctype, store)
+#define X(type, ctype, store) _GWT_SMALL _GWT_STORE(_gwt_store_##type, double, ctype, store)
 _GWT_RARE_STORES(X)
 #undef X
 _GWT_LOOP _GWT_STORE(_gwt_narrow_store_row, float, float, _GWT_STORE_FLOAT(float))
@@ -13366,6 +13374,7 @@ static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64
 static void _gwt_vm_place_row(double *to, bool cols, int64_t row, int64_t col, int64_t stride,
                               size_t n)
 {
+    _GWT_SINGLY
     for (size_t i = 0; i < n; i++) to[i] = (double)(cols ? col + (int64_t)i * stride : row);
 }
 
@@ -15359,18 +15368,21 @@ static void _gwt_image_add_palette(_gwt_directory *d, const _gwt_format *f,
                (n < shades ? n : shades) * sizeof *to);
 }
 
+static void _gwt_directory_repeat(_gwt_directory *d, uint16_t tag, size_t n, size_t value)
+{
+    uint16_t *to = _gwt_directory_add(d, tag, TIFF_SHORT, n, NULL);
+    _GWT_SINGLY for (size_t i = 0; to && i < n; i++) to[i] = (uint16_t)value;
+}
+
 // One value for each sample.
 static void _gwt_image_add_samples(_gwt_directory *d, const _gwt_image *m,
                                    const _gwt_colours *colours)
 {
     size_t n = (size_t)m->format.planes;
     gwt_dtype dtype = m->format.dtype;
-    const uint16_t size = (uint16_t)(8 * gwt_dtype_size(dtype)), kind = _gwt_sample_format(dtype);
     int first = colours->n;
-    uint16_t *bits = _gwt_directory_add(d, TIFFTAG_BITSPERSAMPLE, TIFF_SHORT, n, NULL);
-    for (size_t i = 0; bits && i < n; i++) bits[i] = size;
-    uint16_t *formats = _gwt_directory_add(d, TIFFTAG_SAMPLEFORMAT, TIFF_SHORT, n, NULL);
-    for (size_t i = 0; formats && i < n; i++) formats[i] = kind;
+    _gwt_directory_repeat(d, TIFFTAG_BITSPERSAMPLE, n, 8 * gwt_dtype_size(dtype));
+    _gwt_directory_repeat(d, TIFFTAG_SAMPLEFORMAT, n, _gwt_sample_format(dtype));
     if (m->format.planes <= first) return;
     uint16_t *extra = _gwt_directory_add(d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, n - (size_t)first,
                                          NULL);
