@@ -7971,41 +7971,38 @@ static gwt_array *_gwt_number_exact(gwt *g, gwt_optional v)
     return r && r->planes[0] ? r : NULL;
 }
 
-// Of whole numbers from 0 on, which stay below 2^63.
-static bool _gwt_fold_whole(_gwt_op op, const double *x, const double *y, uint64_t *to)
-{
-    if (!(x[0] >= 0 && x[0] < 0x1p63 && x[0] == floor(x[0]))) return false;
-    if (!(y[0] >= 0 && y[0] < 0x1p63 && y[0] == floor(y[0]))) return false;
-    uint64_t a = (uint64_t)x[0] + (uint64_t)(int64_t)x[1];
-    uint64_t b = (uint64_t)y[0] + (uint64_t)(int64_t)y[1];
-    switch (op) {
-    case _GWT_OP_BIT_AND: *to = a & b; return true;
-    case _GWT_OP_BIT_OR: *to = a | b; return true;
-    case _GWT_OP_BIT_XOR: *to = a ^ b; return true;
-    case _GWT_OP_SHIFT_LEFT: *to = b < 63 ? a << b : 0; return b < 63 && a < (uint64_t)1 << (63 - b);
-    case _GWT_OP_SHIFT_RIGHT: *to = b < 64 ? a >> b : 0; return b < 64;
-    case _GWT_OP_MOD: *to = b ? a % b : 0; return b > 0;
-    case _GWT_OP_FLOOR_DIV: *to = b ? a / b : 0; return b > 0;
-    default: return false;
-    }
-}
+static bool _gwt_is_natural(double v) { return v >= 0 && v < 0x1p53 && v == floor(v); }
 
 // Of two numbers one: what a program would make of them in each pixel. NULL: it is left to that.
 static gwt_array *_gwt_number_folded(_gwt_op op, gwt_array *const *arg, int n)
 {
     const double *x = _gwt_number_of(arg[0]), *y = n == 2 ? _gwt_number_of(arg[1]) : NULL;
-    uint64_t whole;
     if (!x || !y || isnan(*x) || isnan(*y)) return NULL;
+    double a = *x, b = *y, v;
+    if (op >= _GWT_OP_MOD && !(_gwt_is_natural(a) && _gwt_is_natural(b))) return NULL;
+    int64_t i = op >= _GWT_OP_MOD ? (int64_t)a : 0, k = op >= _GWT_OP_MOD ? (int64_t)b : 0;
     switch (op) {
-    case _GWT_OP_ADD: return gwt_number(arg[0]->g, x[0] + y[0]);
-    case _GWT_OP_SUB: return gwt_number(arg[0]->g, x[0] - y[0]);
-    case _GWT_OP_MUL: return gwt_number(arg[0]->g, x[0] * y[0]);
-    case _GWT_OP_DIV: return gwt_number(arg[0]->g, x[0] / y[0]);
-    case _GWT_OP_POW: return gwt_number(arg[0]->g, pow(x[0], y[0]));
-    default: break;
+    case _GWT_OP_ADD: v = a + b; break;
+    case _GWT_OP_SUB: v = a - b; break;
+    case _GWT_OP_MUL: v = a * b; break;
+    case _GWT_OP_DIV: v = a / b; break;
+    case _GWT_OP_POW: v = pow(a, b); break;
+    case _GWT_OP_BIT_AND: v = (double)(i & k); break;
+    case _GWT_OP_BIT_OR: v = (double)(i | k); break;
+    case _GWT_OP_BIT_XOR: v = (double)(i ^ k); break;
+    case _GWT_OP_SHIFT_LEFT:
+        if (k > 62 || i >> (62 - k)) return NULL;
+        v = (double)(i << k);
+        break;
+    case _GWT_OP_SHIFT_RIGHT:
+        if (k > 62) return NULL;
+        v = (double)(i >> k);
+        break;
+    default:
+        if (op < _GWT_OP_MOD || k == 0) return NULL;
+        v = (double)(op == _GWT_OP_MOD ? i % k : i / k);
     }
-    return _gwt_fold_whole(op, x, y, &whole) ? _gwt_number_exact(arg[0]->g, gwt_some_uint64(whole))
-                                             : NULL;
+    return gwt_number(arg[0]->g, v);
 }
 
 static gwt_array *_gwt_array_apply(_gwt_op op, gwt_array *const *arg, int n)
