@@ -125,6 +125,11 @@ check "no file of that name" "$([ ! -e ./- ] || echo there is one)"
 refused "visualize -o - --text" 2 'both the page and the text to stdout' visualize p.json -o - \
     --text
 
+# One output, one name; of calc each has an expression.
+refused "convert -o twice" 2 '--output (-o) is given twice: there is one output' \
+    convert scene.tif -o one_of.tif -o two_of.tif
+refused "quicklook -o twice" 2 'is given twice' quicklook scene.tif -o a.png --output=b.png
+
 # Files of other kinds, which a name may ask for in vain.
 refused "calc -o FILE.png" 2 'x.png: a GeoTIFF is written, and its name must not say otherwise' \
     calc b1 scene.tif -o x.png

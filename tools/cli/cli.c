@@ -147,6 +147,7 @@ typedef struct parser {
     const char *dashes;        // what stands before the names of options
     char *args;                // the command's struct
     int argc, next;            // the next of argv to look at
+    bool has_output;           // -o of one name was given
     char **argv;
 } parser;
 
@@ -315,7 +316,13 @@ static int set_value(parser *p, const cli_option *o, char *value)
     switch (o->kind) {
     case CLI_HEADING: break;
     case CLI_FLAG: *(bool *)field(p, o) = true; break;
-    case CLI_TEXT: *(const char **)field(p, o) = value; break;
+    case CLI_TEXT:
+        if (o->letter == 'o' && p->has_output)
+            return cli_usage_error(p->command, "%s is given twice: there is one output",
+                                   label_of(p, o).text);
+        p->has_output |= o->letter == 'o';
+        *(const char **)field(p, o) = value;
+        break;
     case CLI_INT: return set_int(p, o, value);
     case CLI_BYTES: return set_bytes(p, o, value);
     case CLI_NUMBER: return set_number(p, o, value);
