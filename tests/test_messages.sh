@@ -146,6 +146,18 @@ refused "-srcwin" 2 'here it is --window ROW,COL,ROWS,COLS' convert -srcwin 0 0 
 refused "info -json" 2 'here it is --json; see gwt info --help' info -json scene.tif
 refused "-r where there is no resampling" 2 '-r is an option of GDAL; see' stats scene.tif -r near
 
+# Others that are near.
+refused "--dtyp" 2 "unknown option '--dtyp'; there is --dtype T; see" \
+    convert scene.tif -o no.tif --dtyp uint8
+refused "--resampling=near" 2 "'--resampling=near'; there is --resample HOW; see" \
+    convert scene.tif -o no.tif --resampling=near
+refused "--like" 2 'there is --reference FILE; see' convert scene.tif -o no.tif --like six.tif
+refused "--like where there is no grid" 2 "unknown option '--like'; see gwt info --help" \
+    info scene.tif --like six.tif
+refused "what is near nothing" 2 "unknown option '--frobnicate'; see" info scene.tif --frobnicate
+refused "what is near by little" 2 "unknown option '--outside'; see" \
+    convert scene.tif -o no.tif --outside
+
 # ---- what an interruption left -------------------------------------------------------------------
 
 # OUT.part and its journal, as a signal leaves them, or else a disk that is full.

@@ -354,13 +354,44 @@ static int take_option(parser *p, const cli_option *o, char *attached)
     return set_value(p, o, word);
 }
 
+// An option that may be meant: what rio and gdal_calc.py call so, or one that begins alike, with
+// four letters at least. NULL: there is none.
+static const cli_option *find_meant(const cli_command *command, const char *name, size_t length)
+{
+    static const char *const others[][2] = {
+        { "like", "reference" }, { "bidx", "select" }, { "type", "dtype" }, { "outfile", "output" },
+        { "creation-option", "co" }, { "NoDataValue", "nodata" }, { "src_nodata", "src-nodata" }
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strlen(others[i][0]) == length && memcmp(others[i][0], name, length) == 0)
+            return find_long(command, others[i][1], strlen(others[i][1]));
+    const cli_option *found = NULL;
+    size_t most = 3;
+    for (const cli_option *o = command->options; o->name; o++) {
+        size_t same = 0;
+        while (o->kind != CLI_HEADING && same < length && o->name[same] == name[same]) same++;
+        if (same <= most) continue;
+        found = o;
+        most = same;
+    }
+    return found;
+}
+
+static int refuse_long(parser *p, const char *word, size_t length)
+{
+    const cli_option *o = find_meant(p->command, word + 2, length);
+    if (!o) return cli_usage_error(p->command, "unknown option '%s'", word);
+    return cli_usage_error(p->command, "unknown option '%s'; there is --%s%s%s", word, o->name,
+                           o->value ? " " : "", o->value ? o->value : "");
+}
+
 static int parse_long(parser *p, char *word)
 {
     char *name = word + 2, *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     if (strcmp(name, "help") == 0) return print_help(p->command);
     const cli_option *o = find_long(p->command, name, length);
-    if (!o) return cli_usage_error(p->command, "unknown option '%s'", word);
+    if (!o) return refuse_long(p, word, length);
     return take_option(p, o, equals ? equals + 1 : NULL);
 }
 
