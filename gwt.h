@@ -3206,7 +3206,10 @@ static _gwt_worker *_gwt_self(void) { return _gwt_stays->worker; }
 static int _gwt_worker_here(void) { return _gwt_stays ? _gwt_self()->id : 0; }
 
 // Where what this thread does now is stamped; NULL when nowhere.
-static _gwt_lane *_gwt_lane_here(void) { return _gwt_stays ? _gwt_self()->lane : NULL; }
+_GWT_CALLED static _gwt_lane *_gwt_lane_here(void)
+{
+    return _gwt_stays ? _gwt_self()->lane : NULL;
+}
 
 // A lock whose waits are stamped.
 static void _gwt_lock_seen(_gwt_mutex *m)
@@ -5913,7 +5916,7 @@ static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
     _gwt_unlock(&s->store.lock);
 }
 
-static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
+_GWT_CALLED static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
 {
     return (gwt_event){ .stage = stage, .file = _gwt_base_name(path), .tile = tile };
 }
@@ -12332,8 +12335,8 @@ _GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *b,
 
 // Windows of w cells, `apart` values from one another, of n + w - 1 times `apart` values. Those are
 // scribbled on.
-static void _gwt_window_joins(_gwt_join join, double *v, size_t n, size_t w, size_t apart,
-                              double *to)
+_GWT_CALLED static void _gwt_window_joins(_gwt_join join, double *v, size_t n, size_t w,
+                                          size_t apart, double *to)
 {
     size_t have = 0, left = n + w - 1;
     for (size_t span = 1; span <= w; span *= 2) {
