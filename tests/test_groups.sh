@@ -144,7 +144,8 @@ is 'bands by their names' "$(awk '{ print $1, $2 }' "$out" | tr '\n' ' ')" \
 works 'of one scene' stats 's2/*.tif' --group-by '*_{band}.tif' --quiet
 is 'no time' "$(awk '{ print $1, $2 }' "$out" | tr '\n' ' ')" 'band min B04 1000 SCL 7 '
 works 'as JSON' stats "$landsat" --group-by "$by" --quiet --json
-is 'times, names' "$(tr ',{' '\n\n' <"$out" | grep -E 'time|name|min' | tr -d ' "[\n' | head -c 64)" \
+is 'times, names' \
+    "$(tr ',{' '\n\n' <"$out" | grep -E 'time|name|min' | tr -d ' "[\n' | head -c 64)" \
     'time:2019-12-16name:B4min:403name:B5min:503name:B10min:1003time:'
 refused 'statistics of what does not match' 1 's.tif does not match' stats s.tif --group-by "$by"
 refused 'statistics by no pattern' 2 'see gwt stats --help' stats s.tif --group-by x

@@ -142,7 +142,8 @@ refused "-ot" 2 '-ot is an option of GDAL, here it is --dtype T; see' \
     convert scene.tif -o no.tif -ot Byte
 refused "-of" 2 '-of is an option of GDAL; see' convert scene.tif no.tif -of COG
 refused "-a_nodata" 2 'here it is --nodata V' convert -a_nodata 0 scene.tif -o no.tif
-refused "-srcwin" 2 'here it is --window ROW,COL,ROWS,COLS' convert -srcwin 0 0 5 5 scene.tif -o n.tif
+refused "-srcwin" 2 'here it is --window ROW,COL,ROWS,COLS' \
+    convert -srcwin 0 0 5 5 scene.tif -o no.tif
 refused "info -json" 2 'here it is --json; see gwt info --help' info -json scene.tif
 refused "-r where there is no resampling" 2 '-r is an option of GDAL; see' stats scene.tif -r near
 

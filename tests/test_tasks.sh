@@ -19,7 +19,7 @@ cd "$box" || exit 2
 "$make_scene" base.tif 120 80 1 lzw 32 || { echo "make_scene does not work"; exit 1; }
 make() { "$gwt" calc "$1" base.tif -o "ours/$2" --quiet --dtype uint16; }
 make 'col() + 1' B2.tif && make 'row() + 1' B3.tif && make 'col() + row() + 1' B4.tif &&
-    make 'where(col() < 60, 1, 2)' classes.tif && make '100 + col()' 20200101.tif &&
+    make 'where(col() < 60, 1, 2)' classes.tif && make 'col() % 32' QA_PIXEL.tif && make '100 + col()' 20200101.tif &&
     make '100 + row()' 20200201.tif && make '130 + 0 * col()' 20200301.tif &&
     make '100 + col()' 20210103.tif && make '100 + row()' 20210120.tif &&
     make '130 + 0 * col()' 20210205.tif &&
@@ -115,6 +115,10 @@ gwt calc '(nir - red) / (nir + red)' in.tif -o out.tif --dtype Float32
 gwt calc 'b1 > 100' in.tif -o out.tif
   120 x 80 uint8 | 0 1 0.166667
 gwt calc 'where(b == 2, a, nan)' B4.tif classes.tif -o out.tif --dst-nodata 0 --dtype UInt16
+  120 x 80 uint16 | 61 199 130 | nodata       0
+gwt calc 'where(bits_match(b, "0_0xxx"), a, nan)' B4.tif QA_PIXEL.tif -o out.tif --dst-nodata 0 --dtype UInt16
+  120 x 80 uint16 | 1 183 92 | nodata       0
+gwt calc 'where(isin(b, 2, 3), a, nan)' B4.tif classes.tif -o out.tif --dst-nodata 0 --dtype UInt16
   120 x 80 uint16 | 61 199 130 | nodata       0
 gwt convert B4.tif -o out.tif --collection landsat-c2-sr --dtype Float32
   120 x 80 float32 | -0.199972 -0.194527 -0.19725

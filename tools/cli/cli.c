@@ -409,8 +409,8 @@ static int refuse_gdal(parser *p, const char *word, const char *ours)
 {
     const cli_option *o = ours ? find_long(p->command, ours, strlen(ours)) : NULL;
     if (!o) return cli_usage_error(p->command, "%s is an option of GDAL", word);
-    return cli_usage_error(p->command, "%s is an option of GDAL, here it is --%s%s%s", word, o->name,
-                           o->value ? " " : "", o->value ? o->value : "");
+    return cli_usage_error(p->command, "%s is an option of GDAL, here it is --%s%s%s", word,
+                           o->name, o->value ? " " : "", o->value ? o->value : "");
 }
 
 // -q, -j4, -j 4, and flags in one word: -qj4.

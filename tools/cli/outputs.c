@@ -119,8 +119,8 @@ int outputs_check(const cli_command *command, output_options *o, const char *con
                                    "file (./- for one called -)");
     for (size_t i = 0; i < count; i++)
         if (is_other_kind(paths[i]))
-            return cli_usage_error(command, "-o %s: a GeoTIFF is written, and its name must not say "
-                                   "otherwise; gwt quicklook makes pictures", paths[i]);
+            return cli_usage_error(command, "-o %s: a GeoTIFF is written, and its name must not "
+                                   "say otherwise; gwt quicklook makes pictures", paths[i]);
     if (o->profile && cli_is_stdout(o->profile))
         return cli_usage_error(command, "--profile wants a FILE, not -");
     for (size_t i = 0; i < count && o->profile; i++)

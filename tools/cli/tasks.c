@@ -62,9 +62,9 @@ static const task tasks[] = {
       "gwt convert 'B?.tif' -o out.tif --group-by '{band}.tif'" },
     { "gdal_calc.py -A 2020*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=out.tif",
       "gwt calc 'mean(a, time)' '2020*.tif' -o out.tif --stack time --dtype Float32" },
-    { "gdal_calc.py -A 202101*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=1.tif && "
-      "gdal_calc.py -A 202102*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=2.tif && "
-      "gdal_merge.py -separate -o out.tif 1.tif 2.tif",
+    { "gdal_calc.py -A 202101*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=1.tif "
+      "&& gdal_calc.py -A 202102*.tif --calc='numpy.mean(A, axis=0)' --type=Float32 --outfile=2.tif "
+      "&& gdal_merge.py -separate -o out.tif 1.tif 2.tif",
       "gwt calc 'mean(a, month)' '2021*.tif' -o out.tif --stack time --dtype Float32" },
     { "gdal_calc.py -A 2020*.tif --calc='numpy.percentile(A, 90, axis=0)' --type=Float32 "
       "--outfile=out.tif",
@@ -83,6 +83,14 @@ static const task tasks[] = {
     { "gdal_calc.py -A B4.tif -B classes.tif --calc='where(B == 2, A, 0)' --NoDataValue=0 "
       "--type=UInt16 --outfile=out.tif",
       "gwt calc 'where(b == 2, a, nan)' B4.tif classes.tif -o out.tif --dst-nodata 0 "
+      "--dtype UInt16" },
+    { "gdal_calc.py -A B4.tif -B QA_PIXEL.tif --calc='where((B & 24) == 0, A, 0)' --NoDataValue=0 "
+      "--type=UInt16 --outfile=out.tif",
+      "gwt calc 'where(bits_match(b, \"0_0xxx\"), a, nan)' B4.tif QA_PIXEL.tif -o out.tif "
+      "--dst-nodata 0 --dtype UInt16" },
+    { "gdal_calc.py -A B4.tif -B classes.tif --calc='where(isin(B, [2, 3]), A, 0)' --NoDataValue=0 "
+      "--type=UInt16 --outfile=out.tif",
+      "gwt calc 'where(isin(b, 2, 3), a, nan)' B4.tif classes.tif -o out.tif --dst-nodata 0 "
       "--dtype UInt16" },
     { "gdal_calc.py -A B4.tif --calc='A * 0.0000275 - 0.2' --type=Float32 --outfile=out.tif",
       "gwt convert B4.tif -o out.tif --collection landsat-c2-sr --dtype Float32" },
