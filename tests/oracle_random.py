@@ -1,6 +1,6 @@
 """oracle_random.py - expressions put together at random, whose values are worked out here while
-they are (see oracle.py): what single operations do not show is how they act on one another, on types,
-missing pixels, and on what is computed in float32 or in integers."""
+they are (see oracle.py): what single operations do not show is how they act on one another, on
+types, missing pixels, and on what is computed in float32 or in integers."""
 
 import random
 
