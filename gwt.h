@@ -12325,6 +12325,12 @@ static int64_t _gwt_reflect(int64_t i, int64_t n)
 
 typedef enum _gwt_join { _GWT_JOIN_SUM, _GWT_JOIN_MIN, _GWT_JOIN_MAX } _gwt_join;
 
+// Under a sanitizer clang makes no vectors, and would say so.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
 // b may lie ahead in the array of `to`.
 _GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *b, size_t n)
 {
@@ -12332,6 +12338,10 @@ _GWT_LOOP static void _gwt_join_all(_gwt_join join, double *to, const double *b,
     else if (join == _GWT_JOIN_MIN) _GWT_BEHIND _GWT_EACH to[i] = b[i] < to[i] ? b[i] : to[i];
     else _GWT_BEHIND _GWT_EACH to[i] = b[i] > to[i] ? b[i] : to[i];
 }
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 // Windows of w cells, `apart` values from one another, of n + w - 1 times `apart` values. Those are
 // scribbled on.
