@@ -143,6 +143,15 @@ static void median_of_dates(task *t)
     save_as(t, gwt_reduce(a, GWT_TIME, GWT_MEDIAN), (gwt_save_options){ .compress = "lzw" });
 }
 
+static void series_of_dates(task *t)
+{
+    const char *const paths[] = { temp_path("lzw.tif"), temp_path("deflate.tif"),
+                                  temp_path("plain.tif") };
+    gwt_array *a = gwt_open_many(t->g, paths, 3, .stack = GWT_TIME, .chunks = 20);
+    save_as(t, gwt_calc(&a, 1, "best(a, -b1) - slope(interpolate(a)) + cumsum(diff(a))[2]"),
+            (gwt_save_options){ .compress = "lzw" });
+}
+
 static void into_memory(task *t)
 {
     gwt_array *a = scene(t->g, "lzw"), *half = gwt_regrid(a, .res = 60, .resampling = GWT_CUBIC);
@@ -221,7 +230,7 @@ static const job jobs[] = {
     { "windows", windows, 1 },               { "mosaic", mosaic, 1 },
     { "median_of_dates", median_of_dates, 1 }, { "into_memory", into_memory, 0 },
     { "users_functions", users_functions, 0 }, { "numbers", numbers, 0 },
-    { "profiled", profiled, 1 }
+    { "profiled", profiled, 1 },             { "series_of_dates", series_of_dates, 1 }
 };
 
 // ---- faults ----------------------------------------------------------------------------------
@@ -935,6 +944,7 @@ int main(int argc, char **argv)
         { "windows", sweep, NULL, NULL, (void *)&jobs[4] },
         { "mosaic", sweep, NULL, NULL, (void *)&jobs[5] },
         { "median_of_dates", sweep, NULL, NULL, (void *)&jobs[6] },
+        { "series_of_dates", sweep, NULL, NULL, (void *)&jobs[11] },
         { "into_memory", sweep, NULL, NULL, (void *)&jobs[7] },
         { "users_functions", sweep, NULL, NULL, (void *)&jobs[8] },
         { "numbers", sweep, NULL, NULL, (void *)&jobs[9] },
