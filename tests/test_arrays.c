@@ -492,6 +492,21 @@ static void trends_of_periods(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Times that are only numbered, of which some could be years.
+static void trend_of_numbered_times(void **state)
+{
+    (void)state;
+    static double values[2000];
+    for (int k = 0; k < 2000; k++) values[k] = 3 * k;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_from_memory(g, values, sizeof values, GWT_FLOAT64,
+                                   ((const int64_t[4]){ 2000, 1, 1, 1 }));
+    double *got = VALUES_OF(gwt_reduce(a, GWT_TIME, GWT_SLOPE));
+    REQUIRE(got[0] == 3, "%.17g", got[0]);
+    gwt_free(got);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // Two bands by one score and by one each; missing scores, missing pixels, equal scores.
 static void best_by_hand(void **state)
 {
@@ -2651,6 +2666,7 @@ int main(void)
         TEST(periods_are_named),
         TEST(series_by_hand),
         TEST(trends_of_periods),
+        TEST(trend_of_numbered_times),
         TEST(best_by_hand),
         TEST(series_refused),
         TEST(infinities),

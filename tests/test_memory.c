@@ -215,14 +215,15 @@ static void deep_stacks(void **state)
 static void deep_stacks_of_wide_integers(void **state)
 {
     (void)state;
-    enum { TILE = 256, DATES = 40, AT = 30 };
+    enum { TILE = 512, DATES = 40, AT = 30 };
     static uint64_t pixels[TILE * TILE];
     static char days[DATES][16];
     static const char *names[DATES + 1];
     gwt_array *list[DATES], *scores[DATES];
     for (int i = 0; i < TILE * TILE; i++) pixels[i] = UINT64_MAX - 64 * (uint64_t)i;
     tiff_write(temp_path("wide.tif"), &(tiff_spec){ .width = TILE, .height = TILE,
-               .dtype = GWT_UINT64, .tile_width = TILE, .tile_height = TILE }, pixels);
+               .dtype = GWT_UINT64, .tile_width = TILE, .tile_height = TILE,
+               .compression = COMPRESSION_LZW }, pixels);
     gwt *g = gwt_begin(.num_workers = 1);
     gwt_array *a = gwt_open(g, temp_path("wide.tif"));
     for (int k = 0; k < DATES; k++) {
