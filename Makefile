@@ -81,8 +81,8 @@ headers    := gwt.h $(wildcard tools/*.h tools/*/*.h tests/*.h)
 scripts    := $(wildcard tests/test_*.sh)
 tested     := $(addprefix $(B)/,gwt gwt-plain make_scene tests/header_two)
 ifeq ($(config),tsan)
-# What these compare has nothing to do with threads.
-scripts    := $(filter-out %/test_same_bytes.sh %/test_rooms.sh,$(scripts))
+# What the others compare has nothing to do with threads, or is done by these too.
+scripts    := $(patsubst %,tests/test_%.sh,cli report resume tune zonal)
 tested     := $(filter-out %/gwt-plain,$(tested))
 endif
 first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))

@@ -29,7 +29,8 @@
 #endif
 
 // ThreadSanitizer makes all this ten times slower and looks for races only: of many tests that
-// differ in their numbers and not in what threads do, it has a few. SLOW: so does any sanitizer.
+// differ in their numbers and not in what threads do, it has a few. SLOW: so does any sanitizer;
+// other builds have them all.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define LOOKS_FOR_RACES 1

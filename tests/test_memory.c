@@ -87,6 +87,7 @@ static void stays_within_its_limit(void **state)
         for (size_t i = 0; i < COUNT_OF(limits); i++)
             for (int workers = 1; workers <= 4; workers += 3) {
                 if (INFLATED && (i % 2 || s == 2)) continue;    // a sanitizer takes its time
+                if (LOOKS_FOR_RACES && workers == 1 && (i || s)) continue;
                 const char *out = temp_path("%s_%zu_%d.tif", scenes[s].name, i, workers);
                 long peak = peak_of(scenes[s].name, out, limits[i], workers);
                 REQUIRE(INFLATED || limits[i] == 0 || peak <= (long)limits[i] + 32 * MEGABYTE,
@@ -193,7 +194,7 @@ static void deep_stacks(void **state)
         dates[i] = temp_path("date%d.tif", i);
         assert_int_equal(link(temp_path("image%d.tif", i % 3), dates[i]), 0);
     }
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i += SLOW ? 3 : 1) {
         struct rusage use;
         int status = 0;
         pid_t child = fork();

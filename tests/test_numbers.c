@@ -251,6 +251,7 @@ static void numbers_by_definition(void **state)
                     gwt_dtype t = all_dtypes[d];
                     char what[128];
                     if (f == BEYOND && sample_size(t) < 8) continue;
+                    if (LOOKS_FOR_RACES && (d + f + h) % 4) continue;
                     // One small shape of each, in turn, and now and then a large one.
                     if ((d + f + h) % (s < 3 ? 3 : 11) != s) continue;
                     snprintf(what, sizeof what, "%s, %s, holes %d, shape %d", gwt_dtype_name(t),
@@ -318,7 +319,7 @@ static void many_percentiles(void **state)
     (void)state;
     double percentiles[100], values[3 * 100];
     gwt *g = gwt_begin(.num_workers = 3);
-    for (int d = 0; d < DTYPES; d++) {
+    for (int d = 0; d < DTYPES; d += LOOKS_FOR_RACES ? 5 : 1) {
         pixels p = pixels_of(all_dtypes[d], (int[]){ 1, 3, 6, 7 }, d % 2 ? WIDE : FEW, SOME,
                              (uint64_t)d);
         gwt_array *a = array_of_pixels(g, &p, 0, "77");
@@ -377,7 +378,7 @@ static int thirds(const gwt_kernel *k, void *user)
 static void numbers_of_results(void **state)
 {
     (void)state;
-    for (int d = 0; d < DTYPES; d++) {
+    for (int d = 0; d < DTYPES; d += SLOW ? 4 : 1) {
         gwt *g = gwt_begin(.num_workers = 3);
         pixels p = pixels_of(all_dtypes[d], (int[]){ 2, 2, 61, 47 }, d % 2 ? FEW : WIDE, SOME,
                              (uint64_t)d + 50);
@@ -461,7 +462,7 @@ static void same_bits_everywhere(void **state)
         for (size_t w = 0; w < COUNT_OF(workers); w++) {
             gwt *g = gwt_begin(.num_workers = workers[w], .cache_bytes = 1 + 100000 * w);
             for (size_t c = 0; c < COUNT_OF(chunks); c++) {
-                if ((c || w) && (c + w) % (computed ? 4 : 2)) continue;
+                if ((c || w) && (c + w) % (SLOW ? 5 : computed ? 4 : 2)) continue;
                 gwt_array *a = of_floats(g, path, chunks[c], computed);
                 REQUIRE(numbers_of(a, &is), "%s", gwt_message(g));
                 if (w == 0 && c == 0) want = is;
@@ -469,6 +470,7 @@ static void same_bits_everywhere(void **state)
                         "bits; sums %.17g, %.17g", computed ? "computed" : "a file", workers[w],
                         chunks[c], is.summaries[0].sum, want.summaries[0].sum);
             }
+            if (LOOKS_FOR_RACES && workers[w] != 3) { assert_int_equal(gwt_end(g), 0); continue; }
             nested n = { .a = of_floats(g, path, 64, computed), .want = &want };
             gwt_parallel_for(g, 2, numbers_inside, &n);
             EXPECT_OK(g);

@@ -108,7 +108,7 @@ static void every_kind_of_file(void **state)
     (void)state;
     enum { COUNT = 3 * 29 * 37 };
     int files = 0;
-    for (size_t d = 0; d < DTYPES; d++) {
+    for (size_t d = 0; d < DTYPES; d += LOOKS_FOR_RACES ? 5 : 1) {
         size_t bytes = COUNT * sample_size(all_dtypes[d]);
         void *raw = malloc(bytes);
         fill_noise(all_dtypes[d], raw, COUNT, d);
@@ -119,7 +119,7 @@ static void every_kind_of_file(void **state)
         free(raw);
     }
     // none, lzw, packbits and both deflates with and without predictors are in every libtiff.
-    assert_true(files >= 10 * 4 * 4 * 7);
+    assert_true(files >= (LOOKS_FOR_RACES ? 2 : 10) * 4 * 4 * 7);
     print_message("%d files\n", files);
 }
 

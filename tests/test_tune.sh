@@ -174,7 +174,7 @@ check "is of a part, and as much longer as the whole is larger" "$(sed 's/,//g' 
 works "without a probe" plan 'b1 / b2' scene.tif --no-probe
 is "no prediction" "$(grep -c -e prediction -e wall "$out")" 0
 cp scene.tif bad.tif
-head -c 4000 /dev/zero | dd of=bad.tif bs=1000 seek=800 conv=notrunc 2>/dev/null
+head -c 800000 /dev/zero | dd of=bad.tif bs=1000 seek=50 conv=notrunc 2>/dev/null
 works "which reads no pixels" plan b1 bad.tif --no-probe
 run plan b1 bad.tif
 is "a probe that fails: status" "$status" 1
