@@ -6432,11 +6432,11 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
     X(NEG, -x) X(ABS, fabs(x)) X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x))
 
 #define _GWT_FAST_OPS(X) \
-    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y) \
+    X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y)
+#define _GWT_PLAIN_OPS(X) \
     X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
     X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
-    X(FIRST, x != x ? y : x)
-#define _GWT_PLAIN_OPS(X) \
+    X(FIRST, x != x ? y : x) \
     X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
@@ -6455,8 +6455,9 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 
 // Of integers below 2^51; a missing one makes a missing one. A quotient of two is never rounded up
 // to a whole number.
+#define _GWT_WHOLE_FAST_OPS(X) \
+    X(AND, _gwt_bits_near(_gwt_near_bits(x) & _gwt_near_bits(y)) + (x - x) + (y - y))
 #define _GWT_WHOLE_OPS(X) \
-    X(AND, _gwt_bits_near(_gwt_near_bits(x) & _gwt_near_bits(y)) + (x - x) + (y - y)) \
     X(OR, _gwt_bits_near(_gwt_near_bits(x) | _gwt_near_bits(y)) + (x - x) + (y - y)) \
     X(XOR, _gwt_bits_near(_gwt_near_bits(x) ^ _gwt_near_bits(y)) + (x - x) + (y - y)) \
     X(DIV, _gwt_floor(x / y) + (x / y - x / y)) \
@@ -12996,8 +12997,8 @@ static void _gwt_vm_store_row(gwt_dtype dtype, bool narrow, char *to, const char
 // Two steps: whether a row that has just been stored has any nodata in it, compared in its own
 // width, many at once; only then, of the doubles it was made of, how many are valid.
 
-#define X(name, ctype, truth) \
-    static bool _gwt_any_##name(const void *from, size_t n, uint64_t raw) \
+#define X(name, ctype, truth, size) \
+    size static bool _gwt_any_##name(const void *from, size_t n, uint64_t raw) \
     { \
         const ctype *s = from; \
         ctype is; \
@@ -13006,8 +13007,8 @@ static void _gwt_vm_store_row(gwt_dtype dtype, bool narrow, char *to, const char
         _GWT_EACH any |= (truth)(s[i] == is); \
         return any != 0; \
     }
-X(1, uint8_t, uint8_t) X(2, uint16_t, uint16_t) X(4, uint32_t, uint32_t) X(8, uint64_t, uint64_t)
-X(float, float, uint32_t) X(double, double, uint64_t)
+X(1, uint8_t, uint8_t, ) X(2, uint16_t, uint16_t, ) X(4, uint32_t, uint32_t, _GWT_SMALL)
+X(8, uint64_t, uint64_t, _GWT_SMALL) X(float, float, uint32_t, ) X(double, double, uint64_t, )
 #undef X
 
 static bool _gwt_any_stored(gwt_dtype dtype, const void *from, size_t n, uint64_t raw)
@@ -13131,6 +13132,9 @@ _GWT_PLAIN_OPS(X)
 #undef X
 
 #define X(name, expression) _GWT_LOOP _GWT_BINARY(double, _gwt_whole_##name, expression)
+_GWT_WHOLE_FAST_OPS(X)
+#undef X
+#define X(name, expression) _GWT_BINARY(double, _gwt_whole_##name, expression)
 _GWT_WHOLE_OPS(X)
 #undef X
 
@@ -13180,8 +13184,7 @@ static _gwt_kernel *const _gwt_kernels[2][_GWT_OP_EXP] = {
 _GWT_OTHERS(double, _gwt_vm_)
 _GWT_OTHERS(float, _gwt_narrow_)
 
-_GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype dtype,
-                                   size_t n)
+static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype dtype, size_t n)
 {
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
     if (dtype == GWT_FLOAT32) {
@@ -13192,7 +13195,8 @@ _GWT_LOOP static void _gwt_vm_cast(double *restrict d, const double *restrict a,
         _GWT_EACH {
             double x = a[i];
             x = x < lo ? lo : x;
-            d[i] = nearbyint(x > hi ? hi : x);
+            x = x > hi ? hi : x;
+            d[i] = _gwt_whole(x, _gwt_near(x));
         }
     }
 }
