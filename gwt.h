@@ -6448,21 +6448,21 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // The same of one, in double only.
 #define _GWT_DOUBLE_OPS(X) \
     X(SQRT, sqrt(x)) \
-    X(FLOOR, _gwt_whole(x, _gwt_floor(x))) \
-    X(CEIL, _gwt_whole(x, _gwt_near(x) + (double)(_gwt_near(x) < x))) \
-    X(ROUND, _gwt_whole(x, _gwt_near(x))) \
-    X(TRUNC, _gwt_whole(x, _gwt_near(fabs(x)) + (_gwt_near(fabs(x)) > fabs(x) ? -1.0 : 0.0)))
+    X(FLOOR, copysign(_gwt_floor(x), x)) \
+    X(CEIL, copysign(_gwt_floor(-x), x)) \
+    X(ROUND, _gwt_near(x)) \
+    X(TRUNC, copysign(_gwt_floor(fabs(x)), x))
 
 // Of integers below 2^51; a missing one makes a missing one. A quotient of two is never rounded up
 // to a whole number.
 #define _GWT_WHOLE_FAST_OPS(X) \
-    X(AND, _gwt_bits_near(_gwt_near_bits(x) & _gwt_near_bits(y)) + (x - x) + (y - y))
+    X(AND, _gwt_bits_near(_gwt_near_bits(x) & _gwt_near_bits(y)) + (x - x) + (y - y)) \
+    X(DIV, _gwt_floor_small(x / y) + (x / y - x / y)) \
+    X(MOD, x - _gwt_floor_small(x / y) * y) \
+    X(SHIFT, _gwt_floor_small(x * y))
 #define _GWT_WHOLE_OPS(X) \
     X(OR, _gwt_bits_near(_gwt_near_bits(x) | _gwt_near_bits(y)) + (x - x) + (y - y)) \
-    X(XOR, _gwt_bits_near(_gwt_near_bits(x) ^ _gwt_near_bits(y)) + (x - x) + (y - y)) \
-    X(DIV, _gwt_floor(x / y) + (x / y - x / y)) \
-    X(MOD, x - _gwt_floor(x / y) * y) \
-    X(SHIFT, _gwt_floor(x * y))
+    X(XOR, _gwt_bits_near(_gwt_near_bits(x) ^ _gwt_near_bits(y)) + (x - x) + (y - y))
 
 // By functions of the math library, one pixel after the other, in double; those of two operands are
 // missing where either is (hypot(inf, NaN) is inf).
@@ -6478,7 +6478,7 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
     X(BIT_AND, &) X(BIT_OR, |) X(BIT_XOR, ^) X(SHIFT_LEFT, <<) X(SHIFT_RIGHT, >>)
 
 // A truth value as 0 or 1, missing where x or y is.
-#define _GWT_BOTH(condition) (x != x || y != y ? (double)NAN : (double)(condition))
+#define _GWT_BOTH(condition) (isunordered(x, y) ? (double)NAN : (double)(condition))
 
 typedef enum _gwt_op {
     _GWT_OP_LOAD,   // band `band` of `source`; if `masked`, raw values of imm[0] + imm[1] are
@@ -12902,25 +12902,35 @@ static inline double _gwt_bits_near(uint64_t bits)
     return v - 6755399441055744.0;
 }
 
-// Of |v| < 2^52 the number itself, -0 too.
-static inline double _gwt_near(double v) { return copysign(fabs(v) + 0x1p52 - 0x1p52, v); }
+// Of |v| < 2^51, of which 0 has no sign.
+static inline double _gwt_near_small(double v)
+{
+    return v + 6755399441055744.0 - 6755399441055744.0;
+}
+
+// What is whole next to v, ties to even, of its sign, 0 too; from 2^52 on all is whole.
+static inline double _gwt_near(double v)
+{
+    double size = fabs(v), ones = size < 0x1p52 ? 0x1p52 : 0.0;
+    return copysign(size + ones - ones, v);
+}
 #else
 static inline double _gwt_near(double v) { return nearbyint(v); }
+static inline double _gwt_near_small(double v) { return nearbyint(v) + 0.0; }
 static inline uint64_t _gwt_round_bits(double v) { return (uint64_t)(int64_t)nearbyint(v); }
 static inline uint64_t _gwt_near_bits(double v) { return v != v ? 0 : (uint64_t)(int64_t)v; }
 static inline double _gwt_bits_near(uint64_t bits) { return (double)(int64_t)bits; }
 #endif
 
-// Of |v| < 2^52. 0 is added, not taken away: gcc would make a jump of that.
+// 0 is added, not taken away: gcc would make a jump of that.
 static inline double _gwt_floor(double v)
 {
     return _gwt_near(v) + (_gwt_near(v) > v ? -1.0 : 0.0);
 }
 
-// What is whole near x, of its sign, 0 too; from 2^52 on all is whole.
-static inline double _gwt_whole(double x, double whole)
+static inline double _gwt_floor_small(double v)
 {
-    return fabs(x) < 0x1p52 ? copysign(whole, x) : x;
+    return _gwt_near_small(v) + (_gwt_near_small(v) > v ? -1.0 : 0.0);
 }
 
 // Each chooses in one width, before or after the conversion, which is what can be vectorised.
@@ -13196,7 +13206,7 @@ static void _gwt_vm_cast(double *restrict d, const double *restrict a, gwt_dtype
             double x = a[i];
             x = x < lo ? lo : x;
             x = x > hi ? hi : x;
-            d[i] = _gwt_whole(x, _gwt_near(x));
+            d[i] = _gwt_near(x);
         }
     }
 }
