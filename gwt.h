@@ -6429,20 +6429,21 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // whether x is there and larger than y, or y is not there. Those of PLAIN_OPS have no loop for
 // newer processors.
 #define _GWT_UNARY_OPS(X) \
-    X(NEG, -x) X(ABS, fabs(x)) X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x))
+    X(NEG, -x) X(ABS, fabs(x)) X(NOT, x != x ? x : (double)(x == 0)) X(VALID, (double)(x == x)) \
+    X(SIGN, x != x ? x : (double)(x > 0) - (double)(x < 0))
 
 #define _GWT_FAST_OPS(X) \
     X(ADD, x + y) X(SUB, x - y) X(MUL, x * y) X(DIV, x / y)
 #define _GWT_PLAIN_OPS(X) \
-    X(MIN, x != x ? x : y != y ? y : y < x ? y : x) \
-    X(MAX, x != x ? x : y != y ? y : y > x ? y : x) \
+    X(MIN, isunordered(x, y) ? (double)NAN : y < x ? y : x) \
+    X(MAX, isunordered(x, y) ? (double)NAN : y > x ? y : x) \
     X(FIRST, x != x ? y : x) \
     X(LEAST, x != x ? y : y < x ? y : x) X(MOST, x != x ? y : y > x ? y : x) \
     X(LT, _GWT_BOTH(x < y)) X(LE, _GWT_BOTH(x <= y)) \
     X(GT, _GWT_BOTH(x > y)) X(GE, _GWT_BOTH(x >= y)) \
     X(EQ, _GWT_BOTH(x == y)) X(NE, _GWT_BOTH(x != y)) \
-    X(AND, _GWT_BOTH((x != 0) & (y != 0))) X(OR, _GWT_BOTH((x != 0) | (y != 0))) \
-    X(BEATS, (double)(x == x && (y != y || x > y)))
+    X(AND, _GWT_BOTH((x != 0 ? y : 0) != 0)) X(OR, _GWT_BOTH((x != 0 ? x : y) != 0)) \
+    X(BEATS, x != x ? 0 : x <= y ? 0 : 1)
 #define _GWT_BINARY_OPS(X) _GWT_FAST_OPS(X) _GWT_PLAIN_OPS(X)
 
 // The same of one, in double only.
@@ -8065,19 +8066,15 @@ X(shift_left, SHIFT_LEFT) X(shift_right, SHIFT_RIGHT)
 X(lt, LT) X(le, LE) X(gt, GT) X(ge, GE) X(eq, EQ) X(ne, NE) X(and, AND) X(or, OR)
 #undef X
 
-// Of a floating-point type by an operation; integers are whole as they are.
-static const _gwt_node *_gwt_map_whole(const gwt_array *a, int64_t i, const void *op)
+// By an operation; and the same where integers are whole as they are.
+static const _gwt_node *_gwt_map_one(const gwt_array *a, int64_t i, const void *op)
 {
-    if (_gwt_dtype_integer(a->info.dtype)) return a->planes[i];
     return _gwt_node_op(a->g, *(const _gwt_op *)op, a->planes[i], NULL);
 }
 
-// (x > 0) - (x < 0)
-static const _gwt_node *_gwt_map_sign(const gwt_array *a, int64_t i, const void *minus)
+static const _gwt_node *_gwt_map_whole(const gwt_array *a, int64_t i, const void *op)
 {
-    const _gwt_node *x = a->planes[i], *zero = _gwt_node_number(a->g, 0);
-    return _gwt_node_op(a->g, *(const _gwt_op *)minus, _gwt_node_op(a->g, _GWT_OP_GT, x, zero),
-                        _gwt_node_op(a->g, _GWT_OP_LT, x, zero));
+    return _gwt_dtype_integer(a->info.dtype) ? a->planes[i] : _gwt_map_one(a, i, op);
 }
 
 // To other values of its type.
@@ -8097,7 +8094,7 @@ X(floor, FLOOR) X(ceil, CEIL) X(round, ROUND) X(trunc, TRUNC)
 
 gwt_array *gwt_sign(const gwt_array *a)
 {
-    return _gwt_array_changed(a, _gwt_map_sign, _GWT_OP_SUB);
+    return _gwt_array_changed(a, _gwt_map_one, _GWT_OP_SIGN);
 }
 
 static gwt_array *_gwt_array_times(const gwt_array *a, double factor)
@@ -8152,8 +8149,8 @@ gwt_array *gwt_bits(const gwt_array *a, int from, int to)
 
 gwt_array *gwt_bit(const gwt_array *a, int n)
 {
-    gwt_array *r = gwt_bits(a, n, n);
-    return r ? gwt_ne(r, gwt_number(a->g, 0)) : NULL;
+    gwt_array *r = gwt_bits(a, n, n);       // a truth value as it is
+    return _gwt_array_finish(r ? _gwt_array_typed(r, _GWT_OP_NE, &r, 1) : NULL);
 }
 
 gwt_array *gwt_bits_match(const gwt_array *a, const char *pattern)
@@ -11578,7 +11575,7 @@ static _gwt_known _gwt_known_of(const _gwt_instr *in, const _gwt_known *a, doubl
     case _GWT_OP_NEG:
     case _GWT_OP_ABS: return a[0];
     case _GWT_OP_VALID: return a[0].is == _GWT_WIDE ? wide : truth;
-    case _GWT_OP_NOT: return one ? truth : wide;
+    case _GWT_OP_NOT: case _GWT_OP_SIGN: return one ? truth : wide;
     case _GWT_OP_MIN: case _GWT_OP_MAX: case _GWT_OP_LEAST: case _GWT_OP_MOST: case _GWT_OP_FIRST:
         return _gwt_known_either(a[0], a[1]);
     case _GWT_OP_ADD: case _GWT_OP_SUB:
@@ -13584,7 +13581,7 @@ static void _gwt_vm_libm(int op, double *d, const double *a, const double *b, bo
     bool two = op >= _GWT_OP_POW;
     double (*one)(double) = two ? NULL : of_one[op - _GWT_OP_EXP];
     double (*both)(double, double) = two ? of_two[op - _GWT_OP_POW] : NULL;
-    for (size_t i = 0; i < n && !two; i++) d[i] = one(a[i]);
+    for (size_t i = 0; i < n && !two; i++) d[i] = a[i] != a[i] ? a[i] : one(a[i]);
     for (size_t i = 0; i < n && two; i++) {
         double x = a[i], y = number ? *b : b[i];
         d[i] = x != x || y != y ? (double)NAN : both(x, y);
