@@ -728,7 +728,8 @@ typedef struct gwt_save_options {
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
     // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
     // (a control character) or is no UTF-8; in names of the array, U+FFFD is written for those.
-    const char *const *band_names;      // written as band descriptions; default the array's
+    const char *const *band_names;      // written as band descriptions, of several times that have
+                                        // dates after these; default the array's
     const double *scales, *offsets;     // one a band, written as metadata; default the array's
     const char *const *tags;   // "KEY=VALUE", NULL-terminated, written into GDAL_METADATA
     int num_workers;           // at most this many of the session's; 0 = all
@@ -15308,6 +15309,17 @@ static void _gwt_metadata_checksums(_gwt_text *t, const _gwt_stream *stream)
     _gwt_text_item_end(t);
 }
 
+// What a band is called; of a time with a date "2016-05-17 red".
+static void _gwt_metadata_name(_gwt_text *t, const char *date, const char *name, int64_t band)
+{
+    if (!date && !name) return;
+    _gwt_text_item_begin(t, "DESCRIPTION", strlen("DESCRIPTION"), band, "description", "");
+    if (date) _gwt_text_escaped(t, date, strlen(date), 2);
+    if (date && name) _gwt_text_string(t, " ");
+    if (name) _gwt_text_escaped(t, name, strlen(name), 2);
+    _gwt_text_item_end(t);
+}
+
 // GDAL_METADATA of what the options and the array say, with statistics and checksums where there is
 // a stream; empty when that is nothing.
 static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_options *o,
@@ -15320,15 +15332,18 @@ static void _gwt_metadata_text(_gwt_text *t, const gwt_array *a, const gwt_save_
                                                    : NULL;
     const double *scales = o->scales ? o->scales : a->info.has_scales ? a->info.scales : NULL;
     const double *offsets = o->offsets ? o->offsets : a->info.has_scales ? a->info.offsets : NULL;
-    bool casts = o->dtype && o->dtype != a->info.dtype;
+    bool casts = o->dtype && o->dtype != a->info.dtype, dated = a->info.shape[0] > 1;
+    for (int64_t i = 0; dated && i < a->info.shape[0]; i++)
+        dated = _gwt_time_date(a->info.time_names[i]) != 0;
     unsigned keep = casts || o->statistics ? _GWT_KEEP_ALL & ~_GWT_KEEP_FIGURES : _GWT_KEEP_ALL;
     _gwt_colours colours = _gwt_colours_of(a, casts ? o->dtype : a->info.dtype);
     _gwt_text_string(t, "<GDALMetadata>\n");
     size_t empty = t->bytes.used;
     _gwt_metadata_file(t, a, o, keep);
     for (int64_t i = 0; i < planes; i++) {
-        if (names && (o->band_names || a->info.named[i % bands]))
-            _gwt_text_role(t, "DESCRIPTION", "description", names[i % bands], i);
+        bool named = names && (o->band_names || a->info.named[i % bands]);
+        _gwt_metadata_name(t, dated ? a->info.time_names[i / bands] : NULL,
+                           named ? names[i % bands] : NULL, i);
         if (offsets)
             _gwt_text_role(t, "OFFSET", "offset",
                            _gwt_os_double_text(number, sizeof number, offsets[i % bands]), i);

@@ -122,6 +122,32 @@ static void bands_without_names(void **state)
 }
 
 // A copy describes the bands that were, and no other.
+// A time that has a date names its bands by it; numbers of times are no names.
+static void names_of_times(void **state)
+{
+    (void)state;
+    static const char *const dates[] = { "2016-05-17", "2024Q2", NULL };
+    static const char *const some[] = { "red", NULL };
+    static const char *const want[][4] = {
+        { "2016-05-17 red", "2016-05-17", "2024Q2 red", "2024Q2" }, { "red", "2", "red", "4" }
+    };
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, made("dated.tif", GWT_UINT8, 2, NULL, NULL));
+    gwt_array *red = gwt_rename_bands(gwt_sel_bands(a, (const char *const[]){ "1", NULL }), some);
+    gwt_array *other = gwt_sel_bands(a, (const char *const[]){ "2", NULL });
+    gwt_array *one = gwt_stack((gwt_array *[]){ red, other }, 2, GWT_BAND);
+    for (int k = 0; k < 2; k++) {
+        gwt_array *all = gwt_stack((gwt_array *[]){ one, one }, 2, GWT_TIME);
+        if (k == 0) all = gwt_rename_times(all, dates);
+        gwt_save(all, temp_path("times.tif"), .overwrite = true);
+        gwt_array *back = gwt_open(g, temp_path("times.tif"));
+        EXPECT_OK(g);
+        for (int b = 0; b < 4; b++)
+            assert_string_equal(gwt_describe(back)->band_names[b], want[k][b]);
+    }
+    assert_int_equal(gwt_end(g), 0);
+}
+
 static void copied_names(void **state)
 {
     (void)state;
@@ -1199,6 +1225,7 @@ int main(void)
         cmocka_unit_test(long_names),
         cmocka_unit_test(attributes_in_values),
         cmocka_unit_test(bands_without_names),
+        cmocka_unit_test(names_of_times),
         cmocka_unit_test(copied_names),
         cmocka_unit_test(nodata_texts),
         cmocka_unit_test(wide_nodata),

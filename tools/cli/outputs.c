@@ -4,7 +4,6 @@
 
 #include "outputs.h"
 #include "profile.h"
-#include "times.h"
 #include "watch.h"
 
 #include <stdlib.h>
@@ -250,7 +249,6 @@ int outputs_save(gwt *g, const outputs *out, gwt_array **results)
     gwt_save_options save = out->options->save;
     for (size_t i = 0; i < out->count; i++) {
         nodatas[i] = inputs_dst_nodata(out->inputs, results[i], save.dtype);
-        results[i] = times_to_bands(g, results[i]);
         if (save.dtype >= GWT_FLOAT32)      // before what was resampled is rounded to integers
             results[i] = gwt_cast(results[i], save.dtype);
     }

@@ -25,45 +25,6 @@ static char **name_list(gwt *g, int64_t n, size_t size)
     return names;
 }
 
-// ---- to bands ---------------------------------------------------------------------------------
-
-static gwt_array *named_time(gwt *g, gwt_array *a, int64_t time)
-{
-    const gwt_info *info = gwt_describe(a);
-    const char *date = info->time_names[time];
-    char number[32];
-    size_t size = 0;
-    for (int64_t b = 0; b < info->shape[1]; b++)
-        if (strlen(info->band_names[b]) > size) size = strlen(info->band_names[b]);
-    size += strlen(date) + 2;
-    char **names = name_list(g, info->shape[1], size);
-    for (int64_t b = 0; names && b < info->shape[1]; b++)
-        snprintf(names[b], size, "%s%s%s", date, info->named[b] ? " " : "",
-                 info->named[b] ? info->band_names[b] : "");
-    snprintf(number, sizeof number, "%lld", (long long)time + 1);
-    gwt_array *one = gwt_sel_times(a, (const char *const[]){ number, NULL });
-    if (names) one = gwt_rename_bands(one, (const char *const *)names);
-    free(names);
-    return one;
-}
-
-gwt_array *times_to_bands(gwt *g, gwt_array *a)
-{
-    const gwt_info *info = gwt_describe(a);
-    int64_t times = info->shape[0];
-    for (int64_t t = 0; t < times; t++)
-        if (!is_dated(info->time_names[t])) return a;
-    if (times < 2) return a;
-    gwt_array **list = calloc((size_t)times, sizeof *list), *all = NULL;
-    if (!list) gwt_fail(g, GWT_E_MEMORY, "out of memory");
-    for (int64_t t = 0; list && t < times; t++) list[t] = named_time(g, a, t);
-    if (list) all = gwt_stack(list, (size_t)times, GWT_BAND);
-    free(list);
-    return all;
-}
-
-// ---- and back ---------------------------------------------------------------------------------
-
 int64_t times_of_bands(const gwt_array *a)
 {
     const gwt_info *info = gwt_describe(a);

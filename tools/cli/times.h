@@ -1,14 +1,9 @@
-// times.h - times of a stack in the names of a file's bands, and back: "2016-05-17 red".
+// times.h - times again out of the names that gwt_save gives bands of a stack: "2016-05-17 red".
 
 #ifndef GWT_TOOLS_TIMES_H
 #define GWT_TOOLS_TIMES_H
 
 #include "cli.h"
-
-// An array of one time that has all times as bands, named so, or "2016-05-17" where a band has no
-// name; `a` itself where it has one time, or times without dates. NULL when there is no memory, or
-// the session has an error.
-gwt_array *times_to_bands(gwt *g, gwt_array *a);
 
 // How many times an array's bands are by their names, of so many bands each: 1 when they are not
 // all of several times, in order.
