@@ -13061,18 +13061,18 @@ static int64_t _gwt_count_within(const double *v, size_t n, double least, double
     return count;
 }
 
+_GWT_FOR_SPEED
+
 static int64_t _gwt_count_float32(const double *v, size_t n, float is)
 {
-    int64_t count = 0;
+    int32_t count = 0;      // a strip is short
     _GWT_EACH count += (float)v[i] == is;
     return count;
 }
 
-_GWT_FOR_SPEED
-
 static int64_t _gwt_count_narrow(const float *v, size_t n, float is)
 {
-    int32_t count = 0;      // a strip is short
+    int32_t count = 0;
     _GWT_EACH count += v[i] == is;
     return count;
 }
