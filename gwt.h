@@ -87,7 +87,8 @@
 //   What an operation makes of a missing operand, in which type and with which nodata value:
 //
 //       arithmetic, functions, indices      missing             float64, NaN
-//       min, max, abs, clip, replace        missing             the operand's
+//       min, max, abs, sign, rounding, clip, replace, gwt_bits
+//                                           missing             the operand's
 //       reclass                             missing             the smallest; the operand's nodata,
 //                                                               else one that no class is
 //       where                               missing where the condition or what it picks is;
@@ -102,8 +103,10 @@
 //       diff; interpolate                   missing; filled in  float64, NaN
 //       best                                passed over in the score, kept in x; x's
 //       min, max, first, last, mode         passed over (1)     the operand's
-//       argmax; all, any; count             passed over (1; 0)  int32, -1; uint8, 255; int32
-//       resampling, mosaics                 passed over (1)     the operand's
+//       argmax; all, any; count             passed over (1; 0)  int32, -1; uint8, 255; int32, of
+//                                                               windows float64
+//       resampling, mosaics                 passed over (1)     the operand's; means float64
+//       gwt_place                           never missing       float64, NaN; row, col int32, -1
 //       stack, window, cast, rename         missing             as kept or cast
 //
 //   (1) missing where nothing is left; a count is 0 there. README has the table with examples.
@@ -274,7 +277,7 @@
 //       >>mpi      the ranks of a job on several machines
 //       >>run      the loop behind every action
 //       >>sink     its results: to memory, to a file, to a function
-//       >>stat     statistics, percentiles
+//       >>stat     statistics, percentiles, zones
 //       >>session  begin, end, profiles
 //       >>show     arrays, plans and profiles as text
 //
@@ -541,7 +544,9 @@ typedef struct gwt_open_options {
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
     const char *const *band_names;      // one a band (of the result), NULL-terminated; as those of
                                         // gwt_save_options
-    const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time)
+    const char *const *time_names;      // one a time step, NULL-terminated (open_many, stack time);
+                                        // default "1", "2", ..: dates, as .by of gwt_reduce wants
+                                        // them, are to be given, "2016-05-17" (see gwt_date_of)
     const char *sensor;        // names the bands by a sensor; beats the session's. ARGUMENT when
                                // there are not as many
     gwt_optional nodata;       // this raw value is missing, whatever the session and the file say
@@ -918,7 +923,7 @@ typedef struct gwt_info {
                                    // kept by selections, cuts and casts, gone after arithmetic
     const char *area_or_point;     // "Area" or "Point"
     // of the first file, as stored:
-    int64_t tile[2];              // height, width of a tile, or rows and width of a strip
+    int64_t tile[2];               // height, width of a tile, or rows and width of a strip
     bool is_tiled;
     const char *compression;       // "none", "lzw", "deflate", .. or "compression 12345"
     int predictor;
@@ -1097,7 +1102,8 @@ GWT_API gwt_array *gwt_place(const gwt_array *like, gwt_place_kind kind);
 //   "year"       2024
 //   "10d"        2024-03-11, the first of so many days; the first of all is the earliest date
 //
-// Dates are those in the names of the times (gwt_date_of); one that has none is an ARGUMENT error.
+// Dates are those in the names of the times (.time_names of gwt_open_many, gwt_rename_times), read
+// as gwt_date_of does; a time that has none is an ARGUMENT error.
 //
 // Trends, GWT_SLOPE and GWT_INTERCEPT: of the line that has the least squares of distances to the
 // valid pixels, sum((t - mean t) (x - mean x)) / sum((t - mean t)^2), and its value at t = 0. Times
@@ -1440,7 +1446,7 @@ GWT_API bool gwt_summarize_with(const gwt_array *a, gwt_summary *summaries,
 #define _gwt_summarize_args(a, summaries, ...) \
     gwt_summarize_with((a), (summaries), &(gwt_statistics_options){ __VA_ARGS__ })
 
-// Numbers of the pixels of each zone, as gwt_zonal gives them: one piece of memory.
+// Numbers of the pixels of each zone, as gwt_zonal gives them: one allocation.
 typedef struct gwt_zonal_result {
     gwt_dtype dtype;                // of the zones
     size_t num_zones, num_planes;   // planes: times * bands + band of the values
