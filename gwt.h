@@ -123,7 +123,8 @@
 //
 //   64-bit integers are exact to the last bit where they are compared, picked (but for the values
 //   that replace and mask look for, and ends of classes) or taken as bits and whole numbers.
-//   Arithmetic, windows and statistics take the doubles next to them, which are exact up to 2^53.
+//   Arithmetic, windows, mosaics, scores of gwt_best and statistics, also those that keep the type
+//   (min, max, first, last, mode), take the doubles next to them, which are exact up to 2^53.
 //
 // MEMORY
 //
@@ -1125,10 +1126,10 @@ GWT_API gwt_array *gwt_reduce_with(const gwt_array *a, gwt_dim dim, gwt_stat sta
 // period, as .by of gwt_reduce says. GRID: other numbers of times or bands.
 GWT_API gwt_array *gwt_best(const gwt_array *a, const gwt_array *score, const char *by);
 
-// Along time, in float64. Missing pixels are passed over:
+// Along time, in float64:
 //
-//   gwt_cumsum       sums of each time and those before it in their order, missing as long as none
-//                    is there; the last is that of GWT_SUM
+//   gwt_cumsum       sums of the valid pixels of each time and those before it in their order,
+//                    missing as long as there is none; the last is that of GWT_SUM
 //   gwt_diff         each time less the one before it: one time fewer, called by the later ones;
 //                    missing where either is. ARGUMENT: there is one time
 //   gwt_interpolate  missing pixels on the line between the nearest valid ones before and after
@@ -9037,12 +9038,12 @@ static bool _gwt_moving_check(gwt *g, gwt_moving_options *o)
     if (o->window < 1 || o->window > 1023 || o->window % 2 == 0)
         return _gwt_fail(g, GWT_E_ARGUMENT, "window = %d: a moving window is odd, 1 to 1023 pixels",
                   o->window);
-    if (o->statistic < GWT_MEAN || (o->statistic > GWT_COUNT && o->statistic < GWT_RANGE)
-        || o->statistic > GWT_ANY)
+    size_t stat = (size_t)o->statistic;
+    if (stat > GWT_ANY || (stat > GWT_COUNT && stat < GWT_RANGE))
         return _gwt_fail(g, GWT_E_ARGUMENT,
-                  "no moving statistic %d: there are mean, sum, min, max, std, var, "
+                  "no moving statistic %s: there are mean, sum, min, max, std, var, "
                   "median, percentile, count, range, mode, all, any",
-                  (int)o->statistic);
+                  stat < _GWT_COUNT(_gwt_stat_names) ? _gwt_stat_names[stat] : "of that number");
     if (o->statistic == GWT_PERCENTILE && !(o->percentile >= 0 && o->percentile <= 100))
         return _gwt_fail(g, GWT_E_ARGUMENT, "percentile = %g: must be 0 to 100", o->percentile);
     if (o->weights && o->statistic != GWT_MEAN && o->statistic != GWT_SUM && o->statistic != GWT_STD

@@ -245,7 +245,7 @@ def begin(name):
 
 def errors():
     files, _, _ = series("uint8")
-    refused("moving_skew(b1, 3)", files[0], "no moving statistic", "range, mode, all, any", "^")
+    refused("moving_skew(b1, 3)", files[0], "no moving statistic skew", "range, mode, all, any", "^")
     plain = [write(name, sample("uint8")) for name in ("s_2020-02-30.tif", "s_2020-02-29.tif")]
     refused("mean(a, month)", plain, 'by month: time 1, "1", has no date', "^", options=STACK)
     refused("mean(a, weekday)", files, "unknown name weekday", options=STACK)
