@@ -6467,7 +6467,7 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 #define _GWT_WHOLE_FAST_OPS(X) \
     X(AND, _gwt_bits_near(_gwt_near_bits(x) & _gwt_near_bits(y)) + (x - x) + (y - y)) \
     X(DIV, _gwt_floor_small(x / y) + (x / y - x / y)) \
-    X(MOD, x - _gwt_floor_small(x / y) * y) \
+    X(MOD, x + 0.0 - _gwt_floor_small(x / y) * y) \
     X(SHIFT, _gwt_floor_small(x * y))
 #define _GWT_WHOLE_OPS(X) \
     X(OR, _gwt_bits_near(_gwt_near_bits(x) | _gwt_near_bits(y)) + (x - x) + (y - y)) \
@@ -13470,7 +13470,7 @@ static void _gwt_vm_store_wide(gwt_dtype dtype, char *to, const double *v, const
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
     for (size_t i = 0; i < n; i++, to += step * sizeof(uint64_t)) {
         uint64_t raw = nodata;
-        if (v[i] < lo) raw = _gwt_wide(lo);
+        if (v[i] < lo || (v[i] == lo && rest[i] < 0)) raw = _gwt_wide(lo);
         else if (v[i] > hi || (v[i] == hi && rest[i] >= 0)) raw = _gwt_wide(hi) - 1;
         else if (v[i] == v[i]) raw = _gwt_wide(nearbyint(v[i])) + (uint64_t)(int64_t)rest[i];
         memcpy(to, &raw, sizeof raw);

@@ -599,6 +599,39 @@ static void integers_that_a_double_rounds(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// What is just below the least integer of 64 bits is that one: the nearest double is the same.
+static void integers_below_their_type(void **state)
+{
+    (void)state;
+    static const uint64_t wide[4] = { 9223372036854775816u, 9223372036854775808u,
+                                      9223372036854775807u, 5 };
+    static const int64_t negative[4] = { INT64_MIN, INT64_MIN, -INT64_MAX, -5 },
+                         shape[4] = { 1, 1, 1, 4 };
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = gwt_from_memory(g, wide, sizeof wide, GWT_UINT64, shape);
+    int64_t *got = gwt_compute(gwt_neg(a), .dtype = GWT_INT64);
+    EXPECT_OK(g);
+    assert_memory_equal(got, negative, sizeof negative);
+    gwt_free(got);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// No integer is -0, what is left of a division by one neither: -x is, where x is 0.
+static void remainders_are_integers(void **state)
+{
+    (void)state;
+    static const int16_t v[4] = { 0, 3, 4, -4 };
+    static const double want[4] = { INFINITY, INFINITY, 0.5, 1 };
+    static const int64_t shape[4] = { 1, 1, 1, 4 };
+    gwt *g = gwt_begin(.num_workers = 1);
+    gwt_array *a = gwt_from_memory(g, v, sizeof v, GWT_INT16, shape);
+    double *got = VALUES_OF(gwt_calc(&a, 1, "1 / (-a % 3)"));
+    EXPECT_OK(g);
+    for (int i = 0; i < 4; i++) REQUIRE(got[i] == want[i], "%d: %g, not %g", v[i], got[i], want[i]);
+    gwt_free(got);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,7 +649,9 @@ int main(void)
         cmocka_unit_test(planes_that_are_found),
         cmocka_unit_test(rounded_as_warped),
         cmocka_unit_test(rounded_when_stored),
-        cmocka_unit_test(integers_that_a_double_rounds)
+        cmocka_unit_test(integers_that_a_double_rounds),
+        cmocka_unit_test(integers_below_their_type),
+        cmocka_unit_test(remainders_are_integers)
     };
     return cmocka_run_group_tests_name("values", tests, temp_begin, temp_end);
 }
