@@ -657,7 +657,7 @@ typedef struct gwt_reclassify_options {
 
 typedef struct gwt_apply_options {
     int _;
-    int halo;                  // pixels around the block that the kernel wants to see, 0..1024
+    int halo;                  // pixels around the piece that the kernel wants to see, 0..1024
     int bands;                 // that it makes, for each time; default as many as it gets
     gwt_dtype dtype;           // of the result; default float64
     gwt_optional nodata;       // of the result
@@ -8919,8 +8919,8 @@ gwt_array *gwt_best(const gwt_array *a, const gwt_array *score, const char *by)
     if (a->number || n[0] != m[0] || (m[1] != 1 && m[1] != n[1]))
         return _gwt_fail_null(
             a->g, GWT_E_GRID,
-            "shapes do not match: %lld times, %lld bands with %lld times, %lld bands",
-            (long long)n[0], (long long)n[1], (long long)m[0], (long long)m[1]);
+            "best: shapes do not match: %lld times, %lld bands with a score of %lld times, "
+            "%lld bands", (long long)n[0], (long long)n[1], (long long)m[0], (long long)m[1]);
     gwt_array *r = by ? _gwt_reduce_periods(a, score, GWT_ARGMAX, 0, by)
                       : _gwt_reduce_all(a, score, GWT_TIME, GWT_ARGMAX, 0);
     if (r) _gwt_array_join_files(r, both, 2);

@@ -257,7 +257,7 @@ def errors():
     refused("interpolate(a, band)", files, "not band", "^", options=STACK)
     refused("best(a, a, band)", files, "best goes along time, not band", "^", options=STACK)
     refused("best(a)", files, "best takes 2 values, not 1", "^", options=STACK)
-    refused("best(a, a[1])", files, "6 times, 1 bands with 1 times, 1 bands",
+    refused("best(a, a[1])", files, "best: shapes", "with a score of 1 times, 1 bands",
             options=STACK)
 
 

@@ -454,7 +454,7 @@ static int stats_of_groups(file_list *files, const stats_args *args)
 
 static const cli_option options[] = {
     { .name = "group-by", .kind = CLI_TEXT, .to = offsetof(stats_args, group_by),
-      .value = "PATTERN", .help = "of each time: '*_{time}_{band}.tif', see gwt calc" },
+      .value = "PATTERN", .help = "of each time: '*_{time}_{band}.tif', see gwt calc --help" },
     CLI_WORKERS(offsetof(stats_args, workers)),
     CLI_MEMORY(offsetof(stats_args, memory)),
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
