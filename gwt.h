@@ -12848,8 +12848,9 @@ _GWT_COMMON_TYPES(X)
 _GWT_RARE_TYPES(X)
 #undef X
 #define X(type, ctype) _GWT_LOOP _GWT_LOAD(float, _gwt_narrow_load_##type, ctype)
-_GWT_NARROW_TYPES(X)
+X(GWT_UINT8, uint8_t) X(GWT_UINT16, uint16_t) X(GWT_INT16, int16_t)
 #undef X
+_GWT_SMALL _GWT_LOAD(float, _gwt_narrow_load_GWT_INT8, int8_t)
 
 // To doubles, to floats.
 typedef void _gwt_load_fn(void *to, const void *from, size_t n, bool masked, uint64_t raw);
