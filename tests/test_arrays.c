@@ -469,6 +469,23 @@ static void series_by_hand(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// Numbers are no years: of 0, 1, 4, 9, .. the differences, of times 2 to 2000, rise by 2.
+static void numbers_are_no_years(void **state)
+{
+    (void)state;
+    enum { TIMES = 2000 };
+    static double squares[TIMES];
+    static const int64_t shape[4] = { TIMES, 1, 1, 1 };
+    for (int i = 0; i < TIMES; i++) squares[i] = (double)i * i;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_from_memory(g, squares, sizeof squares, GWT_FLOAT64, shape);
+    double *slope = VALUES_OF(gwt_reduce(gwt_diff(a), GWT_TIME, GWT_SLOPE));
+    EXPECT_OK(g);
+    REQUIRE(*slope == 2, "the slope is %.17g, not 2", *slope);
+    gwt_free(slope);
+    assert_int_equal(gwt_end(g), 0);
+}
+
 // What times are called: periods lie at their first days.
 static void trends_of_periods(void **state)
 {
@@ -563,11 +580,11 @@ static void series_refused(void **state)
     assert_null(gwt_interpolate(a));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "interpolate: time 3, \"x\", has no date");
     assert_null(gwt_best(a, one, NULL));
-    EXPECT_ERROR(g, GWT_E_GRID, "4 times, 1 bands with 1 times, 1 bands");
+    EXPECT_ERROR(g, GWT_E_GRID, "4 times, 1 bands with a score of 1 times, 1 bands");
     assert_null(gwt_best(a, two, NULL));
-    EXPECT_ERROR(g, GWT_E_GRID, "with 4 times, 2 bands");
+    EXPECT_ERROR(g, GWT_E_GRID, "with a score of 4 times, 2 bands");
     assert_null(gwt_best(a, gwt_number(g, 1), NULL));
-    EXPECT_ERROR(g, GWT_E_GRID, "with 1 times");
+    EXPECT_ERROR(g, GWT_E_GRID, "with a score of 1 times");
     assert_null(gwt_best(a, NULL, NULL));
     EXPECT_ERROR(g, GWT_E_ARGUMENT, "gwt_best: array 2 of 2 is NULL");
     assert_null(gwt_best(a, a, "week"));
@@ -2665,6 +2682,7 @@ int main(void)
         TEST(skew_and_mode_by_hand),
         TEST(periods_are_named),
         TEST(series_by_hand),
+        TEST(numbers_are_no_years),
         TEST(trends_of_periods),
         TEST(trend_of_numbered_times),
         TEST(best_by_hand),
