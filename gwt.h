@@ -8743,7 +8743,8 @@ static int *_gwt_array_dates(const gwt_array *a, const char *what)
 static double *_gwt_array_days(const gwt_array *a, const char *what, bool *dated)
 {
     const char *const *names = a->info.time_names;
-    bool numbered = !strcmp(names[0], "1");
+    int digits = _gwt_digits(names[0]);
+    bool numbered = !names[0][digits] && digits < 4;    // and 2016, if it follows
     int64_t n = a->info.shape[0];
     double *days = _gwt_keep(a->g, (size_t)n, sizeof *days), first = INFINITY;
     for (int64_t t = 0; days && t < n; t++) {
@@ -11534,7 +11535,7 @@ static bool _gwt_known_whole(double v, double limit)
     return v != v || (v == floor(v) && fabs(v) <= limit);
 }
 
-static _gwt_known _gwt_known_integer(double most, double limit)
+_GWT_CALLED static _gwt_known _gwt_known_integer(double most, double limit)
 {
     return (_gwt_known){ most <= limit ? _GWT_INTEGER : _GWT_ROUNDED, most };
 }
@@ -13471,7 +13472,7 @@ static void _gwt_vm_store_wide(gwt_dtype dtype, char *to, const double *v, const
     double lo = _gwt_dtypes[dtype].lo, hi = _gwt_dtypes[dtype].hi;
     for (size_t i = 0; i < n; i++, to += step * sizeof(uint64_t)) {
         uint64_t raw = nodata;
-        if (v[i] < lo || (v[i] == lo && rest[i] < 0)) raw = _gwt_wide(lo);
+        if (v[i] <= lo && (v[i] < lo || rest[i] < 0)) raw = _gwt_wide(lo);
         else if (v[i] > hi || (v[i] == hi && rest[i] >= 0)) raw = _gwt_wide(hi) - 1;
         else if (v[i] == v[i]) raw = _gwt_wide(nearbyint(v[i])) + (uint64_t)(int64_t)rest[i];
         memcpy(to, &raw, sizeof raw);
