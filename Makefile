@@ -44,10 +44,15 @@ endif
 
 warnings := -Wall -Wextra -pedantic $(if $(filter 1,$(WERROR)),-Werror)
 
+# PROJ names what a file has only the code of, in gwt info. PROJ= builds without.
+PROJ ?= $(shell pkg-config --exists proj 2>/dev/null && echo 1)
+
 # Asked for when a recipe runs, not before: `make deps test` installs the libraries first.
 tiff_cflags   = $(shell pkg-config --cflags libtiff-4 zlib 2>/dev/null)
 tiff_libs     = $(shell pkg-config --libs libtiff-4 2>/dev/null || echo -ltiff) \
                 $(shell pkg-config --libs zlib 2>/dev/null || echo -lz)
+proj_cflags   = $(if $(PROJ),-DGWT_WITH_PROJ $(shell pkg-config --cflags proj))
+proj_libs     = $(if $(PROJ),$(shell pkg-config --libs proj))
 cmocka_cflags = $(shell pkg-config --cflags cmocka 2>/dev/null)
 cmocka_libs   = $(shell pkg-config --libs cmocka 2>/dev/null || echo -lcmocka)
 
@@ -99,8 +104,8 @@ all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) ## build the com
 # before anything is compiled, with -j too.
 $(B)/flags: FORCE | $(first)
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CXX) $(compile_flags) $(libs)' | cmp -s - $@ || \
-	    echo '$(CC) $(CXX) $(compile_flags) $(libs)' > $@
+	@echo '$(CC) $(CXX) $(compile_flags) $(libs) $(proj_libs)' | cmp -s - $@ || \
+	    echo '$(CC) $(CXX) $(compile_flags) $(libs) $(proj_libs)' > $@
 
 # What a target may have of its own: another compiler around $(CC), flags, and libraries.
 cc      = $(CC)
@@ -168,6 +173,8 @@ $(B)/tools/make_scene.o $(B)/tools/bench/floor.o $(bench_objs): $(B)/%.o: %.c to
 
 # ---- programs ------------------------------------------------------------------------------------
 
+$(B)/tools/cli/about.o: variant = $(proj_cflags)
+$(addprefix $(B)/gwt,-plain -gnu -mpi) $(B)/gwt: with = $(proj_libs)
 $(B)/gwt:           $(gwt_parts) $(B)/impl.o
 $(B)/gwt-plain:     $(gwt_parts) $(B)/impl-plain.o
 $(B)/gwt-gnu:       $(gwt_parts) $(B)/impl-gnu.o

@@ -230,7 +230,7 @@ s390x() {       # NAME PROGRAM
     if ! command -v $cross >/dev/null; then absent "$1" "no $cross: make deps-ci"
     elif ! command -v qemu-s390x-static >/dev/null; then absent "$1" "no qemu-s390x-static"
     elif ! [ -d "$sysroot" ]; then absent "$1" "no libtiff for s390x: make deps-ci"
-    elif build "$folder/$2" CC="$cross --sysroot=$sysroot" march= tiff_cflags= \
+    elif build "$folder/$2" CC="$cross --sysroot=$sysroot" march= PROJ= tiff_cflags= \
         tiff_libs='-ltiff -lz'; then
         run_jobs "$1" qemu-s390x-static -L "$sysroot" "$root/$folder/$2" &
         builds="$builds $1" there="qemu-s390x-static -L $sysroot $root/$folder/$2"

@@ -68,6 +68,10 @@ def make():
     geographic.update({34735: (3, [1, 1, 0, 3, 1024, 0, 1, 2, 2048, 0, 1, 4326, 2049, 34737, 7, 0]),
                        34737: (2, b"WGS 84|")})
     write("geographic.tif", geographic)
+    for code in 32621, 32599:      # one that is, one that is not; neither is named
+        coded = image(20, 10)
+        coded[34735] = (3, [1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, code])
+        write(f"coded{code}.tif", coded)
     palette = image(8, 4, 1, 3)
     palette[320] = (3, list(range(768)))
     write("palette.tif", palette)
@@ -135,6 +139,13 @@ if [ -z "$python" ]; then finish; exit; fi
 
 # ---- what is said --------------------------------------------------------------------------------
 
+if command -v ldd >/dev/null && ldd "$gwt" 2>/dev/null | grep -q libproj; then
+    has coded32621.tif crs.name '"WGS 84 / UTM zone 21N"'
+    says coded32621.tif '  crs          EPSG:32621, WGS 84 / UTM zone 21N, pixel is area'
+else
+    skip "the name that PROJ has for a code" "gwt is built without PROJ"
+fi
+has coded32599.tif crs.name null
 has own.tif crs '{"name": "Site grid, mine", "kind": "projected", "geokeys": {"GTModelTypeGeoKey": 1,
     "GTRasterTypeGeoKey": 1, "GTCitationGeoKey": "Site grid, mine", "GeogCitationGeoKey": "WGS 84",
     "ProjectedCSTypeGeoKey": 32767, "ProjCoordTransGeoKey": 1, "ProjNatOriginLongGeoKey": -57.5,

@@ -6,6 +6,7 @@
 #     make, pkg-config  the build (pkg-config is optional)
 #     cmocka, python3   the tests
 #     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare;
+#         PROJ, which the command names CRS by where it is there;
 #         a locale with a decimal comma; chromium and playwright-core (npm), for the report in a
 #         browser; a compiler, libraries (in build/s390x-root) and qemu for s390x
 #     mpi: Open MPI with its compiler and mpirun; pgrep, to kill a rank
@@ -74,6 +75,7 @@ have_s390x() {
 # clang's sanitizers are in a package of their own: see that a program links with them.
 ci_tools_are_there() {
     have clang && have clang++ && have gdalinfo && have_rasterio && have_comma || return 1
+    pkg-config --exists proj || return 1
     echo 'int main(void) { return 0; }' |
         clang -fsanitize=address -x c -o /dev/null - >/dev/null 2>&1
 }
@@ -168,7 +170,7 @@ if have apt-get; then
     build)
         packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev python3"
         ;;
-    ci) packages="clang python3-numpy python3-rasterio gdal-bin locales" ;;
+    ci) packages="clang python3-numpy python3-rasterio gdal-bin libproj-dev locales" ;;
     mpi) packages="libopenmpi-dev openmpi-bin procps" ;;
     esac
     run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
@@ -193,7 +195,7 @@ elif have dnf; then
         ;;
     ci)
         packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal"
-        packages="$packages glibc-langpack-de"
+        packages="$packages glibc-langpack-de proj-devel"
         ;;
     mpi) packages="openmpi openmpi-devel procps-ng" ;;
     esac
@@ -204,7 +206,7 @@ elif have brew; then
     have cc || die "no compiler: run xcode-select --install first"
     case $what in
     build) run brew install -q libtiff cmocka pkg-config ;;
-    ci) run brew install -q gdal && run python3 -m pip install -q numpy rasterio ;;
+    ci) run brew install -q gdal proj && run python3 -m pip install -q numpy rasterio ;;
     mpi) run brew install -q open-mpi ;;
     esac
 else

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include <tiffio.h>
+#if defined(GWT_WITH_PROJ)
+#include <proj.h>
+#endif
 
 enum {
     TAG_GEO_KEYS = 34735, TAG_GEO_DOUBLES = 34736, TAG_GEO_ASCII = 34737,
@@ -153,6 +156,37 @@ static const about_key *find_key(const about *a, int id)
     return NULL;
 }
 
+// The name that PROJ's database has for the code of a CRS, of a file that has none itself.
+#if defined(GWT_WITH_PROJ)
+static const char *name_by_proj(about *a)
+{
+    static const int codes[] = { 3072, 2048 };      // projected, geographic
+    char text[16], *name = NULL;
+    double code = 0;
+    for (int i = 0; i < 2 && !code; i++) {
+        const about_key *key = find_key(a, codes[i]);
+        if (key && key->numbers && key->numbers[0] < 32767) code = key->numbers[0];
+    }
+    if (!code) return NULL;
+    snprintf(text, sizeof text, "%.0f", code);
+    PJ_CONTEXT *context = proj_context_create();
+    proj_log_level(context, PJ_LOG_NONE);
+    PJ *crs = proj_create_from_database(context, "EPSG", text, PJ_CATEGORY_CRS, 0, NULL);
+    const char *found = crs ? proj_get_name(crs) : NULL;
+    if (found) name = keep(a, strlen(found) + 1, 1);
+    if (name) strcpy(name, found);
+    proj_destroy(crs);
+    proj_context_destroy(context);
+    return name;
+}
+#else
+static const char *name_by_proj(about *a)
+{
+    (void)a;
+    return NULL;
+}
+#endif
+
 static void name_crs(about *a)
 {
     static const char *const kinds[] = { NULL, "projected", "geographic", "geocentric" };
@@ -165,6 +199,7 @@ static void name_crs(about *a)
         const about_key *key = find_key(a, order[i]);
         if (key && key->text && key->text[0]) a->crs_name = key->text;
     }
+    if (!a->crs_name) a->crs_name = name_by_proj(a);
 }
 
 static bool read_keys(about *a, TIFF *tif)

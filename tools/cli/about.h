@@ -26,7 +26,7 @@ typedef struct about_size { uint32_t width, height; } about_size;
 typedef struct about {
     about_key *keys;
     size_t num_keys;
-    const char *crs_name;      // NULL: the file names none
+    const char *crs_name;      // the file's, else PROJ's where built with it; NULL: none
     const char *crs_kind;      // "projected", "geographic", "geocentric" or NULL
     about_item *items;
     size_t num_items;
