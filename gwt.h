@@ -1759,7 +1759,7 @@ implementation without -ffast-math, -funsafe-math-optimizations, and what they s
 #define _GWT_LOOP
 #endif
 
-// The same where gcc's are smaller than clang's are.
+// The same with gcc only: clang's take more text, of which there is a bar (make weigh).
 #if defined(__clang__)
 #define _GWT_LOOP_GCC
 #else
@@ -11678,7 +11678,9 @@ static bool _gwt_program_is_known(const _gwt_program *program, _gwt_known *known
     return program->num_regs > 0;
 }
 
-static void _gwt_program_narrow(_gwt_planner *p)
+// What is known of a program decides how it computes: its operations on integers, and whether it
+// is one of float32.
+static void _gwt_program_choose(_gwt_planner *p)
 {
     _gwt_program *program = &p->program;
     if (!_GWT_NARROW) return;
@@ -11776,7 +11778,7 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
     if (!_gwt_over(plan->action)) {
         _gwt_plan_order(&p);
         if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
-        if (!_gwt_over(plan->action)) _gwt_program_narrow(&p);
+        if (!_gwt_over(plan->action)) _gwt_program_choose(&p);
     }
     plan->depth--;
     GWT_FREE(p.values);
