@@ -4897,13 +4897,23 @@ typedef struct _gwt_decoder {
     _gwt_io io;
 } _gwt_decoder;
 
+// A further directory of a file: an image of its own, or one that belongs to another.
+typedef struct _gwt_listed {
+    uint64_t at;                // the byte that it begins at
+    uint64_t kind;              // NewSubfileType
+    uint64_t width, height;     // of its image; 0: it does not say
+    int number;                 // in the chain, where the first directory has 1; of a SubIFD among
+    bool sub;                   // those of its image, from 1
+} _gwt_listed;
+
 typedef struct _gwt_source {
     // Set while opening, read-only afterwards.
     gwt *g;
     struct _gwt_source *next;
     gwt_scope *scope;           // that it is in
     _gwt_block_of_memory *named;        // where `path` is: events of a profile have it, too
-    const char *path;           // the store's
+    const char *path;           // what messages call it: the store's, and which directory
+    uint64_t at;                // the byte that its directory begins at; 0: the first one
     _gwt_store store;
     _gwt_geo geo;
     gwt_dtype dtype;
@@ -4930,6 +4940,9 @@ typedef struct _gwt_source {
     bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
     int overviews;
+    _gwt_listed *listed;        // further directories, as far as they were looked at; of one that
+    int num_listed_images;      // is not the first, its SubIFDs
+    size_t room_listed;
     _gwt_pages *pages;          // while it is opened
     // Shared.
     struct _gwt_tile **tiles;   // the cache's: resident tiles; each guarded by its stripe
@@ -5099,12 +5112,17 @@ static TIFF *_gwt_tiff_open(const char *name, const char *mode, thandle_t h, cha
 }
 #endif
 
-// c: no chopping of strips. O: the arrays of offsets are read only where they are asked for.
-static TIFF *_gwt_source_tiff(const _gwt_source *s, _gwt_io *io, const char *mode)
+// A handle at the source's directory. Modes: c: no chopping of strips. O: the arrays of offsets are
+// read only where they are asked for. h: no directory is read, as the first one may be damaged.
+static TIFF *_gwt_source_tiff(const _gwt_source *s, _gwt_io *io, bool reads_offsets)
 {
+    const char *mode = reads_offsets ? (s->at ? "rch" : "rc") : s->at ? "rcOh" : "rcO";
     *io = (_gwt_io){ .source = s };
-    return _gwt_tiff_open(s->path, mode, io, io->message, _gwt_io_read, _gwt_io_no_write,
-                          _gwt_io_seek, _gwt_io_close, _gwt_io_size);
+    TIFF *tif = _gwt_tiff_open(s->path, mode, io, io->message, _gwt_io_read, _gwt_io_no_write,
+                               _gwt_io_seek, _gwt_io_close, _gwt_io_size);
+    if (!tif || !s->at || TIFFSetSubDirectory(tif, s->at)) return tif;
+    TIFFClose(tif);
+    return NULL;
 }
 
 // ---- checksums of tiles, as gwt_save's .checksums writes them
@@ -5457,9 +5475,12 @@ static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
 static bool _gwt_source_find_mask(_gwt_source *s)
 {
     _gwt_os_facts facts;
-    char *beside = s->mask ? NULL : _gwt_malloc(s->g, strlen(s->path) + sizeof ".msk");
+    for (int i = 0; i < s->num_listed_images && !s->mask; i++)
+        if (!s->listed[i].sub && s->listed[i].kind & FILETYPE_MASK)
+            s->mask = _gwt_keep_format(s->g, "directory %d", s->listed[i].number);
+    char *beside = s->mask ? NULL : _gwt_malloc(s->g, strlen(s->store.path) + sizeof ".msk");
     if (!beside) return s->mask != NULL;
-    sprintf(beside, "%s.msk", s->path);
+    sprintf(beside, "%s.msk", s->store.path);
     bool there = !_gwt_os_look(beside, true, &facts) && facts.is_file;
     if (there) s->mask = _gwt_keep_string(s->g, _gwt_base_name(beside));
     GWT_FREE(beside);
@@ -5478,8 +5499,9 @@ static uint64_t _gwt_get(const unsigned char *from, size_t bytes, bool big_endia
     return v;
 }
 
-// A directory: `left` entries from `at` on (TIFF 6.0, section 2, and BigTIFF's larger fields).
-typedef struct _gwt_ifd { uint64_t at, left; bool there; } _gwt_ifd;
+// A directory that begins at `first`: `left` entries from `at` on (TIFF 6.0, section 2, and
+// BigTIFF's larger fields).
+typedef struct _gwt_ifd { uint64_t first, at, left; bool there; } _gwt_ifd;
 
 enum {
     _GWT_MOST_ENTRIES = 65535,      // of a directory: what libtiff refuses to be one beyond
@@ -5508,6 +5530,7 @@ static bool _gwt_ifd_enter(_gwt_source *s, _gwt_ifd *d, uint64_t at)
     size_t bytes = s->bigtiff ? 8 : 2, entry = s->bigtiff ? 20 : 12;
     bool good = _gwt_source_peek(s, n, bytes, at, &d->there);
     d->there &= at > 0;         // 0 says that there is none
+    d->first = at;
     d->at = at + bytes;
     d->left = d->there ? _gwt_get(n, bytes, s->big_endian) : 0;
     if (d->left > _GWT_MOST_ENTRIES || d->left * entry > s->store.length - d->at) d->there = false;
@@ -5536,19 +5559,32 @@ static bool _gwt_ifd_read(_gwt_source *s, _gwt_ifd *d, _gwt_ifd_entry *e)
     return true;
 }
 
-// Its NewSubfileType, 0 where it has none: tags rise, and one that does not is the last. *steps is
-// what may still be looked at in this file.
-static bool _gwt_ifd_kind(_gwt_source *s, _gwt_ifd *d, int *steps, uint64_t *kind)
+// What it says of its image: tags rise, and one that does not is the last. *steps is what may still
+// be looked at in this file.
+static bool _gwt_ifd_look(_gwt_source *s, _gwt_ifd *d, int *steps, _gwt_listed *to)
 {
     _gwt_ifd_entry e = { 0 };
-    *kind = 0;
+    to->at = d->first;
     --*steps;
     for (int64_t last = -1; d->there && d->left > 0 && *steps > 0; --*steps) {
         if (_gwt_cancelled(s->g) || !_gwt_ifd_read(s, d, &e)) return false;
-        if (e.tag >= TIFFTAG_SUBFILETYPE || (int64_t)e.tag <= last) break;
+        if (!d->there || (int64_t)e.tag <= last) break;
+        if (e.tag == TIFFTAG_SUBFILETYPE && e.count == 1) to->kind = e.first;
+        if (e.tag == TIFFTAG_IMAGEWIDTH && e.count == 1) to->width = e.first;
+        if (e.tag == TIFFTAG_IMAGELENGTH && e.count == 1) to->height = e.first;
+        if (e.tag >= TIFFTAG_IMAGELENGTH) break;
         last = (int64_t)e.tag;
     }
-    if (d->there && e.tag == TIFFTAG_SUBFILETYPE && e.count == 1) *kind = e.first;
+    return true;
+}
+
+static bool _gwt_source_list(_gwt_source *s, const _gwt_listed *d)
+{
+    s->overviews += (d->kind & FILETYPE_REDUCEDIMAGE) && !(d->kind & FILETYPE_MASK);
+    if (!_gwt_list_grow(&s->listed, (size_t)s->num_listed_images, 1, &s->room_listed,
+                        sizeof *s->listed))
+        return _gwt_fail(s->g, GWT_E_MEMORY, "out of memory: cannot allocate a list of images");
+    s->listed[s->num_listed_images++] = *d;
     return true;
 }
 
@@ -5582,7 +5618,7 @@ static bool _gwt_source_check_entry(_gwt_source *s, const _gwt_ifd_entry *e)
     return true;
 }
 
-// Of the first directory. What is none, or ends before its end, is libtiff's to judge.
+// Of the source's directory. What is none, or ends before its end, is libtiff's to judge.
 static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
 {
     unsigned char head[16];
@@ -5597,35 +5633,38 @@ static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
     s->bigtiff = version == 43;
     d->there = version == 42 || version == 43;
     if (!d->there) return true;
-    good = _gwt_ifd_enter(s, d, _gwt_get(head + word, word, s->big_endian));
+    good = _gwt_ifd_enter(s, d, s->at ? s->at : _gwt_get(head + word, word, s->big_endian));
     while (good && d->there && d->left > 0)
         good = _gwt_ifd_read(s, d, &e) && (!d->there || _gwt_source_check_entry(s, &e));
     return good;
 }
 
-// Reduced images in the file, further directories and SubIFDs, count as overviews; masks do not,
-// and the first of those is remembered. A damaged directory ends the chain, and so does one that
-// comes round again to where it was after 1, 2, 4, .. directories. As directories may overlap, a
-// small file can have any number of them: after _GWT_MOST_STEPS no more are looked at.
+// Lists further images in the file: SubIFDs, and, of the first directory, those that follow in the
+// chain. A damaged directory ends the chain, and so does one that comes round again to where it was
+// after 1, 2, 4, .. directories. As directories may overlap, a small file can have any number of
+// them: after _GWT_MOST_STEPS no more are looked at.
 static bool _gwt_source_find_images(_gwt_source *s, _gwt_ifd d, const uint64_t *subifds, int n)
 {
-    uint64_t kind, seen = 0;
+    uint64_t seen = d.first;
     int steps = _GWT_MOST_STEPS;
     for (int i = 0; i < n && steps > 0; i++) {
         _gwt_ifd sub;
-        if (!_gwt_ifd_enter(s, &sub, subifds[i]) || !_gwt_ifd_kind(s, &sub, &steps, &kind))
+        _gwt_listed to = { .number = i + 1, .sub = true };
+        if (!_gwt_ifd_enter(s, &sub, subifds[i]) || !_gwt_ifd_look(s, &sub, &steps, &to)
+            || (sub.there && !_gwt_source_list(s, &to)))
             return false;
-        s->overviews += (kind & FILETYPE_REDUCEDIMAGE) && !(kind & FILETYPE_MASK);
     }
-    for (int number = 2; _gwt_ifd_next(s, &d); number++) {
-        if (!d.there || d.at == seen || steps <= 0) return true;
-        if (!(number & (number - 1))) seen = d.at;
-        if (!_gwt_ifd_kind(s, &d, &steps, &kind)) return false;
-        s->overviews += (kind & FILETYPE_REDUCEDIMAGE) && !(kind & FILETYPE_MASK);
-        if (!s->mask && kind & FILETYPE_MASK)
-            s->mask = _gwt_keep_format(s->g, "directory %d", number);
+    for (int number = 2; !s->at; number++) {
+        if (!_gwt_ifd_next(s, &d)) return false;
+        if (!d.there || d.first == seen || steps <= 0) return true;
+        if (!(number & (number - 1))) seen = d.first;
+        _gwt_listed to = { .number = number };
+        _gwt_ifd looked = d;
+        if (!_gwt_ifd_look(s, &looked, &steps, &to)) return false;
+        if (!looked.there) return true;
+        if (!_gwt_source_list(s, &to)) return false;
     }
-    return false;
+    return true;
 }
 
 static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
@@ -5679,6 +5718,7 @@ static void _gwt_source_close(_gwt_source *s)
     *kept = s->named;
     _gwt_unlock(&g->lock);
     _gwt_store_close(&s->store);
+    GWT_FREE(s->listed);
     GWT_FREE(s->tiles);
 }
 
@@ -5730,7 +5770,10 @@ static bool _gwt_source_read(_gwt_source *s)
     _gwt_io io;
     _gwt_ifd first;
     if (!_gwt_source_check_tags(s, &first)) return false;
-    TIFF *tif = _gwt_source_tiff(s, &io, "rc");
+    TIFF *tif = _gwt_source_tiff(s, &io, true);
+    if (!tif && !io.failed && s->at)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: can't be read%s%s", s->path,
+                         io.message[0] ? ": " : "", io.message);
     if (!tif && !io.failed)
         return _gwt_fail_not_tiff(s, io.message);
     // Of what begins otherwise, as Microsoft's MDI does, nothing has been checked.
@@ -5752,7 +5795,8 @@ static bool _gwt_source_read(_gwt_source *s)
 
 // A file that is open already, in this scope or one around it, and has not changed since is shared:
 // its tiles are decoded once.
-static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_optional nodata)
+static _gwt_source *_gwt_source_find(gwt *g, const char *path, uint64_t at, bool fills,
+                                     gwt_optional nodata)
 {
     _gwt_os_facts facts;
     if (_gwt_os_look(path, true, &facts)) return NULL;
@@ -5760,8 +5804,8 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, bool fills, gwt_o
     _gwt_lock(&g->lock);
     for (gwt_scope *in = _gwt_scope_here(g); in && !s; in = _gwt_scope_around(in)) {
         s = in->sources;
-        while (s && !(_gwt_os_unchanged(&s->store.facts, &facts) && !strcmp(s->path, path)
-                      && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
+        while (s && !(_gwt_os_unchanged(&s->store.facts, &facts) && !strcmp(s->store.path, path)
+                      && s->at == at && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
             s = s->next;
     }
     _gwt_unlock(&g->lock);
@@ -5779,18 +5823,23 @@ static bool _gwt_source_set_fill(_gwt_source *s, gwt_optional nodata)
                      "can hold is wanted", s->path, gwt_dtype_name(s->dtype));
 }
 
-// A source without anything in it, of this scope; its path has a place of its own.
-static _gwt_source *_gwt_source_new(gwt *g, const char *path)
+// A source without anything in it, of this scope; its path has a place of its own. NULL: of the
+// first directory.
+static _gwt_source *_gwt_source_new(gwt *g, const char *path, const char *directory)
 {
-    size_t n = strlen(path) + 1;
+    size_t n = strlen(path) + 1, more = directory ? n + strlen(": ") + strlen(directory) : 0;
     _gwt_source *s = _gwt_keep(g, 1, sizeof *s);
-    _gwt_block_of_memory *named = s ? _gwt_malloc(g, sizeof *named + n) : NULL;
+    _gwt_block_of_memory *named = s ? _gwt_malloc(g, sizeof *named + n + more) : NULL;
     if (!named) return NULL;
     *named = (_gwt_block_of_memory){ 0 };
     *s = (_gwt_source){ .g = g, .scope = _gwt_scope_here(g), .named = named };
-    s->path = memcpy(named + 1, path, n);
+    s->path = s->store.path = memcpy(named + 1, path, n);
+    if (more) {
+        char *both = (char *)(named + 1) + n;
+        sprintf(both, "%s: %s", path, directory);
+        s->path = both;
+    }
     s->store.g = g;
-    s->store.path = s->path;
     s->store.file = -1;
     if (_gwt_mutex_new(g, &s->store.lock)) return s;
     GWT_FREE(named);
@@ -5807,15 +5856,19 @@ static _gwt_source *_gwt_source_join(_gwt_source *s)
     return s;
 }
 
-// fills: tiles that can't be read are filled with nodata.
-static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
+// The image whose directory begins at byte `at` of a file, which messages call FILE: `directory`
+// ("directory 3"); 0 and NULL: the first one. fills: tiles that can't be read are filled with
+// nodata.
+static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
+                                        const char *directory, bool fills, gwt_optional nodata)
 {
-    _gwt_source *s = _gwt_source_find(g, path, fills, nodata);
+    _gwt_source *s = _gwt_source_find(g, path, at, fills, nodata);
     if (s) return s;
-    s = _gwt_source_new(g, path);
+    s = _gwt_source_new(g, path, directory);
     if (!s) return NULL;
+    s->at = at;
     s->fills = s->store.may_shrink = fills;
-    s->store.whole_path = _gwt_whole_path(g, s->path);
+    s->store.whole_path = _gwt_whole_path(g, s->store.path);
     bool held = s->store.whole_path && _gwt_store_hold(&s->store);
     s->store.length = s->store.facts.size;
     s->pages = held ? _gwt_calloc(g, 1, sizeof *s->pages) : NULL;
@@ -5826,6 +5879,11 @@ static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_o
     if (good) return _gwt_source_join(s);
     _gwt_source_close(s);
     return NULL;
+}
+
+static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
+{
+    return _gwt_source_open_at(g, path, 0, NULL, fills, nodata);
 }
 
 // ---- pixels of the caller's
@@ -5868,7 +5926,7 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel)
 static _gwt_source *_gwt_source_of_memory(gwt *g, const void *data, gwt_dtype dtype, int64_t bands,
                                           const _gwt_geo *geo, const gwt_from_memory_options *o)
 {
-    _gwt_source *s = _gwt_source_new(g, o->name ? o->name : "memory");
+    _gwt_source *s = _gwt_source_new(g, o->name ? o->name : "memory", NULL);
     if (!s) return NULL;
     s->store.memory = data;
     s->store.identified = o->identity != NULL;
@@ -5895,7 +5953,7 @@ static _gwt_decoder *_gwt_decoder_take(_gwt_source *s)
     }
     d = _gwt_calloc(s->g, 1, sizeof *d);
     if (!d) return NULL;
-    d->tif = _gwt_source_tiff(s, &d->io, "rcO");
+    d->tif = _gwt_source_tiff(s, &d->io, false);
     // Its directory could be read before.
     _gwt_os_facts now;
     int error = _gwt_os_ask(s->store.file, &now);

@@ -1,6 +1,6 @@
 // test_images.c - a file of several images: full resolution, its mask, an overview. White box, as no
 // action writes more than one yet: the implementation is in here, and tiles are put where they go by
-// hand. What comes out is read by libtiff.
+// hand. What comes out is read by libtiff, and by the function that opens any image of a file.
 
 #define GWT_IMPLEMENTATION
 #include "../gwt.h"
@@ -167,6 +167,51 @@ static void several_images(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+static void check_pixels(gwt *g, _gwt_source *s, int i)
+{
+    REQUIRE(s != NULL, "%s", gwt_message(g));
+    gwt_array *a = _gwt_array_of_source(g, s, (gwt_optional){ 0 });
+    unsigned char *got = gwt_compute(a);
+    REQUIRE(got != NULL, "%s", gwt_message(g));
+    assert_int_equal(gwt_describe(a)->dtype, layout[i].dtype);
+    for (int y = 0, k = 0; y < layout[i].height; y++)
+        for (int x = 0; x < layout[i].width; x++, k++) {
+            unsigned v = got[k];
+            if (layout[i].dtype == GWT_UINT16) v = got[2 * k] + 256u * got[2 * k + 1];
+            REQUIRE(v == sample(i, x, y), "image %d, row %d, column %d: %u", i, y, x, v);
+        }
+    gwt_free(got);
+}
+
+// Any of them is opened by where its directory is, which the first one's source lists, once.
+static void by_directory(void **state)
+{
+    (void)state;
+    static const gwt_bigtiff ways[] = { GWT_BIGTIFF_NO, GWT_BIGTIFF_YES };
+    const gwt_optional none = { 0 };
+    for (size_t w = 0; w < COUNT_OF(ways); w++) {
+        gwt *g = gwt_begin(.quiet = true);
+        const char *path = temp_path("listed%zu.tif", w);
+        REQUIRE(write_images(g, path, ways[w], 0), "%s", gwt_message(g));
+        _gwt_source *first = _gwt_source_open(g, path, false, none);
+        check_pixels(g, first, 0);
+        assert_int_equal(first->num_listed_images, NUM_IMAGES - 1);
+        for (int i = 1; i < NUM_IMAGES; i++) {
+            const _gwt_listed *d = &first->listed[i - 1];
+            assert_true(!d->sub && d->number == i + 1 && d->kind == layout[i].kind);
+            assert_true(d->width == (uint64_t)layout[i].width
+                        && d->height == (uint64_t)layout[i].height);
+            _gwt_source *s = _gwt_source_open_at(g, path, d->at, "directory n", false, none);
+            check_pixels(g, s, i);
+            assert_ptr_equal(_gwt_source_open_at(g, path, d->at, "directory n", false, none), s);
+            assert_ptr_not_equal(s, first);
+        }
+        assert_null(_gwt_source_open_at(g, path, 17, "directory 7", false, none));
+        REQUIRE(strstr(gwt_message(g), ".tif: directory 7: can't be read"), "%s", gwt_message(g));
+        gwt_end(g);
+    }
+}
+
 // Which TIFF it is follows from where the last directory ends.
 static void large_files(void **state)
 {
@@ -187,6 +232,7 @@ static void large_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(several_images),
+                                        cmocka_unit_test(by_directory),
                                         cmocka_unit_test(large_files) };
     return cmocka_run_group_tests_name("images", tests, temp_begin, temp_end);
 }
