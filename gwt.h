@@ -4923,6 +4923,7 @@ typedef struct _gwt_source {
     int64_t num_tiles;          // across * down, times the bands when planar
     uint64_t num_listed;        // of the shortest of the directory's lists of tiles
     size_t tile_bytes;
+    int bits;                   // of a sample in the file, if fewer than its type has; else 0
     size_t packed_bytes;        // of the largest tile in the file, what is not read directly
     size_t step;                // samples from a pixel to the next: bands, or 1 if planar
     bool planar;
@@ -5196,14 +5197,15 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_PHOTOMETRIC, &photometric);
     s->predictor = 1;
     if (TIFFGetField(tif, TIFFTAG_PREDICTOR, &s->predictor) != 1) s->predictor = 1;
-    s->dtype = _gwt_source_dtype(bits, format);
+    s->bits = bits == 1 ? 1 : 0;
+    s->dtype = _gwt_source_dtype(s->bits ? 8 : bits, format);
     s->bands = spp;
     s->planar = planar == PLANARCONFIG_SEPARATE && spp > 1;
     const char *codec = _gwt_codec_of(s->compression)->name;
-    if (s->dtype == GWT_DTYPE_NONE || spp == 0)
+    if (s->dtype == GWT_DTYPE_NONE || (s->bits && s->dtype != GWT_UINT8) || spp == 0)
         return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
-                  "%s: samples of %d bits in format %d are not supported (8, 16, 32, 64 bits "
-                  "of unsigned or signed integers, 32 or 64 of floating point are)",
+                  "%s: samples of %d bits in format %d are not supported (1, 8, 16, 32, 64 "
+                  "bits of unsigned, 8 to 64 of signed integers, 32 or 64 of floating point are)",
                   s->path, bits, format);
     if (!TIFFIsCODECConfigured(s->compression))
         return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
@@ -5679,7 +5681,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     s->swapped = (TIFFIsByteSwapped(tif) && gwt_dtype_size(s->dtype) > 1)
               || fill != FILLORDER_MSB2LSB;
-    s->direct = s->compression == COMPRESSION_NONE && !s->swapped;
+    s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->bits;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_mask(s))
         return false;
@@ -6148,11 +6150,30 @@ static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, vo
     return good;
 }
 
+// Samples of a bit, whose rows begin with a byte each, to samples of a byte: in place, as the packed
+// ones lie at the end, and what is left of them is never longer than what is still to be made.
+static void _gwt_source_spread(const _gwt_source *s, unsigned char *to, size_t bytes)
+{
+    size_t wide = (size_t)s->tile_w * s->step, row = (wide + 7) / 8, rows = bytes / wide;
+    const unsigned char *from = to + bytes - rows * row;
+    for (size_t y = 0; y < rows; y++)
+        for (size_t left = wide; left > 0;) {
+            unsigned packed = *from++;
+            size_t n = left < 8 ? left : 8;
+            for (size_t k = 0; k < n; k++) to[k] = packed >> (7 - k) & 1;
+            to += n;
+            left -= n;
+        }
+}
+
 static bool _gwt_source_unpack(_gwt_source *s, int64_t i, void *to, size_t bytes)
 {
+    size_t wide = (size_t)s->tile_w * s->step;
+    size_t stored = s->bits ? bytes / wide * ((wide + 7) / 8) : bytes;
     _gwt_decoder *d = _gwt_decoder_take(s);
-    bool good = d && _gwt_source_unpack_by(s, i, d, to, bytes);
+    bool good = d && _gwt_source_unpack_by(s, i, d, (char *)to + bytes - stored, stored);
     if (d) _gwt_decoder_put(s, d);
+    if (good && s->bits) _gwt_source_spread(s, to, bytes);
     return good;
 }
 
