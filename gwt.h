@@ -541,6 +541,12 @@ typedef struct gwt_open_options {
     const char *const *_paths;
     size_t _n;
     int _;
+    int directory;             // which image of a file that has several, from 1, in the order of its
+                               // chain of directories, where overviews and masks count, too; 0: the
+                               // first. "FILE:2" names one as well, where no file is called that
+    int overview;              // its pixels are those of an overview, of which 1 is the largest:
+                               // all else (place, names, nodata, ..) is the image's. ARGUMENT when
+                               // there are not as many
     int chunks;                // chunk edge, pixels, 1..1048576; 0 = session's, else auto
     int chunk_rows, chunk_cols;         // chunk shape when it is not square; each beats `chunks`
     const char *const *band_names;      // one a band (of the result), NULL-terminated; as those of
@@ -562,6 +568,7 @@ typedef struct gwt_open_options {
     const gwt_array *reference;         // bring all to the grid of this array; beats bounds_by
     gwt_bounds bounds;                  // of the result, gwt_open too
     double res;                         // edge of its cells, in the CRS's units; likewise
+    bool no_overviews;                  // .res reads the image itself: see gwt_regrid
     gwt_resampling resampling;          // where cells do not fall on cells; default nearest
     bool mosaic;                        // put the files into one image instead of stacking them
     gwt_stat overlap;                   // of a mosaic: mean (default), min, max, first, last
@@ -669,6 +676,7 @@ typedef struct gwt_regrid_options {
     int _;
     gwt_bounds bounds;         // default the array's
     double res, res_y;         // cell width and height, in the CRS's units; default the array's
+    bool no_overviews;         // read the image itself
     gwt_resampling resampling; // default nearest
 } gwt_regrid_options;
 
@@ -893,6 +901,13 @@ GWT_API size_t gwt_sort_by_date(const char **paths, size_t n);
 
 // ---- arrays ----------------------------------------------------------------------------------
 
+// Another image in a file, or beside it.
+typedef struct gwt_image {
+    int64_t width, height;
+    int directory;             // in its file's chain, from 1; 0: it is in none, as SubIFDs are not
+    const char *where;         // of an overview: "directory 3", "SubIFD 1", "scene.tif.ovr"
+} gwt_image;
+
 // All there is to know of an array. Owned by the array, valid as long as that is: until gwt_end, or
 // until the end of its scope.
 typedef struct gwt_info {
@@ -929,7 +944,12 @@ typedef struct gwt_info {
     const char *compression;       // "none", "lzw", "deflate", .. or "compression 12345"
     int predictor;
     gwt_interleave interleave;
-    int overviews;                 // reduced images in the file
+    int overviews;                 // smaller copies of the image that the file has
+    const gwt_image *overview_list;// from large to small
+    int overview;                  // that pixels are read from, from 1; 0: none, the image itself
+    int directory;                 // of the image, from 1
+    int pages;                     // images in the file that are neither overviews nor masks, this
+    const gwt_image *page_list;    // one included; 0: not a file, or opened at one of those
     bool bigtiff;
     // of the array again:
     const bool *named;             // shape[1] flags, false: a band's name is only its number
@@ -1197,6 +1217,14 @@ GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by 
 // and row are, left and top mostly: those whose centres lie within the bounds, one at least.
 // By whole cells when those of the array fit, else resampled. Missing outside. ARGUMENT when the
 // bounds or cells make no grid.
+//
+// Where cells get coarser, of arrays as gwt_open gives them (selected, stacked, renamed or scaled,
+// too), it is the smallest overview of the files with cells not larger than those asked for that is
+// resampled, not the image: less is read, and the pixels follow from those that whoever made the
+// overview chose (gwt_note and gwt_print_plan say so, gwt_info.overview which). Overviews of another
+// type or number of bands than the image, and those whose directories are damaged, are passed over.
+// .no_overviews reads the image itself. So does `.res` of gwt_open; gwt_align and gwt_mosaic know
+// of no overviews.
 GWT_API gwt_array *gwt_regrid_with(const gwt_array *a, const gwt_regrid_options *options);
 #define gwt_regrid(...) _gwt_regrid_args(__VA_ARGS__, ._ = 0)
 #define _gwt_regrid_args(a, ...) gwt_regrid_with((a), &(gwt_regrid_options){ __VA_ARGS__ })
@@ -3569,15 +3597,23 @@ static const char *_gwt_spell(const gwt *g, const char *format, char *to, size_t
     return to;
 }
 
+// While it is set: what is wrong with a file is put there, of sizeof ((gwt *)0)->message bytes, and
+// is no error. So a file that may be of use is tried without it being needed.
+static _Thread_local char *_gwt_tried;
+
 // One place through which every failure passes: put the breakpoint here. Names out of files and
 // arguments come into messages, so that these are escaped: an error stays one line (an expression's
 // three), and nothing speaks to the terminal.
 static void _gwt_fail_va(gwt *g, gwt_code code, const char *format, va_list args)
 {
+    char text[sizeof g->message], spelled[512];
     if (!g) return;
+    if (_gwt_tried && code != GWT_E_MEMORY && code != GWT_E_CANCELLED) {
+        _gwt_os_print_va(_gwt_tried, sizeof text, format, args);
+        return;
+    }
     _gwt_lock(&g->lock);
     if (atomic_load(&g->code) == GWT_OK) {
-        char text[sizeof g->message], spelled[512];
         _gwt_os_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
         _gwt_escape_all(g->message, sizeof g->message, text, strchr(format, '\n') ? '\n' : 0);
         atomic_store(&g->code, code);
@@ -4906,6 +4942,13 @@ typedef struct _gwt_listed {
     bool sub;                   // those of its image, from 1
 } _gwt_listed;
 
+// An overview: an image of the same file or of another one.
+typedef struct _gwt_level {
+    const char *path;
+    uint64_t at;                // as a source's
+    gwt_image image;
+} _gwt_level;
+
 typedef struct _gwt_source {
     // Set while opening, read-only afterwards.
     gwt *g;
@@ -4940,7 +4983,8 @@ typedef struct _gwt_source {
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff, big_endian;
     uint16_t compression, predictor;
-    int overviews;
+    _gwt_level *levels;         // from large to small
+    int num_levels;
     _gwt_listed *listed;        // further directories, as far as they were looked at; of one that
     int num_listed_images;      // is not the first, its SubIFDs
     size_t room_listed;
@@ -5285,11 +5329,11 @@ static const char *_gwt_source_tile_text(const _gwt_source *s, int64_t i, char *
 GWT_PRINTF(2, 3)
 static void _gwt_note(gwt *g, const char *format, ...)
 {
-    char text[sizeof g->message], shown[sizeof g->message];
+    char text[sizeof g->message], shown[sizeof g->message], spelled[512];
     bool there = false;
     va_list args;
     va_start(args, format);
-    _gwt_os_print_va(text, sizeof text, format, args);
+    _gwt_os_print_va(text, sizeof text, _gwt_spell(g, format, spelled, sizeof spelled), args);
     va_end(args);
     _gwt_escape_all(shown, sizeof shown, text, 0);
     _gwt_lock(&g->lock);
@@ -5582,7 +5626,6 @@ static bool _gwt_ifd_look(_gwt_source *s, _gwt_ifd *d, int *steps, _gwt_listed *
 
 static bool _gwt_source_list(_gwt_source *s, const _gwt_listed *d)
 {
-    s->overviews += (d->kind & FILETYPE_REDUCEDIMAGE) && !(d->kind & FILETYPE_MASK);
     if (!_gwt_list_grow(&s->listed, (size_t)s->num_listed_images, 1, &s->room_listed,
                         sizeof *s->listed))
         return _gwt_fail(s->g, GWT_E_MEMORY, "out of memory: cannot allocate a list of images");
@@ -5620,14 +5663,12 @@ static bool _gwt_source_check_entry(_gwt_source *s, const _gwt_ifd_entry *e)
     return true;
 }
 
-// Of the source's directory. What is none, or ends before its end, is libtiff's to judge.
-static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
+// At the source's directory, if it is there.
+static bool _gwt_source_begin(_gwt_source *s, _gwt_ifd *d)
 {
     unsigned char head[16];
-    _gwt_ifd_entry e;
     *d = (_gwt_ifd){ 0 };
     bool good = _gwt_source_peek(s, head, sizeof head, 0, &d->there);
-    s->num_listed = UINT64_MAX;
     if (!d->there || (memcmp(head, "II", 2) && memcmp(head, "MM", 2))) return good;
     s->big_endian = head[0] == 'M';
     uint64_t version = _gwt_get(head + 2, 2, s->big_endian);
@@ -5635,7 +5676,15 @@ static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
     s->bigtiff = version == 43;
     d->there = version == 42 || version == 43;
     if (!d->there) return true;
-    good = _gwt_ifd_enter(s, d, s->at ? s->at : _gwt_get(head + word, word, s->big_endian));
+    return _gwt_ifd_enter(s, d, s->at ? s->at : _gwt_get(head + word, word, s->big_endian));
+}
+
+// Of the source's directory. What is none, or ends before its end, is libtiff's to judge.
+static bool _gwt_source_check_tags(_gwt_source *s, _gwt_ifd *d)
+{
+    _gwt_ifd_entry e;
+    bool good = _gwt_source_begin(s, d);
+    s->num_listed = UINT64_MAX;
     while (good && d->there && d->left > 0)
         good = _gwt_ifd_read(s, d, &e) && (!d->there || _gwt_source_check_entry(s, &e));
     return good;
@@ -5669,6 +5718,95 @@ static bool _gwt_source_find_images(_gwt_source *s, _gwt_ifd d, const uint64_t *
     return true;
 }
 
+// The directories of a chain, the first one included.
+static bool _gwt_source_read_chain(_gwt_source *s)
+{
+    _gwt_ifd first, looked;
+    _gwt_listed to = { .number = 1 };
+    int steps = _GWT_MOST_STEPS;
+    if (!_gwt_source_begin(s, &first)) return false;
+    if (!first.there || !first.at) return true;
+    looked = first;
+    return _gwt_ifd_look(s, &looked, &steps, &to)
+        && (!looked.there || (_gwt_source_list(s, &to)
+                              && _gwt_source_find_images(s, first, NULL, 0)));
+}
+
+static bool _gwt_listed_is(const _gwt_listed *d, unsigned kind)
+{
+    return (d->kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == kind;
+}
+
+enum { _GWT_MOST_LEVELS = 64 };         // that are kept of a file: halving, 31 are enough
+typedef struct _gwt_levels { _gwt_level of[_GWT_MOST_LEVELS]; int n; } _gwt_levels;
+
+// One more, in its place by size. It has to be the image made smaller by one factor in both axes,
+// but for a pixel that its sizes may be rounded by: what is not is a picture of something else.
+static bool _gwt_levels_add(_gwt_levels *all, const _gwt_source *s, const char *path,
+                            const _gwt_listed *d, const char *where)
+{
+    double width = (double)s->geo.width, height = (double)s->geo.height,
+           w = (double)d->width, h = (double)d->height;
+    if (!(w >= 1 && h >= 1 && w <= width && h <= height) || all->n == _GWT_MOST_LEVELS
+        || width / (w + 1) > height / (h - 1) || height / (h + 1) > width / (w - 1))
+        return true;
+    if (!where)
+        where = _gwt_keep_format(s->g, d->sub ? "SubIFD %d" : "directory %d", d->number);
+    int i = all->n++;
+    for (; i > 0 && w * h > (double)all->of[i - 1].image.width
+                          * (double)all->of[i - 1].image.height; i--)
+        all->of[i] = all->of[i - 1];
+    all->of[i] = (_gwt_level){ path, d->at, { (int64_t)d->width, (int64_t)d->height,
+                                              d->sub ? 0 : d->number, where } };
+    return where != NULL;
+}
+
+static _gwt_source *_gwt_source_bare(gwt *g, const char *path);
+static void _gwt_source_close(_gwt_source *s);
+
+// Those in a file of their own, as GDAL writes it: FILE.ovr, whose first image is one, too. One that
+// can't be read is as good as none.
+static bool _gwt_levels_beside(_gwt_levels *all, _gwt_source *s)
+{
+    _gwt_os_facts facts;
+    char why[sizeof s->g->message], *before = _gwt_tried;
+    char *beside = _gwt_malloc(s->g, strlen(s->store.path) + sizeof ".ovr");
+    if (!beside) return false;
+    sprintf(beside, "%s.ovr", s->store.path);
+    bool there = !_gwt_os_look(beside, true, &facts) && facts.is_file;
+    const char *path = there ? _gwt_keep_string(s->g, beside) : NULL;
+    GWT_FREE(beside);
+    _gwt_tried = why;
+    _gwt_source *other = path ? _gwt_source_bare(s->g, path) : NULL;
+    _gwt_tried = before;
+    bool good = !there || path;
+    for (int i = 0; other && good && i < other->num_listed_images; i++)
+        if (i == 0 || _gwt_listed_is(&other->listed[i], FILETYPE_REDUCEDIMAGE))
+            good = _gwt_levels_add(all, s, path, &other->listed[i], _gwt_base_name(path));
+    if (other) _gwt_source_close(other);
+    return good && !_gwt_failed(s->g);
+}
+
+// Of the first image these are its SubIFDs and the reduced images that follow it in the chain
+// before any other does, else what is beside the file; of another one its SubIFDs, as whose a
+// reduced one further on in the chain is nobody can tell.
+static bool _gwt_source_find_levels(_gwt_source *s)
+{
+    _gwt_levels all = { .n = 0 };
+    bool follows = true;
+    for (int i = 0; i < s->num_listed_images; i++) {
+        const _gwt_listed *d = &s->listed[i];
+        follows = follows && (d->sub || !_gwt_listed_is(d, 0));
+        if (_gwt_listed_is(d, FILETYPE_REDUCEDIMAGE) && (d->sub || follows)
+            && !_gwt_levels_add(&all, s, s->store.path, d, NULL))
+            return false;
+    }
+    if (!all.n && !s->at && !_gwt_levels_beside(&all, s)) return false;
+    s->levels = (void *)_gwt_keep_bytes(s->g, all.of, (size_t)all.n * sizeof *all.of);
+    s->num_levels = all.n;
+    return s->levels != NULL;
+}
+
 static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
 {
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
@@ -5683,7 +5821,8 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
               || fill != FILLORDER_MSB2LSB;
     s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->bits;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
-    if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_mask(s))
+    if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_levels(s)
+        || !_gwt_source_find_mask(s))
         return false;
     if (!_gwt_source_cut(s)) return false;
     for (int64_t i = 0; i < s->num_tiles && !s->direct; i++) {
@@ -5858,6 +5997,30 @@ static _gwt_source *_gwt_source_join(_gwt_source *s)
     return s;
 }
 
+// Its file is open while `read` reads what there is to know.
+static bool _gwt_source_read_by(_gwt_source *s, bool (*read)(_gwt_source *))
+{
+    s->store.whole_path = _gwt_whole_path(s->g, s->store.path);
+    bool held = s->store.whole_path && _gwt_store_hold(&s->store);
+    s->store.length = s->store.facts.size;
+    s->pages = held ? _gwt_calloc(s->g, 1, sizeof *s->pages) : NULL;
+    bool good = s->pages && read(s);
+    GWT_FREE(s->pages);
+    s->pages = NULL;
+    if (held) _gwt_store_let_go(&s->store);
+    return good;
+}
+
+// Nothing but which directories are in the chain of a file, the first one included. It is its
+// caller's to close.
+static _gwt_source *_gwt_source_bare(gwt *g, const char *path)
+{
+    _gwt_source *s = _gwt_source_new(g, path, NULL);
+    if (!s || _gwt_source_read_by(s, _gwt_source_read_chain)) return s;
+    _gwt_source_close(s);
+    return NULL;
+}
+
 // The image whose directory begins at byte `at` of a file, which messages call FILE: `directory`
 // ("directory 3"); 0 and NULL: the first one. fills: tiles that can't be read are filled with
 // nodata.
@@ -5870,15 +6033,8 @@ static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
     if (!s) return NULL;
     s->at = at;
     s->fills = s->store.may_shrink = fills;
-    s->store.whole_path = _gwt_whole_path(g, s->store.path);
-    bool held = s->store.whole_path && _gwt_store_hold(&s->store);
-    s->store.length = s->store.facts.size;
-    s->pages = held ? _gwt_calloc(g, 1, sizeof *s->pages) : NULL;
-    bool good = s->pages && _gwt_source_read(s) && (!fills || _gwt_source_set_fill(s, nodata));
-    GWT_FREE(s->pages);
-    s->pages = NULL;
-    if (held) _gwt_store_let_go(&s->store);
-    if (good) return _gwt_source_join(s);
+    if (_gwt_source_read_by(s, _gwt_source_read) && (!fills || _gwt_source_set_fill(s, nodata)))
+        return _gwt_source_join(s);
     _gwt_source_close(s);
     return NULL;
 }
@@ -7339,8 +7495,11 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     i->filenames = file, i->num_files = 1, i->tags = s->meta.tags;
     i->tile[0] = s->block_h, i->tile[1] = s->block_w;
     i->mask = s->mask;
-    i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->overviews = s->overviews,
-    i->predictor = s->predictor;
+    i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->predictor = s->predictor;
+    gwt_image *levels = _gwt_keep(g, (size_t)s->num_levels, sizeof *levels);
+    if (!levels) return NULL;
+    for (int k = 0; k < s->num_levels; k++) levels[k] = s->levels[k].image;
+    i->overviews = s->num_levels, i->overview_list = levels;
     i->interleave = s->planar ? GWT_PLANAR : s->bands > 1 ? GWT_PIXEL : GWT_PLANAR;
     const char *codec = _gwt_codec_of(s->compression)->name;
     i->compression = codec ? codec : _gwt_keep_format(g, "compression %d", s->compression);
@@ -7357,18 +7516,128 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
 }
 
 static gwt_array *_gwt_array_scaled(const gwt_array *a, gwt_optional scale, gwt_optional offset);
+static gwt_array *_gwt_array_at_level(const gwt_array *a, int level, const gwt_image *size);
 static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
                            const gwt_array *reference, gwt_bounds bounds, double res,
-                           gwt_resampling method);
+                           bool by_levels, gwt_resampling method);
+
+// An overview of a source, from 0, as a source; one of other pixels than the image's is an error.
+static _gwt_source *_gwt_level_open(const _gwt_source *s, int level)
+{
+    const _gwt_level *l = &s->levels[level];
+    char directory[32];
+    snprintf(directory, sizeof directory, "directory %d", l->image.directory);
+    gwt_optional nodata = s->fills && !s->fill_asked.set ? s->meta.nodata : s->fill_asked;
+    _gwt_source *r = _gwt_source_open_at(s->g, l->path, l->at, l->image.directory ? directory
+                                         : l->image.where, s->fills, nodata);
+    if (!r || (r->dtype == s->dtype && r->bands == s->bands && r->geo.width == l->image.width
+               && r->geo.height == l->image.height))
+        return r;
+    return _gwt_fail_null(s->g, GWT_E_UNSUPPORTED, "%s: an overview of %lld bands of %s, where the "
+                          "image has %lld of %s, can't be used", r->path, (long long)r->bands,
+                          gwt_dtype_name(r->dtype), (long long)s->bands, gwt_dtype_name(s->dtype));
+}
+
+// The array of a file at one of its overviews, from 1.
+static gwt_array *_gwt_open_overview(const gwt_array *a, const _gwt_source *s, int number)
+{
+    char sizes[400] = "";
+    size_t n = 0;
+    if (number >= 1 && number <= s->num_levels)
+        return _gwt_array_at_level(a, number - 1, &s->levels[number - 1].image);
+    for (int k = 0; k < s->num_levels && n < sizeof sizes - 48; k++)
+        n += (size_t)snprintf(sizes + n, sizeof sizes - n, "%s%lld x %lld", k ? ", " : ": ",
+                              (long long)s->levels[k].image.width,
+                              (long long)s->levels[k].image.height);
+    return s->num_levels ? _gwt_fail_null(s->g, GWT_E_ARGUMENT, "%s: no overview %d: it has %d%s",
+                                          s->path, number, s->num_levels, sizes)
+                         : _gwt_fail_null(s->g, GWT_E_ARGUMENT, "%s: no overview %d: it has none",
+                                          s->path, number);
+}
+
+// Images of a file that are neither overviews nor masks, the first included.
+static void _gwt_array_list_pages(gwt_array *a, const _gwt_source *s)
+{
+    gwt_image *list = _gwt_keep(s->g, (size_t)s->num_listed_images + 1, sizeof *list);
+    if (!list) return;
+    int n = 1;
+    list[0] = (gwt_image){ s->geo.width, s->geo.height, 1, "directory 1" };
+    for (int i = 0; i < s->num_listed_images; i++) {
+        const _gwt_listed *d = &s->listed[i];
+        bool is = !d->sub && !(d->kind & FILETYPE_MASK);
+        for (int k = 0; k < s->num_levels && is; k++) is = s->levels[k].at != d->at;
+        if (is)
+            list[n++] = (gwt_image){ (int64_t)d->width, (int64_t)d->height, d->number,
+                                     _gwt_keep_format(s->g, "directory %d", d->number) };
+    }
+    a->info.pages = n;
+    a->info.page_list = list;
+}
+
+// The number that a name ends in, FILE:2, and how long FILE is; 0 where a file is called just that,
+// or none is called FILE.
+static int _gwt_open_number(gwt *g, const char *path, size_t *length)
+{
+    _gwt_os_facts facts;
+    const char *colon = strrchr(path, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    if (!digits || digits > 6 || colon[1 + digits] || colon[1] == '0'
+        || !_gwt_os_look(path, true, &facts))
+        return 0;
+    *length = (size_t)(colon - path);
+    char *file = _gwt_malloc(g, *length + 1);
+    if (!file) return 0;
+    snprintf(file, *length + 1, "%s", path);
+    bool there = !_gwt_os_look(file, true, &facts);
+    GWT_FREE(file);
+    return there ? atoi(colon + 1) : 0;
+}
+
+// A file's image by the number of its directory.
+static _gwt_source *_gwt_open_directory(gwt *g, const char *path, int number, bool fills,
+                                        gwt_optional nodata)
+{
+    char directory[32];
+    snprintf(directory, sizeof directory, "directory %d", number);
+    if (number == 1) return _gwt_source_open(g, path, fills, nodata);
+    _gwt_source *bare = _gwt_source_bare(g, path), *s = NULL;
+    if (!bare) return NULL;
+    if (number > 1 && number <= bare->num_listed_images)
+        s = _gwt_source_open_at(g, path, bare->listed[number - 1].at, directory, fills, nodata);
+    else if (bare->num_listed_images)
+        _gwt_fail(g, GWT_E_ARGUMENT, "%s: no directory %d: it has %d", path, number,
+                  bare->num_listed_images);
+    else _gwt_source_open(g, path, fills, nodata);      // which says why
+    _gwt_source_close(bare);
+    return s;
+}
+
+static _gwt_source *_gwt_open_image(gwt *g, const char *path, const gwt_open_options *o,
+                                    gwt_optional nodata, int *number)
+{
+    gwt_optional none = { 0 };
+    size_t length;
+    *number = o->directory ? o->directory : _gwt_open_number(g, path, &length);
+    if (!o->fill_bad_tiles) nodata = none;
+    if (!o->directory && *number) {
+        char *file = _gwt_keep_bytes(g, path, length);
+        return file ? _gwt_open_directory(g, file, *number, o->fill_bad_tiles, nodata) : NULL;
+    }
+    if (!*number) *number = 1;
+    return _gwt_open_directory(g, path, *number, o->fill_bad_tiles, nodata);
+}
 
 static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
 {
     if (_gwt_failed(g)) return NULL;
     if (!path || !*path) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no file name given to open");
-    gwt_optional nodata = o->nodata.set ? o->nodata : g->options.nodata, none = { 0 };
-    bool fills = o->fill_bad_tiles;
-    _gwt_source *s = _gwt_source_open(g, path, fills, fills ? nodata : none);
+    gwt_optional nodata = o->nodata.set ? o->nodata : g->options.nodata;
+    int number;
+    _gwt_source *s = _gwt_open_image(g, path, o, nodata, &number);
     gwt_array *a = s ? _gwt_array_of_source(g, s, nodata) : NULL;
+    if (a) a->info.directory = number;
+    if (a && number == 1) _gwt_array_list_pages(a, s);
+    if (a && o->overview) a = _gwt_open_overview(a, s, o->overview);
     if (!a || !o->scale_data) return a;
     return _gwt_array_scaled(a, o->scale_factor, o->offset);
 }
@@ -7390,7 +7659,7 @@ static bool _gwt_open_aligned(gwt_array **list, size_t n, const gwt_open_options
 {
     bool asked = o->bounds_by || o->reference || o->bounds.set || o->res != 0;
     return !asked || _gwt_align_all(list, n, o->bounds_by, o->reference, o->bounds, o->res,
-                                    o->resampling);
+                                    o->res != 0 && !o->no_overviews, o->resampling);
 }
 
 // What the caller says of an array that has been opened.
@@ -9296,12 +9565,103 @@ gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling m
     return _gwt_array_on(a, &like->geo, like, method);
 }
 
+// ---- overviews instead of images
+
+// The first of the sources that a plane is of; NULL: of none.
+static const _gwt_source *_gwt_node_source(const _gwt_node *n)
+{
+    while (n && n->op != _GWT_OP_LOAD) n = n->num_args ? n->args[0] : NULL;
+    return n ? n->source : NULL;
+}
+
+// Whether a plane is its first operand, but for a factor or a number that is added: the mean of
+// some of its pixels is what it makes of their mean.
+static bool _gwt_node_scales(const _gwt_node *n)
+{
+    return (n->op == _GWT_OP_MUL || n->op == _GWT_OP_ADD) && n->args[1]->op == _GWT_OP_CONST;
+}
+
+// The same of overviews of that size. NULL: there is no such thing, or, with what is wrong, it
+// can't be used.
+static const _gwt_node *_gwt_node_at_level(gwt *g, const _gwt_node *n, const gwt_image *size)
+{
+    if (n->op == _GWT_OP_CONST) return n;
+    if (n->op == _GWT_OP_LOAD) {
+        int k = 0;
+        while (k < n->source->num_levels && (n->source->levels[k].image.width != size->width
+                                             || n->source->levels[k].image.height != size->height))
+            k++;
+        _gwt_node load = *n;
+        load.source = k < n->source->num_levels ? _gwt_level_open(n->source, k) : NULL;
+        return load.source ? _gwt_node_new(g, load) : NULL;
+    }
+    const _gwt_node *x = _gwt_node_scales(n) ? _gwt_node_at_level(g, n->args[0], size) : NULL;
+    return x ? _gwt_node_op(g, n->op, x, n->args[1]) : NULL;
+}
+
+static const _gwt_node *_gwt_map_level(const gwt_array *a, int64_t i, const void *size)
+{
+    return a->planes[i] ? _gwt_node_at_level(a->g, a->planes[i], size) : NULL;
+}
+
+// An array that is of whole images, of that overview of theirs. It covers what they do.
+static gwt_array *_gwt_array_at_level(const gwt_array *a, int level, const gwt_image *size)
+{
+    unsigned lost = _GWT_KEEP_PLACES | _GWT_KEEP_FIGURES;
+    gwt_array *r = _gwt_array_mapped(a, _GWT_KEEP_ALL & ~lost, _gwt_map_level, size);
+    if (!r) return NULL;
+    double across = (double)a->geo.width / (double)size->width,
+           down = (double)a->geo.height / (double)size->height, *t = r->geo.t;
+    t[0] *= across, t[3] *= across;
+    t[1] *= down, t[4] *= down;
+    r->geo.width = size->width, r->geo.height = size->height;
+    const _gwt_source *s = _gwt_node_source(r->planes[0]);
+    r->info.tile[0] = s->block_h, r->info.tile[1] = s->block_w;
+    r->info.is_tiled = s->tiled;
+    r->info.overview = level + 1;
+    return _gwt_array_finish(r);
+}
+
+// What to make cells of that grid from: the smallest overview whose own are not larger, but for the
+// part of a pixel that its size was rounded by, else the array itself.
+static gwt_array *_gwt_array_coarser(const gwt_array *a, const _gwt_geo *geo)
+{
+    const _gwt_source *s = a->number || !a->planes[0] ? NULL : _gwt_node_source(a->planes[0]);
+    double width = (double)a->geo.width, height = (double)a->geo.height;
+    _gwt_relation to;
+    if (!s || s->geo.width != a->geo.width || s->geo.height != a->geo.height
+        || !_gwt_geo_relate(geo, &a->geo, &to))
+        return _gwt_array_same(a);
+    for (int k = s->num_levels; k-- > 0;) {
+        const gwt_image *size = &s->levels[k].image;
+        char why[sizeof a->g->message] = "", *before = _gwt_tried;
+        if (width > to.scale[1] * (double)(size->width + 1)
+            || height > to.scale[0] * (double)(size->height + 1))
+            continue;
+        if (size->width == a->geo.width && size->height == a->geo.height) break;
+        _gwt_tried = why;
+        gwt_array *r = _gwt_array_at_level(a, k, size);
+        _gwt_tried = before;
+        if (_gwt_failed(a->g)) return NULL;
+        if (r) {
+            _gwt_note(a->g, "%s: its overview of %lld x %lld pixels is read, as the cells asked for "
+                      "are coarser: .no_overviews reads the image itself", s->path,
+                      (long long)size->width, (long long)size->height);
+            return r;
+        }
+        if (!why[0]) break;
+        _gwt_note(a->g, "an overview is passed over: %s", why);
+    }
+    return _gwt_array_same(a);
+}
+
 gwt_array *gwt_regrid_with(const gwt_array *a, const gwt_regrid_options *options)
 {
     gwt_regrid_options o = options ? *options : (gwt_regrid_options){ 0 };
     if (!a || _gwt_failed(a->g)) return NULL;
     _gwt_geo geo = a->geo;
     if (!_gwt_geo_regrid(a->g, &geo, o.bounds, o.res, o.res_y != 0 ? o.res_y : o.res)) return NULL;
+    if (!o.no_overviews && !(a = _gwt_array_coarser(a, &geo))) return NULL;
     return _gwt_array_on(a, &geo, a, o.resampling);
 }
 
@@ -9355,7 +9715,7 @@ static bool _gwt_common_grid(gwt_array *const *arrays, size_t n, bool all, _gwt_
 // To one grid, as gwt_open_options say it.
 static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
                            const gwt_array *reference, gwt_bounds bounds, double res,
-                           gwt_resampling method)
+                           bool by_levels, gwt_resampling method)
 {
     const gwt_array *like = reference ? reference : arrays[0];
     for (size_t i = 0; i < n; i++)
@@ -9375,8 +9735,11 @@ static bool _gwt_align_all(gwt_array **arrays, size_t n, gwt_bounds_by by,
     _gwt_geo geo = like->geo;
     if (by > GWT_REFERENCE && !_gwt_common_grid(arrays, n, by == GWT_UNION, &geo)) return false;
     if (!_gwt_geo_regrid(arrays[0]->g, &geo, bounds, res, res)) return false;
-    for (size_t i = 0; i < n; i++)
-        if (!(arrays[i] = _gwt_array_on(arrays[i], &geo, like, method))) return false;
+    for (size_t i = 0; i < n; i++) {
+        gwt_array *a = by_levels ? _gwt_array_coarser(arrays[i], &geo) : arrays[i];
+        arrays[i] = a ? _gwt_array_on(a, &geo, like, method) : NULL;
+        if (!arrays[i]) return false;
+    }
     return true;
 }
 
@@ -9425,7 +9788,7 @@ gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by by, gwt_
     gwt_array **list = _gwt_calloc(arrays[0]->g, n, sizeof *list), *r = NULL;
     if (list) memcpy(list, arrays, n * sizeof *list);
     if (list && _gwt_align_all(list, n, by ? by : GWT_REFERENCE, NULL, (gwt_bounds){ 0 }, 0,
-                               resampling))
+                               false, resampling))
         r = _gwt_mosaic_of(list, n, overlap);
     GWT_FREE(list);
     return r;
