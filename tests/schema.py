@@ -71,6 +71,9 @@ def consistent(info):
             yield "%s has %d of %d bands" % (key, len(info[key]), info["bands"])
     if len(info["overview_sizes"]) != info["overviews"]:
         yield "%d sizes of %d overviews" % (len(info["overview_sizes"]), info["overviews"])
+    if len(info.get("overview_places", [])) != info["overviews"]:
+        yield "%d places of %d overviews" % (len(info.get("overview_places", [])),
+                                             info["overviews"])
 
 
 def main():

@@ -416,46 +416,32 @@ static void read_others(about *a, TIFF *tif)
     add_other(a, "ground control points", "gcps", "", scale || all ? 0 : ties / 6);
 }
 
-enum { MOST_IMAGES = 1000 };
-
-static void take_image(about *a, TIFF *tif)
+// A file that is called FILE:2 is one of that name, else the second directory of FILE.
+static TIFF *open_directory(const char *path, int directory)
 {
-    uint32_t kind = 0;
-    about_size size = { 0, 0 };
-    TIFFGetField(tif, TIFFTAG_SUBFILETYPE, &kind);
-    TIFFGetField(tif, TIFFTAG_IMAGEWIDTH, &size.width);
-    TIFFGetField(tif, TIFFTAG_IMAGELENGTH, &size.height);
-    if (kind & FILETYPE_REDUCEDIMAGE && !(kind & FILETYPE_MASK) && a->num_overviews < MOST_IMAGES)
-        a->overviews[a->num_overviews++] = size;
+    TIFF *tif = TIFFOpen(path, "rmc");
+    const char *colon = strrchr(path, ':');
+    char *file = tif || !colon ? NULL : strdup(path);
+    if (file) {
+        file[colon - path] = 0;
+        tif = TIFFOpen(file, "rmch");   // h: the first directory may be damaged
+        free(file);
+    }
+    if (!tif || directory == 1 || TIFFSetDirectory(tif, (tdir_t)(directory - 1))) return tif;
+    TIFFClose(tif);
+    return NULL;
 }
 
-// Last, as libtiff has but one directory at a time.
-static bool read_overviews(about *a, TIFF *tif)
-{
-    uint16_t n = 0;
-    const uint64_t *offsets = NULL;
-    if (TIFFGetField(tif, TIFFTAG_SUBIFD, &n, &offsets) != 1) n = 0;
-    uint64_t *subs = keep(a, n, sizeof *subs);
-    a->overviews = keep(a, MOST_IMAGES, sizeof *a->overviews);
-    if (!subs || !a->overviews) return false;
-    if (n) memcpy(subs, offsets, n * sizeof *subs);
-    for (int i = 0; i < n && i < MOST_IMAGES; i++)
-        if (TIFFSetSubDirectory(tif, subs[i])) take_image(a, tif);
-    if (n && !TIFFSetDirectory(tif, 0)) return true;
-    for (int i = 0; i < MOST_IMAGES && TIFFReadDirectory(tif); i++) take_image(a, tif);
-    return true;
-}
-
-bool about_read(about *a, const char *path)
+bool about_read(about *a, const char *path, int directory)
 {
     *a = (about){ .num_keys = 0 };
     TIFFSetErrorHandler(NULL);
     TIFFSetWarningHandler(NULL);
-    TIFF *tif = TIFFOpen(path, "rmc");
+    TIFF *tif = open_directory(path, directory);
     if (!tif) return cli_error("%s: libtiff cannot open it", path), false;
     read_others(a, tif);
     bool good = read_keys(a, tif) && read_items(a, tif) && read_colors(a, tif)
-             && read_texts(a, tif) && read_overviews(a, tif);
+             && read_texts(a, tif);
     TIFFClose(tif);
     if (!good) cli_error("out of memory");
     return good;

@@ -21,8 +21,6 @@ typedef struct about_key {     // of the CRS
     size_t count;
 } about_key;
 
-typedef struct about_size { uint32_t width, height; } about_size;
-
 typedef struct about {
     about_key *keys;
     size_t num_keys;
@@ -30,8 +28,6 @@ typedef struct about {
     const char *crs_kind;      // "projected", "geographic", "geocentric" or NULL
     about_item *items;
     size_t num_items;
-    about_size *overviews;     // in the order of the file
-    size_t num_overviews;
     struct { const char *name, *text; } texts[10];  // Software, DateTime and their like
     size_t num_texts;
     struct { const char *name, *key, *unit; size_t count; } others[4];  // XMP, .., what is no text
@@ -42,9 +38,9 @@ typedef struct about {
     struct about_memory *memory;
 } about;
 
-// False when there is no memory, or libtiff can't open the file, which has been printed. In both
-// cases about_free is due.
-bool about_read(about *a, const char *path);
+// Of the image in a directory, from 1. False when there is no memory, or libtiff can't open the
+// file, which has been printed. In both cases about_free is due.
+bool about_read(about *a, const char *path, int directory);
 void about_free(about *a);
 
 // The item of a band (-1: of the file) of that name, of no domain; NULL when there is none.

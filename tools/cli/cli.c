@@ -504,7 +504,8 @@ static const char *field_names[] = {
     ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
     ".bounds_by", "--bounds-by", ".dtype", "--dtype", ".fill_bad_tiles", "--bad-tiles fill",
     ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
-    ".nodata", "--nodata", ".num_workers", "--workers", ".overwrite", "--overwrite",
+    ".no_overviews", "--no-overviews", ".nodata", "--nodata", ".num_workers", "--workers",
+    ".overwrite", "--overwrite",
     ".reference", "--reference", ".resume", "--resume", ".stack = GWT_BAND", "--stack band",
     ".stack = GWT_TIME", "--stack time", NULL
 };

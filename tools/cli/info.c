@@ -153,7 +153,28 @@ static void json_bands(const char *key, const about *a, void (*one)(const about 
     putchar(']');
 }
 
-static void json_about(const about *a)
+// Where it has overviews, and which images it has besides.
+static void json_images(const gwt_info *info)
+{
+    fputs(",\n  \"overview_sizes\": [", stdout);
+    for (int i = 0; i < info->overviews; i++)
+        printf("%s[%" PRId64 ", %" PRId64 "]", i ? ", " : "", info->overview_list[i].width,
+               info->overview_list[i].height);
+    putchar(']');
+    for (int i = 0; i < info->overviews; i++) {
+        fputs(i ? ", " : ",\n  \"overview_places\": [", stdout);
+        json_string(stdout, info->overview_list[i].where);
+    }
+    if (info->overviews) putchar(']');
+    if (info->directory > 1) printf(",\n  \"directory\": %d", info->directory);
+    for (int i = 0; i < info->pages && info->pages > 1; i++)
+        printf("%s{\"directory\": %d, \"width\": %" PRId64 ", \"height\": %" PRId64 "}",
+               i ? ", " : ",\n  \"pages\": [", info->page_list[i].directory,
+               info->page_list[i].width, info->page_list[i].height);
+    if (info->pages > 1) putchar(']');
+}
+
+static void json_about(const gwt_info *info, const about *a)
 {
     bool of_bands = false, stored = false, units = false;
     for (size_t i = 0; i < a->num_items; i++)
@@ -165,11 +186,8 @@ static void json_about(const about *a)
     json_bands("colors", a, json_color);
     if (units) json_bands("units", a, json_unit);
     if (a->shades) printf(",\n  \"palette\": %zu", a->shades);
-    fputs(",\n  \"overview_sizes\": [", stdout);
-    for (size_t i = 0; i < a->num_overviews; i++)
-        printf("%s[%" PRIu32 ", %" PRIu32 "]", i ? ", " : "", a->overviews[i].width,
-               a->overviews[i].height);
-    fputs("],\n  \"crs\": ", stdout);
+    json_images(info);
+    fputs(",\n  \"crs\": ", stdout);
     if (a->num_keys) json_crs(a);
     else fputs("null", stdout);
     if (stored) json_bands("statistics", a, json_statistics);
@@ -224,7 +242,7 @@ static void print_json(const char *path, const gwt_info *info, const about *abou
         json_string(stdout, info->mask);
     }
     if (info->alpha_band) printf(",\n  \"alpha\": %d", info->alpha_band);
-    json_about(about);
+    json_about(info, about);
     fputs("\n}", stdout);
 }
 
@@ -286,6 +304,27 @@ static void print_place(const gwt_info *info, const about *a)
     putchar('\n');
 }
 
+// Overviews, and where they are if not in the chain of directories; and the file's other images.
+static void print_images(const gwt_info *info)
+{
+    printf("  overviews    ");
+    if (info->overviews) printf("%d", info->overviews);
+    else fputs("none", stdout);
+    for (int i = 0; i < info->overviews; i++) {
+        const gwt_image *o = &info->overview_list[i];
+        printf("%s%" PRId64 " x %" PRId64, i ? ", " : ": ", o->width, o->height);
+        if (strncmp(o->where, "directory ", 10) == 0) continue;
+        fputs(" (", stdout);
+        cli_text(stdout, o->where);
+        putchar(')');
+    }
+    putchar('\n');
+    if (info->directory > 1) printf("  page         directory %d\n", info->directory);
+    for (int i = 0; i < info->pages && info->pages > 1; i++)
+        printf("  page %-7d %" PRId64 " x %" PRId64 ", directory %d\n", i + 1,
+               info->page_list[i].width, info->page_list[i].height, info->page_list[i].directory);
+}
+
 static void print_storage(const gwt_info *info, const about *a)
 {
     printf("  %s %" PRId64 " x %" PRId64 ", %s", info->is_tiled ? "tiles       " : "strips      ",
@@ -293,13 +332,7 @@ static void print_storage(const gwt_info *info, const about *a)
     if (info->predictor > 1) printf(", predictor %d", info->predictor);
     if (info->shape[1] > 1) printf(", %s-interleaved", interleave_name(info));
     printf(", %sTIFF\n", info->bigtiff ? "Big" : "classic ");
-    printf("  overviews    ");
-    if (info->overviews) printf("%d", info->overviews);
-    else fputs("none", stdout);
-    for (size_t i = 0; i < a->num_overviews; i++)
-        printf("%s%" PRIu32 " x %" PRIu32, i ? ", " : ": ", a->overviews[i].width,
-               a->overviews[i].height);
-    putchar('\n');
+    print_images(info);
     if (a->shades) printf("  palette      %zu colours\n", a->shades);
     if (info->mask) {
         fputs("  mask         ", stdout);
@@ -410,7 +443,10 @@ static const cli_command command = {
     .name = "gwt info", .synopsis = "FILE... [--json]",
     .summary = "Print what GeoTIFFs say about themselves: size, type, place, layout, bands, tags.",
     .details = "A FILE in quotes may be a pattern, 'scenes/*.tif'. Nothing is looked at but\n"
-               "directories: statistics are those that some program has stored.\n",
+               "directories: statistics are those that some program has stored.\n"
+               "\n"
+               "Of a file with several images (pages) the first is told of, and which others\n"
+               "there are: scene.tif:3 is the one in directory 3, here and for all commands.\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "at least one file"
 };
 
@@ -421,7 +457,7 @@ static bool info_of(const char *path, bool json, const char *before)
     gwt *g = cli_begin(1, NULL, 0);
     if (!g) return false;
     gwt_array *image = gwt_open(g, path);
-    bool good = image && about_read(&about, path);
+    bool good = image && about_read(&about, path, gwt_describe(image)->directory);
     if (good) fputs(before, stdout);
     if (good && json) print_json(path, gwt_describe(image), &about);
     else if (good) print_human(path, gwt_describe(image), &about);

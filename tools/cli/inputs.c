@@ -418,6 +418,7 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
                              .nodata = src_nodata(o), .fill_bad_tiles = o->bad_tiles,
                              .scale_data = o->scale_data || scale.set || offset.set,
                              .scale_factor = scale, .offset = offset, .res = o->res.value,
+                             .no_overviews = o->no_overviews, .overview = o->overview,
                              .resampling = (gwt_resampling)o->resampling };
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
     size_t times = o->stack == GWT_TIME ? count_times(g, files) : 0;

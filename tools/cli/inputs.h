@@ -34,6 +34,8 @@ typedef struct input_options {
     bool allow_unused;         // files that no expression uses are passed over
     cli_list band_names;       // of each array
     gwt_optional res;          // edge of the cells all are brought to
+    bool no_overviews;         // where those are coarser, all pixels are read
+    int overview;              // that is read instead of the image, from 1; 0: none
     gwt_optional nodata;       // of inputs and outputs; these two beat it:
     gwt_optional src_nodata, dst_nodata;
     gwt_optional scale, offset;

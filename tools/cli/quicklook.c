@@ -1,6 +1,6 @@
 // quicklook.c - gwt quicklook: a small picture of a large raster.
 //
-//   file --boxes of k x k pixels--> planes, 1 to 2 times too large --area average--> planes
+//   file, or the smallest overview that is large enough --boxes of k x k pixels--> planes, 1 to 2 times too large --area average--> planes
 //        --2nd..98th percentile--> colours --> PNG
 //
 // The first step is the one that touches every pixel, and runs on all workers. A box never
@@ -342,7 +342,8 @@ typedef struct quicklook_args {
     gwt_optional nodata;
     selection bands;           // read from `shown`; count 0: the usual ones
     int size, workers;
-    bool overwrite, quiet;
+    int64_t width, height;     // of the picture: the image's, smaller
+    bool overwrite, quiet, no_overviews;
 } quicklook_args;
 
 #define TO(field) offsetof(quicklook_args, field)
@@ -354,6 +355,8 @@ static const cli_option options[] = {
       NULL },
     { 0, "bands", CLI_TEXT, TO(shown), "R,G,B", "bands to show, by number, or one band", 0, 0,
       NULL },
+    { 0, "no-overviews", CLI_FLAG, TO(no_overviews), NULL, "of all pixels, not of an overview", 0,
+      0, NULL },
     CLI_SENSOR(TO(sensor)),
     CLI_NODATA(TO(nodata), "value that is missing, whatever FILE says"),
     CLI_WORKERS(TO(workers)),
@@ -369,7 +372,8 @@ static const cli_command command = {
     .summary = "Write a small picture: each band shown is stretched from its 2nd to its 98th\n"
                "percentile, missing pixels are transparent.",
     .details = "Bands named red, green, blue are shown as such, else the first three; one band is\n"
-               "shown in pseudo-colour.\n",
+               "shown in pseudo-colour. Where the file has overviews, the picture is made of the\n"
+               "smallest that is not smaller than the picture.\n",
     .options = options, .min_arguments = 1, .max_arguments = 1, .wanted = "one file"
 };
 
@@ -396,29 +400,49 @@ static int read_command_line(quicklook_args *args, int argc, char **argv)
 }
 
 // The picture of an array of one or three bands; NULL when memory gave out or the session failed.
-static uint8_t *render(gwt_array *image, const quicklook_args *args, int64_t *width,
-                       int64_t *height)
+static uint8_t *render(gwt_array *image, const quicklook_args *args)
 {
     const gwt_info *info = gwt_describe(image);
     int64_t longest = at_least(info->shape[3], info->shape[2]);
-    double scale = (double)at_most(args->size, longest) / (double)longest;
     int64_t box = at_least(at_most(longest / args->size, MAX_BOX), 1);
-    *width = at_least((int64_t)((double)info->shape[3] * scale + 0.5), 1);
-    *height = at_least((int64_t)((double)info->shape[2] * scale + 0.5), 1);
-
     planes large = { 0 }, small = { 0 };
     uint8_t *rgba = NULL;
     if (reduce_by_boxes(image, box, &large, !args->quiet) &&
-        shrink(&large, *width, *height, &small))
+        shrink(&large, args->width, args->height, &small))
         rgba = colour(&small);
     free(large.values);
     free(small.values);
     return rgba;
 }
 
+static void choose_size(quicklook_args *args, const gwt_info *info)
+{
+    int64_t longest = at_least(info->shape[3], info->shape[2]);
+    double scale = (double)at_most(args->size, longest) / (double)longest;
+    args->width = at_least((int64_t)((double)info->shape[3] * scale + 0.5), 1);
+    args->height = at_least((int64_t)((double)info->shape[2] * scale + 0.5), 1);
+}
+
+// The image, or what is enough of it for the picture. An overview that can't be used is as good as
+// none.
+static gwt_array *open_image(gwt *g, quicklook_args *args)
+{
+    gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata), *small = NULL;
+    const gwt_info *info = gwt_describe(image);
+    if (image) choose_size(args, info);
+    if (!image || args->no_overviews) return image;
+    for (int i = info->overviews; i > 0 && !small; i--) {
+        const gwt_image *o = &info->overview_list[i - 1];
+        if (o->width < args->width || o->height < args->height) continue;
+        small = gwt_open(g, args->file, .nodata = args->nodata, .overview = i);
+        if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
+    }
+    return small || gwt_status(g) != GWT_OK ? small : image;
+}
+
 static gwt_array *open_bands(gwt *g, quicklook_args *args)
 {
-    gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata);
+    gwt_array *image = open_image(g, args);
     if (!image) return NULL;
     const gwt_info *info = gwt_describe(image);
     cli_check_sensor(args->sensor, image, args->file, "");
@@ -435,14 +459,13 @@ static gwt_array *open_bands(gwt *g, quicklook_args *args)
 // False when something failed; the session holds the error then.
 static bool draw(gwt *g, quicklook_args *args, FILE *to)
 {
-    int64_t width = 0, height = 0;
     gwt_array *image = open_bands(g, args);
-    uint8_t *rgba = image ? render(image, args, &width, &height) : NULL;
+    uint8_t *rgba = image ? render(image, args) : NULL;
     if (!rgba) {
         gwt_fail(g, GWT_E_MEMORY, "%s: out of memory", args->file);  // kept if nothing was before
         return false;
     }
-    bool written = png_write(to, (uint32_t)width, (uint32_t)height, rgba);
+    bool written = png_write(to, (uint32_t)args->width, (uint32_t)args->height, rgba);
     if (!written) gwt_fail(g, GWT_E_IO, "%s: can't be written: %s", args->output, strerror(errno));
     free(rgba);
     return written;

@@ -333,9 +333,20 @@ static void print_heading(const char *key, const char *name, bool first, bool js
     }
 }
 
+// Which overview the figures are of, where they are not of all pixels.
+static void print_approximate(const gwt_info *info, bool json)
+{
+    if (!info->overview) return;
+    printf(json ? "\"approximate\": {\"overview\": %d, \"width\": %" PRId64
+                  ", \"height\": %" PRId64 "}, "
+                : "approximate, from overview %d: %" PRId64 " x %" PRId64 " pixels\n",
+           info->overview, info->shape[3], info->shape[2]);
+}
+
 // `named`: bands are called by their names.
 static void print_stats(const stats_job *job, const figures *all, bool named, bool json)
 {
+    print_approximate(job->info, json);
     if (json) fputs("\"bands\": [", stdout);
     else printf("%4s %13s %13s %13s %13s %13s  %s\n",
                 "band", "min", "max", "mean", "std", "valid", "crc32");
@@ -379,13 +390,15 @@ static bool go_through(stats_job *job, gwt_array *image, int64_t down, figures *
     return true;
 }
 
+enum { ENOUGH = 250000 };      // pixels of an overview that approximate figures are of
+
 // What is to be done with each file.
 typedef struct stats_args {
     const char *group_by;      // NULL: each by itself
     gwt_optional nodata;
     int workers;
     size_t memory;
-    bool json, quiet;
+    bool json, quiet, approximate;
 } stats_args;
 
 // False, and nothing printed, when it failed.
@@ -411,12 +424,27 @@ static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const ch
     return good;
 }
 
+// The file, or, for approximate figures, the smallest of its overviews that has enough pixels. One
+// that can't be used is as good as none.
+static gwt_array *open_enough(gwt *g, const char *path, const stats_args *args)
+{
+    gwt_array *image = gwt_open(g, path, .nodata = args->nodata), *small = NULL;
+    const gwt_info *info = gwt_describe(image);
+    for (int i = args->approximate ? info->overviews : 0; i > 0 && !small; i--) {
+        const gwt_image *o = &info->overview_list[i - 1];
+        if ((double)o->width * (double)o->height < ENOUGH) continue;
+        small = gwt_open(g, path, .nodata = args->nodata, .overview = i);
+        if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
+    }
+    return small || gwt_status(g) != GWT_OK ? small : image;
+}
+
 // Those of one file in a session of its own: what is wrong with one does not stop the others.
 static int stats_of_file(const char *path, const stats_args *args, const char *name, bool *first)
 {
     gwt *g = cli_begin(args->workers, NULL, args->memory);
     if (!g) return CLI_FAILED;
-    gwt_array *image = gwt_open(g, path, .nodata = args->nodata);
+    gwt_array *image = open_enough(g, path, args);
     if (image && run_stats(g, image, args, name, *first)) *first = false;
     return cli_end(g);
 }
@@ -460,6 +488,8 @@ static const cli_option options[] = {
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(stats_args, json),
       .help = "one JSON object; of several files an array of them" },
+    { .name = "approx", .kind = CLI_FLAG, .to = offsetof(stats_args, approximate),
+      .help = "of the smallest overview with 250,000 pixels or more, if any" },
     CLI_QUIET(offsetof(stats_args, quiet), "no progress bar"),
     CLI_END
 };
@@ -476,7 +506,11 @@ static const cli_command command = {
                "A FILE in quotes may be a pattern, 'scenes/*.tif'. Each of several files, or of a\n"
                "pattern, has its name above it, in JSON the field file. With --group-by each time\n"
                "of the scenes has, and bands have their names; the checksum is of values in the\n"
-               "type that the bands have in common.\n",
+               "type that the bands have in common.\n"
+               "\n"
+               "With --approx the figures are of an overview, where the file has one that is large\n"
+               "enough: much quicker, and not exact, least of all the extremes. The answer says\n"
+               "so; the checksum and the counts are of the overview's pixels, too.\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "a file"
 };
 
@@ -488,6 +522,8 @@ int cmd_stats(int argc, char **argv)
     input_options inputs = inputs_of(&args);
     status = inputs_check(&command, &inputs);
     if (status != CLI_GO_ON) return status;
+    if (args.approximate && args.group_by)
+        return cli_usage_error(&command, "--approx is of files, not of the times of --group-by");
 
     file_list files;
     if (!file_list_find(&files, argv, (size_t)argc)) return CLI_FAILED;

@@ -279,6 +279,8 @@ static bool open_raw(explanation *e)
     if (!e->raw) return gwt_fail(e->g, GWT_E_MEMORY, "out of memory"), false;
     for (size_t i = 0; i < e->files->count; i++)
         e->raw[i] = gwt_open(e->g, e->files->paths[i], .fill_bad_tiles = o->bad_tiles,
+                             .overview = e->num_inputs != e->files->count ? o->overview
+                                       : gwt_describe(e->inputs[i])->overview,
                              .nodata = o->src_nodata.set ? o->src_nodata : o->nodata);
     return gwt_status(e->g) == GWT_OK;
 }
