@@ -740,6 +740,8 @@ typedef struct gwt_save_options {
                                // alpha band is a band, and hides none of them, as it does to GDAL
     bool sparse;               // leave out tiles that are all nodata (0 without nodata): readers
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
+    bool reencode;             // encode all tiles anew; default: those that lie in a file as they
+                               // are to be stored are copied (see gwt_save)
     // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
     // (a control character) or is no UTF-8; in names of the array, U+FFFD is written for those.
     const char *const *band_names;      // written as band descriptions, of several times that have
@@ -2157,9 +2159,8 @@ static void _gwt_put_text(FILE *to, const char *text)
 // A buffer that grows.
 typedef struct _gwt_bytes { char *data; size_t used, capacity; } _gwt_bytes;
 
-// n more, which are `from` or zeros: where they are until the next call. NULL: there is no memory
-// for them, and nothing has changed.
-static char *_gwt_bytes_add(_gwt_bytes *b, const void *from, size_t n)
+// Where n more can be put. NULL: there is no memory for them, and nothing has changed.
+static char *_gwt_bytes_room(_gwt_bytes *b, size_t n)
 {
     if (!b->data || b->capacity - b->used < n) {
         size_t capacity = b->used + n + (b->used + n) / 4 + 1024;
@@ -2168,7 +2169,14 @@ static char *_gwt_bytes_add(_gwt_bytes *b, const void *from, size_t n)
         b->data = data;
         b->capacity = capacity;
     }
-    char *to = b->data + b->used;
+    return b->data + b->used;
+}
+
+// n more, which are `from` or zeros: where they are until the next call. NULL: as above.
+static char *_gwt_bytes_add(_gwt_bytes *b, const void *from, size_t n)
+{
+    char *to = _gwt_bytes_room(b, n);
+    if (!to) return NULL;
     b->used += n;
     if (from) _gwt_copy_bytes(to, from, n);
     else memset(to, 0, n);
@@ -4982,6 +4990,7 @@ typedef struct _gwt_source {
     const char *mask;           // where it lies, which nobody looks at; NULL: there is none
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff, big_endian;
+    bool passable;              // its tiles are what those of a file of ours may be
     uint16_t compression, predictor;
     _gwt_level *levels;         // from large to small
     int num_levels;
@@ -5807,6 +5816,20 @@ static bool _gwt_source_find_levels(_gwt_source *s)
     return s->levels != NULL;
 }
 
+// Whether a tile could as well be one of a file that is written here: little-endian, bits from the
+// highest on, samples as they are in memory.
+static bool _gwt_source_is_passable(const _gwt_source *s, TIFF *tif)
+{
+    uint16_t bits = 1, format = SAMPLEFORMAT_UINT, fill = FILLORDER_MSB2LSB, photometric = 0;
+    size_t size = gwt_dtype_size(s->dtype);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLEFORMAT, &format);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_PHOTOMETRIC, &photometric);
+    return s->tiled && fill == FILLORDER_MSB2LSB && (size == 1 || !s->big_endian)
+        && bits == 8 * size && format <= SAMPLEFORMAT_VOID && photometric != PHOTOMETRIC_YCBCR;
+}
+
 static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
 {
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
@@ -5820,6 +5843,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     s->swapped = (TIFFIsByteSwapped(tif) && gwt_dtype_size(s->dtype) > 1)
               || fill != FILLORDER_MSB2LSB;
     s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->bits;
+    s->passable = _gwt_source_is_passable(s, tif);
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_levels(s)
         || !_gwt_source_find_mask(s))
@@ -6356,6 +6380,34 @@ static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
     _gwt_store_let_go(&s->store);
     if (!good && s->fills) _gwt_source_fill(s, s->fill, to, bytes), good = true;
     return good;
+}
+
+// ---- tiles as they are stored
+
+// Bytes of the tile in the file that begins with tile i (large uncompressed ones are cut); 0: it is
+// absent. False where it can't be handed on unseen: to decode it would be an error, or there are
+// more bytes than an encoder would make of it.
+static bool _gwt_source_passes(const _gwt_source *s, int64_t i, uint64_t *bytes)
+{
+    uint64_t at = s->offsets[i], length = s->store.length, n = s->counts[i],
+             all = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h * (uint64_t)s->block_h;
+    uint32_t expands = _gwt_codec_of(s->compression)->expands;
+    *bytes = n && s->direct ? all : n;
+    if (n == 0) return true;
+    if (s->direct ? n < s->tile_bytes : n > all + all / 2 + 4096 || (expands && n < all / expands))
+        return false;
+    return at > 0 && at < length && *bytes <= length - at;
+}
+
+// Whether a tile in the file, which begins with tile i, could not be read when that was tried.
+static bool _gwt_source_has_bad(const _gwt_source *s, int64_t i)
+{
+    int64_t n = _gwt_min64(s->block_h / s->tile_h, s->down - i / s->across % s->down);
+    _gwt_lock(&s->g->lock);
+    const _gwt_damage *d = _gwt_source_find_damage(s);
+    for (; d && n > 0 && !d->tiles[i]; n--) i += s->across;
+    _gwt_unlock(&s->g->lock);
+    return d && n > 0;
 }
 
 // >>cache -------------------------------------------------------------------------------------
@@ -16279,7 +16331,7 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
                                f->planes, f->planar, geo->width, geo->height, nodata->set,
                                s->o.sparse, s->o.bigtiff, s->o.checksums, s->o.statistics,
-                               geo->has_transform, geo->point };
+                               !s->o.reencode, geo->has_transform, geo->point };
     _gwt_job_numbers(&crc, fields, _GWT_COUNT(fields));
     _gwt_job_number(&crc, _gwt_bits(nodata->value));
     _gwt_job_number(&crc, (uint64_t)(int64_t)nodata->rest);
@@ -17778,8 +17830,9 @@ struct _gwt_run {
     const char *what, *path;    // the action, and its first output: for who is told of it
     gwt_progress_fn *report;    // who is; NULL: nobody
     double start;
-    // Where the pixels of tile t, at r, go, for each output; and what to do when they are there. By
-    // worker `id`.
+    // Whether no pixel of tile t, at r, is asked for (NULL: none is without); else where they go,
+    // for each output; and what to do when they are there. By worker `id`.
+    bool (*skips)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets);
     bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     void *sink;
@@ -18004,8 +18057,9 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
     o->wait(o, t);
     _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
     _gwt_target targets[_GWT_MAX_OUTPUTS];
-    if (_gwt_over(run->action) || !run->open(run, id, t, &r, targets)) return false;
-    _gwt_run_pieces(run, &r, targets);
+    bool skips = run->skips && run->skips(run, id, t, &r);
+    if (_gwt_over(run->action) || (!skips && !run->open(run, id, t, &r, targets))) return false;
+    if (!skips) _gwt_run_pieces(run, &r, targets);
     if (_gwt_over(run->action) || !run->close(run, id, t, &r)) return false;
     o->complete(o, t, inner.rows * inner.cols);
     _gwt_run_report(run, false);
@@ -18086,6 +18140,7 @@ static void _gwt_dry_some(size_t index, void *user)
     for (int64_t t = from; t < _gwt_min64(from + d->some, tiles); t++) {
         _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
         int64_t n = _gwt_run_num_pieces(run, &r);
+        if (run->skips && run->skips(run, id, t, &r)) continue;
         for (int64_t k = 0; k < n; k++) {
             _gwt_rect piece = _gwt_run_piece_of(run, &r, k);
             if (atomic_load(&d->cut) || _gwt_over(run->action)) return;
@@ -18475,11 +18530,28 @@ typedef struct _gwt_save_worker {
     uint64_t constant_value;
 } _gwt_save_worker;
 
+// A tile of an output that is copied from a source, which is NULL for those that are encoded.
+typedef struct _gwt_copied {
+    _gwt_source *source;
+    int64_t tile;               // the first one in it
+    uint64_t bytes;             // 0: it is absent
+} _gwt_copied;
+
+// One worker's memory to find out which those are.
+typedef struct _gwt_copier {
+    const _gwt_instr **held;    // by register: the load whose pixels are in it as they are, or NULL
+    const _gwt_instr **stored;  // by plane of all outputs: what stores such pixels there, or NULL
+    _gwt_copied *tiles;         // by plane: the tiles of the place that was looked at last
+    bool skipped;               // that place has no pixels
+} _gwt_copier;
+
 typedef struct _gwt_save_sink {
     _gwt_save *saves;           // one an output
     _gwt_stream *streams[_GWT_MAX_OUTPUTS];
     int n;
     _gwt_save_worker *workers;  // n a worker
+    _gwt_copier *copiers;       // one a worker; NULL: nothing can be copied
+    int64_t first[_GWT_MAX_OUTPUTS + 1];    // of the planes of each, and of all
 } _gwt_save_sink;
 
 static bool _gwt_little_endian(void)
@@ -18575,9 +18647,184 @@ static void _gwt_save_look(const _gwt_save *s, int64_t k, const char *tile, cons
             _gwt_figures_look(&to[p], f->dtype, tile + p * size, r->cols, step, masked, raw);
 }
 
-// The tiles of one place of an output.
+// ---- tiles copied as they are
+// A tile that would only be decoded and encoded again is copied. Which are is asked of the program
+// that runs over the tile, for each by itself, so that it follows from the plan and the options
+// only: where a plane is stored from one load, and nothing is done to it, and the tile is one of
+// that load's source, in the same layout.
+
+// The load whose pixels an instruction leaves as they are, in its register or in the output.
+static const _gwt_instr *_gwt_copier_load(const _gwt_program *p, const _gwt_instr *const *held,
+                                          const _gwt_instr *in)
+{
+    int operand = in->num_args == 1 ? p->operands[in->first] : -1;
+    const _gwt_instr *load = operand < 0 ? NULL : held[operand];
+    if (in->op == _GWT_OP_LOAD || in->op == _GWT_OP_COPY) return in->num_args ? NULL : in;
+    if (in->op == _GWT_OP_STORE) return load;
+    bool same = load && (in->dtype == load->dtype || in->dtype == GWT_FLOAT64);
+    return in->op == _GWT_OP_CAST && same ? load : NULL;
+}
+
+// Whether what was loaded is stored as it was. By way of doubles all but large integers are: but NaN
+// becomes the nodata value, where that is a number.
+static bool _gwt_copier_keeps(const _gwt_instr *load, const _gwt_output *o)
+{
+    uint64_t nan;
+    if (load->dtype != o->dtype || load->masked != o->has_nodata) return false;
+    if (load->op == _GWT_OP_COPY) return true;      // see _gwt_plan_copies
+    if (_gwt_dtype_wide(o->dtype) || (load->masked && load->raw != o->nodata_raw)) return false;
+    _gwt_raw(o->dtype, (double)NAN, 0, &nan);
+    return _gwt_dtype_integer(o->dtype) || o->nodata_raw == nan;
+}
+
+// What each plane of all outputs is stored from over r. A program that is the same everywhere is
+// asked once.
+static bool _gwt_copier_trace(_gwt_run *run, int id, const _gwt_rect *r)
+{
+    const _gwt_save_sink *k = run->sink;
+    _gwt_copier *c = &k->copiers[id];
+    _gwt_scratch *x = &run->scratch[id];
+    _gwt_program p = run->plan->passes[run->plan->num_passes - 1].program;
+    if (c->stored && !p.framed) return true;
+    if (!c->stored) {
+        c->held = _gwt_calloc(run->g, (size_t)p.num_regs + 1, sizeof *c->held);
+        c->tiles = _gwt_calloc(run->g, (size_t)k->first[k->n], sizeof *c->tiles);
+        c->stored = _gwt_calloc(run->g, (size_t)k->first[k->n], sizeof *c->stored);
+        if (!c->held || !c->tiles || !c->stored) return false;
+    }
+    if (!x->planes && !_gwt_scratch_begin(x, run->plan)) return false;
+    if (p.framed) p = _gwt_vm_trimmed(&p, &x->trim, r);
+    for (int i = 0; i < p.num_instrs; i++) {
+        const _gwt_instr *in = &p.instrs[i], *load = _gwt_copier_load(&p, c->held, in);
+        if (in->op < _GWT_OP_STORE) c->held[in->dst] = load;
+        else c->stored[k->first[in->output] + in->dst] =
+            load && _gwt_copier_keeps(load, &p.outputs[in->output]) ? load : NULL;
+    }
+    return true;
+}
+
+static bool _gwt_format_fits(const _gwt_format *f, const _gwt_source *s)
+{
+    return s->passable && s->compression == f->compression && s->predictor == f->predictor
+        && s->dtype == f->dtype && s->block_w == f->block && s->block_h == f->block
+        && s->step == (f->planar ? 1 : (size_t)f->planes);
+}
+
+// Whether the samples of an absent tile are the same in both.
+static bool _gwt_copier_fills_alike(const _gwt_save *s, const _gwt_source *from)
+{
+    uint64_t ours = 0, theirs = 0;
+    if (s->image.nodata.set) _gwt_raw_of(from->dtype, s->image.nodata, &ours);
+    if (from->meta.nodata.set) _gwt_raw_of(from->dtype, from->meta.nodata, &theirs);
+    return ours == theirs;
+}
+
+// The tile of n planes at r that these loads are, if it is one. What lies beyond the edge of an
+// image in its last tiles comes along, so these have to be the last ones there, too.
+static bool _gwt_copier_find(const _gwt_plan *plan, const _gwt_save *s,
+                             const _gwt_instr *const *loads, int64_t n, const _gwt_rect *r,
+                             _gwt_copied *to)
+{
+    const _gwt_instr *first = loads[0];
+    if (!first) return false;
+    const _gwt_view_plan *v = &plan->views[first->view];
+    const _gwt_frame *f = &plan->passes[plan->num_passes - 1].program.frames[first->frame];
+    _gwt_source *from = v->source;
+    _gwt_rect at = _gwt_frame_rect(f, r);
+    int64_t block = s->image.format.block, band = v->bands[first->slot];
+    if (!_gwt_format_fits(&s->image.format, from) || f->stride != 1 || at.rows != r->rows
+        || at.cols != r->cols || at.row % block || at.col % block
+        || r->rows != _gwt_min64(block, from->geo.height - at.row)
+        || r->cols != _gwt_min64(block, from->geo.width - at.col))
+        return false;
+    for (int64_t i = 0; n > 1 && i < n; i++)
+        if (!loads[i] || loads[i]->view != first->view || loads[i]->frame != first->frame
+            || v->bands[loads[i]->slot] != i)
+            return false;
+    int64_t row = at.row / from->tile_h + (from->planar ? band * from->down : 0);
+    *to = (_gwt_copied){ from, row * from->across + at.col / from->tile_w, 0 };
+    return _gwt_source_passes(from, to->tile, &to->bytes)
+        && (to->bytes > 0 || (s->o.sparse && _gwt_copier_fills_alike(s, from)));
+}
+
+// The tiles of a place of one output. Whether that needs no pixels: figures are of pixels, and it
+// takes these to know that a tile can be left out, or is not one that can't be read.
+static bool _gwt_copier_look(const _gwt_plan *plan, const _gwt_save *s,
+                             const _gwt_instr *const *loads, const _gwt_rect *r,
+                             _gwt_copied *tiles)
+{
+    const _gwt_stream *stream = &s->image.stream;
+    int64_t n = stream->per_place, samples = s->image.format.planes / n;
+    bool skips = stream->figures == 0;
+    for (int64_t i = 0; i < n; i++) {
+        _gwt_copied c = { 0 };
+        if (!_gwt_copier_find(plan, s, loads + i, samples, r, &c)) c.source = NULL;
+        skips &= c.source && !c.source->fills && (!s->o.sparse || c.bytes == 0);
+        tiles[i] = c;
+    }
+    return skips;
+}
+
+static bool _gwt_save_skips(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
+{
+    const _gwt_save_sink *k = run->sink;
+    _gwt_copier *c = &k->copiers[id];
+    (void)t;
+    if (!_gwt_copier_trace(run, id, r)) return false;
+    c->skipped = true;
+    for (int i = 0; i < k->n; i++)
+        c->skipped &= _gwt_copier_look(run->plan, &k->saves[i], c->stored + k->first[i], r,
+                                       c->tiles + k->first[i]);
+    return c->skipped;
+}
+
+// The stored bytes of a tile. False: it is to be encoded, or, with an error, can't be read.
+static bool _gwt_copied_read(const _gwt_copied *c, _gwt_bytes *to)
+{
+    _gwt_source *s = c->source;
+    to->used = 0;
+    if (!s || (s->fills && _gwt_source_has_bad(s, c->tile))) return false;
+    char *data = _gwt_bytes_room(to, (size_t)c->bytes);
+    if (!data)
+        return _gwt_fail(s->g, GWT_E_MEMORY, "out of memory: cannot allocate an encoded tile");
+    if (!_gwt_store_hold(&s->store)) return false;
+    bool good = _gwt_source_fetch(s, c->tile, data, c->bytes);
+    _gwt_store_let_go(&s->store);
+    if (good) to->used = (size_t)c->bytes;
+    return good;
+}
+
+// Where something can be copied at all.
+static bool _gwt_copiers_begin(_gwt_run *run, _gwt_save_sink *k)
+{
+    const gwt_save_options *o = &k->saves[0].o;
+    bool any = false;
+    for (int i = 0; i < k->n; i++) {
+        k->first[i + 1] = k->first[i] + k->saves[i].image.format.planes;
+        for (int v = 0; v < run->plan->num_views; v++)
+            any |= _gwt_format_fits(&k->saves[i].image.format, run->plan->views[v].source);
+    }
+    if (!any || o->reencode || o->level) return true;
+    k->copiers = _gwt_calloc(run->g, (size_t)run->g->pool.num_workers, sizeof *k->copiers);
+    run->skips = _gwt_save_skips;
+    return k->copiers != NULL;
+}
+
+static void _gwt_copiers_end(const gwt *g, _gwt_save_sink *k)
+{
+    for (int i = 0; k->copiers && i < g->pool.num_workers; i++) {
+        GWT_FREE(k->copiers[i].held);
+        GWT_FREE(k->copiers[i].stored);
+        GWT_FREE(k->copiers[i].tiles);
+    }
+    GWT_FREE(k->copiers);
+}
+
+// The tiles of one place of an output, of which there are no pixels if it was `skipped`; those that
+// are copied, or NULL.
 static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
-                                _gwt_save_worker *w, int64_t place, const _gwt_rect *r)
+                                _gwt_save_worker *w, int64_t place, const _gwt_rect *r,
+                                const _gwt_copied *copied, bool skipped)
 {
     const _gwt_image *m = &s->image;
     const _gwt_format *f = &m->format;
@@ -18588,17 +18835,20 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
         char *tile = w->tile + (size_t)i * bytes;
         _gwt_bytes plain = { .data = w->tile, .used = bytes, .capacity = bytes };
         _gwt_bytes none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.bytes;
-        if (s->o.sparse && _gwt_save_absent(s, tile, r)) {
+        if (s->o.sparse && (skipped || _gwt_save_absent(s, tile, r))) {
             _gwt_save_look(s, k, tile, r);
             o->submit(o, stream, k, &none, 0);
             GWT_FREE(none.data);
             continue;
         }
+        bool good = copied && _gwt_copied_read(&copied[i], &w->encoder.bytes);
+        if (good) encoded = &w->encoder.bytes;
+        else if (skipped || _gwt_over(m->stream.action)) return false;
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->file.name,
                                               _gwt_stream_listed(&m->stream, k)));
         _gwt_save_look(s, k, tile, r);
-        bool good = is_plain || _gwt_save_encode(m->a->g, f, w, tile);
+        good = good || is_plain || _gwt_save_encode(m->a->g, f, w, tile);
         uint32_t crc = good ? _gwt_crc(0, encoded->data, encoded->used) : 0;
         _gwt_lane_leave(lane, bytes, encoded->used);
         if (!good) return false;
@@ -18611,8 +18861,10 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
 static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
 {
     _gwt_save_sink *k = run->sink;
+    const _gwt_copier *c = k->copiers ? &k->copiers[id] : NULL;
     for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_close_one(&k->saves[i], &run->order, i, &k->workers[id * k->n + i], t, r))
+        if (!_gwt_save_close_one(&k->saves[i], &run->order, i, &k->workers[id * k->n + i], t, r,
+                                 c ? c->tiles + k->first[i] : NULL, c && c->skipped))
             return false;
     return true;
 }
@@ -18641,7 +18893,9 @@ static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
         // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
         const _gwt_format *f = &saves[i].image.format;
         double tiles = (double)_gwt_format_per_place(f), bytes = (double)f->tile_bytes;
-        run->tile_bytes += tiles * bytes + (_gwt_format_plain(f) ? 0 : 3 * bytes + (1 << 20));
+        run->tile_bytes += tiles * bytes;
+        if (!_gwt_format_plain(f)) run->tile_bytes += 3 * bytes + (1 << 20);
+        else if (k->copiers) run->tile_bytes += bytes;
         run->wait_bytes += tiles * bytes;
         streams[i] = &saves[i].image.stream;
     }
@@ -18649,7 +18903,7 @@ static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
     run->order.streams = streams;
     run->order.num_streams = n;
     run->order.joins = o->collisions ? (uint64_t)n * sizeof *o->collisions : 0;
-    bool good = _gwt_run_fit(run, o->num_workers);
+    bool good = _gwt_copiers_begin(run, k) && _gwt_run_fit(run, o->num_workers);
     for (int i = 0; good && i < n; i++) good = _gwt_stream_begin(streams[i], run->order.window);
     good = good && _gwt_run_all(run, o->progress);
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
@@ -18712,6 +18966,7 @@ static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
         GWT_FREE(k.workers[i].tile);
     }
     GWT_FREE(k.workers);
+    _gwt_copiers_end(g, &k);
     if (!good || !collisions) return good;
     memcpy(collisions, s.run.collisions, (size_t)n * sizeof *collisions);
     _gwt_mpi_add(g, collisions, (size_t)n);

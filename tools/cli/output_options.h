@@ -26,6 +26,8 @@
   "write statistics of each band into the file, as GDAL does", 0, 0, NULL },
 { 0, "checksums", CLI_FLAG, TO(output.save.checksums), NULL,
   "write the CRC-32 of each tile too, for gwt verify", 0, 0, NULL },
+{ 0, "reencode", CLI_FLAG, TO(output.save.reencode), NULL,
+  "encode every tile anew, also where an input has it as it is", 0, 0, NULL },
 CLI_OVERWRITE(TO(output.save.overwrite)),
 { 0, "resume", CLI_FLAG, TO(output.save.resume), NULL,
   "continue the same command after an interruption", 0, 0, NULL },
