@@ -65,7 +65,8 @@
 //
 //   A tile whose stored bytes have changed is an error where the file can tell: by the checksums of
 //   a save with .checksums, in all codecs; by deflate's own, of tiles in the machine's byte order
-//   without predictor 3. Else some changes of a tile pass as other pixels.
+//   without predictor 3. Else some changes of a tile pass as other pixels. Of a tile that gwt_save
+//   copies without decoding it the checksums of .checksums are looked at only.
 //
 //   What gwt_end prints goes to .on_message of gwt_begin where that is given, and how far actions
 //   are to .on_progress, which may cancel them: for programs with a window or a log of their own.
@@ -173,7 +174,7 @@
 //   processor: files are little-endian, and nothing becomes a fused multiply-add (but for clang
 //   with -ffp-contract=fast, which overrides all pragmas). Across machines the values of exp, log,
 //   sin and their like are those of the C library, and the bytes of compressed tiles those of
-//   libtiff and its codecs.
+//   libtiff and its codecs; those that are copied from an input are what they were.
 //
 // PROFILING
 //
@@ -720,6 +721,7 @@ typedef struct gwt_save_options {
     const char *compress;      // "none" (default), "lzw", "deflate", "zstd", "packbits", "lzma",
                                // or in capitals
     int level;                 // of deflate 1..12, zstd 1..22, lzma 1..9; 0 = libtiff's default
+                               // (and any, of tiles that are copied)
     int predictor;             // 1 none (default), 2 horizontal (any type), 3 floating point
     int tile_size;             // tile edge, a multiple of 16, up to 16384; 0 = 256, or less if tiny
     gwt_dtype dtype;           // default the array's; integers are rounded and saturate
@@ -1390,6 +1392,19 @@ static inline bool _gwt_compute_many_of(const gwt_compute_options *o)
 // or .overwrite, or where something else has one of these names. A PATH that is a link is EXISTS,
 // too; with .overwrite the link is replaced, not what it leads to. What has come to be at PATH
 // while a save without .overwrite ran stays, and is EXISTS.
+//
+// Tiles that need no new encoding are copied: the samples of such a tile of the output are those of
+// one tile of an input, nothing is computed with them, and both have the same edge, codec,
+// predictor, type and bands in the same layout; the nodata value of the array is that of the
+// output, or neither has one; the input is little-endian. So a save to the same tiles with other
+// metadata, of a window on borders of tiles, of bands of planar files, a stack of them, a mosaic of
+// files that do not overlap take about as long as copying. Their bytes are what they were, whatever
+// level and program compressed them, with what lies beyond the edges of the image: which tiles are
+// copied follows from the inputs, the graph and the options. Of what is copied only the checksums
+// of .checksums are looked at, unless .fill_bad_tiles, .statistics or .sparse want its pixels.
+// .level and .reencode have all tiles encoded. Not copied are: 64-bit integers and floating point
+// whose nodata value is a number, in a mosaic; absent tiles where the output is not .sparse.
+//
 // .collisions counts the tiles that this call computed, on all ranks: what an earlier call left and
 // .resume takes over is not looked at again. After a failure it is 0.
 //
@@ -18665,8 +18680,8 @@ static const _gwt_instr *_gwt_copier_load(const _gwt_program *p, const _gwt_inst
     return in->op == _GWT_OP_CAST && same ? load : NULL;
 }
 
-// Whether what was loaded is stored as it was. By way of doubles all but large integers are: but NaN
-// becomes the nodata value, where that is a number.
+// Whether what was loaded is stored as it was. By way of doubles all but large integers is, and but
+// NaN where the nodata value, which it becomes, is a number.
 static bool _gwt_copier_keeps(const _gwt_instr *load, const _gwt_output *o)
 {
     uint64_t nan;

@@ -413,6 +413,7 @@ static void set_tags(TIFF *t, const tiff_spec *spec, int width, int height)
     if (bands > 1) TIFFSetField(t, TIFFTAG_EXTRASAMPLES, bands - 1, (uint16_t[256]){ 0 });
     if (spec->predictor) TIFFSetField(t, TIFFTAG_PREDICTOR, spec->predictor);
     if (spec->compression == COMPRESSION_LZMA) TIFFSetField(t, TIFFTAG_LZMAPRESET, 0);
+    if (spec->level) TIFFSetField(t, TIFFTAG_ZIPQUALITY, spec->level);
     if (spec->tile_width) {
         TIFFSetField(t, TIFFTAG_TILEWIDTH, spec->tile_width);
         TIFFSetField(t, TIFFTAG_TILELENGTH, spec->tile_height);
@@ -474,7 +475,7 @@ static bool write_samples(TIFF *t, const tiff_spec *spec, int width, int height,
         if (spec->absent && spec->absent(i)) continue;
         block b = block_at(width, height, bands_of(spec), spec->planar, block_width, block_height,
                            i);
-        memset(buffer, 0, (size_t)bytes);
+        memset(buffer, spec->padding, (size_t)bytes);
         copy_block(&b, size, width, height, bands_of(spec), block_width,
                    (unsigned char *)(uintptr_t)samples, buffer, true);
         tmsize_t used = tiled ? bytes : TIFFVStripSize(t, (uint32_t)b.rows);

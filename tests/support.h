@@ -151,6 +151,8 @@ typedef struct tiff_spec {
     bool planar;
     int compression;           // COMPRESSION_..; 0: none
     int predictor;             // 0: no tag
+    int level;                 // of deflate; 0: libtiff's
+    int padding;               // the bytes of tiles beyond the edges of the image
     const char *mode;          // of TIFFOpen: "w", "wl", "wb", "wl8", "wb8"; NULL: "w"
     const geo_tags *geo;       // NULL: none
     const char *nodata, *metadata;       // texts of the two GDAL tags, or NULL
