@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -715,6 +716,140 @@ def lossy():
                     differ_copy("made.tif", "uint8", expected) + complaints.take())
 
 
+def append_subifds(path, levels):
+    """Give a little-endian classic TIFF that has none SubIFDs: bands of uint16, uncompressed."""
+    data = bytearray(Path(path).read_bytes())
+    first = struct.unpack_from("<I", data, 4)[0]
+    count = struct.unpack_from("<H", data, first)[0]
+    entries = [bytes(data[first + 2 + 12 * i:][:12]) for i in range(count)]
+
+    def append(block):
+        data.extend(b"\0" * (len(data) % 2) + block)
+        return len(data) - len(block)
+
+    def directory(items):
+        items.sort(key=lambda item: struct.unpack_from("<H", item)[0])
+        return append(struct.pack("<H", len(items)) + b"".join(items) + b"\0" * 4)
+
+    places = []
+    for level in levels:
+        bands, height, width = level.shape
+        pixels = level.transpose(1, 2, 0).astype("<u2").tobytes()
+        bits = 16 if bands == 1 else 16 | 16 << 16      # one or two
+        items = [(254, 4, 1, 1), (256, 4, 1, width), (257, 4, 1, height), (258, 3, bands, bits),
+                 (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, append(pixels)), (277, 3, 1, bands),
+                 (278, 4, 1, height), (279, 4, 1, len(pixels))]
+        if bands > 1:
+            items.append((338, 3, 1, 0))
+        places.append(directory([struct.pack("<HHII", *item) for item in items]))
+    table = append(struct.pack(f"<{len(places)}I", *places))
+    entries.append(struct.pack("<HHII", 330, 4, len(places), table))
+    struct.pack_into("<I", data, 4, directory(entries))
+    Path(path).write_bytes(data)
+
+
+def differ_level(path, number, dataset):
+    """What is wrong with overview `number` of a file: its pixels, place and nodata are GDAL's."""
+    out = f"{path}.{number}.tif"
+    wrong = gwt("convert", path, "-o", out, "--overview", number, "--overwrite", "--quiet",
+                "--compress", "lzw")[1]
+    if wrong:
+        return wrong
+    with rasterio.open(path, overview_level=number - 1) as level, rasterio.open(out) as got:
+        wrong += differ_pixels(got.read(), level.read())
+        wrong += differ("its CRS", got.crs, dataset.crs)
+        wrong += differ("its nodata", got.nodata, dataset.nodata)
+        wrong += differ("its names", got.descriptions, dataset.descriptions)
+        if not np.allclose(tuple(got.transform), tuple(level.transform), rtol=1e-14, atol=0):
+            wrong.append(f"its transform is {got.transform}, not {level.transform}")
+        told = json.loads(gwt("stats", "--json", out)[0])["bands"][0]
+        wrong += differ("its sum", round(told["mean"] * told["valid"]),
+                        round(float(level.read(1, masked=True).astype("f8").sum())))
+    return wrong
+
+
+def examine_levels(name, path, at_least=1):
+    """Every overview that GDAL finds, pixel by pixel."""
+    with rasterio.open(path) as dataset:
+        factors = dataset.overviews(1)
+        sizes = []
+        for k in range(len(factors)):
+            with rasterio.open(path, overview_level=k) as level:
+                sizes.append([level.width, level.height])
+        wrong = [] if len(factors) >= at_least else [f"GDAL finds {len(factors)} overviews"]
+        wrong += differ("overview_sizes", json.loads(gwt("info", "--json", path)[0])
+                        ["overview_sizes"], sizes)
+        for k in range(len(factors)):
+            wrong += [f"overview {k + 1}: {text}" for text in differ_level(path, k + 1, dataset)]
+    tally.check(name, wrong + complaints.take())
+
+
+def gdaladdo(path, *options):
+    subprocess.run(["gdaladdo", "-q", *options], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, cwd=os.path.dirname(os.path.abspath(path)))
+
+
+def levels():
+    """Overviews in the chain of directories, in SubIFDs, beside the file, in cloud-optimised ones."""
+    cases = {
+        "tiles": {"dtype": "uint16", "tiled": True, "blockxsize": 64, "blockysize": 64,
+                  "compress": "deflate", "nodata": 7},
+        "strips": {"dtype": "int16", "compress": "lzw", "predictor": 2, "nodata": -5},
+        "bands": {"dtype": "uint8", "interleave": "band", "compress": "packbits"},
+        "big-endian": {"dtype": "uint32", "ENDIANNESS": "BIG", "compress": "deflate"},
+        "BigTIFF": {"dtype": "float32", "BIGTIFF": "YES", "compress": "zstd", "predictor": 3},
+        "JPEG": {"dtype": "uint8", "compress": "jpeg", "photometric": "ycbcr", "tiled": True,
+                 "blockxsize": 64, "blockysize": 64, "interleave": "pixel"},
+    }
+    for case, profile in cases.items():
+        profile = dict(profile)
+        pixels = noise(profile.pop("dtype"), (3, 203, 327))
+        if case == "BigTIFF":
+            pixels = np.nan_to_num(np.clip(pixels, -1e9, 1e9))
+        for where, options in (("in it", []), ("beside it", ["-ro"])):
+            path = f"levels_{case}_{where[:2]}.tif"
+            reason = make(path, pixels, descriptions=("a", "b", "c"), **profile, **PLACE)
+            if reason:
+                tally.skip(f"overviews {where}, {case}", reason)
+                continue
+            gdaladdo(path, *options, "-r", "average", path, "2", "4", "8")
+            examine_levels(f"overviews {where}, {case}", path, 3)
+    for bands in 1, 3:
+        path = f"levels_cog{bands}.tif"
+        pixels = noise("int16", (bands, 1203, 927))
+        make("plain.tif", pixels, nodata=11, **PLACE)
+        subprocess.run(["gdal_translate", "-q", "-of", "COG", "-co", "BLOCKSIZE=128",
+                        "-co", "COMPRESS=DEFLATE", "plain.tif", path], check=True)
+        examine_levels(f"overviews of a cloud-optimised file of {bands}", path, 3)
+    pixels = noise("uint16", (2, 90, 160))
+    make("levels_sub.tif", pixels, **PLACE)
+    smaller = [noise("uint16", (2, 45, 80), 2), noise("uint16", (2, 22, 40), 3)]
+    append_subifds("levels_sub.tif", smaller)
+    examine_levels("overviews in SubIFDs", "levels_sub.tif", 2)
+    coarser()
+
+
+def coarser():
+    """What is made of an overview where --res asks for coarser cells is what gdalwarp makes of it."""
+    pixels = noise("int16", (2, 320, 480)) // 64
+    make("fine.tif", pixels, **PLACE)
+    gdaladdo("fine.tif", "-r", "nearest", "fine.tif", "2", "4")
+    for res, level in ((60, 0), (90, 0), (120, 1), (200, 1), (480, 1), (45, None)):
+        for how in "nearest", "average":
+            ovr = ["-ovr", "NONE" if level is None else str(level)]
+            kernel = {"nearest": "near"}.get(how, how)
+            subprocess.run(["gdalwarp", "-q", "-overwrite", "-tr", str(res), str(res), "-r", kernel,
+                            *ovr, "-te", "452475", "3399045", "466875", "3408645",
+                            "-et", "0", "fine.tif", "warped.tif"], check=True)
+            wrong = gwt("convert", "fine.tif", "-o", "coarse.tif", "--res", res, "--resample", how,
+                        "--bounds", "452475,3399045,466875,3408645",
+                        "--overwrite", "--quiet")[1]
+            wrong = [text for text in wrong if level is None or "is read, as the cells" not in text]
+            with rasterio.open("coarse.tif") as got, rasterio.open("warped.tif") as expected:
+                wrong += differ_pixels(got.read(), expected.read())
+            tally.check(f"cells of {res}, {how}", wrong + complaints.take())
+
+
 def main():
     warnings.simplefilter("error")
     subprocess.run([MAKE_SCENE, "scene.tif", "150", "110", "3", "lzw", "64"], check=True)
@@ -729,6 +864,7 @@ def main():
     metadata()
     layouts()
     lossy()
+    levels()
     print(tally)
     return 1 if tally.failed else 0
 
