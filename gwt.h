@@ -9689,12 +9689,19 @@ static gwt_array *_gwt_array_at_level(const gwt_array *a, int level, const gwt_i
     return _gwt_array_finish(r);
 }
 
-// What to make cells of that grid from: the smallest overview whose own are not larger, but for the
-// part of a pixel that its size was rounded by, else the array itself.
+// How many pixels of an image one of an overview stands for: a whole number where its size is what
+// that leaves, rounded up or down.
+static double _gwt_level_factor(int64_t whole, int64_t part)
+{
+    double factor = (double)whole / (double)part, near = rint(factor);
+    return fabs((double)whole / near - (double)part) < 1 ? near : factor;
+}
+
+// What to make cells of that grid from: the smallest overview whose own are not larger, else the
+// array itself.
 static gwt_array *_gwt_array_coarser(const gwt_array *a, const _gwt_geo *geo)
 {
     const _gwt_source *s = a->number || !a->planes[0] ? NULL : _gwt_node_source(a->planes[0]);
-    double width = (double)a->geo.width, height = (double)a->geo.height;
     _gwt_relation to;
     if (!s || s->geo.width != a->geo.width || s->geo.height != a->geo.height
         || !_gwt_geo_relate(geo, &a->geo, &to))
@@ -9702,8 +9709,8 @@ static gwt_array *_gwt_array_coarser(const gwt_array *a, const _gwt_geo *geo)
     for (int k = s->num_levels; k-- > 0;) {
         const gwt_image *size = &s->levels[k].image;
         char why[sizeof a->g->message] = "", *before = _gwt_tried;
-        if (width > to.scale[1] * (double)(size->width + 1)
-            || height > to.scale[0] * (double)(size->height + 1))
+        if (_gwt_level_factor(a->geo.width, size->width) > to.scale[1] + 1e-6
+            || _gwt_level_factor(a->geo.height, size->height) > to.scale[0] + 1e-6)
             continue;
         if (size->width == a->geo.width && size->height == a->geo.height) break;
         _gwt_tried = why;
