@@ -20633,6 +20633,14 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
             fprintf(to, " %s", _gwt_op_names[s->program.instrs[k].op]);
         fputs(s->program.num_instrs > 40 ? " ..\n" : "\n", to);
     }
+    for (int i = 0; i < plan->num_views; i++) {
+        const _gwt_source *s = plan->views[i].source;
+        char shown[1024];
+        if (plan->views[i].first != i || !s->at) continue;
+        fprintf(to, "image:  %s, %lld x %lld pixels\n",
+                _gwt_escape_all(shown, sizeof shown, s->path, 0), (long long)s->geo.width,
+                (long long)s->geo.height);
+    }
 }
 
 // Plan as gwt_compute does, and say what there is to say.
