@@ -145,6 +145,14 @@
 //   when it was opened first: from the root on, without links. An input that has changed or was
 //   replaced by then, or one that has changed by the end of the action, is an IO error.
 //
+// OVERVIEWS AND PAGES
+//
+//   The smaller copies of an image that files have, in them or in FILE.ovr, are read where it is
+//   asked for (.overview of gwt_open), and where .res of gwt_open and gwt_regrid make coarser cells:
+//   then of the smallest one that is fine enough, unless .no_overviews. Those are the only results
+//   that depend on them, and gwt_note tells. Of a file of several images the others are opened by
+//   .directory or as FILE:2.
+//
 // GRIDS
 //
 //   Arrays meet pixel by pixel only when their grids agree: the same size, CRS, and corners
@@ -890,9 +898,9 @@ GWT_API gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, g
 // (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
 GWT_API const char *gwt_bad_tile(const gwt *g, size_t index);
 
-// What an action did that may not be what was meant, each once: that a file has a mask, or an alpha
-// band that the result has not, which was not looked at (see gwt_info). gwt_end prints them as
-// warnings (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
+// What was done that may not be what was meant, each once: that an overview is read instead of an
+// image, or can't be (see gwt_regrid); that a file that an action read has a mask, or an alpha band
+// that the result has not, which was not looked at (see gwt_info). gwt_end prints them as warnings (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
 GWT_API const char *gwt_note(const gwt *g, size_t index);
 
 // The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
