@@ -458,6 +458,11 @@ typedef enum gwt_bounds_by {
     GWT_INTERSECTION           // what all share
 } gwt_bounds_by;
 
+// What is read of complex numbers: an array has real ones. Phases are radians, -pi..pi.
+typedef enum gwt_complex {
+    GWT_COMPLEX_DEFAULT = 0, GWT_REAL, GWT_IMAGINARY, GWT_MAGNITUDE, GWT_PHASE
+} gwt_complex;
+
 // All bands of a pixel side by side, or one band after the other.
 typedef enum gwt_interleave { GWT_INTERLEAVE_DEFAULT = 0, GWT_PIXEL, GWT_PLANAR } gwt_interleave;
 typedef enum gwt_bigtiff { GWT_BIGTIFF_AUTO = 0, GWT_BIGTIFF_YES, GWT_BIGTIFF_NO } gwt_bigtiff;
@@ -568,6 +573,11 @@ typedef struct gwt_open_options {
     gwt_optional nodata;       // this raw value is missing, whatever the session and the file say
     bool fill_bad_tiles;       // tiles that can't be read or decoded are missing, and are listed by
                                // gwt_bad_tile, instead of an error; integers need a nodata value
+    gwt_complex complex_part;  // the part of complex numbers that is wanted; without it a file of
+                               // those is UNSUPPORTED; of other files only GWT_REAL is there.
+                               // Real and imaginary parts have the type of both, magnitudes and
+                               // phases are float32 of float32, else float64. The file's nodata
+                               // value is one of the real part
     bool scale_data;           // give raw * scale + offset as float64 instead of raw values
     gwt_optional scale_factor; // of all bands, instead of the file's; beats the session's
     gwt_optional offset;       // likewise
@@ -955,6 +965,8 @@ typedef struct gwt_info {
     bool is_tiled;
     const char *compression;       // "none", "lzw", "deflate", .. or "compression 12345"
     int predictor;
+    int bits;                      // of a sample: those of the dtype, or fewer, or of complex ones
+    gwt_complex complex_part;      // the part of those that was asked for
     gwt_interleave interleave;
     int overviews;                 // smaller copies of the image that the file has
     const gwt_image *overview_list;// from large to small
@@ -4476,6 +4488,7 @@ typedef struct _gwt_meta {
     bool has_scales;
     gwt_optional nodata;
     int alpha;                  // the number of that band, from 1; 0: there is none
+    int bits;                   // of a sample in the file: so many colours has a palette
     _gwt_span crcs, crcs_of;    // texts of the checksums' two items
 } _gwt_meta;
 
@@ -4843,7 +4856,7 @@ static bool _gwt_meta_read_colours(_gwt_meta *m, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_INKSET, &inks);
     if (photometric == PHOTOMETRIC_YCBCR) photometric = PHOTOMETRIC_RGB;    // as it is decoded
     if (photometric == PHOTOMETRIC_PALETTE)
-        shades = m->dtype == GWT_UINT8 ? 256 : m->dtype == GWT_UINT16 ? 65536 : 0;
+        shades = m->dtype == GWT_UINT8 || m->dtype == GWT_UINT16 ? (size_t)1 << m->bits : 0;
     if (shades) palette = _gwt_meta_read_palette(m, tif, shades);
     int colours = photometric < _GWT_COUNT(samples) ? samples[photometric] : 0;
     if (!colours || colours > m->num_bands || (photometric == PHOTOMETRIC_PALETTE && !palette)
@@ -4980,6 +4993,11 @@ typedef struct _gwt_level {
     gwt_image image;
 } _gwt_level;
 
+// Makes samples as an array has them of a row as libtiff decodes it; of YCbCr, of as many rows as
+// share their colours, of which `rows` are wanted.
+typedef void _gwt_widen_fn(const struct _gwt_source *s, const unsigned char *from, void *to,
+                           int64_t rows);
+
 typedef struct _gwt_source {
     // Set while opening, read-only afterwards.
     gwt *g;
@@ -4997,12 +5015,21 @@ typedef struct _gwt_source {
     int64_t num_tiles;          // across * down, times the bands when planar
     uint64_t num_listed;        // of the shortest of the directory's lists of tiles
     size_t tile_bytes;
-    int bits;                   // of a sample in the file, if fewer than its type has; else 0
-    size_t packed_bytes;        // of the largest tile in the file, what is not read directly
+    // Samples that an array has not as the file has them (see ---- samples).
+    _gwt_widen_fn *widen;       // NULL: decoded, a tile is as it is wanted
+    uint16_t bits;              // of a sample in the file
+    gwt_complex part;           // asked for
+    gwt_dtype component;        // of a complex sample, of which there are two
+    gwt_optional hole;          // real part of those that are nodata
+    uint16_t shared_cols, shared_rows;  // of pixels that share a colour of YCbCr; else 1
+    TIFFYCbCrToRGB *colours;
+    size_t row_bytes;           // of shared_rows rows as libtiff decodes them
+    size_t decoded_bytes;       // of a tile as libtiff decodes it
+    size_t packed_bytes;        // what a worker needs to decode one that is not read directly
     size_t step;                // samples from a pixel to the next: bands, or 1 if planar
     bool planar;
     bool swapped;               // samples of the other byte order, or bytes of the other bit order
-    bool direct;                // stored as we want them: uncompressed, in our byte order
+    bool direct;                // stored as libtiff decodes them: uncompressed, in our byte order
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
     uint32_t *crcs;             // of its stored bytes, if the file lists them (.checksums)
     _gwt_meta meta;
@@ -5149,7 +5176,9 @@ static int _gwt_tiff_error(TIFF *tif, void *user, const char *module, const char
                            va_list args)
 {
     (void)tif, (void)module;
-    vsnprintf(user, 256, format, args);
+    // Of a tag without a value, or one of no type, that libtiff leaves out.
+    bool says_nothing = strstr(format, "Null count") || strstr(format, "SETGET_UNDEFINED");
+    if (!says_nothing) vsnprintf(user, 256, format, args);
     return 1;
 }
 
@@ -5247,7 +5276,183 @@ static bool _gwt_source_read_crcs(_gwt_source *s)
     return true;
 }
 
-// ---- layout
+// ---- samples that arrays have otherwise than files
+// Decoded by libtiff, a row has whole bytes. What stands in them becomes:
+//
+//     integers of 1..7, 9..15, 17..31 bits    a stream of bits, the highest first, in any byte
+//                                             order: uint8, uint16, uint32. Signed ones, too, as
+//                                             GDAL reads them
+//     of 24 bits                              three bytes, as GDAL has them: uint32. In a little-
+//                                             endian file the highest first, in others the lowest
+//     floating point of 16, 24 bits           float32
+//     complex numbers                         the part that was asked for
+//     YCbCr, its colours shared by pixels     red, green, blue as libtiff's RGBA interface, and so
+//                                             GDAL, computes them
+
+static void _gwt_widen_bit(const _gwt_source *s, const unsigned char *from, void *to, int64_t rows)
+{
+    size_t n = (size_t)s->tile_w * s->step;
+    uint8_t *x = to;
+    (void)rows;
+    for (; n >= 8; n -= 8, x += 8, from++)
+        for (int i = 0; i < 8; i++) x[i] = (uint8_t)(*from >> (7 - i) & 1);
+    for (size_t i = 0; i < n; i++) x[i] = (uint8_t)(*from >> (7 - i) & 1);
+}
+
+#define _GWT_WIDEN(type) \
+    static void _gwt_widen_##type(const _gwt_source *s, const unsigned char *from, void *to, \
+                                  int64_t rows) \
+    { \
+        size_t n = (size_t)s->tile_w * s->step; \
+        unsigned bits = s->bits, left = 0; \
+        uint64_t held = 0; \
+        type *x = to; \
+        (void)rows; \
+        for (size_t i = 0; i < n; i++) { \
+            for (; left < bits; left += 8) held = held << 8 | *from++; \
+            left -= bits; \
+            x[i] = (type)(held >> left & (((uint64_t)1 << bits) - 1)); \
+        } \
+    }
+_GWT_WIDEN(uint8_t)
+_GWT_WIDEN(uint16_t)
+_GWT_WIDEN(uint32_t)
+
+// As libtiff leaves them: it swaps the three bytes of files of the other byte order.
+static uint32_t _gwt_three_bytes(const unsigned char *p, bool in_order)
+{
+    const uint16_t one = 1;
+    bool low_first = (*(const unsigned char *)&one == 1) == in_order;
+    return (uint32_t)p[low_first ? 2 : 0] << 16 | (uint32_t)p[1] << 8 | p[low_first ? 0 : 2];
+}
+
+static void _gwt_widen_three(const _gwt_source *s, const unsigned char *from, void *to,
+                             int64_t rows)
+{
+    uint32_t *x = to;
+    (void)rows;
+    for (size_t i = 0; i < (size_t)s->tile_w * s->step; i++)
+        x[i] = _gwt_three_bytes(from + 3 * i, false);
+}
+
+// IEEE 754's binary16, or a sign, 7 bits of exponent and 16 of fraction (Adobe's): float32 has them
+// all, those below the least normal one as normal ones.
+static float _gwt_float_of(uint32_t v, int exponent_bits, int fraction_bits)
+{
+    uint32_t most = (1u << exponent_bits) - 1, exponent = v >> fraction_bits & most;
+    uint32_t fraction = v & ((1u << fraction_bits) - 1), bias = most >> 1, raw;
+    uint32_t sign = v >> (exponent_bits + fraction_bits) << 31;
+    if (exponent == 0) {
+        float least = (float)ldexp((double)fraction, 1 - (int)bias - fraction_bits);
+        return sign ? -least : least;
+    }
+    exponent = exponent == most ? 255 : exponent + 127 - bias;
+    raw = sign | exponent << 23 | fraction << (23 - fraction_bits);
+    float value;
+    memcpy(&value, &raw, sizeof value);
+    return value;
+}
+
+static void _gwt_widen_float16(const _gwt_source *s, const unsigned char *from, void *to,
+                               int64_t rows)
+{
+    float *x = to;
+    uint16_t half;
+    (void)rows;
+    for (size_t i = 0; i < (size_t)s->tile_w * s->step; i++) {
+        memcpy(&half, from + 2 * i, sizeof half);
+        x[i] = _gwt_float_of(half, 5, 10);
+    }
+}
+
+static void _gwt_widen_float24(const _gwt_source *s, const unsigned char *from, void *to,
+                               int64_t rows)
+{
+    float *x = to;
+    (void)rows;
+    for (size_t i = 0; i < (size_t)s->tile_w * s->step; i++)
+        x[i] = _gwt_float_of(_gwt_three_bytes(from + 3 * i, true), 7, 16);
+}
+
+// One of four types as double, which holds all of their values.
+static double _gwt_component(gwt_dtype t, const unsigned char *from)
+{
+    int16_t i16;
+    int32_t i32;
+    float f32;
+    double f64;
+    switch (t) {
+    case GWT_INT16: memcpy(&i16, from, sizeof i16); return i16;
+    case GWT_INT32: memcpy(&i32, from, sizeof i32); return i32;
+    case GWT_FLOAT32: memcpy(&f32, from, sizeof f32); return (double)f32;
+    default: memcpy(&f64, from, sizeof f64); return f64;
+    }
+}
+
+static void _gwt_widen_real(const _gwt_source *s, const unsigned char *from, void *to, int64_t rows)
+{
+    size_t size = gwt_dtype_size(s->dtype), n = (size_t)s->tile_w * s->step;
+    (void)rows;
+    for (size_t i = 0; i < n; i++) memcpy((char *)to + i * size, from + 2 * i * size, size);
+}
+
+// Other parts: missing where the real one is nodata.
+static void _gwt_widen_complex(const _gwt_source *s, const unsigned char *from, void *to,
+                               int64_t rows)
+{
+    size_t to_size = gwt_dtype_size(s->dtype), size = gwt_dtype_size(s->component);
+    bool nan_hole = s->hole.set && isnan(s->hole.value);
+    double missing = _gwt_dtype_integer(s->dtype) ? s->hole.value : (double)NAN;
+    (void)rows;
+    for (size_t i = 0; i < (size_t)s->tile_w * s->step; i++, from += 2 * size) {
+        double re = _gwt_component(s->component, from), v = missing;
+        double im = _gwt_component(s->component, from + size);
+        bool hole = s->hole.set && (re == s->hole.value || (nan_hole && isnan(re)));
+        if (!hole) v = s->part == GWT_IMAGINARY ? im
+                     : s->part == GWT_MAGNITUDE ? hypot(re, im) : atan2(im, re);
+        uint64_t raw;
+        _gwt_raw(s->dtype, v, 0, &raw);
+        memcpy((char *)to + i * to_size, &raw, to_size);
+    }
+}
+
+// Blocks of shared_cols x shared_rows luminances, row by row, and the two colours of all of them.
+static void _gwt_widen_ycbcr(const _gwt_source *s, const unsigned char *from, void *to,
+                             int64_t rows)
+{
+    int64_t cols = s->shared_cols, width = s->tile_w;
+    const unsigned char *colour = from + cols * s->shared_rows;
+    unsigned char *x = to;
+    for (int64_t col = 0; col < width; col += cols, colour += cols * s->shared_rows + 2) {
+        const unsigned char *luminance = colour - cols * s->shared_rows;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t c = 0; c < cols && col + c < width; c++) {
+                uint32_t rgb[3];
+                TIFFYCbCrtoRGB(s->colours, luminance[r * cols + c], colour[0], colour[1], &rgb[0],
+                               &rgb[1], &rgb[2]);
+                for (int i = 0; i < 3; i++)
+                    x[3 * (r * width + col + c) + i] = (unsigned char)rgb[i];
+            }
+    }
+}
+
+static const struct {
+    uint16_t format, least, most;       // bits
+    gwt_dtype dtype;
+    _gwt_widen_fn *widen;
+} _gwt_samples[] = {
+    { SAMPLEFORMAT_UINT, 1, 1, GWT_UINT8, _gwt_widen_bit },
+    { SAMPLEFORMAT_UINT, 2, 7, GWT_UINT8, _gwt_widen_uint8_t },
+    { SAMPLEFORMAT_UINT, 9, 15, GWT_UINT16, _gwt_widen_uint16_t },
+    { SAMPLEFORMAT_UINT, 24, 24, GWT_UINT32, _gwt_widen_three },
+    { SAMPLEFORMAT_UINT, 17, 31, GWT_UINT32, _gwt_widen_uint32_t },
+    { SAMPLEFORMAT_IEEEFP, 16, 16, GWT_FLOAT32, _gwt_widen_float16 },
+    { SAMPLEFORMAT_IEEEFP, 24, 24, GWT_FLOAT32, _gwt_widen_float24 },
+    { SAMPLEFORMAT_COMPLEXINT, 32, 32, GWT_INT16, _gwt_widen_complex },
+    { SAMPLEFORMAT_COMPLEXINT, 64, 64, GWT_INT32, _gwt_widen_complex },
+    { SAMPLEFORMAT_COMPLEXIEEEFP, 64, 64, GWT_FLOAT32, _gwt_widen_complex },
+    { SAMPLEFORMAT_COMPLEXIEEEFP, 128, 128, GWT_FLOAT64, _gwt_widen_complex }
+};
 
 static gwt_dtype _gwt_source_dtype(uint16_t bits, uint16_t format)
 {
@@ -5261,6 +5466,111 @@ static gwt_dtype _gwt_source_dtype(uint16_t bits, uint16_t format)
     return GWT_DTYPE_NONE;
 }
 
+// Of a complex sample the part that was asked for: magnitudes and angles of integers are float64.
+static bool _gwt_source_set_part(_gwt_source *s)
+{
+    s->component = s->dtype;
+    if (s->part == GWT_REAL) s->widen = _gwt_widen_real;
+    if (s->part >= GWT_MAGNITUDE && s->dtype != GWT_FLOAT32) s->dtype = GWT_FLOAT64;
+    return s->part
+        || _gwt_fail(s->g, GWT_E_UNSUPPORTED, "%s: its samples are complex numbers, of which "
+                     ".complex_part says what is wanted: real, imaginary, magnitude or phase",
+                     s->path);
+}
+
+static bool _gwt_source_set_type(_gwt_source *s, uint16_t format)
+{
+    uint16_t as = format == SAMPLEFORMAT_INT || format == SAMPLEFORMAT_VOID ? SAMPLEFORMAT_UINT
+                : format;
+    s->dtype = _gwt_source_dtype(s->bits, format);
+    for (size_t i = 0; s->dtype == GWT_DTYPE_NONE && i < _GWT_COUNT(_gwt_samples); i++)
+        if (as == _gwt_samples[i].format && s->bits >= _gwt_samples[i].least
+            && s->bits <= _gwt_samples[i].most) {
+            s->dtype = _gwt_samples[i].dtype;
+            s->widen = _gwt_samples[i].widen;
+        }
+    if (s->dtype == GWT_DTYPE_NONE || s->bands == 0)
+        return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
+                  "%s: samples of %d bits in format %d are not supported (1 to 32 and 64 bits of "
+                  "unsigned or signed integers, 16, 24, 32 or 64 of floating point, complex "
+                  "numbers of 2 x 16 or 2 x 32 bits as integers, 2 x 32 or 2 x 64 of floating "
+                  "point are)", s->path, s->bits, format);
+    if (s->widen == _gwt_widen_complex) return _gwt_source_set_part(s);
+    return s->part <= GWT_REAL
+        || _gwt_fail(s->g, GWT_E_ARGUMENT, "%s: .complex_part asks for a part of complex numbers, "
+                     "and its samples are none", s->path);
+}
+
+// The file's nodata value is one of real parts; other parts that are floating point are NaN there.
+static void _gwt_source_set_hole(_gwt_source *s)
+{
+    uint64_t raw;
+    gwt_optional *nodata = &s->meta.nodata;
+    if (!nodata->set || !_gwt_raw_of(s->component, *nodata, &raw) || s->part == GWT_REAL) return;
+    s->hole = gwt_some(_gwt_component(s->component, (unsigned char *)&raw));
+    if (!_gwt_dtype_integer(s->dtype)) nodata->set = false;
+}
+
+// Whether libtiff can make a table of it: each of its entries is a number of 32 bits.
+static bool _gwt_ycbcr_usable(const float *luma, const float *range)
+{
+    for (int i = 0; i < 6; i++)
+        if (!(fabs((double)range[i]) < 0x1p31 - 128)) return false;
+    for (int i = 0; i < 3; i++)
+        if (!(fabs((double)luma[i]) < 0x1p31)) return false;
+    return luma[1] != 0;
+}
+
+// Of what GDAL, too, leaves to libtiff's RGBA interface what that can do.
+static bool _gwt_source_set_ycbcr(_gwt_source *s, TIFF *tif)
+{
+    float *luma = NULL, *range = NULL;
+    TIFFGetFieldDefaulted(tif, TIFFTAG_YCBCRSUBSAMPLING, &s->shared_cols, &s->shared_rows);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_YCBCRCOEFFICIENTS, &luma);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_REFERENCEBLACKWHITE, &range);
+    uint16_t cols = s->shared_cols, rows = s->shared_rows;
+    if (s->dtype != GWT_UINT8 || s->widen || s->bands != 3 || s->planar)
+        return _gwt_fail(s->g, GWT_E_UNSUPPORTED, "%s: YCbCr pixels that are not JPEG are "
+                         "supported as 3 interleaved bands of 8 bits only", s->path);
+    bool sizes = (cols == 1 || cols == 2 || cols == 4) && (rows == 1 || rows == 2 || rows == 4);
+    if (!sizes || !luma || !range || !_gwt_ycbcr_usable(luma, range))
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: its YCbCr pixels can't be read: colours shared "
+                         "by %d x %d pixels, or their coefficients, are impossible", s->path,
+                         cols, rows);
+    // The tables of the conversion lie behind its struct.
+    s->colours = _gwt_keep(s->g, 1, sizeof *s->colours + sizeof(long) + 4 * 256
+                           + 2 * 256 * sizeof(int) + 3 * 256 * sizeof(int32_t));
+    if (!s->colours) return false;
+    s->widen = _gwt_widen_ycbcr;
+    return TIFFYCbCrToRGBInit(s->colours, luma, range) == 0
+        || _gwt_fail(s->g, GWT_E_FORMAT, "%s: its YCbCr coefficients can't be used", s->path);
+}
+
+// The values of a tile that lie in memory as libtiff decodes it: bytes of `rows` of its rows.
+static size_t _gwt_source_decoded(const _gwt_source *s, int64_t rows)
+{
+    return s->row_bytes * (size_t)_gwt_ceil_div(rows, s->shared_rows);
+}
+
+_GWT_CALLED static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
+{
+    return (gwt_event){ .stage = stage, .file = _gwt_base_name(path), .tile = tile };
+}
+
+static void _gwt_source_widen(const _gwt_source *s, int64_t i, const void *from, void *to,
+                              int64_t rows)
+{
+    size_t wide = s->tile_bytes / (size_t)s->tile_h;
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_DECODE, s->path, i));
+    const unsigned char *x = from;
+    for (int64_t row = 0; row < rows; row += s->shared_rows, x += s->row_bytes)
+        s->widen(s, x, (char *)to + wide * (size_t)row, _gwt_min64(s->shared_rows, rows - row));
+    _gwt_lane_leave(lane, _gwt_source_decoded(s, rows), wide * (size_t)rows);
+}
+
+// ---- layout
+
 static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
 {
     uint16_t bits = 1, format = SAMPLEFORMAT_UINT, spp = 1, planar = PLANARCONFIG_CONTIG,
@@ -5273,23 +5583,18 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_PHOTOMETRIC, &photometric);
     s->predictor = 1;
     if (TIFFGetField(tif, TIFFTAG_PREDICTOR, &s->predictor) != 1) s->predictor = 1;
-    s->bits = bits == 1 ? 1 : 0;
-    s->dtype = _gwt_source_dtype(s->bits ? 8 : bits, format);
+    s->bits = bits;
     s->bands = spp;
     s->planar = planar == PLANARCONFIG_SEPARATE && spp > 1;
+    s->shared_cols = s->shared_rows = 1;
     const char *codec = _gwt_codec_of(s->compression)->name;
-    if (s->dtype == GWT_DTYPE_NONE || (s->bits && s->dtype != GWT_UINT8) || spp == 0)
-        return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
-                  "%s: samples of %d bits in format %d are not supported (1, 8, 16, 32, 64 "
-                  "bits of unsigned, 8 to 64 of signed integers, 32 or 64 of floating point are)",
-                  s->path, bits, format);
+    if (!_gwt_source_set_type(s, format)) return false;
     if (!TIFFIsCODECConfigured(s->compression))
         return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                   "%s: compression %d%s%s is not in this machine's libtiff", s->path,
                   s->compression, codec ? ", " : "", codec ? codec : "");
     if (photometric == PHOTOMETRIC_YCBCR && s->compression != COMPRESSION_JPEG)
-        return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
-                         "%s: YCbCr pixels that are not JPEG are not supported", s->path);
+        return _gwt_source_set_ycbcr(s, tif);
     return true;
 }
 
@@ -5297,6 +5602,20 @@ static bool _gwt_source_read_samples(_gwt_source *s, TIFF *tif)
 static bool _gwt_source_can_list(const _gwt_source *s, int64_t tiles)
 {
     return (uint64_t)tiles <= s->store.length && tiles <= UINT32_MAX;
+}
+
+// What libtiff decodes of a tile.
+static bool _gwt_source_measure(_gwt_source *s)
+{
+    size_t bits, samples = (size_t)s->shared_cols * s->shared_rows;
+    uint64_t blocks = (uint64_t)_gwt_ceil_div(s->tile_h, s->shared_rows);
+    if (s->colours)
+        s->row_bytes = (size_t)_gwt_ceil_div(s->tile_w, s->shared_cols) * (samples + 2);
+    else if (_gwt_mul4((uint64_t)s->tile_w, s->step, s->bits, 1, &bits) && bits <= SIZE_MAX - 7)
+        s->row_bytes = (bits + 7) / 8;
+    else
+        return false;
+    return _gwt_mul4(s->row_bytes, blocks, 1, 1, &s->decoded_bytes);
 }
 
 // Sizes from the file are believed only after they were held against its length.
@@ -5333,7 +5652,8 @@ static bool _gwt_source_read_layout(_gwt_source *s, TIFF *tif)
                          (unsigned long long)s->store.length);
     // A block may be larger than the image, but not by far.
     double image = (double)w * h * (double)s->step * (double)gwt_dtype_size(s->dtype);
-    if (!_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype), &s->tile_bytes)
+    if (!_gwt_source_measure(s) || !_gwt_mul4(tw, th, s->step, gwt_dtype_size(s->dtype),
+                                              &s->tile_bytes)
         || (s->tile_bytes > (64u << 20) && (double)s->tile_bytes > 4 * image))
         return _gwt_fail(s->g, GWT_E_FORMAT,
                          "%s: tiles of %u x %u are too large for an image of %u x %u", s->path, tw,
@@ -5452,11 +5772,18 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
         || _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate the list of bad tiles");
 }
 
+// The codec that reads the file by itself, as what it needs lies anywhere in it.
+static bool _gwt_source_reads_itself(const _gwt_source *s)
+{
+    return s->compression == COMPRESSION_OJPEG;
+}
+
 // Whether the file is as long as its directory says.
 static bool _gwt_source_holds(_gwt_source *s, int64_t i)
 {
     uint64_t at = s->offsets[i], n = s->counts[i];
     if (n == 0 || (at > 0 && at < s->store.length && n <= s->store.length - at)) return true;
+    if (_gwt_source_reads_itself(s)) return true;
     _gwt_source_bad(s, i, GWT_E_FORMAT, "is said to lie at bytes %llu..%llu of a file of %llu: "
                     "truncated or broken", (unsigned long long)at, (unsigned long long)(at + n),
                     (unsigned long long)s->store.length);
@@ -5481,11 +5808,16 @@ static bool _gwt_source_read_offsets(_gwt_source *s, TIFF *tif)
     return true;
 }
 
+static int64_t _gwt_source_rows(const _gwt_source *s, int64_t i)
+{
+    if (s->tiled) return s->tile_h;
+    return _gwt_min64(s->tile_h, s->geo.height - i % s->down * s->tile_h);
+}
+
 // Bytes that strip `i` of an uncompressed file has to have.
 static uint64_t _gwt_source_strip_bytes(const _gwt_source *s, int64_t i)
 {
-    int64_t row = i % s->down * s->tile_h, rows = _gwt_min64(s->tile_h, s->geo.height - row);
-    return (uint64_t)s->tile_bytes / (uint64_t)s->tile_h * (uint64_t)rows;
+    return _gwt_source_decoded(s, _gwt_source_rows(s, i));
 }
 
 // Uncompressed strips that follow one another without a gap are one run of rows for each plane: as
@@ -5508,7 +5840,7 @@ static int64_t _gwt_source_tile_rows(const _gwt_source *s, uint64_t row_bytes)
     int64_t rows = s->tile_h;
     while (rows % 2 == 0 && (uint64_t)rows / 2 * row_bytes >= 256 << 10) rows /= 2;
     for (int64_t i = 0; i < s->num_tiles; i++)
-        if (s->counts[i] > 0 && s->counts[i] < s->tile_bytes) return 0;
+        if (s->counts[i] > 0 && s->counts[i] < s->decoded_bytes) return 0;
     return rows < s->tile_h ? rows : 0;
 }
 
@@ -5516,16 +5848,17 @@ static int64_t _gwt_source_tile_rows(const _gwt_source *s, uint64_t row_bytes)
 static bool _gwt_source_cut(_gwt_source *s)
 {
     if (!s->direct || s->crcs) return true;
-    uint64_t row_bytes = (uint64_t)s->tile_bytes / (uint64_t)s->tile_h;
+    uint64_t row_bytes = s->row_bytes;
     int64_t rows = s->tiled ? _gwt_source_tile_rows(s, row_bytes)
                             : _gwt_source_run_rows(s, row_bytes);
     int64_t planes = s->num_tiles / s->down / s->across, old_down = s->down, old_rows = s->tile_h;
     int64_t down = rows ? _gwt_ceil_div(s->geo.height, rows) : 0;
     if (!rows || !_gwt_source_can_list(s, down * s->across * planes)) return true;
+    s->tile_bytes = s->tile_bytes / (size_t)s->tile_h * (size_t)rows;
     s->tile_h = rows;
     s->down = down;
     s->num_tiles = down * s->across * planes;
-    s->tile_bytes = (size_t)(row_bytes * (uint64_t)rows);
+    s->decoded_bytes = (size_t)(row_bytes * (uint64_t)rows);
     uint64_t *offsets = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *offsets);
     uint64_t *counts = _gwt_keep(s->g, (size_t)s->num_tiles, sizeof *counts);
     if (!offsets || !counts) return false;
@@ -5534,7 +5867,7 @@ static bool _gwt_source_cut(_gwt_source *s)
         int64_t old = (plane * old_down + row / old_rows) * s->across + i % s->across;
         offsets[i] = s->offsets[old] + (uint64_t)(row % old_rows) * row_bytes;
         counts[i] = s->counts[old] == 0 ? 0
-                  : s->tiled ? s->tile_bytes : _gwt_source_strip_bytes(s, i);
+                  : s->tiled ? s->decoded_bytes : _gwt_source_strip_bytes(s, i);
     }
     s->offsets = offsets;
     s->counts = counts;
@@ -5545,7 +5878,7 @@ static bool _gwt_source_cut(_gwt_source *s)
 // 4096 bytes is where libtiff stops believing it, too.
 static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
 {
-    uint64_t most = 10 * (uint64_t)s->tile_bytes + 4096;
+    uint64_t most = 10 * (uint64_t)s->decoded_bytes + 4096;
     return s->counts[i] < most ? s->counts[i] : most;
 }
 
@@ -5686,6 +6019,10 @@ static bool _gwt_source_check_entry(_gwt_source *s, const _gwt_ifd_entry *e)
                   "a file of %llu",
                   s->path, (unsigned long long)e->tag, (unsigned long long)e->place,
                   (unsigned long long)s->store.length);
+    // Else libtiff leaves it out: what is ours would be missing, and nobody would know.
+    if (e->size == 0 && e->tag >= _GWT_TAG_PIXEL_SCALE && e->tag <= _GWT_TAG_GDAL_NODATA)
+        return _gwt_fail(s->g, GWT_E_FORMAT, "%s: broken: tag %llu is of type %llu, which there is "
+                         "not", s->path, (unsigned long long)e->tag, (unsigned long long)e->type);
     if ((double)bytes > limit / 4)      // there come to be up to four copies
         return _gwt_fail(s->g, GWT_E_MEMORY,
                   "%s: the values of tag %llu, %.3g MB in the file, take up to %.3g MB of memory, "
@@ -5849,7 +6186,7 @@ static bool _gwt_source_is_passable(const _gwt_source *s, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLEFORMAT, &format);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     TIFFGetFieldDefaulted(tif, TIFFTAG_PHOTOMETRIC, &photometric);
-    return s->tiled && fill == FILLORDER_MSB2LSB && (size == 1 || !s->big_endian)
+    return s->tiled && !s->widen && fill == FILLORDER_MSB2LSB && (size == 1 || !s->big_endian)
         && bits == 8 * size && format <= SAMPLEFORMAT_VOID && photometric != PHOTOMETRIC_YCBCR;
 }
 
@@ -5858,14 +6195,16 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
     const uint64_t *subifd = NULL;
     if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)) return false;
-    s->meta = (_gwt_meta){ .g = s->g, .path = s->path, .dtype = s->dtype, .num_bands = s->bands };
+    s->meta = (_gwt_meta){ .g = s->g, .path = s->path, .dtype = s->dtype, .num_bands = s->bands,
+                           .bits = s->bits };
     if (!_gwt_meta_read(&s->meta, &s->geo, tif) || !_gwt_source_read_offsets(s, tif)
         || !_gwt_source_read_crcs(s))
         return false;
+    if (s->component) _gwt_source_set_hole(s);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
-    s->swapped = (TIFFIsByteSwapped(tif) && gwt_dtype_size(s->dtype) > 1)
+    s->swapped = (TIFFIsByteSwapped(tif) && s->bits > 8 && s->bits % 8 == 0)
               || fill != FILLORDER_MSB2LSB;
-    s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->bits;
+    s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->colours;
     s->passable = _gwt_source_is_passable(s, tif);
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_levels(s)
@@ -5876,7 +6215,8 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
         uint64_t bytes = _gwt_source_packed(s, i);
         if (bytes <= INT32_MAX && bytes > s->packed_bytes) s->packed_bytes = (size_t)bytes;
     }
-    if (s->tile_bytes <= INT32_MAX) return true;
+    if (s->widen) s->packed_bytes += s->decoded_bytes;
+    if (s->tile_bytes <= INT32_MAX && s->decoded_bytes <= INT32_MAX) return true;
     return _gwt_fail(s->g, GWT_E_UNSUPPORTED,
                      "%s: tiles of %lld x %lld pixels are more than 2 GiB each", s->path,
                      (long long)s->tile_h, (long long)s->tile_w);
@@ -5984,7 +6324,7 @@ static bool _gwt_source_read(_gwt_source *s)
 // A file that is open already, in this scope or one around it, and has not changed since is shared:
 // its tiles are decoded once.
 static _gwt_source *_gwt_source_find(gwt *g, const char *path, uint64_t at, bool fills,
-                                     gwt_optional nodata)
+                                     gwt_optional nodata, gwt_complex part)
 {
     _gwt_os_facts facts;
     if (_gwt_os_look(path, true, &facts)) return NULL;
@@ -5993,7 +6333,8 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, uint64_t at, bool
     for (gwt_scope *in = _gwt_scope_here(g); in && !s; in = _gwt_scope_around(in)) {
         s = in->sources;
         while (s && !(_gwt_os_unchanged(&s->store.facts, &facts) && !strcmp(s->store.path, path)
-                      && s->at == at && s->fills == fills && _gwt_optional_same(s->fill_asked, nodata)))
+                      && s->at == at && s->fills == fills && s->part == part
+                      && _gwt_optional_same(s->fill_asked, nodata)))
             s = s->next;
     }
     _gwt_unlock(&g->lock);
@@ -6070,15 +6411,17 @@ static _gwt_source *_gwt_source_bare(gwt *g, const char *path)
 
 // The image whose directory begins at byte `at` of a file, which messages call FILE: `directory`
 // ("directory 3"); 0 and NULL: the first one. fills: tiles that can't be read are filled with
-// nodata.
+// nodata. part: of complex samples.
 static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
-                                        const char *directory, bool fills, gwt_optional nodata)
+                                        const char *directory, bool fills, gwt_optional nodata,
+                                        gwt_complex part)
 {
-    _gwt_source *s = _gwt_source_find(g, path, at, fills, nodata);
+    _gwt_source *s = _gwt_source_find(g, path, at, fills, nodata, part);
     if (s) return s;
     s = _gwt_source_new(g, path, directory);
     if (!s) return NULL;
     s->at = at;
+    s->part = part;
     s->fills = s->store.may_shrink = fills;
     if (_gwt_source_read_by(s, _gwt_source_read) && (!fills || _gwt_source_set_fill(s, nodata)))
         return _gwt_source_join(s);
@@ -6086,9 +6429,10 @@ static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
     return NULL;
 }
 
-static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata)
+static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata,
+                                     gwt_complex part)
 {
-    return _gwt_source_open_at(g, path, 0, NULL, fills, nodata);
+    return _gwt_source_open_at(g, path, 0, NULL, fills, nodata, part);
 }
 
 // ---- pixels of the caller's
@@ -6112,7 +6456,10 @@ static bool _gwt_source_lay_out(_gwt_source *s, bool pixel)
     s->direct = true;
     s->compression = COMPRESSION_NONE;
     s->predictor = 1;
-    if (!_gwt_mul4((uint64_t)s->tile_w, (uint64_t)s->tile_h, s->step, size, &s->tile_bytes)
+    s->bits = (uint16_t)(8 * size);
+    s->shared_cols = s->shared_rows = 1;
+    if (!_gwt_source_measure(s)
+        || !_gwt_mul4((uint64_t)s->tile_w, (uint64_t)s->tile_h, s->step, size, &s->tile_bytes)
         || !_gwt_mul4(s->tile_bytes, (uint64_t)s->num_tiles, 1, 1, &planes))
         return false;
     s->store.length = planes;
@@ -6192,11 +6539,6 @@ static void _gwt_decoder_put(_gwt_source *s, _gwt_decoder *d)
     d->next = s->store.idle;
     s->store.idle = d;
     _gwt_unlock(&s->store.lock);
-}
-
-_GWT_CALLED static gwt_event _gwt_tile_event(gwt_stage stage, const char *path, int64_t tile)
-{
-    return (gwt_event){ .stage = stage, .file = _gwt_base_name(path), .tile = tile };
 }
 
 static bool _gwt_source_fetch(_gwt_source *s, int64_t i, void *to, uint64_t n)
@@ -6301,7 +6643,8 @@ static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *p
 {
     bool deflate = s->compression == COMPRESSION_DEFLATE
                 || s->compression == COMPRESSION_ADOBE_DEFLATE;
-    if (!deflate || s->predictor > 2 || s->swapped || n < 6) return true;
+    bool made = s->predictor <= (s->widen ? 1 : 2) && !s->swapped;
+    if (!deflate || !made || n < 6) return true;
     if (_gwt_source_adler(s, to, bytes) == _gwt_get(packed + n - 4, 4, true)) return true;
     unsigned char nowhere[4096];
     z_stream z = { .next_in = (unsigned char *)packed, .avail_in = (uInt)n };
@@ -6316,33 +6659,48 @@ static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *p
     return status == Z_STREAM_END;
 }
 
-static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, void *to,
-                                  size_t bytes)
+// Memory of this worker's for what tile i is decoded from: the tile as libtiff decodes it, where
+// that is not what is wanted, and behind it n bytes as they are stored.
+static char *_gwt_source_scratch(const _gwt_source *s, uint64_t n)
 {
-    uint64_t n = _gwt_source_packed(s, i);
-    const _gwt_codec *codec = _gwt_codec_of(s->compression);
-    if (n > INT32_MAX || (codec->expands && n < bytes / codec->expands))
-        return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes are too few for "
-                               "its %zu", (unsigned long long)n, bytes), false;
     _gwt_worker *w = _gwt_self();
-    if (w->packed_capacity < n) {
-        size_t capacity = s->packed_bytes > n ? s->packed_bytes : (size_t)n;
-        GWT_FREE(w->packed);
-        w->packed_capacity = 0;
-        w->packed = _gwt_malloc(s->g, capacity);
-        if (!w->packed) return false;
-        w->packed_capacity = capacity;
-    }
-    if (!_gwt_source_fetch(s, i, w->packed, n)) return false;
+    size_t all = (size_t)n + (s->widen ? s->decoded_bytes : 0);
+    if (w->packed_capacity >= all) return w->packed;
+    size_t capacity = s->packed_bytes > all ? s->packed_bytes : all;
+    GWT_FREE(w->packed);
+    w->packed_capacity = 0;
+    w->packed = _gwt_malloc(s->g, capacity);
+    if (w->packed) w->packed_capacity = capacity;
+    return w->packed;
+}
+
+static bool _gwt_decoder_read(const _gwt_source *s, _gwt_decoder *d, int64_t i, void *to,
+                              size_t bytes)
+{
+    tmsize_t size = (tmsize_t)bytes, got;
+    d->io.failed = NULL;
+    got = s->tiled ? TIFFReadEncodedTile(d->tif, (uint32_t)i, to, size)
+                   : TIFFReadEncodedStrip(d->tif, (uint32_t)i, to, size);
+    if (d->io.failed) snprintf(d->io.message, sizeof d->io.message, "%s", d->io.failed);
+    return got >= 0;
+}
+
+// n bytes of a tile to `bytes` of it as libtiff decodes it.
+static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, char *packed,
+                                  uint64_t n, void *to, size_t bytes)
+{
+    bool itself = _gwt_source_reads_itself(s);
+    if (!itself && !_gwt_source_fetch(s, i, packed, n)) return false;
     _gwt_lane *lane = _gwt_lane_here();
     _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_DECODE, s->path, i));
     d->io.message[0] = 0;
-    size_t left = bytes < codec->leaves ? bytes : codec->leaves;
+    size_t leaves = _gwt_codec_of(s->compression)->leaves, left = bytes < leaves ? bytes : leaves;
     memset((char *)to + bytes - left, 0, left);
-    bool good = TIFFReadFromUserBuffer(d->tif, (uint32_t)i, w->packed, (tmsize_t)n, to,
-                                       (tmsize_t)bytes)
-             && !d->io.message[0];
-    if (good && !_gwt_source_is_inflated(s, (unsigned char *)w->packed, (size_t)n, to, bytes)) {
+    bool good = itself ? _gwt_decoder_read(s, d, i, to, bytes)
+                       : TIFFReadFromUserBuffer(d->tif, (uint32_t)i, packed, (tmsize_t)n, to,
+                                                (tmsize_t)bytes);
+    good = good && !d->io.message[0];
+    if (good && !_gwt_source_is_inflated(s, (unsigned char *)packed, (size_t)n, to, bytes)) {
         snprintf(d->io.message, sizeof d->io.message, "it is not what was deflated");
         good = false;
     }
@@ -6353,30 +6711,32 @@ static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, vo
     return good;
 }
 
-// Samples of a bit, whose rows begin with a byte each, to samples of a byte: in place, as the packed
-// ones lie at the end, and what is left of them is never longer than what is still to be made.
-static void _gwt_source_spread(const _gwt_source *s, unsigned char *to, size_t bytes)
+static bool _gwt_source_unpack(_gwt_source *s, int64_t i, char *packed, uint64_t n, void *to,
+                               size_t bytes)
 {
-    size_t wide = (size_t)s->tile_w * s->step, row = (wide + 7) / 8, rows = bytes / wide;
-    const unsigned char *from = to + bytes - rows * row;
-    for (size_t y = 0; y < rows; y++)
-        for (size_t left = wide; left > 0;) {
-            unsigned packed = *from++;
-            size_t n = left < 8 ? left : 8;
-            for (size_t k = 0; k < n; k++) to[k] = packed >> (7 - k) & 1;
-            to += n;
-            left -= n;
-        }
+    _gwt_decoder *d = _gwt_decoder_take(s);
+    bool good = d && _gwt_source_unpack_by(s, i, d, packed, n, to, bytes);
+    if (d) _gwt_decoder_put(s, d);
+    return good;
 }
 
-static bool _gwt_source_unpack(_gwt_source *s, int64_t i, void *to, size_t bytes)
+// The first rows of a tile that is in the file.
+static bool _gwt_source_load(_gwt_source *s, int64_t i, void *to, int64_t rows)
 {
-    size_t wide = (size_t)s->tile_w * s->step;
-    size_t stored = s->bits ? bytes / wide * ((wide + 7) / 8) : bytes;
-    _gwt_decoder *d = _gwt_decoder_take(s);
-    bool good = d && _gwt_source_unpack_by(s, i, d, (char *)to + bytes - stored, stored);
-    if (d) _gwt_decoder_put(s, d);
-    if (good && s->bits) _gwt_source_spread(s, to, bytes);
+    size_t bytes = _gwt_source_decoded(s, rows);
+    bool direct = s->direct && s->counts[i] >= bytes;
+    if (direct && !s->widen) return _gwt_source_fetch(s, i, to, bytes);
+    uint64_t n = direct || _gwt_source_reads_itself(s) ? 0 : _gwt_source_packed(s, i);
+    uint32_t expands = direct ? 0 : _gwt_codec_of(s->compression)->expands;
+    if (n > INT32_MAX || (expands && n < bytes / expands))
+        return _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded: %llu bytes are too few for "
+                               "its %zu", (unsigned long long)n, bytes), false;
+    char *scratch = _gwt_source_scratch(s, n), *decoded = s->widen ? scratch : to;
+    if (!scratch) return false;
+    bool good = direct ? _gwt_source_fetch(s, i, decoded, bytes)
+                       : _gwt_source_unpack(s, i, scratch + (s->widen ? s->decoded_bytes : 0), n,
+                                            decoded, bytes);
+    if (good && s->widen) _gwt_source_widen(s, i, decoded, to, rows);
     return good;
 }
 
@@ -6389,7 +6749,8 @@ static void _gwt_source_fill(const _gwt_source *s, uint64_t raw, char *to, size_
 // Decode tile i into tile_bytes at `to`. The rows below the image in a last strip are not touched.
 static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
 {
-    size_t bytes = s->tiled ? s->tile_bytes : (size_t)_gwt_source_strip_bytes(s, i);
+    int64_t rows = _gwt_source_rows(s, i);
+    size_t bytes = s->tile_bytes / (size_t)s->tile_h * (size_t)rows;
     uint64_t raw = 0;
     bool good;
     if (s->counts[i] == 0) {    // absent: all nodata, else all 0, as GDAL has it
@@ -6397,9 +6758,7 @@ static bool _gwt_source_decode(_gwt_source *s, int64_t i, void *to)
         return _gwt_source_fill(s, raw, to, bytes), true;
     }
     if (!_gwt_store_hold(&s->store)) return false;
-    bool direct = s->direct && s->counts[i] >= bytes;
-    good = _gwt_source_holds(s, i)
-        && (direct ? _gwt_source_fetch(s, i, to, bytes) : _gwt_source_unpack(s, i, to, bytes));
+    good = _gwt_source_holds(s, i) && _gwt_source_load(s, i, to, rows);
     _gwt_store_let_go(&s->store);
     if (!good && s->fills) _gwt_source_fill(s, s->fill, to, bytes), good = true;
     return good;
@@ -7571,6 +7930,7 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     i->tile[0] = s->block_h, i->tile[1] = s->block_w;
     i->mask = s->mask;
     i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->predictor = s->predictor;
+    i->bits = s->bits, i->complex_part = s->component ? s->part : GWT_COMPLEX_DEFAULT;
     gwt_image *levels = _gwt_keep(g, (size_t)s->num_levels, sizeof *levels);
     if (!levels) return NULL;
     for (int k = 0; k < s->num_levels; k++) levels[k] = s->levels[k].image;
@@ -7604,13 +7964,14 @@ static _gwt_source *_gwt_level_open(const _gwt_source *s, int level)
     snprintf(directory, sizeof directory, "directory %d", l->image.directory);
     gwt_optional nodata = s->fills && !s->fill_asked.set ? s->meta.nodata : s->fill_asked;
     _gwt_source *r = _gwt_source_open_at(s->g, l->path, l->at, l->image.directory ? directory
-                                         : l->image.where, s->fills, nodata);
-    if (!r || (r->dtype == s->dtype && r->bands == s->bands && r->geo.width == l->image.width
+                                         : l->image.where, s->fills, nodata, s->part);
+    if (!r || (r->dtype == s->dtype && r->bits == s->bits && r->bands == s->bands && r->geo.width == l->image.width
                && r->geo.height == l->image.height))
         return r;
-    return _gwt_fail_null(s->g, GWT_E_UNSUPPORTED, "%s: an overview of %lld bands of %s, where the "
-                          "image has %lld of %s, can't be used", r->path, (long long)r->bands,
-                          gwt_dtype_name(r->dtype), (long long)s->bands, gwt_dtype_name(s->dtype));
+    return _gwt_fail_null(s->g, GWT_E_UNSUPPORTED, "%s: an overview of %lld bands of %s (%d bits), "
+                          "where the image has %lld of %s (%d), can't be used", r->path,
+                          (long long)r->bands, gwt_dtype_name(r->dtype), r->bits,
+                          (long long)s->bands, gwt_dtype_name(s->dtype), s->bits);
 }
 
 // The array of a file at one of its overviews, from 1.
@@ -7669,20 +8030,23 @@ static int _gwt_open_number(gwt *g, const char *path, size_t *length)
 }
 
 // A file's image by the number of its directory.
-static _gwt_source *_gwt_open_directory(gwt *g, const char *path, int number, bool fills,
-                                        gwt_optional nodata)
+static _gwt_source *_gwt_open_directory(gwt *g, const char *path, int number,
+                                        const gwt_open_options *o, gwt_optional nodata)
 {
     char directory[32];
+    bool fills = o->fill_bad_tiles;
+    gwt_complex part = o->complex_part;
     snprintf(directory, sizeof directory, "directory %d", number);
-    if (number == 1) return _gwt_source_open(g, path, fills, nodata);
+    if (number == 1) return _gwt_source_open(g, path, fills, nodata, part);
     _gwt_source *bare = _gwt_source_bare(g, path), *s = NULL;
     if (!bare) return NULL;
     if (number > 1 && number <= bare->num_listed_images)
-        s = _gwt_source_open_at(g, path, bare->listed[number - 1].at, directory, fills, nodata);
+        s = _gwt_source_open_at(g, path, bare->listed[number - 1].at, directory, fills, nodata,
+                                part);
     else if (bare->num_listed_images)
         _gwt_fail(g, GWT_E_ARGUMENT, "%s: no directory %d: it has %d", path, number,
                   bare->num_listed_images);
-    else _gwt_source_open(g, path, fills, nodata);      // which says why
+    else _gwt_source_open(g, path, fills, nodata, part);        // which says why
     _gwt_source_close(bare);
     return s;
 }
@@ -7696,16 +8060,19 @@ static _gwt_source *_gwt_open_image(gwt *g, const char *path, const gwt_open_opt
     if (!o->fill_bad_tiles) nodata = none;
     if (!o->directory && *number) {
         char *file = _gwt_keep_bytes(g, path, length);
-        return file ? _gwt_open_directory(g, file, *number, o->fill_bad_tiles, nodata) : NULL;
+        return file ? _gwt_open_directory(g, file, *number, o, nodata) : NULL;
     }
     if (!*number) *number = 1;
-    return _gwt_open_directory(g, path, *number, o->fill_bad_tiles, nodata);
+    return _gwt_open_directory(g, path, *number, o, nodata);
 }
 
 static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
 {
     if (_gwt_failed(g)) return NULL;
     if (!path || !*path) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no file name given to open");
+    if (o->complex_part < GWT_COMPLEX_DEFAULT || o->complex_part > GWT_PHASE)
+        return _gwt_fail_null(g, GWT_E_ARGUMENT, ".complex_part = %d: there is no such part",
+                              (int)o->complex_part);
     gwt_optional nodata = o->nodata.set ? o->nodata : g->options.nodata;
     int number;
     _gwt_source *s = _gwt_open_image(g, path, o, nodata, &number);
@@ -16329,6 +16696,7 @@ static void _gwt_job_input(uint32_t job[_GWT_NUM_JOB], const _gwt_source *s)
     uint32_t *tables = &job[_GWT_JOB_TABLES];
     _gwt_job_facts(&job[_GWT_JOB_INPUTS], &s->store.facts);
     _gwt_job_add(&job[_GWT_JOB_PATHS], s->store.whole_path, strlen(s->store.whole_path) + 1);
+    if (s->part) _gwt_job_number(tables, (uint64_t)s->part);
     _gwt_job_number(tables, (uint64_t)s->num_tiles);
     _gwt_job_add(tables, s->offsets, (size_t)s->num_tiles * sizeof *s->offsets);
     _gwt_job_add(tables, s->counts, (size_t)s->num_tiles * sizeof *s->counts);

@@ -526,11 +526,12 @@ def make(path, pixels, **profile):
     count, height, width = pixels.shape
     named = {k: profile.pop(k) for k in ("descriptions", "scales", "offsets", "point")
              if k in profile}
+    dtype = profile.pop("dtype", pixels.dtype.name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with rasterio.open(path, "w", driver="GTiff", width=width, height=height, count=count,
-                               dtype=pixels.dtype.name, **profile) as dataset:
+                               dtype=dtype, **profile) as dataset:
                 dataset.write(pixels)
                 if named.pop("point", False):
                     dataset.update_tags(AREA_OR_POINT="Point")
@@ -691,6 +692,93 @@ def layouts():
             else:
                 written = told_by_gdalinfo("made.tif")["type"].lower()
                 examine(name, "made.tif", written if written.endswith("int64") else dtype)
+
+
+SHAPES = [{}, {"ENDIANNESS": "BIG", "interleave": "band"},
+          {"tiled": True, "blockxsize": 32, "blockysize": 16}, {"blockysize": 7, "ENDIANNESS": "BIG"},
+          {"interleave": "band", "tiled": True, "blockxsize": 48, "blockysize": 64},
+          {"ENDIANNESS": "BIG", "tiled": True, "blockxsize": 16, "blockysize": 48}]
+
+
+def compare(name, pixels, dtype, *given, **profile):
+    """Of a file that rasterio writes gwt reads what rasterio does."""
+    trouble = make("made.tif", pixels, **PLACE, **profile)
+    if trouble:
+        tally.skip(name, trouble)
+        return
+    with rasterio.open("made.tif") as dataset:
+        expected = dataset.read().astype(dtype)
+    wrong = calc("a", ["made.tif"], "copy.tif", *given)
+    if not wrong:
+        with rasterio.open("copy.tif") as dataset:
+            wrong = differ_pixels(dataset.read(), expected)
+    tally.check(name, wrong + complaints.take())
+
+
+def depths():
+    """Samples of fewer bits than their type has, over codecs, planes, tiles, byte orders."""
+    codecs = ["none", "packbits", "lzw", "deflate", "zstd"]
+    for bits in range(1, 32):
+        dtype = "uint8" if bits <= 8 else "uint16" if bits <= 16 else "uint32"
+        generator = np.random.default_rng(bits)
+        pixels = generator.integers(0, 2 ** bits, (3, 75, 91), "uint32").astype(dtype)
+        for turn in (bits, bits + 1):
+            shape, compress = SHAPES[turn % len(SHAPES)], codecs[turn % len(codecs)]
+            compare(f"{bits} bits, {compress}, {shape}", pixels, dtype, nbits=bits,
+                    compress=compress, **shape)
+    bitmap = (noise("uint8", (1, 150, 91)) // 128).astype("uint8")
+    for compress, shape in product(("ccittrle", "ccittfax3", "ccittfax4"), ({}, {"blockysize": 7})):
+        for white in ("MINISWHITE", "MINISBLACK"):
+            compare(f"{compress}, {white}, {shape}", bitmap, "uint8", nbits=1, compress=compress,
+                    photometric=white, **shape)
+    table = {value: (value, 255 - value, value * 3 % 256, 255) for value in range(16)}
+    if not make("made.tif", bitmap, nbits=4, photometric="PALETTE", **PLACE):
+        with rasterio.open("made.tif", "r+") as dataset:
+            dataset.write_colormap(1, table)
+        wrong = calc("a", ["made.tif"], "copy.tif")
+        if not wrong:
+            with rasterio.open("copy.tif") as dataset:
+                colours = dataset.colormap(1)
+            wrong = [f"colour {i} is {colours[i]}" for i in table if colours[i] != table[i]]
+        tally.check("a palette of 4 bits", wrong)
+
+
+def floats_of_16_bits():
+    """All there are: rasterio reads them as float32."""
+    every = np.arange(65536, dtype="uint16").view("float16").astype("float32").reshape(1, 256, 256)
+    for turn, shape in enumerate(SHAPES):
+        compress, predictor = (("none", 1), ("lzw", 3), ("deflate", 3), ("lzw", 1))[turn % 4]
+        given = {"predictor": predictor} if predictor > 1 else {}
+        compare(f"float16, {compress}, predictor {predictor}, {shape}", every, "float32", nbits=16,
+                compress=compress, **given, **shape)
+
+
+def complex_numbers():
+    """Their parts, as numpy has them; the last bits of an angle are those of a C library."""
+    kinds = {"complex_int16": "int16", "complex64": "float32", "complex128": "float64"}
+    shape = (2, 75, 91)
+    for (kind, dtype), (turn, layout) in product(kinds.items(), enumerate(SHAPES)):
+        real, imaginary = noise(dtype, shape, 1), noise(dtype, shape, 2)
+        if dtype != "int16":
+            real, imaginary = np.nan_to_num(real), np.nan_to_num(imaginary)
+        values = real.astype("float64") + 1j * imaginary.astype("float64")
+        pixels = values.astype("complex128" if kind == "complex128" else "complex64")
+        compress = ("none", "deflate", "lzw")[turn % 3]
+        trouble = make("made.tif", pixels, **PLACE, **layout, dtype=kind, compress=compress)
+        if trouble:
+            tally.skip(f"{kind}, {layout}", trouble)
+            continue
+        wide = "float32" if dtype == "float32" else "float64"
+        parts = {"real": real, "imag": imaginary,
+                 "abs": np.hypot(values.real, values.imag).astype(wide)}
+        for part, expected in {**parts, "phase": np.angle(values).astype(wide)}.items():
+            wrong = calc("a", ["made.tif"], "copy.tif", "--complex", part)
+            if not wrong:
+                with rasterio.open("copy.tif") as dataset:
+                    got = dataset.read()
+                near = part == "phase" and np.allclose(got, expected, rtol=1e-6, atol=1e-300)
+                wrong = [] if near else differ_pixels(got, expected)
+            tally.check(f"{kind}, {part}, {layout}", wrong)
 
 
 def lossy():
@@ -863,6 +951,9 @@ def main():
     places()
     metadata()
     layouts()
+    depths()
+    floats_of_16_bits()
+    complex_numbers()
     lossy()
     levels()
     print(tally)

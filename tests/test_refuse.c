@@ -228,7 +228,7 @@ static const hand_case hand_cases[] = {
     { "bytes beyond the end", { 8, -1 }, { { 279, LONG, 1, 0x7FFFFFFF } } },
     { "too few bytes", { 8, -1 }, { { 279, LONG, 1, 100 } } },
     { "12 bits", { 2, -1 }, { { 258, SHORT, 1, 12 } } },
-    { "1 bit, signed", { 2, 9 }, { { 258, SHORT, 1, 1 }, { 339, SHORT, 1, 2 } } },
+    { "33 bits", { 2, -1 }, { { 258, SHORT, 1, 33 } } },
     { "0 bits", { 2, -1 }, { { 258, SHORT, 1, 0 } } },
     { "65535 bits", { 2, -1 }, { { 258, SHORT, 1, 65535 } } },
     { "float of 8 bits", { 9, -1 }, { { 339, SHORT, 1, 3 } } },

@@ -321,7 +321,7 @@ static bool read_colors(about *a, TIFF *tif)
     TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits);
     TIFFGetField(tif, TIFFTAG_PHOTOMETRIC, &photometric);
     TIFFGetField(tif, TIFFTAG_EXTRASAMPLES, &extras, &extra);
-    if (photometric == PHOTOMETRIC_PALETTE && (bits == 8 || bits == 16)
+    if (photometric == PHOTOMETRIC_PALETTE && (bits <= 8 || bits == 16)
         && TIFFGetField(tif, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]) == 1)
         a->shades = (size_t)1 << bits;
     a->num_bands = bands;

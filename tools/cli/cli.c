@@ -502,7 +502,8 @@ static void on_interrupt(int signal)
 static const char *field_names[] = {
     ".bounds_by brings files, gwt_align arrays", "--bounds-by brings files",
     ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
-    ".bounds_by", "--bounds-by", ".dtype", "--dtype", ".fill_bad_tiles", "--bad-tiles fill",
+    ".bounds_by", "--bounds-by", ".complex_part", "--complex", ".dtype", "--dtype",
+    ".fill_bad_tiles", "--bad-tiles fill",
     ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
     ".no_overviews", "--no-overviews", ".nodata", "--nodata", ".num_workers", "--workers",
     ".overwrite", "--overwrite",

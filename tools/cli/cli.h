@@ -60,6 +60,9 @@ typedef struct cli_option {
 #define CLI_SENSOR(to) \
     { 0, "sensor", CLI_TEXT, to, "S", "name the bands: rgb, bgr, l8, s2, ..", 0, 0, NULL }
 #define CLI_NODATA(to, help) { 0, "nodata", CLI_NUMBER, to, "V", help, 0, 0, NULL }
+#define CLI_COMPLEX(to) \
+    { 0, "complex", CLI_CHOICE, to, "PART", \
+      "what is read of complex numbers: real, imag, abs, phase", 0, 0, input_parts }
 #define CLI_OVERWRITE(to) \
     { 0, "overwrite", CLI_FLAG, to, NULL, \
       "replace OUT and OUT.part if they exist (of a link, the link)", 0, 0, NULL }

@@ -14,6 +14,11 @@ static const char *interleave_name(const gwt_info *info)
     return info->interleave == GWT_PLANAR ? "band" : "pixel";
 }
 
+static bool has_fewer_bits(const gwt_info *info)
+{
+    return info->bits < 8 * (int)gwt_dtype_size(info->dtype);
+}
+
 // ---- JSON -------------------------------------------------------------------------------------
 
 static void json_descriptions(const gwt_info *info)
@@ -214,6 +219,8 @@ static void print_json(const char *path, const gwt_info *info, const about *abou
     printf(",\n  \"width\": %" PRId64 ",\n  \"height\": %" PRId64 ",\n  \"bands\": %" PRId64,
            info->shape[3], info->shape[2], info->shape[1]);
     printf(",\n  \"dtype\": \"%s\"", gwt_dtype_name(info->dtype));
+    if (info->complex_part) fputs(",\n  \"complex\": true", stdout);
+    else if (has_fewer_bits(info)) printf(",\n  \"nbits\": %d", info->bits);
     if (info->has_transform) {
         fputs(",\n  \"transform\": ", stdout);
         json_numbers(stdout, info->transform, 6);
@@ -419,9 +426,12 @@ static void print_human(const char *path, const gwt_info *info, const about *a)
 {
     char size[32];
     cli_text(stdout, path);
-    printf("\n  size         %" PRId64 " x %" PRId64 ", %" PRId64 " band%s of %s, %s in memory\n",
-           info->shape[3], info->shape[2], info->shape[1], info->shape[1] == 1 ? "" : "s",
-           gwt_dtype_name(info->dtype), cli_bytes((double)info->nbytes, size));
+    printf("\n  size         %" PRId64 " x %" PRId64 ", %" PRId64 " band%s of %s", info->shape[3],
+           info->shape[2], info->shape[1], info->shape[1] == 1 ? "" : "s",
+           gwt_dtype_name(info->dtype));
+    if (info->complex_part) fputs(" (as real part: its numbers are complex)", stdout);
+    else if (has_fewer_bits(info)) printf(" (of %d bits in the file)", info->bits);
+    printf(", %s in memory\n", cli_bytes((double)info->nbytes, size));
     printf("  nodata       %s\n", info->nodata.set ? info->nodata_text : "none");
     print_place(info, a);
     print_storage(info, a);
@@ -456,7 +466,7 @@ static bool info_of(const char *path, bool json, const char *before)
     about about = { .num_keys = 0 };
     gwt *g = cli_begin(1, NULL, 0);
     if (!g) return false;
-    gwt_array *image = gwt_open(g, path);
+    gwt_array *image = gwt_open(g, path, .complex_part = GWT_REAL);
     bool good = image && about_read(&about, path, gwt_describe(image)->directory);
     if (good) fputs(before, stdout);
     if (good && json) print_json(path, gwt_describe(image), &about);

@@ -36,6 +36,10 @@ const cli_choice input_dtypes[] = {
     { "float64", GWT_FLOAT64 }, { "byte", GWT_UINT8 }, { NULL, 0 }
 };
 const cli_choice input_bad_tiles[] = { { "fail", 0 }, { "fill", 1 }, { NULL, 0 } };
+const cli_choice input_parts[] = {
+    { "real", GWT_REAL }, { "imag", GWT_IMAGINARY }, { "imaginary", GWT_IMAGINARY },
+    { "abs", GWT_MAGNITUDE }, { "magnitude", GWT_MAGNITUDE }, { "phase", GWT_PHASE }, { NULL, 0 }
+};
 const cli_choice input_resamplings[] = {
     { "nearest", GWT_NEAREST }, { "bilinear", GWT_BILINEAR }, { "cubic", GWT_CUBIC },
     { "average", GWT_AVERAGE }, { NULL, 0 }
@@ -300,11 +304,11 @@ static gwt_array *open_groups(gwt *g, file_list *files, const input_options *o,
 // ---- files of several times --------------------------------------------------------------------
 
 // How many times the files are together, where some are several; 0 where none is.
-static size_t count_times(gwt *g, const file_list *files)
+static size_t count_times(gwt *g, const file_list *files, gwt_complex part)
 {
     size_t times = 0;
     for (size_t i = 0; i < files->count; i++)
-        times += (size_t)times_of_bands(gwt_open(g, files->paths[i]));
+        times += (size_t)times_of_bands(gwt_open(g, files->paths[i], .complex_part = part));
     return times > files->count ? times : 0;
 }
 
@@ -416,12 +420,13 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
     gwt_optional offset = preset ? gwt_some(preset->offset) : o->offset;
     gwt_open_options how = { .chunks = o->chunks, .band_names = names_of(&o->band_names),
                              .nodata = src_nodata(o), .fill_bad_tiles = o->bad_tiles,
+                             .complex_part = (gwt_complex)o->part,
                              .scale_data = o->scale_data || scale.set || offset.set,
                              .scale_factor = scale, .offset = offset, .res = o->res.value,
                              .no_overviews = o->no_overviews, .overview = o->overview,
                              .resampling = (gwt_resampling)o->resampling };
     gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
-    size_t times = o->stack == GWT_TIME ? count_times(g, files) : 0;
+    size_t times = o->stack == GWT_TIME ? count_times(g, files, how.complex_part) : 0;
     if (times) arrays[0] = open_times(g, files, o, times, how, reference);
     else if (o->group_by) arrays[0] = open_groups(g, files, o, how, reference);
     else if (joined) arrays[0] = open_joined(g, files, o, how, reference);

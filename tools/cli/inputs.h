@@ -41,6 +41,7 @@ typedef struct input_options {
     gwt_optional scale, offset;
     int collection;            // of input_collections: its scale and offset
     int bad_tiles;             // 1: tiles that can't be read are nodata
+    int part;                  // gwt_complex: of complex numbers
     bool scale_data;           // by what the files say; so do a scale and an offset given
     int chunks;
     // What is kept of each array, in this order:
@@ -51,7 +52,7 @@ typedef struct input_options {
 
 // What the options of input_options.h choose from.
 extern const cli_choice input_dims[], input_orders[], input_overlaps[], input_bounds_bys[],
-                        input_resamplings[], input_bad_tiles[], input_collections[];
+                        input_resamplings[], input_bad_tiles[], input_parts[], input_collections[];
 extern const cli_choice input_dtypes[];     // of --dtype, where there is an output
 
 // CLI_GO_ON, or CLI_USAGE when options contradict each other; that has been printed.

@@ -340,6 +340,7 @@ static uint8_t *colour(const planes *p)
 typedef struct quicklook_args {
     const char *file, *output, *sensor, *shown;
     gwt_optional nodata;
+    int part;                  // gwt_complex
     selection bands;           // read from `shown`; count 0: the usual ones
     int size, workers;
     int64_t width, height;     // of the picture: the image's, smaller
@@ -359,6 +360,7 @@ static const cli_option options[] = {
       0, NULL },
     CLI_SENSOR(TO(sensor)),
     CLI_NODATA(TO(nodata), "value that is missing, whatever FILE says"),
+    CLI_COMPLEX(TO(part)),
     CLI_WORKERS(TO(workers)),
     CLI_OVERWRITE(TO(overwrite)),
     CLI_QUIET(TO(quiet), "no progress bar, no summary"),
@@ -427,14 +429,17 @@ static void choose_size(quicklook_args *args, const gwt_info *info)
 // none.
 static gwt_array *open_image(gwt *g, quicklook_args *args)
 {
-    gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata), *small = NULL;
+    gwt_complex part = (gwt_complex)args->part;
+    gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata, .complex_part = part);
+    gwt_array *small = NULL;
     const gwt_info *info = gwt_describe(image);
     if (image) choose_size(args, info);
     if (!image || args->no_overviews) return image;
     for (int i = info->overviews; i > 0 && !small; i--) {
         const gwt_image *o = &info->overview_list[i - 1];
         if (o->width < args->width || o->height < args->height) continue;
-        small = gwt_open(g, args->file, .nodata = args->nodata, .overview = i);
+        small = gwt_open(g, args->file, .nodata = args->nodata, .complex_part = part,
+                         .overview = i);
         if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
     }
     return small || gwt_status(g) != GWT_OK ? small : image;

@@ -396,6 +396,7 @@ enum { ENOUGH = 250000 };      // pixels of an overview that approximate figures
 typedef struct stats_args {
     const char *group_by;      // NULL: each by itself
     gwt_optional nodata;
+    int part;                  // gwt_complex
     int workers;
     size_t memory;
     bool json, quiet, approximate;
@@ -428,12 +429,14 @@ static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const ch
 // that can't be used is as good as none.
 static gwt_array *open_enough(gwt *g, const char *path, const stats_args *args)
 {
-    gwt_array *image = gwt_open(g, path, .nodata = args->nodata), *small = NULL;
+    gwt_complex part = (gwt_complex)args->part;
+    gwt_array *image = gwt_open(g, path, .nodata = args->nodata, .complex_part = part);
+    gwt_array *small = NULL;
     const gwt_info *info = gwt_describe(image);
     for (int i = args->approximate ? info->overviews : 0; i > 0 && !small; i--) {
         const gwt_image *o = &info->overview_list[i - 1];
         if ((double)o->width * (double)o->height < ENOUGH) continue;
-        small = gwt_open(g, path, .nodata = args->nodata, .overview = i);
+        small = gwt_open(g, path, .nodata = args->nodata, .complex_part = part, .overview = i);
         if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
     }
     return small || gwt_status(g) != GWT_OK ? small : image;
@@ -452,7 +455,7 @@ static int stats_of_file(const char *path, const stats_args *args, const char *n
 static input_options inputs_of(const stats_args *args)
 {
     return (input_options){ .mosaic = NO_MOSAIC, .group_by = args->group_by,
-                            .src_nodata = args->nodata };
+                            .src_nodata = args->nodata, .part = args->part };
 }
 
 // Those of the files of many scenes: of each time that --group-by makes of them.
@@ -486,6 +489,7 @@ static const cli_option options[] = {
     CLI_WORKERS(offsetof(stats_args, workers)),
     CLI_MEMORY(offsetof(stats_args, memory)),
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
+    CLI_COMPLEX(offsetof(stats_args, part)),
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(stats_args, json),
       .help = "one JSON object; of several files an array of them" },
     { .name = "approx", .kind = CLI_FLAG, .to = offsetof(stats_args, approximate),

@@ -341,7 +341,8 @@ static bool check_image(image *im, const verify_args *args)
     gwt *g = cli_begin_quiet(args->workers, args->memory);
     if (!g) return false;
     // The pixels are of no interest: any value will do where a tile is bad.
-    gwt_array *a = gwt_open(g, im->path, .fill_bad_tiles = true, .nodata = gwt_some(0));
+    gwt_array *a = gwt_open(g, im->path, .fill_bad_tiles = true, .nodata = gwt_some(0),
+                            .complex_part = GWT_REAL);
     bool done = a && read_directory(im) && check_ranges(im) &&
                 check_decoding(im, g, a, !args->quiet) && check_sums(im, g);
     if (gwt_status(g) != GWT_OK) cli_error("%s", gwt_message(g));

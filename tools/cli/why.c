@@ -281,6 +281,7 @@ static bool open_raw(explanation *e)
         e->raw[i] = gwt_open(e->g, e->files->paths[i], .fill_bad_tiles = o->bad_tiles,
                              .overview = e->num_inputs != e->files->count ? o->overview
                                        : gwt_describe(e->inputs[i])->overview,
+                             .complex_part = (gwt_complex)o->part,
                              .nodata = o->src_nodata.set ? o->src_nodata : o->nodata);
     return gwt_status(e->g) == GWT_OK;
 }
