@@ -282,6 +282,7 @@
 //       >>walk     what a piece of the output needs
 //       >>step     windows, resampling, users' kernels
 //       >>vm       running the programs
+//       >>level    pixels of an image to those of the next smaller overview
 //       >>stream   encoded tiles in canonical order, and their journal
 //       >>file     images, their directories, and the job that a file is of
 //       >>mpi      the ranks of a job on several machines
@@ -762,6 +763,22 @@ typedef struct gwt_save_options {
                                // that know absent tiles, as GDAL and gwt do, see the same pixels
     bool reencode;             // encode all tiles anew; default: those that lie in a file as they
                                // are to be stored are copied (see gwt_save)
+    bool cog;                  // a cloud-optimised GeoTIFF (OGC 21-026), laid out as GDAL's driver
+                               // does it: tiles of 512 by default, .overviews "auto". UNSUPPORTED
+                               // of a rotated grid. Not with .checksums
+    const char *overviews;     // "none" (default), "auto": reduced images by 2, 4, 8, .. until one
+                               // fits a tile; "2,4,8": these, each twice the one before, the first
+                               // 2. Sides are halved and rounded down, at least 1: where one is odd
+                               // the last pixel is made of three. They are made of the pixels as
+                               // stored; a missing one is none of theirs
+    const char *overview_resampling;    // "average" (default) of valid pixels, rounded as the type
+                               // is, "nearest" (the first of the pixels), "mode" (the most frequent
+                               // value, of several the smallest; default of a palette), "rms",
+                               // "bilinear" and "cubic" (filters of twice the width, as GDAL's).
+                               // A pixel is missing where all it is made of are; nearest: that one
+    bool mask;                 // an image of 1 bit beside each says which pixels are missing, those
+                               // of all bands: an integer type needs no nodata value then, but for
+                               // pixels that only some bands lack
     // Texts are written as XML: ARGUMENT when one of these two has a character that this can't hold
     // (a control character) or is no UTF-8; in names of the array, U+FFFD is written for those.
     const char *const *band_names;      // written as band descriptions, of several times that have
@@ -11757,7 +11774,11 @@ typedef struct _gwt_instr {
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
 } _gwt_instr;
 
-#define _GWT_MAX_OUTPUTS 16
+enum {
+    _GWT_MAX_ARRAYS = 16,       // of one action
+    _GWT_MAX_OUTPUTS = 2 * _GWT_MAX_ARRAYS,     // of its plan: what is missing may be one, too
+    _GWT_MAX_STREAMS = 2 * _GWT_MAX_OUTPUTS     // of one run: an image and the next smaller one
+};
 
 // Planes that a program stores together.
 typedef struct _gwt_output {
@@ -15110,6 +15131,272 @@ static void _gwt_figures_get(_gwt_figures *list, const char *from, int64_t n)
     }
 }
 
+// >>level -------------------------------------------------------------------------------------
+// Pixels of an image, as they are stored, to those of the next smaller overview. One of those is
+// made of two by two; where the image has an odd number of rows, or of columns, the last one is
+// made of three, so that no pixel is left out and every level has at least a factor of 2.
+
+// How overviews are made.
+typedef enum _gwt_reducing {
+    _GWT_REDUCE_AVERAGE, _GWT_REDUCE_NEAREST, _GWT_REDUCE_MODE, _GWT_REDUCE_RMS,
+    _GWT_REDUCE_BILINEAR, _GWT_REDUCE_CUBIC
+} _gwt_reducing;
+
+enum { _GWT_REDUCE_ROWS = 8, _GWT_REDUCE_REACH = 3 };   // that a filter reads, and around its two
+
+typedef struct _gwt_level_job {
+    _gwt_reducing how;
+    gwt_dtype dtype;
+    size_t step;                // samples of a pixel, which lie one after another
+    bool masked;                // samples of these bytes are missing
+    uint64_t nodata;
+    uint64_t fill;              // what is missing is stored as these
+    // What is read: `used` of it belongs to the result, from (top, left) on; what lies around that
+    // filters look at.
+    const char *from;
+    size_t row_bytes;
+    const uint16_t *valid;      // 0: all samples of that pixel are missing; NULL: none are
+    int64_t valid_row;          // from a row to the next
+    int64_t rows, cols, top, left, used_rows, used_cols;
+    // The result.
+    char *to;
+    size_t to_row_bytes;
+    uint16_t *to_valid;
+    int64_t to_rows, to_cols, to_valid_row;
+    double *work;               // see _gwt_level_doubles
+} _gwt_level_job;
+
+static size_t _gwt_level_doubles(int64_t cols, size_t step)
+{
+    return (size_t)cols * step * _GWT_REDUCE_ROWS;
+}
+
+// The rows or columns behind the last that is made into pixel i of n: two, or what is left.
+static int64_t _gwt_level_end(int64_t i, int64_t n, int64_t used)
+{
+    return i + 1 < n ? 2 * i + 2 : used;
+}
+
+// A row as doubles, NaN where it is missing.
+static void _gwt_level_load(const _gwt_level_job *k, int64_t row, double *to)
+{
+    size_t n = (size_t)k->cols * k->step;
+    _gwt_loads[0][k->dtype](to, k->from + (size_t)row * k->row_bytes, n, k->masked, k->nodata);
+    const uint16_t *valid = k->valid ? k->valid + row * k->valid_row : NULL;
+    for (size_t x = 0; valid && x < (size_t)k->cols; x++)
+        for (size_t p = 0; p < k->step && !valid[x]; p++) to[x * k->step + p] = (double)NAN;
+}
+
+_GWT_FOR_SPEED
+
+// A row added to the sums of its columns, and to how many there are in them.
+_GWT_LOOP static void _gwt_level_add(double *restrict sum, double *restrict count,
+                                      const double *restrict v, size_t n)
+{
+    _GWT_EACH {
+        bool there = v[i] == v[i];
+        sum[i] += there ? v[i] : 0.0;
+        count[i] += there ? 1.0 : 0.0;
+    }
+}
+
+// Columns in twos; of none that is there 0 / 0, which is NaN.
+_GWT_LOOP static void _gwt_level_pairs(double *restrict to, const double *restrict sum,
+                                        const double *restrict count, size_t n)
+{
+    _GWT_EACH to[i] = (sum[2 * i] + sum[2 * i + 1]) / (count[2 * i] + count[2 * i + 1]);
+}
+
+_GWT_FOR_SIZE
+
+// Sums of columns to means of columns together.
+static void _gwt_level_means(const _gwt_level_job *k, double *to, const double *sum,
+                              const double *count)
+{
+    size_t first = 0, n = (size_t)k->to_cols, step = k->step;
+    if (step == 1) _gwt_level_pairs(to, sum, count, first = n - 1);
+    for (size_t x = first; x < n; x++)
+        for (size_t p = 0; p < step; p++) {
+            double s = 0, c = 0;
+            int64_t end = _gwt_level_end((int64_t)x, k->to_cols, k->used_cols);
+            for (size_t i = 2 * x * step + p; i < (size_t)end * step; i += step) {
+                s += sum[i];
+                c += count[i];
+            }
+            to[x * step + p] = s / c;
+        }
+}
+
+static void _gwt_level_average(const _gwt_level_job *k, int64_t row, double *to)
+{
+    size_t n = (size_t)k->cols * k->step;
+    double *v = k->work, *sum = v + n, *count = sum + n;
+    size_t from = (size_t)k->left * k->step, used = (size_t)k->used_cols * k->step;
+    memset(sum, 0, 2 * n * sizeof *sum);
+    for (int64_t y = 2 * row; y < _gwt_level_end(row, k->to_rows, k->used_rows); y++) {
+        _gwt_level_load(k, k->top + y, v);
+        for (size_t i = 0; i < n && k->how == _GWT_REDUCE_RMS; i++) v[i] *= v[i];
+        _gwt_level_add(sum, count, v + from, used);
+    }
+    _gwt_level_means(k, to, sum, count);
+    for (size_t i = 0; i < (size_t)k->to_cols * k->step && k->how == _GWT_REDUCE_RMS; i++)
+        to[i] = sqrt(to[i]);
+}
+
+// Weights of the pixels around the two of the result, from the third before them: a triangle and
+// Keys' cubic with a = -1/2 (IEEE TASSP 29, 1981), as wide as for twice the pixel.
+static const double _gwt_level_weights[2][_GWT_REDUCE_ROWS] = {
+    { 0, 0, 0.125, 0.375, 0.375, 0.125, 0, 0 },
+    { -0.01171875, -0.03515625, 0.11328125, 0.43359375, 0.43359375, 0.11328125, -0.03515625,
+      -0.01171875 }
+};
+
+// Of valid pixels; missing where those in the middle are.
+static double _gwt_level_filter(const _gwt_level_job *k, int64_t row, int64_t col, size_t p)
+{
+    const double *w = _gwt_level_weights[k->how == _GWT_REDUCE_CUBIC];
+    int64_t y0 = k->top + 2 * row - _GWT_REDUCE_REACH, x0 = k->left + 2 * col - _GWT_REDUCE_REACH;
+    double sum = 0, weight = 0, middle = 0, count = 0;
+    for (int64_t y = 0; y < _GWT_REDUCE_ROWS; y++)
+        for (int64_t x = 0; x < _GWT_REDUCE_ROWS; x++) {
+            if (y0 + y < 0 || y0 + y >= k->rows || x0 + x < 0 || x0 + x >= k->cols) continue;
+            double v = k->work[(size_t)(y * k->cols + x0 + x) * k->step + p];
+            if (v != v) continue;
+            sum += w[y] * w[x] * v;
+            weight += w[y] * w[x];
+            bool inside = (y == 3 || y == 4) && (x == 3 || x == 4);
+            middle += inside ? v : 0;
+            count += inside;
+        }
+    return weight > 0 && count > 0 ? sum / weight : middle / count;
+}
+
+static void _gwt_level_filtered(const _gwt_level_job *k, int64_t row, double *to)
+{
+    for (int64_t y = 0; y < _GWT_REDUCE_ROWS; y++) {
+        int64_t at = k->top + 2 * row - _GWT_REDUCE_REACH + y;
+        if (at >= 0 && at < k->rows)
+            _gwt_level_load(k, at, k->work + (size_t)(y * k->cols) * k->step);
+    }
+    for (int64_t x = 0; x < k->to_cols; x++)
+        for (size_t p = 0; p < k->step; p++)
+            to[(size_t)x * k->step + p] = _gwt_level_filter(k, row, x, p);
+}
+
+// The samples that one of the result is made of, as stored, but for those that are missing.
+static int _gwt_level_gather(const _gwt_level_job *k, int64_t row, int64_t col, size_t p,
+                              uint64_t *list)
+{
+    size_t size = gwt_dtype_size(k->dtype);
+    int64_t end_row = _gwt_level_end(row, k->to_rows, k->used_rows),
+            end_col = _gwt_level_end(col, k->to_cols, k->used_cols);
+    int n = 0;
+    for (int64_t y = k->top + 2 * row; y < k->top + end_row; y++)
+        for (int64_t x = k->left + 2 * col; x < k->left + end_col; x++) {
+            double v;
+            uint64_t raw = 0;
+            const char *at = k->from + (size_t)y * k->row_bytes
+                           + ((size_t)x * k->step + p) * size;
+            _gwt_loads[0][k->dtype](&v, at, 1, k->masked, k->nodata);
+            memcpy(&raw, at, size);
+            if (v == v && !(k->valid && !k->valid[y * k->valid_row + x])) list[n++] = raw;
+        }
+    return n;
+}
+
+// The most frequent of n samples, of several the smallest.
+static uint64_t _gwt_level_mode(gwt_dtype dtype, const uint64_t *list, int n)
+{
+    uint64_t best = 0;
+    int most = 0;
+    for (int i = 0; i < n; i++) {
+        double v = 0, held = 0;
+        int count = 0;
+        for (int j = 0; j < n; j++) count += list[j] == list[i];
+        _gwt_loads[0][dtype](&v, &list[i], 1, false, 0);
+        _gwt_loads[0][dtype](&held, &best, 1, false, 0);
+        if (count < most || (count == most && v >= held)) continue;
+        best = list[i];
+        most = count;
+    }
+    return best;
+}
+
+// The mean of 64-bit integers, exact, ties to even. Signed ones are moved to where none is below 0,
+// by an even number.
+static uint64_t _gwt_level_whole(bool is_signed, const uint64_t *list, int n)
+{
+    uint64_t move = is_signed ? (uint64_t)1 << 63 : 0, whole = 0, rest = 0, count = (uint64_t)n;
+    for (int i = 0; i < n; i++) {
+        whole += (list[i] ^ move) / count;
+        rest += (list[i] ^ move) % count;
+    }
+    whole += rest / count;
+    rest %= count;
+    if (2 * rest > count || (2 * rest == count && (whole & 1))) whole++;
+    return whole ^ move;
+}
+
+// One by one, in the type itself.
+static void _gwt_level_stored(const _gwt_level_job *k, int64_t row, char *to)
+{
+    size_t size = gwt_dtype_size(k->dtype);
+    bool is_signed = _gwt_dtypes[k->dtype].lo < 0;
+    for (int64_t x = 0; x < k->to_cols; x++)
+        for (size_t p = 0; p < k->step; p++, to += size) {
+            uint64_t list[9], is = k->fill;
+            int n = _gwt_level_gather(k, row, x, p, list);
+            if (n > 0)
+                is = k->how == _GWT_REDUCE_MODE ? _gwt_level_mode(k->dtype, list, n)
+                                                : _gwt_level_whole(is_signed, list, n);
+            memcpy(to, &is, size);
+        }
+}
+
+static void _gwt_level_nearest(const _gwt_level_job *k, int64_t row, char *to)
+{
+    size_t pixel = gwt_dtype_size(k->dtype) * k->step;
+    const char *from = k->from + (size_t)(k->top + 2 * row) * k->row_bytes
+                     + (size_t)k->left * pixel;
+    for (int64_t x = 0; x < k->to_cols; x++, to += pixel, from += 2 * pixel)
+        memcpy(to, from, pixel);
+}
+
+static void _gwt_level_valid(const _gwt_level_job *k, int64_t row)
+{
+    uint16_t *to = k->to_valid + row * k->to_valid_row;
+    bool nearest = k->how == _GWT_REDUCE_NEAREST;
+    for (int64_t x = 0; x < k->to_cols; x++) {
+        int64_t end_row = nearest ? 2 * row + 1 : _gwt_level_end(row, k->to_rows, k->used_rows);
+        int64_t end_col = nearest ? 2 * x + 1 : _gwt_level_end(x, k->to_cols, k->used_cols);
+        unsigned any = 0;
+        for (int64_t y = 2 * row; y < end_row; y++)
+            for (int64_t i = 2 * x; i < end_col; i++)
+                any |= k->valid[(k->top + y) * k->valid_row + k->left + i];
+        to[x] = any != 0;
+    }
+}
+
+// The whole result. Its rows are made as doubles, and stored as any others are: rounded to nearest.
+static void _gwt_level_make(const _gwt_level_job *k, double *row_of_doubles)
+{
+    bool wide = k->dtype == GWT_UINT64 || k->dtype == GWT_INT64;
+    bool stored = k->how == _GWT_REDUCE_MODE || (wide && k->how == _GWT_REDUCE_AVERAGE);
+    for (int64_t row = 0; row < k->to_rows; row++) {
+        char *to = k->to + (size_t)row * k->to_row_bytes;
+        if (k->to_valid) _gwt_level_valid(k, row);
+        if (stored) {
+            _gwt_level_stored(k, row, to);
+        } else if (k->how == _GWT_REDUCE_NEAREST) {
+            _gwt_level_nearest(k, row, to);
+        } else {
+            if (k->how < _GWT_REDUCE_BILINEAR) _gwt_level_average(k, row, row_of_doubles);
+            else _gwt_level_filtered(k, row, row_of_doubles);
+            _gwt_stores[k->dtype](to, row_of_doubles, (size_t)k->to_cols * k->step, k->fill);
+        }
+    }
+}
+
 // >>stream ------------------------------------------------------------------------------------
 // A stream takes the encoded tiles of one image and appends them in canonical order, with a journal
 // beside it.
@@ -15130,9 +15417,10 @@ static void _gwt_figures_get(_gwt_figures *list, const char *from, int64_t n)
 //   48     for each tile, in the order of the file: its size, its CRC-32, and that of the record
 //          with the tile's number: 16 bytes; of a save with .statistics then the figures of each
 //          band in it, 56 bytes, how many of those is in the upper 2 bytes of the number of tiles
-//   then   of the first of several outputs, when all have their names, for each of the others: its
-//          size, the CRC-32 of what else tells it from other files, and that of the record: then
-//          their own journals go, and this one last
+//   then   of a file of several images, before it gets its name, a record that knows it by then: its
+//          size, the CRC-32 of what else tells it from other files, and that of the record;
+//          and of the first of several outputs, when all have their names, one for each of the
+//          others: then their own journals go, and this one last
 
 // ---- encoder: one libtiff handle a worker, on memory; tile 0 of it is written over and over
 
@@ -15145,6 +15433,7 @@ typedef struct _gwt_encoder {
 
 typedef struct _gwt_format {    // how samples are stored, resolved
     gwt_dtype dtype;
+    int bits;                   // of a sample; of a mask 1
     uint16_t compression, predictor;
     int level;
     uint32_t level_tag;         // of libtiff, 0: none
@@ -15197,7 +15486,7 @@ static bool _gwt_encoder_begin(gwt *g, _gwt_encoder *e, const _gwt_format *f)
         { TIFFTAG_IMAGELENGTH, (int)f->block },
         { TIFFTAG_TILEWIDTH, (int)f->block },
         { TIFFTAG_TILELENGTH, (int)f->block },
-        { TIFFTAG_BITSPERSAMPLE, 8 * (int)gwt_dtype_size(f->dtype) },
+        { TIFFTAG_BITSPERSAMPLE, f->bits },
         { TIFFTAG_SAMPLEFORMAT, _gwt_sample_format(f->dtype) },
         { TIFFTAG_SAMPLESPERPIXEL, f->planar ? 1 : (int)f->planes },
         { TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG },
@@ -15268,14 +15557,18 @@ typedef struct _gwt_stream {
     gwt *g;
     const _gwt_file *file;      // that it is for
     const _gwt_action *action;  // once it is over no tile is written any more
-    char *part;                 // PATH.part
-    char *journal;              // PATH.part.journal
+    int code;                   // its error, when it has ended
+    int number;                 // of the image in its file
+    char *part;                 // PATH.part, of a further image PATH.part.2 ..
+    char *journal;              // PATH.part.journal ..
     bool adopted;               // the part is an old one
     _gwt_os_file fd, journal_fd;
     uint64_t limit;             // bytes there may be: 4 GiB - 1 without BigTIFF
-    int64_t num_tiles;
-    int64_t per_place;          // tiles of a place, written one after another: the bands of a
-                                // planar file
+    int64_t num_tiles;          // that are written, those outside the image among them
+    int64_t across, down;       // tiles of the image, in a row and in a column
+    int64_t side;               // of a place, in tiles; those of it outside the image are absent
+    int64_t planes;             // tiles of one place in the image: the bands of a planar file
+    int64_t per_place;          // tiles of a place, written one after another: side * side * planes
     int64_t figures;            // of each tile: one a band that is in it; 0: none are asked for
     size_t record;              // bytes of a tile in the journal
     _gwt_figures *known;        // [tile][band in it]; of whoever has the tile, then as what follows
@@ -15301,9 +15594,9 @@ typedef struct _gwt_image {
     uint32_t kind;              // NewSubfileType: FILETYPE_REDUCEDIMAGE, FILETYPE_MASK; 0: neither
     int64_t width, height;
     _gwt_format format;
-    int64_t across, down;       // tiles
     gwt_optional nodata;
     _gwt_stream stream;
+    uint64_t *placed;           // in the file, of each tile in writing order; NULL: as in the stream
 } _gwt_image;
 
 // A call of the system on a file failed with `error`: what it can't be.
@@ -15374,6 +15667,8 @@ static void _gwt_journal_head(const _gwt_stream *s, char *to)
     to[15] = (char)s->file->fills;
     _gwt_put(to + 16, (uint64_t)s->figures << 48 | (uint64_t)s->num_tiles, 8);
     for (int i = 0; i < _GWT_NUM_JOB; i++) _gwt_put(to + 24 + 4 * i, s->file->job[i], 4);
+    _gwt_put(to + 24 + 4 * _GWT_JOB_OPTIONS,
+             s->file->job[_GWT_JOB_OPTIONS] ^ (uint32_t)s->number, 4);
     _gwt_put(to + 44, _gwt_crc(0, to, 44), 4);
 }
 
@@ -15400,13 +15695,14 @@ static uint64_t _gwt_journal_at(const _gwt_stream *s, int64_t tile)
     return _GWT_JOURNAL_HEAD + (uint64_t)tile * s->record;
 }
 
-// The first output's journal says of the i-th that its job has given it its name.
+// The first output's journal says of the i-th that its job has made what is at `path`; of the 0th,
+// itself, where it is of several images.
 static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_stream *first, int i,
-                              const _gwt_file *file)
+                              const _gwt_file *file, const char *path)
 {
     _gwt_os_facts facts;
     uint32_t crc = 0;
-    if (_gwt_os_look(file->path, false, &facts)) return false;
+    if (_gwt_os_look(path, false, &facts)) return false;
     _gwt_job_facts(&crc, &facts);
     _gwt_job_number(&crc, facts.number);
     for (int k = 0; k < _GWT_NUM_JOB; k++) _gwt_job_number(&crc, file->job[k]);
@@ -15416,7 +15712,7 @@ static bool _gwt_journal_seal(char record[_GWT_JOURNAL_RECORD], const _gwt_strea
 
 static uint64_t _gwt_journal_seal_at(const _gwt_stream *first, int i)
 {
-    return _gwt_journal_at(first, first->num_tiles) + (uint64_t)(i - 1) * _GWT_JOURNAL_RECORD;
+    return _gwt_journal_at(first, first->num_tiles) + (uint64_t)i * _GWT_JOURNAL_RECORD;
 }
 
 // Whether it does. Without it nothing is known of an output whose journal is gone.
@@ -15426,7 +15722,7 @@ static bool _gwt_journal_is_sealed(const _gwt_stream *first, int i, const _gwt_f
     int64_t got = _gwt_os_read(first->journal_fd, there, sizeof there,
                                _gwt_journal_seal_at(first, i));
     if (got < 0) _gwt_fail_system(first->g, first->journal, "read", got);
-    return got == sizeof there && _gwt_journal_seal(ours, first, i, file)
+    return got == sizeof there && _gwt_journal_seal(ours, first, i, file, file->path)
         && !memcmp(there, ours, sizeof there);
 }
 
@@ -15584,6 +15880,20 @@ static bool _gwt_journal_is_of_path(_gwt_stream *s)
     return false;
 }
 
+// The same of a file of several images, whose tiles lie elsewhere than in its streams.
+static bool _gwt_journal_is_of_whole(_gwt_stream *s)
+{
+    const char *strange;
+    _gwt_journal j;
+    if (!_gwt_open_left(s->g, s->journal, &s->journal_fd, &strange)) return false;
+    bool is = s->journal_fd >= 0 && !strange && _gwt_journal_look(s, s->journal_fd, &j)
+           && !j.differs && _gwt_journal_is_sealed(s, 0, s->file);
+    if (is) return true;
+    _gwt_os_close(s->journal_fd);
+    s->journal_fd = -1;
+    return false;
+}
+
 // The output has its name: its journal goes, unless another save has begun and has one there. Of one
 // that puts its own there just between these two calls it goes, too: that save ends as ever, but is
 // not to be resumed if it is interrupted (its part is EXISTS then, for want of a journal).
@@ -15601,10 +15911,30 @@ static void _gwt_stream_push(_gwt_stream *s)
     s->pushed = s->end;
 }
 
-// The number of a tile in the file's directory, which lists band after band.
+// Tiles that the directory lists: band after band, of each row after row.
+static int64_t _gwt_stream_num_listed(const _gwt_stream *s)
+{
+    return s->across * s->down * s->planes;
+}
+
+// The number of a tile there; below 0: it lies outside the image.
 static int64_t _gwt_stream_listed(const _gwt_stream *s, int64_t tile)
 {
-    return tile % s->per_place * (s->num_tiles / s->per_place) + tile / s->per_place;
+    int64_t place = tile / s->per_place, of_place = tile % s->per_place / s->planes;
+    int64_t places = _gwt_ceil_div(s->across, s->side);
+    int64_t row = place / places * s->side + of_place / s->side;
+    int64_t col = place % places * s->side + of_place % s->side;
+    if (row >= s->down || col >= s->across) return -1;
+    return (tile % s->planes * s->down + row) * s->across + col;
+}
+
+// And back.
+static int64_t _gwt_stream_tile(const _gwt_stream *s, int64_t listed)
+{
+    int64_t col = listed % s->across, row = listed / s->across % s->down;
+    int64_t place = row / s->side * _gwt_ceil_div(s->across, s->side) + col / s->side;
+    int64_t of_place = row % s->side * s->side + col % s->side;
+    return place * s->per_place + of_place * s->planes + listed / s->across / s->down;
 }
 
 static bool _gwt_file_fail_classic(const _gwt_file *f)
@@ -15807,7 +16137,7 @@ static bool _gwt_stream_begin(_gwt_stream *s, int64_t window)
 // does a damaged input that is repaired; but its bad tiles may be filled from now on.
 static bool _gwt_stream_keeps(const _gwt_stream *s)
 {
-    int code = atomic_load(&s->action->code);
+    int code = s->code;
     if ((code == GWT_E_FORMAT && !s->file->fillable) || code == GWT_E_NODATA) return false;
     if (s->adopted) return true;
     return atomic_load(&s->head) > 0
@@ -15972,10 +16302,9 @@ static uint64_t _gwt_directory_write(const _gwt_directory *d, bool big, uint64_t
     return (used + 7) & ~(uint64_t)7;
 }
 
-// Where directories lie, one after another from `at`: the end of the last.
+// Where directories lie, one after another from `at`, which is even: the end of the last.
 static uint64_t _gwt_directories_place(_gwt_directory *list, int n, bool big, uint64_t at)
 {
-    at = (at + 7) & ~(uint64_t)7;
     for (int i = 0; i < n; i++) {
         list[i].at = at;
         at += _gwt_directory_write(&list[i], big, 0, NULL);
@@ -16205,10 +16534,9 @@ static void _gwt_metadata_statistics(_gwt_text *t, const _gwt_figures *f, double
 static void _gwt_metadata_checksums(_gwt_text *t, const _gwt_stream *stream)
 {
     uint32_t table = 0;
-    int64_t places = stream->num_tiles / stream->per_place;
     _gwt_text_item_begin(t, "TILE_CRC32", strlen("TILE_CRC32"), -1, "", "GWT");
-    for (int64_t i = 0; i < stream->num_tiles; i++) {
-        int64_t k = i % places * stream->per_place + i / places;
+    for (int64_t i = 0; i < _gwt_stream_num_listed(stream); i++) {
+        int64_t k = _gwt_stream_tile(stream, i);
         table = _gwt_table_crc(table, stream->offsets[k], stream->counts[k]);
         _gwt_text_hex(t, stream->crcs[k]);
     }
@@ -16297,9 +16625,9 @@ static void _gwt_image_add_geo(_gwt_directory *d, const _gwt_geo *geo)
 static void _gwt_image_add_table(_gwt_directory *d, uint16_t tag, const _gwt_stream *stream,
                                  const uint64_t *written)
 {
-    uint64_t *list = _gwt_directory_add(d, tag, TIFF_LONG8, (uint64_t)stream->num_tiles, NULL);
-    for (int64_t i = 0; list && i < stream->num_tiles; i++)
-        list[_gwt_stream_listed(stream, i)] = written[i];
+    int64_t n = _gwt_stream_num_listed(stream);
+    uint64_t *list = _gwt_directory_add(d, tag, TIFF_LONG8, (uint64_t)n, NULL);
+    for (int64_t i = 0; list && i < n; i++) list[i] = written[_gwt_stream_tile(stream, i)];
 }
 
 // The palette in the size that the output's type wants, which may be another than the input's.
@@ -16326,7 +16654,7 @@ static void _gwt_image_add_samples(_gwt_directory *d, const _gwt_image *m,
     size_t n = (size_t)m->format.planes;
     gwt_dtype dtype = m->format.dtype;
     int first = colours->n;
-    _gwt_directory_repeat(d, TIFFTAG_BITSPERSAMPLE, n, 8 * gwt_dtype_size(dtype));
+    _gwt_directory_repeat(d, TIFFTAG_BITSPERSAMPLE, n, (size_t)m->format.bits);
     _gwt_directory_repeat(d, TIFFTAG_SAMPLEFORMAT, n, _gwt_sample_format(dtype));
     if (m->format.planes <= first) return;
     uint16_t *extra = _gwt_directory_add(d, TIFFTAG_EXTRASAMPLES, TIFF_SHORT, n - (size_t)first,
@@ -16356,46 +16684,46 @@ static void _gwt_image_add_words(_gwt_directory *d, const _gwt_image *m,
     GWT_FREE(metadata.bytes.data);
 }
 
-// The directory of an image whose tiles have their places.
+static bool _gwt_image_is_mask(const _gwt_image *m) { return m->kind & FILETYPE_MASK; }
+
+// The directory of an image whose tiles have their places; without options of its pixels alone.
 static void _gwt_image_describe(const _gwt_image *m, const gwt_save_options *o, _gwt_directory *d)
 {
     const _gwt_format *f = &m->format;
+    const uint64_t *offsets = m->placed ? m->placed : m->stream.offsets;
     _gwt_colours colours = _gwt_colours_of(m->a, f->dtype);
+    bool mask = _gwt_image_is_mask(m);
     char nodata[40];
+    if (mask) colours = (_gwt_colours){ PHOTOMETRIC_MASK, 1, NULL };
     if (m->kind) _gwt_directory_long(d, TIFFTAG_SUBFILETYPE, m->kind);
     _gwt_directory_long(d, TIFFTAG_IMAGEWIDTH, m->width);
     _gwt_directory_long(d, TIFFTAG_IMAGELENGTH, m->height);
     _gwt_directory_short(d, TIFFTAG_COMPRESSION, f->compression);
-    _gwt_directory_short(d, TIFFTAG_PHOTOMETRIC,
-                         m->kind & FILETYPE_MASK ? PHOTOMETRIC_MASK : colours.photometric);
+    _gwt_directory_short(d, TIFFTAG_PHOTOMETRIC, colours.photometric);
     _gwt_directory_short(d, TIFFTAG_SAMPLESPERPIXEL, (int)f->planes);
     _gwt_directory_short(d, TIFFTAG_PLANARCONFIG,
                          f->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
     if (f->predictor != 1) _gwt_directory_short(d, TIFFTAG_PREDICTOR, f->predictor);
     _gwt_directory_long(d, TIFFTAG_TILEWIDTH, f->block);
     _gwt_directory_long(d, TIFFTAG_TILELENGTH, f->block);
-    _gwt_image_add_table(d, TIFFTAG_TILEOFFSETS, &m->stream, m->stream.offsets);
+    _gwt_image_add_table(d, TIFFTAG_TILEOFFSETS, &m->stream, offsets);
     _gwt_image_add_table(d, TIFFTAG_TILEBYTECOUNTS, &m->stream, m->stream.counts);
     _gwt_image_add_samples(d, m, &colours);
-    if (colours.palette && !(m->kind & FILETYPE_MASK))
-        _gwt_image_add_palette(d, f, colours.palette);
-    if (!m->kind) _gwt_image_add_words(d, m, o);
-    if (!m->nodata.set) return;
+    if (colours.palette) _gwt_image_add_palette(d, f, colours.palette);
+    if (!m->kind && o) _gwt_image_add_words(d, m, o);
+    if (!m->nodata.set || mask) return;
     _gwt_nodata_text(nodata, sizeof nodata, f->dtype, m->nodata);
     _gwt_directory_add(d, _GWT_TAG_GDAL_NODATA, TIFF_ASCII, strlen(nodata) + 1, nodata);
 }
 
 // ---- the file
 
-// Directories, chained, behind what ends at `end`, and the header last. Only now it is decided
-// which TIFF it is.
+// Directories that have their places, chained, and the header last.
 static bool _gwt_file_write_directories(const _gwt_file *f, _gwt_os_file fd, const char *path,
-                                        uint64_t end, _gwt_directory *list, int n)
+                                        const _gwt_directory *list, int n, bool big)
 {
-    bool big = f->bigtiff == GWT_BIGTIFF_YES
-            || _gwt_directories_place(list, n, false, end) > UINT32_MAX;
-    if (big && f->bigtiff == GWT_BIGTIFF_NO) return _gwt_file_fail_classic(f);
-    size_t bytes = (size_t)(_gwt_directories_place(list, n, big, end) - list[0].at);
+    const _gwt_directory *last = &list[n - 1];
+    size_t bytes = (size_t)(last->at - list[0].at + _gwt_directory_write(last, big, 0, NULL));
     char header[16] = { 'I', 'I' }, *to = _gwt_calloc(f->g, bytes, 1);
     if (!to) return false;
     _gwt_put(header + 2, big ? 43 : 42, 2);
@@ -16403,69 +16731,370 @@ static bool _gwt_file_write_directories(const _gwt_file *f, _gwt_os_file fd, con
     _gwt_put(header + (big ? 8 : 4), list[0].at, big ? 8 : 4);
     _gwt_directories_write(list, n, big, to);
     bool good = _gwt_pwrite(f->g, fd, path, to, bytes, list[0].at)
-             && _gwt_pwrite(f->g, fd, path, header, sizeof header, 0);
+             && _gwt_pwrite(f->g, fd, path, header, big ? 16 : 8, 0);
     GWT_FREE(to);
     return good;
 }
 
-// The directories of images whose tiles are all in one file.
+static void _gwt_directories_free(_gwt_directory *list, int n)
+{
+    for (int i = 0; list && i < n; i++) GWT_FREE(list[i].values.data);
+    GWT_FREE(list);
+}
+
+// Those of images; NULL, and an error, when there is no memory.
+static _gwt_directory *_gwt_directories_of(gwt *g, const _gwt_image *images, int n,
+                                           const gwt_save_options *o)
+{
+    _gwt_directory *list = _gwt_calloc(g, (size_t)n, sizeof *list);
+    for (int i = 0; list && i < n; i++) {
+        list[i].g = g;
+        _gwt_image_describe(&images[i], o, &list[i]);
+    }
+    if (list && !_gwt_failed(g)) return list;
+    _gwt_directories_free(list, n);
+    return NULL;
+}
+
+// Images whose tiles are all in one file, behind what ends at `end`. Only now it is decided which
+// TIFF it is.
 static bool _gwt_file_describe(const _gwt_file *f, _gwt_os_file fd, const char *path, uint64_t end,
                                const _gwt_image *images, int n, const gwt_save_options *o)
 {
-    _gwt_directory *list = _gwt_calloc(f->g, (size_t)n, sizeof *list);
-    for (int i = 0; list && i < n; i++) {
-        list[i].g = f->g;
-        _gwt_image_describe(&images[i], o, &list[i]);
-    }
-    bool good = list && !_gwt_failed(f->g)
-             && _gwt_file_write_directories(f, fd, path, end, list, n);
-    for (int i = 0; list && i < n; i++) GWT_FREE(list[i].values.data);
-    GWT_FREE(list);
+    _gwt_directory *list = _gwt_directories_of(f->g, images, n, o);
+    if (!list) return false;
+    end = (end + 7) & ~(uint64_t)7;
+    bool big = f->bigtiff == GWT_BIGTIFF_YES
+            || _gwt_directories_place(list, n, false, end) > UINT32_MAX;
+    bool good = !big || f->bigtiff != GWT_BIGTIFF_NO || _gwt_file_fail_classic(f);
+    if (big) _gwt_directories_place(list, n, true, end);
+    good = good && _gwt_file_write_directories(f, fd, path, list, n, big);
+    _gwt_directories_free(list, n);
     return good;
 }
 
-// Give the stream's part, which is complete, the name of the output. *failed: what went wrong.
-static int _gwt_file_name(const _gwt_file *f, _gwt_stream *stream, const char **failed)
+// Give a part, which is complete, the name of the output. *failed: what went wrong.
+static int _gwt_file_name(const _gwt_file *f, _gwt_os_file fd, const char *part,
+                          const char **failed)
 {
-    int error = f->replaces ? _gwt_os_set_mode(stream->fd, f->mode) : 0;
+    int error = f->replaces ? _gwt_os_set_mode(fd, f->mode) : 0;
     *failed = "given the mode of the file it replaces";
     if (error) return error;
     *failed = "synced";
-    if ((error = _gwt_os_sync(stream->fd)) < 0) return error;
+    if ((error = _gwt_os_sync(fd)) < 0) return error;
     *failed = "kept: something else has its name";
-    if (!_gwt_os_is_named(stream->fd, stream->part)) return _GWT_OS_EXISTS;
+    if (!_gwt_os_is_named(fd, part)) return _GWT_OS_EXISTS;
     *failed = "renamed";
-    return _gwt_os_rename(stream->part, f->path);
+    return _gwt_os_rename(part, f->path);
 }
 
-static bool _gwt_file_rename(const _gwt_file *f, _gwt_stream *stream)
+static bool _gwt_file_rename(const _gwt_file *f, _gwt_os_file *fd, const char *part)
 {
     _gwt_os_facts facts;
     const char *failed;
     if (!f->overwrite && !_gwt_os_look(f->path, false, &facts))
         return _gwt_fail(f->g, GWT_E_EXISTS, "%s: has been created by another program "
                          "meanwhile; .resume with .overwrite replaces it", f->path);
-    int error = _gwt_file_name(f, stream, &failed);
-    if (error) return _gwt_fail_system(f->g, stream->part, failed, error);
-    _gwt_os_close(stream->fd);
-    stream->fd = -1;
+    int error = _gwt_file_name(f, *fd, part, &failed);
+    if (error) return _gwt_fail_system(f->g, part, failed, error);
+    _gwt_os_close(*fd);
+    *fd = -1;
     _gwt_os_sync_folder(f->path);
     return true;
 }
 
-// One save, its options resolved: a file, and its image.
-typedef struct _gwt_save { gwt_save_options o; _gwt_file file; _gwt_image image; } _gwt_save;
+enum { _GWT_MAX_LEVELS = 31, _GWT_MAX_IMAGES = 2 * (_GWT_MAX_LEVELS + 1) };
+
+// One save, its options resolved: a file, and its images.
+typedef struct _gwt_save {
+    gwt_save_options o;
+    _gwt_file file;
+    _gwt_image *images;         // full resolution, its mask if there is one, then the overviews from
+                                // large to small, each with its mask
+    int num_images;
+    int num_levels;             // overviews
+    bool warm;                  // the first is made of full resolution while that is computed; else
+                                // it is read back, as it is for all others
+    _gwt_reducing reducing;
+} _gwt_save;
+
+// Level 0 is full resolution.
+static _gwt_image *_gwt_save_image(const _gwt_save *s, int level)
+{
+    return &s->images[s->o.mask ? 2 * level : level];
+}
+
+// NULL: there is none.
+static _gwt_image *_gwt_save_mask(const _gwt_save *s, int level)
+{
+    return s->o.mask ? _gwt_save_image(s, level) + 1 : NULL;
+}
+
+// ---- a file of several images
+// Each image was written into a part of its own. Those of an ordinary file are appended to the
+// first one's; a cloud-optimised file is made of all of them, in another order: first directories,
+// then tiles from the smallest image to full resolution, row by row from the top, those of one band
+// after those of the one before. A tile there has its size before it and its last bytes once more
+// behind it, and the tile of the mask follows that of the first band. So readers get along with
+// fewer requests: OGC 21-026 and GDAL's description of its driver.
+
+enum { _GWT_FRAME = 4 };        // bytes before a tile, and behind it
+
+// A tile's place in the file, `at` or none; gives the end.
+static uint64_t _gwt_image_place_tile(_gwt_image *m, int64_t tile, bool framed, uint64_t at)
+{
+    uint64_t bytes = m->stream.counts[tile], frame = framed && bytes ? _GWT_FRAME : 0;
+    m->placed[tile] = bytes ? at + frame : 0;
+    return at + bytes + 2 * frame;
+}
+
+// All tiles of an image, and of its mask where they are to lie between those. Gives the end.
+static uint64_t _gwt_image_place(_gwt_image *m, _gwt_image *mask, bool framed, uint64_t at)
+{
+    int64_t n = _gwt_stream_num_listed(&m->stream);
+    for (int64_t i = 0; i < n; i++) {
+        at = _gwt_image_place_tile(m, _gwt_stream_tile(&m->stream, i), framed, at);
+        if (mask && i < m->stream.across * m->stream.down)
+            at = _gwt_image_place_tile(mask, _gwt_stream_tile(&mask->stream, i), framed, at);
+    }
+    return at;
+}
+
+// Moves what lies one after another in the file with few calls.
+typedef struct _gwt_mover {
+    gwt *g;
+    _gwt_os_file fd;            // of the file
+    const char *path;           // its name, for messages
+    uint64_t at;                // where the buffer goes
+    _gwt_bytes buffer;
+} _gwt_mover;
+
+static bool _gwt_mover_flush(_gwt_mover *c)
+{
+    size_t n = c->buffer.used;
+    c->buffer.used = 0;
+    c->at += n;
+    return n == 0 || _gwt_pwrite(c->g, c->fd, c->path, c->buffer.data, n, c->at - n);
+}
+
+// A tile, which follows what the buffer has, or begins it.
+static bool _gwt_mover_add(_gwt_mover *c, const _gwt_image *m, int64_t tile, bool framed)
+{
+    const _gwt_stream *s = &m->stream;
+    size_t n = (size_t)s->counts[tile], frame = framed ? _GWT_FRAME : 0;
+    uint64_t at = m->placed[tile] - frame;
+    if (n == 0) return true;
+    if (at != c->at + c->buffer.used || c->buffer.used > (1u << 20)) {
+        if (!_gwt_mover_flush(c)) return false;
+        c->at = at;
+    }
+    char *to = _gwt_bytes_add(&c->buffer, NULL, n + 2 * frame);
+    if (!to) return _gwt_fail(c->g, GWT_E_MEMORY, "out of memory: cannot allocate an encoded tile");
+    int64_t got = _gwt_os_read(s->fd, to + frame, n, s->offsets[tile]);
+    if (got != (int64_t)n)
+        return _gwt_fail(c->g, GWT_E_IO, "%s: can't be read: %s", s->part,
+                         got < 0 ? _GWT_OS_ERROR(got) : "the file has become shorter");
+    if (!framed) return true;
+    const char *last = to + frame + (n < _GWT_FRAME ? 0 : n - _GWT_FRAME);
+    _gwt_put(to, n, _GWT_FRAME);
+    memset(to + frame + n, 0, _GWT_FRAME);
+    memcpy(to + frame + n, last, n < _GWT_FRAME ? n : _GWT_FRAME);
+    return true;
+}
+
+typedef struct _gwt_assembly {
+    const _gwt_save *save;
+    _gwt_os_file fd;
+    const char *path;
+    _gwt_image *image, *mask;   // whose tiles are copied now
+    bool framed;
+} _gwt_assembly;
+
+enum { _GWT_COPIED_TOGETHER = 64 };
+
+static void _gwt_assembly_some(size_t index, void *user)
+{
+    const _gwt_assembly *k = user;
+    const _gwt_stream *s = &k->image->stream;
+    int64_t from = (int64_t)index * _GWT_COPIED_TOGETHER, masks = s->across * s->down;
+    int64_t end = _gwt_min64(from + _GWT_COPIED_TOGETHER, _gwt_stream_num_listed(s));
+    _gwt_mover c = { .g = k->save->file.g, .fd = k->fd, .path = k->path };
+    bool good = true;
+    for (int64_t i = from; good && i < end && !_gwt_over(s->action); i++) {
+        good = _gwt_mover_add(&c, k->image, _gwt_stream_tile(s, i), k->framed);
+        if (good && k->mask && i < masks)
+            good = _gwt_mover_add(&c, k->mask, _gwt_stream_tile(&k->mask->stream, i), k->framed);
+    }
+    if (good) _gwt_mover_flush(&c);
+    GWT_FREE(c.buffer.data);
+}
+
+static bool _gwt_assembly_move(_gwt_assembly *k, _gwt_image *image, _gwt_image *mask)
+{
+    int64_t n = _gwt_ceil_div(_gwt_stream_num_listed(&image->stream), _GWT_COPIED_TOGETHER);
+    k->image = image, k->mask = mask;
+    _gwt_lane *lane = _gwt_lane_here();
+    _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_WRITE, .file = k->save->file.name,
+                                       .tile = -1 });
+    _gwt_pool_for(_gwt_self(), (size_t)n, _gwt_assembly_some, k);
+    _gwt_lane_leave(lane, 0, 0);
+    return !_gwt_over(image->stream.action);
+}
+
+static bool _gwt_save_make_places(const _gwt_save *s)
+{
+    for (int i = 0; i < s->num_images; i++) {
+        _gwt_image *m = &s->images[i];
+        m->placed = _gwt_calloc(s->file.g, (size_t)m->stream.num_tiles, sizeof *m->placed);
+        if (!m->placed) return false;
+    }
+    return true;
+}
+
+// The first image stays where it is, the others are appended to it.
+static bool _gwt_file_append(_gwt_save *s)
+{
+    _gwt_stream *first = &s->images[0].stream;
+    _gwt_assembly k = { .save = s, .fd = first->fd, .path = first->part };
+    uint64_t end = first->end;
+    if (!_gwt_save_make_places(s)) return false;
+    memcpy(s->images[0].placed, first->offsets, (size_t)first->num_tiles * sizeof *first->offsets);
+    for (int i = 1; i < s->num_images; i++) {
+        end = _gwt_image_place(&s->images[i], NULL, false, end);
+        if (!_gwt_assembly_move(&k, &s->images[i], NULL)) return false;
+    }
+    return _gwt_file_describe(&s->file, first->fd, first->part, end, s->images, s->num_images,
+                              &s->o);
+}
+
+// What GDAL wants between header and directories, to know the layout; gives its size.
+static size_t _gwt_cog_text(const _gwt_save *s, char *to, size_t size)
+{
+    char head[64];
+    const _gwt_format *f = &s->images[0].format;
+    snprintf(to, size, "%s%s%s%s%s%s%s", "LAYOUT=IFDS_BEFORE_DATA\n", "BLOCK_ORDER=ROW_MAJOR\n",
+             "BLOCK_LEADER=SIZE_AS_UINT4\n", "BLOCK_TRAILER=LAST_4_BYTES_REPEATED\n",
+             f->planar ? "INTERLEAVE=BAND\n" : "", "KNOWN_INCOMPATIBLE_EDITION=NO\n ",
+             s->o.mask ? "MASK_INTERLEAVED_WITH_IMAGERY=YES\n" : "");
+    size_t n = strlen(to);
+    int got = snprintf(head, sizeof head, "GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n", (int)n);
+    memmove(to + got, to, n + 1);
+    memcpy(to, head, (size_t)got);
+    return n + (size_t)got;
+}
+
+// Places of directories and tiles in a classic file or a BigTIFF; gives the end.
+static uint64_t _gwt_cog_place(_gwt_save *s, _gwt_directory *list, size_t text, bool big)
+{
+    uint64_t at = (big ? 16 : 8) + text;
+    at = _gwt_directories_place(list, s->num_images, big, at + (at & 1));
+    for (int level = s->num_levels; level >= 0; level--)
+        at = _gwt_image_place(_gwt_save_image(s, level), _gwt_save_mask(s, level), true, at);
+    return at;
+}
+
+// Directories as they will be but for the places of tiles tell how long they are.
+static bool _gwt_cog_lay_out(_gwt_save *s, size_t text, bool *big)
+{
+    const _gwt_file *f = &s->file;
+    _gwt_directory *list = _gwt_directories_of(f->g, s->images, s->num_images, &s->o);
+    if (!list) return false;
+    *big = f->bigtiff == GWT_BIGTIFF_YES || _gwt_cog_place(s, list, text, false) > UINT32_MAX;
+    if (*big) _gwt_cog_place(s, list, text, true);
+    _gwt_directories_free(list, s->num_images);
+    return !*big || f->bigtiff != GWT_BIGTIFF_NO || _gwt_file_fail_classic(f);
+}
+
+static bool _gwt_cog_write_head(_gwt_save *s, _gwt_os_file fd, const char *path,
+                                const char *text, size_t n, bool big)
+{
+    _gwt_directory *list = _gwt_directories_of(s->file.g, s->images, s->num_images, &s->o);
+    uint64_t at = (big ? 16 : 8) + n;
+    if (!list) return false;
+    _gwt_directories_place(list, s->num_images, big, at + (at & 1));
+    bool good = _gwt_pwrite(s->file.g, fd, path, text, n, big ? 16 : 8)
+             && _gwt_file_write_directories(&s->file, fd, path, list, s->num_images, big);
+    _gwt_directories_free(list, s->num_images);
+    return good;
+}
+
+static bool _gwt_cog_assemble(_gwt_save *s, _gwt_os_file fd, const char *path)
+{
+    char text[400];
+    bool big;
+    size_t n = _gwt_cog_text(s, text, sizeof text - 64);
+    _gwt_assembly k = { .save = s, .fd = fd, .path = path, .framed = true };
+    if (!_gwt_save_make_places(s) || !_gwt_cog_lay_out(s, n, &big)) return false;
+    for (int level = s->num_levels; level >= 0; level--)
+        if (!_gwt_assembly_move(&k, _gwt_save_image(s, level), _gwt_save_mask(s, level)))
+            return false;
+    return _gwt_cog_write_head(s, fd, path, text, n, big);
+}
+
+// A file that is complete gets its name, and its journal knows it before: a kill in the next moment
+// leaves what a resume finds to be done.
+static bool _gwt_file_seal_and_rename(_gwt_save *s, _gwt_os_file *fd, const char *part)
+{
+    char record[_GWT_JOURNAL_RECORD];
+    const _gwt_stream *first = &s->images[0].stream;
+    return _gwt_journal_seal(record, first, 0, &s->file, part)
+        && _gwt_pwrite(s->file.g, first->journal_fd, first->journal, record, sizeof record,
+                       _gwt_journal_seal_at(first, 0))
+        && _gwt_file_rename(&s->file, fd, part);
+}
+
+static bool _gwt_file_finish_cog(_gwt_save *s)
+{
+    gwt *g = s->file.g;
+    char *whole = _gwt_malloc(g, strlen(s->file.path) + sizeof ".part.whole");
+    if (!whole) return false;
+    sprintf(whole, "%s.part.whole", s->file.path);
+    _gwt_os_remove(whole);      // of an assembly that was interrupted
+    _gwt_os_file fd = _gwt_files_create(g, whole, s->file.replaces);
+    bool good = fd >= 0 ? _gwt_cog_assemble(s, fd, whole)
+                              && _gwt_file_seal_and_rename(s, &fd, whole)
+                        : _gwt_fail_system(g, whole, "created", fd);
+    if (fd >= 0) _gwt_os_remove(whole);
+    _gwt_os_close(fd);
+    GWT_FREE(whole);
+    return good;
+}
+
+// The file has its name: what it was made of goes, the first journal last, by its caller.
+static void _gwt_file_drop_parts(_gwt_save *s)
+{
+    for (int i = s->num_images - 1; i >= 0; i--) {
+        _gwt_stream *stream = &s->images[i].stream;
+        if (i == 0 && !s->o.cog) break;
+        if (s->file.complete || _gwt_os_is_named(stream->fd, stream->part))
+            _gwt_os_remove(stream->part);
+        _gwt_os_close(stream->fd);
+        stream->fd = -1;
+        if (i > 0 && (s->file.complete || _gwt_os_is_named(stream->journal_fd, stream->journal)))
+            _gwt_os_remove(stream->journal);
+    }
+}
 
 static bool _gwt_file_finish(_gwt_save *s)
 {
-    _gwt_stream *stream = &s->image.stream;
-    if (s->file.complete || s->file.follows) return true;
+    _gwt_stream *stream = &s->images[0].stream;
+    if (s->file.follows) return true;
+    if (s->file.complete) {
+        if (s->num_images > 1 || s->o.cog) _gwt_file_drop_parts(s);
+        return true;
+    }
+    if (_gwt_over(stream->action)) return false;
     if (stream->known)
-        _gwt_figures_join_all(stream->known, stream->num_tiles / stream->per_place,
-                              s->image.format.planes);
-    return !_gwt_over(stream->action)
-        && _gwt_file_describe(&s->file, stream->fd, stream->part, stream->end, &s->image, 1, &s->o)
-        && _gwt_file_rename(&s->file, stream);
+        _gwt_figures_join_all(stream->known, stream->num_tiles / stream->planes,
+                              s->images[0].format.planes);
+    bool good = s->o.cog            ? _gwt_file_finish_cog(s)
+              : s->num_images > 1   ? _gwt_file_append(s)
+                                          && _gwt_file_seal_and_rename(s, &stream->fd, stream->part)
+                                    : _gwt_file_describe(&s->file, stream->fd, stream->part,
+                                                         stream->end, s->images, 1, &s->o)
+                                          && _gwt_file_rename(&s->file, &stream->fd, stream->part);
+    if (good && (s->num_images > 1 || s->o.cog)) _gwt_file_drop_parts(s);
+    return good;
 }
 
 // ---- options
@@ -16529,19 +17158,20 @@ static bool _gwt_format_predictor(gwt *g, _gwt_format *f, int predictor)
     return true;
 }
 
-// Tiles of 256, or the smallest multiple of 16 that holds an image smaller than that.
-static int64_t _gwt_default_block(const gwt_array *a)
+// Tiles of 256, of a cloud-optimised file 512, or the smallest multiple of 16 that holds an image
+// smaller than that.
+static int64_t _gwt_default_block(const gwt_array *a, bool cog)
 {
     int64_t longest = _gwt_max64(a->geo.width, a->geo.height);
-    return _gwt_min64(256, (longest + 15) / 16 * 16);
+    return _gwt_min64(cog ? 512 : 256, (longest + 15) / 16 * 16);
 }
 
-static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int block)
+static bool _gwt_format_block(gwt *g, _gwt_format *f, const gwt_array *a, int block, bool cog)
 {
     if (block < 0 || block > 16384 || block % 16)
         return _gwt_fail(g, GWT_E_ARGUMENT,
                          ".tile_size = %d: must be a multiple of 16, from 16 to 16384", block);
-    f->block = block ? block : _gwt_default_block(a);
+    f->block = block ? block : _gwt_default_block(a, cog);
     if (f->planes > _GWT_MAX_BANDS)
         return _gwt_fail(g, GWT_E_UNSUPPORTED, "a TIFF holds at most %d bands, not %lld",
                          _GWT_MAX_BANDS, (long long)f->planes);
@@ -16598,41 +17228,172 @@ static bool _gwt_save_check_lists(gwt *g, const gwt_array *a, const gwt_save_opt
     return true;
 }
 
-// Tiles of a place, each encoded and written by itself: bands of a planar file.
-static int64_t _gwt_format_per_place(const _gwt_format *f) { return f->planar ? f->planes : 1; }
+// ---- the images of a file
+
+// The number of levels that halve until both sides fit one tile.
+static int _gwt_levels_to_tile(int64_t w, int64_t h, int64_t block)
+{
+    int n = 0;
+    for (; w > block || h > block; w /= 2, h /= 2) n++;
+    return n;
+}
+
+// "2,4,8": three levels; -1 when it is no such list.
+static int _gwt_levels_listed(const char *list)
+{
+    int n = 0;
+    for (const char *at = list; n < _GWT_MAX_LEVELS; at++) {
+        char *end;
+        long factor = strtol(at, &end, 10);
+        if (end == at || factor != 2L << n) return -1;
+        n++;
+        if (!*end) return n;
+        if (*end != ',') return -1;
+        at = end;
+    }
+    return -1;
+}
+
+static bool _gwt_save_resolve_levels(_gwt_save *s)
+{
+    static const char *const names[] = {
+        [_GWT_REDUCE_AVERAGE] = "average", [_GWT_REDUCE_NEAREST] = "nearest",
+        [_GWT_REDUCE_MODE] = "mode", [_GWT_REDUCE_RMS] = "rms",
+        [_GWT_REDUCE_BILINEAR] = "bilinear", [_GWT_REDUCE_CUBIC] = "cubic"
+    };
+    const _gwt_image *m = s->images;
+    const char *how = s->o.overview_resampling, *levels = s->o.overviews;
+    int64_t w = m->a->geo.width, h = m->a->geo.height;
+    bool palette = _gwt_colours_of(m->a, m->format.dtype).palette != NULL;
+    size_t i = 0;
+    if (!how) how = palette ? "mode" : "average";
+    while (i < _GWT_COUNT(names) && !_gwt_same_name(how, names[i])) i++;
+    if (i == _GWT_COUNT(names))
+        return _gwt_fail(m->a->g, GWT_E_ARGUMENT, "no overview resampling \"%s\": there are "
+                         "average, nearest, mode, rms, bilinear, cubic", how);
+    s->reducing = (_gwt_reducing)i;
+    if (!levels) levels = s->o.cog ? "auto" : "none";
+    s->num_levels = _gwt_same_name(levels, "auto")   ? _gwt_levels_to_tile(w, h, m->format.block)
+                  : _gwt_same_name(levels, "none")   ? 0
+                                                     : _gwt_levels_listed(levels);
+    if (s->num_levels >= 0) return true;
+    return _gwt_fail(m->a->g, GWT_E_ARGUMENT, "overviews \"%s\": there are auto, none, and lists "
+                     "like 2,4,8 that begin with 2, each twice the one before", levels);
+}
+
+// How masks are stored.
+static _gwt_format _gwt_format_of_mask(int64_t block)
+{
+    static const uint16_t codecs[] = { COMPRESSION_ADOBE_DEFLATE, COMPRESSION_LZW,
+                                       COMPRESSION_PACKBITS };
+    _gwt_format f = { .dtype = GWT_UINT8, .bits = 1, .compression = COMPRESSION_NONE,
+                      .predictor = 1, .block = block, .planes = 1,
+                      .tile_bytes = (size_t)(block * block / 8) };
+    for (size_t i = _GWT_COUNT(codecs); i-- > 0;)
+        if (TIFFIsCODECConfigured(codecs[i])) f.compression = codecs[i];
+    return f;
+}
+
+// The tiles of an image, `side` x `side` in a place.
+static bool _gwt_image_cut(_gwt_image *m, int64_t side)
+{
+    const _gwt_format *f = &m->format;
+    _gwt_stream *s = &m->stream;
+    size_t table;
+    s->across = _gwt_ceil_div(m->width, f->block), s->down = _gwt_ceil_div(m->height, f->block);
+    s->side = side;
+    s->planes = f->planar ? f->planes : 1;
+    s->per_place = side * side * s->planes;
+    s->num_tiles = _gwt_ceil_div(s->across, side) * _gwt_ceil_div(s->down, side) * s->per_place;
+    if (_gwt_mul4((uint64_t)s->across + 1, (uint64_t)s->down + 1, (uint64_t)s->per_place,
+                  s->record, &table))
+        return true;
+    return _gwt_fail(m->a->g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: choose a larger "
+                     ".tile_size", (long long)s->across, (long long)s->down);
+}
+
+// Whether the pixels of a level that one of the next is made of always are in one tile.
+static bool _gwt_image_halves(const _gwt_image *m)
+{
+    return m->width % m->format.block != 1 && m->height % m->format.block != 1;
+}
+
+// Whether the first overview can be made of full resolution while that is computed.
+static bool _gwt_save_can_be_warm(const _gwt_save *s)
+{
+    return s->num_levels > 0 && s->reducing < _GWT_REDUCE_BILINEAR
+        && _gwt_image_halves(&s->images[0]);
+}
+
+// It is: tiles of full resolution and of its mask are written in fours.
+static bool _gwt_save_warm(_gwt_save *s)
+{
+    s->warm = true;
+    return _gwt_image_cut(_gwt_save_image(s, 0), 2)
+        && (!s->o.mask || _gwt_image_cut(_gwt_save_mask(s, 0), 2));
+}
+
+// All images, the first of which is described but for its stream.
+static bool _gwt_save_resolve_images(_gwt_save *s)
+{
+    _gwt_image *first = s->images;
+    int64_t w = first->a->geo.width, h = first->a->geo.height;
+    first->width = w, first->height = h;
+    s->num_images = (s->num_levels + 1) * (s->o.mask ? 2 : 1);
+    for (int i = 0; i < s->num_images; i++) {
+        _gwt_image *m = &s->images[i];
+        int level = s->o.mask ? i / 2 : i;
+        bool mask = s->o.mask && i % 2;
+        if (i > 0) *m = (_gwt_image){ .a = first->a, .nodata = first->nodata };
+        m->kind = (level ? FILETYPE_REDUCEDIMAGE : 0u) | (mask ? FILETYPE_MASK : 0u);
+        m->width = _gwt_max64(1, w >> level), m->height = _gwt_max64(1, h >> level);
+        if (i > 0) m->format = mask ? _gwt_format_of_mask(first->format.block) : first->format;
+        m->stream = (_gwt_stream){ .g = first->a->g, .file = &s->file, .number = i, .fd = -1,
+                                   .journal_fd = -1 };
+        m->stream.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
+        m->stream.figures = i > 0 || !s->o.statistics ? 0
+                          : m->format.planar          ? 1
+                                                      : m->format.planes;
+        m->stream.record = _GWT_JOURNAL_RECORD + _GWT_FIGURES_BYTES * (size_t)m->stream.figures;
+        if (!_gwt_image_cut(m, 1)) return false;
+    }
+    return true;
+}
+
+static bool _gwt_save_check_cog(const _gwt_save *s)
+{
+    const _gwt_geo *geo = &s->images[0].a->geo;
+    const double *t = geo->t;
+    if (!s->o.cog) return true;
+    if (s->o.checksums)
+        return _gwt_fail(s->file.g, GWT_E_ARGUMENT, "%s: .checksums would lie before the tiles of a "
+                         "cloud-optimised file, and make its head long: one or the other",
+                         s->file.path);
+    if (!geo->has_transform || (t[1] == 0 && t[3] == 0)) return true;
+    return _gwt_fail(s->file.g, GWT_E_UNSUPPORTED, "%s: a cloud-optimised file cannot have a rotated "
+                     "grid (%g, %g, %g, %g, %g, %g): gwt_regrid makes one that is not",
+                     s->file.path, t[0], t[1], t[2], t[3], t[4], t[5]);
+}
 
 static bool _gwt_save_resolve(_gwt_save *s)
 {
-    gwt *g = s->image.a->g;
-    _gwt_format *f = &s->image.format;
+    gwt *g = s->images[0].a->g;
+    _gwt_format *f = &s->images[0].format;
     if (!_gwt_check_dtype(g, s->o.dtype) || !_gwt_save_check_choices(g, &s->o)
-        || !_gwt_save_check_lists(g, s->image.a, &s->o))
+        || !_gwt_save_check_cog(s) || !_gwt_save_check_lists(g, s->images[0].a, &s->o))
         return false;
-    f->dtype = s->o.dtype ? s->o.dtype : s->image.a->info.dtype;
-    f->planes = _gwt_num_planes(s->image.a);
+    f->dtype = s->o.dtype ? s->o.dtype : s->images[0].a->info.dtype;
+    f->bits = 8 * (int)gwt_dtype_size(f->dtype);
+    f->planes = _gwt_num_planes(s->images[0].a);
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
     if (!s->o.compress) s->o.compress = "none";
-    if (!_gwt_format_codec(g, f, s->o.compress, s->o.level)
-        || !_gwt_format_predictor(g, f, s->o.predictor)
-        || !_gwt_format_block(g, f, s->image.a, s->o.tile_size)
-        || !_gwt_resolve_nodata(s->image.a, f->dtype, s->o.nodata, &s->image.nodata))
-        return false;
-    _gwt_image *m = &s->image;
-    m->width = m->a->geo.width, m->height = m->a->geo.height;
-    m->across = _gwt_ceil_div(m->width, f->block), m->down = _gwt_ceil_div(m->height, f->block);
-    m->stream.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
-    m->stream.per_place = _gwt_format_per_place(f);
-    m->stream.figures = !s->o.statistics ? 0 : f->planar ? 1 : f->planes;
-    m->stream.record = _GWT_JOURNAL_RECORD + _GWT_FIGURES_BYTES * (size_t)m->stream.figures;
-    size_t table;
-    if (!_gwt_mul4((uint64_t)m->across, (uint64_t)m->down, (uint64_t)m->stream.per_place,
-                   m->stream.record, &table))
-        return _gwt_fail(g, GWT_E_UNSUPPORTED, "%lld x %lld tiles are too many: choose a "
-                         "larger .tile_size", (long long)m->across, (long long)m->down);
-    m->stream.num_tiles = m->across * m->down * m->stream.per_place;
     s->file.resume = s->o.resume, s->file.overwrite = s->o.overwrite;
     s->file.bigtiff = s->o.bigtiff;
-    return true;
+    return _gwt_format_codec(g, f, s->o.compress, s->o.level)
+        && _gwt_format_predictor(g, f, s->o.predictor)
+        && _gwt_format_block(g, f, s->images[0].a, s->o.tile_size, s->o.cog)
+        && _gwt_resolve_nodata(s->images[0].a, f->dtype, s->o.nodata, &s->images[0].nodata)
+        && _gwt_save_resolve_levels(s) && _gwt_save_resolve_images(s);
 }
 
 // ---- the job: what the bytes of the output follow from
@@ -16705,14 +17466,14 @@ static void _gwt_job_input(uint32_t job[_GWT_NUM_JOB], const _gwt_source *s)
 // What the input says: what is no text.
 static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
 {
-    _gwt_colours c = _gwt_colours_of(s->image.a, s->image.format.dtype);
+    _gwt_colours c = _gwt_colours_of(s->images[0].a, s->images[0].format.dtype);
     _gwt_job_number(crc, c.photometric);
-    for (int64_t i = c.n; i < s->image.format.planes; i++)
-        _gwt_job_number(crc, _gwt_about_extra(_gwt_about_band(s->image.a, i)));
+    for (int64_t i = c.n; i < s->images[0].format.planes; i++)
+        _gwt_job_number(crc, _gwt_about_extra(_gwt_about_band(s->images[0].a, i)));
     for (size_t i = 0; c.palette && i < 3 * c.palette->shades; i++)
         _gwt_job_number(crc, c.palette->palette[i]);
     for (size_t i = 0; i < _GWT_COUNT(_gwt_copied_tags); i++) {
-        _gwt_tag_value tag = _gwt_about_tag(s->image.a, i);
+        _gwt_tag_value tag = _gwt_about_tag(s->images[0].a, i);
         if (!tag.data) continue;
         _gwt_job_number(crc, _gwt_copied_tags[i].tag);
         _gwt_job_number(crc, tag.count);
@@ -16723,13 +17484,14 @@ static void _gwt_job_about(uint32_t *crc, const _gwt_save *s)
 static uint32_t _gwt_job_options(const _gwt_save *s)
 {
     uint32_t crc = 0;
-    const _gwt_format *f = &s->image.format;
-    const _gwt_geo *geo = &s->image.a->geo;
-    const gwt_optional *nodata = &s->image.nodata;
+    const _gwt_format *f = &s->images[0].format;
+    const _gwt_geo *geo = &s->images[0].a->geo;
+    const gwt_optional *nodata = &s->images[0].nodata;
     const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
                                f->planes, f->planar, geo->width, geo->height, nodata->set,
                                s->o.sparse, s->o.bigtiff, s->o.checksums, s->o.statistics,
-                               !s->o.reencode, geo->has_transform, geo->point };
+                               !s->o.reencode, s->o.cog, s->o.mask, s->num_levels, s->reducing,
+                               geo->has_transform, geo->point };
     _gwt_job_numbers(&crc, fields, _GWT_COUNT(fields));
     _gwt_job_number(&crc, _gwt_bits(nodata->value));
     _gwt_job_number(&crc, (uint64_t)(int64_t)nodata->rest);
@@ -16738,8 +17500,8 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     _gwt_job_add(&crc, geo->doubles, geo->num_doubles * sizeof *geo->doubles);
     _gwt_job_add(&crc, geo->ascii, geo->num_ascii);
     _gwt_job_about(&crc, s);
-    _gwt_text metadata = { .g = s->image.a->g };
-    _gwt_metadata_text(&metadata, s->image.a, &s->o, NULL);
+    _gwt_text metadata = { .g = s->images[0].a->g };
+    _gwt_metadata_text(&metadata, s->images[0].a, &s->o, NULL);
     _gwt_job_add(&crc, metadata.bytes.data, metadata.bytes.used);
     GWT_FREE(metadata.bytes.data);
     return crc;
@@ -16767,7 +17529,7 @@ static bool _gwt_file_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 {
     for (int i = 0; i < plan->num_views; i++) {
         if (!_gwt_os_same_file(facts, &plan->views[i].source->store.facts)) continue;
-        return _gwt_fail(s->image.a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
+        return _gwt_fail(s->images[0].a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
                          plan->views[i].source->path);
     }
     return true;
@@ -16776,13 +17538,16 @@ static bool _gwt_file_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
 // Names of what a save makes before it has the output's, and memory to look at a journal there.
 static bool _gwt_stream_name(_gwt_stream *stream, const char *path)
 {
+    char number[16] = "";
     size_t records = (size_t)_gwt_max64(_GWT_JOURNAL_RECORDS, (int64_t)stream->record);
     stream->records = _gwt_malloc(stream->g, records);
-    stream->part = _gwt_malloc(stream->g, strlen(path) + sizeof ".part");
-    stream->journal = _gwt_malloc(stream->g, strlen(path) + sizeof ".part.journal");
+    stream->part = _gwt_malloc(stream->g, strlen(path) + sizeof ".part" + sizeof number);
+    stream->journal = _gwt_malloc(stream->g, strlen(path) + sizeof ".part.journal"
+                                                 + sizeof number);
     if (!stream->records || !stream->part || !stream->journal) return false;
-    sprintf(stream->part, "%s.part", path);
-    sprintf(stream->journal, "%s.part.journal", path);
+    if (stream->number) snprintf(number, sizeof number, ".%d", stream->number + 1);
+    sprintf(stream->part, "%s.part%s", path, number);
+    sprintf(stream->journal, "%s.part%s.journal", path, number);
     return true;
 }
 
@@ -16826,29 +17591,46 @@ static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, boo
     return true;
 }
 
-// The output must not exist (or may be replaced), and neither it nor its .part be an input.
+// Whether the job has made the output before, and only its journal, or what it was made of, is left.
+static bool _gwt_file_is_complete(_gwt_save *saves, int i, bool no_part)
+{
+    _gwt_save *s = &saves[i];
+    _gwt_stream *stream = &s->images[0].stream;
+    bool several = s->num_images > 1 || s->o.cog;
+    if (several ? _gwt_journal_is_of_whole(stream) : no_part && _gwt_journal_is_of_path(stream))
+        return true;
+    return no_part && saves[0].file.complete && i > 0
+        && _gwt_journal_is_sealed(&saves[0].images[0].stream, i, &s->file);
+}
+
+// Whether neither part nor journal of an image is an input; *no_part: there is no part.
+static bool _gwt_stream_check(_gwt_save *s, const _gwt_plan *plan, _gwt_stream *stream,
+                              bool *no_part)
+{
+    _gwt_os_facts facts;
+    if (!_gwt_stream_name(stream, s->file.path)) return false;
+    if (!_gwt_os_look(stream->journal, false, &facts)
+        && !_gwt_file_check_input(s, plan, stream->journal, &facts))
+        return false;
+    int error = _gwt_os_look(stream->part, false, &facts);
+    *no_part = error == _GWT_OS_ABSENT;
+    return error || s->file.follows || _gwt_file_check_input(s, plan, stream->part, &facts);
+}
+
+// The output must not exist (or may be replaced), and neither it nor its parts be an input.
 static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 {
     _gwt_save *s = &saves[i];
     _gwt_file *f = &s->file;
-    _gwt_stream *stream = &s->image.stream;
-    _gwt_os_facts facts;
-    bool there, link;
-    if (!_gwt_file_bind(s, plan) || !_gwt_stream_name(stream, f->path)) return false;
-    if (!_gwt_os_look(stream->journal, false, &facts)
-        && !_gwt_file_check_input(s, plan, stream->journal, &facts))
-        return false;
+    bool there, link, no_part;
+    if (!_gwt_file_bind(s, plan)) return false;
+    for (int k = s->num_images - 1; k >= 0; k--)
+        if (!_gwt_stream_check(s, plan, &s->images[k].stream, &no_part)) return false;
     if (f->follows) return true;
-    int error = _gwt_os_look(stream->part, false, &facts);
-    bool no_part = error == _GWT_OS_ABSENT;
-    if (!error && !_gwt_file_check_input(s, plan, stream->part, &facts)) return false;
     if (!_gwt_file_look(s, plan, &there, &link)) return false;
     if (!there) return true;
-    if (s->o.resume && no_part && !link)
-        f->complete = _gwt_journal_is_of_path(stream)
-                   || (saves[0].file.complete
-                       && _gwt_journal_is_sealed(&saves[0].image.stream, i, f));
-    if (_gwt_over(stream->action)) return false;
+    if (s->o.resume && !link) f->complete = _gwt_file_is_complete(saves, i, no_part);
+    if (_gwt_over(s->images[0].stream.action)) return false;
     if (s->o.overwrite || f->complete) return true;
     return _gwt_fail(f->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", f->path,
                      s->o.resume && no_part
@@ -17073,7 +17855,7 @@ typedef struct _gwt_slot {
     int64_t group, groups;      // to be begun
     int64_t left;               // tiles not complete
     bool placed;                // offsets are known
-    uint64_t offsets[_GWT_MAX_OUTPUTS];
+    uint64_t offsets[_GWT_MAX_STREAMS];
     _gwt_blob *blobs;           // [output][tile][part]; each by the worker that has the tile
 } _gwt_slot;
 
@@ -17460,7 +18242,7 @@ static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
 static void _gwt_root_place(_gwt_ranks *k)
 {
     for (_gwt_batch *b = k->batches; b && b->sized; b = b->next) {
-        uint64_t offsets[_GWT_MAX_OUTPUTS];
+        uint64_t offsets[_GWT_MAX_STREAMS];
         if (b->placed) continue;
         for (int i = 0; i < k->order->num_streams; i++) {
             _gwt_stream *w = k->order->streams[i];
@@ -18228,10 +19010,12 @@ struct _gwt_run {
     const char *what, *path;    // the action, and its first output: for who is told of it
     gwt_progress_fn *report;    // who is; NULL: nobody
     double start;
-    // Whether no pixel of tile t, at r, is asked for (NULL: none is without); else where they go,
-    // for each output; and what to do when they are there. By worker `id`.
+    // A tile may be side x side cells, computed one after another. Whether no pixel of tile t, at
+    // r, is asked for (NULL: none is without); else where those of a cell go, for each output; and
+    // what to do when all are there: r is the tile again. By worker `id`.
+    int side;
     bool (*skips)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
-    bool (*open)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets);
+    bool (*open)(_gwt_run *run, int id, int cell, const _gwt_rect *r, _gwt_target *targets);
     bool (*close)(_gwt_run *run, int id, int64_t t, const _gwt_rect *r);
     void *sink;
     double tile_bytes, wait_bytes;  // memory of the sink: for each worker, for each tile that waits
@@ -18447,6 +19231,20 @@ static _gwt_rect _gwt_run_padded(const _gwt_run *run, const _gwt_rect *r)
                         _gwt_min64(r->col + r->cols + pad[2], run->plan->width) - left };
 }
 
+// A cell of a tile, padded; false: it lies outside the image.
+static bool _gwt_run_cell(const _gwt_run *run, int64_t t, int cell, _gwt_rect *r)
+{
+    int64_t h = run->order.tile_h / run->side, w = run->order.tile_w / run->side;
+    *r = _gwt_run_rect(run, t);
+    int64_t row = cell / run->side * h, col = cell % run->side * w;
+    if (row >= r->rows || col >= r->cols) return false;
+    if (run->side > 1)
+        *r = (_gwt_rect){ r->row + row, r->col + col, _gwt_min64(h, r->rows - row),
+                          _gwt_min64(w, r->cols - col) };
+    *r = _gwt_run_padded(run, r);
+    return true;
+}
+
 static bool _gwt_run_tile(_gwt_run *run, int64_t t)
 {
     _gwt_order *o = &run->order;
@@ -18454,10 +19252,14 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
     if (t < o->first) return true;
     o->wait(o, t);
     _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
-    _gwt_target targets[_GWT_MAX_OUTPUTS];
     bool skips = run->skips && run->skips(run, id, t, &r);
-    if (_gwt_over(run->action) || (!skips && !run->open(run, id, t, &r, targets))) return false;
-    if (!skips) _gwt_run_pieces(run, &r, targets);
+    for (int cell = 0; cell < run->side * run->side && !skips; cell++) {
+        _gwt_target targets[_GWT_MAX_OUTPUTS];
+        if (!_gwt_run_cell(run, t, cell, &r)) continue;
+        if (_gwt_over(run->action) || !run->open(run, id, cell, &r, targets)) return false;
+        _gwt_run_pieces(run, &r, targets);
+    }
+    r = _gwt_run_padded(run, &inner);
     if (_gwt_over(run->action) || !run->close(run, id, t, &r)) return false;
     o->complete(o, t, inner.rows * inner.cols);
     _gwt_run_report(run, false);
@@ -18535,10 +19337,12 @@ static void _gwt_dry_some(size_t index, void *user)
     _gwt_cost *cost = &run->scratch[id].cost;
     int64_t from = (int64_t)index * d->some, tiles = run->order.across * run->order.down;
     if (!w) return;
-    for (int64_t t = from; t < _gwt_min64(from + d->some, tiles); t++) {
-        _gwt_rect inner = _gwt_run_rect(run, t), r = _gwt_run_padded(run, &inner);
+    int cells = run->side * run->side;
+    for (int64_t t = from * cells; t < _gwt_min64(from + d->some, tiles) * cells; t++) {
+        _gwt_rect r;
+        if (!_gwt_run_cell(run, t / cells, (int)(t % cells), &r)) continue;
         int64_t n = _gwt_run_num_pieces(run, &r);
-        if (run->skips && run->skips(run, id, t, &r)) continue;
+        if (run->skips && run->skips(run, id, t / cells, &r)) continue;
         for (int64_t k = 0; k < n; k++) {
             _gwt_rect piece = _gwt_run_piece_of(run, &r, k);
             if (atomic_load(&d->cut) || _gwt_over(run->action)) return;
@@ -18687,6 +19491,7 @@ static void _gwt_run_end(_gwt_run *run)
 static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, int64_t tile_w)
 {
     _gwt_order *o = &run->order;
+    if (run->side == 0) run->side = 1;
     int64_t height = run->plan->height, width = run->plan->width;
     const int64_t *pad = run->plan->pad;
     _gwt_order_make(o, run->action, run->plan);
@@ -18697,8 +19502,8 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     run->num_outputs = run->plan->passes[run->plan->num_passes - 1].program.num_outputs;
     run->array = a;
     // As many pieces as chunks would fit, all about as large.
-    int64_t h = _gwt_min64(o->tile_h + pad[1] + pad[3], height);
-    int64_t w = _gwt_min64(o->tile_w + pad[0] + pad[2], width);
+    int64_t h = _gwt_min64(o->tile_h / run->side + pad[1] + pad[3], height);
+    int64_t w = _gwt_min64(o->tile_w / run->side + pad[0] + pad[2], width);
     run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
     run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
 }
@@ -18763,10 +19568,10 @@ static bool _gwt_check_many(const char *call, gwt_array *const *arrays, size_t n
         if (arrays[i]->number != arrays[0]->number)
             return _gwt_fail(arrays[0]->g, GWT_E_GRID,
                              "a number and an image in one pass: a number has no grid");
-    if (n > _GWT_MAX_OUTPUTS)
+    if (n > _GWT_MAX_ARRAYS)
         _gwt_fail(arrays[0]->g, GWT_E_ARGUMENT, "%zu outputs in one pass: there may be %d", n,
-                  _GWT_MAX_OUTPUTS);
-    return n <= _GWT_MAX_OUTPUTS;
+                  _GWT_MAX_ARRAYS);
+    return n <= _GWT_MAX_ARRAYS;
 }
 
 // >>sink --------------------------------------------------------------------------------------
@@ -18799,13 +19604,18 @@ static bool _gwt_sink_begin(_gwt_sink *s, const gwt_array *a, const _gwt_output 
     return true;
 }
 
+static void _gwt_sink_drop(_gwt_sink *s)
+{
+    _gwt_run_end(&s->run);
+    _gwt_plan_free(&s->plan);
+    _gwt_action_end(&s->action);
+}
+
 // Whether it went well here, and on all ranks.
 static bool _gwt_sink_end(_gwt_sink *s, bool good)
 {
     good = s->run.order.agree(&s->run.order, good);
-    _gwt_run_end(&s->run);
-    _gwt_plan_free(&s->plan);
-    _gwt_action_end(&s->action);
+    _gwt_sink_drop(s);
     return good;
 }
 
@@ -18817,10 +19627,10 @@ typedef struct _gwt_buffer {
     bool fresh;                 // not the caller's: made here
 } _gwt_buffer;
 
-static bool _gwt_buffer_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+static bool _gwt_buffer_open(_gwt_run *run, int id, int cell, const _gwt_rect *r,
                              _gwt_target *targets)
 {
-    (void)id, (void)t;
+    (void)id, (void)cell;
     for (int i = 0; i < run->num_outputs; i++) {
         const _gwt_buffer *b = (const _gwt_buffer *)run->sink + i;
         char *at = b->data + (size_t)r->row * b->row_bytes + (size_t)r->col * b->size;
@@ -18901,8 +19711,8 @@ bool gwt_compute_many_with(gwt_array *const *arrays, size_t n, void **buffers,
                            const gwt_compute_options *options)
 {
     gwt_compute_options o = options ? *options : (gwt_compute_options){ 0 };
-    _gwt_output outputs[_GWT_MAX_OUTPUTS];
-    _gwt_buffer b[_GWT_MAX_OUTPUTS];
+    _gwt_output outputs[_GWT_MAX_ARRAYS];
+    _gwt_buffer b[_GWT_MAX_ARRAYS];
     if (!_gwt_check_many("gwt_compute_many", arrays, n, buffers)
         || !_gwt_check_dtype(arrays[0]->g, o.dtype))
         return false;
@@ -18920,10 +19730,21 @@ void gwt_free(void *p) { GWT_FREE(p); }
 
 // ---- files
 
+// A save goes through its images in phases, each a run over the pixels of one level. The first
+// computes full resolution, writes it, and makes the first overview of what it has stored, where
+// no pixel of that is made of two tiles; so tiles are taken in fours. Each further one reads an
+// image back that has been written and makes the next smaller one.
+
 // One output of one worker.
 typedef struct _gwt_save_worker {
-    char *tile;
-    _gwt_encoder encoder;
+    char *cells[4];             // tiles as they are computed; when an image is read back, what a
+                                // tile of the next level is made of
+    uint16_t *valid[4];         // of each of their pixels: samples that are not missing
+    char *level;                // a tile of the next level
+    uint16_t *level_valid;
+    double *work, *row;         // to make that
+    char *bits;                 // a tile of a mask
+    _gwt_encoder encoder, mask_encoder;
     _gwt_bytes constant;           // the last tile of one value, encoded
     uint64_t constant_value;
 } _gwt_save_worker;
@@ -18944,9 +19765,14 @@ typedef struct _gwt_copier {
 } _gwt_copier;
 
 typedef struct _gwt_save_sink {
-    _gwt_save *saves;           // one an output
-    _gwt_stream *streams[_GWT_MAX_OUTPUTS];
+    _gwt_save *saves;
     int n;
+    int level;                  // that is written, 0; or that is read back
+    bool reduces;               // and the next one is made of it
+    int64_t edge;               // of a cell, in pixels
+    int64_t pad;                // pixels around a cell
+    _gwt_stream *streams[_GWT_MAX_STREAMS];     // of each save: those of the level, of the next
+    int num_streams;
     _gwt_save_worker *workers;  // n a worker
     _gwt_copier *copiers;       // one a worker; NULL: nothing can be copied
     int64_t first[_GWT_MAX_OUTPUTS + 1];    // of the planes of each, and of all
@@ -18963,44 +19789,122 @@ static bool _gwt_little_endian(void)
 // Whether what is computed is what is stored, with nothing to encode.
 static bool _gwt_format_plain(const _gwt_format *f)
 {
-    return f->compression == COMPRESSION_NONE && !f->planar && _gwt_little_endian();
+    return f->compression == COMPRESSION_NONE && !f->planar && f->bits > 1 && _gwt_little_endian();
 }
 
-static bool _gwt_save_open_one(gwt *g, const _gwt_format *f, _gwt_save_worker *w,
-                               const _gwt_rect *r, _gwt_target *target)
+static size_t _gwt_format_pixel(const _gwt_format *f)
 {
-    size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes, bytes;
-    if (!_gwt_mul4(f->tile_bytes, (uint64_t)_gwt_format_per_place(f), 1, 1, &bytes))
-        bytes = SIZE_MAX / 4;
-    if (!w->tile && !(w->tile = _gwt_malloc(g, bytes))) return false;
-    if (!_gwt_format_plain(f) && !w->encoder.tif && !_gwt_encoder_begin(g, &w->encoder, f))
-        return false;
-    if (r->rows < f->block || r->cols < f->block) memset(w->tile, 0, bytes);
-    *target = (_gwt_target){ w->tile, f->planar ? f->tile_bytes : size,
-                             (size_t)f->block * step * size, step };
-    return true;
+    return gwt_dtype_size(f->dtype) * (f->planar ? 1 : (size_t)f->planes);
 }
 
-static bool _gwt_save_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+// Bytes of all planes of edge x edge pixels.
+static size_t _gwt_format_bytes(const _gwt_format *f, int64_t edge)
+{
+    size_t bytes;
+    if (_gwt_mul4((uint64_t)edge, (uint64_t)edge, f->planar ? (uint64_t)f->planes : 1,
+                  _gwt_format_pixel(f), &bytes))
+        return bytes;
+    return SIZE_MAX / 4;
+}
+
+static bool _gwt_save_worker_get(gwt *g, void *at, size_t bytes)
+{
+    void *p;
+    memcpy(&p, at, sizeof p);
+    if (!p) p = _gwt_malloc(g, bytes);
+    memcpy(at, &p, sizeof p);
+    return p != NULL;
+}
+
+// Memory and encoders to work with; what is there stays.
+static bool _gwt_save_worker_begin(const _gwt_save_sink *k, const _gwt_save *s, int cell,
+                                   _gwt_save_worker *w)
+{
+    const _gwt_format *f = &s->images[0].format;
+    gwt *g = s->file.g;
+    size_t edge = (size_t)(k->edge + 2 * k->pad), tile = (size_t)f->block;
+    bool good = _gwt_save_worker_get(g, &w->cells[cell], _gwt_format_bytes(f, (int64_t)edge))
+             && (_gwt_format_plain(f) || w->encoder.tif || _gwt_encoder_begin(g, &w->encoder, f));
+    if (good && k->reduces)
+        good = _gwt_save_worker_get(g, &w->level, _gwt_format_bytes(f, f->block))
+            && _gwt_save_worker_get(g, &w->work, sizeof(double)
+                                    * _gwt_level_doubles((int64_t)edge, f->planar ? 1
+                                                              : (size_t)f->planes))
+            && _gwt_save_worker_get(g, &w->row, tile * (size_t)f->planes * sizeof(double));
+    if (!good || !s->o.mask) return good;
+    return _gwt_save_worker_get(g, &w->valid[cell], edge * edge * sizeof *w->valid[0])
+        && _gwt_save_worker_get(g, &w->level_valid, tile * tile * sizeof *w->level_valid)
+        && _gwt_save_worker_get(g, &w->bits, tile * tile / 8)
+        && (w->mask_encoder.tif
+            || _gwt_encoder_begin(g, &w->mask_encoder, &_gwt_save_mask(s, 0)->format));
+}
+
+static void _gwt_save_worker_end(_gwt_save_worker *w)
+{
+    _gwt_encoder_end(&w->encoder);
+    _gwt_encoder_end(&w->mask_encoder);
+    GWT_FREE(w->constant.data);
+    for (int i = 0; i < 4; i++) {
+        GWT_FREE(w->cells[i]);
+        GWT_FREE(w->valid[i]);
+    }
+    GWT_FREE(w->level);
+    GWT_FREE(w->level_valid);
+    GWT_FREE(w->work);
+    GWT_FREE(w->row);
+    GWT_FREE(w->bits);
+}
+
+// Bytes of the same, for one output of one worker, and of what waits of a place to be written.
+static double _gwt_save_worker_bytes(const _gwt_save_sink *k, const _gwt_save *s, double *waits)
+{
+    const _gwt_format *f = &s->images[0].format;
+    double tile = (double)f->tile_bytes, place = (double)_gwt_format_bytes(f, f->block),
+           pixels = (double)(f->block * f->block);
+    double cells = k->level == 0 && k->reduces ? 4 : 1, edge = (double)(k->edge + 2 * k->pad);
+    double cell = (double)_gwt_format_bytes(f, k->edge + 2 * k->pad);
+    double bytes = cells * cell + (_gwt_format_plain(f) ? tile : 3 * tile + (1 << 20));
+    *waits = (k->level == 0 ? cells * place : 0) + (k->reduces ? place : 0);
+    if (k->reduces)
+        bytes += place + 8 * (double)f->planes
+                             * (edge * _GWT_REDUCE_ROWS + (double)f->block);
+    if (s->o.mask) {
+        bytes += 2 * (cells * edge * edge + pixels) + pixels / 4 + (1 << 20);
+        *waits += (cells + 1) * pixels / 8;
+    }
+    return bytes;
+}
+
+// Where a cell goes: its pixels, and how many of their samples there are.
+static bool _gwt_save_open(_gwt_run *run, int id, int cell, const _gwt_rect *r,
                            _gwt_target *targets)
 {
     _gwt_save_sink *k = run->sink;
-    (void)t;
-    for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_open_one(run->g, &k->saves[i].image.format, &k->workers[id * k->n + i], r,
-                                &targets[i]))
-            return false;
+    for (int i = 0; i < k->n; i++) {
+        const _gwt_save *s = &k->saves[i];
+        const _gwt_format *f = &s->images[0].format;
+        _gwt_save_worker *w = &k->workers[id * k->n + i];
+        size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
+        size_t edge = (size_t)(k->edge + 2 * k->pad);
+        if (!_gwt_save_worker_begin(k, s, cell, w)) return false;
+        if (r->rows < (int64_t)edge || r->cols < (int64_t)edge)
+            memset(w->cells[cell], 0, _gwt_format_bytes(f, (int64_t)edge));
+        *targets++ = (_gwt_target){ w->cells[cell], f->planar ? edge * edge * size : size,
+                                    edge * step * size, step };
+        if (s->o.mask)
+            *targets++ = (_gwt_target){ (char *)w->valid[cell], 0, edge * sizeof *w->valid[0], 1 };
+    }
     return true;
 }
 
 // Whether all samples of the image in a tile are what an absent tile is read as.
-static bool _gwt_save_absent(const _gwt_save *s, const char *tile, const _gwt_rect *r)
+static bool _gwt_save_absent(const _gwt_image *m, const char *tile, const _gwt_rect *r)
 {
-    const _gwt_format *f = &s->image.format;
-    size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
-    size_t row = (size_t)f->block * step * size, used = (size_t)r->cols * step * size;
+    const _gwt_format *f = &m->format;
+    size_t size = gwt_dtype_size(f->dtype), pixel = _gwt_format_pixel(f);
+    size_t row = (size_t)f->block * pixel, used = (size_t)r->cols * pixel;
     uint64_t raw = 0;
-    if (s->image.nodata.set) _gwt_raw_of(f->dtype, s->image.nodata, &raw);
+    if (m->nodata.set) _gwt_raw_of(f->dtype, m->nodata, &raw);
     if (memcmp(tile, &raw, size)) return false;
     for (int64_t y = 0; y < r->rows; y++, tile += row)      // all as the first, first as raw
         if (memcmp(tile, tile + size, used - size) || (y > 0 && memcmp(tile, tile - row, size)))
@@ -19030,13 +19934,13 @@ static bool _gwt_save_encode(gwt *g, const _gwt_format *f, _gwt_save_worker *w, 
 }
 
 // The figures of tile k, before it is encoded, which some codecs do in place.
-static void _gwt_save_look(const _gwt_save *s, int64_t k, const char *tile, const _gwt_rect *r)
+static void _gwt_save_look(const _gwt_image *m, int64_t k, const char *tile, const _gwt_rect *r)
 {
-    const _gwt_stream *stream = &s->image.stream;
-    const _gwt_format *f = &s->image.format;
+    const _gwt_stream *stream = &m->stream;
+    const _gwt_format *f = &m->format;
     size_t step = (size_t)stream->figures, size = gwt_dtype_size(f->dtype);
     uint64_t raw = 0;
-    bool masked = s->image.nodata.set && _gwt_raw_of(f->dtype, s->image.nodata, &raw);
+    bool masked = m->nodata.set && _gwt_raw_of(f->dtype, m->nodata, &raw);
     if (!stream->known) return;
     _gwt_figures *to = &stream->known[k * stream->figures];
     for (size_t p = 0; p < step; p++) to[p] = _GWT_NO_FIGURES;
@@ -19075,8 +19979,36 @@ static bool _gwt_copier_keeps(const _gwt_instr *load, const _gwt_output *o)
     return _gwt_dtype_integer(o->dtype) || o->nodata_raw == nan;
 }
 
-// What each plane of all outputs is stored from over r. A program that is the same everywhere is
-// asked once.
+// What each plane of all outputs is stored from.
+static void _gwt_copier_follow(_gwt_copier *c, const _gwt_save_sink *k, const _gwt_program *p)
+{
+    int own = k->saves[0].o.mask ? 2 : 1;               // every second output is a mask
+    for (int i = 0; i < p->num_instrs; i++) {
+        const _gwt_instr *in = &p->instrs[i], *load = _gwt_copier_load(p, c->held, in);
+        if (in->op < _GWT_OP_STORE) c->held[in->dst] = load;
+        else if (in->output % own == 0)
+            c->stored[k->first[in->output / own] + in->dst] =
+                load && _gwt_copier_keeps(load, &p->outputs[in->output]) ? load : NULL;
+    }
+}
+
+static bool _gwt_copier_begin(gwt *g, _gwt_copier *c, const _gwt_save_sink *k,
+                              const _gwt_program *p)
+{
+    c->held = _gwt_calloc(g, (size_t)p->num_regs + 1, sizeof *c->held);
+    c->tiles = _gwt_calloc(g, (size_t)k->first[k->n], sizeof *c->tiles);
+    c->stored = _gwt_calloc(g, (size_t)k->first[k->n], sizeof *c->stored);
+    return c->held && c->tiles && c->stored;
+}
+
+static void _gwt_copier_end(_gwt_copier *c)
+{
+    GWT_FREE(c->held);
+    GWT_FREE(c->stored);
+    GWT_FREE(c->tiles);
+}
+
+// What that is over r. A program that is the same everywhere is asked once.
 static bool _gwt_copier_trace(_gwt_run *run, int id, const _gwt_rect *r)
 {
     const _gwt_save_sink *k = run->sink;
@@ -19084,20 +20016,10 @@ static bool _gwt_copier_trace(_gwt_run *run, int id, const _gwt_rect *r)
     _gwt_scratch *x = &run->scratch[id];
     _gwt_program p = run->plan->passes[run->plan->num_passes - 1].program;
     if (c->stored && !p.framed) return true;
-    if (!c->stored) {
-        c->held = _gwt_calloc(run->g, (size_t)p.num_regs + 1, sizeof *c->held);
-        c->tiles = _gwt_calloc(run->g, (size_t)k->first[k->n], sizeof *c->tiles);
-        c->stored = _gwt_calloc(run->g, (size_t)k->first[k->n], sizeof *c->stored);
-        if (!c->held || !c->tiles || !c->stored) return false;
-    }
+    if (!c->stored && !_gwt_copier_begin(run->g, c, k, &p)) return false;
     if (!x->planes && !_gwt_scratch_begin(x, run->plan)) return false;
     if (p.framed) p = _gwt_vm_trimmed(&p, &x->trim, r);
-    for (int i = 0; i < p.num_instrs; i++) {
-        const _gwt_instr *in = &p.instrs[i], *load = _gwt_copier_load(&p, c->held, in);
-        if (in->op < _GWT_OP_STORE) c->held[in->dst] = load;
-        else c->stored[k->first[in->output] + in->dst] =
-            load && _gwt_copier_keeps(load, &p.outputs[in->output]) ? load : NULL;
-    }
+    _gwt_copier_follow(c, k, &p);
     return true;
 }
 
@@ -19112,7 +20034,7 @@ static bool _gwt_format_fits(const _gwt_format *f, const _gwt_source *s)
 static bool _gwt_copier_fills_alike(const _gwt_save *s, const _gwt_source *from)
 {
     uint64_t ours = 0, theirs = 0;
-    if (s->image.nodata.set) _gwt_raw_of(from->dtype, s->image.nodata, &ours);
+    if (s->images[0].nodata.set) _gwt_raw_of(from->dtype, s->images[0].nodata, &ours);
     if (from->meta.nodata.set) _gwt_raw_of(from->dtype, from->meta.nodata, &theirs);
     return ours == theirs;
 }
@@ -19129,8 +20051,8 @@ static bool _gwt_copier_find(const _gwt_plan *plan, const _gwt_save *s,
     const _gwt_frame *f = &plan->passes[plan->num_passes - 1].program.frames[first->frame];
     _gwt_source *from = v->source;
     _gwt_rect at = _gwt_frame_rect(f, r);
-    int64_t block = s->image.format.block, band = v->bands[first->slot];
-    if (!_gwt_format_fits(&s->image.format, from) || f->stride != 1 || at.rows != r->rows
+    int64_t block = s->images[0].format.block, band = v->bands[first->slot];
+    if (!_gwt_format_fits(&s->images[0].format, from) || f->stride != 1 || at.rows != r->rows
         || at.cols != r->cols || at.row % block || at.col % block
         || r->rows != _gwt_min64(block, from->geo.height - at.row)
         || r->cols != _gwt_min64(block, from->geo.width - at.col))
@@ -19145,15 +20067,15 @@ static bool _gwt_copier_find(const _gwt_plan *plan, const _gwt_save *s,
         && (to->bytes > 0 || (s->o.sparse && _gwt_copier_fills_alike(s, from)));
 }
 
-// The tiles of a place of one output. Whether that needs no pixels: figures are of pixels, and it
-// takes these to know that a tile can be left out, or is not one that can't be read.
+// The tiles of a place of one output. Whether that needs no pixels: figures are of pixels, as masks
+// are, and it takes these to know that a tile can be left out, or is not one that can't be read.
 static bool _gwt_copier_look(const _gwt_plan *plan, const _gwt_save *s,
                              const _gwt_instr *const *loads, const _gwt_rect *r,
                              _gwt_copied *tiles)
 {
-    const _gwt_stream *stream = &s->image.stream;
-    int64_t n = stream->per_place, samples = s->image.format.planes / n;
-    bool skips = stream->figures == 0;
+    const _gwt_stream *stream = &s->images[0].stream;
+    int64_t n = stream->planes, samples = s->images[0].format.planes / n;
+    bool skips = stream->figures == 0 && !s->o.mask;
     for (int64_t i = 0; i < n; i++) {
         _gwt_copied c = { 0 };
         if (!_gwt_copier_find(plan, s, loads + i, samples, r, &c)) c.source = NULL;
@@ -19192,51 +20114,69 @@ static bool _gwt_copied_read(const _gwt_copied *c, _gwt_bytes *to)
     return good;
 }
 
-// Where something can be copied at all.
-static bool _gwt_copiers_begin(_gwt_run *run, _gwt_save_sink *k)
+// Whether a plane may be stored from a load as it is; where programs differ from piece to piece it
+// is not known.
+static bool _gwt_copier_may(gwt *g, const _gwt_save_sink *k, const _gwt_program *p)
 {
+    _gwt_copier c = { 0 };
+    bool any = p->framed;
+    if (!any && _gwt_copier_begin(g, &c, k, p)) {
+        _gwt_copier_follow(&c, k, p);
+        for (int64_t i = 0; i < k->first[k->n]; i++) any |= c.stored[i] != NULL;
+    }
+    _gwt_copier_end(&c);
+    return any;
+}
+
+// Where something can be copied at all.
+static bool _gwt_copiers_begin(const _gwt_plan *plan, _gwt_save_sink *k)
+{
+    gwt *g = plan->g;
     const gwt_save_options *o = &k->saves[0].o;
     bool any = false;
     for (int i = 0; i < k->n; i++) {
-        k->first[i + 1] = k->first[i] + k->saves[i].image.format.planes;
-        for (int v = 0; v < run->plan->num_views; v++)
-            any |= _gwt_format_fits(&k->saves[i].image.format, run->plan->views[v].source);
+        k->first[i + 1] = k->first[i] + k->saves[i].images[0].format.planes;
+        for (int v = 0; v < plan->num_views; v++)
+            any |= _gwt_format_fits(&k->saves[i].images[0].format, plan->views[v].source);
     }
-    if (!any || o->reencode || o->level) return true;
-    k->copiers = _gwt_calloc(run->g, (size_t)run->g->pool.num_workers, sizeof *k->copiers);
-    run->skips = _gwt_save_skips;
+    if (!any || o->reencode || o->level
+        || !_gwt_copier_may(g, k, &plan->passes[plan->num_passes - 1].program))
+        return true;
+    k->copiers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *k->copiers);
     return k->copiers != NULL;
 }
 
 static void _gwt_copiers_end(const gwt *g, _gwt_save_sink *k)
 {
-    for (int i = 0; k->copiers && i < g->pool.num_workers; i++) {
-        GWT_FREE(k->copiers[i].held);
-        GWT_FREE(k->copiers[i].stored);
-        GWT_FREE(k->copiers[i].tiles);
-    }
+    for (int i = 0; k->copiers && i < g->pool.num_workers; i++) _gwt_copier_end(&k->copiers[i]);
     GWT_FREE(k->copiers);
 }
 
-// The tiles of one place of an output, of which there are no pixels if it was `skipped`; those that
-// are copied, or NULL.
-static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
-                                _gwt_save_worker *w, int64_t place, const _gwt_rect *r,
-                                const _gwt_copied *copied, bool skipped)
+// A tile of an image that is left out, or lies outside the image.
+static void _gwt_save_submit_none(_gwt_order *o, int stream, int64_t k)
 {
-    const _gwt_image *m = &s->image;
+    _gwt_bytes none = { .used = 0 };
+    o->submit(o, stream, k, &none, 0);
+    GWT_FREE(none.data);
+}
+
+// The tiles of an image from the k-th on that have the pixels at r: one, or one a plane. *data may
+// come to be another buffer. `hides`: there is no mask, or all of it is missing. Those that are
+// copied, or NULL; there are no pixels if the place was `skipped`.
+static bool _gwt_save_put(const _gwt_save *s, _gwt_order *o, int stream, const _gwt_image *m,
+                          _gwt_save_worker *w, char **data, int64_t k, const _gwt_rect *r,
+                          bool hides, const _gwt_copied *copied, bool skipped)
+{
     const _gwt_format *f = &m->format;
     size_t bytes = f->tile_bytes;
     bool is_plain = _gwt_format_plain(f);
-    for (int64_t i = 0; i < m->stream.per_place; i++) {
-        int64_t k = place * m->stream.per_place + i;
-        char *tile = w->tile + (size_t)i * bytes;
-        _gwt_bytes plain = { .data = w->tile, .used = bytes, .capacity = bytes };
-        _gwt_bytes none = { .used = 0 }, *encoded = is_plain ? &plain : &w->encoder.bytes;
-        if (s->o.sparse && (skipped || _gwt_save_absent(s, tile, r))) {
-            _gwt_save_look(s, k, tile, r);
-            o->submit(o, stream, k, &none, 0);
-            GWT_FREE(none.data);
+    for (int64_t end = k + m->stream.planes, i = 0; k < end; k++, i++) {
+        char *tile = *data + (size_t)i * bytes;
+        _gwt_bytes plain = { .data = *data, .used = bytes, .capacity = bytes };
+        _gwt_bytes *encoded = is_plain ? &plain : &w->encoder.bytes;
+        if (s->o.sparse && hides && (skipped || _gwt_save_absent(m, tile, r))) {
+            _gwt_save_look(m, k, tile, r);
+            _gwt_save_submit_none(o, stream, k);
             continue;
         }
         bool good = copied && _gwt_copied_read(&copied[i], &w->encoder.bytes);
@@ -19245,84 +20185,332 @@ static bool _gwt_save_close_one(const _gwt_save *s, _gwt_order *o, int stream,
         _gwt_lane *lane = _gwt_lane_here();
         _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_ENCODE, s->file.name,
                                               _gwt_stream_listed(&m->stream, k)));
-        _gwt_save_look(s, k, tile, r);
+        _gwt_save_look(m, k, tile, r);
         good = good || is_plain || _gwt_save_encode(m->a->g, f, w, tile);
         uint32_t crc = good ? _gwt_crc(0, encoded->data, encoded->used) : 0;
         _gwt_lane_leave(lane, bytes, encoded->used);
         if (!good) return false;
         o->submit(o, stream, k, encoded, crc);
-        if (is_plain) w->tile = plain.data;
+        if (is_plain) *data = plain.data;
     }
     return true;
+}
+
+// Of valid pixels ones.
+static void _gwt_save_pack(char *bits, const uint16_t *valid, int64_t stride, int64_t block,
+                           const _gwt_rect *r)
+{
+    memset(bits, 0, (size_t)(block * block / 8));
+    for (int64_t y = 0; y < r->rows; y++, valid += stride)
+        for (int64_t x = 0; x < r->cols; x++) {
+            char *to = &bits[(y * block + x) / 8];
+            if (valid[x]) *to = (char)(*to | 0x80 >> x % 8);
+        }
+}
+
+static bool _gwt_save_hides_all(const uint16_t *valid, int64_t stride, const _gwt_rect *r)
+{
+    for (int64_t y = 0; y < r->rows; y++)
+        for (int64_t x = 0; x < r->cols; x++)
+            if (valid[y * stride + x]) return false;
+    return true;
+}
+
+// A tile of a mask. It is left out where the image's is.
+static bool _gwt_save_put_mask(_gwt_order *o, int stream, const _gwt_image *m, _gwt_save_worker *w,
+                               const uint16_t *valid, int64_t stride, int64_t k,
+                               const _gwt_rect *r, bool absent)
+{
+    _gwt_encoder *e = &w->mask_encoder;
+    if (absent) {
+        _gwt_save_submit_none(o, stream, k);
+        return true;
+    }
+    _gwt_save_pack(w->bits, valid, stride, m->format.block, r);
+    if (!_gwt_encode(m->a->g, e, w->bits, m->format.tile_bytes)) return false;
+    o->submit(o, stream, k, &e->bytes, _gwt_crc(0, e->bytes.data, e->bytes.used));
+    return true;
+}
+
+// What some bands of a pixel lack needs a nodata value, or NaN, to be stored as.
+static bool _gwt_save_check_valid(const _gwt_image *m, const uint16_t *valid, int64_t stride,
+                                  const _gwt_rect *r)
+{
+    int64_t planes = m->format.planes;
+    if (m->nodata.set || !_gwt_dtype_integer(m->format.dtype) || planes == 1) return true;
+    for (int64_t y = 0; y < r->rows; y++)
+        for (int64_t x = 0; x < r->cols; x++) {
+            uint16_t n = valid[y * stride + x];
+            if (n == 0 || n == planes) continue;
+            return _gwt_fail(m->a->g, GWT_E_NODATA, "pixel %lld, %lld (row, column) is missing in "
+                             "%lld of %lld bands, which a mask for all of them cannot say: .nodata "
+                             "gives a value of %s for them", (long long)(r->row + y),
+                             (long long)(r->col + x), (long long)(planes - n), (long long)planes,
+                             gwt_dtype_name(m->format.dtype));
+        }
+    return true;
+}
+
+// Pixels of a level and of its mask, as tiles from the k-th of each on.
+static bool _gwt_save_put_level(const _gwt_save *s, _gwt_order *o, int stream, int level,
+                                _gwt_save_worker *w, char **data, const uint16_t *valid,
+                                int64_t stride, int64_t cell, const _gwt_rect *r,
+                                const _gwt_copied *copied, bool skipped)
+{
+    const _gwt_image *m = _gwt_save_image(s, level), *mask = _gwt_save_mask(s, level);
+    bool hides = !mask || (s->o.sparse && _gwt_save_hides_all(valid, stride, r));
+    bool absent = mask && s->o.sparse && hides;
+    if (mask && level == 0 && !_gwt_save_check_valid(m, valid, stride, r)) return false;
+    return _gwt_save_put(s, o, stream, m, w, data, cell * m->stream.planes, r, hides, copied,
+                         skipped)
+        && (!mask
+            || _gwt_save_put_mask(o, stream + 1, mask, w, valid, stride, cell, r, absent));
+}
+
+// ---- the next level
+
+// The pixels of the next level that a region of this one is made into, plane after plane.
+static void _gwt_save_reduce(const _gwt_save *s, _gwt_save_worker *w, int cell, int64_t edge,
+                             _gwt_level_job k, int64_t to_row, int64_t to_col)
+{
+    const _gwt_image *m = &s->images[0];
+    const _gwt_format *f = &m->format;
+    size_t size = gwt_dtype_size(f->dtype), pixel = _gwt_format_pixel(f);
+    k.how = s->reducing;
+    k.dtype = f->dtype;
+    k.step = f->planar ? 1 : (size_t)f->planes;
+    k.masked = m->nodata.set && _gwt_raw_of(f->dtype, m->nodata, &k.nodata);
+    if (!_gwt_raw_of(f->dtype, m->nodata.set ? m->nodata : gwt_some((double)NAN), &k.fill))
+        k.fill = 0;
+    k.row_bytes = (size_t)edge * pixel;
+    k.to_row_bytes = (size_t)f->block * pixel;
+    k.valid = w->valid[cell];
+    k.valid_row = edge;
+    k.to_valid_row = f->block;
+    k.work = w->work;
+    if (s->o.mask) k.to_valid = w->level_valid + to_row * f->block + to_col;
+    for (int64_t p = 0; p < m->stream.planes; p++) {
+        k.from = w->cells[cell] + (size_t)p * (size_t)(edge * edge) * size;
+        k.to = w->level + (size_t)p * f->tile_bytes
+             + (size_t)(to_row * f->block + to_col) * pixel;
+        _gwt_level_make(&k, w->row);
+        k.to_valid = NULL;
+    }
+}
+
+// The tile of the next level at a place.
+static _gwt_rect _gwt_save_level_rect(const _gwt_image *m, int64_t place)
+{
+    int64_t block = m->format.block, row = place / m->stream.across * block,
+            col = place % m->stream.across * block;
+    return (_gwt_rect){ row, col, _gwt_min64(block, m->height - row),
+                        _gwt_min64(block, m->width - col) };
+}
+
+static void _gwt_save_clear_level(const _gwt_save *s, _gwt_save_worker *w, const _gwt_rect *r)
+{
+    const _gwt_format *f = &s->images[0].format;
+    size_t pixels = (size_t)(f->block * f->block);
+    if (r->rows == f->block && r->cols == f->block) return;
+    memset(w->level, 0, _gwt_format_bytes(f, f->block));
+    if (s->o.mask) memset(w->level_valid, 0, pixels * sizeof *w->level_valid);
+}
+
+// Of a cell of full resolution, which is a tile: a quarter of one.
+static void _gwt_save_reduce_cell(const _gwt_save_sink *k, const _gwt_save *s, _gwt_save_worker *w,
+                                  int cell, const _gwt_rect *r)
+{
+    int64_t half = k->edge / 2;
+    _gwt_level_job job = { .rows = r->rows, .cols = r->cols, .used_rows = r->rows,
+                           .used_cols = r->cols, .to_rows = r->rows / 2, .to_cols = r->cols / 2 };
+    _gwt_save_reduce(s, w, cell, k->edge, job, cell / 2 * half, cell % 2 * half);
+}
+
+// Of what was read back for a tile of the next level, at r with what lies around it.
+static void _gwt_save_reduce_region(const _gwt_save_sink *k, const _gwt_save *s,
+                                    _gwt_save_worker *w, const _gwt_rect *to, const _gwt_rect *r)
+{
+    const _gwt_image *from = _gwt_save_image(s, k->level), *next = _gwt_save_image(s, k->level + 1);
+    int64_t top = 2 * to->row, left = 2 * to->col;
+    bool last_row = to->row + to->rows == next->height, last_col = to->col + to->cols == next->width;
+    _gwt_level_job job = { .rows = r->rows, .cols = r->cols, .top = top - r->row,
+                           .left = left - r->col, .to_rows = to->rows, .to_cols = to->cols,
+                           .used_rows = last_row ? from->height - top : 2 * to->rows,
+                           .used_cols = last_col ? from->width - left : 2 * to->cols };
+    _gwt_save_reduce(s, w, 0, k->edge + 2 * k->pad, job, 0, 0);
+}
+
+// ---- a place
+
+// Full resolution, in cells, and what is made of them before they are encoded.
+static bool _gwt_save_close_first(_gwt_run *run, const _gwt_save *s, _gwt_save_worker *w,
+                                  int64_t t, int *stream, const _gwt_copied *copied,
+                                  bool skipped)
+{
+    const _gwt_save_sink *k = run->sink;
+    int cells = run->side * run->side, own = s->o.mask ? 2 : 1;
+    _gwt_rect next = { 0, 0, 0, 0 };
+    if (k->reduces) {
+        next = _gwt_save_level_rect(_gwt_save_image(s, 1), t);
+        _gwt_save_clear_level(s, w, &next);
+    }
+    for (int cell = 0; cell < cells; cell++) {
+        _gwt_rect r;
+        bool there = _gwt_run_cell(run, t, cell, &r);
+        int64_t tile = t * cells + cell, planes = s->images[0].stream.planes;
+        if (there && k->reduces) _gwt_save_reduce_cell(k, s, w, cell, &r);
+        if (there && !_gwt_save_put_level(s, &run->order, *stream, 0, w, &w->cells[cell],
+                                          w->valid[cell], k->edge, tile, &r, copied, skipped))
+            return false;
+        if (there) continue;
+        for (int64_t p = 0; p < planes; p++) {
+            r = (_gwt_rect){ 0, 0, 0, 0 };
+            _gwt_save_look(&s->images[0], tile * planes + p, NULL, &r);
+            _gwt_save_submit_none(&run->order, *stream, tile * planes + p);
+        }
+        if (s->o.mask) _gwt_save_submit_none(&run->order, *stream + 1, tile);
+    }
+    *stream += own;
+    if (!k->reduces) return true;
+    *stream += own;
+    return _gwt_save_put_level(s, &run->order, *stream - own, 1, w, &w->level, w->level_valid,
+                               s->images[0].format.block, t, &next, NULL, false);
+}
+
+static bool _gwt_save_close_next(_gwt_run *run, const _gwt_save *s, _gwt_save_worker *w, int64_t t,
+                                 const _gwt_rect *r, int *stream)
+{
+    const _gwt_save_sink *k = run->sink;
+    _gwt_rect next = _gwt_save_level_rect(_gwt_save_image(s, k->level + 1), t);
+    int at = *stream;
+    *stream += s->o.mask ? 2 : 1;
+    _gwt_save_clear_level(s, w, &next);
+    _gwt_save_reduce_region(k, s, w, &next, r);
+    return _gwt_save_put_level(s, &run->order, at, k->level + 1, w, &w->level, w->level_valid,
+                               s->images[0].format.block, t, &next, NULL, false);
 }
 
 static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
 {
     _gwt_save_sink *k = run->sink;
     const _gwt_copier *c = k->copiers ? &k->copiers[id] : NULL;
-    for (int i = 0; i < k->n; i++)
-        if (!_gwt_save_close_one(&k->saves[i], &run->order, i, &k->workers[id * k->n + i], t, r,
-                                 c ? c->tiles + k->first[i] : NULL, c && c->skipped))
-            return false;
+    int stream = 0;
+    for (int i = 0; i < k->n; i++) {
+        _gwt_save_worker *w = &k->workers[id * k->n + i];
+        bool good = k->edge == k->saves[i].images[0].format.block
+                        ? _gwt_save_close_first(run, &k->saves[i], w, t, &stream,
+                                                c ? c->tiles + k->first[i] : NULL,
+                                                c && c->skipped)
+                        : _gwt_save_close_next(run, &k->saves[i], w, t, r, &stream);
+        if (!good) return false;
+    }
     return true;
 }
+
+// ---- phases
 
 // All outputs have their names: the first one's journal says so before those of the others go. All
 // that a failure does is that a kill in the next moment is not seen as one of a job that was done.
 static void _gwt_file_seal(const _gwt_save *saves, int n)
 {
-    const _gwt_stream *first = &saves[0].image.stream;
+    const _gwt_stream *first = &saves[0].images[0].stream;
     char record[_GWT_JOURNAL_RECORD];
     for (int i = 1; i < n; i++)
-        if (!_gwt_journal_seal(record, first, i, &saves[i].file)
+        if (!_gwt_journal_seal(record, first, i, &saves[i].file, saves[i].file.path)
             || _gwt_os_write(first->journal_fd, record, sizeof record,
                              _gwt_journal_seal_at(first, i)) != sizeof record)
             return;
 }
 
-static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k)
+// All outputs get their names.
+static bool _gwt_save_finish(_gwt_save *saves, int n)
 {
-    _gwt_save *saves = k->saves;
-    _gwt_stream **streams = k->streams;
-    const gwt_save_options *o = &saves[0].o;
-    int n = k->n;
-    run->tile_bytes = run->order.worker_bytes;
-    for (int i = 0; i < n; i++) {
-        // The tile, an encoder with its buffer, and what comes out of it; that waits, too.
-        const _gwt_format *f = &saves[i].image.format;
-        double tiles = (double)_gwt_format_per_place(f), bytes = (double)f->tile_bytes;
-        run->tile_bytes += tiles * bytes;
-        if (!_gwt_format_plain(f)) run->tile_bytes += 3 * bytes + (1 << 20);
-        else if (k->copiers) run->tile_bytes += bytes;
-        run->wait_bytes += tiles * bytes;
-        streams[i] = &saves[i].image.stream;
-    }
-    run->order.tile_h = run->order.tile_w = saves[0].image.format.block;    // in small images too
-    run->order.streams = streams;
-    run->order.num_streams = n;
-    run->order.joins = o->collisions ? (uint64_t)n * sizeof *o->collisions : 0;
-    bool good = _gwt_copiers_begin(run, k) && _gwt_run_fit(run, o->num_workers);
-    for (int i = 0; good && i < n; i++) good = _gwt_stream_begin(streams[i], run->order.window);
-    good = good && _gwt_run_all(run, o->progress);
+    bool good = true;
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
     if (good && !saves[0].file.follows) _gwt_file_seal(saves, n);
-    for (int i = n - 1; good && i >= 0; i--) _gwt_journal_end(streams[i]);
+    for (int i = n - 1; good && i >= 0; i--) _gwt_journal_end(&saves[i].images[0].stream);
     return good;
 }
 
-// Options of the i-th array resolved, and what the plan has to store.
-static bool _gwt_save_prepare(_gwt_save *s, const gwt_array *a, const char *path,
-                              const gwt_save_options *o, size_t i, _gwt_output *output)
+// The last level that is written while `level` is computed or read back.
+static int _gwt_save_level_after(const _gwt_save *s, int level, bool first)
 {
-    *s = (_gwt_save){ .o = *o, .file = { .g = a->g, .path = path }, .image = { .a = a } };
-    s->image.stream = (_gwt_stream){ .g = a->g, .file = &s->file, .fd = -1, .journal_fd = -1 };
+    return first && !s->warm ? 0 : level + 1 <= s->num_levels ? level + 1 : level;
+}
+
+// What has been written of an image becomes a TIFF of its own, for the next phase to read.
+static bool _gwt_save_make_readable(const _gwt_save *s, int level)
+{
+    bool good = !s->file.complete;
+    for (int mask = 0; good && mask <= s->o.mask; mask++) {
+        const _gwt_image *m = mask ? _gwt_save_mask(s, level) : _gwt_save_image(s, level);
+        _gwt_file f = s->file;
+        f.bigtiff = GWT_BIGTIFF_AUTO;
+        good = _gwt_file_describe(&f, m->stream.fd, m->stream.part, m->stream.end, m, 1, NULL);
+    }
+    return good || s->file.complete;
+}
+
+static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k, bool first)
+{
+    _gwt_save *saves = k->saves;
+    const gwt_save_options *o = &saves[0].o;
+    int n = k->n, from = first ? 0 : k->level + 1;
+    int last = _gwt_save_level_after(&saves[0], k->level, first);
+    run->tile_bytes = run->order.worker_bytes;
+    for (int i = 0; i < n; i++) {
+        double waits;
+        run->tile_bytes += _gwt_save_worker_bytes(k, &saves[i], &waits);
+        run->wait_bytes += waits;
+        for (int level = from; level <= last; level++)
+            for (int mask = 0; mask <= o->mask; mask++)
+                k->streams[k->num_streams++] = &_gwt_save_image(&saves[i], level)[mask].stream;
+    }
+    run->order.streams = k->streams;
+    run->order.num_streams = k->num_streams;
+    run->order.joins = o->collisions && first ? (uint64_t)n * sizeof *o->collisions : 0;
+    bool good = _gwt_run_fit(run, o->num_workers);
+    for (int i = 0; good && i < n && first; i++)
+        for (int image = 0; good && image < saves[i].num_images; image++)
+            good = _gwt_stream_begin(&saves[i].images[image].stream, run->order.window);
+    for (int i = 0; i < k->num_streams && !first; i++)
+        run->order.window = _gwt_min64(run->order.window,
+                                       k->streams[i]->window / k->streams[i]->per_place);
+    good = good && _gwt_run_all(run, o->progress && first);
+    for (int i = 0; good && i < n && last < saves[0].num_levels && !saves[i].file.follows; i++)
+        good = _gwt_save_make_readable(&saves[i], last);
+    return good && (last < saves[0].num_levels || _gwt_save_finish(saves, n));
+}
+
+// Options of the i-th array resolved.
+static bool _gwt_save_prepare(_gwt_save *s, const gwt_array *a, const char *path,
+                              const gwt_save_options *o, size_t i)
+{
+    *s = (_gwt_save){ .o = *o, .file = { .g = a->g, .path = path } };
     if (o->nodatas && o->nodatas[i].set) s->o.nodata = o->nodatas[i];
     if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
-    if (!_gwt_save_resolve(s)) return false;
-    *output = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), s->image.format.dtype,
-                             s->image.nodata);
-    if (o->collisions) _gwt_output_count(output, s->image.nodata);
-    return _gwt_mutex_new(a->g, &s->image.stream.lock);
+    s->images = _gwt_calloc(a->g, _GWT_MAX_IMAGES, sizeof *s->images);
+    if (!s->images) return false;
+    s->images[0].a = a;
+    if (!_gwt_save_resolve(s)) {
+        s->num_images = 0;
+        return false;
+    }
+    for (int k = 0; k < s->num_images; k++)
+        if (!_gwt_mutex_new(a->g, &s->images[k].stream.lock)) {
+            s->num_images = k;
+            return false;
+        }
+    return true;
+}
+
+static void _gwt_save_end(_gwt_save *s)
+{
+    for (int i = 0; i < s->num_images; i++) {
+        _gwt_stream_end(&s->images[i].stream);
+        GWT_FREE(s->images[i].placed);
+    }
+    GWT_FREE(s->images);
 }
 
 // Within the action, as no profile begins or ends then. What it has of a save is kept as long as
@@ -19339,47 +20527,169 @@ static bool _gwt_save_record(_gwt_save *s)
     return s->file.name != NULL;
 }
 
-static bool _gwt_save_all(_gwt_save *saves, int n, const _gwt_output *outputs)
+// How many samples of each pixel are valid.
+static gwt_array *_gwt_save_counted(const gwt_array *a)
+{
+    gwt_array *n = gwt_reduce_with(a, GWT_BAND, GWT_COUNT, NULL);
+    return n && n->info.shape[0] > 1 ? gwt_reduce_with(n, GWT_TIME, GWT_SUM, NULL) : n;
+}
+
+// What a plan stores of one save: its pixels and, with a mask, how many samples they have.
+static bool _gwt_save_outputs(const _gwt_save *s, const gwt_array *a, const gwt_array *valid,
+                              bool first, _gwt_output *to)
+{
+    const _gwt_image *m = &s->images[0];
+    gwt_optional nodata = m->nodata;
+    if (s->o.mask && !nodata.set && _gwt_dtype_integer(m->format.dtype)) nodata = gwt_some(0);
+    to[0] = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), m->format.dtype, nodata);
+    if (s->o.collisions && first) _gwt_output_count(&to[0], m->nodata);
+    if (!s->o.mask) return true;
+    if (!valid) return false;
+    to[1] = _gwt_output_of(valid->planes, 1, GWT_UINT16, gwt_some(0));
+    return true;
+}
+
+// What the next phase reads: what has been written of a level.
+static gwt_array *_gwt_save_read_back(const _gwt_save *s, const _gwt_image *m)
+{
+    gwt *g = s->file.g;
+    const gwt_optional none = { 0 };
+    _gwt_source *source = _gwt_source_open(g, m->stream.part, false, none, GWT_COMPLEX_DEFAULT);
+    gwt_array *a = source ? _gwt_array_of_source(g, source, none) : NULL;
+    return a && _gwt_array_set_chunks(a, (int)_gwt_min64(m->format.block, _GWT_MAX_CHUNK), 0, 0)
+               ? _gwt_array_finish(a) : NULL;
+}
+
+// The outputs of a phase, and the array whose chunks it has.
+static const gwt_array *_gwt_save_phase_outputs(const _gwt_save *saves, int n, int level,
+                                                bool first, _gwt_output *to)
+{
+    const gwt_array *chunks = NULL;
+    for (int i = 0; i < n; i++) {
+        const _gwt_save *s = &saves[i];
+        const gwt_array *a = s->images[0].a, *valid = NULL;
+        if (!first) a = _gwt_save_read_back(s, _gwt_save_image(s, level));
+        if (a && s->o.mask)
+            valid = first ? _gwt_save_counted(a)
+                          : _gwt_save_read_back(s, _gwt_save_mask(s, level));
+        if (!a || !_gwt_save_outputs(s, a, valid, first, to)) return NULL;
+        to += s->o.mask ? 2 : 1;
+        if (!chunks) chunks = a;
+    }
+    return chunks;
+}
+
+// Its codes are what its streams end with, if it is the last.
+static bool _gwt_save_phase_end(_gwt_sink *s, _gwt_save *saves, int n, bool good)
+{
+    good = s->run.order.agree(&s->run.order, good);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < saves[i].num_images; k++)
+            saves[i].images[k].stream.code = atomic_load(&s->action.code);
+    _gwt_sink_drop(s);
+    return good;
+}
+
+// The first phase, once it is planned: where tiles are copied as they are there are no pixels to
+// make anything of.
+static bool _gwt_save_plan_first(_gwt_save *saves, int n, const _gwt_plan *plan,
+                                 _gwt_save_sink *k, _gwt_run *run)
+{
+    bool good = _gwt_copiers_begin(plan, k);
+    k->edge = saves[0].images[0].format.block;
+    if (k->copiers) run->skips = _gwt_save_skips;
+    if (!good || k->copiers || !_gwt_save_can_be_warm(&saves[0])) return good;
+    for (int i = 0; good && i < n; i++) good = _gwt_save_warm(&saves[i]);
+    k->reduces = true;
+    run->side = 2;
+    return good;
+}
+
+// The grid of a phase: the tiles of the level, in fours where the next is made of them, or what
+// each tile of the next one is made of.
+static void _gwt_save_shape(_gwt_run *run, const _gwt_save_sink *k, bool first)
+{
+    const _gwt_save *s = &k->saves[0];
+    _gwt_order *o = &run->order;
+    _gwt_run_shape(run, run->array, k->edge * run->side, k->edge * run->side);
+    o->tile_h = o->tile_w = k->edge * run->side;        // in small images too
+    if (first) return;
+    const _gwt_stream *next = &_gwt_save_image(s, k->level + 1)->stream;
+    o->across = next->across, o->down = next->down;
+}
+
+// Names, journals, and what there was before.
+static bool _gwt_save_check_all(_gwt_save *saves, int n, const _gwt_plan *plan)
+{
+    bool good = true;
+    for (int i = 0; good && i < n; i++)
+        good = _gwt_save_record(&saves[i]) && _gwt_file_check(saves, i, plan);
+    return good;
+}
+
+// One phase: full resolution, or of `level` the next one. *last: the last level that it writes.
+static bool _gwt_save_phase(_gwt_save *saves, int n, int level, bool first, int64_t *collisions,
+                            int *last)
 {
     gwt *g = saves[0].file.g;
-    int64_t *collisions = saves[0].o.collisions, block = saves[0].image.format.block;
+    _gwt_output outputs[_GWT_MAX_OUTPUTS];
+    const gwt_array *a = _gwt_save_phase_outputs(saves, n, level, first, outputs);
+    int own = saves[0].o.mask ? 2 : 1;
+    int pad = first ? 0 : saves[0].reducing >= _GWT_REDUCE_BILINEAR ? _GWT_REDUCE_REACH : 1;
+    int64_t edge = 2 * saves[0].images[0].format.block;
     size_t workers = (size_t)g->pool.num_workers * (size_t)n;
-    _gwt_save_sink k = { .saves = saves, .n = n };
+    _gwt_save_sink k = { .saves = saves, .n = n, .level = level, .reduces = !first, .edge = edge,
+                         .pad = pad };
     _gwt_sink s = { .keeps_alpha = true,
                     .run = { .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k,
-                             .what = "save", .path = saves[0].file.path } };
-    for (int i = 0; i < n; i++) s.keeps_alpha &= saves[i].image.a->info.alpha_band > 0;
-    if (!_gwt_sink_begin(&s, saves[0].image.a, outputs, n, NULL, block, block)) return false;
-    bool good = true;
-    for (int i = 0; good && i < n; i++) {
-        saves[i].image.stream.action = &s.action;
+                             .what = first ? "save" : "overviews",
+                             .path = saves[0].file.path } };
+    if (!a) return false;
+    for (int i = 0; i < n && first; i++)
+        s.keeps_alpha &= saves[i].images[0].a->info.alpha_band > 0;
+    if (!_gwt_sink_begin(&s, a, outputs, n * own, (int[]){ pad, pad, pad, pad }, edge, edge))
+        return false;
+    for (int i = 0; i < n; i++) {
+        for (int image = 0; image < saves[i].num_images; image++)
+            saves[i].images[image].stream.action = &s.action;
         saves[i].file.follows = s.action.ranks && gwt_rank(g) > 0;
-        good = _gwt_save_record(&saves[i]) && _gwt_file_check(saves, i, &s.plan);
     }
+    bool good = !first || _gwt_save_plan_first(saves, n, &s.plan, &k, &s.run);
+    _gwt_save_shape(&s.run, &k, first);
+    good = good && (!first || _gwt_save_check_all(saves, n, &s.plan));
+    *last = _gwt_save_level_after(&saves[0], level, first);
     if (good) k.workers = _gwt_calloc(g, workers, sizeof *k.workers);
-    good = _gwt_sink_end(&s, k.workers && _gwt_save_run(&s.run, &k));
-    for (size_t i = 0; k.workers && i < workers; i++) {
-        _gwt_encoder_end(&k.workers[i].encoder);
-        GWT_FREE(k.workers[i].constant.data);
-        GWT_FREE(k.workers[i].tile);
-    }
+    good = _gwt_save_phase_end(&s, saves, n, k.workers && _gwt_save_run(&s.run, &k, first));
+    for (size_t i = 0; k.workers && i < workers; i++) _gwt_save_worker_end(&k.workers[i]);
     GWT_FREE(k.workers);
     _gwt_copiers_end(g, &k);
-    if (!good || !collisions) return good;
-    memcpy(collisions, s.run.collisions, (size_t)n * sizeof *collisions);
-    _gwt_mpi_add(g, collisions, (size_t)n);
-    return true;
+    for (int i = 0; good && first && collisions && i < n; i++)
+        collisions[i] = s.run.collisions[i * own];
+    return good;
+}
+
+static bool _gwt_save_all(_gwt_save *saves, int n)
+{
+    gwt *g = saves[0].file.g;
+    int64_t *collisions = saves[0].o.collisions;
+    int level = 0, levels = saves[0].num_levels;
+    bool makes = levels > 0 || saves[0].o.mask;         // arrays
+    gwt_scope *scope = makes ? gwt_scope_begin(g) : NULL;
+    bool good = (scope || !makes) && _gwt_save_phase(saves, n, 0, true, collisions, &level);
+    while (good && level < levels) good = _gwt_save_phase(saves, n, level, false, NULL, &level);
+    gwt_scope_end(scope);
+    if (good && collisions) _gwt_mpi_add(g, collisions, (size_t)n);
+    return good;
 }
 
 bool gwt_save_with(const gwt_array *a, const char *path, const gwt_save_options *options)
 {
     gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
     _gwt_save s;
-    _gwt_output output;
     if (o.collisions) *o.collisions = 0;
-    if (!a || _gwt_failed(a->g) || !_gwt_save_prepare(&s, a, path, &o, 0, &output)) return false;
-    bool good = _gwt_save_all(&s, 1, &output);
-    _gwt_stream_end(&s.image.stream);
+    if (!a || _gwt_failed(a->g)) return false;
+    bool good = _gwt_save_prepare(&s, a, path, &o, 0) && _gwt_save_all(&s, 1);
+    _gwt_save_end(&s);
     return good;
 }
 
@@ -19387,7 +20697,6 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
                         const gwt_save_options *options)
 {
     gwt_save_options o = options ? *options : (gwt_save_options){ 0 };
-    _gwt_output outputs[_GWT_MAX_OUTPUTS];
     for (size_t i = 0; i < n && o.collisions; i++) o.collisions[i] = 0;
     if (!_gwt_check_many("gwt_save_many", arrays, n, paths)) return false;
     gwt *g = arrays[0]->g;
@@ -19399,14 +20708,15 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
         for (size_t k = 0; k < i; k++)
             if (paths[i] && paths[k] && !strcmp(paths[i], paths[k]))
                 _gwt_fail(g, GWT_E_ARGUMENT, "%s: two outputs of one name", paths[i]);
-    _gwt_save saves[_GWT_MAX_OUTPUTS];
+    _gwt_save saves[_GWT_MAX_ARRAYS];
     size_t ready = 0;
-    while (ready < n && !_gwt_failed(g)
-           && _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, ready,
-                                &outputs[ready]))
+    bool good = true;
+    while (good && ready < n && !_gwt_failed(g)) {
+        good = _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, ready);
         ready++;
-    bool good = ready == n && _gwt_save_all(saves, (int)n, outputs);
-    for (size_t i = 0; i < ready; i++) _gwt_stream_end(&saves[i].image.stream);
+    }
+    good = good && ready == n && _gwt_save_all(saves, (int)n);
+    for (size_t i = 0; i < ready; i++) _gwt_save_end(&saves[i]);
     return good;
 }
 
@@ -19425,7 +20735,7 @@ typedef struct _gwt_blocks {
     _gwt_block_worker *workers;
 } _gwt_blocks;
 
-static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *r,
+static bool _gwt_blocks_open(_gwt_run *run, int id, int cell, const _gwt_rect *r,
                              _gwt_target *targets)
 {
     _gwt_blocks *b = run->sink;
@@ -19442,7 +20752,7 @@ static bool _gwt_blocks_open(_gwt_run *run, int id, int64_t t, const _gwt_rect *
         if (!w->data) return false;
         w->room = bytes;
     }
-    (void)t;
+    (void)cell;
     *targets = (_gwt_target){ w->data, row * (size_t)r->rows, row, 1 };
     if (b->more) {
         targets[1] = targets[0];

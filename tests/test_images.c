@@ -74,9 +74,10 @@ static bool write_images(gwt *g, const char *path, gwt_bigtiff bigtiff, uint64_t
         images[i] = (_gwt_image){
             .a = a, .kind = layout[i].kind, .width = layout[i].width, .height = layout[i].height,
             .format = { .dtype = layout[i].dtype, .compression = COMPRESSION_NONE, .predictor = 1,
-                        .block = BLOCK, .planes = 1 },
-            .across = layout[i].across, .down = layout[i].down,
+                        .bits = layout[i].dtype == GWT_UINT16 ? 16 : 8, .block = BLOCK,
+                        .planes = 1 },
             .stream = { .g = g, .file = &file, .num_tiles = layout[i].across * layout[i].down,
+                        .across = layout[i].across, .down = layout[i].down, .side = 1, .planes = 1,
                         .per_place = 1, .offsets = of[i].offsets, .counts = of[i].counts }
         };
     bool good = _gwt_file_describe(&file, fd, path, end ? end : behind, images, NUM_IMAGES, &o);
@@ -193,7 +194,7 @@ static void by_directory(void **state)
         gwt *g = gwt_begin(.quiet = true);
         const char *path = temp_path("listed%zu.tif", w);
         REQUIRE(write_images(g, path, ways[w], 0), "%s", gwt_message(g));
-        _gwt_source *first = _gwt_source_open(g, path, false, none);
+        _gwt_source *first = _gwt_source_open(g, path, false, none, GWT_COMPLEX_DEFAULT);
         check_pixels(g, first, 0);
         assert_int_equal(first->num_listed_images, NUM_IMAGES - 1);
         for (int i = 1; i < NUM_IMAGES; i++) {
@@ -201,12 +202,15 @@ static void by_directory(void **state)
             assert_true(!d->sub && d->number == i + 1 && d->kind == layout[i].kind);
             assert_true(d->width == (uint64_t)layout[i].width
                         && d->height == (uint64_t)layout[i].height);
-            _gwt_source *s = _gwt_source_open_at(g, path, d->at, "directory n", false, none);
+            _gwt_source *s = _gwt_source_open_at(g, path, d->at, "directory n", false, none,
+                                                   GWT_COMPLEX_DEFAULT);
             check_pixels(g, s, i);
-            assert_ptr_equal(_gwt_source_open_at(g, path, d->at, "directory n", false, none), s);
+            assert_ptr_equal(_gwt_source_open_at(g, path, d->at, "directory n", false, none,
+                                                   GWT_COMPLEX_DEFAULT), s);
             assert_ptr_not_equal(s, first);
         }
-        assert_null(_gwt_source_open_at(g, path, 17, "directory 7", false, none));
+        assert_null(_gwt_source_open_at(g, path, 17, "directory 7", false, none,
+                                                   GWT_COMPLEX_DEFAULT));
         REQUIRE(strstr(gwt_message(g), ".tif: directory 7: can't be read"), "%s", gwt_message(g));
         gwt_end(g);
     }

@@ -304,11 +304,11 @@ static void check_walk(const graph *x, const _gwt_plan *plan)
 // ---- runs against the table
 
 // Each worker has an image of its own: with padding, tiles overlap.
-static bool open_tile(_gwt_run *run, int id, int64_t t, const _gwt_rect *r, _gwt_target *targets)
+static bool open_tile(_gwt_run *run, int id, int cell, const _gwt_rect *r, _gwt_target *targets)
 {
     size_t row = (size_t)run->plan->width * sizeof(double);
     size_t image = row * (size_t)run->plan->height;
-    (void)t;
+    (void)cell;
     targets[0] = (_gwt_target){ (char *)run->sink + (size_t)id * image + (size_t)r->row * row
                                     + (size_t)r->col * sizeof(double), image, row, 1 };
     return true;
