@@ -148,8 +148,8 @@
 // OVERVIEWS AND PAGES
 //
 //   The smaller copies of an image that files have, in them or in FILE.ovr, are read where it is
-//   asked for (.overview of gwt_open), and where .res of gwt_open and gwt_regrid make coarser cells:
-//   then of the smallest one that is fine enough, unless .no_overviews. Those are the only results
+//   asked for (.overview of gwt_open), and where .res of gwt_open and gwt_regrid make coarser
+//   cells: then of the smallest one that is fine enough, unless .no_overviews. Those are the only results
 //   that depend on them, and gwt_note tells. Of a file of several images the others are opened by
 //   .directory or as FILE:2.
 //
@@ -556,8 +556,8 @@ typedef struct gwt_open_options {
     const char *const *_paths;
     size_t _n;
     int _;
-    int directory;             // which image of a file that has several, from 1, in the order of its
-                               // chain of directories, where overviews and masks count, too; 0: the
+    int directory;             // which image of a file that has several, from 1, in the order of
+                               // its chain of directories, where overviews and masks count; 0: the
                                // first. "FILE:2" names one as well, where no file is called that
     int overview;              // its pixels are those of an overview, of which 1 is the largest:
                                // all else (place, names, nodata, ..) is the image's. ARGUMENT when
@@ -927,7 +927,8 @@ GWT_API const char *gwt_bad_tile(const gwt *g, size_t index);
 
 // What was done that may not be what was meant, each once: that an overview is read instead of an
 // image, or can't be (see gwt_regrid); that a file that an action read has a mask, or an alpha band
-// that the result has not, which was not looked at (see gwt_info). gwt_end prints them as warnings (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
+// that the result has not, which was not looked at (see gwt_info). gwt_end prints them as warnings
+// (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
 GWT_API const char *gwt_note(const gwt *g, size_t index);
 
 // The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
@@ -1262,8 +1263,8 @@ GWT_API gwt_array *gwt_mosaic(gwt_array *const *arrays, size_t n, gwt_bounds_by 
 // Where cells get coarser, of arrays as gwt_open gives them (selected, stacked, renamed or scaled,
 // too), it is the smallest overview of the files with cells not larger than those asked for that is
 // resampled, not the image: less is read, and the pixels follow from those that whoever made the
-// overview chose (gwt_note and gwt_print_plan say so, gwt_info.overview which). Overviews of another
-// type or number of bands than the image, and those whose directories are damaged, are passed over.
+// overview chose (gwt_note and gwt_print_plan say so, gwt_info.overview which). Overviews with
+// another type or number of bands than the image, and those whose directories are damaged, are passed over.
 // .no_overviews reads the image itself. So does `.res` of gwt_open; gwt_align and gwt_mosaic know
 // of no overviews.
 GWT_API gwt_array *gwt_regrid_with(const gwt_array *a, const gwt_regrid_options *options);
@@ -6150,7 +6151,7 @@ static bool _gwt_levels_add(_gwt_levels *all, const _gwt_source *s, const char *
 static _gwt_source *_gwt_source_bare(gwt *g, const char *path);
 static void _gwt_source_close(_gwt_source *s);
 
-// Those in a file of their own, as GDAL writes it: FILE.ovr, whose first image is one, too. One that
+// Those in a file of their own, as GDAL writes it: FILE.ovr, whose first image is one, too. What
 // can't be read is as good as none.
 static bool _gwt_levels_beside(_gwt_levels *all, _gwt_source *s)
 {
@@ -10110,8 +10111,8 @@ static gwt_array *_gwt_array_coarser(const gwt_array *a, const _gwt_geo *geo)
         _gwt_tried = before;
         if (_gwt_failed(a->g)) return NULL;
         if (r) {
-            _gwt_note(a->g, "%s: its overview of %lld x %lld pixels is read, as the cells asked for "
-                      "are coarser: .no_overviews reads the image itself", s->path,
+            _gwt_note(a->g, "%s: its overview of %lld x %lld pixels is read, as the cells asked "
+                      "for are coarser: .no_overviews reads the image itself", s->path,
                       (long long)size->width, (long long)size->height);
             return r;
         }

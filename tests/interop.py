@@ -878,7 +878,7 @@ def gdaladdo(path, *options):
 
 
 def levels():
-    """Overviews in the chain of directories, in SubIFDs, beside the file, in cloud-optimised ones."""
+    """Overviews in the chain, in SubIFDs, beside the file, in cloud-optimised files."""
     cases = {
         "tiles": {"dtype": "uint16", "tiled": True, "blockxsize": 64, "blockysize": 64,
                   "compress": "deflate", "nodata": 7},
@@ -918,7 +918,7 @@ def levels():
 
 
 def coarser():
-    """What is made of an overview where --res asks for coarser cells is what gdalwarp makes of it."""
+    """What --res makes of an overview is what gdalwarp makes of it."""
     pixels = noise("int16", (2, 320, 480)) // 64
     make("fine.tif", pixels, **PLACE)
     gdaladdo("fine.tif", "-r", "nearest", "fine.tif", "2", "4")

@@ -86,8 +86,8 @@ static void check_pixels(gwt *g, gwt_array *a, const picture *p, const char *wha
     for (int b = 0; b < info->shape[1]; b++)
         for (int y = 0; y < p->height; y++)
             for (int x = 0; x < p->width; x++, at++)
-                REQUIRE(*at == pixel(p->seed, b, y, x), "%s: band %d, row %d, column %d is %d", what,
-                        b, y, x, *at);
+                REQUIRE(*at == pixel(p->seed, b, y, x), "%s: band %d, row %d, column %d is %d",
+                        what, b, y, x, *at);
     gwt_free(got);
 }
 

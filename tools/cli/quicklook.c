@@ -1,6 +1,7 @@
 // quicklook.c - gwt quicklook: a small picture of a large raster.
 //
-//   file, or the smallest overview that is large enough --boxes of k x k pixels--> planes, 1 to 2 times too large --area average--> planes
+//   file, or its smallest overview that is large enough
+//        --boxes of k x k pixels--> planes, 1 to 2 times too large --area average--> planes
 //        --2nd..98th percentile--> colours --> PNG
 //
 // The first step is the one that touches every pixel, and runs on all workers. A box never
