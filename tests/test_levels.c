@@ -229,6 +229,7 @@ static void overviews_beside(void **state)
     put_pictures(path, "w", chain, 3, 0);
     g = gwt_begin(.num_workers = 1);
     check_pixels(g, gwt_open(g, path, .overview = 1), &chain[2], "overview 1");
+    assert_int_equal(gwt_describe(gwt_open(g, path))->overviews, 2);
     assert_int_equal(gwt_end(g), 0);
     put_pictures(path, "w", chain, 1, 0);
     static const char *const bad[] = { "", "I", "II*", "II*\0\xff\xff\xff\x7f", "no TIFF at all" };
