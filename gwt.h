@@ -149,9 +149,9 @@
 //
 //   The smaller copies of an image that files have, in them or in FILE.ovr, are read where it is
 //   asked for (.overview of gwt_open), and where .res of gwt_open and gwt_regrid make coarser
-//   cells: then of the smallest one that is fine enough, unless .no_overviews. Those are the only results
-//   that depend on them, and gwt_note tells. Of a file of several images the others are opened by
-//   .directory or as FILE:2.
+//   cells: then of the smallest one that is fine enough, unless .no_overviews. Those are the only
+//   results that depend on them, and gwt_note tells. Of a file of several images the others are
+//   opened by .directory or as FILE:2.
 //
 // GRIDS
 //

@@ -393,8 +393,8 @@ static void overviews_of_other_pixels(void **state)
         { { 64, 48, 0, 0, 2, 0 }, { 32, 24, OVERVIEW, 1, 2, 0 }, { 16, 12, OVERVIEW, 2, 1, 0 } },
         { { 64, 48, 0, 0, 2, 0 }, { 32, 24, OVERVIEW, 1, 2, 0 }, { 16, 12, OVERVIEW, 2, 2, 16 } }
     };
-    static const char *const said[] = { "an overview of 1 bands of uint8, where the image has 2 of "
-                                        "uint8", "an overview of 2 bands of uint16" };
+    static const char *const said[] = { "directory 3: an overview of 1 bands of uint8",
+                                        "directory 3: an overview of 2 bands of uint16" };
     for (int i = 0; i < 2; i++) {
         const char *path = temp_path("other%d.tif", i);
         put_pictures(path, "w", lists[i], 3, 0);
