@@ -85,6 +85,12 @@
 //   The session's is that of inputs only. A valid pixel that equals the nodata value of its output
 //   reads as missing ever after: gwt_save counts those where .collisions asks for it.
 //
+//   A file may have a mask, as GDAL writes them: an image of its size in another directory of it
+//   (NewSubfileType 4), or FILE.msk beside it, whose item INTERNAL_MASK_FLAGS_1 says so; of all
+//   bands or of each. Where it is 0, and where it has no tile, pixels are missing, and where they
+//   equal nodata. .ignore_mask of gwt_open reads them all the same. An alpha band is a band, whose
+//   zeros hide others only where .alpha_mask asks for it.
+//
 //   What an operation makes of a missing operand, in which type and with which nodata value:
 //
 //       arithmetic, functions, indices      missing             float64, NaN
@@ -532,6 +538,8 @@ typedef struct gwt_begin_options {
     gwt_optional scale_factor; // beats the files'; an explicit argument, also of gwt_open, beats
                                // this. It acts once: not on what is made of scaled pixels
     gwt_optional offset;       // likewise
+    bool ignore_mask;          // of all files opened, as .ignore_mask of gwt_open
+    bool alpha_mask;           // likewise
     int chunks;                // default chunk edge, pixels; 0 = auto
     size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
     size_t memory_limit;       // bytes an action may take for its work, the cache included, what
@@ -572,6 +580,8 @@ typedef struct gwt_open_options {
     const char *sensor;        // names the bands by a sensor; beats the session's. ARGUMENT when
                                // there are not as many
     gwt_optional nodata;       // this raw value is missing, whatever the session and the file say
+    bool ignore_mask;          // pixels under the file's mask are read, as if it had none
+    bool alpha_mask;           // where the first alpha band of a file is 0 its others are missing
     bool fill_bad_tiles;       // tiles that can't be read or decoded are missing, and are listed by
                                // gwt_bad_tile, instead of an error; integers need a nodata value
     gwt_complex complex_part;  // the part of complex numbers that is wanted; without it a file of
@@ -926,9 +936,10 @@ GWT_API gwt_array *gwt_from_memory_with(gwt *g, const void *data, size_t size, g
 GWT_API const char *gwt_bad_tile(const gwt *g, size_t index);
 
 // What was done that may not be what was meant, each once: that an overview is read instead of an
-// image, or can't be (see gwt_regrid); that a file that an action read has a mask, or an alpha band
-// that the result has not, which was not looked at (see gwt_info). gwt_end prints them as warnings
-// (unless .quiet). NULL after the last; valid until gwt_end. Ask between actions.
+// image, or can't be (see gwt_regrid); that a file that an action read has an alpha band that the
+// result has not, and that was not looked at (.alpha_mask), or a FILE.msk that is no mask. gwt_end
+// prints them as warnings (unless .quiet). NULL after the last; valid until gwt_end. Ask between
+// actions.
 GWT_API const char *gwt_note(const gwt *g, size_t index);
 
 // The first date in a file's name (not its folders) as yyyymmdd, 20160517; 0 when there is none. It
@@ -996,9 +1007,9 @@ typedef struct gwt_info {
     // of the array again:
     const bool *named;             // shape[1] flags, false: a band's name is only its number
     char nodata_text[32];          // nodata exactly: "255", "nan", "-inf"; "" when it is unset
-    // Masks and alpha are not looked at, pixels under them are valid: an action notes it (gwt_note)
-    const char *mask;              // "directory 2" of a file behind it, or "FILE.msk" beside it, of
-                                   // the first that has one; NULL: none has
+    const char *mask;              // by which pixels are missing: "directory 2" of a file behind
+                                   // it, or "FILE.msk" beside it, of the first that has one; NULL:
+                                   // none has, or .ignore_mask was asked for
     int alpha_band;                // number of the first band that is alpha, from 1; 0: none is
 } gwt_info;
 
@@ -5055,7 +5066,8 @@ typedef struct _gwt_source {
     uint64_t fill;              // the bytes of what the caller, else the file, has as nodata
     _gwt_damage *damage;        // tiles that were: guarded by the session's lock; NULL: none
     gwt_optional fill_asked;
-    const char *mask;           // where it lies, which nobody looks at; NULL: there is none
+    const char *mask;           // where it lies: "directory 2", "FILE.msk"; NULL: there is none
+    uint64_t mask_at;           // the byte that its directory begins at; 0: it is FILE.msk
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff, big_endian;
     bool passable;              // its tiles are what those of a file of ours may be
@@ -5900,16 +5912,40 @@ static uint64_t _gwt_source_packed(const _gwt_source *s, int64_t i)
     return s->counts[i] < most ? s->counts[i] : most;
 }
 
-// A mask in a file of its own, as GDAL writes it: FILE.msk.
+// The first mask in the chain that is of full resolution: of this image's size, if there is one.
+static const _gwt_listed *_gwt_source_listed_mask(const _gwt_source *s)
+{
+    const _gwt_listed *first = NULL;
+    for (int i = 0; i < s->num_listed_images; i++) {
+        const _gwt_listed *d = &s->listed[i];
+        if (d->sub || !(d->kind & FILETYPE_MASK) || d->kind & FILETYPE_REDUCEDIMAGE) continue;
+        if (d->width == (uint64_t)s->geo.width && d->height == (uint64_t)s->geo.height) return d;
+        if (!first) first = d;
+    }
+    return first;
+}
+
+// FILE.msk, to be freed.
+static char *_gwt_source_beside(const _gwt_source *s)
+{
+    char *beside = _gwt_malloc(s->g, strlen(s->store.path) + sizeof ".msk");
+    if (beside) sprintf(beside, "%s.msk", s->store.path);
+    return beside;
+}
+
+// Where the mask of a file's first image lies: in the file, else in one of its own, as with GDAL.
 static bool _gwt_source_find_mask(_gwt_source *s)
 {
     _gwt_os_facts facts;
-    for (int i = 0; i < s->num_listed_images && !s->mask; i++)
-        if (!s->listed[i].sub && s->listed[i].kind & FILETYPE_MASK)
-            s->mask = _gwt_keep_format(s->g, "directory %d", s->listed[i].number);
-    char *beside = s->mask ? NULL : _gwt_malloc(s->g, strlen(s->store.path) + sizeof ".msk");
-    if (!beside) return s->mask != NULL;
-    sprintf(beside, "%s.msk", s->store.path);
+    const _gwt_listed *inside = s->at ? NULL : _gwt_source_listed_mask(s);
+    if (s->at) return true;
+    if (inside) {
+        s->mask_at = inside->at;
+        s->mask = _gwt_keep_format(s->g, "directory %d", inside->number);
+        return s->mask != NULL;
+    }
+    char *beside = _gwt_source_beside(s);
+    if (!beside) return false;
     bool there = !_gwt_os_look(beside, true, &facts) && facts.is_file;
     if (there) s->mask = _gwt_keep_string(s->g, _gwt_base_name(beside));
     GWT_FREE(beside);
@@ -7258,6 +7294,7 @@ typedef struct _gwt_node {
     _gwt_op op;
     gwt_dtype dtype;            // LOAD: the source's; CAST: the target; of integers: the result's
     bool masked;
+    bool hides;                 // LOAD: others are missing where this is: a mask, or an alpha band
     bool strict;                // missing wherever all it reads is
     bool series;                // made of a whole series: no fewer tiles are held without others
     int64_t band;               // of an operation on integers 1: the rest of the result
@@ -7430,6 +7467,12 @@ static const _gwt_node *_gwt_node_where(gwt *g, const _gwt_node *condition, cons
 {
     const _gwt_node *args[] = { condition, x, y };
     return _gwt_node_with(g, (_gwt_node){ .op = _GWT_OP_WHERE }, args, 3);
+}
+
+// What a mask hides a part of; anything else is none.
+static const _gwt_node *_gwt_node_hidden(const _gwt_node *n)
+{
+    return n->op == _GWT_OP_WHERE && n->args[0]->hides ? n->args[1] : NULL;
 }
 
 static bool _gwt_dtype_wide(gwt_dtype t) { return t == GWT_UINT64 || t == GWT_INT64; }
@@ -7916,7 +7959,7 @@ static void _gwt_array_keep_source(gwt_array *a, const _gwt_source *s, gwt_optio
     bool both_nan = isnan(nodata.value) && isnan(own->value);
     bool same = own->set && (nodata.value == own->value || both_nan)
              && nodata.rest == own->rest;
-    bool figures = !s->fills && (same || !nodata.set);
+    bool figures = !s->fills && !s->mask && (same || !nodata.set);
     const _gwt_meta *m = &s->meta;
     a->about = m->bands ? &m->about : NULL;     // of the caller's memory nothing is said
     a->keep = !a->about ? 0 : figures ? _GWT_KEEP_FILE : _GWT_KEEP_FILE & ~_GWT_KEEP_FIGURES;
@@ -7946,7 +7989,6 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
     i->has_scales = s->meta.has_scales;
     i->filenames = file, i->num_files = 1, i->tags = s->meta.tags;
     i->tile[0] = s->block_h, i->tile[1] = s->block_w;
-    i->mask = s->mask;
     i->is_tiled = s->tiled, i->bigtiff = s->bigtiff, i->predictor = s->predictor;
     i->bits = s->bits, i->complex_part = s->component ? s->part : GWT_COMPLEX_DEFAULT;
     gwt_image *levels = _gwt_keep(g, (size_t)s->num_levels, sizeof *levels);
@@ -7966,6 +8008,81 @@ static gwt_array *_gwt_array_of_source(gwt *g, _gwt_source *s, gwt_optional noda
                                                      .imm = { i->nodata.value,
                                                               i->nodata.rest } });
     return _gwt_array_finish(a);
+}
+
+// ---- masks
+
+// The mask of a source that has one, of its size.
+static _gwt_source *_gwt_mask_open(_gwt_source *s)
+{
+    gwt *g = s->g;
+    char *beside = s->mask_at ? NULL : _gwt_source_beside(s);
+    if (!s->mask_at && !beside) return NULL;
+    _gwt_source *m = _gwt_source_open_at(g, beside ? beside : s->store.path, s->mask_at,
+                                         s->mask_at ? s->mask : NULL, s->fills,
+                                         s->fills ? gwt_some(0) : (gwt_optional){ 0 },
+                                         GWT_COMPLEX_DEFAULT);
+    GWT_FREE(beside);
+    if (!m || (m->geo.width == s->geo.width && m->geo.height == s->geo.height)) return m;
+    _gwt_fail(g, GWT_E_FORMAT, "%s: a mask of %lld x %lld pixels, and its image %s has %lld x %lld "
+              "(.ignore_mask reads that without)", m->path, (long long)m->geo.width,
+              (long long)m->geo.height, s->path, (long long)s->geo.width,
+              (long long)s->geo.height);
+    return NULL;
+}
+
+// The mask's band that hides band b of the image; -1: none does. In a file of its own it has to say
+// so, of each band: with GMF_PER_DATASET (2) it is the first for all that do.
+static int64_t _gwt_mask_band(const _gwt_source *mask, bool beside, int64_t b)
+{
+    char key[48];
+    const char *const *tag = mask->meta.tags;
+    if (!beside) return mask->bands == 1 ? 0 : b;
+    size_t n = (size_t)snprintf(key, sizeof key, "INTERNAL_MASK_FLAGS_%lld=", (long long)b + 1);
+    while (tag && *tag && strncmp(*tag, key, n)) tag++;
+    if (!tag || !*tag) return -1;
+    return atoi(*tag + n) & 2 ? 0 : b;
+}
+
+// Plane b, missing where the band of that source is 0.
+static bool _gwt_array_hide(gwt_array *a, int64_t b, _gwt_source *by, int64_t band)
+{
+    const _gwt_node *mask = _gwt_node_new(a->g, (_gwt_node){ .op = _GWT_OP_LOAD, .source = by,
+                                                             .band = band, .dtype = by->dtype,
+                                                             .masked = true, .hides = true });
+    if (band >= by->bands)
+        return _gwt_fail(a->g, GWT_E_FORMAT, "%s: a mask of %lld bands, and its image %s has %lld "
+                         "(.ignore_mask reads that without)", by->path, (long long)by->bands,
+                         a->info.filenames[0], (long long)a->info.shape[1]);
+    a->planes[b] = _gwt_node_where(a->g, mask, a->planes[b], _gwt_node_number(a->g, (double)NAN));
+    return a->planes[b] != NULL;
+}
+
+static bool _gwt_array_hide_by_mask(gwt_array *a, _gwt_source *s)
+{
+    _gwt_source *mask = _gwt_mask_open(s);
+    bool any = false;
+    for (int64_t b = 0; mask && b < s->bands; b++) {
+        int64_t band = _gwt_mask_band(mask, !s->mask_at, b);
+        if (band >= 0 && !_gwt_array_hide(a, b, mask, band)) return false;
+        any |= band >= 0;
+    }
+    if (any) a->info.mask = s->mask;
+    else if (mask)
+        _gwt_note(a->g, "%s: is not looked at: without the item INTERNAL_MASK_FLAGS_1 it is no "
+                  "mask", mask->path);
+    return mask != NULL;
+}
+
+// What is hidden is not counted in the figures of a file's bands.
+static bool _gwt_array_hide_by_alpha(gwt_array *a, _gwt_source *s)
+{
+    for (int64_t b = 0; b < s->bands; b++) {
+        if (b == s->meta.alpha - 1) continue;
+        if (!_gwt_array_hide(a, b, s, s->meta.alpha - 1)) return false;
+        a->bands[b].keep &= ~(unsigned)_GWT_KEEP_FIGURES;
+    }
+    return true;
 }
 
 static gwt_array *_gwt_array_scaled(const gwt_array *a, gwt_optional scale, gwt_optional offset);
@@ -8097,6 +8214,10 @@ static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options
     gwt_array *a = s ? _gwt_array_of_source(g, s, nodata) : NULL;
     if (a) a->info.directory = number;
     if (a && number == 1) _gwt_array_list_pages(a, s);
+    bool ignores = o->ignore_mask || g->options.ignore_mask;
+    bool alpha = o->alpha_mask || g->options.alpha_mask;
+    if (a && s->mask && !ignores && !_gwt_array_hide_by_mask(a, s)) return NULL;
+    if (a && s->meta.alpha && alpha && !_gwt_array_hide_by_alpha(a, s)) return NULL;
     if (a && o->overview) a = _gwt_open_overview(a, s, o->overview);
     if (!a || !o->scale_data) return a;
     return _gwt_array_scaled(a, o->scale_factor, o->offset);
@@ -9370,6 +9491,10 @@ static double _gwt_planes_tiles(const gwt_array *a, const _gwt_plane *planes, in
     for (int64_t i = 0; i < n; i++) {
         int visits = 0;
         _gwt_plane x = planes[i * step], before = i ? planes[(i - 1) * step] : NULL;
+        while (x && before && _gwt_node_hidden(x) && _gwt_node_hidden(before)) {
+            x = _gwt_node_hidden(x);
+            before = _gwt_node_hidden(before);
+        }
         bool same = x && before && x->op == _GWT_OP_LOAD && before->op == _GWT_OP_LOAD
                  && x->source == before->source && !x->source->planar;
         if (!same) sum += _gwt_plane_tiles(a, x, &visits);
@@ -10030,7 +10155,8 @@ gwt_array *gwt_align(const gwt_array *a, const gwt_array *like, gwt_resampling m
 // The first of the sources that a plane is of; NULL: of none.
 static const _gwt_source *_gwt_node_source(const _gwt_node *n)
 {
-    while (n && n->op != _GWT_OP_LOAD) n = n->num_args ? n->args[0] : NULL;
+    while (n && n->op != _GWT_OP_LOAD)
+        n = _gwt_node_hidden(n) ? _gwt_node_hidden(n) : n->num_args ? n->args[0] : NULL;
     return n ? n->source : NULL;
 }
 
@@ -10039,6 +10165,44 @@ static const _gwt_source *_gwt_node_source(const _gwt_node *n)
 static bool _gwt_node_scales(const _gwt_node *n)
 {
     return (n->op == _GWT_OP_MUL || n->op == _GWT_OP_ADD) && n->args[1]->op == _GWT_OP_CONST;
+}
+
+static const _gwt_node *_gwt_node_at_level(gwt *g, const _gwt_node *n, const gwt_image *size);
+
+// The mask of an overview of that size, in the chain of the image's file.
+static _gwt_source *_gwt_mask_of_level(const _gwt_source *image, const _gwt_source *mask,
+                                       const gwt_image *size)
+{
+    char directory[32];
+    int i = 0;
+    for (; i < image->num_listed_images; i++) {
+        const _gwt_listed *d = &image->listed[i];
+        if (!d->sub && _gwt_listed_is(d, FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)
+            && d->width == (uint64_t)size->width && d->height == (uint64_t)size->height)
+            break;
+    }
+    if (i == image->num_listed_images) return NULL;
+    snprintf(directory, sizeof directory, "directory %d", image->listed[i].number);
+    _gwt_source *s = _gwt_source_open_at(image->g, image->store.path, image->listed[i].at,
+                                         directory, mask->fills, mask->fill_asked, mask->part);
+    return s && s->bands == mask->bands && s->dtype == mask->dtype ? s : NULL;
+}
+
+// What hides a part of an image, of an overview: of FILE.msk, and of alpha, it is one of theirs.
+static const _gwt_node *_gwt_mask_at_level(gwt *g, const _gwt_node *n, const gwt_image *size)
+{
+    const _gwt_source *image = _gwt_node_source(n);
+    _gwt_node mask = *n->args[0];
+    const _gwt_node *r = NULL;
+    if (mask.source == image || !mask.source->at) r = _gwt_node_at_level(g, n->args[0], size);
+    else {
+        mask.source = _gwt_mask_of_level(image, mask.source, size);
+        if (mask.source) r = _gwt_node_new(g, mask);
+    }
+    if (r) return r;
+    return _gwt_fail_null(g, GWT_E_UNSUPPORTED, "%s: its overview of %lld x %lld pixels has no mask "
+                          "that is like the image's (.ignore_mask reads it without)", image->path,
+                          (long long)size->width, (long long)size->height);
 }
 
 // The same of overviews of that size. NULL: there is no such thing, or, with what is wrong, it
@@ -10054,6 +10218,12 @@ static const _gwt_node *_gwt_node_at_level(gwt *g, const _gwt_node *n, const gwt
         _gwt_node load = *n;
         load.source = k < n->source->num_levels ? _gwt_level_open(n->source, k) : NULL;
         return load.source ? _gwt_node_new(g, load) : NULL;
+    }
+    const _gwt_node *hidden = _gwt_node_hidden(n);
+    if (hidden) {
+        const _gwt_node *under = _gwt_node_at_level(g, hidden, size);
+        const _gwt_node *mask = under ? _gwt_mask_at_level(g, n, size) : NULL;
+        return mask ? _gwt_node_where(g, mask, under, n->args[2]) : NULL;
     }
     const _gwt_node *x = _gwt_node_scales(n) ? _gwt_node_at_level(g, n->args[0], size) : NULL;
     return x ? _gwt_node_op(g, n->op, x, n->args[1]) : NULL;
@@ -10324,12 +10494,16 @@ const char *const *gwt_sensor_bands(const char *sensor)
 
 // ---- nodata and scaling
 
-// A plane with another raw value missing: what is a band of a file, cropped or not, is loaded with
-// it instead of the file's; anything else is compared as it stands.
+// A plane with another raw value missing: what is a band of a file, cropped, masked or not, is
+// loaded with it instead of the file's; anything else is compared as it stands.
 static const _gwt_node *_gwt_node_masked(gwt *g, const _gwt_node *n, gwt_optional nodata,
                                          gwt_dtype dtype)
 {
     _gwt_node node = *n;
+    const _gwt_node *hidden = _gwt_node_hidden(n);
+    if (hidden)
+        return _gwt_node_where(g, n->args[0], _gwt_node_masked(g, hidden, nodata, dtype),
+                               n->args[2]);
     if (n->op == _GWT_OP_LOAD) {
         node.masked = true;
         node.imm[0] = nodata.value, node.imm[1] = nodata.rest;
@@ -11866,6 +12040,7 @@ typedef struct _gwt_view_plan {
     int64_t *bands;             // used; of a pixel-interleaved source all come with each tile
     int num_bands;
     int *slots;                 // by band: where it is among these, from 1; 0: not used
+    bool hides;                 // some of them, others
     int64_t stride;             // of every so many rows and columns only one is read
     int first;                  // the first view of that source
     int sharers;                // of that one: views of the source
@@ -12054,7 +12229,8 @@ static uint64_t _gwt_bits(double v)
 static uint64_t _gwt_key_hash(const _gwt_value *v, const int *args)
 {
     const _gwt_node *n = v->node;
-    uint64_t h = _gwt_hash((uint64_t)n->op * 32 + n->dtype * 2 + n->masked, (uint64_t)n->band);
+    uint64_t h = _gwt_hash((uint64_t)n->op * 32 + n->dtype * 2 + n->masked,
+                           (uint64_t)n->band * 2 + n->hides);
     h = _gwt_hash(h, (uint64_t)(uintptr_t)n->source + (uint64_t)v->frame);
     for (int i = 0; i < v->num_args; i++) h = _gwt_hash(h, (uint64_t)(int64_t)args[i]);
     for (int i = 0; i < 2; i++) h = _gwt_hash(h, _gwt_bits(n->imm[i]));
@@ -12066,7 +12242,8 @@ static bool _gwt_key_equal(const _gwt_value *v, const _gwt_value *w, const int *
 {
     const _gwt_node *m = v->node, *n = w->node;
     return m->op == n->op && m->step == n->step && m->lookup == n->lookup && m->dtype == n->dtype
-        && m->masked == n->masked && m->band == n->band && m->source == n->source
+        && m->masked == n->masked && m->hides == n->hides && m->band == n->band
+        && m->source == n->source
         && v->frame == w->frame && v->num_args == w->num_args
         && (v->num_args == 0 || !memcmp(args, args_w, (size_t)v->num_args * sizeof *args))
         && _gwt_bits(m->imm[0]) == _gwt_bits(n->imm[0])
@@ -12277,6 +12454,7 @@ static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *
     instr->view = _gwt_plan_view(p, load->source);
     if (instr->view < 0) return;
     _gwt_view_plan *v = &p->plan->views[instr->view];
+    v->hides |= load->hides;
     int *slot = &v->slots[load->band];
     if (!*slot) {
         v->bands[v->num_bands++] = load->band;
@@ -12810,10 +12988,7 @@ static void _gwt_plan_note(const _gwt_plan *plan, bool keeps_alpha)
         const _gwt_source *s = v->source;
         bool others = false;
         for (int k = 0; k < v->num_bands; k++) others |= v->bands[k] != s->meta.alpha - 1;
-        if (s->mask)
-            _gwt_note(plan->g, "%s: its mask (%s) is not looked at: masked pixels count as valid",
-                      s->path, s->mask);
-        if (s->meta.alpha && others && !keeps_alpha)
+        if (s->meta.alpha && others && !keeps_alpha && !v->hides)
             _gwt_note(plan->g,
                       "%s: its alpha (band %d) is not looked at: transparent pixels count as valid",
                       s->path, s->meta.alpha);
@@ -17531,7 +17706,7 @@ static bool _gwt_file_check_input(_gwt_save *s, const _gwt_plan *plan, const cha
     for (int i = 0; i < plan->num_views; i++) {
         if (!_gwt_os_same_file(facts, &plan->views[i].source->store.facts)) continue;
         return _gwt_fail(s->images[0].a->g, GWT_E_EXISTS, "%s: the output is an input (%s)", path,
-                         plan->views[i].source->path);
+                         plan->views[i].source->store.path);
     }
     return true;
 }

@@ -245,7 +245,7 @@ static size_t printed(int (*run)(heard *h, bool quiet), heard *h, bool quiet, in
     return size;
 }
 
-// An error, a note (a mask that nobody looks at), and tiles that can't be decoded.
+// An error, a note (FILE.msk that is no mask), and tiles that can't be decoded.
 static int with_all_kinds(heard *h, bool quiet)
 {
     gwt *g = h ? gwt_begin(.num_workers = 2, .quiet = quiet, .on_message = note_message, .user = h)
@@ -282,7 +282,7 @@ static void messages_are_handed_over(void **state)
         assert_int_equal(h.count[GWT_MESSAGE_ERROR], 1);
         assert_string_equal(h.text[GWT_MESSAGE_ERROR], "enough of this");
         assert_int_equal(h.count[GWT_MESSAGE_WARNING], 1);
-        assert_non_null(strstr(h.text[GWT_MESSAGE_WARNING], "masked.tif: "));
+        assert_non_null(strstr(h.text[GWT_MESSAGE_WARNING], "masked.tif.msk: is not looked at"));
         assert_int_equal(h.count[GWT_MESSAGE_FILLED], 1);
         assert_non_null(strstr(h.text[GWT_MESSAGE_FILLED], "bad.tif: tile "));
         assert_non_null(strstr(h.text[GWT_MESSAGE_FILLED], " more such tiles are filled"));

@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tiffio.h>
@@ -110,10 +111,347 @@ static void samples_of_a_bit(void **state)
                               .compression = COMPRESSION_ADOBE_DEFLATE });
 }
 
+// ---- masks ------------------------------------------------------------------------------------
+
+enum { W = 61, H = 43 };
+
+// An image, and a mask of it in its file.
+static const char *write_inside(const char *name, const tiff_spec *spec, const void *samples,
+                                const bitmap *m)
+{
+    const char *path = temp_path("%s", name);
+    tiff_write(path, spec, samples);
+    TIFF *t = TIFFOpen(path, "a");
+    write_bits(t, m);
+    TIFFSetField(t, TIFFTAG_SUBFILETYPE, FILETYPE_MASK);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MASK);
+    TIFFClose(t);
+    return path;
+}
+
+#define FLAG(band, flags) "<Item name=\"INTERNAL_MASK_FLAGS_" #band "\">" #flags "</Item>\n"
+#define FLAGS(items) "<GDALMetadata>\n" items "</GDALMetadata>"
+
+// A mask of a byte a sample beside a file, with those items.
+static void write_beside(const char *path, int width, int height, int bands, const char *metadata)
+{
+    char msk[1024];
+    bitmap m = { .width = width, .height = height, .bands = bands };
+    double *values = calloc((size_t)(bands * width * height), sizeof *values);
+    for (int b = 0, k = 0; b < bands; b++)
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++, k++) values[k] = bit_at(&m, b, y, x) ? 1 + k % 255 : 0;
+    snprintf(msk, sizeof msk, "%s.msk", path);
+    tiff_write_values(msk, &(tiff_spec){ .width = width, .height = height, .bands = bands,
+                                         .dtype = GWT_UINT8, .tile_width = 16, .tile_height = 16,
+                                         .compression = COMPRESSION_LZW, .metadata = metadata },
+                      values);
+    free(values);
+}
+
+// Which band of the mask hides each band of an image; -1: none does.
+static void check_hidden(gwt *g, gwt_array *a, const bitmap *m, const int *by,
+                         const double *values, const char *what)
+{
+    double *got = VALUES_OF(a);
+    for (int b = 0, k = 0; b < (int)gwt_describe(a)->shape[1]; b++)
+        for (int y = 0; y < H; y++)
+            for (int x = 0; x < W; x++, k++) {
+                bool missing = by[b] >= 0 && !bit_at(m, by[b], y, x);
+                REQUIRE(same_double(got[k], missing ? NAN : values[k]), "%s: band %d, row %d, "
+                        "column %d is %g, not %g", what, b, y, x, got[k],
+                        missing ? NAN : values[k]);
+            }
+    gwt_free(got);
+}
+
+static void fill_values(double *values, int bands)
+{
+    for (int k = 0; k < bands * W * H; k++) values[k] = k % 200 + 7;
+}
+
+// One band of the mask hides all bands of the image, or each its own; planar or not, tiled or not.
+static void masks_inside(void **state)
+{
+    (void)state;
+    static double values[3 * W * H];
+    static const int all[] = { 0, 0, 0 }, each[] = { 0, 1, 2 };
+    static uint8_t samples[3 * W * H];
+    fill_values(values, 3);
+    for (int k = 0; k < 3 * W * H; k++) samples[k] = (uint8_t)values[k];
+    for (int way = 0; way < 16; way++) {
+        gwt *g = gwt_begin(.num_workers = 3);
+        bitmap m = { .width = W, .height = H, .bands = way & 1 ? 3 : 1, .tile = way & 2 ? 16 : 0,
+                     .planar = way & 4, .compression = COMPRESSION_ADOBE_DEFLATE,
+                     .fill_order = way & 8 ? FILLORDER_LSB2MSB : FILLORDER_MSB2LSB };
+        tiff_spec spec = { .width = W, .height = H, .bands = 3, .dtype = GWT_UINT8,
+                           .tile_width = way & 4 ? 32 : 0, .tile_height = way & 4 ? 48 : 0,
+                           .planar = way & 8, .compression = COMPRESSION_LZW };
+        gwt_array *a = gwt_open(g, write_inside("inside.tif", &spec, samples, &m));
+        EXPECT_OK(g);
+        assert_string_equal(gwt_describe(a)->mask, "directory 2");
+        check_hidden(g, a, &m, way & 1 ? each : all, values, "inside");
+        check_hidden(g, gwt_open(g, temp_path("inside.tif"), .ignore_mask = true), &m,
+                     (const int[]){ -1, -1, -1 }, values, "ignored");
+        assert_null(gwt_note(g, 0));
+        assert_int_equal(gwt_end(g), 0);
+        remove(temp_path("inside.tif"));
+    }
+}
+
+static void masks_beside(void **state)
+{
+    (void)state;
+    static double values[3 * W * H];
+    static const struct { int bands; const char *metadata; int by[3]; } cases[] = {
+        { 1, FLAGS(FLAG(1, 2) FLAG(2, 2) FLAG(3, 2)), { 0, 0, 0 } },
+        { 3, FLAGS(FLAG(1, 0) FLAG(2, 0) FLAG(3, 0)), { 0, 1, 2 } },
+        { 3, FLAGS(FLAG(1, 2) FLAG(2, 0) FLAG(3, 0)), { 0, 1, 2 } },
+        { 3, FLAGS(FLAG(1, 0) FLAG(3, 2)), { 0, -1, 0 } },
+        { 3, FLAGS(FLAG(3, 0)), { -1, -1, 2 } },
+        { 1, NULL, { -1, -1, -1 } },
+    };
+    const char *path = temp_path("beside.tif");
+    fill_values(values, 3);
+    tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .bands = 3, .planar = true,
+                                          .dtype = GWT_INT16 }, values);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bitmap m = { .width = W, .height = H, .bands = cases[i].bands };
+        bool none = !cases[i].metadata;
+        write_beside(path, W, H, cases[i].bands, cases[i].metadata);
+        gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+        gwt_array *a = gwt_open(g, path);
+        EXPECT_OK(g);
+        char what[16];
+        snprintf(what, sizeof what, "case %zu", i);
+        check_hidden(g, a, &m, cases[i].by, values, what);
+        if (none) assert_null(gwt_describe(a)->mask);
+        else assert_string_equal(gwt_describe(a)->mask, "beside.tif.msk");
+        assert_true(none == (gwt_note(g, 0) && strstr(gwt_note(g, 0), "it is no mask")));
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// Bands of a mask that are said to be there are; its size is the image's; it can be read.
+static void refused_masks(void **state)
+{
+    (void)state;
+    static double values[2 * W * H];
+    static const char two[] = FLAGS(FLAG(1, 0) FLAG(2, 0));
+    const char *path = temp_path("refused.tif");
+    tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .bands = 2,
+                                          .dtype = GWT_UINT8 }, values);
+    for (int way = 0; way < 3; way++) {
+        gwt *g = gwt_begin(.quiet = true);
+        if (way == 0) write_beside(path, W, H, 1, two);
+        if (way == 1) write_beside(path, W, H - 1, 2, two);
+        if (way == 2) file_write(temp_path("refused.tif.msk"), "no mask", 7);
+        assert_null(gwt_open(g, path));
+        static const char *const why[] = { "a mask of 1 bands, and its image refused.tif has 2",
+                                           "a mask of 61 x 42 pixels, and its image ",
+                                           "is not a TIFF" };
+        EXPECT_ERROR(g, GWT_E_FORMAT, why[way]);
+        gwt_free(gwt_compute(gwt_open(g, path, .ignore_mask = true)));
+        EXPECT_OK(g);
+        gwt_end(g);
+    }
+}
+
+// Of a mask as of any image tiles may be absent: nothing is valid there, as GDAL has it.
+static bool second_absent(uint32_t strile) { return strile == 1; }
+
+static void absent_tiles(void **state)
+{
+    (void)state;
+    static double values[W * H], mask[W * H];
+    const char *path = temp_path("absent.tif");
+    for (int k = 0; k < W * H; k++) values[k] = mask[k] = 5;
+    tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_FLOAT32 }, values);
+    tiff_write_values(temp_path("absent.tif.msk"),
+                      &(tiff_spec){ .width = W, .height = H, .dtype = GWT_UINT8, .tile_width = 32,
+                                    .tile_height = 32, .absent = second_absent,
+                                    .metadata = FLAGS(FLAG(1, 2)) }, mask);
+    gwt *g = gwt_begin(.num_workers = 1);
+    double *got = VALUES_OF(gwt_open(g, path));
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            assert_true(same_double(got[y * W + x], y < 32 && x >= 32 ? NAN : 5));
+    gwt_free(got);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// What is only opened and saved keeps its type and its bits, 64 of them; what is hidden becomes
+// nodata, and without one there is an error.
+static void exact_bits(void **state)
+{
+    (void)state;
+    static uint64_t samples[W * H];
+    bitmap m = { .width = W, .height = H, .bands = 1, .compression = COMPRESSION_CCITTFAX4,
+                 .fill_order = FILLORDER_MSB2LSB };
+    for (int d = 0; d < DTYPES; d++) {
+        gwt_dtype dtype = all_dtypes[d];
+        size_t size = sample_size(dtype);
+        const char *out = temp_path("exact_out.tif");
+        fill_noise(dtype, samples, W * H, (uint64_t)d);
+        gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+        gwt_array *a = gwt_open(g, write_inside("exact.tif", &(tiff_spec){ .width = W, .height = H,
+                                                .dtype = dtype }, samples, &m));
+        gwt_save(a, out, .nodata = gwt_some(3), .overwrite = true);
+        EXPECT_OK(g);
+        image *im = image_read(out);
+        assert_int_equal(im->dtype, dtype);
+        for (int k = 0; k < W * H; k++) {
+            unsigned char want[8];
+            memcpy(want, (char *)samples + (size_t)k * size, size);
+            bool missing = !bit_at(&m, 0, k / W, k % W);
+            if (missing || (is_float(dtype) && isnan(sample_get(dtype, samples, (size_t)k))))
+                sample_set(dtype, want, 0, 3);
+            REQUIRE(!memcmp(im->raw + (size_t)k * size, want, size), "%s: pixel %d",
+                    gwt_dtype_name(dtype), k);
+        }
+        image_free(im);
+        if (!is_float(dtype)) {
+            assert_false(gwt_save(a, out, .overwrite = true));
+            EXPECT_ERROR(g, GWT_E_NODATA, "no nodata value");
+        }
+        gwt_end(g);
+    }
+}
+
+// Missing where the mask or nodata says so; another nodata value takes the place of the file's and
+// leaves the mask.
+static void with_nodata(void **state)
+{
+    (void)state;
+    static double values[W * H];
+    const char *path = temp_path("both.tif");
+    bitmap m = { .width = W, .height = H, .bands = 1 };
+    fill_values(values, 1);
+    tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_UINT16,
+                                          .nodata = "20" }, values);
+    write_beside(path, W, H, 1, FLAGS(FLAG(1, 2)));
+    for (int way = 0; way < 5; way++) {
+        gwt *g = gwt_begin(.num_workers = 2, .nodata = { .set = way == 1, .value = 30 });
+        gwt_array *a = way == 2 ? gwt_open(g, path, .nodata = gwt_some(30))
+                     : way == 4 ? gwt_open(g, path, .ignore_mask = true) : gwt_open(g, path);
+        if (way == 3) a = gwt_set_nodata(a, .src_nodata = gwt_some(30));
+        double nodata = way == 0 || way == 4 ? 20 : 30, *got = VALUES_OF(a);
+        for (int k = 0; k < W * H; k++) {
+            bool hidden = way != 4 && !bit_at(&m, 0, k / W, k % W);
+            REQUIRE(same_double(got[k], hidden || values[k] == nodata ? NAN : values[k]),
+                    "way %d: pixel %d of %g is %g", way, k, values[k], got[k]);
+        }
+        gwt_free(got);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// ---- alpha ------------------------------------------------------------------------------------
+
+static void write_alpha(const char *path, const uint8_t *samples, int extra)
+{
+    uint16_t extras[] = { (uint16_t)extra };
+    TIFF *t = TIFFOpen(path, "w");
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, W);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, H);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 8);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 4);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB);
+    TIFFSetField(t, TIFFTAG_EXTRASAMPLES, 1, extras);
+    REQUIRE(TIFFWriteEncodedStrip(t, 0, (void *)(uintptr_t)samples, 4 * W * H) > 0, "%s", path);
+    TIFFClose(t);
+}
+
+static void alpha_hides(void **state)
+{
+    (void)state;
+    static uint8_t samples[4 * W * H];
+    const char *path = temp_path("alpha.tif");
+    for (int k = 0; k < 4 * W * H; k++)
+        samples[k] = (uint8_t)(k % 4 < 3 ? k % 251 : (int)(noise((uint64_t)k) & 3) * 85);
+    for (int way = 0; way < 8; way++) {
+        bool asked = way & 1, by_session = way & 2, associated = way & 4;
+        write_alpha(path, samples, associated ? EXTRASAMPLE_ASSOCALPHA : EXTRASAMPLE_UNASSALPHA);
+        gwt *g = gwt_begin(.num_workers = 2, .alpha_mask = asked && by_session, .quiet = true);
+        gwt_array *a = gwt_open(g, path, .alpha_mask = asked && !by_session);
+        double *got = VALUES_OF(a);
+        for (int b = 0; b < 4; b++)
+            for (int k = 0; k < W * H; k++) {
+                bool missing = asked && b < 3 && samples[4 * k + 3] == 0;
+                REQUIRE(same_double(got[b * W * H + k], missing ? NAN : samples[4 * k + b]),
+                        "way %d, band %d: pixel %d is %g", way, b, k, got[b * W * H + k]);
+            }
+        gwt_free(got);
+        gwt_free(VALUES_OF(gwt_sel(a, "1")));
+        assert_true(asked == !gwt_note(g, 0));
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
+// ---- in operations ----------------------------------------------------------------------------
+
+// What may be done with an array: of a masked one as of the same with a nodata value.
+static gwt_array *operation(int op, gwt_array *a, gwt_array *b)
+{
+    switch (op) {
+    case 0: return gwt_add(a, b);
+    case 1: return gwt_window(a, 5, 3, 30, 29);
+    case 2: return gwt_every(a, 3);
+    case 3: return gwt_moving(a, .window = 5);
+    case 4: return gwt_stack((gwt_array *[]){ a, b }, 2, GWT_TIME);
+    case 5: return gwt_reduce(gwt_stack((gwt_array *[]){ a, b }, 2, GWT_BAND), GWT_BAND,
+                              GWT_MEDIAN);
+    case 6: return gwt_regrid(a, .res = 2.5, .resampling = GWT_BILINEAR);
+    case 7: return gwt_regrid(a, .res = 3, .resampling = GWT_AVERAGE);
+    case 8: return gwt_valid(a);
+    default: return gwt_window(gwt_regrid(a, .res = 0.5), 7, 9, 40, 50);
+    }
+}
+
+static void in_operations(void **state)
+{
+    (void)state;
+    enum { OPERATIONS = 10 };
+    static double values[W * H];
+    const geo_tags geo = { .scale = (const double[]){ 1, 1, 0 },
+                           .tiepoint = (const double[]){ 0, 0, 0, 100, 200, 0 } };
+    const char *names[] = { temp_path("first.tif"), temp_path("second.tif") };
+    for (int i = 0; i < 2; i++) {
+        bitmap m = { .width = W, .height = H, .bands = 1 };
+        tiff_spec spec = { .width = W, .height = H, .dtype = GWT_UINT8, .tile_width = 16,
+                           .tile_height = 16, .geo = &geo };
+        for (int k = 0; k < W * H; k++) values[k] = (double)(noise((uint64_t)(k * 2 + i)) % 200);
+        tiff_write_values(names[i], &spec, values);
+        write_beside(names[i], W, H, 1, FLAGS(FLAG(1, 2)));
+        for (int k = 0; k < W * H; k++)
+            if (!bit_at(&m, 0, k / W, k % W)) values[k] = 255;
+        spec.nodata = "255";
+        tiff_write_values(temp_path("plain%d.tif", i), &spec, values);
+    }
+    for (int op = 0; op < OPERATIONS; op++) {
+        gwt *g = gwt_begin(.num_workers = 2, .chunks = 24);
+        gwt_array *a = operation(op, gwt_open(g, names[0]), gwt_open(g, names[1]));
+        gwt_array *b = operation(op, gwt_open(g, temp_path("plain0.tif")),
+                                 gwt_open(g, temp_path("plain1.tif")));
+        double *got = VALUES_OF(a), *want = VALUES_OF(b);
+        assert_int_equal(array_count(a), array_count(b));
+        for (size_t k = 0; k < array_count(a); k++)
+            REQUIRE(same_double(got[k], want[k]), "operation %d: pixel %zu is %g, not %g", op, k,
+                    got[k], want[k]);
+        gwt_free(got);
+        gwt_free(want);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_of_a_bit),
+        cmocka_unit_test(samples_of_a_bit), cmocka_unit_test(masks_inside),
+        cmocka_unit_test(masks_beside), cmocka_unit_test(refused_masks),
+        cmocka_unit_test(absent_tiles), cmocka_unit_test(exact_bits),
+        cmocka_unit_test(with_nodata), cmocka_unit_test(alpha_hides),
+        cmocka_unit_test(in_operations),
     };
     return cmocka_run_group_tests_name("masks", tests, temp_begin, temp_end);
 }

@@ -990,7 +990,7 @@ static void metadata_is_of_the_job(void **state)
     }
 }
 
-// ---- masks and alpha, which are not looked at -------------------------------------------------
+// ---- masks and alpha --------------------------------------------------------------------------
 
 static void check_notes(const gwt *g, const char *what, const char *const *wanted)
 {
@@ -1004,49 +1004,29 @@ static void check_notes(const gwt *g, const char *what, const char *const *wante
     REQUIRE(!gwt_note(g, n), "%s: a note more: %s", what, gwt_note(g, n));
 }
 
-static int look(const gwt_block *block, void *user) { (void)block, (void)user; return 0; }
-
-// A mask in the file or beside it is said to be there, and once that it is not looked at when the
-// pixels under it are used.
+// Where a mask lies that says what is missing, of what is made of its file, too; what it says is in
+// test_masks.
 static void masks(void **state)
 {
     (void)state;
     picture p = { .second = FILETYPE_MASK }, none = { .second = FILETYPE_REDUCEDIMAGE },
-            plain = { .nodata = "0" };
-    const char *inside = drawn("inside.tif", &p), *beside = drawn("beside.tif", &plain),
-               *without = drawn("without.tif", &none);
-    drawn("beside.tif.msk", &plain);
-    for (int way = 0; way < 5; way++) {
-        char what[16];
-        gwt *g = session();
-        gwt_array *a = gwt_open(g, inside), *b = gwt_open(g, beside), *c = gwt_open(g, without);
-        gwt_summary summary;
-        snprintf(what, sizeof what, "way %d", way);
-        REQUIRE(gwt_describe(a)->mask && !strcmp(gwt_describe(a)->mask, "directory 2"),
-                "the mask is %s", gwt_describe(a)->mask);
-        assert_string_equal(gwt_describe(b)->mask, "beside.tif.msk");
-        assert_null(gwt_describe(c)->mask);
-        assert_null(gwt_describe(NULL)->mask);
-        assert_string_equal(gwt_describe(gwt_add(c, b))->mask, "beside.tif.msk");
-        check_notes(g, "before", LIST(NULL));
-        assert_true(gwt_print_plan(gwt_add(a, b), tmpfile()));
-        check_notes(g, "a plan", LIST(NULL));
-        gwt_free(gwt_compute(c));
-        check_notes(g, "an overview", LIST(NULL));
-        for (int again = 0; again < 2; again++) {
-            if (way == 0) gwt_free(gwt_compute(gwt_window(a, 0, 0, 3, 3)));
-            else if (way == 1) assert_true(gwt_save(a, temp_path("m.tif"), .overwrite = true));
-            else if (way == 2) assert_int_equal(gwt_map_blocks(a, look, NULL, .block_rows = H), 1);
-            else if (way == 3) assert_true(gwt_summarize(gwt_moving(a), &summary));
-            else gwt_free(gwt_compute(gwt_open(g, inside, .fill_bad_tiles = true,
-                                               .nodata = gwt_some(3))));
-            check_notes(g, what, LIST("inside.tif: its mask (directory 2) is not looked at"));
-        }
-        gwt_free(gwt_compute(gwt_add(a, b)));
-        check_notes(g, "both", LIST("inside.tif: ", "beside.tif: its mask (beside.tif.msk)"));
-        EXPECT_OK(g);
-        gwt_end(g);
-    }
+            plain = { .nodata = "0" }, mask = { .metadata = "<GDALMetadata><Item name=\"INTERNAL_"
+                                               "MASK_FLAGS_1\">2</Item></GDALMetadata>" };
+    gwt *g = session();
+    gwt_array *a = gwt_open(g, drawn("inside.tif", &p)), *c = gwt_open(g, drawn("no.tif", &none));
+    drawn("beside.tif.msk", &mask);
+    gwt_array *b = gwt_open(g, drawn("beside.tif", &plain));
+    EXPECT_OK(g);
+    assert_string_equal(gwt_describe(a)->mask, "directory 2");
+    assert_string_equal(gwt_describe(b)->mask, "beside.tif.msk");
+    assert_null(gwt_describe(c)->mask);
+    assert_null(gwt_describe(NULL)->mask);
+    assert_null(gwt_describe(gwt_open(g, temp_path("inside.tif"), .ignore_mask = true))->mask);
+    assert_string_equal(gwt_describe(gwt_add(c, b))->mask, "beside.tif.msk");
+    gwt_free(gwt_compute(gwt_add(a, b)));
+    check_notes(g, "masks", LIST(NULL));
+    EXPECT_OK(g);
+    gwt_end(g);
     assert_null(gwt_note(NULL, 0));
 }
 

@@ -96,19 +96,47 @@ noted() {
     check "$1" "$wrong"
 }
 
+flags='<GDALMetadata><Item name="INTERNAL_MASK_FLAGS_1">2</Item></GDALMetadata>'
 bytes 1 2 3 4 | tiff 8 1 1 '' '' >masked.tif
-cp masked.tif masked.tif.msk
+bytes 255 0 7 0 | tiff 8 1 1 '' "$flags" >masked.tif.msk
 works 'info of a file with a mask beside it' info masked.tif
-is 'it is named' "$(sed -n 's/^  mask  *//p' "$out")" 'masked.tif.msk, not looked at'
+is 'it is named' "$(sed -n 's/^  mask  *//p' "$out")" 'masked.tif.msk'
 works 'info --json of it' info --json masked.tif
 is 'it is named in JSON' "$(said mask)" '"masked.tif.msk"'
-run stats masked.tif
-noted 'stats warns' 0 'masked.tif: its mask (masked.tif.msk) is not looked at'
-holds 'stats names it' "$out" 'masked.tif.msk'
-run stats --json masked.tif
+works 'stats of it' stats masked.tif
+is 'pixels under it are not counted' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 3 2 2'
+is 'stats names it' "$(sed -n 's/^mask: //p' "$out")" 'masked.tif.msk'
+works 'stats --json of it' stats --json masked.tif
 is 'stats --json names it' "$(said mask)" '"masked.tif.msk"'
-run calc 'a + a' masked.tif -o sum.tif --quiet
-noted 'calc warns' 0 'masked.tif: its mask'
+works 'stats --ignore-mask' stats --ignore-mask masked.tif
+is 'pixels under it are counted' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 4 2.5 4'
+is 'it is not named' "$(grep -c mask "$out")" 0
+works 'calc of it' calc 'a + a' masked.tif -o sum.tif --quiet
+works 'stats of that' stats sum.tif
+is 'it has two pixels' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '2 6 4 2'
+run convert masked.tif -o whole.tif --quiet
+holds 'integers need a nodata value' "$err" 'no nodata value of uint8'
+works 'convert --ignore-mask' convert masked.tif -o whole.tif --quiet --ignore-mask
+works 'convert --dst-nodata' convert masked.tif -o whole.tif --quiet --dst-nodata 9 --overwrite
+works 'stats of that' stats whole.tif --nodata 77
+is 'what it hides is nodata' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 9 5.5 4'
+works 'zonal with it' zonal masked.tif --zones masked.tif --stat count,sum
+is 'zones and values are hidden' "$(tail -n +2 "$out" | tr '\n' ' ')" '1,1,1,1 3,1,1,3 '
+works 'why of a pixel under it' why a masked.tif --rowcol 0,1
+holds 'it says so' "$out" 'row 0 column 1: 2, missing (under the mask)'
+works 'a picture of it' quicklook masked.tif -o masked.png --quiet
+works 'verify of it' verify masked.tif
+is 'the mask is looked at, too' "$(cat "$out")" \
+    'masked.tif: 1 strips good (no checksums), and its mask (masked.tif.msk)'
+cp masked.tif.msk good.msk
+head -c 150 good.msk >masked.tif.msk
+run info masked.tif
+holds 'a mask that cannot be read is an error' "$err" 'masked.tif.msk: '
+works 'info --ignore-mask' info --ignore-mask masked.tif
+bytes 255 0 7 0 | tiff 8 1 1 '' '' >masked.tif.msk
+run calc 'a + a' masked.tif -o sum.tif --quiet --overwrite
+noted 'one that is none is noted' 0 'masked.tif.msk: is not looked at'
+cp good.msk masked.tif.msk
 
 item='<Item name="COLORINTERP" sample="1" role="colorinterp">Alpha</Item>'
 bytes 1 2 3 4 5 6 7 8 | tiff 8 1 2 '' "<GDALMetadata>$item</GDALMetadata>" >alpha.tif
@@ -122,6 +150,8 @@ is 'stats --json names it' "$(said alpha)" 2
 works 'a copy that has it still' calc a alpha.tif -o copy.tif --overwrite --quiet
 run calc b1 alpha.tif -o copy.tif --overwrite --quiet
 noted 'a copy without it' 0 'alpha.tif: its alpha'
+works "what alpha hides" stats alpha.tif --alpha-mask
+is "it is said" "$(sed -n "s/^alpha: //p" "$out")" "band 2"
 rm masked.tif.msk
 works 'info without the mask' info --json masked.tif
 is 'none is named' "$(grep -c -e '"mask"' -e '"alpha"' "$out")" 0

@@ -63,6 +63,12 @@ typedef struct cli_option {
 #define CLI_COMPLEX(to) \
     { 0, "complex", CLI_CHOICE, to, "PART", \
       "what is read of complex numbers: real, imag, abs, phase", 0, 0, input_parts }
+#define CLI_IGNORE_MASK(to) \
+    { 0, "ignore-mask", CLI_FLAG, to, NULL, "read pixels under the mask of a file, too", 0, 0, \
+      NULL }
+#define CLI_ALPHA_MASK(to) \
+    { 0, "alpha-mask", CLI_FLAG, to, NULL, "where the alpha band is 0 others are missing", 0, 0, \
+      NULL }
 #define CLI_OVERWRITE(to) \
     { 0, "overwrite", CLI_FLAG, to, NULL, \
       "replace OUT and OUT.part if they exist (of a link, the link)", 0, 0, NULL }

@@ -344,7 +344,7 @@ static void print_storage(const gwt_info *info, const about *a)
     if (info->mask) {
         fputs("  mask         ", stdout);
         cli_text(stdout, info->mask);
-        puts(", not looked at");
+        putchar('\n');
     }
     if (info->alpha_band) printf("  alpha        band %d, not looked at\n", info->alpha_band);
 }
@@ -441,16 +441,17 @@ static void print_human(const char *path, const gwt_info *info, const about *a)
 
 // ---- the command ------------------------------------------------------------------------------
 
-typedef struct info_args { bool json; } info_args;
+typedef struct info_args { bool json, ignore_mask; } info_args;
 
 static const cli_option options[] = {
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(info_args, json),
       .help = "one JSON object; of several files an array of them" },
+    CLI_IGNORE_MASK(offsetof(info_args, ignore_mask)),
     CLI_END
 };
 
 static const cli_command command = {
-    .name = "gwt info", .synopsis = "FILE... [--json]",
+    .name = "gwt info", .synopsis = "FILE... [options]",
     .summary = "Print what GeoTIFFs say about themselves: size, type, place, layout, bands, tags.",
     .details = "A FILE in quotes may be a pattern, 'scenes/*.tif'. Nothing is looked at but\n"
                "directories: statistics are those that some program has stored.\n"
@@ -461,15 +462,16 @@ static const cli_command command = {
 };
 
 // `before` stands between what is printed of two files.
-static bool info_of(const char *path, bool json, const char *before)
+static bool info_of(const char *path, const info_args *args, const char *before)
 {
     about about = { .num_keys = 0 };
     gwt *g = cli_begin(1, NULL, 0);
     if (!g) return false;
-    gwt_array *image = gwt_open(g, path, .complex_part = GWT_REAL);
+    gwt_array *image = gwt_open(g, path, .ignore_mask = args->ignore_mask,
+                                .complex_part = GWT_REAL);
     bool good = image && about_read(&about, path, gwt_describe(image)->directory);
     if (good) fputs(before, stdout);
-    if (good && json) print_json(path, gwt_describe(image), &about);
+    if (good && args->json) print_json(path, gwt_describe(image), &about);
     else if (good) print_human(path, gwt_describe(image), &about);
     about_free(&about);
     return cli_end(g) == 0 && good;
@@ -487,7 +489,7 @@ int cmd_info(int argc, char **argv)
     if (args.json && several) fputs("[\n", stdout);
     for (size_t i = 0; i < files.count && !cli_interrupted(); i++) {
         const char *before = !any ? "" : args.json ? ",\n" : "\n";
-        bool done = info_of(files.paths[i], args.json, before);
+        bool done = info_of(files.paths[i], &args, before);
         any |= done;
         good &= done;
     }

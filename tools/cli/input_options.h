@@ -35,6 +35,8 @@ CLI_NODATA(TO(inputs.nodata), "value that is missing: both --src-nodata and --ds
 { 0, "bad-tiles", CLI_CHOICE, TO(inputs.bad_tiles), "HOW",
   "fail, or fill: what can't be read is nodata, and is listed", 0, 0, input_bad_tiles },
 CLI_COMPLEX(TO(inputs.part)),
+CLI_IGNORE_MASK(TO(inputs.ignore_mask)),
+CLI_ALPHA_MASK(TO(inputs.alpha_mask)),
 { 0, "scale", CLI_NUMBER, TO(inputs.scale), "V", "multiply the inputs by V first", 0, 0, NULL },
 { 0, "offset", CLI_NUMBER, TO(inputs.offset), "V", "and add V then", 0, 0, NULL },
 { 0, "collection", CLI_CHOICE, TO(inputs.collection), "C",

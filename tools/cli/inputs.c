@@ -308,7 +308,8 @@ static size_t count_times(gwt *g, const file_list *files, gwt_complex part)
 {
     size_t times = 0;
     for (size_t i = 0; i < files->count; i++)
-        times += (size_t)times_of_bands(gwt_open(g, files->paths[i], .complex_part = part));
+        times += (size_t)times_of_bands(gwt_open(g, files->paths[i], .ignore_mask = true,
+                                                 .complex_part = part));
     return times > files->count ? times : 0;
 }
 
@@ -420,12 +421,14 @@ gwt_array **inputs_open(gwt *g, file_list *files, const input_options *o, size_t
     gwt_optional offset = preset ? gwt_some(preset->offset) : o->offset;
     gwt_open_options how = { .chunks = o->chunks, .band_names = names_of(&o->band_names),
                              .nodata = src_nodata(o), .fill_bad_tiles = o->bad_tiles,
+                             .ignore_mask = o->ignore_mask, .alpha_mask = o->alpha_mask,
                              .complex_part = (gwt_complex)o->part,
                              .scale_data = o->scale_data || scale.set || offset.set,
                              .scale_factor = scale, .offset = offset, .res = o->res.value,
                              .no_overviews = o->no_overviews, .overview = o->overview,
                              .resampling = (gwt_resampling)o->resampling };
-    gwt_array *reference = o->reference ? gwt_open(g, o->reference) : NULL;
+    gwt_array *reference = NULL;
+    if (o->reference) reference = gwt_open(g, o->reference, .ignore_mask = true);
     size_t times = o->stack == GWT_TIME ? count_times(g, files, how.complex_part) : 0;
     if (times) arrays[0] = open_times(g, files, o, times, how, reference);
     else if (o->group_by) arrays[0] = open_groups(g, files, o, how, reference);

@@ -42,6 +42,7 @@ typedef struct input_options {
     int collection;            // of input_collections: its scale and offset
     int bad_tiles;             // 1: tiles that can't be read are nodata
     int part;                  // gwt_complex: of complex numbers
+    bool ignore_mask, alpha_mask;
     bool scale_data;           // by what the files say; so do a scale and an offset given
     int chunks;
     // What is kept of each array, in this order:

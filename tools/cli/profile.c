@@ -54,7 +54,7 @@ void profile_facts_output(profile_facts *f, gwt *g, const char *path)
 {
     char size[32];
     struct stat st;
-    const gwt_info *i = gwt_describe(gwt_open(g, path));
+    const gwt_info *i = gwt_describe(gwt_open(g, path, .ignore_mask = true));
     if (i->shape[3] == 0 || stat(path, &st) != 0) return;
     add_fact(f, "output=%s: %lld x %lld pixels, %lld band%s of %s, %s, tiles of %lld x %lld, %s",
              path, (long long)i->shape[3], (long long)i->shape[2], (long long)i->shape[1],

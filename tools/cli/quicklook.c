@@ -185,7 +185,9 @@ static bool reduce_by_boxes(gwt_array *image, int64_t box, planes *to, bool prog
     int64_t width = (info->shape[3] + box - 1) / box, height = (info->shape[2] + box - 1) / box;
     if (!make_planes(to, (int)info->shape[1], width, height)) return false;
     box_job job = { *to, box };
-    return gwt_map_blocks(image, box_block, &job, .progress = progress,
+    // What a mask hides has no value among integers.
+    gwt_dtype dtype = info->nodata.set ? info->dtype : GWT_FLOAT64;
+    return gwt_map_blocks(image, box_block, &job, .progress = progress, .dtype = dtype,
                           .block_rows = block_edge(info->tile[0], 64, 256, box),
                           .block_cols = block_edge(info->tile[1], 256, 4096, box)) >= 0;
 }
@@ -345,7 +347,7 @@ typedef struct quicklook_args {
     selection bands;           // read from `shown`; count 0: the usual ones
     int size, workers;
     int64_t width, height;     // of the picture: the image's, smaller
-    bool overwrite, quiet, no_overviews;
+    bool overwrite, quiet, no_overviews, ignore_mask, alpha_mask;
 } quicklook_args;
 
 #define TO(field) offsetof(quicklook_args, field)
@@ -362,6 +364,8 @@ static const cli_option options[] = {
     CLI_SENSOR(TO(sensor)),
     CLI_NODATA(TO(nodata), "value that is missing, whatever FILE says"),
     CLI_COMPLEX(TO(part)),
+    CLI_IGNORE_MASK(TO(ignore_mask)),
+    CLI_ALPHA_MASK(TO(alpha_mask)),
     CLI_WORKERS(TO(workers)),
     CLI_OVERWRITE(TO(overwrite)),
     CLI_QUIET(TO(quiet), "no progress bar, no summary"),
@@ -430,17 +434,18 @@ static void choose_size(quicklook_args *args, const gwt_info *info)
 // none.
 static gwt_array *open_image(gwt *g, quicklook_args *args)
 {
-    gwt_complex part = (gwt_complex)args->part;
-    gwt_array *image = gwt_open(g, args->file, .nodata = args->nodata, .complex_part = part);
-    gwt_array *small = NULL;
+    gwt_open_options how = { .nodata = args->nodata, .ignore_mask = args->ignore_mask,
+                             .alpha_mask = args->alpha_mask,
+                             .complex_part = (gwt_complex)args->part };
+    gwt_array *image = gwt_open_with(g, args->file, &how), *small = NULL;
     const gwt_info *info = gwt_describe(image);
     if (image) choose_size(args, info);
     if (!image || args->no_overviews) return image;
     for (int i = info->overviews; i > 0 && !small; i--) {
         const gwt_image *o = &info->overview_list[i - 1];
         if (o->width < args->width || o->height < args->height) continue;
-        small = gwt_open(g, args->file, .nodata = args->nodata, .complex_part = part,
-                         .overview = i);
+        how.overview = i;
+        small = gwt_open_with(g, args->file, &how);
         if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
     }
     return small || gwt_status(g) != GWT_OK ? small : image;

@@ -163,6 +163,8 @@ typedef struct figures { moments moments; uint32_t crc; } figures;
 typedef struct stats_job {
     const gwt_info *info;
     int64_t width, height, bands;
+    bool flags;                // as many bands follow: whether the pixels of each are valid
+    bool alpha_hides;
     int64_t rows, cols;        // shape of a block
     int64_t across;            // blocks in a row of them
     int64_t first_row;         // of the blocks that are gone through now
@@ -195,6 +197,17 @@ static void choose_blocks(stats_job *job)
     job->across = (job->width + job->cols - 1) / job->cols;
 }
 
+// One row of a band as doubles, NaN where missing.
+static void row_of_band(const gwt_block *block, const stats_job *job, int64_t band, int64_t row,
+                        double *values, double *flags)
+{
+    gwt_block_row(block, band, row, values);
+    if (!job->flags) return;
+    gwt_block_row(block, job->bands + band, row, flags);
+    for (int64_t i = 0; i < block->cols; i++)
+        if (flags[i] == 0) values[i] = NAN;
+}
+
 // A gwt_block_fn.
 static int stats_of_block(const gwt_block *block, void *user)
 {
@@ -205,16 +218,18 @@ static int stats_of_block(const gwt_block *block, void *user)
     int64_t cols_after = job->width - (block->col + block->cols);
     crc_carrier next_row = crc_past((uint64_t)job->width * size);
     crc_carrier end = crc_past((uint64_t)(rows_after * job->width + cols_after) * size);
-    double *values = malloc((size_t)block->cols * sizeof *values);
+    double *values = malloc(2 * (size_t)block->cols * sizeof *values);
+    gwt_block whole = *block;
+    if (job->flags) whole.nodata.set = false;
     if (!values) {
         gwt_fail(block->g, GWT_E_MEMORY, "out of memory");
         return 1;
     }
     const unsigned char *samples = block->data;
-    for (int64_t band = 0; band < block->bands; band++) {
+    for (int64_t band = 0; band < job->bands; band++) {
         figures *f = &result[band];
         for (int64_t row = 0; row < block->rows; row++) {
-            gwt_block_row(block, band, row, values);
+            row_of_band(&whole, job, band, row, values, values + block->cols);
             moments of_row = moments_of_row(values, block->cols);
             if (is_64_bits(block->dtype))
                 exact_extremes(&of_row, block->dtype, samples, values, block->cols);
@@ -301,19 +316,20 @@ static void print_text_band(int64_t band, const char *name, const moments *m, gw
     printf(" %13" PRId64 "  %08" PRIx32 "\n", m->valid, crc);
 }
 
-// A mask and an alpha band do not make pixels invalid.
-static void print_unread(const gwt_info *info, bool json)
+// By what besides nodata pixels are missing, and an alpha band by which none are.
+static void print_masks(const gwt_info *info, bool alpha_hides, bool json)
 {
     if (info->mask && json) {
         fputs(",\n  \"mask\": ", stdout);
         json_string(stdout, info->mask);
     } else if (info->mask) {
-        fputs("mask not looked at: ", stdout);
+        fputs("mask: ", stdout);
         cli_text(stdout, info->mask);
         putchar('\n');
     }
     if (info->alpha_band && json) printf(",\n  \"alpha\": %d", info->alpha_band);
-    else if (info->alpha_band) printf("alpha not looked at: band %d\n", info->alpha_band);
+    else if (info->alpha_band)
+        printf("alpha%s: band %d\n", alpha_hides ? "" : " not looked at", info->alpha_band);
     if (json && (info->mask || info->alpha_band)) putchar('\n');
 }
 
@@ -361,7 +377,7 @@ static void print_stats(const stats_job *job, const figures *all, bool named, bo
             printf("band %" PRId64 ": infinite: %" PRId64 ", not counted above\n", band + 1,
                    all[band].moments.infinite);
     if (json) fputs("\n]", stdout);
-    print_unread(job->info, json);
+    print_masks(job->info, job->alpha_hides, json);
     if (json) putchar('}');
 }
 
@@ -381,6 +397,7 @@ static bool go_through(stats_job *job, gwt_array *image, int64_t down, figures *
         gwt_array *part = height == job->height ? image
                         : gwt_window(image, job->first_row, 0, height, job->width);
         if (gwt_map_blocks(part, stats_of_block, job, .block_rows = (int)job->rows,
+                           .nodata = job->flags ? gwt_some(0) : job->info->nodata,
                            .block_cols = (int)job->cols, .results = job->results,
                            .result_size = (size_t)job->bands * sizeof *job->results,
                            .num_results = blocks, .progress = progress) < 0)
@@ -399,15 +416,26 @@ typedef struct stats_args {
     int part;                  // gwt_complex
     int workers;
     size_t memory;
-    bool json, quiet, approximate;
+    bool json, quiet, approximate, ignore_mask, alpha_mask;
 } stats_args;
+
+// Integers without a nodata value have none for what a mask hides. Then it comes as 0, and bands of
+// the same type behind say what is there.
+static gwt_array *with_flags(gwt_array *image)
+{
+    gwt_array *flags = gwt_cast(gwt_valid(image), gwt_describe(image)->dtype);
+    return gwt_stack((gwt_array *[]){ image, flags }, 2, GWT_BAND);
+}
 
 // False, and nothing printed, when it failed.
 static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const char *name,
                       bool first)
 {
     const gwt_info *info = gwt_describe(image);
-    stats_job job = { .info = info, .width = info->shape[3], .height = info->shape[2],
+    bool is_float = info->dtype == GWT_FLOAT32 || info->dtype == GWT_FLOAT64;
+    bool flags = !info->nodata.set && !is_float && (info->mask || args->alpha_mask);
+    stats_job job = { .info = info, .flags = flags, .alpha_hides = args->alpha_mask,
+                      .width = info->shape[3], .height = info->shape[2],
                       .bands = info->shape[1] };
     choose_blocks(&job);
     int64_t down = rows_at_once(&job);
@@ -415,6 +443,7 @@ static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const ch
     job.results = calloc((size_t)(down * job.across * job.bands), sizeof *job.results);
     bool good = all && job.results;
     if (!good) gwt_fail(g, GWT_E_MEMORY, "out of memory");
+    if (flags) image = with_flags(image);
     good = good && go_through(&job, image, down, all, !args->quiet);
     if (good) {
         print_heading(args->group_by ? "time" : "file", name, first, args->json);
@@ -429,14 +458,16 @@ static bool run_stats(gwt *g, gwt_array *image, const stats_args *args, const ch
 // that can't be used is as good as none.
 static gwt_array *open_enough(gwt *g, const char *path, const stats_args *args)
 {
-    gwt_complex part = (gwt_complex)args->part;
-    gwt_array *image = gwt_open(g, path, .nodata = args->nodata, .complex_part = part);
-    gwt_array *small = NULL;
+    gwt_open_options how = { .nodata = args->nodata, .ignore_mask = args->ignore_mask,
+                             .alpha_mask = args->alpha_mask,
+                             .complex_part = (gwt_complex)args->part };
+    gwt_array *image = gwt_open_with(g, path, &how), *small = NULL;
     const gwt_info *info = gwt_describe(image);
     for (int i = args->approximate ? info->overviews : 0; i > 0 && !small; i--) {
         const gwt_image *o = &info->overview_list[i - 1];
         if ((double)o->width * (double)o->height < ENOUGH) continue;
-        small = gwt_open(g, path, .nodata = args->nodata, .complex_part = part, .overview = i);
+        how.overview = i;
+        small = gwt_open_with(g, path, &how);
         if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
     }
     return small || gwt_status(g) != GWT_OK ? small : image;
@@ -455,7 +486,8 @@ static int stats_of_file(const char *path, const stats_args *args, const char *n
 static input_options inputs_of(const stats_args *args)
 {
     return (input_options){ .mosaic = NO_MOSAIC, .group_by = args->group_by,
-                            .src_nodata = args->nodata, .part = args->part };
+                            .src_nodata = args->nodata, .ignore_mask = args->ignore_mask,
+                            .alpha_mask = args->alpha_mask, .part = args->part };
 }
 
 // Those of the files of many scenes: of each time that --group-by makes of them.
@@ -490,6 +522,8 @@ static const cli_option options[] = {
     CLI_MEMORY(offsetof(stats_args, memory)),
     CLI_NODATA(offsetof(stats_args, nodata), "value that is missing, whatever FILE says"),
     CLI_COMPLEX(offsetof(stats_args, part)),
+    CLI_IGNORE_MASK(offsetof(stats_args, ignore_mask)),
+    CLI_ALPHA_MASK(offsetof(stats_args, alpha_mask)),
     { .name = "json", .kind = CLI_FLAG, .to = offsetof(stats_args, json),
       .help = "one JSON object; of several files an array of them" },
     { .name = "approx", .kind = CLI_FLAG, .to = offsetof(stats_args, approximate),

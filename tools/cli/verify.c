@@ -1,6 +1,6 @@
 // verify.c - gwt verify: whether every tile of a file can be had, and is what was written.
 //
-// Of the first image of a file (overviews are made anew more easily than they are mended): gwt
+// Of the first image of a file and its mask (overviews are made anew more easily than mended): gwt
 // decodes each tile, libtiff's list of where they lie is looked at for overlaps, and where the file
 // was written with checksums, each tile's stored bytes are compared with its own. Deflate has
 // checksums, too, at which libtiff does not look.
@@ -48,6 +48,7 @@ typedef struct image {         // a file that is looked at
     bool checksums;            // of its tiles
     bool bound_checksums;      // and the file says so, which those of gwt 0.1 do not
     bool foreign_checksums;    // of the tiles of another file
+    char mask[1024];           // where it lies; "": there is none
 } image;
 
 // ---- bytes -----------------------------------------------------------------------------------
@@ -313,6 +314,13 @@ static int64_t number_in(const image *im, const char *message)
     return number < im->num_tiles ? number : -1;
 }
 
+// Whether it is about a tile of the mask: "FILE: directory 2: tile 7 (..", "FILE.msk: tile 7 (..".
+static bool is_of_mask(const image *im, const char *message)
+{
+    const char *at = im->mask[0] ? strstr(message, im->mask) : NULL;
+    return at && at[strlen(im->mask)] == ':';
+}
+
 // gwt cuts plain tiles into smaller ones with numbers of their own, unless it looks at checksums of
 // them. Nothing in them can fail to be decoded, so that what it finds is either what was found
 // before, or all there is.
@@ -322,9 +330,9 @@ static bool check_decoding(image *im, gwt *g, gwt_array *a, bool progress)
     if (gwt_map_blocks(a, take_block, NULL, .progress = progress) < 0) return false;
     const char *message;
     for (size_t i = 0; (message = gwt_bad_tile(g, i)) != NULL; i++) {
-        bool cut = im->plain && !im->bound_checksums;
-        int64_t number = cut ? -1 : number_in(im, message);
-        if (cut ? before > 0 : number >= 0 && im->tiles[number].bad) continue;
+        bool cut = im->plain && !im->bound_checksums, of_mask = is_of_mask(im, message);
+        int64_t number = cut || of_mask ? -1 : number_in(im, message);
+        if (!of_mask && cut ? before > 0 : number >= 0 && im->tiles[number].bad) continue;
         if (number >= 0) im->tiles[number].bad = true;
         im->num_bad++;
         cli_error("%s", message);
@@ -343,6 +351,8 @@ static bool check_image(image *im, const verify_args *args)
     // The pixels are of no interest: any value will do where a tile is bad.
     gwt_array *a = gwt_open(g, im->path, .fill_bad_tiles = true, .nodata = gwt_some(0),
                             .complex_part = GWT_REAL);
+    if (a && gwt_describe(a)->mask)
+        snprintf(im->mask, sizeof im->mask, "%s", gwt_describe(a)->mask);
     bool done = a && read_directory(im) && check_ranges(im) &&
                 check_decoding(im, g, a, !args->quiet) && check_sums(im, g);
     if (gwt_status(g) != GWT_OK) cli_error("%s", gwt_message(g));
@@ -353,10 +363,16 @@ static bool check_image(image *im, const verify_args *args)
                          (long long)im->num_tiles, kind_of(im)), false;
     if (args->quiet) return true;
     cli_text(stdout, im->path);
-    printf(": %lld %s good (%s)\n", (long long)im->num_tiles, kind_of(im),
+    printf(": %lld %s good (%s)", (long long)im->num_tiles, kind_of(im),
            im->checksums           ? "checksums compared"
            : im->foreign_checksums ? "checksums of another file, not compared"
                                    : "no checksums");
+    if (im->mask[0]) {
+        fputs(", and its mask (", stdout);
+        cli_text(stdout, im->mask);
+        putchar(')');
+    }
+    putchar('\n');
     return true;
 }
 

@@ -161,6 +161,7 @@ typedef struct explanation {
     gwt_array **inputs;        // of the expression
     gwt_array **whole;         // the same without a selection of bands and pixels
     gwt_array **raw;           // each file, as it is
+    gwt_array **bare;          // the same without what a mask or alpha hides
     size_t num_inputs;
     gwt_array *result;
     bool *used;                // of the inputs: since the last value
@@ -276,13 +277,20 @@ static bool open_raw(explanation *e)
 {
     const input_options *o = &e->args->inputs;
     e->raw = calloc(e->files->count, sizeof *e->raw);
-    if (!e->raw) return gwt_fail(e->g, GWT_E_MEMORY, "out of memory"), false;
-    for (size_t i = 0; i < e->files->count; i++)
-        e->raw[i] = gwt_open(e->g, e->files->paths[i], .fill_bad_tiles = o->bad_tiles,
-                             .overview = e->num_inputs != e->files->count ? o->overview
-                                       : gwt_describe(e->inputs[i])->overview,
-                             .complex_part = (gwt_complex)o->part,
-                             .nodata = o->src_nodata.set ? o->src_nodata : o->nodata);
+    e->bare = calloc(e->files->count, sizeof *e->bare);
+    if (!e->raw || !e->bare) return gwt_fail(e->g, GWT_E_MEMORY, "out of memory"), false;
+    for (size_t i = 0; i < e->files->count; i++) {
+        gwt_open_options how = { .fill_bad_tiles = o->bad_tiles, .alpha_mask = o->alpha_mask,
+                                 .ignore_mask = o->ignore_mask,
+                                 .overview = e->num_inputs != e->files->count ? o->overview
+                                           : gwt_describe(e->inputs[i])->overview,
+                                 .complex_part = (gwt_complex)o->part,
+                                 .nodata = o->src_nodata.set ? o->src_nodata : o->nodata };
+        e->raw[i] = gwt_open_with(e->g, e->files->paths[i], &how);
+        how.ignore_mask = true;
+        how.alpha_mask = false;
+        e->bare[i] = gwt_open_with(e->g, e->files->paths[i], &how);
+    }
     return gwt_status(e->g) == GWT_OK;
 }
 
@@ -385,6 +393,12 @@ typedef struct found {
     double value;              // in the expression
 } found;
 
+static const char *hidden_by(const gwt_info *info, const why_args *args)
+{
+    bool alpha = args->inputs.alpha_mask && info->alpha_band;
+    return !alpha ? "under the mask" : info->mask ? "under the mask, or alpha is 0" : "alpha is 0";
+}
+
 static bool look_at_source(const explanation *e, const source *s, const pixel *p, found *f)
 {
     double row, col;
@@ -401,17 +415,20 @@ static bool look_at_source(const explanation *e, const source *s, const pixel *p
         snprintf(f->why, sizeof f->why, "outside of the file");
         return true;
     }
-    double *numbers = numbers_at(raw, f->row, f->col);
-    void *samples = gwt_compute(gwt_window(raw, f->row, f->col, 1, 1));
-    if (numbers && samples) {
+    gwt_array *bare = e->bare[s->file];
+    double *numbers = numbers_at(raw, f->row, f->col), *under = numbers_at(bare, f->row, f->col);
+    void *samples = gwt_compute(gwt_window(bare, f->row, f->col, 1, 1));
+    if (numbers && under && samples) {
         sample_text(info->dtype, samples, s->band, f->raw);
-        bool missing = isnan(numbers[s->band]);
+        bool missing = isnan(under[s->band]), hidden = isnan(numbers[s->band]);
         if (missing && strcmp(f->raw, "nan") == 0) snprintf(f->why, sizeof f->why, "not a number");
         else if (missing) snprintf(f->why, sizeof f->why, "nodata %s", info->nodata_text);
+        else if (hidden) snprintf(f->why, sizeof f->why, "%s", hidden_by(info, e->args));
     }
     gwt_free(numbers);
+    gwt_free(under);
     gwt_free(samples);
-    return numbers && samples;
+    return numbers && under && samples;
 }
 
 // What is stored of a result.
@@ -714,6 +731,7 @@ static int run(const why_args *args, file_list *files, const char *expression, c
     free(e.inputs);
     free(e.whole);
     free(e.raw);
+    free(e.bare);
     free(e.used);
     for (size_t i = 0; i < e.num_values; i++) free(e.values[i].name);
     free(e.values);

@@ -233,7 +233,9 @@ static gwt_array *open_values(gwt *g, const zonal_args *args, file_list *files)
 
 static gwt_zonal_result *compute(gwt *g, const zonal_args *args, gwt_array *values)
 {
-    gwt_array *zones = values ? gwt_open(g, args->zones, .nodata = args->zones_nodata) : NULL;
+    gwt_array *zones = values ? gwt_open(g, args->zones, .nodata = args->zones_nodata,
+                                         .ignore_mask = args->inputs.ignore_mask,
+                                         .alpha_mask = args->inputs.alpha_mask) : NULL;
     bool median = false, majority = false;
     for (size_t i = 0; i < args->num_stats; i++) {
         median = median || args->stats[i] == MEDIAN;
