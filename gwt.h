@@ -1611,13 +1611,22 @@ typedef struct gwt_plan {
     uint64_t bytes_passes;     // buffers of the passes
     uint64_t bytes_cache;      // decoded tiles that are kept for later
     int num_workers;           // that will work on it
+    // Of a save, of tiles as they are stored (of planar files one a band):
+    int64_t copied, encoded;   // copied as they are in a source (see gwt_save), and the others
+    uint64_t copied_bytes;     // of the first, which are not among source_tiles where no pixel of
+                               // theirs is asked for
 } gwt_plan;
 
-// Nothing is read but directories. MEMORY when the action would not fit into .memory_limit.
+// Of gwt_compute. Nothing is read but directories. MEMORY when the action would not fit into
+// .memory_limit.
 GWT_API bool gwt_plan_of(const gwt_array *a, gwt_plan *plan);
+
+// Of gwt_save with these options (NULL: none).
+GWT_API bool gwt_plan_of_save(const gwt_array *a, const gwt_save_options *options, gwt_plan *plan);
 
 // The same in words, and the programs.
 GWT_API bool gwt_print_plan(const gwt_array *a, FILE *to);
+GWT_API bool gwt_print_plan_of_save(const gwt_array *a, const gwt_save_options *options, FILE *to);
 
 // ---- profiling -------------------------------------------------------------------------------
 // Where the time of the actions between gwt_profile_begin and gwt_profile_end went. Each worker
@@ -20627,23 +20636,29 @@ static bool _gwt_save_make_readable(const _gwt_save *s, int level)
     return good || s->file.complete;
 }
 
+// The streams of a phase, the first of `from`, and the memory that it takes to write them.
+static void _gwt_save_weigh(_gwt_run *run, _gwt_save_sink *k, int from, int last)
+{
+    run->tile_bytes = run->order.worker_bytes;
+    for (int i = 0; i < k->n; i++) {
+        _gwt_save *s = &k->saves[i];
+        double waits;
+        run->tile_bytes += _gwt_save_worker_bytes(k, s, &waits);
+        run->wait_bytes += waits;
+        for (int level = from; level <= last; level++)
+            for (int mask = 0; mask <= s->o.mask; mask++)
+                k->streams[k->num_streams++] = &_gwt_save_image(s, level)[mask].stream;
+    }
+    run->order.streams = k->streams;
+    run->order.num_streams = k->num_streams;
+}
+
 static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k, bool first)
 {
     _gwt_save *saves = k->saves;
     const gwt_save_options *o = &saves[0].o;
-    int n = k->n, from = first ? 0 : k->level + 1;
-    int last = _gwt_save_level_after(&saves[0], k->level, first);
-    run->tile_bytes = run->order.worker_bytes;
-    for (int i = 0; i < n; i++) {
-        double waits;
-        run->tile_bytes += _gwt_save_worker_bytes(k, &saves[i], &waits);
-        run->wait_bytes += waits;
-        for (int level = from; level <= last; level++)
-            for (int mask = 0; mask <= o->mask; mask++)
-                k->streams[k->num_streams++] = &_gwt_save_image(&saves[i], level)[mask].stream;
-    }
-    run->order.streams = k->streams;
-    run->order.num_streams = k->num_streams;
+    int n = k->n, last = _gwt_save_level_after(&saves[0], k->level, first);
+    _gwt_save_weigh(run, k, first ? 0 : k->level + 1, last);
     run->order.joins = o->collisions && first ? (uint64_t)n * sizeof *o->collisions : 0;
     bool good = _gwt_run_fit(run, o->num_workers);
     for (int i = 0; good && i < n && first; i++)
@@ -22505,34 +22520,73 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
     }
 }
 
-// Plan as gwt_compute does, and say what there is to say.
-static bool _gwt_plan_describe(const gwt_array *a, gwt_plan *to, FILE *print)
+// Which tiles of full resolution of a save are copied.
+static void _gwt_plan_count_copied(_gwt_run *run, gwt_plan *to)
+{
+    const _gwt_save_sink *k = run->sink;
+    const _gwt_order *o = &run->order;
+    const _gwt_stream *stream = &k->saves[0].images[0].stream;
+    int id = _gwt_self()->id;
+    to->tiles = stream->across * stream->down;
+    to->encoded = to->tiles * stream->planes;
+    for (int64_t t = 0; run->skips && t < o->across * o->down && !_gwt_over(run->action); t++) {
+        _gwt_rect r = _gwt_run_rect(run, t);
+        run->skips(run, id, t, &r);
+        for (int64_t i = 0; i < stream->planes; i++) {
+            const _gwt_copied *c = &k->copiers[id].tiles[i];
+            if (!c->source) continue;
+            to->copied++;
+            to->encoded--;
+            to->copied_bytes += c->bytes;
+        }
+    }
+}
+
+// A run that is not run: of gwt_compute, or of the full resolution of gwt_save where `k` says so.
+static bool _gwt_plan_run(_gwt_run *run, const gwt_array *a, _gwt_save_sink *k, gwt_plan *to)
+{
+    const _gwt_plan *plan = run->plan;
+    const _gwt_order *o = &run->order;
+    bool good = true;
+    _gwt_run_shape(run, a, 256, 256);
+    run->sink = k;
+    if (k) {
+        good = _gwt_save_plan_first(k->saves, 1, plan, k, run);
+        _gwt_save_shape(run, k, true);
+        _gwt_save_weigh(run, k, 0, _gwt_save_level_after(&k->saves[0], 0, true));
+    }
+    good = good && _gwt_run_fit(run, 0);
+    *to = (gwt_plan){ .tiles = o->across * o->down, .num_workers = o->workers,
+                      .piece = { run->piece_h, run->piece_w } };
+    if (good) to->amplification = _gwt_plan_count(run, to);
+    if (good && k) _gwt_plan_count_copied(run, to);
+    for (int64_t t = 0; t < o->across * o->down; t++) {
+        _gwt_rect r = _gwt_run_rect(run, t);
+        to->pieces += _gwt_run_num_pieces(run, &r);
+    }
+    for (int i = 0; i < plan->num_passes; i++) {
+        to->programs += !plan->passes[i].step, to->steps += plan->passes[i].step != NULL;
+        to->instructions += plan->passes[i].program.num_instrs;
+    }
+    to->bytes_pinned = run->share.pinned;
+    to->bytes_passes = (uint64_t)(o->workers * _gwt_run_buffers(run, &run->cost));
+    to->bytes_cache = _gwt_share_spare(&run->share, a->g->options.memory_limit);
+    _gwt_run_end(run);
+    return good;
+}
+
+// Plan it, and say what there is to say.
+static bool _gwt_plan_describe_outputs(const gwt_array *a, const _gwt_output *outputs, int n,
+                                       _gwt_save_sink *k, gwt_plan *to, FILE *print)
 {
     _gwt_plan plan;
     _gwt_action action;
-    if (!a || !_gwt_action_begin(&action, a->g, false)) return false;
-    _gwt_output output =
-        _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
-    bool planned = _gwt_plan_make(&plan, &action, a, &output, 1, NULL), good = planned;
-    if (planned) {
+    bool good = false;
+    if (!_gwt_action_begin(&action, a->g, false)) return false;
+    if (_gwt_plan_make(&plan, &action, a, outputs, n, NULL)) {
         _gwt_run run = { .g = a->g, .action = &action, .plan = &plan };
-        _gwt_run_shape(&run, a, 256, 256);
-        good = _gwt_run_fit(&run, 0);
-        *to = (gwt_plan){ .tiles = run.order.across * run.order.down,
-                          .num_workers = run.order.workers, .piece = { run.piece_h, run.piece_w } };
-        if (good) to->amplification = _gwt_plan_count(&run, to);
-        for (int64_t t = 0; t < to->tiles; t++) {
-            _gwt_rect r = _gwt_run_rect(&run, t);
-            to->pieces += _gwt_run_num_pieces(&run, &r);
-        }
-        for (int i = 0; i < plan.num_passes; i++) {
-            to->programs += !plan.passes[i].step, to->steps += plan.passes[i].step != NULL;
-            to->instructions += plan.passes[i].program.num_instrs;
-        }
-        to->bytes_pinned = run.share.pinned;
-        to->bytes_passes = (uint64_t)(run.order.workers * _gwt_run_buffers(&run, &run.cost));
-        to->bytes_cache = _gwt_share_spare(&run.share, a->g->options.memory_limit);
-        _gwt_run_end(&run);
+        good = _gwt_plan_run(&run, a, k, to);
+        if (k) _gwt_copiers_end(a->g, k);
         if (print && good) _gwt_print_programs(&plan, print);
         _gwt_plan_free(&plan);
     }
@@ -22540,20 +22594,58 @@ static bool _gwt_plan_describe(const gwt_array *a, gwt_plan *to, FILE *print)
     return good;
 }
 
-bool gwt_plan_of(const gwt_array *a, gwt_plan *plan)
+static bool _gwt_plan_describe_save(const gwt_array *a, const gwt_save_options *save, gwt_plan *to,
+                                    FILE *print)
 {
-    if (!a || _gwt_failed(a->g)) return false;
-    if (!plan) return _gwt_fail(a->g, GWT_E_ARGUMENT, "gwt_plan_of: the plan is NULL");
-    return _gwt_plan_describe(a, plan, NULL);
+    _gwt_save s;
+    _gwt_output outputs[2];
+    _gwt_save_sink k = { .saves = &s, .n = 1 };
+    gwt_scope *scope = save->mask ? gwt_scope_begin(a->g) : NULL;   // an array is made for it
+    bool good = _gwt_save_prepare(&s, a, "a file", save, 0)
+             && _gwt_save_phase_outputs(&s, 1, 0, true, outputs)
+             && _gwt_plan_describe_outputs(a, outputs, save->mask ? 2 : 1, &k, to, print);
+    _gwt_save_end(&s);
+    gwt_scope_end(scope);
+    return good;
 }
 
-bool gwt_print_plan(const gwt_array *a, FILE *to)
+// Of gwt_compute, or of gwt_save.
+static bool _gwt_plan_describe(const gwt_array *a, const gwt_save_options *save, gwt_plan *to,
+                               FILE *print)
+{
+    if (save) return _gwt_plan_describe_save(a, save, to, print);
+    _gwt_output output =
+        _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
+    return _gwt_plan_describe_outputs(a, &output, 1, NULL, to, print);
+}
+
+static bool _gwt_plan_ask(const gwt_array *a, const gwt_save_options *save, gwt_plan *plan,
+                          const char *call)
+{
+    if (!a || _gwt_failed(a->g)) return false;
+    if (!plan) return _gwt_fail(a->g, GWT_E_ARGUMENT, "%s: the plan is NULL", call);
+    return _gwt_plan_describe(a, save, plan, NULL);
+}
+
+bool gwt_plan_of(const gwt_array *a, gwt_plan *plan)
+{
+    return _gwt_plan_ask(a, NULL, plan, "gwt_plan_of");
+}
+
+bool gwt_plan_of_save(const gwt_array *a, const gwt_save_options *options, gwt_plan *plan)
+{
+    static const gwt_save_options none;
+    return _gwt_plan_ask(a, options ? options : &none, plan, "gwt_plan_of_save");
+}
+
+static bool _gwt_plan_print(const gwt_array *a, const gwt_save_options *save, FILE *to,
+                            const char *call)
 {
     gwt_plan p;
     if (!a || _gwt_failed(a->g)) return false;
-    if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "gwt_print_plan: the file is NULL");
+    if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "%s: the file is NULL", call);
     _gwt_os_locale c = _gwt_os_locale_begin();
-    bool good = _gwt_plan_describe(a, &p, to);
+    bool good = _gwt_plan_describe(a, save, &p, to);
     const gwt_info *i = &a->info;
     const char *why = !i->auto_chunks ? "as asked for"
                     : i->is_tiled && i->tile[0] == i->chunks[2] && i->tile[1] == i->chunks[3]
@@ -22573,8 +22665,23 @@ bool gwt_print_plan(const gwt_array *a, FILE *to)
                 (long long)p.piece[1], p.num_workers, (long long)p.source_tiles,
                 (double)p.source_bytes / 1e6, p.amplification, (double)p.bytes_pinned / 1e6,
                 (double)p.bytes_passes / 1e6, (double)p.bytes_cache / 1e6);
+    if (good && p.copied)
+        fprintf(to, "copies: %lld of %lld tiles, %.1f MB, as they are stored\n",
+                (long long)p.copied, (long long)(p.copied + p.encoded),
+                (double)p.copied_bytes / 1e6);
     _gwt_os_locale_end(c);
     return good;
+}
+
+bool gwt_print_plan(const gwt_array *a, FILE *to)
+{
+    return _gwt_plan_print(a, NULL, to, "gwt_print_plan");
+}
+
+bool gwt_print_plan_of_save(const gwt_array *a, const gwt_save_options *options, FILE *to)
+{
+    static const gwt_save_options none;
+    return _gwt_plan_print(a, options ? options : &none, to, "gwt_print_plan_of_save");
 }
 
 // ---- profiles

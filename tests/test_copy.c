@@ -126,10 +126,14 @@ static void expect_world(const char *path, const int *bands, int row, int col)
 
 static const gwt_save_options deflated = { .compress = "deflate", .tile_size = EDGE };
 
+// What the plan of the last save said.
+static gwt_plan planned;
+
 static const char *saved(const char *name, const gwt_array *a, gwt_save_options options)
 {
     const char *path = temp_path("%s.out.tif", name);
     options.overwrite = true;
+    REQUIRE(gwt_plan_of_save(a, &options, &planned), "%s is not planned", name);
     REQUIRE(gwt_save_with(a, path, &options), "%s is not saved", name);
     return path;
 }
@@ -158,6 +162,9 @@ static void check_whole(tiff_spec base, size_t c, const char *mode)
     int n = TILES * (base.planar ? base.bands : 1);
     for (int i = 0; i < n; i++) expect_tile(path, i, from, i);
     expect_world(path, NULL, 0, 0);
+    assert_int_equal(planned.copied, n);
+    assert_int_equal(planned.encoded, 0);
+    assert_int_equal(planned.source_tiles, 0);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -201,6 +208,9 @@ static void windows(void **state)
         EXPECT_OK(g);
         expect_world(path, NULL, crops[i].row, crops[i].col);
         assert_int_equal(num_copied(path, from), crops[i].copied);
+        int64_t all = (crops[i].rows + EDGE - 1) / EDGE * ((crops[i].cols + EDGE - 1) / EDGE);
+        assert_int_equal(planned.copied, crops[i].copied);
+        assert_int_equal(planned.encoded, all - crops[i].copied);
     }
     const char *path = saved("crop", gwt_window(a, 64, 64, 80, 136), deflated);
     expect_tile(path, 0, from, ACROSS + 1);
@@ -261,6 +271,12 @@ static void stacks(void **state)
         expect_tile(path, 2 * TILES + i, one, i);
     }
     assert_int_equal(num_copied(path, one), 2 * TILES);
+    assert_int_equal(planned.copied, 2 * TILES);
+    assert_int_equal(planned.encoded, TILES);
+    assert_int_equal(planned.source_tiles, TILES);      // for the one that is computed
+    assert_true(gwt_plan_of(a, &planned));
+    assert_int_equal(planned.copied + planned.encoded, 0);
+    assert_int_equal(planned.source_tiles, TILES);
     image *im = image_read(path);
     for (int i = 0; i < ROWS * COLS; i++)
         assert_int_equal(image_get(im, 1, i / COLS, i % COLS), world(0, i / COLS, i % COLS) + 1);
@@ -300,6 +316,7 @@ static void mosaics(void **state)
             // and now is one, none.
             assert_int_equal(num_copied(path, a), nodatas[k] ? 4 : 0);
             assert_int_equal(num_copied(path, b), nodatas[k] ? 6 : 0);
+            assert_int_equal(planned.copied, nodatas[k] ? 10 : 0);
             if (nodatas[k]) {
                 expect_tile(path, 5, a, 3);
                 expect_tile(path, 2, b, 0);
@@ -492,6 +509,7 @@ static void sparse_files(void **state)
         const char *path = saved("sparse", a, o);
         EXPECT_OK(g);
         assert_int_equal(num_copied(path, from), cases[i].copied);
+        assert_int_equal(planned.copied, cases[i].copied + cases[i].absent);
         image *im = image_read(path);
         assert_int_equal(im->absent, cases[i].absent);
         for (int y = 0; y < ROWS; y++)

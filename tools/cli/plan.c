@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "inputs.h"
+#include "outputs.h"
 #include "sample.h"
 
 #include <limits.h>
@@ -25,8 +26,8 @@ typedef struct plan_args {
     int workers;
     size_t memory;
     bool no_probe;
-    const char *compress;
-    int dtype;                 // gwt_dtype
+    int dtype, interleave;     // gwt_dtype, gwt_interleave
+    gwt_save_options save;     // of the output
 } plan_args;
 
 // A part of the work, done by one worker.
@@ -42,13 +43,20 @@ typedef struct probe {
 static const cli_option options[] = {
 #include "input_options.h"
 
+    HEADING("output, as in gwt calc"),
+    { 0, "dtype", CLI_CHOICE, TO(dtype), "T", "type of the output", 0, 0, input_dtypes },
+    { 0, "compress", CLI_TEXT, TO(save.compress), "C",
+      "compression of the output, which takes time too", 0, 0, NULL },
+    { 0, "level", CLI_INT, TO(save.level), "N", "of compression", 1, 22, NULL },
+    { 0, "predictor", CLI_INT, TO(save.predictor), "N",
+      "1 none, 2 differences, 3 floating point", 1, 3, NULL },
+    { 0, "tile-size", CLI_INT, TO(save.tile_size), "N", "edge of a tile of the output", 16, 16384,
+      NULL },
+    { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "of several bands: pixel or band", 0, 0,
+      output_interleaves },
+
     HEADING("prediction"),
     { 0, "no-probe", CLI_FLAG, TO(no_probe), NULL, "read no pixels, predict no times", 0, 0, NULL },
-    { 0, "dtype", CLI_CHOICE, TO(dtype), "T", "type of the output, as in gwt calc", 0, 0,
-      input_dtypes },
-    { 0, "compress", CLI_TEXT, TO(compress), "C",
-      "compression of the output, which takes time too", 0, 0,
-      NULL },
 
     HEADING("run"),
     CLI_WORKERS(TO(workers)),
@@ -60,8 +68,8 @@ static const cli_option options[] = {
 static const cli_command command = {
     .name = "gwt plan",
     .synopsis = "EXPR FILE... [options]",
-    .summary = "Print what gwt calc would do: programs, pieces, tiles to decode, memory; and how\n"
-               "long that may take.",
+    .summary = "Print what gwt calc would do: programs, pieces, tiles to decode or copy, memory; and\n"
+               "how long that may take.",
     .details =
         "EXPR is as in gwt calc. The times are a prediction, from a probe: a window in the middle\n"
         "of the image, computed by one worker into a file that is thrown away. Other parts of the\n"
@@ -154,8 +162,7 @@ static bool predict(const plan_args *args, file_list *files, const char *express
     probe p = { .all = 0 };
     sample s;
     sample_job j = { .inputs = &args->inputs, .files = files, .expression = expression,
-                     .memory = args->memory, 
-                     .save = { .compress = args->compress, .dtype = (gwt_dtype)args->dtype } };
+                     .memory = args->memory, .save = args->save };
     if (!sample_begin(&j)) return false;
     bool done = run_probe(&j, &p, &s);
     sample_end(&j);
@@ -177,7 +184,7 @@ static int run(const plan_args *args, file_list *files, const char *expression)
     if (arrays) {
         gwt_array *result;
         inputs_calc(g, files, &args->inputs, arrays, count, &expression, 1, &result);
-        planned = gwt_status(g) == GWT_OK && gwt_print_plan(result, stdout) &&
+        planned = gwt_status(g) == GWT_OK && gwt_print_plan_of_save(result, &args->save, stdout) &&
                   gwt_plan_of(result, &plan);
     }
     free(arrays);
@@ -193,6 +200,8 @@ int cmd_plan(int argc, char **argv)
     int status = cli_parse(&command, &args, argc, argv, &argc);
     if (status == CLI_GO_ON) status = inputs_check(&command, &args.inputs);
     if (status != CLI_GO_ON) return status;
+    args.save.dtype = (gwt_dtype)args.dtype;
+    args.save.interleave = (gwt_interleave)args.interleave;
 
     file_list files;
     const char *expression = argv[0];
