@@ -70,6 +70,8 @@ once() {
 }
 once planar a scene.tif --interleave band --compress deflate --tile-size 64
 once pixel a scene.tif --compress deflate --predictor 2 --tile-size 64
+once copied a scene.tif --compress lzw --tile-size 128
+once 'copied, and computed' 'a' scene.tif --compress lzw --tile-size 128 --window 128,0,350,572
 once sparse 'where(b1 > 9000, b1, nan)' scene.tif --sparse --nodata 0 --tile-size 16
 once checksums 'b1' scene.tif --checksums --tile-size 64 --compress lzw
 once statistics a scene.tif --stats --sparse --compress lzw --tile-size 64
