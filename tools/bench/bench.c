@@ -16,6 +16,7 @@
 //   compute    that job into memory, next to a program that only decodes its tiles
 //   profile    the deflate job in chunks of 256 while a profile is taken, while none is, and built
 //              without the profiler
+//   copied     the deflate job's scene to the same tiles, next to cp and sync
 //   reclass    65,536 classes of one band, uint16 and float32, next to four
 //   zonal      statistics of 10,000 zones of the deflate job's scene, next to those of all pixels
 //   ranks      the deflate job by two MPI ranks of one worker, next to one rank of two (only when
@@ -389,8 +390,8 @@ static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
-          "WHAT: deflate lzw none zstd dates moving language workers tasks chunks compute profile zonal "
-          "reclass; ranks memory peers\n", stderr);
+          "WHAT: deflate lzw none zstd dates moving language workers tasks chunks compute profile\n"
+          "      zonal copied reclass; ranks memory peers\n", stderr);
     exit(2);
 }
 
@@ -407,7 +408,7 @@ static const struct { const char *name; bool (*measure)(const settings *); bool 
     { "workers", measure_workers, false }, { "tasks", measure_tasks, false },
     { "chunks", measure_chunks, false }, { "compute", measure_compute, false },
     { "profile", measure_profile, false }, { "zonal", measure_zonal, false },
-    { "reclass", measure_reclass, false },
+    { "copied", measure_copied, false }, { "reclass", measure_reclass, false },
     { "ranks", measure_ranks, true }, { "memory", measure_memory, true },
     { "peers", measure_peers, true }
 };

@@ -109,6 +109,7 @@ bool measure_chunks(const settings *s);
 bool measure_compute(const settings *s);
 bool measure_profile(const settings *s);
 bool measure_zonal(const settings *s);
+bool measure_copied(const settings *s);
 bool measure_reclass(const settings *s);
 bool measure_ranks(const settings *s);
 bool measure_memory(const settings *s);

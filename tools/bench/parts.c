@@ -351,6 +351,64 @@ bool measure_zonal(const settings *s)
     return true;
 }
 
+// ---- copying ------------------------------------------------------------------------------------
+
+// The file as it is, and on the disk.
+static sample run_cp(const char *from, const char *out)
+{
+    const char *argv[] = { "/bin/sh", "-c", "cp \"$1\" \"$2\" && sync \"$2\"", "sh", from, out,
+                           NULL };
+    unlink(out);
+    return run(argv);
+}
+
+static sample run_convert(const settings *s, const char *from, const char *out, bool anew)
+{
+    char program[PATH], threads[16];
+    join(program, "%s/gwt", s->programs);
+    snprintf(threads, sizeof threads, "%d", s->workers);
+    const char *argv[] = { program, "convert", from, "-o", out, "-q", "-j", threads,
+                           anew ? "--reencode" : NULL, NULL };
+    unlink(out);
+    return run(argv);
+}
+
+bool measure_copied(const settings *s)
+{
+    char out[PATH];
+    static sample cp[MAX_TURNS], copied[MAX_TURNS];
+    job j = norm_diff_job(s, s->size, s->size, "deflate");
+    join(out, "%s/out.tif", s->dir);
+    sample anew = run_convert(s, j.inputs[0], out, true);
+    for (int i = 0; i < s->warmup; i++) run_convert(s, j.inputs[0], out, false);
+    double start = now();
+    int n = 0;
+    for (; go_on(s, n, start); n++) {
+        cp[n] = run_cp(j.inputs[0], out);
+        copied[n] = run_convert(s, j.inputs[0], out, false);
+    }
+    unlink(out);
+    sample plain = median_sample(cp, n), tiles = median_sample(copied, n);
+    double ratio = median_ratio(copied, cp, n);
+    printf("\n%d x %d x 3 uint16, deflate, to the same tiles: copied, encoded anew, and the file by "
+           "cp and\nsync; %d workers; medians of %d turns\n\n          | wall s  CPU s    MB\n",
+           s->size, s->size, s->workers, n);
+    print_row("cp, sync", &plain);
+    print_row("copied", &tiles);
+    print_row("anew", &anew);
+    bar_at_most(1.3, ratio, "a file whose tiles are copied / cp and sync");
+    bars_print();
+    if (!s->json) return true;
+    fprintf(s->json, ",\n \"copied\": {\"turns\": %d, ", n);
+    json_sample(s->json, "cp", &plain);
+    fprintf(s->json, ", ");
+    json_sample(s->json, "copied", &tiles);
+    fprintf(s->json, ", ");
+    json_sample(s->json, "anew", &anew);
+    fprintf(s->json, ", \"ratio\": %.4f}", ratio);
+    return true;
+}
+
 // ---- classes ------------------------------------------------------------------------------------
 
 // n ranges of one width from 0 to `top` as an expression; they make the same four classes of
