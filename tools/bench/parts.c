@@ -390,8 +390,8 @@ bool measure_copied(const settings *s)
     unlink(out);
     sample plain = median_sample(cp, n), tiles = median_sample(copied, n);
     double ratio = median_ratio(copied, cp, n);
-    printf("\n%d x %d x 3 uint16, deflate, to the same tiles: copied, encoded anew, and the file by "
-           "cp and\nsync; %d workers; medians of %d turns\n\n          | wall s  CPU s    MB\n",
+    printf("\n%d x %d x 3 uint16, deflate, to the same tiles: copied, encoded anew, and the file "
+           "by cp\nand sync; %d workers; medians of %d turns\n\n          | wall s  CPU s    MB\n",
            s->size, s->size, s->workers, n);
     print_row("cp, sync", &plain);
     print_row("copied", &tiles);

@@ -68,8 +68,8 @@ static const cli_option options[] = {
 static const cli_command command = {
     .name = "gwt plan",
     .synopsis = "EXPR FILE... [options]",
-    .summary = "Print what gwt calc would do: programs, pieces, tiles to decode or copy, memory; and\n"
-               "how long that may take.",
+    .summary = "Print what gwt calc would do: programs, pieces, tiles to decode or copy, memory;\n"
+               "and how long that may take.",
     .details =
         "EXPR is as in gwt calc. The times are a prediction, from a probe: a window in the middle\n"
         "of the image, computed by one worker into a file that is thrown away. Other parts of the\n"
