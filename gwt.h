@@ -128,6 +128,11 @@
 //   is not rounded at all. No type is widened behind your back: arithmetic gives float64 and says
 //   so, what picks one of its operands (min, max, where, clip, abs) keeps their type.
 //
+//   Samples of other depths are read as GDAL reads them: integers of 1 to 7 bits as uint8, 9 to 15
+//   as uint16, 17 to 31 as uint32, none signed; floating point of 16 and 24 bits as float32;
+//   YCbCr, and old-style JPEG as far as libtiff reads it, as red, green and blue. Of complex numbers
+//   .complex_part of gwt_open says what is read. gwt_describe tells the .bits in the file.
+//
 //   64-bit integers are exact to the last bit where they are compared, picked (but for the values
 //   that replace and mask look for, and ends of classes) or taken as bits and whole numbers.
 //   Arithmetic, windows, mosaics, scores of gwt_best and statistics, also those that keep the type

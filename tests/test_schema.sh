@@ -75,6 +75,10 @@ def make():
     palette = image(8, 4, 1, 3)
     palette[320] = (3, list(range(768)))
     write("palette.tif", palette)
+    for name, bits, kind in (("four", 4, 1), ("complex", 32, 5)):
+        other = image(8, 4)
+        other.update({258: (3, [bits]), 279: (4, [4 * bits]), 339: (3, [kind])})
+        write(name + ".tif", other)
     rgba = image(8, 4, 4, 2)
     rgba[338] = (3, [2])
     write("rgba.tif", rgba)
@@ -163,6 +167,24 @@ has palette.tif palette 256
 has palette.tif colors '["palette"]'
 has palette.tif crs null
 says palette.tif '  palette      256 colours'
+has four.tif nbits 4
+has four.tif dtype '"uint8"'
+says four.tif '1 band of uint8 (of 4 bits in the file), 32'
+has complex.tif complex true
+has complex.tif dtype '"int16"'
+says complex.tif '1 band of int16 (as real part: its numbers are complex), 64'
+for part in real imag abs phase; do
+    works "stats of complex numbers, $part" stats complex.tif --complex $part
+    works "a picture, $part" quicklook complex.tif -o $part.png --complex $part -q
+    works "a copy, $part" convert complex.tif -o copy.tif --complex $part -q --overwrite
+    works "verify, $part" verify complex.tif
+done
+run stats complex.tif
+is "complex numbers, and no part: the status" "$status" 1
+holds "it is told what to say" "$err" 'of which --complex says what is wanted: real, imag'
+run stats own.tif --complex abs
+is "a part of what is not complex: the status" "$status" 1
+holds "it is told why" "$err" '--complex asks for a part of complex numbers'
 has rgba.tif colors '["red", "green", "blue", "alpha"]'
 has rgba.tif alpha 4
 says rgba.tif '  band 4       -   alpha'
