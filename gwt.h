@@ -790,7 +790,8 @@ typedef struct gwt_save_options {
                                // is, "nearest" (the first of the pixels), "mode" (the most frequent
                                // value, of several the smallest; default of a palette), "rms",
                                // "bilinear" and "cubic" (filters of twice the width, as GDAL's).
-                               // A pixel is missing where all it is made of are; nearest: that one
+                               // A pixel is missing where all it is made of are; nearest: that one.
+                               // What happens to be the nodata value is stored as the one beside it
     bool mask;                 // an image of 1 bit beside each says which pixels are missing, those
                                // of all bands: an integer type needs no nodata value then, but for
                                // pixels that only some bands lack
@@ -15441,11 +15442,13 @@ static const double _gwt_level_weights[2][_GWT_REDUCE_ROWS] = {
       -0.01171875 }
 };
 
-// Of valid pixels; missing where those in the middle are.
+// Of valid pixels; missing where those are that it stands for.
 static double _gwt_level_filter(const _gwt_level_job *k, int64_t row, int64_t col, size_t p)
 {
     const double *w = _gwt_level_weights[k->how == _GWT_REDUCE_CUBIC];
     int64_t y0 = k->top + 2 * row - _GWT_REDUCE_REACH, x0 = k->left + 2 * col - _GWT_REDUCE_REACH;
+    int64_t end_row = _gwt_level_end(row, k->to_rows, k->used_rows) - 2 * row + _GWT_REDUCE_REACH,
+            end_col = _gwt_level_end(col, k->to_cols, k->used_cols) - 2 * col + _GWT_REDUCE_REACH;
     double sum = 0, weight = 0, middle = 0, count = 0;
     for (int64_t y = 0; y < _GWT_REDUCE_ROWS; y++)
         for (int64_t x = 0; x < _GWT_REDUCE_ROWS; x++) {
@@ -15454,7 +15457,8 @@ static double _gwt_level_filter(const _gwt_level_job *k, int64_t row, int64_t co
             if (v != v) continue;
             sum += w[y] * w[x] * v;
             weight += w[y] * w[x];
-            bool inside = (y == 3 || y == 4) && (x == 3 || x == 4);
+            bool inside = y >= _GWT_REDUCE_REACH && y < end_row
+                       && x >= _GWT_REDUCE_REACH && x < end_col;
             middle += inside ? v : 0;
             count += inside;
         }
@@ -15489,9 +15493,21 @@ static int _gwt_level_gather(const _gwt_level_job *k, int64_t row, int64_t col, 
                            + ((size_t)x * k->step + p) * size;
             _gwt_loads[0][k->dtype](&v, at, 1, k->masked, k->nodata);
             memcpy(&raw, at, size);
-            if (v == v && !(k->valid && !k->valid[y * k->valid_row + x])) list[n++] = raw;
+            if (v != v || (k->valid && !k->valid[y * k->valid_row + x])) continue;
+            list[n++] = v == 0 ? 0 : raw;       // -0 is 0
         }
     return n;
+}
+
+// Whether one sample, as stored, is smaller than another.
+static bool _gwt_level_less(gwt_dtype dtype, uint64_t a, uint64_t b)
+{
+    double v, than;
+    uint64_t move = (uint64_t)(_gwt_dtypes[dtype].lo < 0) << (8 * gwt_dtype_size(dtype) - 1);
+    if (_gwt_dtype_integer(dtype)) return (a ^ move) < (b ^ move);
+    _gwt_loads[0][dtype](&v, &a, 1, false, 0);
+    _gwt_loads[0][dtype](&than, &b, 1, false, 0);
+    return v < than;
 }
 
 // The most frequent of n samples, of several the smallest.
@@ -15500,12 +15516,9 @@ static uint64_t _gwt_level_mode(gwt_dtype dtype, const uint64_t *list, int n)
     uint64_t best = 0;
     int most = 0;
     for (int i = 0; i < n; i++) {
-        double v = 0, held = 0;
         int count = 0;
         for (int j = 0; j < n; j++) count += list[j] == list[i];
-        _gwt_loads[0][dtype](&v, &list[i], 1, false, 0);
-        _gwt_loads[0][dtype](&held, &best, 1, false, 0);
-        if (count < most || (count == most && v >= held)) continue;
+        if (count < most || (count == most && !_gwt_level_less(dtype, list[i], best))) continue;
         best = list[i];
         most = count;
     }
@@ -15527,6 +15540,21 @@ static uint64_t _gwt_level_whole(bool is_signed, const uint64_t *list, int n)
     return whole ^ move;
 }
 
+// What is stored for a value that happens to be the nodata value: the one beside it. No pixel
+// becomes missing that is made of valid ones.
+static uint64_t _gwt_level_beside(const _gwt_level_job *k) { return k->nodata ^ 1; }
+
+static void _gwt_level_avoid(const _gwt_level_job *k, const double *row, char *to)
+{
+    size_t n = (size_t)k->to_cols * k->step, size = gwt_dtype_size(k->dtype);
+    uint64_t beside = _gwt_level_beside(k);
+    double *back = k->work;
+    if (!k->masked) return;
+    _gwt_loads[0][k->dtype](back, to, n, true, k->nodata);
+    for (size_t i = 0; i < n; i++)
+        if (back[i] != back[i] && row[i] == row[i]) memcpy(to + i * size, &beside, size);
+}
+
 // One by one, in the type itself.
 static void _gwt_level_stored(const _gwt_level_job *k, int64_t row, char *to)
 {
@@ -15539,6 +15567,7 @@ static void _gwt_level_stored(const _gwt_level_job *k, int64_t row, char *to)
             if (n > 0)
                 is = k->how == _GWT_REDUCE_MODE ? _gwt_level_mode(k->dtype, list, n)
                                                 : _gwt_level_whole(is_signed, list, n);
+            if (n > 0 && k->masked && is == k->nodata) is = _gwt_level_beside(k);
             memcpy(to, &is, size);
         }
 }
@@ -15583,6 +15612,7 @@ static void _gwt_level_make(const _gwt_level_job *k, double *row_of_doubles)
             if (k->how < _GWT_REDUCE_BILINEAR) _gwt_level_average(k, row, row_of_doubles);
             else _gwt_level_filtered(k, row, row_of_doubles);
             _gwt_stores[k->dtype](to, row_of_doubles, (size_t)k->to_cols * k->step, k->fill);
+            _gwt_level_avoid(k, row_of_doubles, to);
         }
     }
 }
