@@ -914,7 +914,38 @@ def levels():
     smaller = [noise("uint16", (2, 45, 80), 2), noise("uint16", (2, 22, 40), 3)]
     append_subifds("levels_sub.tif", smaller)
     examine_levels("overviews in SubIFDs", "levels_sub.tif", 2)
+    masked_levels()
     coarser()
+
+
+def masked_levels():
+    """Overviews of images with a mask, in the file or beside it: missing is what GDAL masks."""
+    pixels = noise("uint8", (2, 203, 327)) // 2 + 1
+    valid = np.add.outer(np.arange(203), 2 * np.arange(327)) % 37 > 11
+    for where, internal in (("in it", "YES"), ("beside it", "NO")):
+        path = f"levels_mask_{internal}.tif"
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=internal == "YES"):
+            make(path, pixels, tiled=True, blockxsize=64, blockysize=64, **PLACE)
+            with rasterio.open(path, "r+") as dataset:
+                dataset.write_mask(valid)
+        gdaladdo(path, "--config", "GDAL_TIFF_INTERNAL_MASK", internal, "-r", "nearest", path,
+                 "2", "4")
+        if internal == "NO":        # which gdaladdo leaves alone
+            gdaladdo(path + ".msk", "-r", "nearest", "-ro", path + ".msk", "2", "4")
+        for k in 1, 2:
+            out = f"{path}.{k}.tif"
+            wrong = gwt("convert", path, "-o", out, "--overview", k, "--dst-nodata", "0",
+                        "--overwrite", "--quiet")[1]
+            if not wrong:
+                with rasterio.open(path, overview_level=k - 1) as level, rasterio.open(out) as got:
+                    masks = level.read_masks()
+                    if internal == "NO":
+                        with warnings.catch_warnings():
+                            warnings.simplefilter("ignore")     # it has no place
+                            masks = rasterio.open(path + ".msk", overview_level=k - 1).read()
+                    wrong = differ_pixels(got.read(), level.read() * (masks > 0))
+                    wrong += [] if 0.2 < (masks > 0).mean() < 0.9 else ["the mask is all the same"]
+            tally.check(f"overview {k} of a file with a mask {where}", wrong + complaints.take())
 
 
 def coarser():
