@@ -946,6 +946,16 @@ def masked_levels():
                     wrong = differ_pixels(got.read(), level.read() * (masks > 0))
                     wrong += [] if 0.2 < (masks > 0).mean() < 0.9 else ["the mask is all the same"]
             tally.check(f"overview {k} of a file with a mask {where}", wrong + complaints.take())
+    pixels = np.concatenate([noise("uint8", (3, 203, 327)) // 2 + 1, [valid * np.uint8(200)]])
+    make("levels_alpha.tif", pixels, photometric="rgb", alpha="yes", **PLACE)
+    gdaladdo("levels_alpha.tif", "-r", "nearest", "levels_alpha.tif", "2")
+    wrong = gwt("convert", "levels_alpha.tif", "-o", "alpha.tif", "--overview", 1, "--alpha-mask",
+                "-b", "1,2,3", "--dst-nodata", "0", "--overwrite", "--quiet")[1]
+    if not wrong:
+        with rasterio.open("levels_alpha.tif", overview_level=0) as level:
+            with rasterio.open("alpha.tif") as got:
+                wrong = differ_pixels(got.read(), level.read((1, 2, 3)) * (level.read(4) > 0))
+    tally.check("overview of a file with alpha", wrong + complaints.take())
 
 
 def coarser():

@@ -23,6 +23,8 @@ static unsigned pixel(int seed, int band, int row, int col)
     return (unsigned)(seed * 41 + band * 101 + row * 7 + col * 3) & 255;
 }
 
+static unsigned mask(int seed, int row, int col) { return (row + 2 * col) % seed ? 255 : 0; }
+
 static void put_picture(TIFF *tif, const picture *p, bool placed)
 {
     unsigned char row[512];
@@ -43,7 +45,8 @@ static void put_picture(TIFF *tif, const picture *p, bool placed)
     for (int y = 0; y < p->height; y++) {
         for (int x = 0; x < p->width; x++)
             for (int b = 0; b < bands; b++) {
-                unsigned v = p->kind & FILETYPE_MASK ? 255 : pixel(p->seed, b, y, x);
+                unsigned v = p->kind & FILETYPE_MASK ? mask(p->seed, y, x)
+                                                     : pixel(p->seed, b, y, x);
                 if (bits == 16) ((uint16_t *)(void *)row)[x * bands + b] = (uint16_t)v;
                 else row[x * bands + b] = (unsigned char)v;
             }
@@ -124,7 +127,7 @@ static void overviews_and_pages(void **state)
     for (size_t m = 0; m < COUNT_OF(modes); m++) {
         const char *path = temp_path("chain%d.tif", (int)m);
         put_pictures(path, modes[m], chain, COUNT_OF(chain), 0);
-        gwt *g = gwt_begin(.num_workers = 1);
+        gwt *g = gwt_begin(.num_workers = 1, .ignore_mask = true);
         gwt_array *a = gwt_open(g, path);
         const gwt_info *info = gwt_describe(a);
         check_list(info, chain, (const int[]){ 2, 1 }, 2);
@@ -183,6 +186,40 @@ static void place_of_an_overview(void **state)
     assert_true(info->nodata.set && info->nodata.value == 9);
     assert_int_equal(info->overview, 1);
     assert_int_equal(info->overviews, 2);
+    assert_int_equal(gwt_end(g), 0);
+}
+
+// Each image is hidden by the mask of its size; an overview that has none is no copy of the image.
+static void masks_of_overviews(void **state)
+{
+    (void)state;
+    static const picture list[] = {
+        { 32, 20, 0, 1, 2, 0 }, { 32, 20, MASK, 3, 0, 0 }, { 16, 10, OVERVIEW, 2, 2, 0 },
+        { 16, 10, OVERVIEW | MASK, 5, 0, 0 }, { 8, 5, OVERVIEW, 4, 2, 0 }
+    };
+    const char *path = temp_path("masked.tif");
+    put_pictures(path, "w", list, COUNT_OF(list), 0);
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    for (int k = 0; k < 2; k++) {
+        const picture *p = &list[2 * k], *m = p + 1;
+        gwt_array *a = gwt_open(g, path, .overview = k);
+        double *got = VALUES_OF(gwt_cast(a, GWT_FLOAT64));
+        for (int i = 0, b = 0; b < 2; b++)
+            for (int y = 0; y < p->height; y++)
+                for (int x = 0; x < p->width; x++, i++) {
+                    double want = mask(m->seed, y, x) ? pixel(p->seed, b, y, x) : (double)NAN;
+                    REQUIRE(same_double(got[i], want), "image %d, band %d, row %d, column %d: %g, "
+                            "not %g", k, b, y, x, got[i], want);
+                }
+        gwt_free(got);
+    }
+    gwt_open(g, path, .overview = 2);
+    EXPECT_ERROR(g, GWT_E_UNSUPPORTED, "its overview of 8 x 5 pixels has no mask");
+    check_pixels(g, gwt_open(g, path, .overview = 2, .ignore_mask = true), &list[4], "overview 2");
+    gwt_array *a = gwt_regrid(gwt_open(g, path), .res = 40, .res_y = 80);
+    assert_int_equal(gwt_describe(a)->overview, 1);
+    a = gwt_regrid(gwt_open(g, path, .ignore_mask = true), .res = 40, .res_y = 80);
+    assert_int_equal(gwt_describe(a)->overview, 2);
     assert_int_equal(gwt_end(g), 0);
 }
 
@@ -251,7 +288,7 @@ static void names_with_a_number(void **state)
     (void)state;
     const char *path = temp_path("n.tif"), *second = temp_path("n.tif:2");
     put_pictures(path, "w", chain, COUNT_OF(chain), 0);
-    gwt *g = gwt_begin(.num_workers = 1);
+    gwt *g = gwt_begin(.num_workers = 1, .ignore_mask = true);
     check_pixels(g, gwt_open(g, second), &chain[1], "directory 2");
     check_pixels(g, gwt_open(g, temp_path("n.tif:1")), &chain[0], "directory 1");
     check_pixels(g, gwt_open(g, temp_path("n.tif:7")), &chain[6], "directory 7");
@@ -455,7 +492,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overviews_and_pages), cmocka_unit_test(place_of_an_overview),
-        cmocka_unit_test(overviews_in_subifds), cmocka_unit_test(overviews_beside),
+        cmocka_unit_test(masks_of_overviews), cmocka_unit_test(overviews_in_subifds), cmocka_unit_test(overviews_beside),
         cmocka_unit_test(names_with_a_number), cmocka_unit_test(coarser_cells),
         cmocka_unit_test(pixels_of_coarser_cells), cmocka_unit_test(only_of_images),
         cmocka_unit_test(results_are_the_same), cmocka_unit_test(overviews_of_other_pixels),
