@@ -8205,7 +8205,7 @@ static _gwt_source *_gwt_open_image(gwt *g, const char *path, const gwt_open_opt
                                     gwt_optional nodata, int *number)
 {
     gwt_optional none = { 0 };
-    size_t length;
+    size_t length = 0;
     *number = o->directory ? o->directory : _gwt_open_number(g, path, &length);
     if (!o->fill_bad_tiles) nodata = none;
     if (!o->directory && *number) {
@@ -17126,8 +17126,9 @@ typedef struct _gwt_assembly {
     const _gwt_save *save;
     _gwt_os_file fd;
     const char *path;
-    _gwt_image *image, *mask;   // whose tiles are copied now
+    _gwt_image *image, *mask;   // whose tiles are moved now
     bool framed;
+    _gwt_bytes *buffers;        // one a worker
 } _gwt_assembly;
 
 enum { _GWT_COPIED_TOGETHER = 64 };
@@ -17138,7 +17139,8 @@ static void _gwt_assembly_some(size_t index, void *user)
     const _gwt_stream *s = &k->image->stream;
     int64_t from = (int64_t)index * _GWT_COPIED_TOGETHER, masks = s->across * s->down;
     int64_t end = _gwt_min64(from + _GWT_COPIED_TOGETHER, _gwt_stream_num_listed(s));
-    _gwt_mover c = { .g = k->save->file.g, .fd = k->fd, .path = k->path };
+    _gwt_bytes *buffer = &k->buffers[_gwt_self()->id];
+    _gwt_mover c = { .g = k->save->file.g, .fd = k->fd, .path = k->path, .buffer = *buffer };
     bool good = true;
     for (int64_t i = from; good && i < end && !_gwt_over(s->action); i++) {
         good = _gwt_mover_add(&c, k->image, _gwt_stream_tile(s, i), k->framed);
@@ -17146,7 +17148,22 @@ static void _gwt_assembly_some(size_t index, void *user)
             good = _gwt_mover_add(&c, k->mask, _gwt_stream_tile(&k->mask->stream, i), k->framed);
     }
     if (good) _gwt_mover_flush(&c);
-    GWT_FREE(c.buffer.data);
+    *buffer = c.buffer;
+    buffer->used = 0;
+}
+
+static bool _gwt_assembly_begin(_gwt_assembly *k)
+{
+    gwt *g = k->save->file.g;
+    k->buffers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *k->buffers);
+    return k->buffers != NULL;
+}
+
+static void _gwt_assembly_end(_gwt_assembly *k)
+{
+    for (int i = 0; k->buffers && i < k->save->file.g->pool.num_workers; i++)
+        GWT_FREE(k->buffers[i].data);
+    GWT_FREE(k->buffers);
 }
 
 static bool _gwt_assembly_move(_gwt_assembly *k, _gwt_image *image, _gwt_image *mask)
@@ -17177,14 +17194,16 @@ static bool _gwt_file_append(_gwt_save *s)
     _gwt_stream *first = &s->images[0].stream;
     _gwt_assembly k = { .save = s, .fd = first->fd, .path = first->part };
     uint64_t end = first->end;
-    if (!_gwt_save_make_places(s)) return false;
-    memcpy(s->images[0].placed, first->offsets, (size_t)first->num_tiles * sizeof *first->offsets);
-    for (int i = 1; i < s->num_images; i++) {
+    bool good = _gwt_save_make_places(s) && _gwt_assembly_begin(&k);
+    size_t bytes = (size_t)first->num_tiles * sizeof *first->offsets;
+    if (good) memcpy(s->images[0].placed, first->offsets, bytes);
+    for (int i = 1; good && i < s->num_images; i++) {
         end = _gwt_image_place(&s->images[i], NULL, false, end);
-        if (!_gwt_assembly_move(&k, &s->images[i], NULL)) return false;
+        good = _gwt_assembly_move(&k, &s->images[i], NULL);
     }
-    return _gwt_file_describe(&s->file, first->fd, first->part, end, s->images, s->num_images,
-                              &s->o);
+    _gwt_assembly_end(&k);
+    return good && _gwt_file_describe(&s->file, first->fd, first->part, end, s->images,
+                                      s->num_images, &s->o);
 }
 
 // What GDAL wants between header and directories, to know the layout; gives its size.
@@ -17241,14 +17260,15 @@ static bool _gwt_cog_write_head(_gwt_save *s, _gwt_os_file fd, const char *path,
 static bool _gwt_cog_assemble(_gwt_save *s, _gwt_os_file fd, const char *path)
 {
     char text[400];
-    bool big;
+    bool big = false;
     size_t n = _gwt_cog_text(s, text, sizeof text - 64);
     _gwt_assembly k = { .save = s, .fd = fd, .path = path, .framed = true };
-    if (!_gwt_save_make_places(s) || !_gwt_cog_lay_out(s, n, &big)) return false;
-    for (int level = s->num_levels; level >= 0; level--)
-        if (!_gwt_assembly_move(&k, _gwt_save_image(s, level), _gwt_save_mask(s, level)))
-            return false;
-    return _gwt_cog_write_head(s, fd, path, text, n, big);
+    bool good = _gwt_save_make_places(s) && _gwt_cog_lay_out(s, n, &big)
+             && _gwt_assembly_begin(&k);
+    for (int level = s->num_levels; good && level >= 0; level--)
+        good = _gwt_assembly_move(&k, _gwt_save_image(s, level), _gwt_save_mask(s, level));
+    _gwt_assembly_end(&k);
+    return good && _gwt_cog_write_head(s, fd, path, text, n, big);
 }
 
 // A file that is complete gets its name, and its journal knows it before: a kill in the next moment
@@ -17842,7 +17862,7 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 {
     _gwt_save *s = &saves[i];
     _gwt_file *f = &s->file;
-    bool there, link, no_part;
+    bool there, link, no_part = true;
     if (!_gwt_file_bind(s, plan)) return false;
     for (int k = s->num_images - 1; k >= 0; k--)
         if (!_gwt_stream_check(s, plan, &s->images[k].stream, &no_part)) return false;
@@ -19434,12 +19454,15 @@ static void _gwt_run_report(_gwt_run *run, bool last)
     _gwt_unlock(&run->reporting);
 }
 
+// A tile; the last of a row or column ends where the image does.
 static _gwt_rect _gwt_run_rect(const _gwt_run *run, int64_t t)
 {
     const _gwt_order *o = &run->order;
-    int64_t row = t / o->across * o->tile_h, col = t % o->across * o->tile_w;
-    return (_gwt_rect){ row, col, _gwt_min64(o->tile_h, run->plan->height - row),
-                        _gwt_min64(o->tile_w, run->plan->width - col) };
+    int64_t tile_row = t / o->across, tile_col = t % o->across;
+    int64_t row = tile_row * o->tile_h, col = tile_col * o->tile_w;
+    return (_gwt_rect){ row, col,
+                        tile_row + 1 < o->down ? o->tile_h : run->plan->height - row,
+                        tile_col + 1 < o->across ? o->tile_w : run->plan->width - col };
 }
 
 static _gwt_rect _gwt_run_padded(const _gwt_run *run, const _gwt_rect *r)
@@ -19987,10 +20010,10 @@ typedef struct _gwt_copier {
 typedef struct _gwt_save_sink {
     _gwt_save *saves;
     int n;
-    int level;                  // that is written, 0; or that is read back
-    bool reduces;               // and the next one is made of it
-    int64_t edge;               // of a cell, in pixels
-    int64_t pad;                // pixels around a cell
+    bool full;                  // full resolution is computed, and written; else
+    int level;                  // what has been written of this one is read back,
+    bool reduces;               // and the next one is made of it; of the first phase: too
+    int64_t edge;               // of a worker's cells, in pixels
     _gwt_stream *streams[_GWT_MAX_STREAMS];     // of each save: those of the level, of the next
     int num_streams;
     _gwt_save_worker *workers;  // n a worker
@@ -20042,7 +20065,7 @@ static bool _gwt_save_worker_begin(const _gwt_save_sink *k, const _gwt_save *s, 
 {
     const _gwt_format *f = &s->images[0].format;
     gwt *g = s->file.g;
-    size_t edge = (size_t)(k->edge + 2 * k->pad), tile = (size_t)f->block;
+    size_t edge = (size_t)k->edge, tile = (size_t)f->block;
     bool good = _gwt_save_worker_get(g, &w->cells[cell], _gwt_format_bytes(f, (int64_t)edge))
              && (_gwt_format_plain(f) || w->encoder.tif || _gwt_encoder_begin(g, &w->encoder, f));
     if (good && k->reduces)
@@ -20081,10 +20104,10 @@ static double _gwt_save_worker_bytes(const _gwt_save_sink *k, const _gwt_save *s
     const _gwt_format *f = &s->images[0].format;
     double tile = (double)f->tile_bytes, place = (double)_gwt_format_bytes(f, f->block),
            pixels = (double)(f->block * f->block);
-    double cells = k->level == 0 && k->reduces ? 4 : 1, edge = (double)(k->edge + 2 * k->pad);
-    double cell = (double)_gwt_format_bytes(f, k->edge + 2 * k->pad);
+    double cells = k->full && k->reduces ? 4 : 1, edge = (double)k->edge;
+    double cell = (double)_gwt_format_bytes(f, k->edge);
     double bytes = cells * cell + (_gwt_format_plain(f) ? tile : 3 * tile + (1 << 20));
-    *waits = (k->level == 0 ? cells * place : 0) + (k->reduces ? place : 0);
+    *waits = (k->full ? cells * place : 0) + (k->reduces ? place : 0);
     if (k->reduces)
         bytes += place + 8 * (double)f->planes
                              * (edge * _GWT_REDUCE_ROWS + (double)f->block);
@@ -20105,9 +20128,9 @@ static bool _gwt_save_open(_gwt_run *run, int id, int cell, const _gwt_rect *r,
         const _gwt_format *f = &s->images[0].format;
         _gwt_save_worker *w = &k->workers[id * k->n + i];
         size_t size = gwt_dtype_size(f->dtype), step = f->planar ? 1 : (size_t)f->planes;
-        size_t edge = (size_t)(k->edge + 2 * k->pad);
+        size_t edge = (size_t)k->edge;
         if (!_gwt_save_worker_begin(k, s, cell, w)) return false;
-        if (r->rows < (int64_t)edge || r->cols < (int64_t)edge)
+        if (k->full && (r->rows < (int64_t)edge || r->cols < (int64_t)edge))    // a tile
             memset(w->cells[cell], 0, _gwt_format_bytes(f, (int64_t)edge));
         *targets++ = (_gwt_target){ w->cells[cell], f->planar ? edge * edge * size : size,
                                     edge * step * size, step };
@@ -20557,7 +20580,7 @@ static void _gwt_save_reduce_region(const _gwt_save_sink *k, const _gwt_save *s,
                            .left = left - r->col, .to_rows = to->rows, .to_cols = to->cols,
                            .used_rows = last_row ? from->height - top : 2 * to->rows,
                            .used_cols = last_col ? from->width - left : 2 * to->cols };
-    _gwt_save_reduce(s, w, 0, k->edge + 2 * k->pad, job, 0, 0);
+    _gwt_save_reduce(s, w, 0, k->edge, job, 0, 0);
 }
 
 // ---- a place
@@ -20617,7 +20640,7 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
     int stream = 0;
     for (int i = 0; i < k->n; i++) {
         _gwt_save_worker *w = &k->workers[id * k->n + i];
-        bool good = k->edge == k->saves[i].images[0].format.block
+        bool good = k->full
                         ? _gwt_save_close_first(run, &k->saves[i], w, t, &stream,
                                                 c ? c->tiles + k->first[i] : NULL,
                                                 c && c->skipped)
@@ -20822,7 +20845,6 @@ static bool _gwt_save_plan_first(_gwt_save *saves, int n, const _gwt_plan *plan,
                                  _gwt_save_sink *k, _gwt_run *run)
 {
     bool good = _gwt_copiers_begin(plan, k);
-    k->edge = saves[0].images[0].format.block;
     if (k->copiers) run->skips = _gwt_save_skips;
     if (!good || k->copiers || !_gwt_save_can_be_warm(&saves[0])) return good;
     for (int i = 0; good && i < n; i++) good = _gwt_save_warm(&saves[i]);
@@ -20833,13 +20855,14 @@ static bool _gwt_save_plan_first(_gwt_save *saves, int n, const _gwt_plan *plan,
 
 // The grid of a phase: the tiles of the level, in fours where the next is made of them, or what
 // each tile of the next one is made of.
-static void _gwt_save_shape(_gwt_run *run, const _gwt_save_sink *k, bool first)
+static void _gwt_save_shape(_gwt_run *run, const _gwt_save_sink *k)
 {
     const _gwt_save *s = &k->saves[0];
     _gwt_order *o = &run->order;
-    _gwt_run_shape(run, run->array, k->edge * run->side, k->edge * run->side);
-    o->tile_h = o->tile_w = k->edge * run->side;        // in small images too
-    if (first) return;
+    int64_t edge = s->images[0].format.block * (k->full ? run->side : 2);
+    _gwt_run_shape(run, run->array, edge, edge);
+    o->tile_h = o->tile_w = edge;       // in small images too
+    if (k->full) return;
     const _gwt_stream *next = &_gwt_save_image(s, k->level + 1)->stream;
     o->across = next->across, o->down = next->down;
 }
@@ -20861,11 +20884,11 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, int level, bool first, int6
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     const gwt_array *a = _gwt_save_phase_outputs(saves, n, level, first, outputs);
     int own = saves[0].o.mask ? 2 : 1;
-    int pad = first ? 0 : saves[0].reducing >= _GWT_REDUCE_BILINEAR ? _GWT_REDUCE_REACH : 1;
-    int64_t edge = 2 * saves[0].images[0].format.block;
+    int pad = first || saves[0].reducing < _GWT_REDUCE_BILINEAR ? 0 : _GWT_REDUCE_REACH;
+    int64_t block = saves[0].images[0].format.block;
     size_t workers = (size_t)g->pool.num_workers * (size_t)n;
-    _gwt_save_sink k = { .saves = saves, .n = n, .level = level, .reduces = !first, .edge = edge,
-                         .pad = pad };
+    _gwt_save_sink k = { .saves = saves, .n = n, .full = first, .level = level,
+                         .reduces = !first, .edge = first ? block : 2 * block + 1 + 2 * pad };
     _gwt_sink s = { .keeps_alpha = true,
                     .run = { .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k,
                              .what = first ? "save" : "overviews",
@@ -20873,7 +20896,7 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, int level, bool first, int6
     if (!a) return false;
     for (int i = 0; i < n && first; i++)
         s.keeps_alpha &= saves[i].images[0].a->info.alpha_band > 0;
-    if (!_gwt_sink_begin(&s, a, outputs, n * own, (int[]){ pad, pad, pad, pad }, edge, edge))
+    if (!_gwt_sink_begin(&s, a, outputs, n * own, (int[]){ pad, pad, pad, pad }, block, block))
         return false;
     for (int i = 0; i < n; i++) {
         for (int image = 0; image < saves[i].num_images; image++)
@@ -20881,7 +20904,7 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, int level, bool first, int6
         saves[i].file.follows = s.action.ranks && gwt_rank(g) > 0;
     }
     bool good = !first || _gwt_save_plan_first(saves, n, &s.plan, &k, &s.run);
-    _gwt_save_shape(&s.run, &k, first);
+    _gwt_save_shape(&s.run, &k);
     good = good && (!first || _gwt_save_check_all(saves, n, &s.plan));
     *last = _gwt_save_level_after(&saves[0], level, first);
     if (good) k.workers = _gwt_calloc(g, workers, sizeof *k.workers);
