@@ -22610,7 +22610,7 @@ static bool _gwt_plan_run(_gwt_run *run, const gwt_array *a, _gwt_save_sink *k, 
     run->sink = k;
     if (k) {
         good = _gwt_save_plan_first(k->saves, 1, plan, k, run);
-        _gwt_save_shape(run, k, true);
+        _gwt_save_shape(run, k);
         _gwt_save_weigh(run, k, 0, _gwt_save_level_after(&k->saves[0], 0, true));
     }
     good = good && _gwt_run_fit(run, 0);
@@ -22657,11 +22657,12 @@ static bool _gwt_plan_describe_save(const gwt_array *a, const gwt_save_options *
 {
     _gwt_save s;
     _gwt_output outputs[2];
-    _gwt_save_sink k = { .saves = &s, .n = 1 };
+    _gwt_save_sink k = { .saves = &s, .n = 1, .full = true };
     gwt_scope *scope = save->mask ? gwt_scope_begin(a->g) : NULL;   // an array is made for it
-    bool good = _gwt_save_prepare(&s, a, "a file", save, 0)
-             && _gwt_save_phase_outputs(&s, 1, 0, true, outputs)
-             && _gwt_plan_describe_outputs(a, outputs, save->mask ? 2 : 1, &k, to, print);
+    bool good = _gwt_save_prepare(&s, a, "a file", save, 0);
+    if (good) k.edge = s.images[0].format.block;
+    good = good && _gwt_save_phase_outputs(&s, 1, 0, true, outputs)
+        && _gwt_plan_describe_outputs(a, outputs, save->mask ? 2 : 1, &k, to, print);
     _gwt_save_end(&s);
     gwt_scope_end(scope);
     return good;

@@ -9,6 +9,7 @@
 //   moving     mean of the 15 x 15 pixels around each of 4096 x 4096, likewise
 //   language   an expression of twenty functions and operators of the three bands of 4096 x 4096,
 //              uncompressed: their CPU times are compared too, as little else is done there
+//   cog        the deflate job as a cloud-optimised file
 //   workers    the deflate job: how much faster are two workers than one?
 //   tasks      what an empty task costs
 //   chunks     the LZW job on a Landsat-sized scene, in chunks of 32 to 2048 pixels, by 1 to 8
@@ -215,6 +216,17 @@ static job square_job(const settings *s, int edge, const char *compress)
     return norm_diff_job(s, edge, edge, compress);
 }
 
+// As norm_diff, with its overviews.
+static job cog_job(const settings *s, int edge, const char *compress)
+{
+    job j = norm_diff_job(s, edge, edge, compress);
+    int n = 0;
+    while (j.options[n]) n++;
+    j.floor = "cog";
+    j.options[n] = "--cog";
+    return j;
+}
+
 // One rounding of float32 may be another; sums of windows may be in another order.
 static const workload workloads[] = {
     { .name = "deflate", .compress = "deflate", .make = square_job, .part = 1,
@@ -227,7 +239,8 @@ static const workload workloads[] = {
     { .name = "moving", .compress = "deflate", .make = moving_job, .part = 2, .tolerance = 1e-6,
       .bar = 1.3 },
     { .name = "language", .compress = "none", .make = language_job, .part = 2,
-      .tolerance = 1.2e-7, .bar = 1.3 }
+      .tolerance = 1.2e-7, .bar = 1.3 },
+    { .name = "cog", .compress = "deflate", .make = cog_job, .part = 1, .bar = 1.10 }
 };
 
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
@@ -390,8 +403,10 @@ static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
-          "WHAT: deflate lzw none zstd dates moving language workers tasks chunks compute profile\n"
-          "      zonal copied reclass; ranks memory peers\n", stderr);
+          "WHAT: deflate lzw none zstd dates moving language cog workers tasks chunks compute
+"
+          "      profile zonal copied reclass; ranks memory peers
+", stderr);
     exit(2);
 }
 

@@ -1,9 +1,9 @@
 // floor.c - the least time a job can take: what `make bench` measures gwt against.
 //
-//     floor norm_diff|mean|moving|language none|lzw|deflate|zstd THREADS sync|nosync OUT IN..
+//     floor norm_diff|mean|moving|language|cog none|lzw|deflate|zstd THREADS sync|nosync OUT IN..
 //     floor decode THREADS IN..
 //
-// Four jobs, each as one would write it who needs nothing else. Inputs are uint16 GeoTIFFs in
+// Five jobs, each as one would write it who needs nothing else. Inputs are uint16 GeoTIFFs in
 // tiles of 256, pixel-interleaved; the output is a float32 GeoTIFF of one band in the same tiles.
 //
 //   norm_diff   (b3 - b2) / (b3 + b2) with the bands scaled by 1e-4, clipped to [-1, 1], 0 where
@@ -18,6 +18,10 @@
 //   language    an expression of twenty functions and operators of three bands (twenty() below), NaN
 //               where any of them is 0; tile by tile, by the functions of <math.h>.
 //
+//   cog         norm_diff, and its overviews down to one tile: means of what is not 0 in 2 x 2 pixels.
+//               A thread halves a tile while it has it, into an image in memory, from which the next
+//               level is encoded and halved in its turn. Tiles go to OUT.tiles, at whatever place
+//               comes next, and in the end once more to OUT, in the order of the file.
 //   decode      nothing: the tiles of all inputs are decoded, and that is all.
 //
 // The pixels are gwt's, bit by bit: arithmetic is in double or exact, and rounded to float once;
@@ -33,6 +37,7 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -46,7 +51,7 @@
 
 enum {
     EDGE = 256, PIXELS = EDGE * EDGE, MAX_THREADS = 256, MAX_INPUTS = 255,
-    WINDOW = 15, HALO = WINDOW / 2
+    WINDOW = 15, HALO = WINDOW / 2, MAX_LEVELS = 20
 };
 
 typedef struct worker worker;
@@ -60,6 +65,11 @@ typedef struct job {
     uint16_t *image;             // of `moving`: the input with HALO pixels more on each side
     size_t pitch;                // of a row of it
     bool (*do_tile)(worker *w, uint32_t tile);
+    int level;                   // of `cog`: that is encoded
+    float *levels[MAX_LEVELS];   // its images from the first overview on
+    struct place { atomic_ullong at, bytes; } *places[MAX_LEVELS];      // of tiles in `heap`
+    int heap;
+    atomic_ullong heap_end;
     // Touched by all threads.
     atomic_uint next;            // tile to take
     atomic_bool failed;
@@ -264,6 +274,133 @@ static bool norm_diff_tile(worker *w, uint32_t tile)
     return write_tile(w, tile);
 }
 
+// ---- cog --------------------------------------------------------------------------------------
+
+static uint32_t level_size(uint32_t size, int level)
+{
+    return size >> level ? size >> level : 1;
+}
+
+// Of two rows to one: means of what is not 0.
+static void halve_rows(const float *restrict a, const float *restrict b, float *restrict to,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = (double)a[2 * i] + b[2 * i] + a[2 * i + 1] + b[2 * i + 1];
+        int count = (a[2 * i] != 0) + (b[2 * i] != 0) + (a[2 * i + 1] != 0) + (b[2 * i + 1] != 0);
+        to[i] = count ? (float)(sum / count) : 0;
+    }
+}
+
+// The tile in w->out, of rows x cols pixels, into the image of the next level.
+static void halve_tile(worker *w, uint32_t row, uint32_t col, uint32_t rows, uint32_t cols)
+{
+    job *j = w->j;
+    size_t pitch = level_size(j->width, j->level + 1);
+    if (!j->levels[j->level + 1]) return;
+    float *to = j->levels[j->level + 1] + row / 2 * pitch + col / 2;
+    for (uint32_t y = 0; y + 1 < rows; y += 2, to += pitch)
+        halve_rows(w->out + y * EDGE, w->out + (y + 1) * EDGE, to, cols / 2);
+}
+
+static bool encode_to_heap(worker *w, uint32_t tile)
+{
+    job *j = w->j;
+    size_t size = PIXELS * sizeof *w->out;
+    const void *from = w->out;
+    w->s.used = 0;
+    if (w->encoder) {
+        if (TIFFWriteEncodedTile(w->encoder, 0, w->out, (tmsize_t)size) < 0) return false;
+        from = w->s.bytes;
+        size = w->s.used;
+    }
+    unsigned long long at = atomic_fetch_add(&j->heap_end, size);
+    atomic_store(&j->places[j->level][tile].at, at);
+    atomic_store(&j->places[j->level][tile].bytes, size);
+    return pwrite(j->heap, from, size, (off_t)at) == (ssize_t)size;
+}
+
+static bool cog_tile(worker *w, uint32_t tile)
+{
+    job *j = w->j;
+    uint32_t width = level_size(j->width, j->level), height = level_size(j->height, j->level);
+    uint32_t across = (width + EDGE - 1) / EDGE;
+    uint32_t row = tile / across * EDGE, col = tile % across * EDGE;
+    uint32_t rows = height - row < EDGE ? height - row : EDGE;
+    uint32_t cols = width - col < EDGE ? width - col : EDGE;
+    if (j->level == 0) {
+        if (!read_tile(w, 0, tile)) return false;
+        for (size_t i = 0; i < PIXELS; i++)
+            w->out[i] = norm_diff(w->in[3 * i + 1], w->in[3 * i + 2]);
+    } else {
+        memset(w->out, 0, PIXELS * sizeof *w->out);
+        for (uint32_t y = 0; y < rows; y++)
+            memcpy(w->out + y * EDGE, j->levels[j->level] + (size_t)(row + y) * width + col,
+                   cols * sizeof *w->out);
+    }
+    halve_tile(w, row, col, rows, cols);
+    return encode_to_heap(w, tile);
+}
+
+static uint32_t level_tiles(const job *j, int level)
+{
+    return ((level_size(j->width, level) + EDGE - 1) / EDGE)
+         * ((level_size(j->height, level) + EDGE - 1) / EDGE);
+}
+
+// From the heap to the output, one level.
+static bool copy_level(const job *j, int level, void **buffer, size_t *room)
+{
+    TIFFSetField(j->output, TIFFTAG_IMAGEWIDTH, level_size(j->width, level));
+    TIFFSetField(j->output, TIFFTAG_IMAGELENGTH, level_size(j->height, level));
+    for (uint32_t t = 0; t < level_tiles(j, level); t++) {
+        size_t n = (size_t)atomic_load(&j->places[level][t].bytes);
+        if (n > *room) {
+            free(*buffer);
+            *buffer = need_memory(*room = 2 * n);
+        }
+        if (pread(j->heap, *buffer, n, (off_t)atomic_load(&j->places[level][t].at)) != (ssize_t)n
+            || TIFFWriteRawTile(j->output, t, *buffer, (tmsize_t)n) != (tmsize_t)n)
+            return false;
+    }
+    return true;
+}
+
+static void cog(job *j, const char *out)
+{
+    char heap[4096];
+    void *buffer = NULL;
+    size_t room = 0;
+    int levels = 0;
+    snprintf(heap, sizeof heap, "%s.tiles", out);
+    j->heap = open(heap, O_RDWR | O_CREAT | O_TRUNC, 0666);
+    if (j->heap < 0) die("no place for tiles");
+    while (level_tiles(j, levels) > 1) levels++;
+    for (int i = 0; i <= levels; i++) {
+        size_t pixels = (size_t)level_size(j->width, i) * level_size(j->height, i);
+        j->places[i] = calloc(level_tiles(j, i), sizeof *j->places[i]);
+        if (i > 0) j->levels[i] = need_memory(pixels * sizeof(float));
+        if (!j->places[i]) die("no memory");
+    }
+    for (j->level = 0; j->level <= levels; j->level++) {
+        j->tiles = level_tiles(j, j->level);
+        do_tiles(j, cog_tile);
+    }
+    for (int i = 0; i <= levels && !atomic_load(&j->failed); i++) {
+        if (i > 0) describe_output(j->output, j);
+        if (i > 0) TIFFSetField(j->output, TIFFTAG_SUBFILETYPE, FILETYPE_REDUCEDIMAGE);
+        if (!copy_level(j, i, &buffer, &room) || !TIFFWriteDirectory(j->output))
+            atomic_store(&j->failed, true);
+    }
+    for (int i = 0; i <= levels; i++) {
+        free(j->levels[i]);
+        free(j->places[i]);
+    }
+    free(buffer);
+    close(j->heap);
+    unlink(heap);
+}
+
 // ---- language ---------------------------------------------------------------------------------
 
 // Twenty of them: & | ^ << >> % // bit bits isin, floor ceil round trunc sign, sin log2 atan2 hypot
@@ -461,7 +598,7 @@ static void read_shapes(job *j)
     }
 }
 
-static void do_job(job *j, const char *name)
+static void do_job(job *j, const char *name, const char *out)
 {
     if (strcmp(name, "norm_diff") == 0 && j->count == 1 && j->bands >= 3)
         do_tiles(j, norm_diff_tile);
@@ -469,12 +606,14 @@ static void do_job(job *j, const char *name)
         do_tiles(j, mean_tile);
     else if (strcmp(name, "language") == 0 && j->count == 1 && j->bands == 3)
         do_tiles(j, language_tile);
+    else if (strcmp(name, "cog") == 0 && j->count == 1 && j->bands == 3)
+        cog(j, out);
     else if (strcmp(name, "moving") == 0 && j->count == 1 && j->bands == 1 && j->width >= HALO &&
              j->height >= HALO)
         moving(j);
     else
-        die("norm_diff wants an image of 3 bands or more, language one of 3, mean images of one, "
-            "moving one of one");
+        die("norm_diff wants an image of 3 bands or more, language and cog one of 3, mean images of "
+            "one, moving one of one");
 }
 
 static uint16_t compression(const char *name)
@@ -516,8 +655,8 @@ int main(int argc, char **argv)
     bool sync = argc > 4 && strcmp(argv[4], "sync") == 0;
     if (argc < 7 || argc > 6 + MAX_INPUTS || threads < 1 || threads > MAX_THREADS ||
         (!sync && strcmp(argv[4], "nosync") != 0)) {
-        fputs("usage: floor norm_diff|mean|moving|language none|lzw|deflate|zstd THREADS sync|nosync "
-              "OUT IN..\n       floor decode THREADS IN..\n", stderr);
+        fputs("usage: floor norm_diff|mean|moving|language|cog none|lzw|deflate|zstd THREADS "
+              "sync|nosync OUT IN..\n       floor decode THREADS IN..\n", stderr);
         return 2;
     }
     job j = { .inputs = argv + 6, .count = argc - 6, .threads = threads,
@@ -528,7 +667,7 @@ int main(int argc, char **argv)
     if (!j.output) return 1;
     describe_output(j.output, &j);
 
-    do_job(&j, argv[1]);
+    do_job(&j, argv[1], argv[5]);
     bool ok = TIFFFlush(j.output) && !atomic_load(&j.failed);
     if (sync && fsync(TIFFFileno(j.output)) != 0) ok = false;
     TIFFClose(j.output);
