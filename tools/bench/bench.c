@@ -403,10 +403,8 @@ static void usage(void)
 {
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
-          "WHAT: deflate lzw none zstd dates moving language cog workers tasks chunks compute
-"
-          "      profile zonal copied reclass; ranks memory peers
-", stderr);
+          "WHAT: deflate lzw none zstd dates moving language cog workers tasks chunks compute\n"
+          "      profile zonal copied reclass; ranks memory peers\n", stderr);
     exit(2);
 }
 
