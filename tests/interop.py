@@ -979,6 +979,131 @@ def coarser():
             tally.check(f"cells of {res}, {how}", wrong + complaints.take())
 
 
+HIDDEN = 113        # what gwt is told to store where pixels are missing
+
+
+def differ_masked(path, valid, *given):
+    """What is wrong with the pixels of a file, of which only these are valid."""
+    wrong = gwt("convert", path, "-o", "unmasked.tif", "--dst-nodata", HIDDEN, "--overwrite",
+                "--quiet", *given)[1]
+    if wrong:
+        return wrong
+    with rasterio.open(path) as dataset, rasterio.open("unmasked.tif") as got:
+        dtype = dataset.dtypes[0]
+        expected = pixels_of(dataset, dtype)
+        expected = np.where(valid, expected, np.array(HIDDEN, dtype))
+        return differ_pixels(pixels_of(got, dtype), expected)
+
+
+def masks_of(path, **level):
+    """What GDAL has as valid, of each band."""
+    with rasterio.open(path, **level) as dataset:
+        return dataset.read_masks() != 0
+
+
+def hide(path, hidden, beside, each=False):
+    """Give a file a mask, in it or beside it, of all bands or of each."""
+    flags = {f"INTERNAL_MASK_FLAGS_{b + 1}": "0" for b in range(len(hidden))}
+    if each:
+        make(path + ".msk", hidden.astype("uint8") * 255, tiled=True, blockxsize=16, blockysize=32,
+             compress="deflate", **PLACE)
+        with rasterio.open(path + ".msk", "r+") as dataset:
+            dataset.update_tags(**flags)
+        return
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=not beside), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(hidden[0])
+
+
+def differ_written_mask(path, valid):
+    """What is wrong with a mask that gwt writes of one that it has read."""
+    with rasterio.open(path) as dataset:
+        if dataset.count > 1:
+            valid = valid[:1] if (valid == valid[:1]).all() else None
+    wrong = [] if valid is None else gwt("convert", path, "-o", "remasked.tif", "--mask",
+                                         "--overwrite", "--quiet")[1]
+    if valid is None or wrong:
+        return wrong
+    return [] if (masks_of("remasked.tif") == valid).all() else ["the mask it writes is another"]
+
+
+def examine_mask(name, path, hidden, *given):
+    """GDAL finds what was written, and gwt what GDAL does."""
+    valid = masks_of(path)
+    wrong = [] if (valid == hidden).all() else ["GDAL finds another mask"]
+    wrong += differ_masked(path, valid, *given) + differ_written_mask(path, valid)
+    with rasterio.open(path) as dataset:
+        pixels = dataset.read()
+    wrong += gwt("convert", path, "-o", "whole.tif", "--ignore-mask", "--overwrite", "--quiet")[1]
+    with rasterio.open("whole.tif") as got:
+        wrong += differ_pixels(got.read(), pixels)
+    tally.check(name, wrong + complaints.take())
+
+
+def masked_levels():
+    """Overviews have masks of their own, in the file or in FILE.msk and FILE.msk.ovr."""
+    pixels = noise("uint8", (2, 203, 327))
+    hidden = np.broadcast_to(np.random.default_rng(3).random((203, 327)) < 0.7, pixels.shape)
+    for beside, options in product((False, True), ([], ["-ro"])):
+        path = f"masked_levels{int(beside)}{len(options)}.tif"
+        make(path, pixels, tiled=True, blockxsize=64, blockysize=64, compress="lzw", **PLACE)
+        hide(path, hidden, beside)
+        gdaladdo(path, *options, "-r", "nearest", path, "2", "4")
+        for k in 0, 1:
+            valid = masks_of(path, overview_level=k)
+            with rasterio.open(path, overview_level=k) as level:
+                expected = np.where(valid, level.read(), np.uint8(HIDDEN))
+            wrong = gwt("convert", path, "-o", "level.tif", "--overview", k + 1, "--overwrite",
+                        "--quiet", "--dst-nodata", HIDDEN)[1]
+            if valid.all() and any("no mask" in text for text in wrong):
+                wrong = []          # GDAL takes one without for valid, gwt refuses it
+            elif not wrong:
+                with rasterio.open("level.tif") as got:
+                    wrong = differ_pixels(got.read(), expected)
+            tally.check(f"the mask of overview {k + 1}, beside {beside}, {options}",
+                        wrong + complaints.take())
+
+
+def masks():
+    """Masks and alpha: type x compression; shapes, sizes, kinds of masks take turns."""
+    sizes = [(75, 91), (1, 1), (64, 128), (33, 8), (5, 300)]
+    kinds = [(False, False), (True, False), (True, True)]
+    turn = 0
+    for dtype, compress in product(DTYPES, ["none", "packbits", *PREDICTABLE]):
+        turn += 1
+        size, shape = sizes[turn % len(sizes)], SHAPES[turn % len(SHAPES)]
+        beside, each = kinds[turn % len(kinds)]
+        pixels = np.nan_to_num(noise(dtype, (3, *size), turn), nan=1)
+        name = f"mask of {dtype}, {compress}, {shape}, {size}, beside {beside}, each {each}"
+        given = {} if compress == "none" else {"compress": compress}
+        for old in Path(".").glob("masked.tif*"):
+            old.unlink()
+        trouble = make("masked.tif", pixels, **PLACE, **shape, **given)
+        if trouble:
+            tally.skip(name, trouble)
+            continue
+        hidden = np.random.default_rng(turn).random((3 if each else 1, *size)) < 0.6
+        hide("masked.tif", hidden, beside, each)
+        examine_mask(name, "masked.tif", np.broadcast_to(hidden, pixels.shape))
+    pixels = noise("uint16", (1, 75, 91))
+    for old in Path(".").glob("masked.tif*"):
+        old.unlink()
+    make("masked.tif", pixels, nodata=7, **PLACE)
+    hidden = np.random.default_rng(1).random((1, 75, 91)) < 0.6
+    hide("masked.tif", hidden, False)
+    tally.check("a mask and nodata", differ_masked("masked.tif", hidden & (pixels != 7)))
+    for dtype, alpha in product(("uint8", "uint16"), ("YES", "PREMULTIPLIED")):
+        pixels = noise(dtype, (4, 75, 91))
+        pixels[3] = np.where(noise("uint8", (1, 75, 91))[0] < 90, 0, 200)
+        make("alpha.tif", pixels, photometric="RGB", alpha=alpha, **PLACE)
+        with rasterio.open("alpha.tif") as dataset:
+            valid = dataset.read_masks() != 0
+        wrong = differ("GDAL's alpha", bool((valid[:3] == (pixels[3] != 0)).all()), True)
+        valid[3] = True
+        tally.check(f"alpha of {dtype}, {alpha}",
+                    wrong + differ_masked("alpha.tif", valid, "--alpha-mask"))
+    masked_levels()
+
+
 def main():
     warnings.simplefilter("error")
     subprocess.run([MAKE_SCENE, "scene.tif", "150", "110", "3", "lzw", "64"], check=True)
@@ -997,6 +1122,7 @@ def main():
     complex_numbers()
     lossy()
     levels()
+    masks()
     print(tally)
     return 1 if tally.failed else 0
 

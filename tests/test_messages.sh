@@ -47,7 +47,7 @@ refused "other numbers of bands, along time" 1 \
 refused "an output that exists" 1 'exists (--overwrite replaces it)' calc b1 scene.tif -o six.tif
 refused "too little memory" 1 'and --memory is' calc a scene.tif -o no.tif --memory 10K
 refused "missing pixels in integers" 1 \
-    '--nodata gives one; a --dtype of floating point needs none' \
+    '--nodata gives one, --mask a mask; a --dtype of floating point needs none' \
     \
     calc 'where(count(a) > 3, count(a), nan)' scene.tif -o no.tif --dtype uint8
 rm -f no.tif.part no.tif.part.journal
