@@ -19357,7 +19357,8 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
     if (x->missing)
         _gwt_fail(run->g, GWT_E_NODATA,
                   "there are missing pixels, and no nodata value of %s to store them as: "
-                  ".nodata gives one, .mask = true a mask; a .dtype of floating point needs none",
+                  ".nodata gives one, .mask = true of gwt_save a mask; a .dtype of floating point "
+                  "needs none",
                   gwt_dtype_name(x->missing));
 }
 

@@ -115,17 +115,22 @@ static void samples_of_a_bit(void **state)
 
 enum { W = 61, H = 43 };
 
+static void append_mask(const char *path, const bitmap *m, uint32_t kind)
+{
+    TIFF *t = TIFFOpen(path, "a");
+    write_bits(t, m);
+    TIFFSetField(t, TIFFTAG_SUBFILETYPE, kind);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MASK);
+    TIFFClose(t);
+}
+
 // An image, and a mask of it in its file.
 static const char *write_inside(const char *name, const tiff_spec *spec, const void *samples,
                                 const bitmap *m)
 {
     const char *path = temp_path("%s", name);
     tiff_write(path, spec, samples);
-    TIFF *t = TIFFOpen(path, "a");
-    write_bits(t, m);
-    TIFFSetField(t, TIFFTAG_SUBFILETYPE, FILETYPE_MASK);
-    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MASK);
-    TIFFClose(t);
+    append_mask(path, m, FILETYPE_MASK);
     return path;
 }
 
@@ -196,6 +201,34 @@ static void masks_inside(void **state)
         assert_null(gwt_note(g, 0));
         assert_int_equal(gwt_end(g), 0);
         remove(temp_path("inside.tif"));
+    }
+}
+
+// The mask of an overview is not the image's, nor is one of another size where one of its own is.
+static void masks_of_others(void **state)
+{
+    (void)state;
+    static double values[W * H];
+    static const int all[] = { 0 };
+    const char *path = temp_path("others.tif");
+    bitmap small = { .width = W / 2, .height = H / 2, .bands = 1, .compression = COMPRESSION_NONE,
+                     .fill_order = FILLORDER_MSB2LSB };
+    bitmap m = { .width = W, .height = H, .bands = 1, .compression = COMPRESSION_PACKBITS,
+                 .fill_order = FILLORDER_MSB2LSB };
+    fill_values(values, 1);
+    for (int way = 0; way < 4; way++) {
+        gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+        tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_UINT8 },
+                          values);
+        append_mask(path, &small, way < 2 ? FILETYPE_MASK | FILETYPE_REDUCEDIMAGE : FILETYPE_MASK);
+        if (way & 1) append_mask(path, &m, FILETYPE_MASK);
+        gwt_array *a = gwt_open(g, path);
+        if (way == 2) EXPECT_ERROR(g, GWT_E_FORMAT, "others.tif: directory 2: a mask of 30 x 21 ");
+        else if (way == 0) assert_null(gwt_describe(a)->mask);
+        else check_hidden(g, a, &m, all, values, "of others");
+        if (way & 1) assert_string_equal(gwt_describe(a)->mask, "directory 3");
+        EXPECT_OK(g);
+        gwt_end(g);
     }
 }
 
@@ -448,7 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_of_a_bit), cmocka_unit_test(masks_inside),
-        cmocka_unit_test(masks_beside), cmocka_unit_test(refused_masks),
+        cmocka_unit_test(masks_of_others), cmocka_unit_test(masks_beside), cmocka_unit_test(refused_masks),
         cmocka_unit_test(absent_tiles), cmocka_unit_test(exact_bits),
         cmocka_unit_test(with_nodata), cmocka_unit_test(alpha_hides),
         cmocka_unit_test(in_operations),

@@ -504,7 +504,7 @@ static const char *field_names[] = {
     ".bigtiff = GWT_BIGTIFF_AUTO", "--bigtiff auto", ".tile_size", "--tile-size",
     ".bounds_by", "--bounds-by", ".complex_part", "--complex", ".dtype", "--dtype",
     ".fill_bad_tiles", "--bad-tiles fill", ".ignore_mask", "--ignore-mask",
-    ".alpha_mask", "--alpha-mask", ".mask = true", "--mask",
+    ".alpha_mask", "--alpha-mask", ".mask = true of gwt_save", "--mask",
     ".interleave = GWT_PLANAR", "--interleave band", ".memory_limit", "--memory",
     ".no_overviews", "--no-overviews", ".nodata", "--nodata", ".num_workers", "--workers",
     ".overwrite", "--overwrite",
