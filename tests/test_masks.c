@@ -290,6 +290,65 @@ static void refused_masks(void **state)
     }
 }
 
+// Where the first tile of the mask in a file lies.
+static uint64_t mask_data(const char *path)
+{
+    TIFF *t = TIFFOpen(path, "r");
+    uint64_t *offsets = NULL, at = 0;
+    if (TIFFSetDirectory(t, 1) && TIFFGetField(t, TIFFTAG_TILEOFFSETS, &offsets)) at = offsets[0];
+    TIFFClose(t);
+    return at;
+}
+
+// Any byte of a file with a mask may be another: there are pixels, or an error, of one line; with
+// .fill_bad_tiles what can't be read of a mask hides.
+static void damaged_masks(void **state)
+{
+    (void)state;
+    static uint8_t samples[W * H];
+    bitmap m = { .width = W, .height = H, .bands = 1, .tile = 16, .fill_order = FILLORDER_MSB2LSB,
+                 .compression = COMPRESSION_ADOBE_DEFLATE };
+    tiff_spec spec = { .width = W, .height = H, .dtype = GWT_UINT8 };
+    const char *path = temp_path("damaged.tif"), *bad = temp_path("bad.tif");
+    size_t size;
+    remove(path);
+    write_inside("damaged.tif", &spec, samples, &m);
+    unsigned char *file = file_read(path, &size);
+    int errors = 0;
+    for (size_t at = 4; at < size; at += at < W * H ? 97 : SLOW ? 7 : 1) {
+        file[at] ^= (unsigned char)(1 + noise(at) % 255);
+        file_write(bad, file, size);
+        gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+        gwt_free(gwt_compute(gwt_open(g, bad, .nodata = gwt_some(7))));
+        if (gwt_status(g)) {
+            assert_null(strchr(gwt_message(g), '\n'));
+            assert_non_null(strstr(gwt_message(g), "bad.tif"));
+            errors++;
+        }
+        gwt_end(g);
+        free(file);
+        file = file_read(path, &size);
+    }
+    assert_true(errors > 20);
+    memset(file + mask_data(path), 0xff, 100);
+    file_write(bad, file, size);
+    free(file);
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    double *got = VALUES_OF(gwt_open(g, bad, .nodata = gwt_some(7), .fill_bad_tiles = true));
+    assert_non_null(gwt_bad_tile(g, 0));
+    assert_non_null(strstr(gwt_bad_tile(g, 0), "bad.tif: directory 2: tile "));
+    bool hides = false, shows = false;
+    for (int k = 0; k < W * H; k++) {
+        bool put = bit_at(&m, 0, k / W, k % W);
+        assert_true(isnan(got[k]) || put);
+        hides |= isnan(got[k]) && put;
+        shows |= !isnan(got[k]);
+    }
+    assert_true(hides && shows);
+    gwt_free(got);
+    gwt_end(g);
+}
+
 // Of a mask as of any image tiles may be absent: nothing is valid there, as GDAL has it.
 static bool second_absent(uint32_t strile) { return strile == 1; }
 
@@ -477,14 +536,63 @@ static void in_operations(void **state)
     }
 }
 
+// ---- as an input ------------------------------------------------------------------------------
+
+typedef struct stopper { gwt *g; int left; } stopper;
+
+static int stop_after(const gwt_kernel *k, void *user)
+{
+    stopper *s = user;
+    for (int64_t i = 0; i < k->rows * k->cols; i++) k->out[i] = k->in[i];
+    if (s->left > 0 && --s->left == 0) gwt_cancel(s->g);
+    return 0;
+}
+
+// A save that was stopped goes on with the mask that it had, and with no other.
+static void a_mask_is_an_input(void **state)
+{
+    (void)state;
+    static double values[W * H];
+    static const char *const out = "masked_out.tif";
+    const char *path = temp_path("input.tif"), *msk = temp_path("input.tif.msk");
+    char *flags = FLAGS(FLAG(1, 2));
+    tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_UINT8,
+                                          .tile_width = 16, .tile_height = 16 }, values);
+    for (int way = 0; way < 4; way++) {
+        write_beside(path, W, H, 1, flags);
+        for (int again = 0; again < 2; again++) {
+            gwt *g = gwt_begin(.num_workers = 1, .quiet = true, .chunks = 16);
+            stopper s = { .g = g, .left = again ? 0 : 5 };
+            gwt_array *a = gwt_open(g, path, .ignore_mask = way == 1 && again);
+            gwt_array *b = gwt_apply(a, stop_after, &s, .identity = "same");
+            bool good = gwt_save(b, temp_path("%s", out), .tile_size = 16, .resume = true);
+            if (!again) EXPECT_ERROR(g, GWT_E_CANCELLED, "cancelled");
+            else if (way == 0) assert_true(good);
+            else EXPECT_ERROR(g, GWT_E_EXISTS, "masked_out.tif.part is of another job");
+            gwt_end(g);
+            if (way == 2) write_beside(path, W, H, 2, flags);
+            if (way == 3) remove(msk);
+        }
+        remove(temp_path("%s", out));
+        remove(temp_path("%s.part", out));
+        remove(temp_path("%s.part.journal", out));
+    }
+    gwt *g = gwt_begin(.quiet = true);
+    write_beside(path, W, H, 1, flags);
+    assert_false(gwt_save(gwt_open(g, path), msk, .overwrite = true, .nodata = gwt_some(9)));
+    EXPECT_ERROR(g, GWT_E_EXISTS, "the output is an input");
+    gwt_end(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_of_a_bit), cmocka_unit_test(masks_inside),
-        cmocka_unit_test(masks_of_others), cmocka_unit_test(masks_beside), cmocka_unit_test(refused_masks),
+        cmocka_unit_test(masks_of_others), cmocka_unit_test(masks_beside),
+        cmocka_unit_test(refused_masks), cmocka_unit_test(damaged_masks),
         cmocka_unit_test(absent_tiles), cmocka_unit_test(exact_bits),
         cmocka_unit_test(with_nodata), cmocka_unit_test(alpha_hides),
-        cmocka_unit_test(in_operations),
+        cmocka_unit_test(in_operations), cmocka_unit_test(a_mask_is_an_input),
     };
     return cmocka_run_group_tests_name("masks", tests, temp_begin, temp_end);
 }
