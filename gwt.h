@@ -6729,11 +6729,11 @@ static bool _gwt_source_is_inflated(const _gwt_source *s, const unsigned char *p
 }
 
 // Memory of this worker's for what tile i is decoded from: the tile as libtiff decodes it, where
-// that is not what is wanted, and behind it n bytes as they are stored.
+// that is not what is wanted, and behind it n bytes as they are stored. NULL: there is none.
 static char *_gwt_source_scratch(const _gwt_source *s, uint64_t n)
 {
     _gwt_worker *w = _gwt_self();
-    size_t all = (size_t)n + (s->widen ? s->decoded_bytes : 0);
+    size_t all = (size_t)n + (s->widen ? s->decoded_bytes : 0) + 1;     // never nothing
     if (w->packed_capacity >= all) return w->packed;
     size_t capacity = s->packed_bytes > all ? s->packed_bytes : all;
     GWT_FREE(w->packed);

@@ -143,7 +143,8 @@ static void write_by_hand(const char *path, const entry *entries, int count, boo
         put(e, entries[i].tag, 2, big_endian);
         put(e + 2, entries[i].type, 2, big_endian);
         put(e + 4, entries[i].count, 4, big_endian);
-        put(e + 8, entries[i].value, entries[i].type == SHORT ? 2 : 4, big_endian);
+        put(e + 8, entries[i].value, entries[i].type == SHORT && entries[i].count == 1 ? 2 : 4,
+            big_endian);
     }
     memcpy(file + DATA_AT, data, size);
     file_write(path, file, DATA_AT + size);
@@ -332,10 +333,43 @@ static void parts(void **state)
     gwt_end(g);
 }
 
+// A save that ended in the middle is gone on with by the same part only.
+static void resumed(void **state)
+{
+    (void)state;
+    static float pixels[64][16][2];
+    const char *path = temp_path("torn.tif"), *out = temp_path("torn_out.tif");
+    fill_noise(GWT_INT32, pixels, 64 * 16 * 2, 1);
+    TIFF *t = TIFFOpen(path, "w");
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, 16);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, 64);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 64);
+    TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_COMPLEXIEEEFP);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 1);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE);
+    TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, 16);
+    for (uint32_t i = 0; i < 3; i++)
+        REQUIRE(TIFFWriteEncodedStrip(t, i, pixels[16 * i], 16 * 16 * 8) > 0, "not written");
+    REQUIRE(TIFFWriteRawStrip(t, 3, (char[100]){ 1 }, 100) == 100, "not written");
+    TIFFClose(t);
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_save(gwt_open(g, path, .complex_part = GWT_REAL), out, .tile_size = 16);
+    EXPECT_ERROR(g, GWT_E_FORMAT, "strip 3");
+    assert_true(file_exists(temp_path("torn_out.tif.part")));
+    gwt_save(gwt_open(g, path, .complex_part = GWT_IMAGINARY, .fill_bad_tiles = true), out,
+             .tile_size = 16, .resume = true);
+    EXPECT_ERROR(g, GWT_E_EXISTS, "torn_out.tif");
+    gwt_save(gwt_open(g, path, .complex_part = GWT_REAL, .fill_bad_tiles = true), out,
+             .tile_size = 16, .resume = true);
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 // ---- YCbCr ------------------------------------------------------------------------------------
 
-// As libtiff's RGBA interface has it.
-static void check_rgb(const char *path, int width, int height, const char *what)
+// As libtiff's RGBA interface has it: red, green, blue, or gray as red.
+static void check_colours(const char *path, int width, int height, int bands, const char *what)
 {
     uint32_t *rgba = malloc(sizeof *rgba * (size_t)width * (size_t)height);
     TIFF *t = TIFFOpen(path, "r");
@@ -346,13 +380,14 @@ static void check_rgb(const char *path, int width, int height, const char *what)
     gwt_array *a = gwt_open(g, path, .chunks = 17);
     uint8_t *got = gwt_compute(a);
     EXPECT_OK(g);
-    assert_int_equal(gwt_describe(a)->shape[1], 3);
+    assert_int_equal(gwt_describe(a)->shape[1], bands);
     size_t n = (size_t)width * (size_t)height;
     for (size_t i = 0; i < n; i++)
-        REQUIRE(got[i] == TIFFGetR(rgba[i]) && got[n + i] == TIFFGetG(rgba[i])
-                && got[2 * n + i] == TIFFGetB(rgba[i]), "%s: pixel %d is %d %d %d, not %d %d %d",
-                what, (int)i, got[i], got[n + i], got[2 * n + i], (int)TIFFGetR(rgba[i]),
-                (int)TIFFGetG(rgba[i]), (int)TIFFGetB(rgba[i]));
+        for (int b = 0; b < bands; b++) {
+            int wanted = (int)(rgba[i] >> 8 * b & 0xFF);
+            REQUIRE(got[(size_t)b * n + i] == wanted, "%s: pixel %d of band %d is %d, not %d", what,
+                    (int)i, b, got[(size_t)b * n + i], wanted);
+        }
     gwt_free(got);
     free(rgba);
     assert_int_equal(gwt_end(g), 0);
@@ -393,7 +428,7 @@ static void check_ycbcr(int width, int height, int cols, int rows, int tile, int
         REQUIRE(put == size, "%s: not written", what);
     }
     TIFFClose(t);
-    check_rgb(path, width, height, what);
+    check_colours(path, width, height, 3, what);
 }
 
 static void ycbcr(void **state)
@@ -414,52 +449,65 @@ static void ycbcr(void **state)
 }
 
 // A whole JPEG stream, as old-style JPEG has it, made by libtiff's codec for the other one.
+static size_t make_stream(int width, int height, int bands, void *stream, size_t most)
+{
+    unsigned char *pixels = malloc((size_t)(width * height * bands));
+    const char *path = temp_path("new.tif");
+    for (int i = 0; i < width * height; i++)
+        for (int b = 0; b < bands; b++)
+            pixels[bands * i + b] = (unsigned char)(i % width * (b + 2) + i / width * 5);
+    TIFF *t = TIFFOpen(path, "w");
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, width);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, height);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 8);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, bands);
+    TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_JPEG);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, bands == 3 ? PHOTOMETRIC_YCBCR : PHOTOMETRIC_MINISBLACK);
+    if (bands == 3) TIFFSetField(t, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+    TIFFSetField(t, TIFFTAG_JPEGTABLESMODE, 0);
+    TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, height);
+    tmsize_t all = (tmsize_t)width * height * bands;
+    REQUIRE(TIFFWriteEncodedStrip(t, 0, pixels, all) == all, "not written");
+    TIFFClose(t);
+    free(pixels);
+    t = TIFFOpen(path, "r");
+    tmsize_t size = TIFFReadRawStrip(t, 0, stream, (tmsize_t)most);
+    REQUIRE(size > 0, "no stream");
+    TIFFClose(t);
+    return (size_t)size;
+}
+
+// `longer`: than it is the strip is said to be, as libtiff finds the end of the stream by itself.
+static void check_old_style(int bands, uint32_t longer)
+{
+    enum { W = 40, H = 24 };
+    static unsigned char stream[1 << 16];
+    const char *path = temp_path("old%d.tif", bands);
+    uint32_t size = (uint32_t)make_stream(W, H, bands, stream + 6, sizeof stream - 6);
+    for (int i = 0; i < 3; i++) put(stream + 2 * i, 8, 2, false);
+    uint32_t at = DATA_AT + 6;
+    const entry entries[] = {
+        { 256, LONG, 1, W }, { 257, LONG, 1, H },
+        { 258, SHORT, (uint32_t)bands, bands == 3 ? DATA_AT : 8 }, { 259, SHORT, 1, 6 },
+        { 262, SHORT, 1, bands == 3 ? 6 : 1 }, { 273, LONG, 1, at },
+        { 277, SHORT, 1, (uint32_t)bands }, { 278, LONG, 1, H }, { 279, LONG, 1, size + longer },
+        { 512, SHORT, 1, 1 }, { 513, LONG, 1, at }, { 514, LONG, 1, size },
+        { 530, SHORT, 2, 2 | 2 << 16 }
+    };
+    int count = (int)COUNT_OF(entries) - (bands == 1);
+    write_by_hand(path, entries, count, false, stream, size + 6);
+    check_colours(path, W, H, bands, bands == 3 ? "old-style JPEG" : "old-style JPEG, gray");
+}
+
 static void old_style_jpeg(void **state)
 {
     (void)state;
-    enum { W = 40, H = 24 };
-    static unsigned char pixels[3 * W * H], stream[1 << 16];
-    const char *path = temp_path("new.tif"), *old = temp_path("old.tif");
     if (!TIFFIsCODECConfigured(COMPRESSION_OJPEG) || !TIFFIsCODECConfigured(COMPRESSION_JPEG))
         skip_loudly("old-style JPEG: this libtiff does not read it");
-    for (int i = 0; i < W * H; i++)
-        for (int b = 0; b < 3; b++)
-            pixels[3 * i + b] = (unsigned char)(i % W * (b + 2) + i / W * 5);
-    TIFF *t = TIFFOpen(path, "w");
-    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (int)W);
-    TIFFSetField(t, TIFFTAG_IMAGELENGTH, (int)H);
-    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 8);
-    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 3);
-    TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-    TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_JPEG);
-    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_YCBCR);
-    TIFFSetField(t, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
-    TIFFSetField(t, TIFFTAG_JPEGTABLESMODE, 0);
-    TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (int)H);
-    REQUIRE(TIFFWriteEncodedStrip(t, 0, pixels, sizeof pixels) >= 0, "not written");
-    TIFFClose(t);
-    t = TIFFOpen(path, "r");
-    tmsize_t size = TIFFReadRawStrip(t, 0, stream, sizeof stream);
-    assert_true(size > 0);
-    TIFFClose(t);
-    const entry entries[] = {
-        { 256, LONG, 1, W }, { 257, LONG, 1, H }, { 258, SHORT, 3, 200 }, { 259, SHORT, 1, 6 },
-        { 262, SHORT, 1, 6 }, { 273, LONG, 1, DATA_AT }, { 277, SHORT, 1, 3 }, { 278, LONG, 1, H },
-        { 279, LONG, 1, (uint32_t)size }, { 512, SHORT, 1, 1 }, { 513, LONG, 1, DATA_AT },
-        { 514, LONG, 1, (uint32_t)size }, { 530, SHORT, 2, 2 | 2 << 16 }
-    };
-    write_by_hand(old, entries, COUNT_OF(entries), false, stream, (size_t)size);
-    size_t length;
-    unsigned char *file = file_read(old, &length);
-    for (int i = 0; i < 3; i++) put(file + 200 + 2 * i, 8, 2, false);
-    put(file + 10 + 12 * 2 + 8, 200, 4, false);
-    put(file + 10 + 12 * 12 + 8, 2 | 2 << 16, 4, false);
-    file_write(old, file, length);
-    check_rgb(old, W, H, "old-style JPEG");
-    put(file + 10 + 12 * 8 + 8, (uint64_t)size + 1000, 4, false);   // libtiff reads the stream's end
-    file_write(old, file, length);
-    check_rgb(old, W, H, "old-style JPEG, said to be longer");
-    free(file);
+    check_old_style(3, 0);
+    check_old_style(3, 1000);
+    check_old_style(1, 0);
 }
 
 // ---- tags that say nothing --------------------------------------------------------------------
@@ -497,7 +545,7 @@ static void empty_tags(void **state)
 static void damaged(void **state)
 {
     (void)state;
-    const char *paths[] = { temp_path("packed.tif"), temp_path("ycbcr.tif"), temp_path("old.tif"),
+    const char *paths[] = { temp_path("packed.tif"), temp_path("ycbcr.tif"), temp_path("old3.tif"),
                             temp_path("complex.tif"), temp_path("float16_0.tif") };
     const char *path = temp_path("damaged.tif");
     for (size_t k = 0; k < COUNT_OF(paths); k++) {
@@ -529,6 +577,7 @@ int main(void)
         cmocka_unit_test(floats),
         cmocka_unit_test(complex_numbers),
         cmocka_unit_test(parts),
+        cmocka_unit_test(resumed),
         cmocka_unit_test(ycbcr),
         cmocka_unit_test(old_style_jpeg),
         cmocka_unit_test(empty_tags),
