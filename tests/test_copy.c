@@ -564,6 +564,55 @@ static void several_outputs(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// The k-th overview of a file has every 2^k-th pixel of the world.
+static void expect_level(const char *path, int k)
+{
+    static uint16_t tile[EDGE * EDGE];
+    int width = COLS >> k, height = ROWS >> k, across = (width + EDGE - 1) / EDGE;
+    TIFF *tif = TIFFOpen(path, "r");
+    uint32_t w, h;
+    REQUIRE(tif && TIFFSetDirectory(tif, (tdir_t)k), "%s has no level %d", path, k);
+    assert_true(TIFFGetField(tif, TIFFTAG_IMAGEWIDTH, &w) && (int)w == width);
+    assert_true(TIFFGetField(tif, TIFFTAG_IMAGELENGTH, &h) && (int)h == height);
+    for (int i = 0; i < (int)TIFFNumberOfTiles(tif); i++) {
+        REQUIRE(TIFFReadEncodedTile(tif, (uint32_t)i, tile, sizeof tile) == sizeof tile, "tile %d",
+                i);
+        for (int at = 0; at < EDGE * EDGE; at++) {
+            int y = i / across * EDGE + at / EDGE, x = i % across * EDGE + at % EDGE;
+            if (y >= height || x >= width) continue;
+            REQUIRE(tile[at] == world(0, y << k, x << k), "%s: level %d, pixel %d, %d", path, k, y,
+                    x);
+        }
+    }
+    TIFFClose(tif);
+}
+
+// Overviews are made of what was copied, in every layout of the file.
+static void with_overviews(void **state)
+{
+    (void)state;
+    const char *from = part_of_world("levels", (tiff_spec){ .bands = 1 }, 0, 0);
+    for (int cog = 0; cog < 2; cog++) {
+        gwt *g = gwt_begin(.num_workers = 3);
+        gwt_save_options o = deflated;
+        o.overviews = "2,4";
+        o.cog = cog;
+        o.overview_resampling = "nearest";
+        const char *path = saved("levels", gwt_open(g, from), o);
+        EXPECT_OK(g);
+        assert_int_equal(planned.copied, TILES);
+        for (int i = 0; i < TILES; i++) expect_tile(path, i, from, i);
+        expect_world(path, NULL, 0, 0);
+        expect_level(path, 1);
+        expect_level(path, 2);
+        o.mask = true;          // of pixels, which are decoded for it
+        path = saved("levels", gwt_open(g, from, .nodata = gwt_some(7)), o);
+        EXPECT_OK(g);
+        for (int i = 0; i < TILES; i++) expect_tile(path, i, from, i);
+        assert_int_equal(gwt_end(g), 0);
+    }
+}
+
 // Large uncompressed tiles are read in parts, and copied whole.
 static void large_tiles(void **state)
 {
@@ -750,6 +799,7 @@ int main(void)
         cmocka_unit_test(statistics),
         cmocka_unit_test(sparse_files),
         cmocka_unit_test(several_outputs),
+        cmocka_unit_test(with_overviews),
         cmocka_unit_test(large_tiles),
         cmocka_unit_test(same_bytes),
         cmocka_unit_test(interrupted),

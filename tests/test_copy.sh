@@ -60,12 +60,25 @@ works 'by calc' calc a scene.tif -o calc.tif -q --compress deflate --predictor 2
 copies 'by calc' scene.tif calc.tif 24
 works 'a part' convert scene.tif -o part.tif -q --window 128,128,300,572
 copies 'a part' scene.tif part.tif 10
-alike 'a part' part.tif part.tif
 works 'checksums' convert scene.tif -o sums.tif -q --checksums
 works 'checksums are those of what was copied' verify sums.tif
 works 'planes' convert plain.tif -o planes.tif -q --interleave band --compress lzw --tile-size 64
 works 'one of them' convert planes.tif -o red.tif -q -b 3
 copies 'one of them' planes.tif red.tif 88
+
+if command -v gdal_translate >/dev/null; then
+    for codec in DEFLATE LZW ZSTD; do
+        gdal_translate -q plain.tif gdal.tif -co TILED=YES -co COMPRESS=$codec -co PREDICTOR=2 \
+            -co BLOCKXSIZE=128 -co BLOCKYSIZE=128 2>/dev/null || continue
+        works "tiles of GDAL, $codec" convert gdal.tif -o from_gdal.tif -q --overwrite
+        copies "tiles of GDAL, $codec" gdal.tif from_gdal.tif 24
+        alike "tiles of GDAL, $codec" plain.tif from_gdal.tif
+    done
+    gdal_translate -q plain.tif big.tif -co TILED=YES -co ENDIANNESS=BIG
+    works 'big-endian tiles' convert big.tif -o little.tif -q
+    alike 'big-endian tiles' plain.tif little.tif
+else skip 'tiles of GDAL' 'no gdal_translate'
+fi
 
 layout='--compress deflate --predictor 2 --tile-size 128'
 # shellcheck disable=SC2086  # words
