@@ -792,6 +792,8 @@ typedef struct gwt_save_options {
                                // "bilinear" and "cubic" (filters of twice the width, as GDAL's).
                                // A pixel is missing where all it is made of are; nearest: that one.
                                // What happens to be the nodata value is stored as the one beside it
+    const char *sidecar;       // ".ovr": only overviews of the array are written, "auto" by default,
+                               // to PATH.ovr, where GDAL and gwt look for those of the file PATH
     bool mask;                 // an image of 1 bit beside each says which pixels are missing, those
                                // of all bands: an integer type needs no nodata value then, but for
                                // pixels that only some bands lack
@@ -17032,6 +17034,7 @@ typedef struct _gwt_save {
     _gwt_image *images;         // full resolution, its mask if there is one, then the overviews from
                                 // large to small, each with its mask
     int num_images;
+    int first;                  // that is written; of a sidecar that of the first overview
     int num_levels;             // overviews
     bool warm;                  // the first is made of full resolution while that is computed; else
                                 // it is read back, as it is for all others
@@ -17042,6 +17045,14 @@ typedef struct _gwt_save {
 static _gwt_image *_gwt_save_image(const _gwt_save *s, int level)
 {
     return &s->images[s->o.mask ? 2 * level : level];
+}
+
+// The first in the file, which has the file's journal.
+static _gwt_image *_gwt_save_first(const _gwt_save *s) { return &s->images[s->first]; }
+
+static bool _gwt_save_has_several(const _gwt_save *s)
+{
+    return s->num_images - s->first > 1 || s->o.cog;
 }
 
 // NULL: there is none.
@@ -17180,7 +17191,7 @@ static bool _gwt_assembly_move(_gwt_assembly *k, _gwt_image *image, _gwt_image *
 
 static bool _gwt_save_make_places(const _gwt_save *s)
 {
-    for (int i = 0; i < s->num_images; i++) {
+    for (int i = s->first; i < s->num_images; i++) {
         _gwt_image *m = &s->images[i];
         m->placed = _gwt_calloc(s->file.g, (size_t)m->stream.num_tiles, sizeof *m->placed);
         if (!m->placed) return false;
@@ -17191,19 +17202,20 @@ static bool _gwt_save_make_places(const _gwt_save *s)
 // The first image stays where it is, the others are appended to it.
 static bool _gwt_file_append(_gwt_save *s)
 {
-    _gwt_stream *first = &s->images[0].stream;
+    _gwt_image *image = _gwt_save_first(s);
+    _gwt_stream *first = &image->stream;
     _gwt_assembly k = { .save = s, .fd = first->fd, .path = first->part };
     uint64_t end = first->end;
     bool good = _gwt_save_make_places(s) && _gwt_assembly_begin(&k);
     size_t bytes = (size_t)first->num_tiles * sizeof *first->offsets;
-    if (good) memcpy(s->images[0].placed, first->offsets, bytes);
-    for (int i = 1; good && i < s->num_images; i++) {
+    if (good) memcpy(image->placed, first->offsets, bytes);
+    for (int i = s->first + 1; good && i < s->num_images; i++) {
         end = _gwt_image_place(&s->images[i], NULL, false, end);
         good = _gwt_assembly_move(&k, &s->images[i], NULL);
     }
     _gwt_assembly_end(&k);
-    return good && _gwt_file_describe(&s->file, first->fd, first->part, end, s->images,
-                                      s->num_images, &s->o);
+    return good && _gwt_file_describe(&s->file, first->fd, first->part, end, image,
+                                      s->num_images - s->first, &s->o);
 }
 
 // What GDAL wants between header and directories, to know the layout; gives its size.
@@ -17276,7 +17288,7 @@ static bool _gwt_cog_assemble(_gwt_save *s, _gwt_os_file fd, const char *path)
 static bool _gwt_file_seal_and_rename(_gwt_save *s, _gwt_os_file *fd, const char *part)
 {
     char record[_GWT_JOURNAL_RECORD];
-    const _gwt_stream *first = &s->images[0].stream;
+    const _gwt_stream *first = &_gwt_save_first(s)->stream;
     return _gwt_journal_seal(record, first, 0, &s->file, part)
         && _gwt_pwrite(s->file.g, first->journal_fd, first->journal, record, sizeof record,
                        _gwt_journal_seal_at(first, 0))
@@ -17303,24 +17315,26 @@ static bool _gwt_file_finish_cog(_gwt_save *s)
 // The file has its name: what it was made of goes, the first journal last, by its caller.
 static void _gwt_file_drop_parts(_gwt_save *s)
 {
-    for (int i = s->num_images - 1; i >= 0; i--) {
+    for (int i = s->num_images - 1; i >= s->first; i--) {
         _gwt_stream *stream = &s->images[i].stream;
-        if (i == 0 && !s->o.cog) break;
+        if (i == s->first && !s->o.cog) break;
         if (s->file.complete || _gwt_os_is_named(stream->fd, stream->part))
             _gwt_os_remove(stream->part);
         _gwt_os_close(stream->fd);
         stream->fd = -1;
-        if (i > 0 && (s->file.complete || _gwt_os_is_named(stream->journal_fd, stream->journal)))
+        if (i > s->first
+            && (s->file.complete || _gwt_os_is_named(stream->journal_fd, stream->journal)))
             _gwt_os_remove(stream->journal);
     }
 }
 
 static bool _gwt_file_finish(_gwt_save *s)
 {
-    _gwt_stream *stream = &s->images[0].stream;
+    _gwt_image *first = _gwt_save_first(s);
+    _gwt_stream *stream = &first->stream;
     if (s->file.follows) return true;
     if (s->file.complete) {
-        if (s->num_images > 1 || s->o.cog) _gwt_file_drop_parts(s);
+        if (_gwt_save_has_several(s)) _gwt_file_drop_parts(s);
         return true;
     }
     if (_gwt_over(stream->action)) return false;
@@ -17328,12 +17342,12 @@ static bool _gwt_file_finish(_gwt_save *s)
         _gwt_figures_join_all(stream->known, stream->num_tiles / stream->planes,
                               s->images[0].format.planes);
     bool good = s->o.cog            ? _gwt_file_finish_cog(s)
-              : s->num_images > 1   ? _gwt_file_append(s)
+              : _gwt_save_has_several(s) ? _gwt_file_append(s)
                                           && _gwt_file_seal_and_rename(s, &stream->fd, stream->part)
                                     : _gwt_file_describe(&s->file, stream->fd, stream->part,
-                                                         stream->end, s->images, 1, &s->o)
+                                                         stream->end, first, 1, &s->o)
                                           && _gwt_file_rename(&s->file, &stream->fd, stream->part);
-    if (good && (s->num_images > 1 || s->o.cog)) _gwt_file_drop_parts(s);
+    if (good && _gwt_save_has_several(s)) _gwt_file_drop_parts(s);
     return good;
 }
 
@@ -17512,10 +17526,15 @@ static bool _gwt_save_resolve_levels(_gwt_save *s)
         return _gwt_fail(m->a->g, GWT_E_ARGUMENT, "no overview resampling \"%s\": there are "
                          "average, nearest, mode, rms, bilinear, cubic", how);
     s->reducing = (_gwt_reducing)i;
-    if (!levels) levels = s->o.cog ? "auto" : "none";
+    if (!levels) levels = s->o.cog || s->o.sidecar ? "auto" : "none";
     s->num_levels = _gwt_same_name(levels, "auto")   ? _gwt_levels_to_tile(w, h, m->format.block)
                   : _gwt_same_name(levels, "none")   ? 0
                                                      : _gwt_levels_listed(levels);
+    if (s->num_levels == 0 && s->o.sidecar)
+        return _gwt_fail(m->a->g, GWT_E_ARGUMENT, "%s: no overviews to write: %lld x %lld pixels "
+                         "fit one tile, and \"%s\" asks for none; a smaller .tile_size, or "
+                         ".overviews \"2\", makes some", s->file.path, (long long)w, (long long)h,
+                         levels);
     if (s->num_levels >= 0) return true;
     return _gwt_fail(m->a->g, GWT_E_ARGUMENT, "overviews \"%s\": there are auto, none, and lists "
                      "like 2,4,8 that begin with 2, each twice the one before", levels);
@@ -17580,6 +17599,7 @@ static bool _gwt_save_resolve_images(_gwt_save *s)
     int64_t w = first->a->geo.width, h = first->a->geo.height;
     first->width = w, first->height = h;
     s->num_images = (s->num_levels + 1) * (s->o.mask ? 2 : 1);
+    s->first = !s->o.sidecar ? 0 : s->o.mask ? 2 : 1;
     for (int i = 0; i < s->num_images; i++) {
         _gwt_image *m = &s->images[i];
         int level = s->o.mask ? i / 2 : i;
@@ -17588,7 +17608,7 @@ static bool _gwt_save_resolve_images(_gwt_save *s)
         m->kind = (level ? FILETYPE_REDUCEDIMAGE : 0u) | (mask ? FILETYPE_MASK : 0u);
         m->width = _gwt_max64(1, w >> level), m->height = _gwt_max64(1, h >> level);
         if (i > 0) m->format = mask ? _gwt_format_of_mask(first->format.block) : first->format;
-        m->stream = (_gwt_stream){ .g = first->a->g, .file = &s->file, .number = i, .fd = -1,
+        m->stream = (_gwt_stream){ .g = first->a->g, .file = &s->file, .number = i - s->first, .fd = -1,
                                    .journal_fd = -1 };
         m->stream.limit = s->o.bigtiff == GWT_BIGTIFF_NO ? UINT32_MAX : INT64_MAX;
         m->stream.figures = i > 0 || !s->o.statistics ? 0
@@ -17730,7 +17750,8 @@ static uint32_t _gwt_job_options(const _gwt_save *s)
     const int64_t fields[] = { f->dtype, f->compression, f->predictor, f->level, f->block,
                                f->planes, f->planar, geo->width, geo->height, nodata->set,
                                s->o.sparse, s->o.bigtiff, s->o.checksums, s->o.statistics,
-                               !s->o.reencode, s->o.cog, s->o.mask, s->num_levels, s->reducing,
+                               !s->o.reencode, s->o.cog, s->o.mask, s->first, s->num_levels,
+                               s->reducing,
                                geo->has_transform, geo->point };
     _gwt_job_numbers(&crc, fields, _GWT_COUNT(fields));
     _gwt_job_number(&crc, _gwt_bits(nodata->value));
@@ -17835,12 +17856,11 @@ static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, boo
 static bool _gwt_file_is_complete(_gwt_save *saves, int i, bool no_part)
 {
     _gwt_save *s = &saves[i];
-    _gwt_stream *stream = &s->images[0].stream;
-    bool several = s->num_images > 1 || s->o.cog;
-    if (several ? _gwt_journal_is_of_whole(stream) : no_part && _gwt_journal_is_of_path(stream))
+    _gwt_stream *stream = &_gwt_save_first(s)->stream;
+    if (_gwt_save_has_several(s) ? _gwt_journal_is_of_whole(stream) : no_part && _gwt_journal_is_of_path(stream))
         return true;
     return no_part && saves[0].file.complete && i > 0
-        && _gwt_journal_is_sealed(&saves[0].images[0].stream, i, &s->file);
+        && _gwt_journal_is_sealed(&_gwt_save_first(&saves[0])->stream, i, &s->file);
 }
 
 // Whether neither part nor journal of an image is an input; *no_part: there is no part.
@@ -17864,13 +17884,13 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
     _gwt_file *f = &s->file;
     bool there, link, no_part = true;
     if (!_gwt_file_bind(s, plan)) return false;
-    for (int k = s->num_images - 1; k >= 0; k--)
+    for (int k = s->num_images - 1; k >= s->first; k--)
         if (!_gwt_stream_check(s, plan, &s->images[k].stream, &no_part)) return false;
     if (f->follows) return true;
     if (!_gwt_file_look(s, plan, &there, &link)) return false;
     if (!there) return true;
     if (s->o.resume && !link) f->complete = _gwt_file_is_complete(saves, i, no_part);
-    if (_gwt_over(s->images[0].stream.action)) return false;
+    if (_gwt_over(_gwt_save_first(s)->stream.action)) return false;
     if (s->o.overwrite || f->complete) return true;
     return _gwt_fail(f->g, GWT_E_EXISTS, "%s: exists%s; .overwrite replaces it", f->path,
                      s->o.resume && no_part
@@ -20657,7 +20677,7 @@ static bool _gwt_save_close(_gwt_run *run, int id, int64_t t, const _gwt_rect *r
 // that a failure does is that a kill in the next moment is not seen as one of a job that was done.
 static void _gwt_file_seal(const _gwt_save *saves, int n)
 {
-    const _gwt_stream *first = &saves[0].images[0].stream;
+    const _gwt_stream *first = &_gwt_save_first(&saves[0])->stream;
     char record[_GWT_JOURNAL_RECORD];
     for (int i = 1; i < n; i++)
         if (!_gwt_journal_seal(record, first, i, &saves[i].file, saves[i].file.path)
@@ -20672,7 +20692,7 @@ static bool _gwt_save_finish(_gwt_save *saves, int n)
     bool good = true;
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
     if (good && !saves[0].file.follows) _gwt_file_seal(saves, n);
-    for (int i = n - 1; good && i >= 0; i--) _gwt_journal_end(&saves[i].images[0].stream);
+    for (int i = n - 1; good && i >= 0; i--) _gwt_journal_end(&_gwt_save_first(&saves[i])->stream);
     return good;
 }
 
@@ -20712,21 +20732,22 @@ static void _gwt_save_weigh(_gwt_run *run, _gwt_save_sink *k, int from, int last
     run->order.num_streams = k->num_streams;
 }
 
-static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k, bool first)
+// begins: it is the first phase.
+static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k, bool begins)
 {
     _gwt_save *saves = k->saves;
     const gwt_save_options *o = &saves[0].o;
-    int n = k->n, last = _gwt_save_level_after(&saves[0], k->level, first);
-    _gwt_save_weigh(run, k, first ? 0 : k->level + 1, last);
-    run->order.joins = o->collisions && first ? (uint64_t)n * sizeof *o->collisions : 0;
+    int n = k->n, last = _gwt_save_level_after(&saves[0], k->level, k->full);
+    _gwt_save_weigh(run, k, k->full ? 0 : k->level + 1, last);
+    run->order.joins = o->collisions && k->full ? (uint64_t)n * sizeof *o->collisions : 0;
     bool good = _gwt_run_fit(run, o->num_workers);
-    for (int i = 0; good && i < n && first; i++)
-        for (int image = 0; good && image < saves[i].num_images; image++)
+    for (int i = 0; good && i < n && begins; i++)
+        for (int image = saves[i].first; good && image < saves[i].num_images; image++)
             good = _gwt_stream_begin(&saves[i].images[image].stream, run->order.window);
-    for (int i = 0; i < k->num_streams && !first; i++)
+    for (int i = 0; i < k->num_streams && !begins; i++)
         run->order.window = _gwt_min64(run->order.window,
                                        k->streams[i]->window / k->streams[i]->per_place);
-    good = good && _gwt_run_all(run, o->progress && first);
+    good = good && _gwt_run_all(run, o->progress && begins);
     for (int i = 0; good && i < n && last < saves[0].num_levels && !saves[i].file.follows; i++)
         good = _gwt_save_make_readable(&saves[i], last);
     return good && (last < saves[0].num_levels || _gwt_save_finish(saves, n));
@@ -20739,6 +20760,11 @@ static bool _gwt_save_prepare(_gwt_save *s, const gwt_array *a, const char *path
     *s = (_gwt_save){ .o = *o, .file = { .g = a->g, .path = path } };
     if (o->nodatas && o->nodatas[i].set) s->o.nodata = o->nodatas[i];
     if (!path || !*path) return _gwt_fail(a->g, GWT_E_ARGUMENT, "no file name given to save to");
+    if (o->sidecar && (strcmp(o->sidecar, ".ovr") || o->cog))
+        return _gwt_fail(a->g, GWT_E_ARGUMENT, "%s: .sidecar \"%s\": there is \".ovr\", and not "
+                         "of a cloud-optimised file", path, o->sidecar);
+    if (o->sidecar) s->file.path = _gwt_keep_format(a->g, "%s%s", path, o->sidecar);
+    if (!s->file.path) return false;
     s->images = _gwt_calloc(a->g, _GWT_MAX_IMAGES, sizeof *s->images);
     if (!s->images) return false;
     s->images[0].a = a;
@@ -20812,17 +20838,18 @@ static gwt_array *_gwt_save_read_back(const _gwt_save *s, const _gwt_image *m)
 
 // The outputs of a phase, and the array whose chunks it has.
 static const gwt_array *_gwt_save_phase_outputs(const _gwt_save *saves, int n, int level,
-                                                bool first, _gwt_output *to)
+                                                bool full, _gwt_output *to)
 {
     const gwt_array *chunks = NULL;
     for (int i = 0; i < n; i++) {
         const _gwt_save *s = &saves[i];
         const gwt_array *a = s->images[0].a, *valid = NULL;
+        bool first = full || (level == 0 && s->first > 0);      // not written by this save
         if (!first) a = _gwt_save_read_back(s, _gwt_save_image(s, level));
         if (a && s->o.mask)
             valid = first ? _gwt_save_counted(a)
                           : _gwt_save_read_back(s, _gwt_save_mask(s, level));
-        if (!a || !_gwt_save_outputs(s, a, valid, first, to)) return NULL;
+        if (!a || !_gwt_save_outputs(s, a, valid, full, to)) return NULL;
         to += s->o.mask ? 2 : 1;
         if (!chunks) chunks = a;
     }
@@ -20878,24 +20905,25 @@ static bool _gwt_save_check_all(_gwt_save *saves, int n, const _gwt_plan *plan)
 }
 
 // One phase: full resolution, or of `level` the next one. *last: the last level that it writes.
-static bool _gwt_save_phase(_gwt_save *saves, int n, int level, bool first, int64_t *collisions,
-                            int *last)
+// `begins`: it is the first of the save.
+static bool _gwt_save_phase(_gwt_save *saves, int n, bool full, int level, bool begins,
+                            int64_t *collisions, int *last)
 {
     gwt *g = saves[0].file.g;
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
-    const gwt_array *a = _gwt_save_phase_outputs(saves, n, level, first, outputs);
+    const gwt_array *a = _gwt_save_phase_outputs(saves, n, level, full, outputs);
     int own = saves[0].o.mask ? 2 : 1;
-    int pad = first || saves[0].reducing < _GWT_REDUCE_BILINEAR ? 0 : _GWT_REDUCE_REACH;
+    int pad = full || saves[0].reducing < _GWT_REDUCE_BILINEAR ? 0 : _GWT_REDUCE_REACH;
     int64_t block = saves[0].images[0].format.block;
     size_t workers = (size_t)g->pool.num_workers * (size_t)n;
-    _gwt_save_sink k = { .saves = saves, .n = n, .full = first, .level = level,
-                         .reduces = !first, .edge = first ? block : 2 * block + 1 + 2 * pad };
+    _gwt_save_sink k = { .saves = saves, .n = n, .full = full, .level = level,
+                         .reduces = !full, .edge = full ? block : 2 * block + 1 + 2 * pad };
     _gwt_sink s = { .keeps_alpha = true,
                     .run = { .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k,
-                             .what = first ? "save" : "overviews",
+                             .what = begins ? "save" : "overviews",
                              .path = saves[0].file.path } };
     if (!a) return false;
-    for (int i = 0; i < n && first; i++)
+    for (int i = 0; i < n && begins; i++)
         s.keeps_alpha &= saves[i].images[0].a->info.alpha_band > 0;
     if (!_gwt_sink_begin(&s, a, outputs, n * own, (int[]){ pad, pad, pad, pad }, block, block))
         return false;
@@ -20904,16 +20932,16 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, int level, bool first, int6
             saves[i].images[image].stream.action = &s.action;
         saves[i].file.follows = s.action.ranks && gwt_rank(g) > 0;
     }
-    bool good = !first || _gwt_save_plan_first(saves, n, &s.plan, &k, &s.run);
+    bool good = !full || _gwt_save_plan_first(saves, n, &s.plan, &k, &s.run);
     _gwt_save_shape(&s.run, &k);
-    good = good && (!first || _gwt_save_check_all(saves, n, &s.plan));
-    *last = _gwt_save_level_after(&saves[0], level, first);
+    good = good && (!begins || _gwt_save_check_all(saves, n, &s.plan));
+    *last = _gwt_save_level_after(&saves[0], level, full);
     if (good) k.workers = _gwt_calloc(g, workers, sizeof *k.workers);
-    good = _gwt_save_phase_end(&s, saves, n, k.workers && _gwt_save_run(&s.run, &k, first));
+    good = _gwt_save_phase_end(&s, saves, n, k.workers && _gwt_save_run(&s.run, &k, begins));
     for (size_t i = 0; k.workers && i < workers; i++) _gwt_save_worker_end(&k.workers[i]);
     GWT_FREE(k.workers);
     _gwt_copiers_end(g, &k);
-    for (int i = 0; good && first && collisions && i < n; i++)
+    for (int i = 0; good && full && collisions && i < n; i++)
         collisions[i] = s.run.collisions[i * own];
     return good;
 }
@@ -20925,8 +20953,11 @@ static bool _gwt_save_all(_gwt_save *saves, int n)
     int level = 0, levels = saves[0].num_levels;
     bool makes = levels > 0 || saves[0].o.mask;         // arrays
     gwt_scope *scope = makes ? gwt_scope_begin(g) : NULL;
-    bool good = (scope || !makes) && _gwt_save_phase(saves, n, 0, true, collisions, &level);
-    while (good && level < levels) good = _gwt_save_phase(saves, n, level, false, NULL, &level);
+    bool full = saves[0].first == 0;
+    bool good = (scope || !makes)
+             && _gwt_save_phase(saves, n, full, 0, true, collisions, &level);
+    while (good && level < levels)
+        good = _gwt_save_phase(saves, n, false, level, false, NULL, &level);
     gwt_scope_end(scope);
     if (good && collisions) _gwt_mpi_add(g, collisions, (size_t)n);
     return good;

@@ -203,6 +203,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 int cmd_quicklook(int argc, char **argv);
 int cmd_visualize(int argc, char **argv);
+int cmd_overviews(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_sensors(int argc, char **argv);

@@ -47,8 +47,8 @@ static const cli_command command = {
         "So do compression, predictor, interleaving and square tiles of the (first) FILE, where\n"
         "gdal_translate takes its defaults: --compress none, --tile-size 256 are these. Strips\n"
         "and other tiles become tiles of 256; jpeg and other codecs that gwt does not write\n"
-        "become deflate, which a line says. Overviews are not copied;\n"
-        "what a mask hides is missing: --dst-nodata or --mask says how that is stored.\n"
+        "become deflate, which a line says. Where there is a mask and no nodata value, a mask is\n"
+        "written; overviews are made anew if --overviews or --cog asks for them.\n"
         "\n"
         "--co takes COMPRESS PREDICTOR ZLEVEL ZSTD_LEVEL LZMA_PRESET LEVEL BLOCKXSIZE BLOCKYSIZE\n"
         "BLOCKSIZE TILED INTERLEAVE BIGTIFF SPARSE_OK NUM_THREADS, with GDAL's values.\n"
@@ -98,6 +98,7 @@ static void keep_layout(gwt_save_options *save, const gwt *g, gwt_array *a, bool
     bool square = file->is_tiled && file->tile[0] == file->tile[1] && file->tile[0] % 16 == 0;
     if (!save->tile_size && square && file->tile[0] <= 16384) save->tile_size = (int)file->tile[0];
     if (!save->interleave && one_file) save->interleave = file->interleave;
+    if (file->mask && !file->nodata.set && !save->nodata.set) save->mask = true;
 }
 
 static int run(convert_args *args, file_list *files)

@@ -24,6 +24,7 @@ static const subcommand subcommands[] = {
     { "plan", cmd_plan, "what calc would do, and what that takes", true },
     { "tune", cmd_tune, "the best chunk size and number of workers", true },
     { "quicklook", cmd_quicklook, "a small picture", true },
+    { "overviews", cmd_overviews, "smaller copies of a file beside it, for viewers", true },
     { "verify", cmd_verify, "whether every tile of a file is good", true },
     { "sensors", cmd_sensors, "the sensors there are, and their bands", true },
     { "codecs", cmd_codecs, "the compressions that can be read and written", true },
