@@ -77,6 +77,12 @@ if command -v gdal_translate >/dev/null; then
     gdal_translate -q plain.tif big.tif -co TILED=YES -co ENDIANNESS=BIG
     works 'big-endian tiles' convert big.tif -o little.tif -q
     alike 'big-endian tiles' plain.tif little.tif
+    gdal_translate -q scene.tif masked.tif -co TILED=YES -co COMPRESS=DEFLATE -co ZLEVEL=1 \
+        -mask 1 -a_nodata none --config GDAL_TIFF_INTERNAL_MASK YES
+    works 'tiles under a mask' convert masked.tif -o unmasked.tif -q --dst-nodata 0
+    copies 'tiles under a mask' masked.tif unmasked.tif 0
+    works 'tiles whose mask is ignored' convert masked.tif -o ignored.tif -q --ignore-mask
+    copies 'tiles whose mask is ignored' masked.tif ignored.tif 6
 else skip 'tiles of GDAL' 'no gdal_translate'
 fi
 
