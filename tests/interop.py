@@ -1104,6 +1104,30 @@ def masks():
     masked_levels()
 
 
+def cloud_optimised():
+    """gwt verify --cog finds GDAL's good, and what GDAL changed in one of gwt's broken."""
+    for bands, compress, hides in product((1, 3), ("LZW", "DEFLATE", "NONE"), (False, True)):
+        make("plain.tif", noise("uint16", (bands, 700, 1100)), **PLACE)
+        if hides:
+            hide("plain.tif", np.random.default_rng(bands).random((1, 700, 1100)) < 0.5, False)
+        subprocess.run(["gdal_translate", "-q", "-of", "COG", "-co", f"COMPRESS={compress}",
+                        "plain.tif", "cog.tif"], check=True, capture_output=True)
+        tally.check(f"verify --cog of GDAL's: {bands} bands, {compress}, mask {hides}",
+                    gwt("verify", "--cog", "--quiet", "cog.tif")[1] + complaints.take())
+    wrong = gwt("convert", "plain.tif", "-o", "ours.tif", "--cog", "--compress",
+                "deflate", "--overwrite", "--quiet")[1]
+    with open("ours.tif", "rb") as file:
+        before = file.read(400)
+    with rasterio.open("ours.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.write(noise("uint16", (1, 600, 600), 7), [1], window=((0, 600), (0, 600)))
+    complaints.take()
+    status = subprocess.run([GWT, "verify", "--cog", "--quiet", "ours.tif"], capture_output=True,
+                            check=False).returncode
+    tally.check("verify --cog of ours that GDAL has written to",
+                wrong + differ("before", b"EDITION=NO" in before, True)
+                + differ("exit status", status, 1))
+
+
 def main():
     warnings.simplefilter("error")
     subprocess.run([MAKE_SCENE, "scene.tif", "150", "110", "3", "lzw", "64"], check=True)
@@ -1123,6 +1147,7 @@ def main():
     lossy()
     levels()
     masks()
+    cloud_optimised()
     print(tally)
     return 1 if tally.failed else 0
 

@@ -9,6 +9,7 @@
 #define _FILE_OFFSET_BITS 64
 
 #include "cli.h"
+#include "cog.h"
 #include "inputs.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 #include <tiffio.h>
 #include <zlib.h>
 
-typedef struct verify_args { int workers; size_t memory; bool quiet; } verify_args;
+typedef struct verify_args { int workers; size_t memory; bool quiet, cog; } verify_args;
 
 enum { TAG_GDAL_METADATA = 42112, CHECKSUM_DIGITS = 8, SMALLEST_HEADER = 8 };
 
@@ -484,6 +485,8 @@ static bool is_part(const char *path)
 // ---- the command -----------------------------------------------------------------------------
 
 static const cli_option options[] = {
+    { 0, "cog", CLI_FLAG, offsetof(verify_args, cog), NULL,
+      "say rule by rule whether it is cloud-optimised", 0, 0, NULL },
     CLI_WORKERS(offsetof(verify_args, workers)),
     CLI_MEMORY(offsetof(verify_args, memory)),
     CLI_QUIET(offsetof(verify_args, quiet), "no progress bar, no line for a good file"),
@@ -501,6 +504,8 @@ static const cli_command command = {
                "Of OUT.part, which an interrupted gwt calc leaves, it says how many tiles are\n"
                "good; that is not a good file yet.\n"
                "\n"
+               "--cog has the rules of GDAL's and rio-cogeo's validators; \"advice\" is no error.\n"
+               "\n"
                "  gwt verify 'scenes/*.tif' --quiet   # a pattern stands for its files\n",
     .options = options, .min_arguments = 1, .max_arguments = 1 << 20, .wanted = "at least one file"
 };
@@ -516,6 +521,7 @@ int cmd_verify(int argc, char **argv)
     if (!file_list_find(&files, argv, (size_t)argc)) return CLI_FAILED;
     for (size_t i = 0; i < files.count && !cli_interrupted(); i++) {
         const char *path = files.paths[i];
+        if (args.cog && !cog_check(path, args.quiet)) good = false;
         if (!(is_part(path) ? verify_part(path) : verify_file(path, &args))) good = false;
     }
     file_list_free(&files);
