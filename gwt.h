@@ -17295,12 +17295,19 @@ static bool _gwt_file_seal_and_rename(_gwt_save *s, _gwt_os_file *fd, const char
         && _gwt_file_rename(&s->file, fd, part);
 }
 
+// Where a cloud-optimised file is assembled; the caller frees it.
+static char *_gwt_file_whole(const _gwt_file *f)
+{
+    char *path = _gwt_malloc(f->g, strlen(f->path) + sizeof ".part.whole");
+    if (path) sprintf(path, "%s.part.whole", f->path);
+    return path;
+}
+
 static bool _gwt_file_finish_cog(_gwt_save *s)
 {
     gwt *g = s->file.g;
-    char *whole = _gwt_malloc(g, strlen(s->file.path) + sizeof ".part.whole");
+    char *whole = _gwt_file_whole(&s->file);
     if (!whole) return false;
-    sprintf(whole, "%s.part.whole", s->file.path);
     _gwt_os_remove(whole);      // of an assembly that was interrupted
     _gwt_os_file fd = _gwt_files_create(g, whole, s->file.replaces);
     bool good = fd >= 0 ? _gwt_cog_assemble(s, fd, whole)
@@ -17312,9 +17319,11 @@ static bool _gwt_file_finish_cog(_gwt_save *s)
     return good;
 }
 
-// The file has its name: what it was made of goes, the first journal last, by its caller.
+// All outputs have their names: what this one was made of goes, the first journal last, by its
+// caller. No sooner, as a resume that has one of several to finish reads the others' parts.
 static void _gwt_file_drop_parts(_gwt_save *s)
 {
+    if (!_gwt_save_has_several(s)) return;
     for (int i = s->num_images - 1; i >= s->first; i--) {
         _gwt_stream *stream = &s->images[i].stream;
         if (i == s->first && !s->o.cog) break;
@@ -17333,22 +17342,17 @@ static bool _gwt_file_finish(_gwt_save *s)
     _gwt_image *first = _gwt_save_first(s);
     _gwt_stream *stream = &first->stream;
     if (s->file.follows) return true;
-    if (s->file.complete) {
-        if (_gwt_save_has_several(s)) _gwt_file_drop_parts(s);
-        return true;
-    }
+    if (s->file.complete) return true;
     if (_gwt_over(stream->action)) return false;
     if (stream->known)
         _gwt_figures_join_all(stream->known, stream->num_tiles / stream->planes,
                               s->images[0].format.planes);
-    bool good = s->o.cog            ? _gwt_file_finish_cog(s)
-              : _gwt_save_has_several(s) ? _gwt_file_append(s)
+    return s->o.cog                  ? _gwt_file_finish_cog(s)
+         : _gwt_save_has_several(s) ? _gwt_file_append(s)
                                           && _gwt_file_seal_and_rename(s, &stream->fd, stream->part)
                                     : _gwt_file_describe(&s->file, stream->fd, stream->part,
                                                          stream->end, first, 1, &s->o)
                                           && _gwt_file_rename(&s->file, &stream->fd, stream->part);
-    if (good && _gwt_save_has_several(s)) _gwt_file_drop_parts(s);
-    return good;
 }
 
 // ---- options
@@ -17877,6 +17881,53 @@ static bool _gwt_stream_check(_gwt_save *s, const _gwt_plan *plan, _gwt_stream *
     return error || s->file.follows || _gwt_file_check_input(s, plan, stream->part, &facts);
 }
 
+static bool _gwt_file_check_whole(_gwt_save *s, const _gwt_plan *plan)
+{
+    _gwt_os_facts facts;
+    char *path = _gwt_file_whole(&s->file);
+    bool good = path && (_gwt_os_look(path, false, &facts)
+                         || _gwt_file_check_input(s, plan, path, &facts));
+    GWT_FREE(path);
+    return good;
+}
+
+// Whether there is a journal of one more image, which goes then, with its part.
+static bool _gwt_stream_drop(const _gwt_save *s, int number)
+{
+    _gwt_stream other = { .g = s->file.g, .file = &s->file, .number = number, .journal_fd = -1 };
+    _gwt_journal j;
+    const char *strange;
+    bool is = _gwt_stream_name(&other, s->file.path)
+           && _gwt_open_left(other.g, other.journal, &other.journal_fd, &strange)
+           && other.journal_fd >= 0 && !strange
+           && _gwt_journal_look(&other, other.journal_fd, &j) && j.gwt;
+    if (is) {
+        _gwt_os_remove(other.part);
+        _gwt_os_remove(other.journal);
+    }
+    _gwt_os_close(other.journal_fd);
+    GWT_FREE(other.records);
+    GWT_FREE(other.part);
+    GWT_FREE(other.journal);
+    return is;
+}
+
+// A save that starts afresh, and has the first part, removes what an interrupted one of more images
+// left besides.
+static bool _gwt_file_drop_others(const _gwt_save *s)
+{
+    const _gwt_stream *first = &_gwt_save_first(s)->stream;
+    int written = s->num_images - s->first, i = written;
+    if (s->file.follows || s->file.complete || first->adopted) return true;
+    while (i < _GWT_MAX_IMAGES && _gwt_stream_drop(s, i)) i++;
+    if (i > written) {
+        char *whole = _gwt_file_whole(&s->file);
+        if (whole) _gwt_os_remove(whole);
+        GWT_FREE(whole);
+    }
+    return !_gwt_over(first->action);
+}
+
 // The output must not exist (or may be replaced), and neither it nor its parts be an input.
 static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 {
@@ -17884,6 +17935,7 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
     _gwt_file *f = &s->file;
     bool there, link, no_part = true;
     if (!_gwt_file_bind(s, plan)) return false;
+    if (s->o.cog && !_gwt_file_check_whole(s, plan)) return false;
     for (int k = s->num_images - 1; k >= s->first; k--)
         if (!_gwt_stream_check(s, plan, &s->images[k].stream, &no_part)) return false;
     if (f->follows) return true;
@@ -20691,9 +20743,20 @@ static bool _gwt_save_finish(_gwt_save *saves, int n)
 {
     bool good = true;
     for (int i = 0; good && i < n; i++) good = _gwt_file_finish(&saves[i]);
-    if (good && !saves[0].file.follows) _gwt_file_seal(saves, n);
+    if (good && !saves[0].file.follows) {
+        _gwt_file_seal(saves, n);
+        for (int i = 0; i < n; i++) _gwt_file_drop_parts(&saves[i]);
+    }
     for (int i = n - 1; good && i >= 0; i--) _gwt_journal_end(&_gwt_save_first(&saves[i])->stream);
     return good;
+}
+
+// Whether all outputs were there before.
+static bool _gwt_save_is_complete(const _gwt_save *saves, int n)
+{
+    int done = 0;
+    for (int i = 0; i < n; i++) done += saves[i].file.complete;
+    return done == n;
 }
 
 // The last level that is written while `level` is computed or read back.
@@ -20743,14 +20806,16 @@ static bool _gwt_save_run(_gwt_run *run, _gwt_save_sink *k, bool begins)
     bool good = _gwt_run_fit(run, o->num_workers);
     for (int i = 0; good && i < n && begins; i++)
         for (int image = saves[i].first; good && image < saves[i].num_images; image++)
-            good = _gwt_stream_begin(&saves[i].images[image].stream, run->order.window);
+            good = _gwt_stream_begin(&saves[i].images[image].stream, run->order.window)
+                && (image > saves[i].first || _gwt_file_drop_others(&saves[i]));
     for (int i = 0; i < k->num_streams && !begins; i++)
         run->order.window = _gwt_min64(run->order.window,
                                        k->streams[i]->window / k->streams[i]->per_place);
     good = good && _gwt_run_all(run, o->progress && begins);
     for (int i = 0; good && i < n && last < saves[0].num_levels && !saves[i].file.follows; i++)
         good = _gwt_save_make_readable(&saves[i], last);
-    return good && (last < saves[0].num_levels || _gwt_save_finish(saves, n));
+    bool ends = last == saves[0].num_levels || _gwt_save_is_complete(saves, n);
+    return good && (!ends || _gwt_save_finish(saves, n));
 }
 
 // Options of the i-th array resolved.
@@ -20825,12 +20890,15 @@ static bool _gwt_save_outputs(const _gwt_save *s, const gwt_array *a, const gwt_
     return true;
 }
 
-// What the next phase reads: what has been written of a level.
+// What the next phase reads: what has been written of a level. The first part of an output that is
+// complete has become that.
 static gwt_array *_gwt_save_read_back(const _gwt_save *s, const _gwt_image *m)
 {
     gwt *g = s->file.g;
     const gwt_optional none = { 0 };
-    _gwt_source *source = _gwt_source_open(g, m->stream.part, false, none, GWT_COMPLEX_DEFAULT);
+    bool named = s->file.complete && !s->o.cog && m == _gwt_save_first(s);
+    const char *path = named ? s->file.path : m->stream.part;
+    _gwt_source *source = _gwt_source_open(g, path, false, none, GWT_COMPLEX_DEFAULT);
     gwt_array *a = source ? _gwt_array_of_source(g, source, none) : NULL;
     return a && _gwt_array_set_chunks(a, (int)_gwt_min64(m->format.block, _GWT_MAX_CHUNK), 0, 0)
                ? _gwt_array_finish(a) : NULL;
@@ -20956,7 +21024,9 @@ static bool _gwt_save_all(_gwt_save *saves, int n)
     bool full = saves[0].first == 0;
     bool good = (scope || !makes)
              && _gwt_save_phase(saves, n, full, 0, true, collisions, &level);
-    while (good && level < levels)
+    int64_t complete = good && _gwt_save_is_complete(saves, n);     // which rank 0 knows
+    if (good && levels > 0) _gwt_mpi_add(g, &complete, 1);
+    while (good && level < levels && !complete)
         good = _gwt_save_phase(saves, n, false, level, false, NULL, &level);
     gwt_scope_end(scope);
     if (good && collisions) _gwt_mpi_add(g, collisions, (size_t)n);

@@ -23,7 +23,8 @@ typedef enum fault_way {
     FAULT_FROM_THEN,           // and all after it, as on a full disk
     FAULT_SHORT,               // that one read or write is short, no more than that
     FAULT_SHORT_THEN,          // it is short, and all after it fail
-    FAULT_END                  // that read finds the end of the file
+    FAULT_END,                 // that read finds the end of the file
+    FAULT_KILL                 // the process is killed there, before the call is made
 } fault_way;
 
 // The n-th call from now on, from 1; n = 0: none. Between actions only.

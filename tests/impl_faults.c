@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ static int fate(fault_kind kind)
     bool later = n > armed_n && armed_n > 0 &&
                  (armed_way == FAULT_FROM_THEN || armed_way == FAULT_SHORT_THEN);
     if (!chosen && !later) return 0;
+    if (armed_way == FAULT_KILL) kill(getpid(), SIGKILL);
     atomic_store(&happened, true);
     errno = armed_error;
     if (chosen && (armed_way == FAULT_SHORT || armed_way == FAULT_SHORT_THEN)) return 2;

@@ -22,9 +22,11 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { WIDTH = 70, HEIGHT = 50, BANDS = 2, SECONDS = 60, MAX_OUTPUTS = 3, BLOCK = 16 };
+enum { WIDTH = 70, HEIGHT = 50, BANDS = 2, SECONDS = 60, MAX_OUTPUTS = 3, MAX_PARTS = 8,
+       BLOCK = 16 };
 
 // ---- what there is to compute ----------------------------------------------------------------
 
@@ -222,6 +224,27 @@ static void profiled(task *t)
     if (begun) gwt_profile_end(t->g);
 }
 
+// Full resolution and its mask, and three overviews with theirs, assembled from eight parts.
+static void cloud_optimised(task *t)
+{
+    save_as(t, gwt_mul(scene(t->g, "deflate"), gwt_number(t->g, 3)),
+            (gwt_save_options){ .compress = "deflate", .cog = true, .mask = true, .sparse = true,
+                                .dtype = GWT_UINT16, .nodata = gwt_some(0) });
+}
+
+// Parts that are appended; overviews that are read back from the first on.
+static void with_overviews(task *t)
+{
+    gwt_array *a = scene(t->g, "lzw"), *both[] = { a, gwt_sub(scene(t->g, "plain"), a) };
+    gwt_save_options o = *t->how;
+    o.tile_size = BLOCK;
+    o.compress = "lzw";
+    o.interleave = GWT_PLANAR;
+    o.overviews = "2,4";
+    o.overview_resampling = "cubic";
+    gwt_save_many_with(both, (const char *[]){ output(0), output(1) }, 2, &o);
+}
+
 typedef struct job { const char *name; void (*run)(task *t); int outputs; } job;
 
 static const job jobs[] = {
@@ -230,7 +253,8 @@ static const job jobs[] = {
     { "windows", windows, 1 },               { "mosaic", mosaic, 1 },
     { "median_of_dates", median_of_dates, 1 }, { "into_memory", into_memory, 0 },
     { "users_functions", users_functions, 0 }, { "numbers", numbers, 0 },
-    { "profiled", profiled, 1 },             { "series_of_dates", series_of_dates, 1 }
+    { "profiled", profiled, 1 },             { "series_of_dates", series_of_dates, 1 },
+    { "cloud_optimised", cloud_optimised, 1 }, { "with_overviews", with_overviews, 2 }
 };
 
 // ---- faults ----------------------------------------------------------------------------------
@@ -313,7 +337,24 @@ static void lay_out(const job *j)
         file_write(output(i), old_output, sizeof old_output);
         unlink(temp_path("out_%d.tif.part", i));
         unlink(temp_path("out_%d.tif.part.journal", i));
+        unlink(temp_path("out_%d.tif.part.whole", i));
+        for (int k = 2; k <= MAX_PARTS; k++) {
+            unlink(temp_path("out_%d.tif.part.%d", i, k));
+            unlink(temp_path("out_%d.tif.part.%d.journal", i, k));
+        }
     }
+}
+
+// The name of what lies beside an output, or NULL; of all that do, the first.
+static const char *left_beside(int i)
+{
+    static char name[64];
+    char beside[32];
+    snprintf(beside, sizeof beside, "out_%d.tif.part", i);
+    char *list = dir_list(temp_dir()), *at = strstr(list, beside);
+    if (at) snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "/"), at);
+    free(list);
+    return at ? name : NULL;
 }
 
 static void check_done(place *p, const expected *e, uint64_t hash, const char *when)
@@ -322,9 +363,7 @@ static void check_done(place *p, const expected *e, uint64_t hash, const char *w
     for (int i = 0; i < p->job->outputs; i++) {
         REQUIRE(has_bytes(output(i), e->bytes[i], e->sizes[i]),
                 "%s: %s: out_%d.tif has other bytes", where(p), when, i);
-        REQUIRE(!file_exists(temp_path("out_%d.tif.part", i)) &&
-                !file_exists(temp_path("out_%d.tif.part.journal", i)),
-                "%s: %s: something is left beside out_%d.tif", where(p), when, i);
+        REQUIRE(!left_beside(i), "%s: %s: %s is left", where(p), when, left_beside(i));
     }
 }
 
@@ -745,6 +784,71 @@ static void killed_after_renaming(void **state)
             killed_while_forgetting(&jobs[3], forgotten, older);
 }
 
+// ---- killed at any call of the system ---------------------------------------------------------
+
+// The job in a process of its own, which is killed at the n-th call, if there are so many; its exit
+// status, 0, where it is not.
+static bool is_killed(place *p, fault_kind kind, long n)
+{
+    int status;
+    char message[2048];
+    uint64_t hash;
+    pid_t child = fork();
+    REQUIRE(child >= 0, "%s: no process", where(p));
+    if (child == 0) {
+        fault_arm(kind, FAULT_KILL, 0, n);
+        gwt_code code = run_once(p, &(gwt_save_options){ .resume = true, .overwrite = true }, false,
+                                 NULL, &hash, message);
+        if (code != GWT_OK) fprintf(stderr, "%s: %s\n", where(p), message);
+        _exit(code != GWT_OK);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    REQUIRE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "%s: it failed", where(p));
+    return WIFSIGNALED(status);
+}
+
+// Once, then, while it goes on, a second time; each output is old or new in between, and in the
+// end what it would have been.
+static bool goes_on(place *p, fault_kind kind, const expected *e)
+{
+    char message[2048];
+    uint64_t hash;
+    lay_out(p->job);
+    bool killed = is_killed(p, kind, p->n);
+    for (int i = 0; i < p->job->outputs; i++)
+        REQUIRE(has_bytes(output(i), old_output, sizeof old_output)
+                    || has_bytes(output(i), e->bytes[i], e->sizes[i]),
+                "%s: out_%d.tif is neither old nor new", where(p), i);
+    if (p->n % 3 == 0) is_killed(p, FAULT_WRITE, 1 + (long)(noise((uint64_t)p->n) % 40));
+    if (p->n % 5 == 0) is_killed(p, FAULT_UNLINK, 1 + (long)(noise((uint64_t)p->n) % 9));
+    gwt_code code = run_once(p, &(gwt_save_options){ .resume = true, .overwrite = true }, false, e,
+                             &hash, message);
+    REQUIRE(code == GWT_OK, "%s: %s", where(p), message);
+    check_done(p, e, hash, "killed");
+    return killed;
+}
+
+static void killed_anywhere(void **state)
+{
+    static const struct { fault_kind kind; const char *name; } at[] = {
+        { FAULT_OPEN, "killed at open" }, { FAULT_WRITE, "killed at write" },
+        { FAULT_CUT, "killed at truncation" }, { FAULT_SYNC, "killed at sync" },
+        { FAULT_RENAME, "killed at rename" }, { FAULT_UNLINK, "killed at unlink" }
+    };
+    const job *j = *state;
+    expected e = { .hash = 0 };
+    expect(j, &e);
+    for (size_t k = 0; k < COUNT_OF(at); k++)
+        for (int workers = 1; workers <= (LOOKS_FOR_RACES ? 1 : 2); workers++) {
+            fault f = { .name = at[k].name };
+            long step = SLOW ? 7 : workers > 1 ? 5 : 1;
+            place p = { .job = j, .fault = &f, .workers = workers, .n = 1 };
+            while (alarm(SECONDS), goes_on(&p, at[k].kind, &e)) p.n += step;
+            alarm(0);
+        }
+    forget(&e);
+}
+
 static gwt_code save_two(const char *const names[], bool resume, char *message)
 {
     gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
@@ -949,6 +1053,10 @@ int main(int argc, char **argv)
         { "users_functions", sweep, NULL, NULL, (void *)&jobs[8] },
         { "numbers", sweep, NULL, NULL, (void *)&jobs[9] },
         { "profiled", sweep, NULL, NULL, (void *)&jobs[10] },
+        { "cloud_optimised", sweep, NULL, NULL, (void *)&jobs[12] },
+        { "with_overviews", sweep, NULL, NULL, (void *)&jobs[13] },
+        { "killed_cloud_optimised", killed_anywhere, NULL, NULL, (void *)&jobs[12] },
+        { "killed_with_overviews", killed_anywhere, NULL, NULL, (void *)&jobs[13] },
         { "resumed_deflated", resumed, NULL, NULL, (void *)&jobs[0] },
         { "resumed_apart", resumed, NULL, NULL, (void *)&jobs[1] },
         { "resumed_plain", resumed, NULL, NULL, (void *)&jobs[2] },
