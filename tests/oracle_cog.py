@@ -1,5 +1,5 @@
-"""oracle_cog.py - cloud-optimised files, overviews and masks that gwt convert writes: their bytes by a
-reader of its own, GDAL's validator, and every level and mask as GDAL reads it, against numpy (see
+"""oracle_cog.py - cloud-optimised files, overviews and masks that gwt convert writes: their bytes
+by a reader of its own, GDAL's validator, and every level and mask as GDAL reads it, against numpy (see
 oracle.py)."""
 
 import itertools
@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from oracle import INTEGERS, gwt, judge, sample, skip, write
+from oracle import DTYPES, gwt, judge, sample, skip, write
 
 try:
     from osgeo import gdal
@@ -248,8 +248,8 @@ def keys(x):
 
 
 def reduced_filter(values, valid, kernel):
-    """A kernel of twice the width around the middle of two by two pixels, over valid ones; their mean
-    where that has hardly any weight."""
+    """A kernel of twice the width around the middle of two by two pixels, over valid ones; their
+    mean where that has no weight."""
     weights = kernel(np.arange(-3.5, 4) / 2) / 2
     height, width = max(1, values.shape[0] // 2), max(1, values.shape[1] // 2)
     around = ((3, 2 * height + 5 - values.shape[0]), (3, 2 * width + 5 - values.shape[1]))
@@ -266,7 +266,7 @@ def reduced_filter(values, valid, kernel):
 
 
 def stored(values, dtype, nodata):
-    """To the type: integers to nearest and saturated; not nodata where there is a value: the next."""
+    """To the type: integers to nearest, saturated; not nodata where there is a value: the next."""
     if dtype.kind == "f":
         with np.errstate(all="ignore"):
             return values.astype(dtype)
@@ -330,7 +330,7 @@ def missing_of(band, nodata):
     return np.isnan(band) if nodata != nodata else band == band.dtype.type(nodata)
 
 
-def wrong_levels(path, pixels, valid, mask, how, levels, nodata, out_nodata):
+def wrong_levels(path, pixels, valid, mask, how, levels, nodata):
     """Every level as GDAL reads it: the first is `pixels`, each other is made of the one before."""
     dtype = pixels.dtype
     found, wrong = gdal_levels(path, dtype), []
@@ -339,25 +339,20 @@ def wrong_levels(path, pixels, valid, mask, how, levels, nodata, out_nodata):
     for k, (got, said, flags) in enumerate(found):
         if mask and flags != 2:
             wrong.append(f"level {k} has mask flags {flags}")
-        every = np.zeros(said.shape, bool)
+        every, now = np.zeros(said.shape, bool), []
         for b in range(len(pixels)):
             if k == 0:
                 is_, there, slack = pixels[b], valid[b], 0
             else:
-                is_, there, slack = reduced(before[b], before_valid[b], dtype, how, out_nodata)
+                is_, there, slack = reduced(before[b], before_valid[b], dtype, how, nodata)
             wrong += wrong_pixels(got[b], is_, there, how, slack, f"level {k}, band {b + 1}")
-            absent = missing_of(got[b], out_nodata)
-            if (out_nodata is not None or dtype.kind == "f") and (absent & there).any():
+            absent = missing_of(got[b], nodata)
+            if (nodata is not None or dtype.kind == "f") and (absent & there).any():
                 wrong.append(f"level {k}, band {b + 1}: {(absent & there).sum()} valid pixels "
                              "read as missing")
-            if out_nodata is not None and (~absent & ~there).any():
+            if nodata is not None and (~absent & ~there).any():
                 wrong.append(f"level {k}, band {b + 1}: missing pixels that are not stored so")
-            if k == 0:
-                now = [valid[i] for i in range(len(pixels))]
-            elif b == 0:
-                now = []
-            if k > 0:
-                now.append(there)
+            now.append(there)
             every |= there
         if mask and (said != every).any():
             wrong.append(f"level {k}: the mask differs in {(said != every).sum()} pixels")
@@ -374,11 +369,8 @@ def image(dtype, bands, size, nodata, seed):
     """Smooth in places, of one value or missing in whole tiles, of any values elsewhere; (pixels,
     valid)."""
     rng = np.random.default_rng(seed)
-    pixels = np.stack([sample(dtype, size, seed + b) if size[0] * size[1] > 100 else
-                       sample(dtype, (70, 90), seed + b)[:size[0], :size[1]] for b in range(bands)]) \
-        if max(size) <= 90 or size[0] * size[1] > 100 else None
-    if pixels is None:
-        pixels = rng.integers(0, 100, (bands, *size)).astype(dtype)
+    pixels = np.stack([sample(dtype, (max(70, size[0]), max(90, size[1])), seed + b)
+                       [:size[0], :size[1]] for b in range(bands)])
     if pixels.dtype.kind == "f":
         pixels[~np.isfinite(pixels) | (np.abs(pixels) > 1e12)] = 3
     classes = rng.integers(0, 3, size) + 1
@@ -434,13 +426,13 @@ def case(name, dtype, size, bands, how, *, cog=True, mask=False, missing=False, 
         wrong += wrong_for_gdal("out.tif")
     else:
         wrong = wrong_directories(tiff, size, levels, mask, block)
-    wrong += wrong_levels("out.tif", pixels, valid, mask, how, levels, nodata, nodata)
+    wrong += wrong_levels("out.tif", pixels, valid, mask, how, levels, nodata)
     left = [f for f in os.listdir(".") if ".part" in f]
     judge(name, wrong + ([f"left behind: {left}"] if left else []))
 
 
-SIZES = [(1, 1), (1, 5), (5, 1), (17, 33), (33, 17), (65, 64), (64, 65), (129, 100), (97, 161), (50, 50),
-         (1, 200), (200, 3)]
+SIZES = [(1, 1), (1, 5), (5, 1), (17, 33), (33, 17), (65, 64), (64, 65), (129, 100), (97, 161),
+         (50, 50), (1, 200), (200, 3)]
 
 
 def grid():
@@ -470,7 +462,7 @@ def large():
 
 def types():
     """Every type by every resampling, with and without missing pixels."""
-    for (i, dtype), how in itertools.product(enumerate(INTEGERS + ["float32", "float64"]), RESAMPLINGS):
+    for (i, dtype), how in itertools.product(enumerate(DTYPES), RESAMPLINGS):
         case("type", dtype, (77, 103), 1, how, missing=i % 2 == 0 or how == "average", block=16,
              mask=how == "mode", seed=i + len(how))
 
@@ -499,7 +491,7 @@ def converted(name, *options):
 
 
 def beside_nodata():
-    """A mean of valid pixels that is the nodata value is not stored as that: it would be missing."""
+    """A mean of valid pixels that is the nodata value is not stored as that."""
     for dtype in ("int8", "int16", "int64", "float32", "float64"):
         for mask in ([], ["--mask"]):
             pixels = np.array([[-1, 1, 0, 0], [1, -1, 0, 0], [0, 0, 7, 9], [0, -3, 0, 0]], dtype)
@@ -534,7 +526,7 @@ def by_mask_alone():
         valid = np.broadcast_to(~gaps, whole.shape)
         wrong = wrong_cog("out.tif", gaps.shape, 3, True, 16, False, sparse=bool(sparse))
         wrong += wrong_for_gdal("out.tif")
-        judge(name, wrong + wrong_levels("out.tif", whole, valid, True, how, 3, None, None))
+        judge(name, wrong + wrong_levels("out.tif", whole, valid, True, how, 3, None))
     pixels[1, 7, 3] = np.nan
     pixels[0, 7, 3] = 4
     write("in.tif", pixels)
@@ -570,8 +562,9 @@ def by_default():
     wrong = [said] if status or said else []
     wrong = wrong or wrong_cog("out.tif", (700, 1100), 2, False, 512, False)
     wrong = wrong or wrong_for_gdal("out.tif")
-    judge("by default", wrong or wrong_levels("out.tif", pixels[None], np.ones((1, 700, 1100), bool),
-                                              False, "average", 2, None, None))
+    valid = np.ones((1, 700, 1100), bool)
+    judge("by default", wrong or wrong_levels("out.tif", pixels[None], valid, False, "average", 2,
+                                              None))
 
 
 def run():

@@ -170,7 +170,7 @@ if have apt-get; then
     build)
         packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev python3"
         ;;
-    ci) packages="clang python3-numpy python3-rasterio gdal-bin libproj-dev locales" ;;
+    ci) packages="clang python3-numpy python3-rasterio python3-gdal gdal-bin libproj-dev locales" ;;
     mpi) packages="libopenmpi-dev openmpi-bin procps" ;;
     esac
     run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
