@@ -900,7 +900,8 @@ GWT_API void gwt_free(void *p);
 // Open a GeoTIFF or BigTIFF as a lazy array of shape [1, bands, height, width] in the file's own
 // type. Only the directory is read. Missing pixels are the file's GDAL_NODATA (or .nodata).
 // Errors: IO (missing, unreadable), FORMAT (not a TIFF, truncated, inconsistent), UNSUPPORTED
-// (a sample type or a codec), ARGUMENT (chunks, number of band names, unknown sensor).
+// (a sample type or a codec; complex numbers without .complex_part), ARGUMENT (chunks, number of
+// band names, unknown sensor).
 GWT_API gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *options);
 #define gwt_open(...) _gwt_open_args(__VA_ARGS__, ._ = 0)
 #define _gwt_open_args(g, path, ...) gwt_open_with((g), (path), &(gwt_open_options){ __VA_ARGS__ })
@@ -5593,7 +5594,7 @@ static bool _gwt_source_set_ycbcr(_gwt_source *s, TIFF *tif)
         || _gwt_fail(s->g, GWT_E_FORMAT, "%s: its YCbCr coefficients can't be used", s->path);
 }
 
-// The values of a tile that lie in memory as libtiff decodes it: bytes of `rows` of its rows.
+// Bytes of the first rows of a tile as libtiff decodes them.
 static size_t _gwt_source_decoded(const _gwt_source *s, int64_t rows)
 {
     return s->row_bytes * (size_t)_gwt_ceil_div(rows, s->shared_rows);
