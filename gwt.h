@@ -5230,11 +5230,13 @@ static int _gwt_tiff_error(TIFF *tif, void *user, const char *module, const char
     return 1;
 }
 
-// JPEG's decoder goes on with what is damaged or too short, grey from there, and only warns.
+// JPEG's decoder goes on with what is damaged or too short, grey from there, CCITT's with what is too
+// short, white from there, and only warn.
 static int _gwt_tiff_warning(TIFF *tif, void *user, const char *module, const char *format,
                              va_list args)
 {
-    static const char *const damage[] = { "Corrupt JPEG", "Premature end", "Improper JPEG" };
+    static const char *const damage[] = { "Corrupt JPEG", "Premature end", "Improper JPEG",
+                                          "Premature EOF" };
     char text[256] = "";
     (void)tif, (void)module;
     vsnprintf(text, sizeof text, format, args);
@@ -5820,10 +5822,13 @@ static bool _gwt_source_bad(_gwt_source *s, int64_t i, gwt_code code, const char
         || _gwt_fail(g, GWT_E_MEMORY, "out of memory: cannot allocate the list of bad tiles");
 }
 
-// The codec that reads the file by itself, as what it needs lies anywhere in it.
+// Codecs that read the file by themselves: old-style JPEG, as what it needs lies anywhere in it; and
+// CCITT's, as TIFFReadFromUserBuffer takes what they return of damage for success.
 static bool _gwt_source_reads_itself(const _gwt_source *s)
 {
-    return s->compression == COMPRESSION_OJPEG;
+    uint16_t c = s->compression;
+    return c == COMPRESSION_OJPEG || c == COMPRESSION_CCITTRLE || c == COMPRESSION_CCITTRLEW
+        || c == COMPRESSION_CCITTFAX3 || c == COMPRESSION_CCITTFAX4;
 }
 
 // Whether the file is as long as its directory says.
@@ -5831,7 +5836,7 @@ static bool _gwt_source_holds(_gwt_source *s, int64_t i)
 {
     uint64_t at = s->offsets[i], n = s->counts[i];
     if (n == 0 || (at > 0 && at < s->store.length && n <= s->store.length - at)) return true;
-    if (_gwt_source_reads_itself(s)) return true;
+    if (s->compression == COMPRESSION_OJPEG) return true;
     _gwt_source_bad(s, i, GWT_E_FORMAT, "is said to lie at bytes %llu..%llu of a file of %llu: "
                     "truncated or broken", (unsigned long long)at, (unsigned long long)(at + n),
                     (unsigned long long)s->store.length);
@@ -6776,7 +6781,7 @@ static bool _gwt_source_unpack_by(_gwt_source *s, int64_t i, _gwt_decoder *d, ch
         snprintf(d->io.message, sizeof d->io.message, "it is not what was deflated");
         good = false;
     }
-    _gwt_lane_leave(lane, n, bytes);
+    _gwt_lane_leave(lane, itself ? s->counts[i] : n, bytes);
     if (!good)
         _gwt_source_bad(s, i, GWT_E_FORMAT, "can't be decoded%s%s",
                         d->io.message[0] ? ": " : "", d->io.message);

@@ -510,6 +510,51 @@ static void old_style_jpeg(void **state)
     check_old_style(1, 0);
 }
 
+// ---- CCITT ------------------------------------------------------------------------------------
+
+static void write_bitmap(const char *path, int compression, const void *raw, tmsize_t size)
+{
+    static unsigned char rows[64 * 8];
+    fill_noise(GWT_UINT8, rows, sizeof rows, 3);
+    TIFF *t = TIFFOpen(path, "w");
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, 64);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, 64);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 1);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 1);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+    TIFFSetField(t, TIFFTAG_COMPRESSION, compression);
+    TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, 64);
+    if (raw) TIFFWriteRawStrip(t, 0, (void *)(uintptr_t)raw, size);
+    else TIFFWriteEncodedStrip(t, 0, rows, sizeof rows);
+    TIFFClose(t);
+}
+
+// Where a stream ends before its rows do libtiff makes up white ones.
+static void short_streams(void **state)
+{
+    (void)state;
+    static const int codecs[] = { COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3,
+                                  COMPRESSION_CCITTFAX4 };
+    static unsigned char raw[1 << 14];
+    const char *path = temp_path("fax.tif"), *cut = temp_path("fax_cut.tif");
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    for (size_t c = 0; c < COUNT_OF(codecs); c++) {
+        write_bitmap(path, codecs[c], NULL, 0);
+        TIFF *t = TIFFOpen(path, "r");
+        tmsize_t size = TIFFReadRawStrip(t, 0, raw, sizeof raw);
+        TIFFClose(t);
+        gwt_free(gwt_compute(gwt_open(g, path)));
+        EXPECT_OK(g);
+        for (tmsize_t left = 1; left < size * 3 / 4; left += size / 9) {
+            write_bitmap(cut, codecs[c], raw, left);
+            REQUIRE(!gwt_compute(gwt_open(g, cut)), "codec %d, %d of %d bytes", codecs[c],
+                    (int)left, (int)size);
+            EXPECT_ERROR(g, GWT_E_FORMAT, "strip 0");
+        }
+    }
+    gwt_end(g);
+}
+
 // ---- tags that say nothing --------------------------------------------------------------------
 
 // Private tags without values, or of no type, are passed over; not so one of those that matter.
@@ -580,6 +625,7 @@ int main(void)
         cmocka_unit_test(resumed),
         cmocka_unit_test(ycbcr),
         cmocka_unit_test(old_style_jpeg),
+        cmocka_unit_test(short_streams),
         cmocka_unit_test(empty_tags),
         cmocka_unit_test(damaged),
     };
