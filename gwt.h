@@ -5090,6 +5090,7 @@ typedef struct _gwt_source {
     bool tiled, bigtiff, big_endian;
     bool passable;              // its tiles are what those of a file of ours may be
     uint16_t compression, predictor;
+    bool brief;                 // its tiles are not known: it is of use for its overviews only
     _gwt_level *levels;         // from large to small
     int num_levels;
     _gwt_listed *listed;        // further directories, as far as they were looked at; of one that
@@ -6274,8 +6275,8 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     if (!_gwt_source_read_samples(s, tif) || !_gwt_source_read_layout(s, tif)) return false;
     s->meta = (_gwt_meta){ .g = s->g, .path = s->path, .dtype = s->dtype, .num_bands = s->bands,
                            .bits = s->bits };
-    if (!_gwt_meta_read(&s->meta, &s->geo, tif) || !_gwt_source_read_offsets(s, tif)
-        || !_gwt_source_read_crcs(s))
+    if (!_gwt_meta_read(&s->meta, &s->geo, tif)
+        || (!s->brief && (!_gwt_source_read_offsets(s, tif) || !_gwt_source_read_crcs(s))))
         return false;
     if (s->component) _gwt_source_set_hole(s);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
@@ -6287,6 +6288,7 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_levels(s)
         || !_gwt_source_find_mask(s))
         return false;
+    if (s->brief) return true;
     if (!_gwt_source_cut(s)) return false;
     for (int64_t i = 0; i < s->num_tiles && !s->direct; i++) {
         uint64_t bytes = _gwt_source_packed(s, i);
@@ -6375,7 +6377,7 @@ static bool _gwt_source_read(_gwt_source *s)
     _gwt_io io;
     _gwt_ifd first;
     if (!_gwt_source_check_tags(s, &first)) return false;
-    TIFF *tif = _gwt_source_tiff(s, &io, true);
+    TIFF *tif = _gwt_source_tiff(s, &io, !s->brief);
     if (!tif && !io.failed && s->at)
         return _gwt_fail(s->g, GWT_E_FORMAT, "%s: can't be read%s%s", s->path,
                          io.message[0] ? ": " : "", io.message);
@@ -6394,8 +6396,9 @@ static bool _gwt_source_read(_gwt_source *s)
     else if (good && io.message[0])
         good = _gwt_fail(s->g, GWT_E_FORMAT, "%s: its directory can't be read: %s", s->path,
                          io.message);
-    if (good) s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
-    return good && s->tiles;
+    if (!good || s->brief) return good;
+    s->tiles = _gwt_calloc(s->g, (size_t)s->num_tiles, sizeof *s->tiles);
+    return s->tiles != NULL;
 }
 
 // A file that is open already, in this scope or one around it, and has not changed since is shared:
@@ -6488,10 +6491,11 @@ static _gwt_source *_gwt_source_bare(gwt *g, const char *path)
 
 // The image whose directory begins at byte `at` of a file, which messages call FILE: `directory`
 // ("directory 3"); 0 and NULL: the first one. fills: tiles that can't be read are filled with
-// nodata. part: of complex samples.
-static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
+// nodata. part: of complex samples. brief: without its tiles; then it is the caller's to close, but
+// for one that was open already.
+static _gwt_source *_gwt_source_open_as(gwt *g, const char *path, uint64_t at,
                                         const char *directory, bool fills, gwt_optional nodata,
-                                        gwt_complex part)
+                                        gwt_complex part, bool brief)
 {
     _gwt_source *s = _gwt_source_find(g, path, at, fills, nodata, part);
     if (s) return s;
@@ -6499,11 +6503,19 @@ static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
     if (!s) return NULL;
     s->at = at;
     s->part = part;
+    s->brief = brief;
     s->fills = s->store.may_shrink = fills;
     if (_gwt_source_read_by(s, _gwt_source_read) && (!fills || _gwt_source_set_fill(s, nodata)))
-        return _gwt_source_join(s);
+        return brief ? s : _gwt_source_join(s);
     _gwt_source_close(s);
     return NULL;
+}
+
+static _gwt_source *_gwt_source_open_at(gwt *g, const char *path, uint64_t at,
+                                        const char *directory, bool fills, gwt_optional nodata,
+                                        gwt_complex part)
+{
+    return _gwt_source_open_as(g, path, at, directory, fills, nodata, part, false);
 }
 
 static _gwt_source *_gwt_source_open(gwt *g, const char *path, bool fills, gwt_optional nodata,
@@ -8192,15 +8204,15 @@ static _gwt_source *_gwt_open_directory(gwt *g, const char *path, int number,
                                         const gwt_open_options *o, gwt_optional nodata)
 {
     char directory[32];
-    bool fills = o->fill_bad_tiles;
+    bool fills = o->fill_bad_tiles, brief = o->overview != 0;
     gwt_complex part = o->complex_part;
     snprintf(directory, sizeof directory, "directory %d", number);
-    if (number == 1) return _gwt_source_open(g, path, fills, nodata, part);
+    if (number == 1) return _gwt_source_open_as(g, path, 0, NULL, fills, nodata, part, brief);
     _gwt_source *bare = _gwt_source_bare(g, path), *s = NULL;
     if (!bare) return NULL;
     if (number > 1 && number <= bare->num_listed_images)
-        s = _gwt_source_open_at(g, path, bare->listed[number - 1].at, directory, fills, nodata,
-                                part);
+        s = _gwt_source_open_as(g, path, bare->listed[number - 1].at, directory, fills, nodata,
+                                part, brief);
     else if (bare->num_listed_images)
         _gwt_fail(g, GWT_E_ARGUMENT, "%s: no directory %d: it has %d", path, number,
                   bare->num_listed_images);
@@ -8239,9 +8251,10 @@ static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options
     if (a && number == 1) _gwt_array_list_pages(a, s);
     bool ignores = o->ignore_mask || g->options.ignore_mask;
     bool alpha = o->alpha_mask || g->options.alpha_mask;
-    if (a && s->mask && !ignores && !_gwt_array_hide_by_mask(a, s)) return NULL;
-    if (a && s->meta.alpha && alpha && !_gwt_array_hide_by_alpha(a, s)) return NULL;
+    if (a && s->mask && !ignores && !_gwt_array_hide_by_mask(a, s)) a = NULL;
+    if (a && s->meta.alpha && alpha && !_gwt_array_hide_by_alpha(a, s)) a = NULL;
     if (a && o->overview) a = _gwt_open_overview(a, s, o->overview);
+    if (s && s->brief) _gwt_source_close(s);
     if (!a || !o->scale_data) return a;
     return _gwt_array_scaled(a, o->scale_factor, o->offset);
 }

@@ -16,19 +16,16 @@ import struct
 import sys
 import zlib
 
-TILE = 512
-
-
 def value(level, x, y):
     return (x // 5 + y // 3 + level * 17 + (x * y) % 7) % 251 + 1
 
 
-def tiles_of(level, width, height, full):
+def tiles_of(level, size, tile, full):
     """A level's tiles, deflated; b"" for those that are absent."""
-    for row in range(0, height, TILE):
-        for col in range(0, width, TILE):
-            yield zlib.compress(bytes(value(level, x, y) for y in range(row, row + TILE)
-                                      for x in range(col, col + TILE))) if full else b""
+    for row in range(0, size, tile):
+        for col in range(0, size, tile):
+            yield zlib.compress(bytes(value(level, x, y) for y in range(row, row + tile)
+                                      for x in range(col, col + tile))) if full else b""
 
 
 def directory(data, link, tags):
@@ -47,22 +44,22 @@ def directory(data, link, tags):
     return len(data) - 4
 
 
-def write(path, size, full, place=False):
+def write(path, size, edge, full, place=False):
     """A pyramid of squares, of which only those in `full` have pixels."""
     data, link, level = bytearray(b"II*\0\0\0\0\0"), 4, 0
     while True:
         offsets, counts = [], []
-        for tile in tiles_of(level, size, size, level in full):
+        for tile in tiles_of(level, size, edge, level in full):
             offsets.append(len(data) if tile else 0)
             counts.append(len(tile))
             data += tile
         tags = [(254, 4, [int(level > 0)]), (256, 4, [size]), (257, 4, [size]), (258, 3, [8]),
-                (259, 3, [8]), (262, 3, [1]), (277, 3, [1]), (322, 3, [TILE]), (323, 3, [TILE]),
+                (259, 3, [8]), (262, 3, [1]), (277, 3, [1]), (322, 3, [edge]), (323, 3, [edge]),
                 (324, 4, offsets), (325, 4, counts)]
         if place and level == 0:
             tags += [(33550, 12, [1., 1., 0.]), (33922, 12, [0., 0., 0., 0., 0., 0.])]
         link = directory(data, link, tags)
-        if size <= TILE:
+        if size <= edge:
             break
         size //= 2
         level += 1
@@ -70,8 +67,8 @@ def write(path, size, full, place=False):
 
 
 def make():
-    write("large.tif", 100000, [6, 7])
-    write("small.tif", 1100, [0, 1, 2], True)
+    write("large.tif", 100000, 256, [6, 7])
+    write("small.tif", 1100, 512, [0, 1, 2], True)
 
 
 def stats(answer, level, size):
@@ -125,7 +122,7 @@ EOT
 # ---- info ----------------------------------------------------------------------------------------
 
 works 'info of a pyramid' info large.tif
-holds 'has its overviews' "$out" '  overviews    8: 50000 x 50000, 25000 x 25000, 12500 x 12500'
+holds 'has its overviews' "$out" '  overviews    9: 50000 x 50000, 25000 x 25000, 12500 x 12500'
 works 'info --json' info --json small.tif
 check_python 'is as the file' says "$out" '[550, 275]' '[]'
 works 'info of a page' info small.tif:2

@@ -422,12 +422,18 @@ static uint8_t *render(gwt_array *image, const quicklook_args *args)
     return rgba;
 }
 
+// By the image that an overview is of, where that is known.
 static void choose_size(quicklook_args *args, const gwt_info *info)
 {
-    int64_t longest = at_least(info->shape[3], info->shape[2]);
+    int64_t width = info->shape[3], height = info->shape[2];
+    if (info->overview && info->pages) {
+        width = info->page_list[0].width;
+        height = info->page_list[0].height;
+    }
+    int64_t longest = at_least(width, height);
     double scale = (double)at_most(args->size, longest) / (double)longest;
-    args->width = at_least((int64_t)((double)info->shape[3] * scale + 0.5), 1);
-    args->height = at_least((int64_t)((double)info->shape[2] * scale + 0.5), 1);
+    args->width = at_least((int64_t)((double)width * scale + 0.5), 1);
+    args->height = at_least((int64_t)((double)height * scale + 0.5), 1);
 }
 
 // The image, or what is enough of it for the picture. An overview that can't be used is as good as
@@ -436,8 +442,15 @@ static gwt_array *open_image(gwt *g, quicklook_args *args)
 {
     gwt_open_options how = { .nodata = args->nodata, .ignore_mask = args->ignore_mask,
                              .alpha_mask = args->alpha_mask,
-                             .complex_part = (gwt_complex)args->part };
+                             .complex_part = (gwt_complex)args->part,
+                             .overview = !args->no_overviews };
+    // Of an overview, which lists the others, for the list of an image's tiles may be long.
     gwt_array *image = gwt_open_with(g, args->file, &how), *small = NULL;
+    if (!image && how.overview && gwt_status(g) != GWT_E_CANCELLED) {
+        gwt_clear(g);
+        how.overview = 0;
+        image = gwt_open_with(g, args->file, &how);
+    }
     const gwt_info *info = gwt_describe(image);
     if (image) choose_size(args, info);
     if (!image || args->no_overviews) return image;
@@ -448,7 +461,10 @@ static gwt_array *open_image(gwt *g, quicklook_args *args)
         small = gwt_open_with(g, args->file, &how);
         if (!small && gwt_status(g) != GWT_E_CANCELLED) gwt_clear(g);
     }
-    return small || gwt_status(g) != GWT_OK ? small : image;
+    if (small || gwt_status(g) != GWT_OK) return small;
+    if (!info->overview) return image;
+    how.overview = 0;
+    return gwt_open_with(g, args->file, &how);
 }
 
 static gwt_array *open_bands(gwt *g, quicklook_args *args)
