@@ -19759,7 +19759,8 @@ static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
     bool ranks = run->action->ranks != NULL;
     o->workers = (int)fmax(1, fmin(o->workers, floor(bytes / (each + run->wait_bytes))));
     int64_t n = ranks ? run->g->pool.num_workers : o->workers;
-    int64_t each_group = (ranks ? 16 : 2) * n, more = ranks ? 32 : 8;
+    int64_t each_group = (ranks ? 16 : 2) * n;
+    int64_t more = (ranks ? 32 : 8) / (run->side * run->side);  // places of four are as large as four
     double fits = run->wait_bytes > 0 ? (bytes - o->workers * each) / run->wait_bytes : 1e15;
     int64_t queue = (int64_t)fmax(o->workers, fmin(fits, 1e15));
     o->group = _gwt_max64(1, _gwt_min64(_gwt_run_neighbours(run), (queue - more) / each_group));
