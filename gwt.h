@@ -156,6 +156,16 @@
 //   when it was opened first: from the root on, without links. An input that has changed or was
 //   replaced by then, or one that has changed by the end of the action, is an IO error.
 //
+// CLOUD-OPTIMISED FILES
+//
+//   .cog of gwt_save writes one, .overviews and .mask give an ordinary file more images. Full
+//   resolution is computed and written once; each overview is made of the pixels as stored, the
+//   first while they are at hand, the others of what was written before. Each image has a part of
+//   its own, PATH.part, PATH.part.2 .., with its journal, so that .resume goes on in any of them; in
+//   the end they are put together: appended, or copied into PATH.part.whole, in the order of the
+//   file. Until then there is need of as many bytes again. Memory is that of some more tiles for
+//   each worker, whatever the size of the image.
+//
 // OVERVIEWS AND PAGES
 //
 //   The smaller copies of an image that files have, in them or in FILE.ovr, are read where it is

@@ -80,6 +80,8 @@ gwt convert in.tif -o out.tif --tag SURVEY=2021
   120 x 80 uint16 | $all
 gwt convert in.tif -o out.tif --stats
   120 x 80 uint16 | $all | stored:    min 1, max 120, mean 60.5
+gwt convert in.tif -o out.tif --cog --compress deflate
+  120 x 80 uint16 | $all
 gwt convert scaled.tif -o out.tif --scale-data --dtype Float32
   4 x 3 float32 | 11 14.5 12.5
 gwt calc 'clip(a / 1000 * 255, 0, 255)' in.tif -o out.tif --dtype Byte

@@ -32,6 +32,8 @@ static const task tasks[] = {
     { "gdal_translate -mo SURVEY=2021 in.tif out.tif",
       "gwt convert in.tif -o out.tif --tag SURVEY=2021" },
     { "gdal_translate -stats in.tif out.tif", "gwt convert in.tif -o out.tif --stats" },
+    { "gdal_translate -of COG -co COMPRESS=DEFLATE in.tif out.tif",
+      "gwt convert in.tif -o out.tif --cog --compress deflate" },
     { "gdal_translate -unscale -ot Float32 scaled.tif out.tif",
       "gwt convert scaled.tif -o out.tif --scale-data --dtype Float32" },
     { "gdal_translate -ot Byte -scale 0 1000 0 255 in.tif out.tif",
