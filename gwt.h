@@ -17865,6 +17865,21 @@ static bool _gwt_file_bind(_gwt_save *s, const _gwt_plan *plan)
     return true;
 }
 
+// What an older file of that name had as its mask would hide pixels of the new one, which has none
+// within.
+static void _gwt_file_note_mask(const _gwt_save *s)
+{
+    const _gwt_file *f = &s->file;
+    _gwt_os_facts facts;
+    char *beside = s->o.mask ? NULL : _gwt_malloc(f->g, strlen(f->path) + sizeof ".msk");
+    if (!beside) return;
+    sprintf(beside, "%s.msk", f->path);
+    if (!_gwt_os_look(beside, true, &facts) && facts.is_file)
+        _gwt_note(f->g, "%s: hides pixels of the output that it lies beside, which did not make it",
+                  beside);
+    GWT_FREE(beside);
+}
+
 // What has the output's name must be a file, and no input. A link is what is replaced, itself.
 static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, bool *link)
 {
@@ -17873,6 +17888,7 @@ static bool _gwt_file_look(_gwt_save *s, const _gwt_plan *plan, bool *there, boo
     int error = _gwt_os_look(f->path, false, &facts);
     *there = !error;
     *link = !error && facts.is_link;
+    _gwt_file_note_mask(s);
     if (error)
         return error == _GWT_OS_ABSENT || error == _GWT_OS_NO_FOLDER
             || _gwt_fail_system(f->g, f->path, "looked at", error);

@@ -496,6 +496,8 @@ static gwt_array *operation(int op, gwt_array *a, gwt_array *b)
     case 6: return gwt_regrid(a, .res = 2.5, .resampling = GWT_BILINEAR);
     case 7: return gwt_regrid(a, .res = 3, .resampling = GWT_AVERAGE);
     case 8: return gwt_valid(a);
+    case 9: return gwt_mosaic((gwt_array *[]){ gwt_window(a, 0, 0, 30, 40), b }, 2, GWT_UNION,
+                              GWT_MEAN, GWT_NEAREST);
     default: return gwt_window(gwt_regrid(a, .res = 0.5), 7, 9, 40, 50);
     }
 }
@@ -503,7 +505,7 @@ static gwt_array *operation(int op, gwt_array *a, gwt_array *b)
 static void in_operations(void **state)
 {
     (void)state;
-    enum { OPERATIONS = 10 };
+    enum { OPERATIONS = 11 };
     static double values[W * H];
     const geo_tags geo = { .scale = (const double[]){ 1, 1, 0 },
                            .tiepoint = (const double[]){ 0, 0, 0, 100, 200, 0 } };

@@ -114,14 +114,30 @@ is 'it is not named' "$(grep -c mask "$out")" 0
 works 'calc of it' calc 'a + a' masked.tif -o sum.tif --quiet
 works 'stats of that' stats sum.tif
 is 'it has two pixels' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '2 6 4 2'
-run convert masked.tif -o whole.tif --quiet
+run calc a masked.tif -o whole.tif --quiet
 holds 'integers need a nodata value' "$err" 'no nodata value of uint8'
 works 'convert --ignore-mask' convert masked.tif -o whole.tif --quiet --ignore-mask
+works 'convert keeps the mask' convert masked.tif -o whole.tif --quiet --overwrite
+works 'stats of that' stats whole.tif
+is 'it hides as much' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 3 2 2'
 works 'convert --dst-nodata' convert masked.tif -o whole.tif --quiet --dst-nodata 9 --overwrite
 works 'stats of that' stats whole.tif --nodata 77
 is 'what it hides is nodata' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 9 5.5 4'
 works 'zonal with it' zonal masked.tif --zones masked.tif --stat count,sum
 is 'zones and values are hidden' "$(tail -n +2 "$out" | tr '\n' ' ')" '1,1,1,1 3,1,1,3 '
+bytes 255 0 7 0 | tiff 8 1 1 '' "$flags" >sum.tif.msk
+run calc 'a + a' masked.tif -o sum.tif --quiet --overwrite
+noted 'one that lies beside an output is noted' 0 'sum.tif.msk: hides pixels of the output'
+works 'an output with a mask of its own' calc a masked.tif -o sum.tif --quiet --overwrite --mask
+works 'stats of that' stats sum.tif
+is 'it is what hides' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 3 2 2'
+rm sum.tif.msk
+bytes 0 6 0 8 | tiff 8 1 1 '' '' >other.tif
+bytes 0 1 1 1 | tiff 8 1 1 '' "$flags" >other.tif.msk
+works 'a mosaic of two' calc a masked.tif other.tif --mosaic max -o sum.tif --dst-nodata 77 \
+    --quiet --overwrite
+works 'stats of that' stats sum.tif
+is 'each has its own mask' "$(awk '$1 == 1 { print $2, $3, $4, $6 }' "$out")" '1 8 4.5 4'
 works 'why of a pixel under it' why a masked.tif --rowcol 0,1
 holds 'it says so' "$out" 'row 0 column 1: 2, missing (under the mask)'
 works 'a picture of it' quicklook masked.tif -o masked.png --quiet

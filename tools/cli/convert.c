@@ -98,7 +98,6 @@ static void keep_layout(gwt_save_options *save, const gwt *g, gwt_array *a, bool
     bool square = file->is_tiled && file->tile[0] == file->tile[1] && file->tile[0] % 16 == 0;
     if (!save->tile_size && square && file->tile[0] <= 16384) save->tile_size = (int)file->tile[0];
     if (!save->interleave && one_file) save->interleave = file->interleave;
-    if (file->mask && !file->nodata.set && !save->nodata.set) save->mask = true;
 }
 
 static int run(convert_args *args, file_list *files)
@@ -117,7 +116,11 @@ static int run(convert_args *args, file_list *files)
         gwt_fail(g, GWT_E_ARGUMENT, "%zu files into one: --stack, --group-by or --mosaic "
                  "says how", count);
     free(arrays);
-    if (result) keep_layout(&args->output.save, g, result, files->count == 1);
+    gwt_save_options *save = &args->output.save;
+    if (result) keep_layout(save, g, result, files->count == 1);
+    const gwt_info *info = gwt_describe(result);
+    bool nodata = info->nodata.set || inputs_dst_nodata(&args->inputs, result, save->dtype).set;
+    if (info->mask && !nodata) save->mask = true;
     return outputs_save(g, &out, &result);
 }
 
