@@ -17861,7 +17861,9 @@ static bool _gwt_file_bind(_gwt_save *s, const _gwt_plan *plan)
                              input->path);
     }
     f->fillable = _gwt_job_fillable(plan);
-    f->input = plan->num_views ? plan->views[0].source->store.whole_path : "none";
+    int image = 0;              // the first that is no mask
+    while (image + 1 < plan->num_views && plan->views[image].hides) image++;
+    f->input = plan->num_views ? plan->views[image].source->store.whole_path : "none";
     return true;
 }
 
@@ -22720,7 +22722,7 @@ static void _gwt_print_programs(const _gwt_plan *plan, FILE *to)
         const _gwt_source *s = plan->views[i].source;
         char shown[1024];
         if (plan->views[i].first != i || !s->at) continue;
-        fprintf(to, "image:  %s, %lld x %lld pixels\n",
+        fprintf(to, "%s  %s, %lld x %lld pixels\n", plan->views[i].hides ? "mask: " : "image:",
                 _gwt_escape_all(shown, sizeof shown, s->path, 0), (long long)s->geo.width,
                 (long long)s->geo.height);
     }
