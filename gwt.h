@@ -1634,6 +1634,9 @@ typedef struct gwt_plan {
     int64_t copied, encoded;   // copied as they are in a source (see gwt_save), and the others
     uint64_t copied_bytes;     // of the first, which are not among source_tiles where no pixel of
                                // theirs is asked for
+    int overviews;             // that it makes
+    uint64_t bytes_beside;     // of disk that are taken beside the output until it is complete, if
+                               // nothing can be compressed; else as many as are stored
 } gwt_plan;
 
 // Of gwt_compute. Nothing is read but directories. MEMORY when the action would not fit into
@@ -22802,6 +22805,16 @@ static bool _gwt_plan_describe_outputs(const gwt_array *a, const _gwt_output *ou
     return good;
 }
 
+// What is made besides full resolution, and stored apart from where it belongs for a while.
+static void _gwt_plan_count_images(const _gwt_save *s, gwt_plan *to)
+{
+    to->overviews = s->num_levels;
+    for (int i = s->o.cog ? 0 : s->first + 1; i < s->num_images; i++) {
+        const _gwt_image *m = &s->images[i];
+        to->bytes_beside += (uint64_t)_gwt_stream_num_listed(&m->stream) * m->format.tile_bytes;
+    }
+}
+
 static bool _gwt_plan_describe_save(const gwt_array *a, const gwt_save_options *save, gwt_plan *to,
                                     FILE *print)
 {
@@ -22813,6 +22826,7 @@ static bool _gwt_plan_describe_save(const gwt_array *a, const gwt_save_options *
     if (good) k.edge = s.images[0].format.block;
     good = good && _gwt_save_phase_outputs(&s, 1, 0, true, outputs)
         && _gwt_plan_describe_outputs(a, outputs, save->mask ? 2 : 1, &k, to, print);
+    if (good) _gwt_plan_count_images(&s, to);
     _gwt_save_end(&s);
     gwt_scope_end(scope);
     return good;
@@ -22878,6 +22892,11 @@ static bool _gwt_plan_print(const gwt_array *a, const gwt_save_options *save, FI
         fprintf(to, "copies: %lld of %lld tiles, %.1f MB, as they are stored\n",
                 (long long)p.copied, (long long)(p.copied + p.encoded),
                 (double)p.copied_bytes / 1e6);
+    if (good && p.bytes_beside)
+        fprintf(to, "disk:   as much as is stored of %sbeside the output until it is complete: up "
+                "to %.1f MB; %d overviews\n",
+                save->cog ? "it " : "overviews and masks ", (double)p.bytes_beside / 1e6,
+                p.overviews);
     _gwt_os_locale_end(c);
     return good;
 }

@@ -52,6 +52,10 @@ done
 check "an image that fits one tile" \
     "$([ $status = 1 ] && grep -q 'no overviews to write' "$out" || cat "$out")"
 
+# 2 x 2 tiles of 512 x 512 x 3 of 2 bytes, and one overview of a tile.
+"$gwt" plan a before.tif --cog --no-probe >"$out" 2>&1
+check "gwt plan says what disk it takes" "$(grep -q 'up to 7.9 MB; 1 overviews' "$out" || cat "$out")"
+
 # A mask where there is no nodata value.
 "$gwt" calc 'where(b1 > 9000, nan, b1)' scene.tif -o masked.tif --dtype uint16 --mask -q \
     --dst-nodata none >"$out" 2>&1 ||

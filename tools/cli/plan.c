@@ -54,6 +54,10 @@ static const cli_option options[] = {
       NULL },
     { 0, "interleave", CLI_CHOICE, TO(interleave), "I", "of several bands: pixel or band", 0, 0,
       output_interleaves },
+    { 0, "cog", CLI_FLAG, TO(save.cog), NULL, "a cloud-optimised GeoTIFF", 0, 0, NULL },
+    { 0, "overviews", CLI_TEXT, TO(save.overviews), "LIST", "auto, none, or factors: 2,4,8", 0, 0,
+      NULL },
+    { 0, "mask", CLI_FLAG, TO(save.mask), NULL, "which pixels are missing as a mask", 0, 0, NULL },
 
     HEADING("prediction"),
     { 0, "no-probe", CLI_FLAG, TO(no_probe), NULL, "read no pixels, predict no times", 0, 0, NULL },
