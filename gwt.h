@@ -16972,7 +16972,8 @@ static void _gwt_image_describe(const _gwt_image *m, const gwt_save_options *o, 
 
 // ---- the file
 
-// Directories that have their places, chained, and the header last.
+// Directories that have their places, chained, and the header last, with the space for BigTIFF's,
+// where ranks have left a mark.
 static bool _gwt_file_write_directories(const _gwt_file *f, _gwt_os_file fd, const char *path,
                                         const _gwt_directory *list, int n, bool big)
 {
@@ -16985,7 +16986,7 @@ static bool _gwt_file_write_directories(const _gwt_file *f, _gwt_os_file fd, con
     _gwt_put(header + (big ? 8 : 4), list[0].at, big ? 8 : 4);
     _gwt_directories_write(list, n, big, to);
     bool good = _gwt_pwrite(f->g, fd, path, to, bytes, list[0].at)
-             && _gwt_pwrite(f->g, fd, path, header, big ? 16 : 8, 0);
+             && _gwt_pwrite(f->g, fd, path, header, sizeof header, 0);
     GWT_FREE(to);
     return good;
 }
@@ -17295,8 +17296,8 @@ static bool _gwt_cog_write_head(_gwt_save *s, _gwt_os_file fd, const char *path,
     uint64_t at = (big ? 16 : 8) + n;
     if (!list) return false;
     _gwt_directories_place(list, s->num_images, big, at + (at & 1));
-    bool good = _gwt_pwrite(s->file.g, fd, path, text, n, big ? 16 : 8)
-             && _gwt_file_write_directories(&s->file, fd, path, list, s->num_images, big);
+    bool good = _gwt_file_write_directories(&s->file, fd, path, list, s->num_images, big)
+             && _gwt_pwrite(s->file.g, fd, path, text, n, big ? 16 : 8);
     _gwt_directories_free(list, s->num_images);
     return good;
 }

@@ -84,6 +84,27 @@ ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(a, 9)' --tile-siz
     cmp a.tif a1.tif >>"$err" 2>&1 && cmp b.tif b1.tif >>"$err" 2>&1
 good "two outputs" $?
 
+# Several images: phases that are runs of all ranks, and one that assembles.
+cog="moving_mean(a,3) scene.tif --cog --mask --nodata 0 --tile-size 32 --compress deflate --stats"
+rm -f want.tif
+# shellcheck disable=SC2086  # arguments are words
+"$gwt" calc $cog -o want.tif -q
+for n in 1 2 3 4; do
+    # shellcheck disable=SC2086
+    equal cloud-optimised $n $((n % 3 + 1)) 100 $cog
+done
+left=$(echo out.tif.part*)
+[ "$left" = 'out.tif.part*' ]
+good "nothing is left of several images: $left" $?
+once 'overviews, read back' a scene.tif --overviews auto --overview-resampling cubic \
+    --interleave band --tile-size 32
+once 'overviews of copied tiles' a scene.tif --cog --compress lzw --tile-size 128
+rm -f a.tif b.tif a1.tif b1.tif
+"$gwt" calc scene.tif -o a1.tif='b1 + b2' -o b1.tif='moving_max(a, 9)' --tile-size 64 -q --cog
+ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(a, 9)' --tile-size 64 -q --cog &&
+    cmp a.tif a1.tif >>"$err" 2>&1 && cmp b.tif b1.tif >>"$err" 2>&1
+good "two cloud-optimised outputs" $?
+
 rm -f out.tif want.tif
 "$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --tile-size 32
 job --mca pml ob1 --mca btl tcp,self -n 3 "$gwt_mpi" calc 'norm_diff(b1, b2)' scene.tif \
@@ -142,6 +163,37 @@ for delay in 0.45 0.55 0.65 0.75 0.85 0.95 1.05 1.15; do
 done
 [ $parts -ge 2 ]
 good "kills leave something to resume: $parts of $rounds" $?
+
+# In any phase of a file of several images.
+cog="norm_diff(b1,b2) large.tif --cog --mask --compress deflate --level 9 --nodata -9 --tile-size 64"
+cog="$cog --resume"
+rm -f want_cog.tif
+# shellcheck disable=SC2086
+"$gwt" calc $cog -o want_cog.tif -q -j 1
+parts=0
+for delay in 0 0.1 0.2 0.3 0.5 0.7; do
+    rm -f k.tif*
+    # shellcheck disable=SC2086
+    mpirun -n 3 "$gwt_mpi" calc $cog -o k.tif -j 1 >"$out" 2>"$err" &
+    job_id=$! waited=0
+    while [ ! -f k.tif.part.journal ] && [ $waited -lt 500 ]; do
+        sleep 0.02
+        waited=$((waited + 1))
+    done
+    sleep "$delay"
+    victim=$(pgrep -P $job_id | sed -n "$((parts % 3 + 1))p")
+    [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null
+    wait $job_id 2>/dev/null
+    [ ! -f k.tif.part.journal ] || parts=$((parts + 1))
+    [ ! -f k.tif ] || cmp -s k.tif want_cog.tif
+    good "cloud-optimised, killed after $delay s: no half output" $?
+    # shellcheck disable=SC2086
+    [ -f k.tif ] && [ ! -f k.tif.part.journal ] || ranks $((parts % 4 + 1)) calc $cog -o k.tif -j 2
+    cmp k.tif want_cog.tif >>"$err" 2>&1 && [ "$(echo k.tif.part*)" = 'k.tif.part*' ]
+    good "cloud-optimised, killed after $delay s, resumed" $?
+done
+[ $parts -ge 2 ]
+good "kills leave something to resume of several images: $parts of 6" $?
 
 rm -f k.tif*
 # shellcheck disable=SC2086
