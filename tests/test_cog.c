@@ -266,9 +266,10 @@ static void cancelled(void **state)
     gwt_end(g);
 }
 
-// A process that is killed while it makes a file of that job.
-static void killed_at(size_t job, const char *path, long microseconds)
+// A process that is killed so long after it has begun to make out.tif of that job.
+static void killed_after(size_t job, long microseconds)
 {
+    const char *part = temp_path("out.tif.part.3");
     pid_t child = fork();
     REQUIRE(child >= 0, "no process");
     if (child == 0) {
@@ -277,8 +278,12 @@ static void killed_at(size_t job, const char *path, long microseconds)
         o.tile_size = 16;
         o.nodata = gwt_some(0);
         o.resume = true;
-        gwt_save_with(work(g, 64), path, &o);
+        gwt_save_with(work(g, 64), temp_path("out.tif"), &o);
         _exit(0);
+    }
+    for (int i = 0; i < 20000 && !file_exists(part); i++) {
+        rest(500);
+        if (waitpid(child, NULL, WNOHANG) == child) return;
     }
     rest(microseconds);
     kill(child, SIGKILL);
@@ -296,7 +301,7 @@ static void afresh_with_fewer(void **state)
     int left = 0;
     for (int i = 0; i < 12; i++) {
         unlink(path);
-        killed_at(1, path, 1000 + 3000 * i);
+        killed_after(1, 2000 * i);
         left += file_exists(temp_path("out.tif.part.3"));
         gwt_save(work(g, 0), path, .overwrite = true);
         EXPECT_OK(g);
