@@ -17942,16 +17942,17 @@ static bool _gwt_file_check_whole(_gwt_save *s, const _gwt_plan *plan)
     return good;
 }
 
-// Whether there is a journal of one more image, which goes then, with its part.
+// Whether there is a journal of one more image, or an empty part that has none yet: both go then.
 static bool _gwt_stream_drop(const _gwt_save *s, int number)
 {
     _gwt_stream other = { .g = s->file.g, .file = &s->file, .number = number, .journal_fd = -1 };
     _gwt_journal j;
+    _gwt_os_facts facts;
     const char *strange;
     bool is = _gwt_stream_name(&other, s->file.path)
-           && _gwt_open_left(other.g, other.journal, &other.journal_fd, &strange)
-           && other.journal_fd >= 0 && !strange
-           && _gwt_journal_look(&other, other.journal_fd, &j) && j.gwt;
+           && _gwt_open_left(other.g, other.journal, &other.journal_fd, &strange) && !strange;
+    if (is && other.journal_fd >= 0) is = _gwt_journal_look(&other, other.journal_fd, &j) && j.gwt;
+    else if (is) is = !_gwt_os_look(other.part, false, &facts) && facts.is_file && !facts.size;
     if (is) {
         _gwt_os_remove(other.part);
         _gwt_os_remove(other.journal);
