@@ -5101,7 +5101,8 @@ typedef struct _gwt_source {
     uint64_t mask_at;           // the byte that its directory begins at; 0: it is FILE.msk
     int64_t block_w, block_h;   // as the file has it (tile_w, tile_h may be our choice)
     bool tiled, bigtiff, big_endian;
-    bool passable;              // its tiles are what those of a file of ours may be
+    bool passable;              // its tiles are what those of a file of ours may be: little-endian,
+                                // bits from the highest on, samples as they are in memory
     uint16_t compression, predictor;
     bool brief;                 // its tiles are not known: it is of use for its overviews only
     _gwt_level *levels;         // from large to small
@@ -6267,20 +6268,6 @@ static bool _gwt_source_find_levels(_gwt_source *s)
     return s->levels != NULL;
 }
 
-// Whether a tile could as well be one of a file that is written here: little-endian, bits from the
-// highest on, samples as they are in memory.
-static bool _gwt_source_is_passable(const _gwt_source *s, TIFF *tif)
-{
-    uint16_t bits = 1, format = SAMPLEFORMAT_UINT, fill = FILLORDER_MSB2LSB, photometric = 0;
-    size_t size = gwt_dtype_size(s->dtype);
-    TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits);
-    TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLEFORMAT, &format);
-    TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
-    TIFFGetFieldDefaulted(tif, TIFFTAG_PHOTOMETRIC, &photometric);
-    return s->tiled && !s->widen && fill == FILLORDER_MSB2LSB && (size == 1 || !s->big_endian)
-        && bits == 8 * size && format <= SAMPLEFORMAT_VOID && photometric != PHOTOMETRIC_YCBCR;
-}
-
 static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
 {
     uint16_t fill = FILLORDER_MSB2LSB, subifds = 0;
@@ -6296,7 +6283,8 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     s->swapped = (TIFFIsByteSwapped(tif) && s->bits > 8 && s->bits % 8 == 0)
               || fill != FILLORDER_MSB2LSB;
     s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->colours;
-    s->passable = _gwt_source_is_passable(s, tif);
+    s->passable = s->tiled && !s->widen && !s->colours && fill == FILLORDER_MSB2LSB
+               && s->bits == 8 * gwt_dtype_size(s->dtype) && (s->bits == 8 || !s->big_endian);
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_levels(s)
         || !_gwt_source_find_mask(s))
@@ -20370,13 +20358,6 @@ static bool _gwt_copier_begin(gwt *g, _gwt_copier *c, const _gwt_save_sink *k,
     return c->held && c->tiles && c->stored;
 }
 
-static void _gwt_copier_end(_gwt_copier *c)
-{
-    GWT_FREE(c->held);
-    GWT_FREE(c->stored);
-    GWT_FREE(c->tiles);
-}
-
 // What that is over r. A program that is the same everywhere is asked once.
 static bool _gwt_copier_trace(_gwt_run *run, int id, const _gwt_rect *r)
 {
@@ -20397,15 +20378,6 @@ static bool _gwt_format_fits(const _gwt_format *f, const _gwt_source *s)
     return s->passable && s->compression == f->compression && s->predictor == f->predictor
         && s->dtype == f->dtype && s->block_w == f->block && s->block_h == f->block
         && s->step == (f->planar ? 1 : (size_t)f->planes);
-}
-
-// Whether the samples of an absent tile are the same in both.
-static bool _gwt_copier_fills_alike(const _gwt_save *s, const _gwt_source *from)
-{
-    uint64_t ours = 0, theirs = 0;
-    if (s->images[0].nodata.set) _gwt_raw_of(from->dtype, s->images[0].nodata, &ours);
-    if (from->meta.nodata.set) _gwt_raw_of(from->dtype, from->meta.nodata, &theirs);
-    return ours == theirs;
 }
 
 // The tile of n planes at r that these loads are, if it is one. What lies beyond the edge of an
@@ -20433,7 +20405,8 @@ static bool _gwt_copier_find(const _gwt_plan *plan, const _gwt_save *s,
     int64_t row = at.row / from->tile_h + (from->planar ? band * from->down : 0);
     *to = (_gwt_copied){ from, row * from->across + at.col / from->tile_w, 0 };
     return _gwt_source_passes(from, to->tile, &to->bytes)
-        && (to->bytes > 0 || (s->o.sparse && _gwt_copier_fills_alike(s, from)));
+        && (to->bytes > 0       // absent tiles have to be read as the same
+            || (s->o.sparse && _gwt_optional_same(s->images[0].nodata, from->meta.nodata)));
 }
 
 // The tiles of a place of one output. Whether that needs no pixels: figures are of pixels, as masks
@@ -20483,17 +20456,11 @@ static bool _gwt_copied_read(const _gwt_copied *c, _gwt_bytes *to)
     return good;
 }
 
-// Whether a plane may be stored from a load as it is; where programs differ from piece to piece it
-// is not known.
-static bool _gwt_copier_may(gwt *g, const _gwt_save_sink *k, const _gwt_program *p)
+// Whether a plane may be stored as it is; of programs that differ from piece to piece nobody knows.
+static bool _gwt_copier_may(const _gwt_program *p)
 {
-    _gwt_copier c = { 0 };
     bool any = p->framed;
-    if (!any && _gwt_copier_begin(g, &c, k, p)) {
-        _gwt_copier_follow(&c, k, p);
-        for (int64_t i = 0; i < k->first[k->n]; i++) any |= c.stored[i] != NULL;
-    }
-    _gwt_copier_end(&c);
+    for (int i = 0; i < p->num_instrs; i++) any |= p->instrs[i].op == _GWT_OP_COPY;
     return any;
 }
 
@@ -20509,7 +20476,7 @@ static bool _gwt_copiers_begin(const _gwt_plan *plan, _gwt_save_sink *k)
             any |= _gwt_format_fits(&k->saves[i].images[0].format, plan->views[v].source);
     }
     if (!any || o->reencode || o->level
-        || !_gwt_copier_may(g, k, &plan->passes[plan->num_passes - 1].program))
+        || !_gwt_copier_may(&plan->passes[plan->num_passes - 1].program))
         return true;
     k->copiers = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *k->copiers);
     return k->copiers != NULL;
@@ -20517,7 +20484,11 @@ static bool _gwt_copiers_begin(const _gwt_plan *plan, _gwt_save_sink *k)
 
 static void _gwt_copiers_end(const gwt *g, _gwt_save_sink *k)
 {
-    for (int i = 0; k->copiers && i < g->pool.num_workers; i++) _gwt_copier_end(&k->copiers[i]);
+    for (int i = 0; k->copiers && i < g->pool.num_workers; i++) {
+        GWT_FREE(k->copiers[i].held);
+        GWT_FREE(k->copiers[i].stored);
+        GWT_FREE(k->copiers[i].tiles);
+    }
     GWT_FREE(k->copiers);
 }
 
@@ -22834,43 +22805,43 @@ static bool _gwt_plan_describe_save(const gwt_array *a, const gwt_save_options *
     return good;
 }
 
-// Of gwt_compute, or of gwt_save.
-static bool _gwt_plan_describe(const gwt_array *a, const gwt_save_options *save, gwt_plan *to,
-                               FILE *print)
+// Of gwt_compute, or of gwt_save with these options, if any.
+static bool _gwt_plan_describe(const gwt_array *a, bool saves, const gwt_save_options *options,
+                               gwt_plan *to, FILE *print)
 {
-    if (save) return _gwt_plan_describe_save(a, save, to, print);
+    const gwt_save_options none = { 0 };
+    if (saves) return _gwt_plan_describe_save(a, options ? options : &none, to, print);
     _gwt_output output =
         _gwt_output_of(a->planes, (int)_gwt_num_planes(a), a->info.dtype, a->info.nodata);
     return _gwt_plan_describe_outputs(a, &output, 1, NULL, to, print);
 }
 
-static bool _gwt_plan_ask(const gwt_array *a, const gwt_save_options *save, gwt_plan *plan,
-                          const char *call)
+static bool _gwt_plan_ask(const gwt_array *a, bool saves, const gwt_save_options *options,
+                          gwt_plan *plan, const char *call)
 {
     if (!a || _gwt_failed(a->g)) return false;
     if (!plan) return _gwt_fail(a->g, GWT_E_ARGUMENT, "%s: the plan is NULL", call);
-    return _gwt_plan_describe(a, save, plan, NULL);
+    return _gwt_plan_describe(a, saves, options, plan, NULL);
 }
 
 bool gwt_plan_of(const gwt_array *a, gwt_plan *plan)
 {
-    return _gwt_plan_ask(a, NULL, plan, "gwt_plan_of");
+    return _gwt_plan_ask(a, false, NULL, plan, "gwt_plan_of");
 }
 
 bool gwt_plan_of_save(const gwt_array *a, const gwt_save_options *options, gwt_plan *plan)
 {
-    static const gwt_save_options none;
-    return _gwt_plan_ask(a, options ? options : &none, plan, "gwt_plan_of_save");
+    return _gwt_plan_ask(a, true, options, plan, "gwt_plan_of_save");
 }
 
-static bool _gwt_plan_print(const gwt_array *a, const gwt_save_options *save, FILE *to,
-                            const char *call)
+static bool _gwt_plan_print(const gwt_array *a, bool saves, const gwt_save_options *options,
+                            FILE *to, const char *call)
 {
     gwt_plan p;
     if (!a || _gwt_failed(a->g)) return false;
     if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "%s: the file is NULL", call);
     _gwt_os_locale c = _gwt_os_locale_begin();
-    bool good = _gwt_plan_describe(a, save, &p, to);
+    bool good = _gwt_plan_describe(a, saves, options, &p, to);
     const gwt_info *i = &a->info;
     const char *why = !i->auto_chunks ? "as asked for"
                     : i->is_tiled && i->tile[0] == i->chunks[2] && i->tile[1] == i->chunks[3]
@@ -22897,7 +22868,7 @@ static bool _gwt_plan_print(const gwt_array *a, const gwt_save_options *save, FI
     if (good && p.bytes_beside)
         fprintf(to, "disk:   as much as is stored of %sbeside the output until it is complete: up "
                 "to %.1f MB; %d overviews\n",
-                save->cog ? "it " : "overviews and masks ", (double)p.bytes_beside / 1e6,
+                options->cog ? "it " : "overviews and masks ", (double)p.bytes_beside / 1e6,
                 p.overviews);
     _gwt_os_locale_end(c);
     return good;
@@ -22905,13 +22876,12 @@ static bool _gwt_plan_print(const gwt_array *a, const gwt_save_options *save, FI
 
 bool gwt_print_plan(const gwt_array *a, FILE *to)
 {
-    return _gwt_plan_print(a, NULL, to, "gwt_print_plan");
+    return _gwt_plan_print(a, false, NULL, to, "gwt_print_plan");
 }
 
 bool gwt_print_plan_of_save(const gwt_array *a, const gwt_save_options *options, FILE *to)
 {
-    static const gwt_save_options none;
-    return _gwt_plan_print(a, options ? options : &none, to, "gwt_print_plan_of_save");
+    return _gwt_plan_print(a, true, options, to, "gwt_print_plan_of_save");
 }
 
 // ---- profiles
