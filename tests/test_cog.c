@@ -295,20 +295,19 @@ static void afresh_with_fewer(void **state)
 {
     (void)state;
     const char *path = temp_path("out.tif"), *want = temp_path("want.tif");
-    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
-    gwt_save(work(g, 0), want);
-    EXPECT_OK(g);
     int left = 0;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < (SLOW ? 4 : 12); i++) {
         unlink(path);
-        killed_after(1, 2000 * i);
+        killed_after(1, 2000 * i);      // with no session here: it forks
         left += file_exists(temp_path("out.tif.part.3"));
+        gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+        if (i == 0) gwt_save(work(g, 0), want);
         gwt_save(work(g, 0), path, .overwrite = true);
         EXPECT_OK(g);
+        assert_int_equal(gwt_end(g), 0);
         REQUIRE(files_equal(path, want) && nothing_left("out.tif"), "round %d", i);
     }
     REQUIRE(left > 0, "no kill left parts");
-    assert_int_equal(gwt_end(g), 0);
 }
 
 // ---- refused ------------------------------------------------------------------------------------
