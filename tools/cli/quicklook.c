@@ -444,6 +444,7 @@ static gwt_array *open_image(gwt *g, quicklook_args *args)
                              .alpha_mask = args->alpha_mask,
                              .complex_part = (gwt_complex)args->part,
                              .overview = !args->no_overviews };
+    if (gwt_status(g) != GWT_OK) return NULL;       // of the session's options
     // Of an overview, which lists the others, for the list of an image's tiles may be long.
     gwt_array *image = gwt_open_with(g, args->file, &how), *small = NULL;
     if (!image && how.overview && gwt_status(g) != GWT_E_CANCELLED) {
