@@ -20996,6 +20996,15 @@ static bool _gwt_save_check_all(_gwt_save *saves, int n, const _gwt_plan *plan)
     return good;
 }
 
+// An action that can't begin on this rank, while the others are in it: they hear of it. Of what is
+// wrong with the call all ranks know.
+static bool _gwt_save_refused(gwt *g, bool for_memory_only)
+{
+    bool memory = atomic_load(&g->code) == GWT_E_MEMORY;
+    if (g->ranks && !_gwt_stays && (memory || !for_memory_only)) _gwt_mpi_close(g);
+    return false;
+}
+
 // One phase: full resolution, or of `level` the next one. *last: the last level that it writes.
 // `begins`: it is the first of the save.
 static bool _gwt_save_phase(_gwt_save *saves, int n, bool full, int level, bool begins,
@@ -21014,7 +21023,7 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, bool full, int level, bool 
                     .run = { .open = _gwt_save_open, .close = _gwt_save_close, .sink = &k,
                              .what = begins ? "save" : "overviews",
                              .path = saves[0].file.path } };
-    if (!a) return false;
+    if (!a) return _gwt_save_refused(g, begins);
     for (int i = 0; i < n && begins; i++)
         s.keeps_alpha &= saves[i].images[0].a->info.alpha_band > 0;
     if (!_gwt_sink_begin(&s, a, outputs, n * own, (int[]){ pad, pad, pad, pad }, block, block))
@@ -21046,8 +21055,8 @@ static bool _gwt_save_all(_gwt_save *saves, int n)
     bool makes = levels > 0 || saves[0].o.mask;         // arrays
     gwt_scope *scope = makes ? gwt_scope_begin(g) : NULL;
     bool full = saves[0].first == 0;
-    bool good = (scope || !makes)
-             && _gwt_save_phase(saves, n, full, 0, true, collisions, &level);
+    bool good = scope || !makes ? _gwt_save_phase(saves, n, full, 0, true, collisions, &level)
+                                : _gwt_save_refused(g, true);
     int64_t complete = good && _gwt_save_is_complete(saves, n);     // which rank 0 knows
     if (good && levels > 0) _gwt_mpi_add(g, &complete, 1);
     while (good && level < levels && !complete)
@@ -21063,7 +21072,8 @@ bool gwt_save_with(const gwt_array *a, const char *path, const gwt_save_options 
     _gwt_save s;
     if (o.collisions) *o.collisions = 0;
     if (!a || _gwt_failed(a->g)) return false;
-    bool good = _gwt_save_prepare(&s, a, path, &o, 0) && _gwt_save_all(&s, 1);
+    bool good = _gwt_save_prepare(&s, a, path, &o, 0) ? _gwt_save_all(&s, 1)
+                                                      : _gwt_save_refused(a->g, true);
     _gwt_save_end(&s);
     return good;
 }
@@ -21087,7 +21097,8 @@ bool gwt_save_many_with(gwt_array *const *arrays, const char *const *paths, size
     size_t ready = 0;
     bool good = true;
     while (good && ready < n && !_gwt_failed(g)) {
-        good = _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, ready);
+        good = _gwt_save_prepare(&saves[ready], arrays[ready], paths[ready], &o, ready)
+            || _gwt_save_refused(g, true);
         ready++;
     }
     good = good && ready == n && _gwt_save_all(saves, (int)n);
