@@ -10,13 +10,13 @@
 # A program is made of cmocka groups, whose own closing lines are counted; or its last line is
 # "N passed, N failed, N skipped" (FILE.sh is run by sh). One line for each, with what was skipped
 # and why below it; of tests that failed, all they printed. A crash, a program that is not done
-# after 600 seconds (where there is GNU timeout) and one that runs no test at all are failures too.
+# after 1500 seconds (where there is GNU timeout) and one that runs no test at all are failures too.
 #
 # Exit status: 0 when nothing failed, 1 when something did, 2 when there is nothing to run.
 
 [ $# -gt 0 ] || { echo "usage: $0 PROGRAM.." >&2; exit 2; }
 
-seconds=600
+seconds=1500
 limit=
 timeout --foreground 9 true 2>/dev/null && limit="timeout --foreground -k 10 $seconds"
 
