@@ -16387,6 +16387,12 @@ static bool _gwt_stream_keeps(const _gwt_stream *s)
             || code == GWT_E_EXISTS || code == GWT_E_USER || code == GWT_E_CANCELLED);
 }
 
+// Nothing is written to it for a while: the buffers that wait for the next tile go.
+static void _gwt_stream_rest(_gwt_stream *s)
+{
+    while (s->num_spare > 0) GWT_FREE(s->spare[--s->num_spare].data);
+}
+
 static void _gwt_stream_end(_gwt_stream *s)
 {
     if (s->fd >= 0 && s->journal_fd >= 0 && !_gwt_stream_keeps(s)
@@ -16397,7 +16403,7 @@ static void _gwt_stream_end(_gwt_stream *s)
     _gwt_os_close(s->fd);
     _gwt_os_close(s->journal_fd);
     for (int64_t i = 0; s->ring && i < s->window; i++) GWT_FREE(s->ring[i].data);
-    for (int i = 0; i < s->num_spare; i++) GWT_FREE(s->spare[i].data);
+    _gwt_stream_rest(s);
     GWT_FREE(s->ring);
     GWT_FREE(s->spare);
     GWT_FREE(s->offsets);
@@ -20784,9 +20790,9 @@ static bool _gwt_save_is_complete(const _gwt_save *saves, int n)
 }
 
 // The last level that is written while `level` is computed or read back.
-static int _gwt_save_level_after(const _gwt_save *s, int level, bool first)
+static int _gwt_save_level_after(const _gwt_save *s, int level, bool full)
 {
-    return first && !s->warm ? 0 : level + 1 <= s->num_levels ? level + 1 : level;
+    return full && !s->warm ? 0 : level + 1 <= s->num_levels ? level + 1 : level;
 }
 
 // What has been written of an image becomes a TIFF of its own, for the next phase to read.
@@ -20901,13 +20907,13 @@ static gwt_array *_gwt_save_counted(const gwt_array *a)
 
 // What a plan stores of one save: its pixels and, with a mask, how many samples they have.
 static bool _gwt_save_outputs(const _gwt_save *s, const gwt_array *a, const gwt_array *valid,
-                              bool first, _gwt_output *to)
+                              bool full, _gwt_output *to)
 {
     const _gwt_image *m = &s->images[0];
     gwt_optional nodata = m->nodata;
     if (s->o.mask && !nodata.set && _gwt_dtype_integer(m->format.dtype)) nodata = gwt_some(0);
     to[0] = _gwt_output_of(a->planes, (int)_gwt_num_planes(a), m->format.dtype, nodata);
-    if (s->o.collisions && first) _gwt_output_count(&to[0], m->nodata);
+    if (s->o.collisions && full) _gwt_output_count(&to[0], m->nodata);
     if (!s->o.mask) return true;
     if (!valid) return false;
     to[1] = _gwt_output_of(valid->planes, 1, GWT_UINT16, gwt_some(0));
@@ -20953,8 +20959,10 @@ static bool _gwt_save_phase_end(_gwt_sink *s, _gwt_save *saves, int n, bool good
 {
     good = s->run.order.agree(&s->run.order, good);
     for (int i = 0; i < n; i++)
-        for (int k = 0; k < saves[i].num_images; k++)
+        for (int k = 0; k < saves[i].num_images; k++) {
             saves[i].images[k].stream.code = atomic_load(&s->action.code);
+            _gwt_stream_rest(&saves[i].images[k].stream);
+        }
     _gwt_sink_drop(s);
     return good;
 }
@@ -21005,12 +21013,18 @@ static bool _gwt_save_refused(gwt *g, bool for_memory_only)
     return false;
 }
 
-// One phase: full resolution, or of `level` the next one. *last: the last level that it writes.
-// `begins`: it is the first of the save.
-static bool _gwt_save_phase(_gwt_save *saves, int n, bool full, int level, bool begins,
-                            int64_t *collisions, int *last)
+// A run over the pixels of one level.
+typedef struct _gwt_phase {
+    bool full;                  // what is computed and not read back
+    bool begins;                // it is the first of the save
+    int level, last;            // whose pixels; the last one that it writes
+} _gwt_phase;
+
+static bool _gwt_save_phase(_gwt_save *saves, int n, _gwt_phase *phase, int64_t *collisions)
 {
     gwt *g = saves[0].file.g;
+    bool full = phase->full, begins = phase->begins;
+    int level = phase->level;
     _gwt_output outputs[_GWT_MAX_OUTPUTS];
     const gwt_array *a = _gwt_save_phase_outputs(saves, n, level, full, outputs);
     int own = saves[0].o.mask ? 2 : 1;
@@ -21036,7 +21050,7 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, bool full, int level, bool 
     bool good = !full || _gwt_save_plan_first(saves, n, &s.plan, &k, &s.run);
     _gwt_save_shape(&s.run, &k);
     good = good && (!begins || _gwt_save_check_all(saves, n, &s.plan));
-    *last = _gwt_save_level_after(&saves[0], level, full);
+    phase->last = _gwt_save_level_after(&saves[0], level, full);
     if (good) k.workers = _gwt_calloc(g, workers, sizeof *k.workers);
     good = _gwt_save_phase_end(&s, saves, n, k.workers && _gwt_save_run(&s.run, &k, begins));
     for (size_t i = 0; k.workers && i < workers; i++) _gwt_save_worker_end(&k.workers[i]);
@@ -21047,21 +21061,31 @@ static bool _gwt_save_phase(_gwt_save *saves, int n, bool full, int level, bool 
     return good;
 }
 
+// With what it opens, which is closed when it ends: its memory is the next one's.
+static bool _gwt_save_phase_alone(_gwt_save *saves, int n, _gwt_phase *phase, int64_t *collisions)
+{
+    gwt_scope *scope = gwt_scope_begin(saves[0].file.g);
+    bool good = scope ? _gwt_save_phase(saves, n, phase, collisions)
+                      : _gwt_save_refused(saves[0].file.g, phase->begins);
+    gwt_scope_end(scope);
+    return good;
+}
+
 static bool _gwt_save_all(_gwt_save *saves, int n)
 {
     gwt *g = saves[0].file.g;
     int64_t *collisions = saves[0].o.collisions;
-    int level = 0, levels = saves[0].num_levels;
-    bool makes = levels > 0 || saves[0].o.mask;         // arrays
-    gwt_scope *scope = makes ? gwt_scope_begin(g) : NULL;
-    bool full = saves[0].first == 0;
-    bool good = scope || !makes ? _gwt_save_phase(saves, n, full, 0, true, collisions, &level)
-                                : _gwt_save_refused(g, true);
+    int levels = saves[0].num_levels;
+    _gwt_phase phase = { .full = saves[0].first == 0, .begins = true };
+    bool good = levels > 0 || saves[0].o.mask
+              ? _gwt_save_phase_alone(saves, n, &phase, collisions)
+              : _gwt_save_phase(saves, n, &phase, collisions);
     int64_t complete = good && _gwt_save_is_complete(saves, n);     // which rank 0 knows
     if (good && levels > 0) _gwt_mpi_add(g, &complete, 1);
-    while (good && level < levels && !complete)
-        good = _gwt_save_phase(saves, n, false, level, false, NULL, &level);
-    gwt_scope_end(scope);
+    while (good && phase.last < levels && !complete) {
+        phase = (_gwt_phase){ .level = phase.last };
+        good = _gwt_save_phase_alone(saves, n, &phase, NULL);
+    }
     if (good && collisions) _gwt_mpi_add(g, collisions, (size_t)n);
     return good;
 }
