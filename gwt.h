@@ -11981,6 +11981,8 @@ typedef struct _gwt_instr {
                                 // PLACE: the axis is the slot; of integers 1: the rest
     bool whole;                 // of integers: done in double, see _gwt_known_bits
     int frame;                  // LOAD, COPY, FETCH, PLACE
+    int pixels;                 // COPY: it and those behind it, so many in all, are all samples of
+                                // pixels in their order; else 0
     const _gwt_lookup *lookup;
     double imm[2];
     uint64_t raw;               // LOAD: bytes of the nodata value in the source's type
@@ -12870,6 +12872,22 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
     _gwt_plan_emit(p, store);
 }
 
+// Copies of whole pixels.
+static void _gwt_program_join_copies(const _gwt_plan *plan, _gwt_program *program)
+{
+    for (int i = 0, n; i < program->num_instrs; i += n > 0 ? n : 1) {
+        _gwt_instr *first = &program->instrs[i], *in = first;
+        const _gwt_view_plan *v = first->op == _GWT_OP_COPY ? &plan->views[first->view] : NULL;
+        int step = v ? (int)v->source->step : 0;
+        bool alike = step > 1 && !program->outputs[first->output].counts
+                  && program->frames[first->frame].stride == 1 && i + step <= program->num_instrs;
+        for (n = 0; alike && n < step; n += alike, in++)
+            alike = in->op == _GWT_OP_COPY && in->output == first->output && in->dst == n
+                 && in->view == first->view && in->frame == first->frame && v->bands[in->slot] == n;
+        if (n == step) first->pixels = n;
+    }
+}
+
 static void _gwt_program_free(_gwt_program *program)
 {
     GWT_FREE(program->instrs);
@@ -12907,6 +12925,7 @@ static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n,
         _gwt_plan_order(&p);
         if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
         if (!_gwt_over(plan->action)) _gwt_program_choose(&p);
+        if (!_gwt_over(plan->action)) _gwt_program_join_copies(plan, &p.program);
     }
     plan->depth--;
     GWT_FREE(p.values);
@@ -14575,14 +14594,17 @@ static void _gwt_vm_read(const _gwt_plan *plan, const _gwt_program *program, con
     }
 }
 
-static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
-                         const _gwt_instr *in, const _gwt_rect *r, char *to,
-                         const _gwt_target *target)
+// Returns how many planes that were.
+static int _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gwt_scratch *x,
+                        const _gwt_instr *in, const _gwt_rect *r, char *to,
+                        const _gwt_target *target)
 {
     const _gwt_output *o = &program->outputs[in->output];
     size_t size = gwt_dtype_size(in->dtype);
     const _gwt_frame *f = &program->frames[in->frame];
     size_t step = plan->views[in->view].source->step * (size_t)f->stride;
+    bool pixels = in->pixels > 0 && (size_t)in->pixels == target->step;
+    bool rows = pixels || (target->step == 1 && step == 1);
     for (int64_t row = 0; row < r->rows; row++)
         for (size_t run, done = 0; done < (size_t)r->cols; done += run) {
             int64_t y = f->row + (r->row + row) * f->stride,
@@ -14590,13 +14612,14 @@ static void _gwt_vm_copy(const _gwt_plan *plan, const _gwt_program *program, _gw
             const char *from =
                 _gwt_view_run(x, in, y, at, f->stride, (size_t)r->cols - done, &run);
             char *d = to + (size_t)row * target->row_bytes + done * target->step * size;
-            if (target->step == 1 && step == 1) _gwt_copy_bytes(d, from, run * size);
+            if (rows) _gwt_copy_bytes(d, from, run * step * size);
             else _gwt_move_of(size, target->step, step)(d, from, run, target->step, step);
             if (o->counts && !in->masked
                 && (target->step > 1 || _gwt_any_stored(o->dtype, d, run, o->nodata_raw)))
                 x->collisions[in->output] +=
                     _gwt_count_stored(size, from, run, step, o->nodata_raw);
         }
+    return pixels ? in->pixels : 1;
 }
 
 // 64-bit integers by their doubles and what these leave of them.
@@ -15067,7 +15090,7 @@ static void _gwt_vm_run_strip(const _gwt_plan *plan, const _gwt_program *program
         const _gwt_target *t = &targets[in->output];
         char *to = t->base + (size_t)row * t->row_bytes + (size_t)in->dst * t->plane_bytes
                  + (size_t)col * t->step * gwt_dtype_size(o->dtype);
-        if (in->op == _GWT_OP_COPY) _gwt_vm_copy(plan, program, x, in, r, to, t);
+        if (in->op == _GWT_OP_COPY) i += _gwt_vm_copy(plan, program, x, in, r, to, t) - 1;
         else
             _gwt_vm_store(o, narrow, x, in->output,
                           _gwt_vm_operand(program, x->regs, strip, in, 0),
@@ -15413,6 +15436,16 @@ _GWT_LOOP static void _gwt_level_add(double *restrict sum, double *restrict coun
     }
 }
 
+// Of two rows that miss nothing; -0 is 0 in any sum.
+_GWT_LOOP static void _gwt_level_sum(double *restrict sum, double *restrict count,
+                                      const double *restrict a, const double *restrict b, size_t n)
+{
+    _GWT_EACH {
+        sum[i] = 0.0 + a[i] + b[i];
+        count[i] = 2;
+    }
+}
+
 // Columns in twos; of none that is there 0 / 0, which is NaN.
 _GWT_LOOP static void _gwt_level_pairs(double *restrict to, const double *restrict sum,
                                         const double *restrict count, size_t n)
@@ -15420,37 +15453,46 @@ _GWT_LOOP static void _gwt_level_pairs(double *restrict to, const double *restri
     _GWT_EACH to[i] = (sum[2 * i] + sum[2 * i + 1]) / (count[2 * i] + count[2 * i + 1]);
 }
 
+static void _gwt_level_pixels(double *restrict to, const double *restrict sum,
+                              const double *restrict count, size_t n, size_t step)
+{
+    for (size_t x = 0; x < n; x++, to += step, sum += 2 * step, count += 2 * step)
+        for (size_t p = 0; p < step; p++)
+            to[p] = (sum[p] + sum[step + p]) / (count[p] + count[step + p]);
+}
+
 _GWT_FOR_SIZE
 
-// Sums of columns to means of columns together.
+// Sums of columns to means of columns together: twos, and the last, which may be three.
 static void _gwt_level_means(const _gwt_level_job *k, double *to, const double *sum,
                               const double *count)
 {
-    size_t first = 0, n = (size_t)k->to_cols, step = k->step;
-    if (step == 1) _gwt_level_pairs(to, sum, count, first = n - 1);
-    for (size_t x = first; x < n; x++)
-        for (size_t p = 0; p < step; p++) {
-            double s = 0, c = 0;
-            int64_t end = _gwt_level_end((int64_t)x, k->to_cols, k->used_cols);
-            for (size_t i = 2 * x * step + p; i < (size_t)end * step; i += step) {
-                s += sum[i];
-                c += count[i];
-            }
-            to[x * step + p] = s / c;
+    size_t last = (size_t)k->to_cols - 1, step = k->step, end = (size_t)k->used_cols * step;
+    if (step == 1) _gwt_level_pairs(to, sum, count, last);
+    else _gwt_level_pixels(to, sum, count, last, step);
+    for (size_t p = 0; p < step; p++) {
+        double s = 0, c = 0;
+        for (size_t i = 2 * last * step + p; i < end; i += step) {
+            s += sum[i];
+            c += count[i];
         }
+        to[last * step + p] = s / c;
+    }
 }
 
 static void _gwt_level_average(const _gwt_level_job *k, int64_t row, double *to)
 {
     size_t n = (size_t)k->cols * k->step;
-    double *v = k->work, *sum = v + n, *count = sum + n;
     size_t from = (size_t)k->left * k->step, used = (size_t)k->used_cols * k->step;
-    memset(sum, 0, 2 * n * sizeof *sum);
-    for (int64_t y = 2 * row; y < _gwt_level_end(row, k->to_rows, k->used_rows); y++) {
-        _gwt_level_load(k, k->top + y, v);
-        for (size_t i = 0; i < n && k->how == _GWT_REDUCE_RMS; i++) v[i] *= v[i];
-        _gwt_level_add(sum, count, v + from, used);
-    }
+    int64_t top = 2 * row, rows = _gwt_level_end(row, k->to_rows, k->used_rows) - top;  // 2 or 3
+    double *v = k->work, *sum = v + 3 * n, *count = sum + n;
+    for (int64_t y = 0; y < rows; y++) _gwt_level_load(k, k->top + top + y, v + (size_t)y * n);
+    for (size_t i = 0; i < (size_t)rows * n && k->how == _GWT_REDUCE_RMS; i++) v[i] *= v[i];
+    bool whole = rows > 1 && !_gwt_any_nan(v, (size_t)rows * n);
+    if (whole) _gwt_level_sum(sum, count, v + from, v + n + from, used);
+    else memset(sum, 0, 2 * n * sizeof *sum);
+    for (int64_t y = whole ? 2 : 0; y < rows; y++)
+        _gwt_level_add(sum, count, v + (size_t)y * n + from, used);
     _gwt_level_means(k, to, sum, count);
     for (size_t i = 0; i < (size_t)k->to_cols * k->step && k->how == _GWT_REDUCE_RMS; i++)
         to[i] = sqrt(to[i]);
