@@ -218,6 +218,13 @@
 //   whole new one. GeoKeys are carried over untouched. Whether the file is a classic TIFF or a
 //   BigTIFF is decided when its size is known.
 //
+//   With .no_sync nothing waits for the disk. All that is said here of kills and errors holds as
+//   before: what was written is with the system, and readers see it. Of a power cut, or a system
+//   that crashes, it does not: PATH may be there without some of its bytes, and what it replaced is
+//   gone; a part and its journal that were not finished may lack their ends, which .resume finds
+//   by the checksums in the journal, and makes again. Ranks still sync where one of them is to see
+//   what another has written.
+//
 //   What a file says besides its pixels (metadata, units, palettes, what its bands are, texts) goes
 //   with the pixels where they are only selected, put together, cut, moved or converted; results
 //   that are computed have none of it. gwt_save has the list.
@@ -818,6 +825,8 @@ typedef struct gwt_save_options {
     const gwt_optional *nodatas;        // save_many: .nodata of each array, where it is set
     int64_t *collisions;       // filled in, for each array: valid pixels, of all bands together,
                                // that were stored as its nodata value and so read as missing
+    bool no_sync;              // leave it to the system when bytes get to the disk: sooner done, but
+                               // a power cut in the next minute can cost the output (see FILES)
 } gwt_save_options;
 
 typedef struct gwt_map_blocks_options {
@@ -15832,6 +15841,7 @@ typedef struct _gwt_file {
     bool follows;               // another rank makes it
     bool complete;              // it is there already: an interrupted save of this job made it
     bool replaces;              // PATH is there, and may be replaced
+    bool no_sync;               // when its bytes get to the disk is left to the system
     int mode;                   // its mode then
 } _gwt_file;
 
@@ -16190,7 +16200,7 @@ static void _gwt_journal_end(const _gwt_stream *s)
 
 static void _gwt_stream_push(_gwt_stream *s)
 {
-    if (s->end - s->pushed < (16u << 20)) return;
+    if (s->file->no_sync || s->end - s->pushed < (16u << 20)) return;
     _gwt_os_push(s->fd, s->pushed, s->end - s->pushed);
     s->pushed = s->end;
 }
@@ -17072,7 +17082,7 @@ static int _gwt_file_name(const _gwt_file *f, _gwt_os_file fd, const char *part,
     *failed = "given the mode of the file it replaces";
     if (error) return error;
     *failed = "synced";
-    if ((error = _gwt_os_sync(fd)) < 0) return error;
+    if (!f->no_sync && (error = _gwt_os_sync(fd)) < 0) return error;
     *failed = "kept: something else has its name";
     if (!_gwt_os_is_named(fd, part)) return _GWT_OS_EXISTS;
     *failed = "renamed";
@@ -17090,7 +17100,7 @@ static bool _gwt_file_rename(const _gwt_file *f, _gwt_os_file *fd, const char *p
     if (error) return _gwt_fail_system(f->g, part, failed, error);
     _gwt_os_close(*fd);
     *fd = -1;
-    _gwt_os_sync_folder(f->path);
+    if (!f->no_sync) _gwt_os_sync_folder(f->path);
     return true;
 }
 
@@ -17721,7 +17731,7 @@ static bool _gwt_save_resolve(_gwt_save *s)
     f->planar = s->o.interleave == GWT_PLANAR && f->planes > 1;
     if (!s->o.compress) s->o.compress = "none";
     s->file.resume = s->o.resume, s->file.overwrite = s->o.overwrite;
-    s->file.bigtiff = s->o.bigtiff;
+    s->file.bigtiff = s->o.bigtiff, s->file.no_sync = s->o.no_sync;
     return _gwt_format_codec(g, f, s->o.compress, s->o.level)
         && _gwt_format_predictor(g, f, s->o.predictor)
         && _gwt_format_block(g, f, s->images[0].a, s->o.tile_size, s->o.cog)

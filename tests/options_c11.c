@@ -121,7 +121,8 @@ static int64_t acting(gwt_array *a)
                       .band_names = (const char *const[]){ "ndvi", NULL }, .scales = ones,
                       .offsets = ones, .tags = (const char *const[]){ "A=b", NULL },
                       .num_workers = 2, .progress = true,
-                      .nodatas = (const gwt_optional[]){ gwt_some(0) }, .collisions = &lost);
+                      .nodatas = (const gwt_optional[]){ gwt_some(0) }, .collisions = &lost,
+                      .no_sync = true);
     saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1);
     saved |= gwt_save_many(&a, (const char *const[]){ "out.tif" }, 1, .sparse = true,
                            .checksums = true, .statistics = true, .resume = true);

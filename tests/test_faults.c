@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -882,6 +883,35 @@ static void killed_before_another_job(void **state)
     assert_false(file_exists(temp_path("out_0.tif.part.journal")));
 }
 
+// How often a save to the first output syncs something.
+static long syncs_of(bool no_sync, bool cog)
+{
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    unlink(output(0));
+    fault_arm(FAULT_SYNC, FAULT_ONCE, EIO, LONG_MAX);
+    gwt_save(gwt_sel(scene(g, "deflate"), "1"), output(0), .tile_size = BLOCK, .cog = cog,
+             .no_sync = no_sync);
+    long calls = fault_calls();
+    fault_disarm();
+    EXPECT_OK(g);
+    gwt_end(g);
+    return calls;
+}
+
+// A file is synced, and so is the folder it is in; neither with .no_sync, to the same bytes.
+static void without_syncing(void **state)
+{
+    (void)state;
+    for (int cog = 0; cog < 2; cog++) {
+        size_t size;
+        assert_int_equal(syncs_of(false, cog), 2);
+        unsigned char *synced = file_read(output(0), &size);
+        assert_int_equal(syncs_of(true, cog), 0);
+        assert_true(has_bytes(output(0), synced, size));
+        free(synced);
+    }
+}
+
 static void begin_another(const char *path)
 {
     file_write(temp_path("%s.part.journal.new", strrchr(path, '/') + 1), "another's", 9);
@@ -1061,6 +1091,7 @@ int main(int argc, char **argv)
         { "resumed_apart", resumed, NULL, NULL, (void *)&jobs[1] },
         { "resumed_plain", resumed, NULL, NULL, (void *)&jobs[2] },
         { "one_of_several_refused", one_of_several_refused, NULL, NULL, (void *)&jobs[3] },
+        cmocka_unit_test(without_syncing),
         cmocka_unit_test(killed_after_renaming),
         cmocka_unit_test(killed_before_another_job),
         cmocka_unit_test(another_save_has_begun),

@@ -127,7 +127,7 @@ job() {
 
 job "pixel-interleaved, deflate, statistics" 22 --compress deflate --predictor 3 --stats
 job "planar, lzw" 20 --interleave band --compress lzw --checksums
-job "uncompressed" 20 --dtype float32 --nodata 0
+job "uncompressed, not synced" 20 --dtype float32 --nodata 0 --no-sync
 job "sparse" 18 --sparse --compress deflate --dtype uint16 --nodata 0 --interleave band \
     --stats
 

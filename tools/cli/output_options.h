@@ -39,6 +39,8 @@
 CLI_OVERWRITE(TO(output.save.overwrite)),
 { 0, "resume", CLI_FLAG, TO(output.save.resume), NULL,
   "continue the same command after an interruption", 0, 0, NULL },
+{ 0, "no-sync", CLI_FLAG, TO(output.save.no_sync), NULL,
+  "do not wait for the disk: a power cut can cost the output", 0, 0, NULL },
 
 HEADING("run"),
 CLI_WORKERS(TO(output.workers)),

@@ -35,6 +35,8 @@ static const cli_option options[] = {
       "replace FILE.ovr and FILE.ovr.part if they exist", 0, 0, NULL },
     { 0, "resume", CLI_FLAG, TO(save.resume), NULL,
       "continue the same command after an interruption", 0, 0, NULL },
+    { 0, "no-sync", CLI_FLAG, TO(save.no_sync), NULL,
+      "do not wait for the disk: a power cut can cost FILE.ovr", 0, 0, NULL },
     CLI_WORKERS(TO(workers)),
     CLI_MEMORY(TO(memory)),
     CLI_QUIET(TO(quiet), "no progress bar, no line about each file"),
