@@ -75,7 +75,7 @@ endif
 
 objects     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 gwt_parts  := $(call objects,tools/cli/*.c tools/report/*.c tools/json.c)
-bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o measure.o peers.o)
+bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o scale.o measure.o peers.o)
 measured   := $(addprefix $(B)/,floor tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 ranks      := $(B)/examples/distributed $(B)/tests/mpi_api

@@ -24,6 +24,8 @@
 //              asked for: it needs `make mpi`)
 //   memory     peak memory of the deflate job with a limit of 256 MB, and of one of 16 times as
 //              many pixels (only when asked for: the scene takes 5 GB for a while, and minutes)
+//   scale      what jobs cost as they grow: files, windows, halos, expressions (only when asked for;
+//              --size below 4096 makes all of them smaller)
 //   peers      the deflate job by programs of others (only when asked for; see peers.sh)
 //
 // The programs take turns, so that what else the machine does falls on all of them: floor, floor
@@ -40,7 +42,7 @@
 // sizes and workers that are the default. Those against the floor are for the one with fsync.
 //
 //     make build/release/bench, or
-//     cc -std=c11 -O2 -o bench bench.c parts.c measure.c peers.c -ltiff -lm
+//     cc -std=c11 -O2 -o bench bench.c parts.c scale.c measure.c peers.c -ltiff -lm
 
 #define _DEFAULT_SOURCE
 #if defined(__APPLE__)
@@ -404,7 +406,7 @@ static void usage(void)
     fputs("usage: bench [--programs DIR] [--dir DIR] [--workers N] [--pairs N] [--warmup N]\n"
           "             [--size N] [--only WHAT] [--json FILE] [--peers SCRIPT]\n"
           "WHAT: deflate lzw none zstd dates moving language cog workers tasks chunks compute\n"
-          "      profile zonal copied reclass; ranks memory peers\n", stderr);
+          "      profile zonal copied reclass; ranks memory scale peers\n", stderr);
     exit(2);
 }
 
@@ -423,7 +425,7 @@ static const struct { const char *name; bool (*measure)(const settings *); bool 
     { "profile", measure_profile, false }, { "zonal", measure_zonal, false },
     { "copied", measure_copied, false }, { "reclass", measure_reclass, false },
     { "ranks", measure_ranks, true }, { "memory", measure_memory, true },
-    { "peers", measure_peers, true }
+    { "scale", measure_scale, true }, { "peers", measure_peers, true }
 };
 
 enum { PARTS = sizeof parts / sizeof *parts };

@@ -1,4 +1,4 @@
-// bench.h - what the files of bench share: bench.c and parts.c what is measured, measure.c how,
+// bench.h - what the files of bench share: bench.c, parts.c and scale.c what is measured, measure.c how,
 // peers.c the programs of others.
 
 #ifndef BENCH_H
@@ -113,6 +113,11 @@ bool measure_copied(const settings *s);
 bool measure_reclass(const settings *s);
 bool measure_ranks(const settings *s);
 bool measure_memory(const settings *s);
+
+// ---- scale.c ----------------------------------------------------------------------------------
+
+// What a job costs as it grows. False when a bar is missed.
+bool measure_scale(const settings *s);
 
 // ---- peers.c ----------------------------------------------------------------------------------
 

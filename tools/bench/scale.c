@@ -1,0 +1,418 @@
+// scale.c - bench --only scale: what a job costs as it grows, on every axis on which version 0.1
+// had a cliff: from there on the cost grew faster than the work.
+//
+// A row says by how much: mostly as CPU time for each unit of work of the large job, next to that
+// of the small one, so 1 is a cost that grows with the work. What version 0.1 took stands beside
+// it. Every job runs under a limit of memory, or under the default of 1 GB, that its peak may not
+// exceed by more than what a process has anyway.
+//
+// With --size below 4096 all is smaller, for checks that have no time: the growth is the same.
+
+#define _DEFAULT_SOURCE
+#if defined(__APPLE__)
+#define _DARWIN_C_SOURCE
+#endif
+
+#include "bench.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <tiffio.h>
+#include <unistd.h>
+
+enum { WORDS = 40, LIMIT = 1024, OWN = 24 };       // OWN: megabytes of a process that does nothing
+
+typedef struct scale {
+    const settings *s;
+    bool small;
+    double peak;               // of its limit: the most memory that a job of the row took
+    bool over;                 // some job took more
+} scale;
+
+// ---- jobs ---------------------------------------------------------------------------------------
+
+// gwt with these words, the last NULL. Its limit of memory is `limit` megabytes, which are
+// asserted; 0: the default. NULL output: it has none.
+static sample gwt_run(scale *x, int limit, const char *first, ...)
+{
+    char program[PATH], megabytes[16];
+    const char *argv[WORDS] = { program, first };
+    int n = 2;
+    va_list args;
+    join(program, "%s/gwt", x->s->programs);
+    va_start(args, first);
+    while (n < WORDS - 4 && (argv[n] = va_arg(args, const char *)) != NULL) n++;
+    va_end(args);
+    snprintf(megabytes, sizeof megabytes, "%dM", limit);
+    if (limit) argv[n++] = "--memory", argv[n++] = megabytes;
+    sample used = run(argv);
+    int most = (limit ? limit : LIMIT) + OWN;
+    x->peak = used.megabytes > x->peak ? used.megabytes : x->peak;
+    x->over |= used.megabytes > most;
+    return used;
+}
+
+// `gwt calc EXPRESSION INPUT` by one worker; a program that ends its words itself may follow.
+static double calc(scale *x, int limit, const char *expression, const char *input)
+{
+    char out[PATH];
+    join(out, "%s/scale-out.tif", x->s->dir);
+    unlink(out);
+    sample used = gwt_run(x, limit, "calc", expression, input, "-o", out, "-q", "-j", "1",
+                          "--compress", "none", "--dtype", "float32", "--dst-nodata", "nan", NULL);
+    unlink(out);
+    return used.cpu;
+}
+
+// A scene of one band, made once, in `type`, which is uint16 as made.
+static void need(scale *x, char path[PATH], int edge, const char *type, const char *expression)
+{
+    char scene[PATH], program[PATH], number[16];
+    join(scene, "%s/scale-%d.tif", x->s->dir, edge);
+    join(program, "%s/make_scene", x->s->programs);
+    snprintf(number, sizeof number, "%d", edge);
+    if (access(scene, R_OK)) {
+        const char *argv[] = { program, scene, number, number, "1", "deflate", "256", "1", NULL };
+        run(argv);
+    }
+    join(path, "%s", scene);
+    if (!type) return;
+    join(path, "%s/scale-%d-%s.tif", x->s->dir, edge, type);
+    if (access(path, R_OK))
+        gwt_run(x, 0, "calc", expression, scene, "-o", path, "-q", "--dtype", type,
+                "--dst-nodata", strcmp(type, "float32") ? "0" : "nan", NULL);
+}
+
+// ---- many files ---------------------------------------------------------------------------------
+
+enum { PIXEL_SCALE = 33550, TIE_POINT = 33922 };
+
+static void know_tags(TIFF *tif)
+{
+    static const TIFFFieldInfo tags[] = {
+        { PIXEL_SCALE, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, (char *)"ModelPixelScaleTag" },
+        { TIE_POINT, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, (char *)"ModelTiepointTag" }
+    };
+    TIFFMergeFieldInfo(tif, tags, 2);
+}
+
+// A tile of a mosaic that is `across` tiles wide: edge x edge of uint8, deflate, one strip.
+static void write_tile(const char *path, int i, int across, int edge)
+{
+    static unsigned char pixels[256 * 256];
+    double cell[3] = { 10, 10, 0 };
+    double tie[6] = { 0, 0, 0, i % across * edge * 10.0, -(i / across) * edge * 10.0, 0 };
+    for (int k = 0; k < edge * edge; k++) pixels[k] = (unsigned char)(1 + (i + k / 64) % 250);
+    TIFF *tif = TIFFOpen(path, "w");
+    if (!tif) die("%s: can't be written", path);
+    TIFFSetField(tif, TIFFTAG_IMAGEWIDTH, edge);
+    TIFFSetField(tif, TIFFTAG_IMAGELENGTH, edge);
+    TIFFSetField(tif, TIFFTAG_BITSPERSAMPLE, 8);
+    TIFFSetField(tif, TIFFTAG_SAMPLESPERPIXEL, 1);
+    TIFFSetField(tif, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(tif, TIFFTAG_ROWSPERSTRIP, edge);
+    TIFFSetField(tif, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE);
+    TIFFSetField(tif, PIXEL_SCALE, 3, cell);
+    TIFFSetField(tif, TIE_POINT, 6, tie);
+    if (TIFFWriteEncodedStrip(tif, 0, pixels, edge * edge) < 0) die("%s: can't be written", path);
+    TIFFClose(tif);
+}
+
+// n of them in a folder, as a pattern.
+static void need_tiles(scale *x, char pattern[PATH], int n, int edge)
+{
+    char folder[PATH], path[PATH];
+    int across = 1;
+    while (across * across < n) across++;
+    join(folder, "%s/scale-tiles-%d-%d", x->s->dir, n, edge);
+    join(pattern, "%s/*.tif", folder);
+    join(path, "%s/%05d.tif", folder, n - 1);
+    if (access(path, R_OK) == 0) return;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) die("%s: %s", folder, strerror(errno));
+    TIFFSetTagExtender(know_tags);
+    for (int i = 0; i < n; i++) {
+        join(path, "%s/%05d.tif", folder, i);
+        write_tile(path, i, across, edge);
+    }
+}
+
+static double mosaic(scale *x, const char *pattern)
+{
+    char out[PATH];
+    join(out, "%s/scale-out.tif", x->s->dir);
+    unlink(out);
+    sample used = gwt_run(x, 0, "calc", "a", pattern, "-o", out, "-q", "-j", "1", "--mosaic",
+                          "first", "--bounds-by", "union", "--nodata", "0", NULL);
+    unlink(out);
+    return used.cpu;
+}
+
+// CPU time for each file.
+static double files_grow(scale *x, int edge, int few, int many)
+{
+    char pattern[2][PATH];
+    need_tiles(x, pattern[0], few, edge);
+    need_tiles(x, pattern[1], many, edge);
+    return mosaic(x, pattern[1]) / many / (mosaic(x, pattern[0]) / few);
+}
+
+static double row_files(scale *x)
+{
+    return x->small ? files_grow(x, 64, 250, 2000) : files_grow(x, 256, 1000, 20000);
+}
+
+static double row_small_files(scale *x)
+{
+    return x->small ? files_grow(x, 16, 250, 2000) : files_grow(x, 64, 1000, 16000);
+}
+
+static double row_plan_files(scale *x)
+{
+    char pattern[PATH];
+    int n = x->small ? 2000 : 20000;
+    need_tiles(x, pattern, n, x->small ? 64 : 256);
+    return gwt_run(x, 0, "plan", "a", pattern, "--mosaic", "first", "--bounds-by", "union",
+                   "--nodata", "0", "--no-probe", NULL).cpu * 20000 / n;
+}
+
+// The same with fewer descriptors than files.
+static double row_open_files(scale *x)
+{
+    char pattern[PATH];
+    struct rlimit before, few;
+    int n = x->small ? 400 : 20000;
+    need_tiles(x, pattern, n, x->small ? 64 : 256);
+    double free = mosaic(x, pattern);
+    if (getrlimit(RLIMIT_NOFILE, &before)) die("getrlimit: %s", strerror(errno));
+    few = before;
+    few.rlim_cur = few.rlim_max = 256;
+    if (before.rlim_max != RLIM_INFINITY && before.rlim_max < 256) few = before;
+    few.rlim_max = before.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &few)) die("setrlimit: %s", strerror(errno));
+    double bound = mosaic(x, pattern);
+    if (setrlimit(RLIMIT_NOFILE, &before)) die("setrlimit: %s", strerror(errno));
+    return bound / free;
+}
+
+// ---- windows ------------------------------------------------------------------------------------
+
+// Cost of a window of twice the edge, for each pixel.
+static double windows_grow(scale *x, const char *type, const char *scaled)
+{
+    char path[PATH], narrow[64], wide[64];
+    int w = x->small ? 31 : 51, edge = x->small ? 500 : 2000;
+    need(x, path, edge, type, scaled);
+    snprintf(narrow, sizeof narrow, "moving_median(b1, %d)", w);
+    snprintf(wide, sizeof wide, "moving_median(b1, %d)", 2 * w - 1);
+    double before = calc(x, 0, narrow, path);
+    return calc(x, 0, wide, path) / before;
+}
+
+static double row_median_8(scale *x) { return windows_grow(x, "uint8", "b1 / 256"); }
+static double row_median_16(scale *x) { return windows_grow(x, NULL, NULL); }
+static double row_median_float(scale *x) { return windows_grow(x, "float32", "b1 * 0.37"); }
+
+// Of 2000 x 2000 pixels; those that are small by their number.
+static double median_seconds(scale *x, const char *type, const char *scaled)
+{
+    char path[PATH];
+    int edge = x->small ? 500 : 2000;
+    need(x, path, edge, type, scaled);
+    return calc(x, 0, "moving_median(b1, 51)", path) * (2000 / edge) * (2000 / edge);
+}
+
+static double row_seconds_16(scale *x) { return median_seconds(x, NULL, NULL); }
+static double row_seconds_float(scale *x) { return median_seconds(x, "float32", "b1 * 0.37"); }
+
+// A window as large as the image under a limit.
+static double row_halo(scale *x)
+{
+    char path[PATH];
+    int edge = x->small ? 1000 : 2000;
+    const char *wide = x->small ? "moving_mean(b1, 511)" : "moving_mean(b1, 1023)";
+    need(x, path, edge, NULL, NULL);
+    return calc(x, x->small ? 32 : 96, wide, path) / calc(x, 0, wide, path);
+}
+
+// k windows within one another.
+static double nested(scale *x, int k, const char *path)
+{
+    char expression[4096];
+    int n = 0;
+    for (int i = 0; i < k; i++)
+        n += snprintf(expression + n, sizeof expression - (size_t)n, "moving_mean(");
+    n += snprintf(expression + n, sizeof expression - (size_t)n, "b1");
+    for (int i = 0; i < k; i++)
+        n += snprintf(expression + n, sizeof expression - (size_t)n, ", 51)");
+    return calc(x, 0, expression, path);
+}
+
+static double row_nested(scale *x)
+{
+    char path[PATH];
+    int many = x->small ? 12 : 30;
+    need(x, path, x->small ? 500 : 1000, NULL, NULL);
+    return nested(x, many, path) / many / (nested(x, 4, path) / 4);
+}
+
+// ---- tiles --------------------------------------------------------------------------------------
+
+// A sparse file of which nothing is there, next to one that is stored uncompressed.
+static double row_absent(scale *x)
+{
+    char path[PATH], none[PATH], full[PATH];
+    int edge = x->small ? 2000 : 8000;
+    need(x, path, edge, NULL, NULL);
+    join(none, "%s/scale-absent-%d.tif", x->s->dir, edge);
+    join(full, "%s/scale-plain-%d.tif", x->s->dir, edge);
+    if (access(none, R_OK))
+        gwt_run(x, 0, "calc", "b1 * 0", path, "-o", none, "-q", "--dtype", "uint16", "--nodata",
+                "0", "--sparse", NULL);
+    if (access(full, R_OK))
+        gwt_run(x, 0, "calc", "b1", path, "-o", full, "-q", "--compress", "none", NULL);
+    return gwt_run(x, 0, "stats", none, "-q", "-j", "1", NULL).cpu
+         / gwt_run(x, 0, "stats", full, "-q", "-j", "1", NULL).cpu;
+}
+
+// One strip of the whole image, uncompressed, under a limit that it exceeds.
+static double row_one_strip(scale *x)
+{
+    char path[PATH];
+    int edge = x->small ? 4000 : 8000;
+    static unsigned short line[8000];
+    join(path, "%s/scale-strip-%d.tif", x->s->dir, edge);
+    if (access(path, R_OK)) {
+        TIFF *tif = TIFFOpen(path, "w");
+        if (!tif) die("%s: can't be written", path);
+        TIFFSetField(tif, TIFFTAG_IMAGEWIDTH, edge);
+        TIFFSetField(tif, TIFFTAG_IMAGELENGTH, edge);
+        TIFFSetField(tif, TIFFTAG_BITSPERSAMPLE, 16);
+        TIFFSetField(tif, TIFFTAG_SAMPLESPERPIXEL, 1);
+        TIFFSetField(tif, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+        TIFFSetField(tif, TIFFTAG_ROWSPERSTRIP, edge);
+        for (int row = 0; row < edge; row++) {
+            for (int col = 0; col < edge; col++) line[col] = (unsigned short)(row + col);
+            if (TIFFWriteScanline(tif, line, (uint32_t)row, 0) < 0) die("%s: is not written", path);
+        }
+        TIFFClose(tif);
+    }
+    return calc(x, x->small ? 24 : 64, "b1 * 2", path) / calc(x, 0, "b1 * 2", path);
+}
+
+// ---- expressions --------------------------------------------------------------------------------
+
+// A chain of so many conditions, on few pixels: what reading and planning it costs.
+static double chain(scale *x, int n, const char *path)
+{
+    char file[PATH], at[PATH];
+    join(file, "%s/scale-chain.txt", x->s->dir);
+    join(at, "@%s", file);
+    FILE *f = fopen(file, "w");
+    if (!f) die("%s: can't be written", file);
+    for (int i = 0; i < n; i++) fprintf(f, "where(b1 == %d, %d, ", i, (i * 7) % 1000);
+    fputs("b1", f);
+    for (int i = 0; i < n; i++) fputc(')', f);
+    if (fclose(f)) die("%s: can't be written", file);
+    double cpu = calc(x, 0, at, path);
+    unlink(file);
+    return cpu;
+}
+
+static double row_chain(scale *x)
+{
+    char path[PATH];
+    need(x, path, 64, NULL, NULL);
+    return chain(x, 1000, path) / 1000 / (chain(x, 250, path) / 250);
+}
+
+// ---- syncing ------------------------------------------------------------------------------------
+
+static double row_no_sync(scale *x)
+{
+    char out[PATH], program[PATH];
+    settings s = *x->s;
+    static sample floors[MAX_TURNS], gwts[MAX_TURNS];
+    int edge = x->small ? 2048 : 8192, n = 0;
+    job j = norm_diff_job(&s, edge, edge, "none");
+    join(out, "%s/scale-out.tif", s.dir);
+    join(program, "%s/gwt", s.programs);
+    for (double start = now(); go_on(&s, n, start); n++) {
+        floors[n] = run_floor(&s, &j, out, s.workers, false);
+        job k = j;
+        int o = 0;
+        while (k.options[o]) o++;
+        k.options[o] = "--no-sync";
+        gwts[n] = run_gwt(&s, &k, out, s.workers, 0);
+    }
+    unlink(out);
+    return median_ratio(gwts, floors, n);
+}
+
+// ---- the table ----------------------------------------------------------------------------------
+
+typedef struct row {
+    const char *name, *what;
+    double before;             // what version 0.1 took; 0: refused
+    double bar;
+    double (*measure)(scale *x);
+    bool wall;                 // by the clock: not where a bar is a test
+} row;
+
+static const row rows[] = {
+    { "files", "CPU a file, mosaic of 20,000 of 256 x 256 / 1,000", 5.5, 1.2, row_files, false },
+    { "small files", "CPU a file, mosaic of 16,000 of 64 x 64 / 1,000", 3.0, 1.2, row_small_files,
+      false },
+    { "plan", "CPU s, gwt plan of 20,000 files", 84, 3, row_plan_files, false },
+    { "open files", "CPU, 256 descriptors for 20,000 files / no limit", 0, 1.5, row_open_files,
+      false },
+    { "median 8", "CPU, moving median, uint8, w = 101 / 51", 4.9, 1.2, row_median_8, false },
+    { "median 16", "CPU, moving median, uint16, w = 101 / 51", 4.9, 1.2, row_median_16, false },
+    { "median 32", "CPU, moving median, float32, w = 101 / 51", 4.9, 2.2, row_median_float, false },
+    { "w = 51, 16", "CPU s, moving median 51, 2000 x 2000 uint16", 900, 3, row_seconds_16, false },
+    { "w = 51, 32", "CPU s, moving median 51, 2000 x 2000 float32", 900, 15, row_seconds_float,
+      false },
+    { "halo", "CPU, moving mean 1023 of 2000 x 2000, 96 MB / no limit", 118, 4, row_halo, false },
+    { "nested", "CPU a window, 30 in one another / 4", 12, 1.5, row_nested, false },
+    { "absent", "CPU, statistics of absent tiles / of uncompressed ones", 0, 1, row_absent, false },
+    { "one strip", "CPU, an image in one strip, 64 MB / no limit", 0, 1.5, row_one_strip, false },
+    { "chain", "CPU a condition, chain of 1,000 / 250", 0, 1.3, row_chain, false },
+    { "no sync", "uncompressed, --no-sync / floor without fsync", 2.4, 1.1, row_no_sync, true }
+};
+
+bool measure_scale(const settings *s)
+{
+    bool kept = true;
+    scale x = { .s = s, .small = s->size < 4096 };
+    printf("\nwhat a job costs as it grows%s; 0.1: what it was in version 0.1 (-: refused)\n\n",
+           x.small ? ", in small" : "");
+    printf("row         |    0.1 |    now |  bar |   MB | what\n");
+    if (s->json) fprintf(s->json, ",\n \"scale\": [");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const row *r = &rows[i];
+        char before[16] = "-";
+        x.peak = 0, x.over = false;
+        if (x.small && r->wall) continue;
+        double value = r->measure(&x);
+        if (r->before > 0) snprintf(before, sizeof before, "%.3g", r->before);
+        printf("%-11s | %6s | %6.3g | %4g | %4.0f | %s\n", r->name, before, value, r->bar, x.peak,
+               r->what);
+        fflush(stdout);
+        bar_at_most(r->bar, value, "scale: %s", r->name);
+        bar_at_most(0, x.over, "scale: %s: jobs over their limit of memory", r->name);
+        kept &= value <= r->bar && !x.over;
+        if (!s->json) continue;
+        fprintf(s->json, "%s\n  {", i ? "," : "");
+        json_text(s->json, "row", r->name);
+        fprintf(s->json, ", ");
+        json_text(s->json, "what", r->what);
+        fprintf(s->json, ", \"before\": %g, \"now\": %.4f, \"bar\": %g, \"megabytes\": %.1f}",
+                r->before, value, r->bar, x.peak);
+    }
+    if (s->json) fprintf(s->json, "]");
+    bars_print();
+    return kept;
+}
