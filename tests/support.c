@@ -543,6 +543,61 @@ bool tiff_can_write(const tiff_spec *spec)
     return ok;
 }
 
+// ---- packed samples ---------------------------------------------------------------------------
+
+// Rows of whole bytes, of each sample the highest bit first.
+static size_t pack(const packed *m, int plane, int y0, int x0, int rows, int cols,
+                   unsigned char *to)
+{
+    int samples = m->planar ? 1 : m->bands;
+    size_t line = ((size_t)(cols * samples * m->bits) + 7) / 8;
+    memset(to, 0, line * (size_t)rows);
+    for (int y = 0; y < rows; y++)
+        for (int i = 0; i < cols * samples; i++) {
+            int band = m->planar ? plane : i % samples;
+            int row = y0 + y, col = x0 + i / samples;
+            bool inside = row < m->height && col < m->width;
+            uint32_t value = inside ? m->value(m, band, row, col) : 0;
+            for (int k = 0; k < m->bits; k++) {
+                size_t at = (size_t)(i * m->bits + k);
+                if (value >> (m->bits - 1 - k) & 1)
+                    to[line * (size_t)y + at / 8] |= (unsigned char)(0x80 >> at % 8);
+            }
+        }
+    return line * (size_t)rows;
+}
+
+void packed_write(TIFF *t, const packed *m)
+{
+    static unsigned char bytes[1 << 18];
+    int h = m->tile ? m->tile : 16, w = m->tile ? m->tile : m->width;
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, m->width);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, m->height);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, m->bits);
+    if (m->format) TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, m->format);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, m->bands);
+    TIFFSetField(t, TIFFTAG_PLANARCONFIG, m->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(t, TIFFTAG_COMPRESSION, m->compression ? m->compression : COMPRESSION_NONE);
+    TIFFSetField(t, TIFFTAG_FILLORDER, m->fill_order ? m->fill_order : FILLORDER_MSB2LSB);
+    if (m->tile) {
+        TIFFSetField(t, TIFFTAG_TILEWIDTH, w);
+        TIFFSetField(t, TIFFTAG_TILELENGTH, h);
+    } else {
+        TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, h);
+    }
+    uint32_t n = 0;
+    for (int plane = 0; plane < (m->planar ? m->bands : 1); plane++)
+        for (int y = 0; y < m->height; y += h)
+            for (int x = 0; x < m->width; x += w, n++) {
+                int rows = !m->tile && m->height - y < h ? m->height - y : h;
+                tmsize_t size = (tmsize_t)pack(m, plane, y, x, rows, w, bytes);
+                tmsize_t put = m->tile ? TIFFWriteEncodedTile(t, n, bytes, size)
+                                       : TIFFWriteEncodedStrip(t, n, bytes, size);
+                REQUIRE(put == size, "tile %u is not written", n);
+            }
+}
+
 // ---- TIFFs, read ------------------------------------------------------------------------------
 
 // The values of a tag that libtiff itself does not know, however it has come to be registered.

@@ -167,6 +167,16 @@ void tiff_write_values(const char *path, const tiff_spec *spec, const double *va
 // Whether this libtiff does the compression of that spec (and the predictor on that type).
 bool tiff_can_write(const tiff_spec *spec);
 
+// Samples of 1 to 32 bits one after another, without gaps but at the end of a row.
+typedef struct packed {
+    int bits, format, width, height, tile, bands, compression, fill_order;
+    bool planar, big_endian;
+    uint32_t (*value)(const struct packed *m, int band, int row, int col);
+} packed;
+
+// As the current directory of t. Fails the test.
+void packed_write(TIFF *t, const packed *m);
+
 // ---- TIFFs, read ------------------------------------------------------------------------------
 
 typedef struct image {

@@ -13,74 +13,17 @@
 
 // ---- integers of 2 to 31 bits -----------------------------------------------------------------
 
-typedef struct packed {
-    int bits, format, width, height, tile, bands, compression, fill_order;
-    bool planar, big_endian;
-} packed;
-
 static uint32_t value_at(const packed *m, int band, int y, int x)
 {
-    if (x >= m->width || y >= m->height) return 0;
     return (uint32_t)(noise((uint64_t)(band * 1000003 + y * 1009 + x)) >> (64 - m->bits));
-}
-
-// Rows of whole bytes, of each sample the highest bit first.
-static size_t pack(const packed *m, int plane, int y0, int x0, int rows, int cols,
-                   unsigned char *to)
-{
-    int samples = m->planar ? 1 : m->bands;
-    size_t row = ((size_t)(cols * samples * m->bits) + 7) / 8;
-    memset(to, 0, row * (size_t)rows);
-    for (int y = 0; y < rows; y++)
-        for (int i = 0; i < cols * samples; i++) {
-            int band = m->planar ? plane : i % samples;
-            uint32_t value = value_at(m, band, y0 + y, x0 + i / samples);
-            for (int k = 0; k < m->bits; k++) {
-                size_t at = (size_t)(i * m->bits + k);
-                if (value >> (m->bits - 1 - k) & 1)
-                    to[row * (size_t)y + at / 8] |= (unsigned char)(0x80 >> at % 8);
-            }
-        }
-    return row * (size_t)rows;
-}
-
-static void write_packed(const char *path, const packed *m)
-{
-    static unsigned char bytes[1 << 18];
-    TIFF *t = TIFFOpen(path, m->big_endian ? "wb" : "wl");
-    int h = m->tile ? m->tile : 16, w = m->tile ? m->tile : m->width;
-    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, m->width);
-    TIFFSetField(t, TIFFTAG_IMAGELENGTH, m->height);
-    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, m->bits);
-    TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, m->format);
-    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, m->bands);
-    TIFFSetField(t, TIFFTAG_PLANARCONFIG, m->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
-    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
-    TIFFSetField(t, TIFFTAG_COMPRESSION, m->compression);
-    TIFFSetField(t, TIFFTAG_FILLORDER, m->fill_order);
-    if (m->tile) {
-        TIFFSetField(t, TIFFTAG_TILEWIDTH, w);
-        TIFFSetField(t, TIFFTAG_TILELENGTH, h);
-    } else {
-        TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, h);
-    }
-    uint32_t n = 0;
-    for (int plane = 0; plane < (m->planar ? m->bands : 1); plane++)
-        for (int y = 0; y < m->height; y += h)
-            for (int x = 0; x < m->width; x += w, n++) {
-                int rows = !m->tile && m->height - y < h ? m->height - y : h;
-                tmsize_t size = (tmsize_t)pack(m, plane, y, x, rows, w, bytes);
-                tmsize_t put = m->tile ? TIFFWriteEncodedTile(t, n, bytes, size)
-                                       : TIFFWriteEncodedStrip(t, n, bytes, size);
-                REQUIRE(put == size, "tile %u is not written", n);
-            }
-    TIFFClose(t);
 }
 
 static void check_packed(const packed *m)
 {
     const char *path = temp_path("packed.tif");
-    write_packed(path, m);
+    TIFF *t = TIFFOpen(path, m->big_endian ? "wb" : "wl");
+    packed_write(t, m);
+    TIFFClose(t);
     gwt *g = gwt_begin(.num_workers = 2);
     gwt_array *a = gwt_open(g, path, .chunks = 13);
     void *got = gwt_compute(a);
@@ -115,7 +58,8 @@ static void integers(void **state)
                 .tile = way & 1 ? 32 : 0, .big_endian = way & 2, .planar = way & 4,
                 .fill_order = way & 8 ? FILLORDER_LSB2MSB : FILLORDER_MSB2LSB,
                 .format = way % 3 ? SAMPLEFORMAT_UINT : SAMPLEFORMAT_INT,
-                .bands = 1 + (way + bits) % 3, .compression = codecs[(way / 2 + bits) % 4] });
+                .bands = 1 + (way + bits) % 3, .value = value_at,
+                .compression = codecs[(way / 2 + bits) % 4] });
 }
 
 // ---- TIFFs made by hand -----------------------------------------------------------------------

@@ -12,66 +12,20 @@
 
 // ---- samples of a bit -------------------------------------------------------------------------
 
-typedef struct bitmap {
-    int width, height, tile, bands, compression, fill_order;
-    bool planar, big_endian;
-} bitmap;
-
-static int bit_at(const bitmap *m, int band, int y, int x)
+static uint32_t bit_at(const packed *m, int band, int y, int x)
 {
-    bool inside = x < m->width && y < m->height;
-    return inside && (noise((uint64_t)(band * 1000003 + y * 1009 + x)) & 3) != 0;
+    (void)m;
+    return (noise((uint64_t)(band * 1000003 + y * 1009 + x)) & 3) != 0;
 }
 
-// Rows of a tile or strip from (y0, x0) on, each of whole bytes, the first sample in the high bit.
-static size_t pack_bits(const bitmap *m, int plane, int y0, int x0, int rows, int cols,
-                        unsigned char *to)
-{
-    int samples = m->planar ? 1 : m->bands;
-    size_t row = ((size_t)(cols * samples) + 7) / 8;
-    memset(to, 0, row * (size_t)rows);
-    for (int y = 0; y < rows; y++)
-        for (int i = 0; i < cols * samples; i++)
-            if (bit_at(m, m->planar ? plane : i % samples, y0 + y, x0 + i / samples))
-                to[row * (size_t)y + (size_t)i / 8] |= (unsigned char)(0x80 >> i % 8);
-    return row * (size_t)rows;
-}
+// One bit a sample, unless it is changed.
+#define BITMAP(...) (packed){ .bits = 1, .value = bit_at, __VA_ARGS__ }
 
-static void write_bits(TIFF *t, const bitmap *m)
-{
-    static unsigned char packed[1 << 16];
-    int h = m->tile ? m->tile : 16, w = m->tile ? m->tile : m->width;
-    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, m->width);
-    TIFFSetField(t, TIFFTAG_IMAGELENGTH, m->height);
-    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 1);
-    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, m->bands);
-    TIFFSetField(t, TIFFTAG_PLANARCONFIG, m->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
-    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
-    TIFFSetField(t, TIFFTAG_COMPRESSION, m->compression);
-    TIFFSetField(t, TIFFTAG_FILLORDER, m->fill_order);
-    if (m->tile) {
-        TIFFSetField(t, TIFFTAG_TILEWIDTH, w);
-        TIFFSetField(t, TIFFTAG_TILELENGTH, h);
-    } else {
-        TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, h);
-    }
-    uint32_t n = 0;
-    for (int plane = 0; plane < (m->planar ? m->bands : 1); plane++)
-        for (int y = 0; y < m->height; y += h)
-            for (int x = 0; x < m->width; x += w, n++) {
-                int rows = !m->tile && m->height - y < h ? m->height - y : h;
-                tmsize_t bytes = (tmsize_t)pack_bits(m, plane, y, x, rows, w, packed);
-                tmsize_t put = m->tile ? TIFFWriteEncodedTile(t, n, packed, bytes)
-                                       : TIFFWriteEncodedStrip(t, n, packed, bytes);
-                REQUIRE(put == bytes, "tile %u is not written", n);
-            }
-}
-
-static void check_bits(const bitmap *m)
+static void check_bits(const packed *m)
 {
     const char *path = temp_path("bits.tif");
     TIFF *t = TIFFOpen(path, m->big_endian ? "wb" : "wl");
-    write_bits(t, m);
+    packed_write(t, m);
     TIFFClose(t);
     gwt *g = gwt_begin(.num_workers = 2);
     gwt_array *a = gwt_open(g, path);
@@ -99,26 +53,26 @@ static void samples_of_a_bit(void **state)
         if (!TIFFIsCODECConfigured((uint16_t)codecs[c])) continue;
         for (int way = 0; way < 8; way++)
             for (size_t w = 0; w < COUNT_OF(widths); w++)
-                check_bits(&(bitmap){ .width = widths[w], .height = 35, .bands = 1,
-                                      .tile = way & 1 ? 32 : 0, .big_endian = way & 4,
-                                      .fill_order = way & 2 ? FILLORDER_LSB2MSB
-                                                            : FILLORDER_MSB2LSB,
-                                      .compression = codecs[c] });
+                check_bits(&BITMAP(.width = widths[w], .height = 35, .bands = 1,
+                                   .tile = way & 1 ? 32 : 0, .big_endian = way & 4,
+                                   .fill_order = way & 2 ? FILLORDER_LSB2MSB
+                                                         : FILLORDER_MSB2LSB,
+                                   .compression = codecs[c]));
     }
     for (int way = 0; way < 4; way++)
-        check_bits(&(bitmap){ .width = 21, .height = 20, .bands = 3, .planar = way & 1,
-                              .tile = way & 2 ? 16 : 0, .fill_order = FILLORDER_MSB2LSB,
-                              .compression = COMPRESSION_ADOBE_DEFLATE });
+        check_bits(&BITMAP(.width = 21, .height = 20, .bands = 3, .planar = way & 1,
+                           .tile = way & 2 ? 16 : 0,
+                           .compression = COMPRESSION_ADOBE_DEFLATE));
 }
 
 // ---- masks ------------------------------------------------------------------------------------
 
 enum { W = 61, H = 43 };
 
-static void append_mask(const char *path, const bitmap *m, uint32_t kind)
+static void append_mask(const char *path, const packed *m, uint32_t kind)
 {
     TIFF *t = TIFFOpen(path, "a");
-    write_bits(t, m);
+    packed_write(t, m);
     TIFFSetField(t, TIFFTAG_SUBFILETYPE, kind);
     TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MASK);
     TIFFClose(t);
@@ -126,7 +80,7 @@ static void append_mask(const char *path, const bitmap *m, uint32_t kind)
 
 // An image, and a mask of it in its file.
 static const char *write_inside(const char *name, const tiff_spec *spec, const void *samples,
-                                const bitmap *m)
+                                const packed *m)
 {
     const char *path = temp_path("%s", name);
     tiff_write(path, spec, samples);
@@ -141,7 +95,7 @@ static const char *write_inside(const char *name, const tiff_spec *spec, const v
 static void write_beside(const char *path, int width, int height, int bands, const char *metadata)
 {
     char msk[1024];
-    bitmap m = { .width = width, .height = height, .bands = bands };
+    packed m = BITMAP(.width = width, .height = height, .bands = bands);
     double *values = calloc((size_t)(bands * width * height), sizeof *values);
     for (int b = 0, k = 0; b < bands; b++)
         for (int y = 0; y < height; y++)
@@ -155,7 +109,7 @@ static void write_beside(const char *path, int width, int height, int bands, con
 }
 
 // Which band of the mask hides each band of an image; -1: none does.
-static void check_hidden(gwt *g, gwt_array *a, const bitmap *m, const int *by,
+static void check_hidden(gwt *g, gwt_array *a, const packed *m, const int *by,
                          const double *values, const char *what)
 {
     double *got = VALUES_OF(a);
@@ -184,11 +138,13 @@ static void masks_inside(void **state)
     static uint8_t samples[3 * W * H];
     fill_values(values, 3);
     for (int k = 0; k < 3 * W * H; k++) samples[k] = (uint8_t)values[k];
-    for (int way = 0; way < 16; way++) {
+    for (int way = 0; way < 32; way++) {
         gwt *g = gwt_begin(.num_workers = 3);
-        bitmap m = { .width = W, .height = H, .bands = way & 1 ? 3 : 1, .tile = way & 2 ? 16 : 0,
-                     .planar = way & 4, .compression = COMPRESSION_ADOBE_DEFLATE,
-                     .fill_order = way & 8 ? FILLORDER_LSB2MSB : FILLORDER_MSB2LSB };
+        packed m = BITMAP(.width = W, .height = H, .bands = way & 1 ? 3 : 1,
+                          .tile = way & 2 ? 16 : 0, .planar = way & 4,
+                          .compression = COMPRESSION_ADOBE_DEFLATE,
+                          .fill_order = way & 8 ? FILLORDER_LSB2MSB : FILLORDER_MSB2LSB);
+        if (way & 16) m.bits = 8;
         tiff_spec spec = { .width = W, .height = H, .bands = 3, .dtype = GWT_UINT8,
                            .tile_width = way & 4 ? 32 : 0, .tile_height = way & 4 ? 48 : 0,
                            .planar = way & 8, .compression = COMPRESSION_LZW };
@@ -211,10 +167,8 @@ static void masks_of_others(void **state)
     static double values[W * H];
     static const int all[] = { 0 };
     const char *path = temp_path("others.tif");
-    bitmap small = { .width = W / 2, .height = H / 2, .bands = 1, .compression = COMPRESSION_NONE,
-                     .fill_order = FILLORDER_MSB2LSB };
-    bitmap m = { .width = W, .height = H, .bands = 1, .compression = COMPRESSION_PACKBITS,
-                 .fill_order = FILLORDER_MSB2LSB };
+    packed small = BITMAP(.width = W / 2, .height = H / 2, .bands = 1);
+    packed m = BITMAP(.width = W, .height = H, .bands = 1, .compression = COMPRESSION_PACKBITS);
     fill_values(values, 1);
     for (int way = 0; way < 4; way++) {
         gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
@@ -249,7 +203,7 @@ static void masks_beside(void **state)
     tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .bands = 3, .planar = true,
                                           .dtype = GWT_INT16 }, values);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        bitmap m = { .width = W, .height = H, .bands = cases[i].bands };
+        packed m = BITMAP(.width = W, .height = H, .bands = cases[i].bands);
         bool none = !cases[i].metadata;
         write_beside(path, W, H, cases[i].bands, cases[i].metadata);
         gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
@@ -306,8 +260,8 @@ static void damaged_masks(void **state)
 {
     (void)state;
     static uint8_t samples[W * H];
-    bitmap m = { .width = W, .height = H, .bands = 1, .tile = 16, .fill_order = FILLORDER_MSB2LSB,
-                 .compression = COMPRESSION_ADOBE_DEFLATE };
+    packed m = BITMAP(.width = W, .height = H, .bands = 1, .tile = 16,
+                      .compression = COMPRESSION_ADOBE_DEFLATE);
     tiff_spec spec = { .width = W, .height = H, .dtype = GWT_UINT8 };
     const char *path = temp_path("damaged.tif"), *bad = temp_path("bad.tif");
     size_t size;
@@ -378,8 +332,7 @@ static void exact_bits(void **state)
 {
     (void)state;
     static uint64_t samples[W * H];
-    bitmap m = { .width = W, .height = H, .bands = 1, .compression = COMPRESSION_CCITTFAX4,
-                 .fill_order = FILLORDER_MSB2LSB };
+    packed m = BITMAP(.width = W, .height = H, .bands = 1, .compression = COMPRESSION_CCITTFAX4);
     for (int d = 0; d < DTYPES; d++) {
         gwt_dtype dtype = all_dtypes[d];
         size_t size = sample_size(dtype);
@@ -417,7 +370,7 @@ static void with_nodata(void **state)
     (void)state;
     static double values[W * H];
     const char *path = temp_path("both.tif");
-    bitmap m = { .width = W, .height = H, .bands = 1 };
+    packed m = BITMAP(.width = W, .height = H, .bands = 1);
     fill_values(values, 1);
     tiff_write_values(path, &(tiff_spec){ .width = W, .height = H, .dtype = GWT_UINT16,
                                           .nodata = "20" }, values);
@@ -511,7 +464,7 @@ static void in_operations(void **state)
                            .tiepoint = (const double[]){ 0, 0, 0, 100, 200, 0 } };
     const char *names[] = { temp_path("first.tif"), temp_path("second.tif") };
     for (int i = 0; i < 2; i++) {
-        bitmap m = { .width = W, .height = H, .bands = 1 };
+        packed m = BITMAP(.width = W, .height = H, .bands = 1);
         tiff_spec spec = { .width = W, .height = H, .dtype = GWT_UINT8, .tile_width = 16,
                            .tile_height = 16, .geo = &geo };
         for (int k = 0; k < W * H; k++) values[k] = (double)(noise((uint64_t)(k * 2 + i)) % 200);
