@@ -1242,8 +1242,9 @@ GWT_API gwt_array *gwt_interpolate(const gwt_array *a);
 
 // A statistic of the w x w window around every pixel, missing pixels left out; missing where none
 // is valid. Beyond its edges the image is mirrored, the edge repeated. The cost of mean, sum, std,
-// var, min, max, range, count, all and any grows as log2(w). float64; min, max and mode keep the
-// type, all and any are uint8 with nodata 255.
+// var, min, max, range, count, all and any grows as log2(w); that of median and percentile hardly
+// grows, whatever the type, nor does that of a mode of at most 256 values; of more it grows as w.
+// float64; min, max and mode keep the type, all and any are uint8 with nodata 255.
 // var is (n S2 - S1 S1) / (n n): exact for integers as long as n S2 stays below 2^53, otherwise off
 // by some 1e-16 times the square of the mean: of numbers about 5,000,000 that differ by hundredths
 // nothing is left; subtract a number first. With .weights a pixel at distance d from the centre
@@ -9268,10 +9269,25 @@ static int _gwt_taps_max(const _gwt_step *s, int axis)
     return 2 * (int)s->reach[axis] + 2;
 }
 
-// Whether a window looks at each of its cells for itself, not at sums of neighbours.
-static bool _gwt_step_sees_each(const _gwt_step *s)
+// Of windows whose values are sorted: those of a block together, of so many rows and columns at
+// most; in bins, which have groups of ranks (see _gwt_ranks).
+enum { _GWT_RANKED = 256, _GWT_BINS = 257, _GWT_GROUP = 32 };
+
+typedef struct _gwt_key { uint64_t key, place; } _gwt_key;
+
+static bool _gwt_step_ranks(const _gwt_step *s)
 {
-    return s->method == GWT_PERCENTILE || s->method == GWT_MODE || s->weighted;
+    return s->method == GWT_PERCENTILE || s->method == GWT_MODE;
+}
+
+// See _gwt_ranks_begin: for each pixel two keys and two ranks, and what groups and columns count.
+static size_t _gwt_ranks_room(size_t rows, size_t cols, size_t w)
+{
+    rows = (rows < _GWT_RANKED ? rows : _GWT_RANKED) + w - 1;
+    cols = (cols < _GWT_RANKED ? cols : _GWT_RANKED) + w - 1;
+    size_t n = rows * cols;
+    size_t lists = 4 * (2 * n + n / _GWT_GROUP + _GWT_BINS) + 6 * cols * _GWT_BINS;
+    return 2 * n * sizeof(_gwt_key) / sizeof(double) + (lists + 7) / 8;
 }
 
 // Doubles that a step needs to make `out`, beside what it reads and makes.
@@ -9284,8 +9300,8 @@ static size_t _gwt_step_room(const _gwt_step *s, const _gwt_rect *out)
         return 2 * (cols * (size_t)_gwt_taps_max(s, 1) + (cols * sizeof(_gwt_taps) + 7) / 8
                     + (size_t)_gwt_taps_max(s, 0));
     size_t line = cols + w;
-    return 2 * rows * cols
-         + (_gwt_step_sees_each(s) ? w * w + w * line : (rows + w) * cols + line);
+    if (_gwt_step_ranks(s)) return _gwt_ranks_room(rows, cols, w);
+    return s->weighted ? w * w + w * line : 2 * rows * cols + (rows + w) * cols + line;
 }
 
 // The step `s` over n planes of `a`; on their own grid, but for resampling, which says its own.
@@ -13640,23 +13656,324 @@ static double _gwt_mode_sorted(const double *v, size_t n)
     return mode;
 }
 
+// ---- moving percentiles and modes
+// The values of a block of windows are sorted once; what slides is counts of their ranks, which are
+// as dense as bytes are, whatever the type. Perreault and Hebert, Median Filtering in Constant Time
+// (2007), with lists for their fine histograms, which would be too large for many values:
+//   Ranks stand in up to _GWT_BINS bins, a bin for each where there are no more, else with about
+//   as many pixels in each bin. Missing pixels are the last rank, in a bin of their own.
+//   A column counts those of its pixels that are in the rows of the window, by bin: one comes and
+//   one goes from row to row. The window's counts are those of the last one, and a column's more,
+//   and one's less. None of this knows how wide the window is.
+//   A bin that holds what is asked for counts its ranks, by way of the columns that came and went
+//   since it was asked last, and of all where that is less. A column has a list of each bin's
+//   pixels from top to bottom, so that those in the window are next to one another.
+
+enum { _GWT_BINS_AIM = 64 };
+
+static const uint64_t _gwt_key_sign = UINT64_C(1) << 63;
+static const uint64_t _gwt_key_missing = UINT64_C(0xfff8000000000000);  // behind infinity
+
+typedef struct _gwt_ranks {
+    size_t rows, cols, w;       // of the block with its margin, and of a window
+    size_t ranks, bins, missing;    // the bin of missing pixels, or `bins`
+    size_t zero;                // rank of 0 where -0 is the rank before, else 0
+    double *value;              // of each rank
+    uint32_t *rank;             // [rows][cols]
+    uint16_t *bin;              // [rows][cols]
+    uint32_t *list;             // [cols][rows]: ranks, by bin, then from top to bottom
+    uint32_t *head;             // [cols][bins]: where in `list` those in rows of the window begin,
+    uint16_t *count;            // and how many they are
+    uint32_t *tally;            // how often each rank is in the window, if its bin is up to date
+    uint32_t *group;            // likewise, _GWT_GROUP ranks of a bin together
+    uint32_t *tree;             // of a mode, else NULL: the largest of tally, which is its leaves,
+    size_t leaves;              // a power of two; node i's children are 2 i and 2 i + 1
+    uint32_t first[_GWT_BINS + 1];      // rank of each bin
+    uint32_t inside[_GWT_BINS + 1];     // pixels of each bin in the window; 0 behind the last
+    int64_t at[_GWT_BINS];      // first column of the window that a bin counted last, or -1
+} _gwt_ranks;
+
+// Integers in the order of the values, -0 before 0.
+static uint64_t _gwt_sort_key(double v)
+{
+    uint64_t bits;
+    if (v != v) return _gwt_key_missing;
+    memcpy(&bits, &v, sizeof bits);
+    return bits & _gwt_key_sign ? ~bits : bits | _gwt_key_sign;
+}
+
+static double _gwt_sorted_value(uint64_t key)
+{
+    double v;
+    key = key & _gwt_key_sign ? key ^ _gwt_key_sign : ~key;
+    memcpy(&v, &key, sizeof v);
+    return v;
+}
+
+// By their bytes from the last to the first, but for those that all keys share. Sorted they are in
+// one of the two arrays.
+static _gwt_key *_gwt_keys_sort(_gwt_key *from, _gwt_key *to, size_t n)
+{
+    uint64_t differ = 0;
+    for (size_t i = 1; i < n; i++) differ |= from[i].key ^ from[0].key;
+    for (int shift = 0; shift < 64; shift += 8) {
+        uint32_t next[256] = { 0 }, place = 0;
+        if (!(differ >> shift & 255)) continue;
+        for (size_t i = 0; i < n; i++) next[from[i].key >> shift & 255]++;
+        for (int k = 0; k < 256; k++) {
+            place += next[k];
+            next[k] = place - next[k];
+        }
+        for (size_t i = 0; i < n; i++) to[next[from[i].key >> shift & 255]++] = from[i];
+        _gwt_key *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    return from;
+}
+
+// Gives sorted keys their ranks and bins. Where bins have several ranks, two beside one another hold
+// more than one in _GWT_BINS_AIM of the pixels: there are fewer bins than twice that, and a last one.
+static void _gwt_ranks_number(_gwt_ranks *r, const _gwt_key *k, size_t n)
+{
+    size_t distinct = 1, mass = 0;
+    for (size_t i = 1; i < n; i++) distinct += k[i].key != k[i - 1].key;
+    size_t most = distinct <= _GWT_BINS ? 0 : n / _GWT_BINS_AIM;
+    for (size_t i = 0, run; i < n; i += run, r->ranks++) {
+        for (run = 1; i + run < n && k[i + run].key == k[i].key; run++) continue;
+        mass += run;
+        if (i == 0 || mass > most || k[i].key == _gwt_key_missing) {
+            r->first[r->bins++] = (uint32_t)r->ranks;
+            mass = run;
+        }
+        if (i > 0 && k[i].key == _gwt_key_sign && k[i - 1].key == _gwt_key_sign - 1)
+            r->zero = r->ranks;
+        r->value[r->ranks] = _gwt_sorted_value(k[i].key);
+        for (size_t j = i; j < i + run; j++) {
+            r->rank[k[j].place] = (uint32_t)r->ranks;
+            r->bin[k[j].place] = (uint16_t)(r->bins - 1);
+        }
+    }
+    r->first[r->bins] = (uint32_t)r->ranks;
+    r->missing = k[n - 1].key == _gwt_key_missing ? r->bins - 1 : r->bins;
+}
+
+_GWT_FOR_SPEED
+
+// A row comes into the windows.
+_GWT_SMALL static void _gwt_ranks_enter(_gwt_ranks *r, size_t row)
+{
+    const uint16_t *bin = r->bin + row * r->cols;
+    for (size_t c = 0; c < r->cols; c++) r->count[c * r->bins + bin[c]]++;
+}
+
+_GWT_SMALL static void _gwt_ranks_leave(_gwt_ranks *r, size_t row)
+{
+    const uint16_t *bin = r->bin + row * r->cols;
+    for (size_t c = 0; c < r->cols; c++) {
+        r->count[c * r->bins + bin[c]]--;
+        r->head[c * r->bins + bin[c]]++;
+    }
+}
+
+_GWT_FOR_SIZE
+
+// The lists of all columns.
+static void _gwt_ranks_list(_gwt_ranks *r)
+{
+    memset(r->head, 0, r->cols * r->bins * sizeof *r->head);
+    memset(r->count, 0, r->cols * r->bins * sizeof *r->count);
+    for (size_t i = 0; i < r->rows; i++)
+        for (size_t c = 0; c < r->cols; c++) r->head[c * r->bins + r->bin[i * r->cols + c]]++;
+    uint32_t end = 0;
+    for (size_t i = 0; i < r->cols * r->bins; i++) r->head[i] = end += r->head[i];
+    for (size_t i = r->rows; i-- > 0;)
+        for (size_t c = 0; c < r->cols; c++)
+            r->list[--r->head[c * r->bins + r->bin[i * r->cols + c]]] = r->rank[i * r->cols + c];
+    for (size_t i = 0; i + 1 < r->w; i++) _gwt_ranks_enter(r, i);
+}
+
+// The block q and its margin. What is sorted gives way to tallies, and its other array to values.
+static void _gwt_ranks_begin(_gwt_ranks *r, const _gwt_step *s, const _gwt_planes *in,
+                             const _gwt_rect *q, double *work)
+{
+    size_t w = 2 * (size_t)s->reach[0] + 1, rows = (size_t)q->rows + w - 1;
+    size_t cols = (size_t)q->cols + w - 1, n = rows * cols;
+    _gwt_key *keys = (_gwt_key *)work, *other = keys + n;
+    *r = (_gwt_ranks){ .rows = rows, .cols = cols, .w = w, .rank = (uint32_t *)(other + n) };
+    r->list = r->rank + n;
+    r->head = r->list + n;
+    r->group = r->head + cols * _GWT_BINS;
+    r->count = (uint16_t *)(r->group + n / _GWT_GROUP + _GWT_BINS);
+    for (size_t i = 0; i < rows; i++) {
+        double *line = (double *)other;
+        _gwt_window_mirror(in, s, q->row - s->reach[0] + (int64_t)i, q, line);
+        for (size_t c = 0; c < cols; c++)
+            keys[i * cols + c] = (_gwt_key){ _gwt_sort_key(line[c]), i * cols + c };
+    }
+    _gwt_key *sorted = _gwt_keys_sort(keys, other, n);
+    r->value = (double *)(sorted == keys ? other : keys);
+    r->bin = (uint16_t *)(r->value + n);
+    _gwt_ranks_number(r, sorted, n);
+    _gwt_ranks_list(r);
+    r->tally = (uint32_t *)sorted;
+    if (r->ranks == r->bins) {
+        r->tally = r->inside;
+    } else if (s->method == GWT_MODE) {
+        for (r->leaves = 1; r->leaves < r->ranks;) r->leaves *= 2;
+        r->tree = (uint32_t *)sorted;
+        r->tally = r->tree + r->leaves;
+    }
+}
+
+_GWT_FOR_SPEED
+
+// The window goes on by a column.
+_GWT_LOOP static void _gwt_ranks_slide(uint32_t *to, const uint16_t *in, const uint16_t *out,
+                                       size_t n)
+{
+    _GWT_EACH to[i] += (uint32_t)in[i] - out[i];
+}
+
+_GWT_SMALL static void _gwt_ranks_raise(_gwt_ranks *r, size_t rank)
+{
+    for (size_t i = (r->leaves + rank) / 2; i > 0; i /= 2) {
+        uint32_t a = r->tree[2 * i], b = r->tree[2 * i + 1], most = a > b ? a : b;
+        if (r->tree[i] == most) break;
+        r->tree[i] = most;
+    }
+}
+
+// Counts the pixels of a bin in a column, `by` 1 or -1.
+_GWT_SMALL static void _gwt_ranks_count(_gwt_ranks *r, size_t bin, size_t col, uint32_t by)
+{
+    size_t first = r->first[bin], i = col * r->bins + bin;
+    uint32_t *group = r->group + first / _GWT_GROUP + bin;
+    const uint32_t *rank = r->list + r->head[i], *end = rank + r->count[i];
+    for (; rank < end; rank++) {
+        r->tally[*rank] += by;
+        if (r->tree) _gwt_ranks_raise(r, *rank);
+        else group[(*rank - first) / _GWT_GROUP] += by;
+    }
+}
+
+// Brings a bin up to date for the window whose first column is `col`.
+_GWT_SMALL static void _gwt_ranks_update(_gwt_ranks *r, size_t bin, size_t col)
+{
+    size_t first = r->first[bin], n = r->first[bin + 1] - first, from = (size_t)r->at[bin];
+    if (r->at[bin] < 0 || (!r->tree && 2 * (col - from) > r->w)) {
+        if (!r->tree) {
+            memset(r->tally + first, 0, n * sizeof *r->tally);
+            memset(r->group + first / _GWT_GROUP + bin, 0,
+                   (n / _GWT_GROUP + 1) * sizeof *r->group);
+        }
+        for (from = col; from < col + r->w; from++) _gwt_ranks_count(r, bin, from, 1);
+    } else {
+        for (; from < col; from++) {
+            _gwt_ranks_count(r, bin, from, UINT32_MAX);
+            _gwt_ranks_count(r, bin, from + r->w, 1);
+        }
+    }
+    r->at[bin] = (int64_t)col;
+}
+
+// The rank of place k of the window's sorted values, and the place behind those that are equal.
+_GWT_SMALL static size_t _gwt_ranks_find(_gwt_ranks *r, size_t col, uint32_t k, uint32_t *behind)
+{
+    uint32_t seen = 0;
+    size_t bin = 0;
+    while (r->inside[bin] <= k - seen) seen += r->inside[bin++];
+    size_t rank = r->first[bin];
+    if (r->first[bin + 1] - rank == 1) {
+        *behind = seen + r->inside[bin];
+        return rank;
+    }
+    _gwt_ranks_update(r, bin, col);
+    const uint32_t *group = r->group + rank / _GWT_GROUP + bin;
+    for (; *group <= k - seen; rank += _GWT_GROUP) seen += *group++;
+    for (; r->tally[rank] <= k - seen; rank++) seen += r->tally[rank];
+    *behind = seen + r->tally[rank];
+    return rank;
+}
+
+_GWT_SMALL static double _gwt_ranks_percentile(_gwt_ranks *r, size_t col, double p)
+{
+    size_t n = r->w * r->w - r->inside[r->missing];
+    if (n == 0) return (double)NAN;
+    double at = (double)(n - 1) * (p / 100);
+    uint32_t lo = (uint32_t)at, behind;
+    double below = r->value[_gwt_ranks_find(r, col, lo, &behind)], above = below;
+    if (at > lo && lo + 1 < n && lo + 1 == behind)
+        above = r->value[_gwt_ranks_find(r, col, lo + 1, &behind)];
+    return _gwt_percentile_between(below, above, at);
+}
+
+// -0 and 0 are the same to it, and -0 is the first.
+_GWT_SMALL static double _gwt_ranks_mode(_gwt_ranks *r, size_t col)
+{
+    size_t mode = 0, bins = r->missing;
+    if (!r->tree) {
+        for (size_t i = 1; i < bins; i++) if (r->inside[i] > r->inside[mode]) mode = i;
+    } else {
+        for (size_t bin = 0; bin < bins; bin++) _gwt_ranks_update(r, bin, col);
+        for (mode = 1; mode < r->leaves;) mode = 2 * mode + (r->tree[2 * mode] < r->tree[mode]);
+        mode -= r->leaves;
+    }
+    uint32_t most = bins > 0 ? r->tally[mode] : 0;
+    if (r->zero > 0) {
+        uint32_t negative = r->tally[r->zero - 1], zeros = negative + r->tally[r->zero];
+        if (zeros > most || (zeros == most && mode >= r->zero)) mode = r->zero - (negative > 0);
+        most = zeros > most ? zeros : most;
+    }
+    return most > 0 ? r->value[mode] : (double)NAN;
+}
+
+// The windows of row i of the block.
+_GWT_SMALL static void _gwt_ranks_row(_gwt_ranks *r, const _gwt_step *s, size_t i, double *to)
+{
+    static const uint16_t none[_GWT_BINS];
+    size_t bins = r->bins;
+    _gwt_ranks_enter(r, i + r->w - 1);
+    memset(r->inside, 0, sizeof r->inside);
+    for (size_t b = 0; b < bins; b++) r->at[b] = -1;
+    if (r->tree) memset(r->tree, 0, 2 * r->leaves * sizeof *r->tree);
+    for (size_t c = 0; c < r->cols; c++) {
+        const uint16_t *out = c < r->w ? none : r->count + (c - r->w) * bins;
+        _gwt_ranks_slide(r->inside, r->count + c * bins, out, bins);
+        if (c + 1 < r->w) continue;
+        size_t col = c + 1 - r->w;
+        to[col] = s->method == GWT_MODE ? _gwt_ranks_mode(r, col)
+                                        : _gwt_ranks_percentile(r, col, s->parameter);
+    }
+    _gwt_ranks_leave(r, i);
+}
+
+_GWT_FOR_SIZE
+
+static void _gwt_window_ranked(const _gwt_action *action, const _gwt_step *s,
+                               const _gwt_planes *in, const _gwt_rect *q, double *work, double *to)
+{
+    for (int64_t row = 0; row < q->rows; row += _GWT_RANKED)
+        for (int64_t col = 0; col < q->cols; col += _GWT_RANKED) {
+            _gwt_ranks r;
+            _gwt_rect block = { q->row + row, q->col + col,
+                                _gwt_min64(_GWT_RANKED, q->rows - row),
+                                _gwt_min64(_GWT_RANKED, q->cols - col) };
+            if (_gwt_over(action)) return;
+            _gwt_ranks_begin(&r, s, in, &block, work);
+            for (int64_t i = 0; i < block.rows && !_gwt_over(action); i++)
+                _gwt_ranks_row(&r, s, (size_t)i, to + (row + i) * q->cols + col);
+        }
+}
+
+// ---- weighted windows
+
 // The cells of one window: line k of it begins at rows + (first + k) % w * line.
 typedef struct _gwt_cells {
     const double *rows;
     int64_t first, w, line;
-    double *room;               // w * w: of a percentile and a mode the values, with weights those
+    double *room;               // w * w weights
 } _gwt_cells;
-
-static double _gwt_window_ranked(const _gwt_step *s, const _gwt_cells *x)
-{
-    size_t n = 0;
-    for (int64_t k = 0; k < x->w; k++)
-        for (int64_t j = 0; j < x->w; j++)
-            if (!isnan(x->rows[k * x->line + j])) x->room[n++] = x->rows[k * x->line + j];
-    qsort(x->room, n, sizeof *x->room, _gwt_compare_doubles);
-    return s->method == GWT_MODE ? _gwt_mode_sorted(x->room, n)
-                                 : _gwt_percentile_sorted(x->room, n, s->parameter);
-}
 
 // 1 - d / D: nothing at the corners.
 static void _gwt_window_weights(int64_t w, double *weights)
@@ -13697,7 +14014,7 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
 {
     int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
     double *rows = work, *room = rows + w * line;
-    if (s->weighted) _gwt_window_weights(w, room);
+    _gwt_window_weights(w, room);
     for (int64_t i = 0; i < q->rows; i++) {
         for (int64_t k = 0; k < w; k++)
             if (i == 0 || k == w - 1)
@@ -13705,8 +14022,7 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
         for (int64_t c = 0; c < q->cols; c++) {
             if (_gwt_over(action)) return;      // a large window takes a tenth of a second
             _gwt_cells x = { rows + c, i % w, w, line, room };
-            to[i * q->cols + c] =
-                s->weighted ? _gwt_window_weighted(s, &x) : _gwt_window_ranked(s, &x);
+            to[i * q->cols + c] = _gwt_window_weighted(s, &x);
         }
     }
 }
@@ -13716,13 +14032,16 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
 {
     const _gwt_rect *q = &out->rect;
     int64_t w = 2 * s->reach[0] + 1;
-    bool each = _gwt_step_sees_each(s);
     size_t n = (size_t)(q->rows * q->cols);
     double *to = _gwt_work_room(action->g, work, _gwt_step_room(s, q));
     if (!to) return false;
     double *squares = to, *counts = squares + n, *room = counts + n;
-    if (each) {
-        _gwt_window_each(action, s, in, q, room, out->data);
+    if (_gwt_step_ranks(s)) {
+        _gwt_window_ranked(action, s, in, q, to, out->data);
+        return true;
+    }
+    if (s->weighted) {
+        _gwt_window_each(action, s, in, q, to, out->data);
         return true;
     }
     bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN,
