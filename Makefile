@@ -125,8 +125,8 @@ $(B)/%.o: %.c $(headers) $(B)/flags
 #              multiply-add: its output must have the same bytes, too
 #   noprofile  without the profiler, to see what it costs when it is there and off
 #   mpi        for the ranks of an MPI job: MPI's compiler around ours
-# tests/impl_faults.c is one more, in which calls fail; tests/mpi_scarce.c, tests/test_walk.c and
-# tests/test_images.c have one within.
+# tests/impl_faults.c is one more, in which calls fail; tests/mpi_scarce.c, tests/test_walk.c,
+# tests/test_open.c and tests/test_images.c have one within.
 march := $(if $(filter x86_64,$(shell uname -m)),-march=haswell)
 mpicc  = OMPI_CC='$(CC)' MPICH_CC='$(CC)' mpicc
 
@@ -136,7 +136,7 @@ $(B)/impl-gnu.o:       variant = -std=gnu11 $(march)
 $(B)/impl-noprofile.o: variant = -DGWT_NO_PROFILE
 $(B)/impl-mpi.o:       variant = -DGWT_MPI
 $(B)/impl-mpi.o $(B)/tests/mpi_api.o $(B)/tests/mpi_scarce.o: cc = $(mpicc)
-$(B)/tests/mpi_scarce.o $(B)/tests/test_images.o: variant = -O0
+$(B)/tests/mpi_scarce.o $(B)/tests/test_images.o $(B)/tests/test_open.o: variant = -O0
 
 $(impls): tools/impl.c gwt.h $(B)/flags
 	$(cc) $(compile_flags) $(variant) -c -o $@ $<
@@ -188,7 +188,7 @@ $(B)/tasks:         $(B)/tools/bench/tasks.o $(B)/impl.o
 $(B)/tests/header_two: $(B)/tests/header_two_a.c.o $(B)/tests/header_two_b.c.o
 $(B)/tests/big_endian: $(B)/tests/big_endian.o
 $(B)/tests/test_faults: $(B)/tests/impl_faults.o
-$(filter-out $(addprefix %/test_,faults walk images),$(tests)): $(B)/impl.o
+$(filter-out $(addprefix %/test_,faults walk images open),$(tests)): $(B)/impl.o
 $(tests): %: %.o $(B)/tests/support.o
 $(tests): with = $(cmocka_libs)
 $(examples): %: %.o $(B)/impl.o

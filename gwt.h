@@ -2008,6 +2008,13 @@ static bool _gwt_list_grow(void *list, size_t used, size_t more, size_t *capacit
     return true;
 }
 
+// Of `h` and another number, mixed into its high bits most.
+static uint64_t _gwt_hash(uint64_t h, uint64_t x)
+{
+    h = (h ^ x) * 0x9E3779B97F4A7C15u;
+    return h ^ (h >> 29);
+}
+
 // Names of what there is to choose from are the same in capitals: of ASCII, whatever the locale.
 static bool _gwt_same_name(const char *a, const char *b)
 {
@@ -3543,15 +3550,16 @@ static bool _gwt_pool_waits(const _gwt_pool *p)
 }
 
 // Become a worker of the pool: one this thread already is, here or further out in the nest of
-// sessions whose actions it runs, else worker 0 once that is free. False when that can never be.
-static bool _gwt_pool_enter(_gwt_pool *p, _gwt_stay *stay)
+// sessions whose actions it runs, else worker 0 once that is free. False when that can never be;
+// where there is no waiting, when it is not so now.
+static bool _gwt_pool_join(_gwt_pool *p, _gwt_stay *stay, bool waits)
 {
     *stay = (_gwt_stay){ .outer = _gwt_stays };
     for (const _gwt_stay *s = _gwt_stays; s && !stay->worker; s = s->outer)
         if (s->worker->pool == p) stay->worker = s->worker;
     if (!stay->worker) {
-        if (_gwt_pool_waits(p)) return false;
-        _gwt_lock(&p->turn);
+        if (_gwt_pool_waits(p) || (!waits && !_gwt_trylock(&p->turn))) return false;
+        if (waits) _gwt_lock(&p->turn);
         stay->locked = true;
         stay->worker = &p->workers[0];
         p->starter = stay;
@@ -3559,6 +3567,8 @@ static bool _gwt_pool_enter(_gwt_pool *p, _gwt_stay *stay)
     _gwt_stays = stay;
     return true;
 }
+
+static bool _gwt_pool_enter(_gwt_pool *p, _gwt_stay *stay) { return _gwt_pool_join(p, stay, true); }
 
 static void _gwt_pool_leave(_gwt_stay *stay)
 {
@@ -3623,6 +3633,7 @@ struct gwt_scope {
     // Guarded by the session's lock.
     _gwt_block_of_memory *memory;
     struct _gwt_source *sources;
+    struct _gwt_source *named;  // of these the files, as a tree to find them by
     gwt_scope *next;            // of those of the session that have not ended
 };
 
@@ -4450,23 +4461,26 @@ typedef struct _gwt_pages {
     int last;                   // that was of use
 } _gwt_pages;
 
-// As _gwt_os_read.
-static int64_t _gwt_pages_read(_gwt_pages *p, _gwt_os_file file, void *to, uint64_t n, uint64_t at)
+// As _gwt_os_read, of a file of that length: it is not asked what comes after its end.
+static int64_t _gwt_pages_read(_gwt_pages *p, _gwt_os_file file, uint64_t length, void *to,
+                               uint64_t n, uint64_t at)
 {
-    if (n > sizeof p->page[0].bytes) return _gwt_os_read(file, to, n, at);
+    uint64_t most = sizeof p->page[0].bytes, left = at < length ? length - at : 0;
+    if (n > left) n = left;
+    if (n > most) return _gwt_os_read(file, to, n, at);
     int i = 0;
     while (i < 2 && !(at >= p->page[i].at && n <= p->page[i].n
                       && at - p->page[i].at <= p->page[i].n - n))
         i++;
     if (i == 2) {
         i = !p->last;
-        int64_t got = _gwt_os_read(file, p->page[i].bytes, sizeof p->page[i].bytes, at);
+        int64_t got = _gwt_os_read(file, p->page[i].bytes, most < left ? most : left, at);
         if (got < 0) return got;
         p->page[i].at = at;
         p->page[i].n = (uint64_t)got;
     }
     p->last = i;
-    if (n > p->page[i].n) n = p->page[i].n;     // the end of the file
+    if (n > p->page[i].n) n = p->page[i].n;     // it has become shorter
     memcpy(to, p->page[i].bytes + (at - p->page[i].at), (size_t)n);
     return (int64_t)n;
 }
@@ -5072,6 +5086,7 @@ typedef struct _gwt_source {
     // Set while opening, read-only afterwards.
     gwt *g;
     struct _gwt_source *next;
+    struct _gwt_source *under[4];       // in the tree of its scope; guarded by the session's lock
     gwt_scope *scope;           // that it is in
     _gwt_block_of_memory *named;        // where `path` is: events of a profile have it, too
     const char *path;           // what messages call it: the store's, and which directory
@@ -5210,7 +5225,7 @@ static bool _gwt_open_left(gwt *g, const char *path, _gwt_os_file *fd, const cha
 
 static int64_t _gwt_source_bytes(const _gwt_source *s, void *to, uint64_t n, uint64_t at)
 {
-    return s->pages ? _gwt_pages_read(s->pages, s->store.file, to, n, at)
+    return s->pages ? _gwt_pages_read(s->pages, s->store.file, s->store.length, to, n, at)
                     : _gwt_os_read(s->store.file, to, n, at);
 }
 
@@ -6412,6 +6427,30 @@ static bool _gwt_source_read(_gwt_source *s)
     return s->tiles != NULL;
 }
 
+// The files of a scope are a tree that branches by the next two bits of this: to one of n it takes
+// about log4(n) steps. Those with the same path are in a row.
+static uint64_t _gwt_source_hash(const char *path, uint64_t at)
+{
+    return _gwt_hash(_gwt_hash(0, crc32_z(0, (const Bytef *)path, (z_size_t)strlen(path))), at);
+}
+
+// Under the session's lock: where the source hangs in the tree, or would.
+static _gwt_source **_gwt_source_place(gwt_scope *in, const _gwt_os_facts *facts, const char *path,
+                                       uint64_t at, bool fills, gwt_optional nodata,
+                                       gwt_complex part)
+{
+    _gwt_source **place = &in->named;
+    for (uint64_t hash = _gwt_source_hash(path, at); *place; hash <<= 2) {
+        const _gwt_source *s = *place;
+        if (_gwt_os_unchanged(&s->store.facts, facts) && !strcmp(s->store.path, path)
+            && s->at == at && s->fills == fills && s->part == part
+            && _gwt_optional_same(s->fill_asked, nodata))
+            break;
+        place = &(*place)->under[hash >> 62];
+    }
+    return place;
+}
+
 // A file that is open already, in this scope or one around it, and has not changed since is shared:
 // its tiles are decoded once.
 static _gwt_source *_gwt_source_find(gwt *g, const char *path, uint64_t at, bool fills,
@@ -6421,13 +6460,8 @@ static _gwt_source *_gwt_source_find(gwt *g, const char *path, uint64_t at, bool
     if (_gwt_os_look(path, true, &facts)) return NULL;
     _gwt_source *s = NULL;
     _gwt_lock(&g->lock);
-    for (gwt_scope *in = _gwt_scope_here(g); in && !s; in = _gwt_scope_around(in)) {
-        s = in->sources;
-        while (s && !(_gwt_os_unchanged(&s->store.facts, &facts) && !strcmp(s->store.path, path)
-                      && s->at == at && s->fills == fills && s->part == part
-                      && _gwt_optional_same(s->fill_asked, nodata)))
-            s = s->next;
-    }
+    for (gwt_scope *in = _gwt_scope_here(g); in && !s; in = _gwt_scope_around(in))
+        s = *_gwt_source_place(in, &facts, path, at, fills, nodata, part);
     _gwt_unlock(&g->lock);
     return s;
 }
@@ -6466,14 +6500,25 @@ static _gwt_source *_gwt_source_new(gwt *g, const char *path, const char *direct
     return NULL;
 }
 
-// In the list of those of its scope, for others to find.
+// In the list of those of its scope. Of files, where others find it; one that another thread has
+// opened meanwhile takes its place.
 static _gwt_source *_gwt_source_join(_gwt_source *s)
 {
+    gwt_scope *in = s->scope;
+    _gwt_source *none = NULL, **place = &none;
     _gwt_lock(&s->g->lock);
-    s->next = s->scope->sources;
-    s->scope->sources = s;
+    if (!s->store.memory)
+        place = _gwt_source_place(in, &s->store.facts, s->store.path, s->at, s->fills,
+                                  s->fill_asked, s->part);
+    _gwt_source *other = *place;
+    if (!other) {
+        *place = s;
+        s->next = in->sources;
+        in->sources = s;
+    }
     _gwt_unlock(&s->g->lock);
-    return s;
+    if (other) _gwt_source_close(s);
+    return other ? other : s;
 }
 
 // Its file is open while `read` reads what there is to know.
@@ -8104,7 +8149,8 @@ static bool _gwt_array_hide(gwt_array *a, int64_t b, _gwt_source *by, int64_t ba
     return a->planes[b] != NULL;
 }
 
-static bool _gwt_array_hide_by_mask(gwt_array *a, _gwt_source *s)
+// What is beside the file like a mask and does not say that it is one is told in *no_mask.
+static bool _gwt_array_hide_by_mask(gwt_array *a, _gwt_source *s, const char **no_mask)
 {
     _gwt_source *mask = _gwt_mask_open(s);
     bool any = false;
@@ -8114,9 +8160,7 @@ static bool _gwt_array_hide_by_mask(gwt_array *a, _gwt_source *s)
         any |= band >= 0;
     }
     if (any) a->info.mask = s->mask;
-    else if (mask)
-        _gwt_note(a->g, "%s: is not looked at: without the item INTERNAL_MASK_FLAGS_1 it is no "
-                  "mask", mask->path);
+    else if (mask) *no_mask = mask->path;
     return mask != NULL;
 }
 
@@ -8247,7 +8291,9 @@ static _gwt_source *_gwt_open_image(gwt *g, const char *path, const gwt_open_opt
     return _gwt_open_directory(g, path, *number, o, nodata);
 }
 
-static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options *o)
+// A file's array. *no_mask: see above.
+static gwt_array *_gwt_open_quietly(gwt *g, const char *path, const gwt_open_options *o,
+                                    const char **no_mask)
 {
     if (_gwt_failed(g)) return NULL;
     if (!path || !*path) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no file name given to open");
@@ -8262,12 +8308,74 @@ static gwt_array *_gwt_open_one(gwt *g, const char *path, const gwt_open_options
     if (a && number == 1) _gwt_array_list_pages(a, s);
     bool ignores = o->ignore_mask || g->options.ignore_mask;
     bool alpha = o->alpha_mask || g->options.alpha_mask;
-    if (a && s->mask && !ignores && !_gwt_array_hide_by_mask(a, s)) a = NULL;
+    if (a && s->mask && !ignores && !_gwt_array_hide_by_mask(a, s, no_mask)) a = NULL;
     if (a && s->meta.alpha && alpha && !_gwt_array_hide_by_alpha(a, s)) a = NULL;
     if (a && o->overview) a = _gwt_open_overview(a, s, o->overview);
     if (s && s->brief) _gwt_source_close(s);
     if (!a || !o->scale_data) return a;
     return _gwt_array_scaled(a, o->scale_factor, o->offset);
+}
+
+// The same, with what there is to say of it; `a`: NULL, or it is open already.
+static gwt_array *_gwt_open_one(gwt *g, gwt_array *a, const char *path, const char *no_mask,
+                                const gwt_open_options *o)
+{
+    if (!a) a = _gwt_open_quietly(g, path, o, &no_mask);
+    if (no_mask)
+        _gwt_note(g, "%s: is not looked at: without the item INTERNAL_MASK_FLAGS_1 it is no mask",
+                  no_mask);
+    return a;
+}
+
+// ---- many files
+// All workers open files, as most of the time is spent in waiting for disks and servers. What is
+// said of them comes in the order of the list, as if one were opened after the other: a file that
+// can't be opened is tried again, in its turn, for its error; those after it are not used.
+
+typedef struct _gwt_opening { gwt_array *a; const char *no_mask; } _gwt_opening;
+
+typedef struct _gwt_openings {
+    gwt *g;
+    const gwt_open_options *o;
+    const char *const *paths;
+    _gwt_opening *list;         // each its worker's
+    atomic_size_t failed;       // the first of those that are known to
+} _gwt_openings;
+
+static void _gwt_open_ahead(size_t i, void *user)
+{
+    _gwt_openings *all = user;
+    char why[sizeof all->g->message] = "", *before = _gwt_tried;
+    _gwt_opening *to = &all->list[i];
+    size_t first = atomic_load(&all->failed);
+    if (i > first) return;
+    _gwt_tried = why;
+    to->a = _gwt_open_quietly(all->g, all->paths[i], all->o, &to->no_mask);
+    _gwt_tried = before;
+    if (why[0]) to->a = NULL;
+    while (!to->a && i < first && !atomic_compare_exchange_weak(&all->failed, &first, i)) {}
+}
+
+// Into `arrays`. Where the workers are busy with another thread's action this one does it alone.
+static bool _gwt_open_all(gwt *g, const char *const *paths, size_t n, const gwt_open_options *o,
+                          gwt_array **arrays)
+{
+    _gwt_openings all = { .g = g, .o = o, .paths = paths };
+    _gwt_stay stay;
+    size_t opened = 0;
+    all.list = _gwt_calloc(g, n, sizeof *all.list);
+    atomic_init(&all.failed, n);
+    if (all.list && n > 1 && _gwt_pool_join(&g->pool, &stay, false)) {
+        _gwt_pool_for(_gwt_self(), n, _gwt_open_ahead, &all);
+        _gwt_pool_leave(&stay);
+    }
+    for (; all.list && opened < n && !_gwt_failed(g); opened++) {
+        const _gwt_opening *from = &all.list[opened];
+        arrays[opened] = _gwt_open_one(g, from->a, paths[opened], from->no_mask, o);
+        if (!arrays[opened]) break;
+    }
+    GWT_FREE(all.list);
+    return opened == n && !_gwt_failed(g);
 }
 
 static bool _gwt_array_set_times(gwt_array *a, const char *const *names)
@@ -8313,7 +8421,7 @@ gwt_array *gwt_open_with(gwt *g, const char *path, const gwt_open_options *optio
     if (!_gwt_failed(g) && o.stack)
         return _gwt_fail_null(g, GWT_E_ARGUMENT, "%s: a .stack is of several files: gwt_open_many "
                               "takes a list", path ? path : "");
-    gwt_array *a = _gwt_open_one(g, path, &o);
+    gwt_array *a = _gwt_open_one(g, NULL, path, NULL, &o);
     o.bounds_by = GWT_SAME_GRID;        // of several files, as their .time_names are
     return a && _gwt_open_aligned(&a, 1, &o) ? _gwt_open_done(a, &o, NULL) : NULL;
 }
@@ -8325,9 +8433,7 @@ gwt_array *gwt_open_many_with(gwt *g, const char *const *paths, size_t n,
     if (_gwt_failed(g)) return NULL;
     if (n == 0 || !paths) return _gwt_fail_null(g, GWT_E_ARGUMENT, "no files given to open");
     gwt_array **list = _gwt_calloc(g, n, sizeof *list), *a = NULL;
-    size_t opened = 0;
-    while (list && opened < n && (list[opened] = _gwt_open_one(g, paths[opened], &o))) opened++;
-    if (list && opened == n && _gwt_open_aligned(list, n, &o))
+    if (list && _gwt_open_all(g, paths, n, &o, list) && _gwt_open_aligned(list, n, &o))
         a = o.mosaic ? _gwt_mosaic_of(list, n, o.overlap)
                      : gwt_stack(list, n, o.stack == GWT_TIME ? GWT_TIME : GWT_BAND);
     GWT_FREE(list);
@@ -12159,12 +12265,6 @@ typedef struct _gwt_planner {
     size_t key_slots, seen_slots;
     int num_seen;
 } _gwt_planner;
-
-static uint64_t _gwt_hash(uint64_t h, uint64_t x)
-{
-    h = (h ^ x) * 0x9E3779B97F4A7C15u;
-    return h ^ (h >> 29);
-}
 
 // Another item at the end of a list, or NULL and an error.
 static void *_gwt_plan_append(gwt *g, void *list, int *used, size_t *capacity, const void *item,
