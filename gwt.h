@@ -6885,10 +6885,17 @@ static bool _gwt_source_load(_gwt_source *s, int64_t i, void *to, int64_t rows)
     return good;
 }
 
+// Copies of copies: at first twice as many each time, then as many as stay near to the processor.
 static void _gwt_source_fill(const _gwt_source *s, uint64_t raw, char *to, size_t bytes)
 {
-    size_t size = gwt_dtype_size(s->dtype);
-    for (size_t i = 0; i < bytes; i += size) memcpy(to + i, &raw, size);
+    enum { AT_ONCE = 4096 };
+    size_t n = gwt_dtype_size(s->dtype), done = n;
+    memcpy(to, &raw, n);
+    for (; done < bytes; done += n) {
+        n = done < AT_ONCE ? done : AT_ONCE;
+        if (n > bytes - done) n = bytes - done;
+        memcpy(to + done, to, n);
+    }
 }
 
 // Decode tile i into tile_bytes at `to`. The rows below the image in a last strip are not touched.

@@ -1,6 +1,6 @@
 // test_open.c - what it takes to open files, one or many: calls of the system, which are counted and
-// may be slow here; what all workers open together, and what is said of it. The implementation is
-// within.
+// may be slow here; what all workers open together, and what is said of it; absent tiles. The
+// implementation is within.
 
 #define _XOPEN_SOURCE 700
 #define _FILE_OFFSET_BITS 64
@@ -281,6 +281,55 @@ static void steps_to_find_one(void **state)
     }
 }
 
+// ---- absent tiles
+
+static bool all_but_one_absent(uint32_t strile) { return strile != 2; }
+
+// Of any size of sample; not a byte more than asked for.
+static void absent_tiles(void **state)
+{
+    (void)state;
+    static const gwt_dtype types[] = { GWT_UINT8, GWT_INT16, GWT_FLOAT32, GWT_FLOAT64 };
+    for (size_t t = 0; t < COUNT_OF(types); t++) {
+        double values[2 * 48 * 96];
+        for (size_t i = 0; i < COUNT_OF(values); i++) values[i] = 11;
+        double nodata = types[t] == GWT_UINT8 ? 77 : -77;
+        tiff_write_values(temp_path("absent.tif"), &(tiff_spec){ .width = 96, .height = 48,
+            .bands = 2, .dtype = types[t], .tile_width = 48, .tile_height = 48, .planar = true,
+            .nodata = nodata > 0 ? "77" : "-77", .absent = all_but_one_absent }, values);
+        gwt *g = gwt_begin(.num_workers = 1);
+        gwt_array *a = gwt_open(g, temp_path("absent.tif"));
+        void *got = gwt_compute(a);
+        EXPECT_OK(g);
+        for (size_t i = 0; i < COUNT_OF(values); i++) {
+            bool there = i >= 48 * 96 && i % 96 < 48;
+            REQUIRE(sample_get(types[t], got, i) == (there ? 11 : nodata), "%s, sample %zu",
+                    gwt_dtype_name(types[t]), i);
+        }
+        gwt_end(g);
+    }
+}
+
+// They are made as fast as memory is set: the best of some turns, as others use the machine, too.
+static void absent_tiles_are_fast(void **state)
+{
+    (void)state;
+    enum { BYTES = 8 << 20 };
+    char *to = malloc(BYTES);
+    double fill = 1, set = 1;
+    _gwt_source s = { .path = "tile", .dtype = GWT_UINT16 };
+    for (int turn = 0; turn < 9; turn++) {
+        double start = now();
+        memset(to, turn + 1, BYTES);
+        double between = now();
+        _gwt_source_fill(&s, 0x1234, to, BYTES);
+        if (between - start < set) set = between - start;
+        if (now() - between < fill) fill = now() - between;
+    }
+    REQUIRE(fill < 6 * set, "%.6f s, and memset takes %.6f s", fill, set);
+    free(to);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +339,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_same_file),
         cmocka_unit_test(while_an_action_waits),
         cmocka_unit_test(steps_to_find_one),
+        cmocka_unit_test(absent_tiles),
+        cmocka_unit_test(absent_tiles_are_fast),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("open", tests, write_files, forget_files);
