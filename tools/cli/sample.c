@@ -25,15 +25,18 @@ static gwt_array *make_result(const sample_job *j, gwt *g, int chunk)
 
 bool sample_begin(sample_job *j)
 {
-    gwt *g = cli_begin(1, j->inputs->sensor, j->memory);
-    if (!g) return false;
-    gwt_array *result = make_result(j, g, 0);
-    const gwt_info *info = gwt_describe(result);
+    j->g = cli_begin(1, j->inputs->sensor, j->memory);
+    if (!j->g) return false;
+    j->result = make_result(j, j->g, 0);
+    const gwt_info *info = gwt_describe(j->result);
     j->height = info->shape[2];
     j->width = info->shape[3];
-    j->save.nodata = inputs_dst_nodata(j->inputs, result, j->save.dtype);
+    j->save.nodata = inputs_dst_nodata(j->inputs, j->result, j->save.dtype);
     j->save.overwrite = true;
-    if (cli_end(g) != 0 || !cli_make_folder(j->folder)) return false;
+    if (gwt_status(j->g) != GWT_OK || !cli_make_folder(j->folder)) {
+        cli_end(j->g);
+        return false;
+    }
     snprintf(j->output, sizeof j->output, "%s/out.tif", j->folder);
     return true;
 }
@@ -47,6 +50,7 @@ void sample_end(sample_job *j)
         remove(path);
     }
     rmdir(j->folder);
+    cli_end(j->g);
 }
 
 sample sample_of(const sample_job *j, double pixels)
@@ -68,15 +72,16 @@ double sample_pixels(const sample *s) { return (double)s->rows * (double)s->cols
 bool sample_run(const sample_job *j, const sample *part, int chunk, int workers,
                 sample_note *note, void *user)
 {
-    gwt *g = cli_begin(workers, j->inputs->sensor, j->memory);
+    bool own = chunk || workers != 1;
+    gwt *g = own ? cli_begin(workers, j->inputs->sensor, j->memory) : j->g;
     if (!g) return false;
-    gwt_array *a = gwt_window(make_result(j, g, chunk), part->row, part->col, part->rows,
-                              part->cols);
+    gwt_array *a = gwt_window(own ? make_result(j, g, chunk) : j->result, part->row, part->col,
+                              part->rows, part->cols);
     gwt_profile_begin(g);
     bool saved = gwt_save_with(a, j->output, &j->save);
     const gwt_profile *profile = gwt_profile_end(g);
     if (saved && profile) note(user, a, profile);
-    return cli_end(g) == 0 && saved;
+    return (!own || cli_end(g) == 0) && saved;
 }
 
 char *sample_title(const char *const *expressions, size_t count, const file_list *files,

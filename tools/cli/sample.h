@@ -16,6 +16,8 @@ typedef struct sample_job {
     size_t memory;
     gwt_save_options save;     // as of gwt calc; its nodata is the inputs'
     // Of sample_begin:
+    gwt *g;                    // with one worker, for all runs of one and no chunk size
+    gwt_array *result;         // in it
     int64_t height, width;     // of the whole result
     char folder[CLI_PATH], output[CLI_PATH + 16];
 } sample_job;
@@ -31,8 +33,9 @@ void sample_end(sample_job *j);
 sample sample_of(const sample_job *j, double pixels);
 double sample_pixels(const sample *s);
 
-// One run into a file, as gwt calc does it, in a session of its own; `note` is shown the array that
-// was saved and the profile. False when it failed, which has been printed.
+// One run into a file, as gwt calc does it; `note` is shown the array that was saved and the profile.
+// With a chunk size or several workers it has a session of its own; chunk 0: chosen for you. False
+// when it failed, which has been printed, or is by sample_end.
 typedef void sample_note(void *user, gwt_array *a, const gwt_profile *profile);
 bool sample_run(const sample_job *j, const sample *part, int chunk, int workers,
                 sample_note *note, void *user);
