@@ -78,7 +78,7 @@ gwt_parts  := $(call objects,tools/cli/*.c tools/report/*.c tools/json.c)
 bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o scale.o measure.o peers.o)
 measured   := $(addprefix $(B)/,floor tasks ndi ndi-noprofile bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
-ranks      := $(B)/examples/distributed $(B)/tests/mpi_api
+ranks      := $(B)/examples/distributed $(B)/tests/mpi_api $(B)/tests/mpi_batches
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 checks     := $(patsubst %,$(B)/%.o,$(wildcard tests/header_*.c tests/header_*.cc tests/options_*.c)) \
               $(B)/tests/refused $(B)/tests/refused_machines
@@ -135,7 +135,7 @@ $(B)/impl-plain.o:     variant = -DGWT_PLAIN
 $(B)/impl-gnu.o:       variant = -std=gnu11 $(march)
 $(B)/impl-noprofile.o: variant = -DGWT_NO_PROFILE
 $(B)/impl-mpi.o:       variant = -DGWT_MPI
-$(B)/impl-mpi.o $(B)/tests/mpi_api.o $(B)/tests/mpi_scarce.o: cc = $(mpicc)
+$(B)/impl-mpi.o $(addprefix $(B)/tests/mpi_,api.o batches.o scarce.o): cc = $(mpicc)
 $(B)/tests/mpi_scarce.o $(B)/tests/test_images.o $(B)/tests/test_open.o: variant = -O0
 
 $(impls): tools/impl.c gwt.h $(B)/flags
@@ -265,8 +265,9 @@ mpi: $(B)/gwt-mpi $(B)/examples/distributed ## build gwt-mpi, the command for mp
 
 mpi-test: $(B)/gwt $(B)/make_scene ## the same on 1 to 4 ranks (make deps-mpi)
 	@if command -v mpicc >/dev/null && command -v mpirun >/dev/null; then \
-	    $(MAKE) mpi $(B)/tests/mpi_api $(B)/tests/mpi_scarce && GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi \
+	    $(MAKE) mpi $(ranks) $(B)/tests/mpi_scarce && GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi \
 	    DISTRIBUTED=$(B)/examples/distributed MPI_API=$(B)/tests/mpi_api MPI_SCARCE=$(B)/tests/mpi_scarce \
+	    MPI_BATCHES=$(B)/tests/mpi_batches \
 	    MAKE_SCENE=$(B)/make_scene sh tests/mpi.sh; else \
 	    echo 'SKIPPED: 1 - the ranks of an MPI job (no mpicc or mpirun: make deps-mpi)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi

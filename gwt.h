@@ -18486,8 +18486,9 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 // tiles out. Rank 0 keeps the order:
 //
 //   - a rank asks for tiles before it runs out of them, and gets a batch: the next few in the order
-//     of the file. Batches are a fraction of what is left for each rank, so they shrink towards
-//     the end, and a slow rank takes fewer of them;
+//     of the file, or of the tiles of the inputs where those are larger (see blocks). A batch is a
+//     third of what the rank may hold; only towards the end it is a fraction of what is left for
+//     each rank. A slow rank takes fewer of them;
 //   - when a batch is encoded the rank says how large each tile is. As soon as all batches before
 //     it have said so too, rank 0 answers where it goes, and the rank writes it there, at once.
 //     Until then it waits in that rank's memory, as in a single process tiles wait for their turn;
@@ -18506,12 +18507,15 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 // Sums and buffers: each rank leaves zeros where the others' results are, and all are joined by OR,
 // which keeps every bit.
 //
-// At 1,000 ranks. A batch costs rank 0 three messages in and two out, some 10 us each with what it
-// does for them, and its records in the journal, 16 bytes a tile: about 60 us. A tile of 256 x 256
-// takes a worker some 5 ms, so 1,000 ranks of 8 workers make 1.6 million tiles a second, and rank 0
-// can serve 16,000 batches a second: batches of 100 tiles keep it busy all the time, batches of
-// 2,000 for 5 %. What a rank may hold grows with ranks and workers for that reason, to three such
-// batches, as far as memory_limit lets it: 6,000 tiles compressed to 100 kB are 600 MB. An
+// At 1,000 ranks. A batch costs rank 0's thread 25 us, for three mails in and two out, and 0.2 us a
+// tile: its place, and its record in the journal. That was measured with 32, 64 and 128 ranks (28,
+// 25 and 25 us for batches of 16 to 32 tiles, 41 us for some of 90; tests/mpi_batches.c), and does
+// not depend on their number. A tile of 256 x 256 takes a worker some 5 ms, so 1,000 ranks of 8
+// workers make 1.6 million tiles a second: batches of 100 tiles would keep rank 0 busy for 70 % of
+// the time, batches of 2,000 for 34 %, nearly all of it for tiles. What a rank may hold grows with
+// ranks and workers for that reason, to three such batches, as far as memory_limit lets it: 6,000
+// tiles compressed to 100 kB are 600 MB. Played through (tools/bench/ranks.c) workers of 1,024
+// ranks are at work for 95 % of the time; the rest is the end, and the first and last mails. An
 // exclusive scan instead of rank 0's answers would have all ranks meet for every batch: log2(1000)
 // hops of 5 us are little, but the slowest of 1,000 is waited for each time.
 // Writers: 1,000 ranks x 8 workers x 200 tiles/s x 100 kB are 160 GB/s, more than file systems of
@@ -18560,6 +18564,21 @@ static int64_t _gwt_order_groups(const _gwt_order *o)
 static int64_t _gwt_order_group_of(const _gwt_order *o, int64_t tile)
 {
     return tile / o->across * _gwt_ceil_div(o->across, o->group) + tile % o->across / o->group;
+}
+
+// How many tiles lie next to one another, and below one another, within the largest tile of an
+// input: so many of them decode it.
+static void _gwt_order_sharing(const _gwt_order *o, int64_t *across, int64_t *down)
+{
+    *across = *down = 1;
+    for (int i = 0; i < o->plan->num_views; i++) {
+        const _gwt_source *s = o->plan->views[i].source;
+        if (s->store.memory) continue;
+        *across = _gwt_max64(*across, _gwt_ceil_div(s->tile_w, o->tile_w));
+        *down = _gwt_max64(*down, _gwt_ceil_div(s->tile_h, o->tile_h));
+    }
+    *across = _gwt_min64(*across, o->across);
+    *down = _gwt_min64(*down, o->down);
 }
 
 // Tiles that all streams have written.
@@ -18662,12 +18681,13 @@ typedef struct _gwt_verdict {
 typedef enum _gwt_mail_kind {
     // to rank 0
     _GWT_MAIL_NEXT,             // may I have `count` tiles at the most, for `first` workers?
-    _GWT_MAIL_SIZES,            // the batch from tile `first` is encoded; sizes and checksums
-    _GWT_MAIL_WRITTEN,          // the batch from tile `first` is written, but for these ends of it
+    _GWT_MAIL_SIZES,            // batch `first` is encoded; sizes and checksums
+    _GWT_MAIL_WRITTEN,          // batch `first` is written, but for these ends of its runs
     _GWT_MAIL_DONE,             // nothing more will come; failed with `code` and a message
     // from rank 0
-    _GWT_MAIL_BATCH,            // groups `first` .. `first + count`; `count` 0: none are left
-    _GWT_MAIL_PLACE,            // the batch from tile `first` goes to these offsets
+    _GWT_MAIL_BATCH,            // blocks `first` .. `first + count` are batch `code`; `count` 0:
+                                // none are left
+    _GWT_MAIL_PLACE,            // the runs of batch `first` go to these offsets
     _GWT_MAIL_STOP,             // with `code` and a message
     _GWT_MAIL_OVER              // nothing more will come
 } _gwt_mail_kind;
@@ -18684,23 +18704,31 @@ typedef struct _gwt_mail {
 // One that needs no allocation.
 typedef struct _gwt_short_mail { _gwt_mail head; char payload[_GWT_MAIL_TEXT]; } _gwt_short_mail;
 
+// The tiles of a batch: runs of neighbours in the order of the file, each a row of tiles below the
+// one before.
+typedef struct _gwt_runs { int64_t first, width, num; } _gwt_runs;
+
 // A batch where it is computed.
 typedef struct _gwt_slot {
     struct _gwt_slot *next;
-    int64_t first, tiles;       // numbers of tiles; guarded by the lock of ranks, as what follows
-    int64_t group, groups;      // to be begun
+    int64_t number;             // of the batch; guarded by the lock of ranks, as what follows
+    _gwt_runs runs;
+    int64_t group, groups;      // to be begun, of so many
     int64_t left;               // tiles not complete
     bool placed;                // offsets are known
-    uint64_t offsets[_GWT_MAX_STREAMS];
-    _gwt_blob *blobs;           // [output][tile][part]; each by the worker that has the tile
+    uint64_t *offsets;          // [output][run]
+    _gwt_blob *blobs;           // [output][run][tile][part]; each by the worker that has the tile
 } _gwt_slot;
 
 // A batch in rank 0's books, until it is in the journal.
+typedef enum _gwt_batch_state { _GWT_BATCH_HANDED, _GWT_BATCH_SIZED, _GWT_BATCH_WRITTEN }
+    _gwt_batch_state;
+
 typedef struct _gwt_batch {
-    struct _gwt_batch *next;
-    int64_t first, tiles;       // numbers of tiles
+    _gwt_runs runs;
     int rank;
-    bool sized, placed, written;
+    bool last;                  // of its band
+    _gwt_batch_state state;
 } _gwt_batch;
 
 typedef struct _gwt_ranks {
@@ -18713,6 +18741,7 @@ typedef struct _gwt_ranks {
     // One action: set before its thread starts.
     _gwt_order *order;
     int64_t window;             // tiles that this rank may hold
+    int64_t wide, tall;         // of a block: groups in a row, rows of tiles
     uint64_t align;             // of the file system's blocks
     char *inbox;                // what is received; the thread's own
     size_t inbox_bytes;
@@ -18728,8 +18757,12 @@ typedef struct _gwt_ranks {
     // The thread's own.
     bool told, done;
     // Rank 0's books, the thread's own.
-    _gwt_batch *batches;
-    int64_t next_group;
+    _gwt_batch *batches;        // number k is in batches[k % room]
+    int64_t room;
+    int64_t written, placed, sized, checked, handed;    // numbers of batches: all before it are in
+                                // the journal, have places, and so on; checked: are to be written
+                                // to the journal when the rest of their band is
+    int64_t next_block, tiles;  // to hand out, and how many tiles were
     int num_done;
     bool stopped;
 } _gwt_ranks;
@@ -18970,6 +19003,14 @@ static void _gwt_mpi_join(gwt *g, void *data, size_t bytes, bool root_only)
     }
 }
 
+// The least of all ranks' numbers.
+static int64_t _gwt_mpi_least(gwt *g, int64_t x)
+{
+    int64_t least = x;
+    _GWT_MPI_DO(g->ranks, MPI_Allreduce(&x, &least, 1, MPI_INT64_T, MPI_MIN, g->ranks->comm));
+    return least;
+}
+
 // Numbers of this rank to those of all.
 static void _gwt_mpi_add(gwt *g, int64_t *counts, size_t n)
 {
@@ -19016,45 +19057,154 @@ static void _gwt_root_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *
     else _gwt_mpi_send(k, to, _GWT_TAG_MAIL, &note, sizeof note.head + (size_t)head.bytes);
 }
 
-// ---- rank 0's books
+// ---- blocks
+//
+// Batches are made of blocks: groups of tiles in several rows that need the same tile of an input,
+// so that one rank decodes it. Where that is not larger than a group, a block is a group, and a
+// batch is a run of them, in the order of the file, one run. Else blocks stand in bands, as high as
+// they are, from the left to the right; a batch is a few of one band, and has a run in each row.
+// Then its first run has its place when all batches of the band know how large their tiles are, the
+// last one, too. So a whole band is placed at once, and written to the journal at once, and is to
+// have space in the windows of all ranks together, or all would wait for ever.
 
-// The first tile of a group; of the one behind the last, the number of tiles.
-static int64_t _gwt_order_tile(const _gwt_order *o, int64_t group)
+static int64_t _gwt_blocks_across(const _gwt_ranks *k)
 {
-    int64_t in_row = _gwt_ceil_div(o->across, o->group);
-    int64_t tile = group / in_row * o->across + group % in_row * o->group;
-    return _gwt_max64(tile, o->first);
+    const _gwt_order *o = k->order;
+    return _gwt_ceil_div(o->across, k->wide * o->group);
 }
 
+static int64_t _gwt_blocks_num(const _gwt_ranks *k)
+{
+    return _gwt_blocks_across(k) * _gwt_ceil_div(k->order->down, k->tall);
+}
+
+// Tiles of the largest block.
+static int64_t _gwt_blocks_tiles(const _gwt_ranks *k)
+{
+    return k->wide * k->tall * k->order->group;
+}
+
+// Tiles that a rank asks for: whole blocks, a third of its window. So it computes one batch while
+// another waits for its place and a third is on its way, and after others have kept it waiting the
+// next ones are no smaller.
+static int64_t _gwt_blocks_batch(const _gwt_ranks *k)
+{
+    int64_t block = _gwt_blocks_tiles(k);
+    return _gwt_max64(1, k->window / 3 / block) * block;
+}
+
+// As large as what shares a tile of an input, if the smallest window of all ranks allows it: a
+// third of it has a block, and all thirds together a band. But no rank is to go without.
+static void _gwt_blocks_choose(_gwt_ranks *k, int64_t window)
+{
+    const _gwt_order *o = k->order;
+    int64_t third = _gwt_max64(o->group, window / 3), wide, tall;
+    _gwt_order_sharing(o, &wide, &tall);
+    wide = _gwt_min64(_gwt_ceil_div(wide, o->group), third / o->group);
+    tall = _gwt_min64(tall, third / (wide * o->group));
+    if (o->num_streams) {
+        int64_t most = _GWT_MAIL_TEXT / (int64_t)sizeof(uint64_t) / o->num_streams;
+        tall = _gwt_min64(tall, _gwt_min64(most, third * k->size / o->across));
+    }
+    k->wide = wide, k->tall = _gwt_max64(1, tall);
+    while (_gwt_blocks_num(k) < k->size && k->wide * k->tall > 1) {
+        if (k->tall > 1) k->tall = _gwt_ceil_div(k->tall, 2);
+        else k->wide = _gwt_ceil_div(k->wide, 2);
+    }
+}
+
+// The first tile of a block; of the one behind the last, the number of tiles.
+static int64_t _gwt_blocks_first(const _gwt_ranks *k, int64_t block)
+{
+    const _gwt_order *o = k->order;
+    int64_t row = block / _gwt_blocks_across(k) * k->tall;
+    if (row >= o->down) return o->across * o->down;
+    return row * o->across + block % _gwt_blocks_across(k) * k->wide * o->group;
+}
+
+// Tiles of n blocks, of one band where that has several rows. Rows that are whole are one run.
+static _gwt_runs _gwt_blocks_runs(const _gwt_ranks *k, int64_t block, int64_t n)
+{
+    const _gwt_order *o = k->order;
+    int64_t first = _gwt_blocks_first(k, block), row = first / o->across, col = first % o->across;
+    int64_t rows = _gwt_min64(k->tall, o->down - row);
+    int64_t width = _gwt_min64(n * k->wide * o->group, o->across - col);
+    if (k->tall == 1) return (_gwt_runs){ first, _gwt_blocks_first(k, block + n) - first, 1 };
+    if (width == o->across) return (_gwt_runs){ first, width * rows, 1 };
+    return (_gwt_runs){ first, width, rows };
+}
+
+// Tiles of a run, and the first of them, without those that were there before the action.
+static int64_t _gwt_runs_tiles(const _gwt_order *o, const _gwt_runs *r, int64_t run, int64_t *first)
+{
+    int64_t at = r->first + run * o->across, end = at + r->width;
+    *first = _gwt_min64(_gwt_max64(at, o->first), end);
+    return end - *first;
+}
+
+static int64_t _gwt_runs_all(const _gwt_order *o, const _gwt_runs *r)
+{
+    int64_t n = 0, first;
+    for (int64_t run = 0; run < r->num; run++) n += _gwt_runs_tiles(o, r, run, &first);
+    return n;
+}
+
+// Which tile of all runs that is; below 0: none.
+static int64_t _gwt_runs_find(const _gwt_order *o, const _gwt_runs *r, int64_t tile)
+{
+    if (tile < r->first) return -1;
+    int64_t run = r->num > 1 ? (tile - r->first) / o->across : 0;
+    int64_t at = tile - r->first - run * o->across;
+    return run < r->num && at < r->width ? run * r->width + at : -1;
+}
+
+// ---- rank 0's books
+//
+// What a mail costs rank 0 depends on the tiles of its batch, not on how many ranks there are.
+
+// NULL: there is none of that number.
+static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t number)
+{
+    return number < k->written || number >= k->handed ? NULL : &k->batches[number % k->room];
+}
+
+static bool _gwt_root_grow(_gwt_ranks *k)
+{
+    int64_t room = _gwt_max64(64, 2 * k->room);
+    if (k->handed - k->written < k->room) return true;
+    _gwt_batch *more = _gwt_calloc(k->g, (size_t)room, sizeof *more);
+    if (!more) return false;
+    for (int64_t i = k->written; i < k->handed; i++) more[i % room] = k->batches[i % k->room];
+    GWT_FREE(k->batches);
+    k->batches = more, k->room = room;
+    return true;
+}
+
+// Batches shrink towards the end, so that all ranks end at about the same time.
 static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t workers, int64_t most)
 {
     _gwt_order *o = k->order;
-    int64_t left = _gwt_order_groups(o) - k->next_group;
-    int64_t n = _gwt_max64(left / (4 * k->size), _gwt_min64(workers, left / k->size));
-    n = _gwt_max64(1, _gwt_min64(n, _gwt_min64(most, k->window / 3) / o->group));
-    n = k->stopped ? 0 : _gwt_min64(n, left);
-    int64_t first = _gwt_order_tile(o, k->next_group);
-    int64_t end = _gwt_order_tile(o, k->next_group + n);
-    if (n > 0 && o->num_streams > 0) {
-        _gwt_batch *b = _gwt_calloc(o->action->g, 1, sizeof *b);
-        if (!b) return;         // the action is over, and all will hear of it
-        *b = (_gwt_batch){ .first = first, .tiles = end - first, .rank = rank };
-        _gwt_batch **last = &k->batches;
-        while (*last) last = &(*last)->next;
-        *last = b;
+    int64_t across = _gwt_blocks_across(k), left = _gwt_blocks_num(k) - k->next_block;
+    int64_t all = _gwt_ceil_div(workers, k->wide * k->tall);
+    int64_t n = _gwt_max64(left / (4 * k->size), _gwt_min64(all, left / k->size));
+    most = _gwt_min64(most, _gwt_blocks_batch(k)) / _gwt_blocks_tiles(k);
+    n = k->stopped ? 0 : _gwt_min64(_gwt_max64(1, _gwt_min64(n, most)), left);
+    if (k->tall > 1) n = _gwt_min64(n, across - k->next_block % across);
+    int64_t number = k->handed;
+    if (n > 0) {
+        _gwt_batch b = { .runs = _gwt_blocks_runs(k, k->next_block, n), .rank = rank };
+        b.last = k->tall == 1 || (k->next_block + n) % across == 0;
+        k->tiles += _gwt_runs_all(o, &b.runs);
+        if (o->num_streams > 0) {
+            if (!_gwt_root_grow(k)) return;     // the action is over, and all will hear of it
+            k->batches[k->handed++ % k->room] = b;
+        }
     }
-    _gwt_root_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .first = k->next_group,
-                                           .count = n }, NULL);
-    k->next_group += n;
+    _gwt_root_answer(k, rank, (_gwt_mail){ .kind = _GWT_MAIL_BATCH, .code = number,
+                                           .first = k->next_block, .count = n }, NULL);
+    k->next_block += n;
     double pixels = (double)o->plan->width * (double)o->plan->height;
-    atomic_store(&o->done, (long long)(pixels * (double)end / (double)(o->across * o->down)));
-}
-
-static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t first)
-{
-    _gwt_batch *b = k->batches;
-    while (b && b->first != first) b = b->next;
-    return b;
+    atomic_store(&o->done, (long long)(pixels * (double)k->tiles / (double)(o->across * o->down)));
 }
 
 // How large the tiles of a batch are: of each output, of each tile.
@@ -19062,45 +19212,84 @@ static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
 {
     for (int i = 0; i < k->order->num_streams; i++) {
         _gwt_stream *w = k->order->streams[i];
-        int64_t end = (b->first + b->tiles) * w->per_place;
-        for (int64_t t = b->first * w->per_place; t < end; t++) {
-            _gwt_stream_note(w, t, _gwt_get_little(sizes, 8),
-                             (uint32_t)_gwt_get_little(sizes + 8, 4));
-            sizes += _GWT_MAIL_SIZE;
-            if (w->known) _gwt_figures_get(&w->known[t * w->figures], sizes, w->figures);
-            sizes += _GWT_FIGURES_BYTES * w->figures;
+        for (int64_t run = 0, first; run < b->runs.num; run++) {
+            int64_t n = _gwt_runs_tiles(k->order, &b->runs, run, &first) * w->per_place;
+            for (int64_t t = first * w->per_place, end = t + n; t < end; t++) {
+                _gwt_stream_note(w, t, _gwt_get_little(sizes, 8),
+                                 (uint32_t)_gwt_get_little(sizes + 8, 4));
+                sizes += _GWT_MAIL_SIZE;
+                if (w->known) _gwt_figures_get(&w->known[t * w->figures], sizes, w->figures);
+                sizes += _GWT_FIGURES_BYTES * w->figures;
+            }
         }
     }
-    b->sized = true;
+    b->state = _GWT_BATCH_SIZED;
 }
 
-// Tiles of a batch get their places when all before them have theirs.
+// Whether *number, a batch of some band, can be moved on behind the last one of it, as all up to
+// that have come so far. It is left where it has got to.
+static bool _gwt_root_band(const _gwt_ranks *k, int64_t *number, _gwt_batch_state state)
+{
+    const _gwt_batch *b;
+    while ((b = _gwt_root_batch(k, *number)) != NULL && b->state >= state) {
+        ++*number;
+        if (b->last) return true;
+    }
+    return false;
+}
+
+// The tiles of a band, which are neighbours in the file, from batch `number` to before `end`.
+static int64_t _gwt_root_tiles(const _gwt_ranks *k, int64_t number, int64_t end, int64_t *first)
+{
+    const _gwt_runs *from = &_gwt_root_batch(k, number)->runs,
+                    *to = &_gwt_root_batch(k, end - 1)->runs;
+    *first = _gwt_max64(from->first, k->order->first);
+    return to->first + (to->num - 1) * k->order->across + to->width - *first;
+}
+
+// Where a batch goes: each run to where its first tile that is not absent goes.
+static void _gwt_root_tell(_gwt_ranks *k, int64_t number)
+{
+    const _gwt_batch *b = _gwt_root_batch(k, number);
+    uint64_t offsets[_GWT_MAIL_TEXT / sizeof(uint64_t)], *to = offsets;
+    for (int i = 0; i < k->order->num_streams; i++) {
+        const _gwt_stream *w = k->order->streams[i];
+        for (int64_t run = 0, first; run < b->runs.num; run++) {
+            int64_t n = _gwt_runs_tiles(k->order, &b->runs, run, &first) * w->per_place;
+            int64_t t = first * w->per_place, end = t + n;
+            while (t < end && !w->counts[t]) t++;
+            *to++ = t < end ? w->offsets[t] : 0;
+        }
+    }
+    _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .first = number,
+                     .bytes = (uint64_t)(to - offsets) * sizeof *offsets }, offsets);
+}
+
+// Bands get their places when all before them have theirs.
 static void _gwt_root_place(_gwt_ranks *k)
 {
-    for (_gwt_batch *b = k->batches; b && b->sized; b = b->next) {
-        uint64_t offsets[_GWT_MAX_STREAMS];
-        if (b->placed) continue;
+    int64_t first;
+    while (_gwt_root_band(k, &k->sized, _GWT_BATCH_SIZED)) {
+        int64_t n = _gwt_root_tiles(k, k->placed, k->sized, &first);
         for (int i = 0; i < k->order->num_streams; i++) {
             _gwt_stream *w = k->order->streams[i];
-            offsets[i] = w->end;
-            if (!_gwt_stream_place(w, b->first * w->per_place, b->tiles * w->per_place)) return;
+            if (!_gwt_stream_place(w, first * w->per_place, n * w->per_place)) return;
         }
-        b->placed = true;
-        _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .first = b->first,
-                         .bytes = (uint64_t)k->order->num_streams * sizeof *offsets }, offsets);
+        for (int64_t end = k->sized; k->placed < end;) _gwt_root_tell(k, k->placed++);
     }
 }
 
-// Batches at the head that are written go into the journals.
+// Bands at the head that are written go into the journals.
 static void _gwt_root_commit(_gwt_ranks *k)
 {
-    for (_gwt_batch *b; (b = k->batches) && b->written && !_gwt_over(k->order->action);) {
+    int64_t first;
+    while (!_gwt_over(k->order->action) && _gwt_root_band(k, &k->checked, _GWT_BATCH_WRITTEN)) {
+        int64_t n = _gwt_root_tiles(k, k->written, k->checked, &first);
         for (int i = 0; i < k->order->num_streams; i++) {
             _gwt_stream *w = k->order->streams[i];
-            if (!_gwt_stream_commit(w, b->first * w->per_place, b->tiles * w->per_place)) return;
+            if (!_gwt_stream_commit(w, first * w->per_place, n * w->per_place)) return;
         }
-        k->batches = b->next;
-        GWT_FREE(b);
+        k->written = k->checked;
     }
 }
 
@@ -19147,7 +19336,7 @@ static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
         break;
     case _GWT_MAIL_WRITTEN:
         _gwt_root_ends(k, payload, m->bytes);
-        if (b) b->written = true;
+        if (b) b->state = _GWT_BATCH_WRITTEN;
         _gwt_root_commit(k);
         break;
     default:
@@ -19162,8 +19351,24 @@ static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
 static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
 {
     _gwt_slot *s = k->slots;
-    while (s && !(tile >= s->first && tile < s->first + s->tiles)) s = s->next;
+    while (s && _gwt_runs_find(k->order, &s->runs, tile) < 0) s = s->next;
     return s;
+}
+
+static int64_t _gwt_slot_tiles(const _gwt_slot *s) { return s->runs.num * s->runs.width; }
+
+// The encoded tiles of a run in an output: how many, and the first of their numbers.
+static _gwt_blob *_gwt_slot_run(const _gwt_ranks *k, const _gwt_slot *s, int output, int64_t run,
+                                int64_t *first, int64_t *n)
+{
+    const _gwt_stream *w = k->order->streams[output];
+    *n = _gwt_runs_tiles(k->order, &s->runs, run, first);
+    int64_t at = (run + 1) * s->runs.width - *n;
+    _gwt_blob *blobs = s->blobs + at * w->per_place;
+    for (int i = 0; i < output; i++)
+        blobs += _gwt_slot_tiles(s) * k->order->streams[i]->per_place;
+    *first *= w->per_place, *n *= w->per_place;
+    return blobs;
 }
 
 // Encoded tiles, in all outputs.
@@ -19194,30 +19399,46 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
     _gwt_lock(&k->lock);
     for (int i = 0; i < k->order->num_streams; i++) {
         _gwt_stream *w = k->order->streams[i];
-        for (int64_t n = s->tiles * w->per_place; n > 0; n--, blob++) {
+        for (int64_t n = _gwt_slot_tiles(s) * w->per_place; n > 0; n--, blob++) {
             int64_t most = _gwt_min64(w->window, k->window * w->per_place);
             if (blob->data && w->num_spare < most) w->spare[w->num_spare++] = *blob;
             else GWT_FREE(blob->data);
         }
     }
     _gwt_unlock(&k->lock);
+    GWT_FREE(s->offsets);
     GWT_FREE(s->blobs);
     GWT_FREE(s);
 }
 
 static _gwt_slot *_gwt_slot_new(_gwt_ranks *k, const _gwt_mail *m)
 {
-    int64_t first = _gwt_order_tile(k->order, m->first);
-    int64_t tiles = _gwt_order_tile(k->order, m->first + m->count) - first;
-    int64_t blobs = _gwt_slot_blobs(k, tiles);
+    const _gwt_order *o = k->order;
+    _gwt_runs r = _gwt_blocks_runs(k, m->first, m->count);
+    if (r.num == 1) r.width = _gwt_runs_tiles(o, &r, 0, &r.first);
+    int64_t in_run = _gwt_order_group_of(o, r.first + r.width - 1) + 1
+                   - _gwt_order_group_of(o, r.first);
     _gwt_slot *s = _gwt_calloc(k->g, 1, sizeof *s);
     if (!s) return NULL;
-    *s = (_gwt_slot){ .first = first, .tiles = tiles, .left = tiles,
-                      .group = m->first, .groups = m->first + m->count };
-    if (blobs) s->blobs = _gwt_calloc(k->g, (size_t)blobs, sizeof *s->blobs);
-    if (!blobs || s->blobs) return s;
+    *s = (_gwt_slot){ .number = m->code, .runs = r, .left = _gwt_runs_all(o, &r),
+                      .groups = r.num * in_run };
+    if (o->num_streams == 0) return s;
+    s->blobs = _gwt_calloc(k->g, (size_t)_gwt_slot_blobs(k, r.num * r.width), sizeof *s->blobs);
+    s->offsets = _gwt_calloc(k->g, (size_t)(r.num * o->num_streams), sizeof *s->offsets);
+    if (s->blobs && s->offsets) return s;
+    GWT_FREE(s->offsets);
+    GWT_FREE(s->blobs);
     GWT_FREE(s);
     return NULL;
+}
+
+// The next group of tiles to be begun: row by row, so that workers begin in as many tiles of the
+// input as there are. Under the lock.
+static int64_t _gwt_slot_take(const _gwt_ranks *k, _gwt_slot *s)
+{
+    int64_t in_run = s->groups / s->runs.num, run = s->group / in_run;
+    int64_t first = s->runs.first + run * k->order->across;
+    return _gwt_order_group_of(k->order, first) + s->group++ % in_run;
 }
 
 static void _gwt_mail_read_batch(_gwt_ranks *k, const _gwt_mail *m)
@@ -19234,7 +19455,8 @@ static void _gwt_mail_read_batch(_gwt_ranks *k, const _gwt_mail *m)
 static void _gwt_mail_read_place(_gwt_ranks *k, const _gwt_mail *m)
 {
     _gwt_lock(&k->lock);
-    _gwt_slot *s = _gwt_slot_of(k, m->first);
+    _gwt_slot *s = k->slots;
+    while (s && s->number != m->first) s = s->next;
     if (s) {
         memcpy(s->offsets, m + 1, (size_t)m->bytes);
         s->placed = true;
@@ -19271,19 +19493,19 @@ static int64_t _gwt_mpi_ahead(const _gwt_ranks *k)
 }
 
 // Ask for more before there are fewer than two groups for each worker to go on with, if there is
-// memory for what comes.
+// memory for a whole batch. What others keep waiting is not made up for by small ones: they would
+// be asked for ever after, and rank 0 of thousands would be asked for too many.
 static void _gwt_mpi_ask(_gwt_ranks *k)
 {
     const _gwt_order *o = k->order;
     _gwt_lock(&k->lock);
     int64_t held = k->flying;
-    for (const _gwt_slot *s = k->slots; s; s = s->next) held += s->tiles;
+    for (const _gwt_slot *s = k->slots; s; s = s->next) held += _gwt_slot_tiles(s);
     bool ask = !k->asked && !k->none_left && _gwt_mpi_ahead(k) < 2 * o->workers
-            && (k->window - held >= o->workers * o->group || held == 0);
+            && (k->window - held >= _gwt_blocks_batch(k) || held == 0);
     if (ask) k->asked = true;
     _gwt_mail *m = !ask ? NULL : _gwt_mail_new(k->g, (_gwt_mail){
-        .kind = _GWT_MAIL_NEXT, .first = o->workers,
-        .count = _gwt_min64(k->window - held, k->window / 3) });
+        .kind = _GWT_MAIL_NEXT, .first = o->workers, .count = _gwt_blocks_batch(k) });
     if (m) _gwt_mail_post(k, m);
     _gwt_unlock(&k->lock);
 }
@@ -19418,7 +19640,7 @@ static _gwt_slot *_gwt_slot_ready(_gwt_ranks *k)
         if (!slot->placed) continue;
         *s = slot->next;
         k->writing++;
-        k->flying += slot->tiles;
+        k->flying += _gwt_slot_tiles(slot);
         return slot;
     }
     return NULL;
@@ -19470,30 +19692,40 @@ static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, in
     return true;
 }
 
-// Of one output: two ends, each of less than a page, or one of less than two.
+// Of one run in one output: two ends, each of less than a page, or one of less than two.
 static uint64_t _gwt_mpi_most_ends(const _gwt_ranks *k) { return 2 * (24 + k->align); }
+
+// All outputs.
+static bool _gwt_slot_write_all(_gwt_ranks *k, const _gwt_slot *s, char *buffer, _gwt_mail *ends)
+{
+    bool good = true;
+    for (int i = 0; i < k->order->num_streams; i++) {
+        const _gwt_stream *w = k->order->streams[i];
+        for (int64_t run = 0, first, n; run < s->runs.num && good; run++) {
+            const _gwt_blob *blobs = _gwt_slot_run(k, s, i, run, &first, &n);
+            if (n == 0) continue;
+            _gwt_lane *lane = _gwt_lane_here();
+            _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
+                                                  _gwt_stream_listed(w, first)));
+            good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i * s->runs.num + run], buffer,
+                                       ends);
+            _gwt_lane_leave(lane, 0, 0);
+        }
+    }
+    return good;
+}
 
 static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
 {
     const _gwt_order *o = k->order;
-    const _gwt_blob *blobs = s->blobs;
     char *buffer = _gwt_malloc(k->g, _GWT_MPI_WRITE);
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
-        .kind = _GWT_MAIL_WRITTEN, .first = s->first,
-        .bytes = (uint64_t)o->num_streams * _gwt_mpi_most_ends(k) });
+        .kind = _GWT_MAIL_WRITTEN, .first = s->number,
+        .bytes = (uint64_t)(o->num_streams * s->runs.num) * _gwt_mpi_most_ends(k) });
     bool good = buffer && m && !_gwt_over(o->action);
     if (m) m->bytes = 0;
-    for (int i = 0; i < o->num_streams && good; i++) {
-        const _gwt_stream *w = o->streams[i];
-        int64_t n = s->tiles * w->per_place;
-        _gwt_lane *lane = _gwt_lane_here();
-        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
-                                              _gwt_stream_listed(w, s->first * w->per_place)));
-        good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i], buffer, m);
-        _gwt_lane_leave(lane, 0, 0);
-        blobs += n;
-    }
-    int64_t tiles = s->tiles;
+    good = good && _gwt_slot_write_all(k, s, buffer, m);
+    int64_t tiles = _gwt_slot_tiles(s);
     _gwt_lock(&k->lock);
     k->writing--;
     if (good) _gwt_mail_post(k, m);
@@ -19528,7 +19760,7 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
         bool over = k->over || _gwt_over(o->action);
         _gwt_slot *ready = over ? NULL : _gwt_slot_ready(k);
         for (_gwt_slot *s = k->slots; s && !ready && !over && group < 0; s = s->next)
-            if (s->group < s->groups) group = s->group++;
+            if (s->group < s->groups) group = _gwt_slot_take(k, s);
         bool idle = !ready && !over && group < 0;
         if (idle) k->waiting++;
         if (idle || (!k->asked && !k->none_left && _gwt_mpi_ahead(k) < 2 * o->workers))
@@ -19557,8 +19789,9 @@ static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_bytes 
     _gwt_slot *s = _gwt_slot_of(k, tile / w->per_place);
     if (s) {
         _gwt_blob *to = s->blobs, back = _gwt_stream_spare(w);
-        for (int i = 0; i < stream; i++) to += s->tiles * o->streams[i]->per_place;
-        to[tile - s->first * w->per_place] =
+        for (int i = 0; i < stream; i++) to += _gwt_slot_tiles(s) * o->streams[i]->per_place;
+        to += _gwt_runs_find(o, &s->runs, tile / w->per_place) * w->per_place;
+        to[tile % w->per_place] =
             (_gwt_blob){ encoded->data, encoded->used, encoded->capacity, crc, true };
         encoded->data = back.data, encoded->capacity = back.room;
     }
@@ -19566,24 +19799,32 @@ static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_bytes 
     encoded->used = 0;
 }
 
+// The sizes of encoded tiles of an output; gives the end of what they take.
+static char *_gwt_blobs_tell(const _gwt_stream *w, const _gwt_blob *blob, int64_t first, int64_t n,
+                             char *size)
+{
+    for (int64_t t = first; t < first + n; t++, blob++) {
+        _gwt_put(size, blob->bytes, 8);
+        _gwt_put(size + 8, blob->crc, 4);
+        size += _GWT_MAIL_SIZE;
+        if (w->known) _gwt_figures_put(size, &w->known[t * w->figures], w->figures);
+        size += _GWT_FIGURES_BYTES * w->figures;
+    }
+    return size;
+}
+
 // The sizes of a batch whose tiles are all encoded.
 static void _gwt_slot_tell(_gwt_ranks *k, const _gwt_slot *s)
 {
-    const _gwt_blob *blob = s->blobs;
-    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .first = s->first,
-                                                    .bytes = _gwt_mpi_sizes(k, s->tiles) });
+    int64_t tiles = _gwt_runs_all(k->order, &s->runs), first, n;
+    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .first = s->number,
+                                                    .bytes = _gwt_mpi_sizes(k, tiles) });
     char *size = m ? (char *)(m + 1) : NULL;
-    for (int i = 0; m && i < k->order->num_streams; i++) {
-        const _gwt_stream *w = k->order->streams[i];
-        int64_t end = (s->first + s->tiles) * w->per_place;
-        for (int64_t t = s->first * w->per_place; t < end; t++, blob++) {
-            _gwt_put(size, blob->bytes, 8);
-            _gwt_put(size + 8, blob->crc, 4);
-            size += _GWT_MAIL_SIZE;
-            if (w->known) _gwt_figures_put(size, &w->known[t * w->figures], w->figures);
-            size += _GWT_FIGURES_BYTES * w->figures;
+    for (int i = 0; m && i < k->order->num_streams; i++)
+        for (int64_t run = 0; run < s->runs.num; run++) {
+            const _gwt_blob *blobs = _gwt_slot_run(k, s, i, run, &first, &n);
+            size = _gwt_blobs_tell(k->order->streams[i], blobs, first, n, size);
         }
-    }
     _gwt_lock(&k->lock);
     if (m) _gwt_mail_post(k, m);
     _gwt_unlock(&k->lock);
@@ -19672,14 +19913,15 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
 }
 
 // Space for the largest mail: of sizes of a batch of at most a third of rank 0's window, or of what
-// lies at its ends. Too little would end the job when such a mail comes.
+// lies at the ends of its runs. Too little would end the job when such a mail comes.
 static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
 {
     uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_streams;
     if (k->rank == 0 && saves > 0) {
-        int64_t tiles = _gwt_max64(o->group, k->window / 3);
+        int64_t tiles = _gwt_max64(o->group, k->window / 3), wide, tall;
+        _gwt_order_sharing(o, &wide, &tall);
         uint64_t sizes = _gwt_mpi_sizes(k, tiles);
-        uint64_t ends = saves * _gwt_mpi_most_ends(k);
+        uint64_t ends = saves * (uint64_t)_gwt_min64(tall, tiles) * _gwt_mpi_most_ends(k);
         bytes = sizes > bytes ? sizes : bytes;
         bytes = ends > bytes ? ends : bytes;
     }
@@ -19691,11 +19933,19 @@ static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
 
 static void _gwt_mpi_start_thread(_gwt_ranks *k)
 {
+    const _gwt_order *o = k->order;
     k->out = NULL, k->slots = NULL, k->batches = NULL;
+    k->room = k->written = k->placed = k->sized = k->checked = k->handed = 0;
     k->asked = k->none_left = k->over = k->told = k->done = k->stopped = false;
     k->writing = k->waiting = k->num_done = 0;
     k->flying = 0;
-    k->next_group = _gwt_order_group_of(k->order, k->order->first);
+    // The block of the first tile; of a band of which not only the last row is left, the first one.
+    int64_t row = o->first / o->across;
+    k->next_block = row / k->tall * _gwt_blocks_across(k);
+    if (row == o->down) k->next_block = _gwt_blocks_num(k);
+    else if (row % k->tall == k->tall - 1 || row == o->down - 1)
+        k->next_block += o->first % o->across / (k->wide * o->group);
+    k->tiles = o->first;
     if (!_gwt_thread_start(&k->thread, _gwt_mpi_serve, k))
         _gwt_mpi_check(k, MPI_ERR_OTHER, "a thread to talk with can't be started");
 }
@@ -19717,6 +19967,7 @@ static bool _gwt_mpi_start(_gwt_order *o)
     if (!o->shared) return false;
     o->group = numbers[0], o->first = numbers[1];
     k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
+    _gwt_blocks_choose(k, _gwt_mpi_least(o->action->g, k->window));
     for (int i = 0; i < o->num_streams && k->rank > 0; i++) {
         _gwt_stream *w = o->streams[i];
         if (w->num_tiles == o->first * w->per_place) continue;          // there is nothing to do
@@ -19738,10 +19989,7 @@ static void _gwt_mpi_stop(_gwt_order *o)
         next = m->next;
         GWT_FREE(m);
     }
-    for (_gwt_batch *b = k->batches, *next; b; b = next) {
-        next = b->next;
-        GWT_FREE(b);
-    }
+    GWT_FREE(k->batches);
     GWT_FREE(k->inbox);
     k->slots = NULL, k->out = NULL, k->batches = NULL, k->inbox = NULL;
 }
@@ -19784,13 +20032,6 @@ static bool _gwt_mpi_gather(gwt *g, const char *text, const char **texts)
         GWT_FREE(its);
     }
     return good;
-}
-
-static int64_t _gwt_mpi_least(gwt *g, int64_t x)
-{
-    int64_t least = x;
-    _GWT_MPI_DO(g->ranks, MPI_Allreduce(&x, &least, 1, MPI_INT64_T, MPI_MIN, g->ranks->comm));
-    return least;
 }
 
 int gwt_rank(const gwt *g) { return g && g->ranks ? g->ranks->rank : 0; }
@@ -20274,6 +20515,21 @@ static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
     o->window = _gwt_min64(o->window, queue);
 }
 
+// Among ranks, a window in which batches may be as large as what shares a tile of an input, if half
+// of so much memory will do, and which has space for such rows in those of all ranks (see there).
+static void _gwt_run_widen(_gwt_run *run, double bytes)
+{
+    _gwt_order *o = &run->order;
+    int64_t across, down;
+    if (!run->action->ranks || run->wait_bytes <= 0) return;
+    _gwt_order_sharing(o, &across, &down);
+    if (down == 1) return;
+    across = _gwt_ceil_div(across, o->group) * o->group;
+    int64_t all = _gwt_ceil_div(o->across * down, gwt_num_ranks(run->g));
+    int64_t most = (int64_t)fmin(bytes / 2 / run->wait_bytes, 1e9);
+    o->window = _gwt_max64(o->window, _gwt_min64(3 * _gwt_max64(across * down, all), most));
+}
+
 // Smaller pieces, of 64 x 64; then a shorter queue; then fewer workers; then still smaller pieces.
 // Of a deep stack pieces come last: what does not stay in the cache from one piece to the next
 // would be decoded for each of them. For that reason its tiles are held for all passes, if there is
@@ -20307,6 +20563,7 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     if (_gwt_run_each(run, &run->cost) > one && !_gwt_run_dry(run, one, 256)) return false;
     double each = _gwt_run_each(run, &run->cost);
     _gwt_run_shrink(run, rest, each);
+    _gwt_run_widen(run, rest - run->order.workers * each);
     double bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;
     if (bytes > limit)
         return _gwt_fail(

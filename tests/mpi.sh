@@ -1,12 +1,12 @@
 #!/bin/sh
 # mpi.sh - the command and a program for the ranks of an MPI job: one file, whose bytes are those of
 # one process, whatever the ranks, workers and chunks; kills, errors and numbers. GWT, GWT_MPI,
-# MAKE_SCENE, DISTRIBUTED, MPI_API, MPI_SCARCE: programs. Run by make mpi-test.
+# MAKE_SCENE, DISTRIBUTED, MPI_API, MPI_BATCHES, MPI_SCARCE: programs. Run by make mpi-test.
 
 . "$(dirname "$0")/checks.sh"
 gwt=$(absolute "${GWT:?}") gwt_mpi=$(absolute "${GWT_MPI:?}")
 distributed=$(absolute "${DISTRIBUTED:?}") api=$(absolute "${MPI_API:?}")
-scarce=$(absolute "${MPI_SCARCE:?}")
+scarce=$(absolute "${MPI_SCARCE:?}") batches=$(absolute "${MPI_BATCHES:?}")
 make_scene=$(absolute "${MAKE_SCENE:?}") && cd "$box" || exit 2
 
 # More ranks than processors, as any user, without looking for other machines.
@@ -104,6 +104,30 @@ rm -f a.tif b.tif a1.tif b1.tif
 ranks 3 calc scene.tif -o a.tif='b1 + b2' -o b.tif='moving_max(a, 9)' --tile-size 64 -q --cog &&
     cmp a.tif a1.tif >>"$err" 2>&1 && cmp b.tif b1.tif >>"$err" 2>&1
 good "two cloud-optimised outputs" $?
+
+# Tiles of an input that are larger than those of the output, at the edges of both: whole bands, and
+# parts of them, go to a rank.
+"$make_scene" tiles.tif 700 500 2 deflate 160 || exit 1
+matrix blocks 'b1 + b2' tiles.tif --compress lzw --tile-size 16
+once 'blocks of planes, statistics' a tiles.tif --interleave band --tile-size 16 --stats --sparse
+once 'blocks, cloud-optimised' 'a / 3' tiles.tif --cog --mask --nodata -1 --tile-size 16
+once 'blocks, little memory' 'b1 - b2' tiles.tif --memory 3M --tile-size 16
+
+# Each tile of the input is decoded once, by one rank, where there are as many tiles as ranks.
+rm -f x.tif run_*
+ranks 8 calc b1+b2 tiles.tif -o x.tif --tile-size 16 -j 1 --profile run
+good "eight ranks, and what they did" $?
+decoded=$(cat run_events.csv run_rank*_events.csv | grep -c ',decode,')
+[ "$decoded" -eq 20 ]
+good "20 tiles of an input are decoded $decoded times by eight ranks" $?
+rm -f x.tif run_*
+
+# A rank that is late keeps the others waiting, but what they ask for is not less: a third of the
+# window, (16 + 32) / 3 tiles.
+job -n 4 "$batches" 1024 16 1 2
+good "a late rank" $?
+grep -q 'of 16 tiles the largest, of 16 the smallest' "$out"
+good "batches do not shrink for a late rank: $(cat "$out")" $?
 
 rm -f out.tif want.tif
 "$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q --compress deflate --tile-size 32
@@ -270,7 +294,7 @@ ranks 3 calc b1 broken.tif -o x.tif --tile-size 64 --bad-tiles fill --nodata 0
 good "a broken tile, filled" $?
 rm -f x.tif* full.tif*
 mkdir disk
-if mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+if mount -t tmpfs -o size=8m tmpfs disk 2>/dev/null; then
     at_end() { umount -l "$box/disk" 2>/dev/null; }
     # shellcheck disable=SC2086
     ranks 3 calc $save -o disk/full.tif -j 1
