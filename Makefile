@@ -76,7 +76,7 @@ endif
 objects     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 gwt_parts  := $(call objects,tools/cli/*.c tools/report/*.c tools/json.c)
 bench_objs := $(addprefix $(B)/tools/bench/,bench.o parts.o scale.o measure.o peers.o)
-measured   := $(addprefix $(B)/,floor tasks ndi ndi-noprofile bench)
+measured   := $(addprefix $(B)/,floor tasks ndi ndi-noprofile ranks-sim bench)
 examples   := $(patsubst %.c,$(B)/%,$(filter-out examples/distributed.c,$(wildcard examples/*.c)))
 ranks      := $(B)/examples/distributed $(B)/tests/mpi_api $(B)/tests/mpi_batches
 tests      := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
@@ -167,7 +167,7 @@ $(B)/tools/cli/gwt-mpi.o: tools/cli/gwt.c $(headers) $(B)/flags
 	$(CC) $(compile_flags) -DGWT_MPI -c -o $@ $<
 
 # These know nothing of gwt.h.
-$(B)/tools/make_scene.o $(B)/tools/bench/floor.o $(bench_objs): $(B)/%.o: %.c tools/bench/bench.h $(B)/flags
+$(B)/tools/make_scene.o $(B)/tools/bench/floor.o $(B)/tools/bench/ranks.o $(bench_objs): $(B)/%.o: %.c tools/bench/bench.h $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(compile_flags) -c -o $@ $<
 
@@ -182,6 +182,7 @@ $(B)/gwt-mpi:       $(gwt_parts:%/gwt.o=%/gwt-mpi.o) $(B)/impl-mpi.o
 $(B)/make_scene:    $(B)/tools/make_scene.o
 $(B)/bench:         $(bench_objs)
 $(B)/floor:         $(B)/tools/bench/floor.o
+$(B)/ranks-sim:     $(B)/tools/bench/ranks.o
 $(B)/ndi:           $(B)/tools/bench/ndi.o $(B)/impl.o
 $(B)/ndi-noprofile: $(B)/tools/bench/ndi.o $(B)/impl-noprofile.o
 $(B)/tasks:         $(B)/tools/bench/tasks.o $(B)/impl.o
