@@ -11159,11 +11159,12 @@ gwt_array *gwt_tasseled_cap_with(const gwt_array *a, const gwt_spectral_index_op
 }
 
 // ---- expressions
-// Recursive descent, building arrays as it goes. The first error stops everything, so functions
-// below just return NULL after one. What is on the way of the recursion keeps no texts on the
-// stack: a level of parentheses takes less than a kilobyte of it.
+// Operands and operators in turn, building arrays as it goes. What is begun and waits for a value
+// (a parenthesis, a call, an operator with its left operand) is in a list, not in calls of
+// functions: how deeply an expression nests is no matter of the stack of the thread. The first
+// error stops everything, so functions below just return NULL after one.
 
-#define _GWT_PARSE_DEPTH 1000
+#define _GWT_PARSE_DEPTH 10000      // what waits at once: 2 MB of it
 #define _GWT_NAME_SIZE 128
 
 // A statement "name = value" before the expression.
@@ -11184,7 +11185,8 @@ typedef struct _gwt_parser {
     const gwt_array *told;      // last
     _gwt_let *lets;             // of one name the last counts
     size_t num_lets, room_lets;
-    int depth;
+    struct _gwt_pending *pending;       // begun, the innermost last
+    size_t num_pending, room_pending;
     gwt_dim dim;                // of a statistic that says none: its operand's
 } _gwt_parser;
 
@@ -11310,8 +11312,6 @@ static const char *_gwt_parse_name(_gwt_parser *p, char *to, size_t size)
     return to;
 }
 
-static gwt_array *_gwt_parse_value(_gwt_parser *p);
-
 // "b12" gives 12, anything else 0.
 static int64_t _gwt_band_number(const char *name)
 {
@@ -11395,6 +11395,10 @@ typedef struct _gwt_call {
     gwt_dim dim;
     const char *text, *end;     // within the expression; NULL: none is given
     const char *by;
+    const struct _gwt_function *f;      // NULL: none has the name
+    gwt_stat stat;              // if it is the name of one
+    bool is_stat, takes_dim;
+    size_t text_is;             // of the values, from 1; 0: none is a text
 } _gwt_call;
 
 typedef gwt_array *_gwt_call_fn(_gwt_parser *p, const _gwt_call *call);
@@ -11765,33 +11769,45 @@ static bool _gwt_parse_text(_gwt_parser *p, _gwt_call *c)
                            c->given + 1) != NULL;
 }
 
-// Up to the closing parenthesis. Value number `text` is one.
-static bool _gwt_parse_arguments(_gwt_parser *p, _gwt_call *c, bool takes_dim, size_t text)
+static bool _gwt_call_add(_gwt_parser *p, _gwt_call *c, gwt_array *a)
 {
-    if (_gwt_parse_eat(p, ")")) return true;
-    do {
-        if (takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, c)) continue;
-        bool is_text = text > 0 && c->given == text - 1;
-        gwt_array *a = is_text ? NULL : _gwt_parse_value(p);
-        if (is_text ? !_gwt_parse_text(p, c) : !a) return false;
-        if (!_gwt_list_grow(&c->x, c->given, 1, &c->room, sizeof *c->x)) {
-            _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: %s has too many arguments", c->name);
-            return false;
-        }
-        c->x[c->given++] = a;
-    } while (_gwt_parse_eat(p, ","));
-    if (_gwt_parse_eat(p, ")")) return true;
+    if (!_gwt_list_grow(&c->x, c->given, 1, &c->room, sizeof *c->x)) {
+        _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: %s has too many arguments", c->name);
+        return false;
+    }
+    c->x[c->given++] = a;
+    return true;
+}
+
+// After an argument. Below 0: an error; 0: that was the last one.
+static int _gwt_parse_more(_gwt_parser *p)
+{
+    if (_gwt_parse_eat(p, ",")) return 1;
+    if (_gwt_parse_eat(p, ")")) return 0;
     _gwt_parse_fail(p, p->at, "expected , or )");
-    return false;
+    return -1;
+}
+
+// Arguments that are no values, up to the next that is one: 1. Below 0 and 0 as above.
+static int _gwt_parse_argument(_gwt_parser *p, _gwt_call *c)
+{
+    int more = 1;
+    while (more > 0) {
+        bool dim = c->takes_dim && c->given >= 1 && !c->dim && _gwt_parse_dim(p, c);
+        if (!dim && (c->text_is == 0 || c->given != c->text_is - 1)) return 1;
+        if (!dim && (!_gwt_parse_text(p, c) || !_gwt_call_add(p, c, NULL))) return -1;
+        more = _gwt_parse_more(p);
+    }
+    return more;
 }
 
 // The call itself, once all that stands between its parentheses is read.
-static gwt_array *_gwt_call_run(_gwt_parser *p, const _gwt_call *c, const _gwt_function *f,
-                                const gwt_stat *stat)
+static gwt_array *_gwt_call_run(_gwt_parser *p, const _gwt_call *c)
 {
     gwt_stat moving;
+    const _gwt_function *f = c->f;
     p->where = c->where;
-    if (stat && !(f && c->given == 2 && !c->dim)) return _gwt_call_reduce(p, c, *stat);
+    if (c->is_stat && !(f && c->given == 2 && !c->dim)) return _gwt_call_reduce(p, c, c->stat);
     if (f && !_gwt_call_arity(p, c, f->least, f->most)) return NULL;
     if (f && f->special) return f->special(p, c);
     if (f) return _gwt_array_apply(f->op, c->x, (int)c->given);
@@ -11800,21 +11816,6 @@ static gwt_array *_gwt_call_run(_gwt_parser *p, const _gwt_call *c, const _gwt_f
     if (_gwt_index_find(c->name) < _GWT_COUNT(_gwt_indices) || !strcmp(c->name, "tasseled_cap"))
         return _gwt_call_index(p, c);
     return _gwt_fail_function(p, c);
-}
-
-// After the opening parenthesis.
-static gwt_array *_gwt_parse_call(_gwt_parser *p, const char *name, const char *where)
-{
-    gwt_stat stat;
-    bool is_stat = _gwt_stat_find(name, &stat);
-    _gwt_call c = { .name = name, .where = where };
-    gwt_array *r = NULL;
-    const _gwt_function *f = _gwt_function_find(name);
-    bool takes_dim = is_stat || (f && f->special == _gwt_call_series);
-    if (_gwt_parse_arguments(p, &c, takes_dim, _gwt_function_text(f)))
-        r = _gwt_call_run(p, &c, f, is_stat ? &stat : NULL);
-    GWT_FREE(c.x);
-    return r;
 }
 
 // Digits of 64 bits at most, and no other that a number might go on with.
@@ -11852,7 +11853,7 @@ static gwt_array *_gwt_parse_number(_gwt_parser *p)
 }
 
 // A band, an array or what a statement named; or, of a function, its name and the parenthesis: then
-// `called` is that name, kept, as what stands between the parentheses is read by recursion.
+// `called` is that name, kept.
 static gwt_array *_gwt_parse_named(_gwt_parser *p, const char **called)
 {
     char name[_GWT_NAME_SIZE];
@@ -11865,22 +11866,6 @@ static gwt_array *_gwt_parse_named(_gwt_parser *p, const char **called)
     if (quoted || !_gwt_parse_eat(p, "(")) return _gwt_parse_variable(p, name, where);
     *called = _gwt_keep_string(p->g, name);
     return NULL;
-}
-
-static gwt_array *_gwt_parse_primary(_gwt_parser *p)
-{
-    const char *called = NULL;
-    _gwt_parse_space(p);
-    const char *where = p->at;
-    if (_gwt_parse_eat(p, "(")) {
-        gwt_array *a = _gwt_parse_value(p);
-        if (a && !_gwt_parse_eat(p, ")")) return _gwt_parse_fail(p, p->at, "expected )");
-        return a;
-    }
-    if (_gwt_is_digit(*where) || (*where == '.' && _gwt_is_digit(where[1])))
-        return _gwt_parse_number(p);
-    gwt_array *a = _gwt_parse_named(p, &called);
-    return called ? _gwt_parse_call(p, called, where) : a;
 }
 
 // After "[": the time of `a` by name or number, "]", and perhaps a band of that.
@@ -11907,19 +11892,6 @@ static gwt_array *_gwt_parse_subscript(_gwt_parser *p, gwt_array *a)
     return _gwt_parse_band_of(p, a, _gwt_parse_name(p, name, sizeof name), where);
 }
 
-static gwt_array *_gwt_parse_unary(_gwt_parser *p);
-
-// x[name]: one time of a stack, by name or number; x[name].red a band of that. x ** y.
-static gwt_array *_gwt_parse_power(_gwt_parser *p)
-{
-    const char *from = p->at;
-    gwt_array *a = _gwt_parse_primary(p);
-    while (a && _gwt_parse_eat(p, "[")) a = _gwt_parse_subscript(p, a);
-    a = _gwt_parse_told(p, from, NULL, a);
-    if (!a || !_gwt_parse_eat(p, "**")) return a;
-    return gwt_pow(a, _gwt_parse_unary(p));
-}
-
 static gwt_array *_gwt_negated(gwt_array *a)
 {
     const double *number = a ? _gwt_number_of(a) : NULL;
@@ -11927,30 +11899,6 @@ static gwt_array *_gwt_negated(gwt_array *a)
     gwt_optional minus = gwt_some(-number[0]);
     minus.rest = -(int)number[1];
     return _gwt_number_exact(a->g, minus);
-}
-
-static gwt_array *_gwt_parse_unary(_gwt_parser *p)
-{
-    _gwt_parse_space(p);
-    if (p->depth >= _GWT_PARSE_DEPTH)
-        return _gwt_parse_fail(p, p->at, "nested more than %d deep", _GWT_PARSE_DEPTH);
-    p->depth++;
-    const char *from = p->at;
-    gwt_array *a;
-    if (_gwt_parse_eat(p, "-")) {
-        a = _gwt_negated(_gwt_parse_unary(p));
-    } else if (_gwt_parse_eat(p, "+")) {
-        a = _gwt_parse_unary(p);
-    } else if (_gwt_parse_eat(p, "~")) {
-        a = gwt_bit_not(_gwt_parse_unary(p));
-    } else if (*p->at == '!' && p->at[1] != '=') {
-        p->at++;
-        a = gwt_not(_gwt_parse_unary(p));
-    } else {
-        a = _gwt_parse_power(p);
-    }
-    p->depth--;
-    return _gwt_parse_told(p, from, NULL, a);
 }
 
 // Operators of two operands, by how tightly they bind; those of one level go from left to right.
@@ -11984,26 +11932,161 @@ static const struct _gwt_operator *_gwt_parse_operator(_gwt_parser *p)
     return found;
 }
 
-// Operands, and operators that bind as tightly as `level` at least.
-static gwt_array *_gwt_parse_operators(_gwt_parser *p, int level)
-{
+// What is begun and waits for a value.
+typedef struct _gwt_pending {
+    char kind;                  // ( f: a call; - + ~ !: before its operand; * for **; o
+    const char *from;           // where it begins, with its left operand
+    gwt_array *left;            // of ** and o
     const struct _gwt_operator *o;
-    _gwt_parse_space(p);
-    const char *from = p->at;
-    gwt_array *a = _gwt_parse_unary(p);
-    while (a && (o = _gwt_parse_operator(p)) != NULL && o->level >= level) {
-        const char *where = p->at;
-        p->at += strlen(o->token);
-        gwt_array *b = _gwt_parse_operators(p, o->level + 1);
-        if (!b) return NULL;
-        p->where = where;
-        a = _gwt_parse_told(p, from, NULL,
-                            _gwt_array_apply(o->op, (gwt_array *[]){ a, b }, 2));
-    }
-    return a;
+    const char *where;          // it stands
+    _gwt_call call;
+} _gwt_pending;
+
+// A value, and where it begins.
+typedef struct _gwt_parsed { gwt_array *a; const char *from; } _gwt_parsed;
+
+// What comes next: an operand, what follows one ([ or ** or an operator or an end), or nothing.
+typedef enum _gwt_parse_state { _GWT_PARSE_FAILED, _GWT_PARSE_OPERAND, _GWT_PARSE_REST,
+                                _GWT_PARSE_DONE } _gwt_parse_state;
+
+static _gwt_parse_state _gwt_parse_ready(const gwt_array *a)
+{
+    return a ? _GWT_PARSE_REST : _GWT_PARSE_FAILED;
 }
 
-static gwt_array *_gwt_parse_value(_gwt_parser *p) { return _gwt_parse_operators(p, 0); }
+// The innermost; NULL: none.
+static _gwt_pending *_gwt_parse_top(const _gwt_parser *p)
+{
+    return p->num_pending ? &p->pending[p->num_pending - 1] : NULL;
+}
+
+static _gwt_parse_state _gwt_parse_push(_gwt_parser *p, _gwt_pending new)
+{
+    if (p->num_pending >= _GWT_PARSE_DEPTH) {
+        _gwt_parse_fail(p, new.from, "nested more than %d deep", _GWT_PARSE_DEPTH);
+        return _GWT_PARSE_FAILED;
+    }
+    if (!_gwt_list_grow(&p->pending, p->num_pending, 1, &p->room_pending, sizeof new)) {
+        _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: the expression is nested too deeply");
+        return _GWT_PARSE_FAILED;
+    }
+    p->pending[p->num_pending++] = new;
+    return _GWT_PARSE_OPERAND;
+}
+
+static void _gwt_parse_pop(_gwt_parser *p) { GWT_FREE(p->pending[--p->num_pending].call.x); }
+
+static void _gwt_parse_end(_gwt_parser *p)
+{
+    while (p->num_pending > 0) _gwt_parse_pop(p);
+    GWT_FREE(p->pending);
+    GWT_FREE(p->lets);
+}
+
+// On with the innermost call: its next argument, or, after the last one, its value.
+static _gwt_parse_state _gwt_parse_call(_gwt_parser *p, _gwt_parsed *v, int more)
+{
+    _gwt_pending *w = _gwt_parse_top(p);
+    if (more > 0) more = _gwt_parse_argument(p, &w->call);
+    if (more != 0) return more > 0 ? _GWT_PARSE_OPERAND : _GWT_PARSE_FAILED;
+    *v = (_gwt_parsed){ _gwt_call_run(p, &w->call), w->from };
+    _gwt_parse_pop(p);
+    return _gwt_parse_ready(v->a);
+}
+
+// A number or a name; or what is begun here, and waits for one.
+static _gwt_parse_state _gwt_parse_operand(_gwt_parser *p, _gwt_parsed *v)
+{
+    const char *called = NULL;
+    _gwt_parse_space(p);
+    const char *at = v->from = p->at;
+    if (*at && (strchr("(-+~", *at) || (*at == '!' && at[1] != '='))) {
+        p->at++;
+        return _gwt_parse_push(p, (_gwt_pending){ .kind = *at, .from = at });
+    }
+    if (_gwt_is_digit(*at) || (*at == '.' && _gwt_is_digit(at[1]))) v->a = _gwt_parse_number(p);
+    else v->a = _gwt_parse_named(p, &called);
+    if (!called) return _gwt_parse_ready(v->a);
+    _gwt_call c = { .name = called, .where = at, .f = _gwt_function_find(called) };
+    c.is_stat = _gwt_stat_find(called, &c.stat);
+    c.takes_dim = c.is_stat || (c.f && c.f->special == _gwt_call_series);
+    c.text_is = _gwt_function_text(c.f);
+    if (!_gwt_parse_push(p, (_gwt_pending){ .kind = 'f', .from = at, .call = c }))
+        return _GWT_PARSE_FAILED;
+    return _gwt_parse_call(p, v, !_gwt_parse_eat(p, ")"));
+}
+
+// A value that no operator wants any more: of a parenthesis, a call, or all of them.
+static _gwt_parse_state _gwt_parse_close(_gwt_parser *p, _gwt_parsed *v)
+{
+    _gwt_pending *w = _gwt_parse_top(p);
+    if (!w) return _GWT_PARSE_DONE;
+    if (w->kind == 'f')
+        return _gwt_call_add(p, &w->call, v->a) ? _gwt_parse_call(p, v, _gwt_parse_more(p))
+                                                : _GWT_PARSE_FAILED;
+    if (!_gwt_parse_eat(p, ")")) v->a = _gwt_parse_fail(p, p->at, "expected )");
+    v->from = w->from;
+    _gwt_parse_pop(p);
+    return _gwt_parse_ready(v->a);
+}
+
+// What is innermost has its value, and is one itself.
+static bool _gwt_parse_reduced(_gwt_parser *p, _gwt_parsed *v, gwt_array *a)
+{
+    v->from = _gwt_parse_top(p)->from;
+    _gwt_parse_pop(p);
+    v->a = _gwt_parse_told(p, v->from, NULL, a);
+    return v->a != NULL;
+}
+
+// What follows an operand that signs and ** have got: operators, by how tightly they bind.
+static _gwt_parse_state _gwt_parse_binary(_gwt_parser *p, _gwt_parsed *v)
+{
+    const struct _gwt_operator *o = _gwt_parse_operator(p);
+    const _gwt_pending *w;
+    while ((w = _gwt_parse_top(p)) && w->kind == 'o' && (!o || o->level <= w->o->level)) {
+        p->where = w->where;
+        gwt_array *a = _gwt_array_apply(w->o->op, (gwt_array *[]){ w->left, v->a }, 2);
+        if (!_gwt_parse_reduced(p, v, a)) return _GWT_PARSE_FAILED;
+    }
+    if (!o) return _gwt_parse_close(p, v);
+    const char *where = p->at;
+    p->at += strlen(o->token);
+    return _gwt_parse_push(p, (_gwt_pending){ .kind = 'o', .from = v->from, .left = v->a, .o = o,
+                                              .where = where });
+}
+
+static gwt_array *_gwt_parse_signed(char sign, gwt_array *a)
+{
+    return sign == '-' ? _gwt_negated(a) : sign == '~' ? gwt_bit_not(a)
+         : sign == '!' ? gwt_not(a) : a;
+}
+
+// x[name]: one time of a stack, by name or number; x[name].red a band of that. x ** y, which binds
+// more tightly than a sign before x, and less than one before y.
+static _gwt_parse_state _gwt_parse_rest(_gwt_parser *p, _gwt_parsed *v)
+{
+    const _gwt_pending *w;
+    while (v->a && _gwt_parse_eat(p, "[")) v->a = _gwt_parse_subscript(p, v->a);
+    v->a = _gwt_parse_told(p, v->from, NULL, v->a);
+    if (!v->a) return _GWT_PARSE_FAILED;
+    if (_gwt_parse_eat(p, "**"))
+        return _gwt_parse_push(p, (_gwt_pending){ .kind = '*', .from = v->from, .left = v->a });
+    while ((w = _gwt_parse_top(p)) && strchr("-+~!*", w->kind)) {
+        gwt_array *a = w->kind == '*' ? gwt_pow(w->left, v->a) : _gwt_parse_signed(w->kind, v->a);
+        if (!_gwt_parse_reduced(p, v, a)) return _GWT_PARSE_FAILED;
+    }
+    return _gwt_parse_binary(p, v);
+}
+
+static gwt_array *_gwt_parse_value(_gwt_parser *p)
+{
+    _gwt_parsed v = { NULL, p->at };
+    _gwt_parse_state next = _GWT_PARSE_OPERAND;
+    while (next == _GWT_PARSE_OPERAND || next == _GWT_PARSE_REST)
+        next = next == _GWT_PARSE_OPERAND ? _gwt_parse_operand(p, &v) : _gwt_parse_rest(p, &v);
+    return next == _GWT_PARSE_DONE ? v.a : NULL;
+}
 
 // "name =" at the beginning of a statement. False: there is none, and nothing is read.
 static bool _gwt_parse_let(_gwt_parser *p, char *name)
@@ -12054,7 +12137,7 @@ static gwt_array *_gwt_formula(gwt *g, const char *text, const char *const *name
     _gwt_parser p = { .g = g, .arrays = arrays, .n = (size_t)_gwt_count_strings(names),
                       .names = names, .text = text, .at = text, .where = text, .dim = dim };
     gwt_array *a = _gwt_parse_statements(&p);
-    GWT_FREE(p.lets);
+    _gwt_parse_end(&p);
     return a;
 }
 
@@ -12069,7 +12152,7 @@ gwt_array *gwt_calc_with(gwt_array *const *arrays, size_t n, const char *express
                       .options = options };
     unsigned since = atomic_load(&p.g->failures);
     gwt_array *a = _gwt_parse_statements(&p);
-    GWT_FREE(p.lets);
+    _gwt_parse_end(&p);
     if (!a) {
         _gwt_parse_point(&p, since);
         return NULL;
@@ -12241,10 +12324,8 @@ typedef struct _gwt_plan {
     int64_t width, height;
     int64_t pad[4];             // left, bottom, right, top: what is computed around each tile
     bool deep;                  // there are HOLDs
-    int depth;                  // while planning: steps within steps
+    const _gwt_step *wanted;    // while planning: a program can't go on without its pass
 } _gwt_plan;
-
-#define _GWT_PLAN_DEPTH 100
 
 // While planning: a value is what a merged node computes, seen through a frame.
 typedef struct _gwt_value {
@@ -12256,9 +12337,17 @@ typedef struct _gwt_value {
 
 typedef struct _gwt_seen { const _gwt_node *node; int frame, value; } _gwt_seen;
 
+// Nodes that are put off until their operands have values.
+typedef struct _gwt_visit { const _gwt_node *node; int frame; } _gwt_visit;
+typedef struct _gwt_visits { _gwt_visit *stack; int depth; size_t capacity; } _gwt_visits;
+
 typedef struct _gwt_planner {
+    struct _gwt_planner *above; // whose program waits for the pass of `step`
+    const _gwt_step *step;      // whose operands the program stores; NULL: it is the last one
     gwt *g;
     _gwt_plan *plan;
+    int output, plane;          // to be stored next
+    _gwt_visits visits;         // for that
     _gwt_program program;
     int64_t width, height;
     _gwt_value *values;
@@ -12481,7 +12570,8 @@ static bool _gwt_takes_number(const _gwt_node *n, int i)
         && (i == 1 || n->op == _GWT_OP_ADD || n->op == _GWT_OP_MUL);
 }
 
-static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass, int *plane);
+static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step);
+static bool _gwt_plan_wants(_gwt_plan *plan, const _gwt_step *step);
 static void _gwt_plan_bind(_gwt_planner *p, _gwt_instr *instr, const _gwt_node *load);
 static void _gwt_plan_read(_gwt_planner *p, bool fetch, int from, int frame);
 
@@ -12514,7 +12604,7 @@ static void _gwt_plan_compute(_gwt_planner *p, int value)
     if (n->op == _GWT_OP_PLACE || _gwt_op_integer((int)n->op, n->dtype)) instr.slot = (int)n->band;
     if (n->op == _GWT_OP_STEP) {
         instr.op = _GWT_OP_FETCH;
-        if (!_gwt_plan_pass_of(p->plan, n, &instr.view, &instr.slot)) return;
+        instr.view = _gwt_plan_find(p->plan, n->step), instr.slot = (int)n->band;
         _gwt_plan_read(p, true, instr.view, instr.frame);
     }
     _gwt_instr *emitted = _gwt_plan_emit(p, instr);
@@ -12552,9 +12642,6 @@ static void _gwt_plan_node(_gwt_planner *p, const _gwt_node *n, int frame)
     p->num_seen++;
 }
 
-typedef struct _gwt_visit { const _gwt_node *node; int frame; } _gwt_visit;
-typedef struct _gwt_visits { _gwt_visit *stack; int depth; size_t capacity; } _gwt_visits;
-
 static bool _gwt_visits_push(gwt *g, _gwt_visits *v, const _gwt_node *node, int frame)
 {
     _gwt_visit visit = { node, frame };
@@ -12574,20 +12661,22 @@ static bool _gwt_plan_push(_gwt_planner *p, _gwt_visit now, _gwt_visits *visits)
     return visits->depth > before;
 }
 
-// All nodes under `root` and itself, operands first, without recursion: graphs may be deep.
-static int _gwt_plan_tree(_gwt_planner *p, const _gwt_node *root, int frame)
+// All nodes that are put off, and those under them, operands first, without recursion: graphs may
+// be deep. False at a step that has no pass yet, plan->wanted: there it goes on when that is
+// planned.
+static bool _gwt_plan_tree(_gwt_planner *p)
 {
-    _gwt_visits visits = { 0 };
-    _gwt_visits_push(p->g, &visits, root, frame);
-    while (visits.depth > 0 && !_gwt_over(p->plan->action) && _gwt_plan_room(p)) {
-        _gwt_visit v = visits.stack[visits.depth - 1];
+    _gwt_visits *visits = &p->visits;
+    while (visits->depth > 0 && !_gwt_over(p->plan->action) && _gwt_plan_room(p)) {
+        _gwt_visit v = visits->stack[visits->depth - 1];
         bool seen = _gwt_plan_seen(p, v.node, v.frame)->node != NULL;
-        if (!seen && _gwt_plan_push(p, v, &visits)) continue;
-        visits.depth--;
+        if (!seen && _gwt_plan_push(p, v, visits)) continue;
+        if (!seen && v.node->op == _GWT_OP_STEP && _gwt_plan_wants(p->plan, v.node->step))
+            return false;
+        visits->depth--;
         if (!seen && !_gwt_over(p->plan->action)) _gwt_plan_node(p, v.node, v.frame);
     }
-    GWT_FREE(visits.stack);
-    return _gwt_over(p->plan->action) ? 0 : _gwt_plan_seen(p, root, frame)->value;
+    return true;
 }
 
 // ---- sources
@@ -12973,13 +13062,14 @@ static bool _gwt_plan_copies(const _gwt_planner *p, const _gwt_output *to, const
     return _gwt_dtype_integer(n->dtype) || to->nodata_raw == nan;
 }
 
-static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
+// False: it waits for a step, as in _gwt_plan_tree.
+static bool _gwt_plan_plane(_gwt_planner *p, int output, int plane)
 {
     const _gwt_output *to = &p->program.outputs[output];
     const _gwt_node *root = to->planes[plane];
     int frame = 0;
     if (!root) _gwt_fail(p->g, GWT_E_MEMORY, "out of memory: the graph is not complete");
-    if (_gwt_over(p->plan->action)) return;
+    if (_gwt_over(p->plan->action)) return true;
     root = _gwt_plan_resolve(p, root, &frame);
     while (root->op == _GWT_OP_CAST && root->dtype == to->dtype)    // storing does the same
         root = _gwt_plan_resolve(p, root->args[0], &frame);
@@ -12992,16 +13082,22 @@ static void _gwt_plan_plane(_gwt_planner *p, int output, int plane)
                                                       (int)root->imm[1], &raw) };
         _gwt_instr *copy = _gwt_plan_emit(p, load);
         if (copy) _gwt_plan_bind(p, copy, root);
-        return;
+        return true;
     }
     const _gwt_node *rest = _gwt_dtype_wide(to->dtype) ? root->rest : NULL;
-    int value = _gwt_plan_tree(p, root, frame), left = rest ? _gwt_plan_tree(p, rest, frame) : 0,
-        first = p->program.num_operands;
-    _gwt_plan_operand(p, value);
-    if (rest) _gwt_plan_operand(p, left);
+    if (p->visits.depth == 0) {
+        if (rest) _gwt_visits_push(p->g, &p->visits, rest, frame);
+        _gwt_visits_push(p->g, &p->visits, root, frame);
+    }
+    if (!_gwt_plan_tree(p)) return false;
+    if (_gwt_over(p->plan->action)) return true;
+    int first = p->program.num_operands;
+    _gwt_plan_operand(p, _gwt_plan_seen(p, root, frame)->value);
+    if (rest) _gwt_plan_operand(p, _gwt_plan_seen(p, rest, frame)->value);
     _gwt_instr store = { .op = _GWT_OP_STORE, .dst = plane, .output = output, .first = first,
                          .num_args = rest ? 2 : 1 };
     _gwt_plan_emit(p, store);
+    return true;
 }
 
 // Copies of whole pixels.
@@ -13039,39 +13135,53 @@ static int _gwt_plan_add_pass(_gwt_plan *plan, _gwt_pass pass)
     return -1;
 }
 
-// Plan the program that stores these planes, after the passes it needs. Returns its pass.
-static int _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n, int64_t width,
-                             int64_t height)
+// A program that is to store these planes.
+static _gwt_planner *_gwt_planner_begin(_gwt_plan *plan, const _gwt_output *outputs, int n,
+                                        int64_t width, int64_t height)
 {
-    _gwt_planner p = { .g = plan->g, .plan = plan, .width = width, .height = height };
-    int planes = 0;
-    memcpy(p.program.outputs, outputs, (size_t)n * sizeof *outputs);
-    p.program.num_outputs = n;
-    _gwt_plan_frame(&p, (_gwt_frame){ .stride = 1, .bottom = height, .right = width });
-    if (plan->depth++ > _GWT_PLAN_DEPTH)
-        _gwt_fail(plan->g, GWT_E_UNSUPPORTED, "more than %d windows within windows",
-                  _GWT_PLAN_DEPTH);
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < outputs[i].num_planes; k++, planes++) _gwt_plan_plane(&p, i, k);
-    if (!_gwt_over(plan->action)) {
-        _gwt_plan_order(&p);
-        if (!_gwt_over(plan->action)) _gwt_plan_registers(&p);
-        if (!_gwt_over(plan->action)) _gwt_program_choose(&p);
-        if (!_gwt_over(plan->action)) _gwt_program_join_copies(plan, &p.program);
-    }
-    plan->depth--;
-    GWT_FREE(p.values);
-    GWT_FREE(p.operands);
-    GWT_FREE(p.by_key);
-    GWT_FREE(p.seen);
-    GWT_FREE(p.consts.slots);
-    GWT_FREE(p.frames.slots);
-    GWT_FREE(p.reads.slots);
-    int pass = _gwt_plan_add_pass(plan, (_gwt_pass){ .program = p.program, .num_planes = planes,
-                                                        .width = width, .height = height });
-    for (size_t i = 0; i < p.views.num_slots; i++)
-        if (p.views.slots[i] >= 0) plan->views[p.views.slots[i]].pass = pass;
-    GWT_FREE(p.views.slots);
+    _gwt_planner *p = _gwt_calloc(plan->g, 1, sizeof *p);
+    if (!p) return NULL;
+    p->g = plan->g, p->plan = plan, p->width = width, p->height = height;
+    memcpy(p->program.outputs, outputs, (size_t)n * sizeof *outputs);
+    p->program.num_outputs = n;
+    _gwt_plan_frame(p, (_gwt_frame){ .stride = 1, .bottom = height, .right = width });
+    return p;
+}
+
+// All of its planes; false where it waits for a step.
+static bool _gwt_planner_run(_gwt_planner *p)
+{
+    for (; p->output < p->program.num_outputs; p->output++, p->plane = 0)
+        for (; p->plane < p->program.outputs[p->output].num_planes; p->plane++)
+            if (!_gwt_plan_plane(p, p->output, p->plane)) return false;
+    return true;
+}
+
+// The pass of a program whose planes are all planned, or after an error.
+static int _gwt_planner_end(_gwt_planner *p)
+{
+    _gwt_plan *plan = p->plan;
+    _gwt_pass new = { .width = p->width, .height = p->height };
+    for (int i = 0; i < p->program.num_outputs; i++)
+        new.num_planes += p->program.outputs[i].num_planes;
+    if (!_gwt_over(plan->action)) _gwt_plan_order(p);
+    if (!_gwt_over(plan->action)) _gwt_plan_registers(p);
+    if (!_gwt_over(plan->action)) _gwt_program_choose(p);
+    if (!_gwt_over(plan->action)) _gwt_program_join_copies(plan, &p->program);
+    GWT_FREE(p->visits.stack);
+    GWT_FREE(p->values);
+    GWT_FREE(p->operands);
+    GWT_FREE(p->by_key);
+    GWT_FREE(p->seen);
+    GWT_FREE(p->consts.slots);
+    GWT_FREE(p->frames.slots);
+    GWT_FREE(p->reads.slots);
+    new.program = p->program;
+    int pass = _gwt_plan_add_pass(plan, new);
+    for (size_t i = 0; i < p->views.num_slots; i++)
+        if (p->views.slots[i] >= 0) plan->views[p->views.slots[i]].pass = pass;
+    GWT_FREE(p->views.slots);
+    GWT_FREE(p);
     return pass;
 }
 
@@ -13084,8 +13194,8 @@ static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step)
     return i;
 }
 
-// After the program that stores its operands. Steps on the same operands share that.
-static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step)
+// The program that stores its operands, which steps on the same operands share; below 0: none does.
+static int _gwt_plan_input(const _gwt_plan *plan, const _gwt_step *step)
 {
     int input = -1;
     for (int i = 0; i < plan->num_passes; i++) {
@@ -13094,11 +13204,11 @@ static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step)
             && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
             input = plan->passes[i].input;
     }
-    if (input < 0) {
-        _gwt_output o =
-            _gwt_output_of(step->args, step->num_args, GWT_FLOAT64, (gwt_optional){ 0 });
-        input = _gwt_plan_program(plan, &o, 1, step->in_width, step->in_height);
-    }
+    return input;
+}
+
+static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step, int input)
+{
     if (_gwt_over(plan->action) || input < 0) return;
     if (step->kind == _GWT_STEP_HOLD)
         plan->passes[input].holds = step, plan->deep = true;
@@ -13108,17 +13218,47 @@ static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step)
                                                 .width = step->width, .height = step->height });
 }
 
-// Where a step's planes can be fetched from: its pass, planned when first asked for. HOLDs that
+// Whether a step has no pass yet: then plan->wanted is what is to be planned first. HOLDs that
 // follow one another are planned in that order, not each within the next.
-static bool _gwt_plan_pass_of(_gwt_plan *plan, const _gwt_node *node, int *pass, int *plane)
+static bool _gwt_plan_wants(_gwt_plan *plan, const _gwt_step *step)
 {
-    *plane = (int)node->band;
-    while ((*pass = _gwt_plan_find(plan, node->step)) < 0 && !_gwt_over(plan->action)) {
-        const _gwt_step *s = node->step;
-        while (s->after && _gwt_plan_find(plan, s->after) < 0) s = s->after;
-        _gwt_plan_step(plan, s);
+    if (_gwt_plan_find(plan, step) >= 0) return false;
+    while (step->after && _gwt_plan_find(plan, step->after) < 0) step = step->after;
+    plan->wanted = step;
+    return true;
+}
+
+// Plan the program that stores these planes, after the passes it needs. A program that waits for a
+// step stands below the one of that step's operands: windows within windows, however many, are a
+// list here, and no recursion.
+static void _gwt_plan_program(_gwt_plan *plan, const _gwt_output *outputs, int n, int64_t width,
+                              int64_t height)
+{
+    _gwt_planner *p = _gwt_planner_begin(plan, outputs, n, width, height);
+    while (p) {
+        bool over = _gwt_over(plan->action);
+        if (over || _gwt_planner_run(p)) {
+            _gwt_planner *above = p->above;
+            const _gwt_step *step = p->step;
+            int pass = _gwt_planner_end(p);
+            if (step) _gwt_plan_step(plan, step, pass);
+            p = above;
+            continue;
+        }
+        const _gwt_step *step = plan->wanted;
+        int input = _gwt_plan_input(plan, step);
+        if (input >= 0) {
+            _gwt_plan_step(plan, step, input);
+            continue;
+        }
+        _gwt_output o =
+            _gwt_output_of(step->args, step->num_args, GWT_FLOAT64, (gwt_optional){ 0 });
+        _gwt_planner *below =
+            _gwt_planner_begin(plan, &o, 1, step->in_width, step->in_height);
+        if (!below) continue;           // the action is over
+        below->above = p, below->step = step;
+        p = below;
     }
-    return *pass >= 0 && !_gwt_over(plan->action);
 }
 
 static void _gwt_plan_edge(_gwt_plan *plan, int pass, int from, const _gwt_frame *frame)

@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1691,6 +1692,55 @@ static void long_expressions(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
+// A whole session with one expression of a pixel that is 2.
+typedef struct deep { char *text; double got; gwt_code code; } deep;
+
+static void *deep_session(void *arg)
+{
+    static const uint8_t two = 2;
+    deep *d = arg;
+    gwt *g = gwt_begin(.num_workers = 1, .quiet = true);
+    gwt_array *a = gwt_from_memory(g, &two, 1, GWT_UINT8, ((int64_t[]){ 1, 1, 1, 1 }));
+    double *got = gwt_compute(gwt_calc(&a, 1, d->text), .dtype = GWT_FLOAT64,
+                              .nodata = gwt_some(NAN));
+    d->got = got ? *got : NAN;
+    d->code = gwt_status(g);
+    gwt_free(got);
+    gwt_clear(g);
+    gwt_end(g);
+    return NULL;
+}
+
+// Nothing that grows with the depth is on the stack of the thread, which is a small one: neither
+// where it is parsed, nor where windows within windows are planned.
+static void deep_on_a_small_stack(void **state)
+{
+    (void)state;
+    static const struct { const char *head, *tail; double each; } cases[] = {
+        { "(", ")", 0 }, { "(1 + ", ")", 1 }, { "max(b1, ", ")", 0 }, { "-", "", 0 },
+        { "where(b1 == 9, 7, ", ")", 0 }, { "1 ** ", "", 0 }, { "moving_max(", ", 3)", 0 }
+    };
+    enum { LEVELS = 1000, TOO_MANY = 1000000 };
+    pthread_attr_t small;
+    assert_int_equal(pthread_attr_init(&small), 0);
+    assert_int_equal(pthread_attr_setstacksize(&small, (SLOW ? 8 : 1) << 18), 0);
+    for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
+        size_t k = i / 2;
+        int n = i % 2 ? TOO_MANY : LEVELS;
+        char *ends = repeated("", cases[k].tail, n, ""), *heads = repeated("", cases[k].head, n, "b1");
+        deep d = { .text = repeated(heads, ends, 1, "") };
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, &small, deep_session, &d), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        double value = !strcmp(cases[k].head, "1 ** ") ? 1 : 2 + n * cases[k].each;
+        if (n == LEVELS)
+            REQUIRE(d.got == value, "%s: %g, not %g", cases[k].head, d.got, value);
+        else REQUIRE(d.code == GWT_E_ARGUMENT, "%s, too many: code %d", cases[k].head, (int)d.code);
+        free(ends), free(heads), free(d.text);
+    }
+    pthread_attr_destroy(&small);
+}
+
 // A deep graph made by calls: every level on the level below, and on the first.
 static void deep_graphs(void **state)
 {
@@ -1969,6 +2019,7 @@ int main(void)
         cmocka_unit_test_teardown(numbers_have_a_point, decimal_comma_end),
         cmocka_unit_test(attributes),
         cmocka_unit_test(long_expressions),
+        cmocka_unit_test(deep_on_a_small_stack),
         cmocka_unit_test(deep_graphs),
         cmocka_unit_test(sensors_as_listed),
         cmocka_unit_test(names_of_types),
