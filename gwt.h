@@ -9386,6 +9386,8 @@ static int _gwt_taps_max(const _gwt_step *s, int axis)
 // most; in bins, which have groups of ranks (see _gwt_ranks).
 enum { _GWT_RANKED = 256, _GWT_BINS = 257, _GWT_GROUP = 32 };
 
+enum { _GWT_RUN = 256 };    // weighted windows that are summed up together
+
 typedef struct _gwt_key { uint64_t key, place; } _gwt_key;
 
 static bool _gwt_step_ranks(const _gwt_step *s)
@@ -9399,7 +9401,7 @@ static size_t _gwt_ranks_room(size_t rows, size_t cols, size_t w)
     rows = (rows < _GWT_RANKED ? rows : _GWT_RANKED) + w - 1;
     cols = (cols < _GWT_RANKED ? cols : _GWT_RANKED) + w - 1;
     size_t n = rows * cols;
-    size_t lists = 4 * (2 * n + n / _GWT_GROUP + _GWT_BINS) + 6 * cols * _GWT_BINS;
+    size_t lists = 4 * (2 * n + n / _GWT_GROUP + _GWT_BINS) + 6 * (cols + 1) * _GWT_BINS;
     return 2 * n * sizeof(_gwt_key) / sizeof(double) + (lists + 7) / 8;
 }
 
@@ -13930,7 +13932,7 @@ typedef struct _gwt_ranks {
     uint16_t *bin;              // [rows][cols]
     uint32_t *list;             // [cols][rows]: ranks, by bin, then from top to bottom
     uint32_t *head;             // [cols][bins]: where in `list` those in rows of the window begin,
-    uint16_t *count;            // and how many they are
+    uint16_t *count;            // and how many they are; and a column of none
     uint32_t *tally;            // how often each rank is in the window, if its bin is up to date
     uint32_t *group;            // likewise, _GWT_GROUP ranks of a bin together
     uint32_t *tree;             // of a mode, else NULL: the largest of tally, which is its leaves,
@@ -13979,8 +13981,8 @@ static _gwt_key *_gwt_keys_sort(_gwt_key *from, _gwt_key *to, size_t n)
     return from;
 }
 
-// Gives sorted keys their ranks and bins. Where bins have several ranks, two beside one another hold
-// more than one in _GWT_BINS_AIM of the pixels: there are fewer bins than twice that, and a last one.
+// Gives sorted keys their ranks and bins. Where bins have several ranks, two beside one another
+// hold more than one in _GWT_BINS_AIM of the pixels, so that there are fewer than twice as many.
 static void _gwt_ranks_number(_gwt_ranks *r, const _gwt_key *k, size_t n)
 {
     size_t distinct = 1, mass = 0;
@@ -14029,7 +14031,7 @@ _GWT_FOR_SIZE
 static void _gwt_ranks_list(_gwt_ranks *r)
 {
     memset(r->head, 0, r->cols * r->bins * sizeof *r->head);
-    memset(r->count, 0, r->cols * r->bins * sizeof *r->count);
+    memset(r->count, 0, (r->cols + 1) * r->bins * sizeof *r->count);
     for (size_t i = 0; i < r->rows; i++)
         for (size_t c = 0; c < r->cols; c++) r->head[c * r->bins + r->bin[i * r->cols + c]]++;
     uint32_t end = 0;
@@ -14178,15 +14180,14 @@ _GWT_SMALL static double _gwt_ranks_mode(_gwt_ranks *r, size_t col)
 // The windows of row i of the block.
 _GWT_SMALL static void _gwt_ranks_row(_gwt_ranks *r, const _gwt_step *s, size_t i, double *to)
 {
-    static const uint16_t none[_GWT_BINS];
     size_t bins = r->bins;
     _gwt_ranks_enter(r, i + r->w - 1);
     memset(r->inside, 0, sizeof r->inside);
     for (size_t b = 0; b < bins; b++) r->at[b] = -1;
     if (r->tree) memset(r->tree, 0, 2 * r->leaves * sizeof *r->tree);
     for (size_t c = 0; c < r->cols; c++) {
-        const uint16_t *out = c < r->w ? none : r->count + (c - r->w) * bins;
-        _gwt_ranks_slide(r->inside, r->count + c * bins, out, bins);
+        size_t out = c < r->w ? r->cols : c - r->w;
+        _gwt_ranks_slide(r->inside, r->count + c * bins, r->count + out * bins, bins);
         if (c + 1 < r->w) continue;
         size_t col = c + 1 - r->w;
         to[col] = s->method == GWT_MODE ? _gwt_ranks_mode(r, col)
@@ -14214,13 +14215,19 @@ static void _gwt_window_ranked(const _gwt_action *action, const _gwt_step *s,
 }
 
 // ---- weighted windows
+// Every cell of every window is looked at: the weights are no product of rows and columns, as the
+// distance from the centre is none, and sums by Fourier transforms or of cells at the same distance
+// would add up in another order, by other last bits. But windows beside one another are summed up
+// together, each in the order of its cells, by loops that become vectors.
 
-// The cells of one window: line k of it begins at rows + (first + k) % w * line.
+// Windows: line k begins at rows + (first + k) % w * line, for the next one a cell further on.
 typedef struct _gwt_cells {
-    const double *rows;
+    const double *rows, *weights;       // w * w weights
     int64_t first, w, line;
-    double *room;               // w * w weights
 } _gwt_cells;
+
+// What is summed of a cell that is not missing.
+typedef enum _gwt_weighing { _GWT_WEIGHT, _GWT_WEIGHTED, _GWT_WEIGHTED_SQUARE } _gwt_weighing;
 
 // 1 - d / D: nothing at the corners.
 static void _gwt_window_weights(int64_t w, double *weights)
@@ -14232,44 +14239,64 @@ static void _gwt_window_weights(int64_t w, double *weights)
 
 _GWT_FOR_SPEED
 
-static double _gwt_window_weighted(const _gwt_step *s, const _gwt_cells *x)
+// Of n windows beside one another. No sum is ever -0, which adding 0 for a missing cell would turn
+// into 0.
+_GWT_LOOP_GCC static void _gwt_window_weigh(const _gwt_cells *c, _gwt_weighing what, size_t n,
+                                        const double *restrict mean, double *restrict sum)
 {
-    double sum = 0, squares = 0, weights = 0, mean = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int64_t k = 0; k < x->w; k++) {
-            const double *row = x->rows + (x->first + k) % x->w * x->line;
-            const double *weight = x->room + k * x->w;
-            for (int64_t j = 0; j < x->w; j++) {
-                if (isnan(row[j]) || weight[j] == 0) continue;
-                if (pass == 0) sum += row[j] * weight[j], weights += weight[j];
-                else squares += weight[j] * (row[j] - mean) * (row[j] - mean);
+    memset(sum, 0, n * sizeof *sum);
+    for (int64_t k = 0; k < c->w * c->w; k++) {
+        const double *v = c->rows + (c->first + k / c->w) % c->w * c->line + k % c->w;
+        double weight = c->weights[k];
+        if (weight == 0) continue;      // nor is a corner that is infinite counted
+        if (what == _GWT_WEIGHT) {
+            _GWT_EACH sum[i] += v[i] == v[i] ? weight : 0;
+        } else if (what == _GWT_WEIGHTED) {
+            _GWT_EACH sum[i] += (v[i] == v[i] ? v[i] : 0) * weight;
+        } else {
+            _GWT_EACH {
+                double off = (v[i] == v[i] ? v[i] : mean[i]) - mean[i];
+                sum[i] += weight * off * off;
             }
         }
-        if (!(weights > 0)) return (double)NAN;
-        mean = sum / weights;
-        if (s->method == GWT_SUM) return sum;
-        if (s->method == GWT_MEAN) return mean;
     }
-    return s->method == GWT_STD ? sqrt(squares / weights) : squares / weights;
 }
 
 _GWT_FOR_SIZE
 
-// Statistics that look at every cell of every window.
+// cells: sums of the weights of cells; those of the last windows where nothing is missing.
+static void _gwt_window_run(const _gwt_step *s, const _gwt_cells *x, bool missing, double *cells,
+                            size_t n, double *to)
+{
+    double mean[_GWT_RUN], sum[_GWT_RUN];
+    bool spread = s->method == GWT_STD || s->method == GWT_VAR;
+    if (missing) _gwt_window_weigh(x, _GWT_WEIGHT, n, NULL, cells);
+    _gwt_window_weigh(x, _GWT_WEIGHTED, n, NULL, sum);
+    for (size_t i = 0; i < n; i++) mean[i] = sum[i] / cells[i];
+    if (spread) _gwt_window_weigh(x, _GWT_WEIGHTED_SQUARE, n, mean, sum);
+    for (size_t i = 0; i < n; i++) {
+        to[i] = s->method == GWT_MEAN ? mean[i] : spread ? sum[i] / cells[i] : sum[i];
+        if (s->method == GWT_STD) to[i] = sqrt(to[i]);
+        if (!(cells[i] > 0)) to[i] = (double)NAN;
+    }
+}
+
 static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, const _gwt_planes *in,
                              const _gwt_rect *q, double *work, double *to)
 {
     int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
-    double *rows = work, *room = rows + w * line;
-    _gwt_window_weights(w, room);
+    double *weights = work + w * line, cells[_GWT_RUN];
+    bool missing = _gwt_any_missing(in);
+    _gwt_window_weights(w, weights);
     for (int64_t i = 0; i < q->rows; i++) {
-        for (int64_t k = 0; k < w; k++)
-            if (i == 0 || k == w - 1)
-                _gwt_window_mirror(in, s, q->row - h + i + k, q, rows + (i + k) % w * line);
-        for (int64_t c = 0; c < q->cols; c++) {
-            if (_gwt_over(action)) return;      // a large window takes a tenth of a second
-            _gwt_cells x = { rows + c, i % w, w, line, room };
-            to[i * q->cols + c] = _gwt_window_weighted(s, &x);
+        for (int64_t k = i == 0 ? 0 : w - 1; k < w; k++)
+            _gwt_window_mirror(in, s, q->row - h + i + k, q, work + (i + k) % w * line);
+        for (int64_t c = 0; c < q->cols; c += _GWT_RUN) {
+            if (_gwt_over(action)) return;      // large windows take a tenth of a second
+            size_t n = (size_t)_gwt_min64(_GWT_RUN, q->cols - c);
+            _gwt_cells x = { work + c, weights, i % w, w, line };
+            if (i == 0 && c == 0) _gwt_window_weigh(&x, _GWT_WEIGHT, n, NULL, cells);
+            _gwt_window_run(s, &x, missing, cells, n, to + i * q->cols + c);
         }
     }
 }

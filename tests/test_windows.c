@@ -1,6 +1,6 @@
-// test_windows.c - moving percentiles and modes to the last bit, against windows that are sorted
-// one by one: few values and many, ties, both zeros, holes, images smaller than their windows and
-// larger than what is sorted at a time, in chunks of several sizes.
+// test_windows.c - moving percentiles, modes and weighted windows to the last bit, against windows
+// that are sorted or summed up one by one: few values and many, ties, both zeros, holes, images
+// smaller than their windows and larger than what is done at a time, in chunks of several sizes.
 
 #include "support.h"
 
@@ -125,6 +125,61 @@ static void check(const picture *p, gwt_dtype dtype, int w, double percent, int 
     free(sorted);
 }
 
+// ---- weights
+
+// k = 1 - d / D, summed up row by row.
+static double weighted_of(const picture *p, int row, int col, int w, gwt_stat stat)
+{
+    int h = w / 2;
+    double sum = 0, weights = 0, squares = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int y = -h; y <= h; y++)
+            for (int x = -h; x <= h; x++) {
+                double v = p->v[mirrored(row + y, p->rows) * p->cols + mirrored(col + x, p->cols)];
+                double k = 1 - hypot(y, x) / (h ? hypot(h, h) : 1);
+                if (isnan(v) || k == 0) continue;
+                if (pass) squares += k * (v - sum / weights) * (v - sum / weights);
+                else sum += v * k, weights += k;
+            }
+    if (!(weights > 0)) return NAN;
+    return stat == GWT_SUM ? sum : stat == GWT_MEAN ? sum / weights
+         : stat == GWT_VAR ? squares / weights : sqrt(squares / weights);
+}
+
+static void check_weights(const picture *p, int w, gwt_stat stat, int chunk)
+{
+    size_t n = (size_t)p->rows * (size_t)p->cols;
+    int64_t shape[4] = { 1, 1, p->rows, p->cols };
+    gwt *g = gwt_begin(.num_workers = 2, .quiet = true);
+    gwt_array *a = gwt_from_memory(g, p->v, n * sizeof(double), GWT_FLOAT64, shape,
+                                   .chunks = chunk);
+    double *got = VALUES_OF(gwt_moving(a, .window = w, .statistic = stat, .weights = true));
+    EXPECT_OK(g);
+    for (int i = 0; i < (int)n; i++) {
+        double want = weighted_of(p, i / p->cols, i % p->cols, w, stat);
+        REQUIRE(same_bits(got[i], want), "statistic %d, window %d, chunks %d: pixel %d is %a, "
+                "not %a", (int)stat, w, chunk, i, got[i], want);
+    }
+    gwt_free(got);
+    gwt_end(g);
+}
+
+static void weights_in_order(void **state)
+{
+    (void)state;
+    static const gwt_stat stats[] = { GWT_SUM, GWT_MEAN, GWT_VAR, GWT_STD };
+    static const int chunks[] = { 1024, 16, 5 };
+    for (uint64_t holes = 0; holes < 4; holes++) {
+        picture p = picture_of(FLOATS, 6, 270, holes);
+        for (size_t s = 0; s < COUNT_OF(stats); s++)
+            for (size_t c = 0; c < COUNT_OF(chunks); c++)
+                for (int w = 1; w <= 9; w += 4) check_weights(&p, w, stats[s], chunks[c]);
+        free(p.v);
+    }
+}
+
+// ---- percentiles and modes
+
 static gwt_dtype dtype_of(int kind, uint64_t holes)
 {
     if (kind == WORDS) return holes ? GWT_FLOAT32 : GWT_UINT16;
@@ -195,6 +250,7 @@ static void steps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_in_order),
         cmocka_unit_test(small_images),
         cmocka_unit_test(chunks_do_not_matter),
         cmocka_unit_test(many_values),
