@@ -3,6 +3,7 @@
 #define _XOPEN_SOURCE 700
 
 #include "cli.h"
+#include "help.h"
 #include "../json.h"
 
 #include <ctype.h>
@@ -107,36 +108,6 @@ const cli_choice *cli_find_choice(const cli_choice *choices, const char *name)
 {
     while (choices->name && strcasecmp(choices->name, name) != 0) choices++;
     return choices->name ? choices : NULL;
-}
-
-// ---- help -------------------------------------------------------------------------------------
-
-enum { HELP_COLUMN = 29 };
-
-static void print_option(const cli_option *o)
-{
-    if (o->kind == CLI_HEADING) {
-        printf("\n%s:\n", o->name);
-        return;
-    }
-    int used = o->letter ? printf("  -%c, ", o->letter) : printf("      ");
-    used += printf("--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    if (used >= HELP_COLUMN) used = printf("\n") - 1;
-    printf("%*s%s", HELP_COLUMN - used, "", o->help);
-    if (o->kind == CLI_INT) printf(" (%d..%d)", o->lo, o->hi);
-    putchar('\n');
-}
-
-static int print_help(const cli_command *command)
-{
-    const cli_option help = { 'h', "help", CLI_FLAG, 0, NULL, "show this", 0, 0, NULL };
-    printf("usage: %s %s\n\n%s\n", command->name, command->synopsis, command->summary);
-    if (command->options->kind != CLI_HEADING) printf("\noptions:\n");
-    for (const cli_option *o = command->options; o->name; o++) print_option(o);
-    print_option(&help);
-    if (command->details) printf("\n%s", command->details);
-    if (command->more) printf("\n%s", command->more);
-    return CLI_OK;
 }
 
 // ---- options ----------------------------------------------------------------------------------
@@ -389,7 +360,7 @@ static int parse_long(parser *p, char *word)
 {
     char *name = word + 2, *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    if (strcmp(name, "help") == 0) return print_help(p->command);
+    if (strcmp(name, "help") == 0) return cli_help(p->command);
     const cli_option *o = find_long(p->command, name, length);
     if (!o) return refuse_long(p, word, length);
     return take_option(p, o, equals ? equals + 1 : NULL);
@@ -420,7 +391,7 @@ static int parse_letters(parser *p, char *word)
     for (size_t i = 0; i < sizeof gdal_options / sizeof *gdal_options; i++)
         if (strcmp(word, gdal_options[i][0]) == 0) return refuse_gdal(p, word, gdal_options[i][1]);
     for (char *c = word + 1; *c && status == CLI_GO_ON; c++) {
-        if (*c == 'h') return print_help(p->command);
+        if (*c == 'h') return cli_help(p->command);
         const cli_option *o = find_letter(p->command, *c);
         if (!o)
             return cli_usage_error(p->command, "unknown option '%s' (an argument that begins "

@@ -3,17 +3,11 @@
 //     make build/release/gwt
 
 #include "cli.h"
+#include "help.h"
 
 #include <string.h>
 
-typedef struct subcommand {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-    bool alone;                 // one process does it, not the ranks of an MPI job
-} subcommand;
-
-static const subcommand subcommands[] = {
+static const cli_subcommand subcommands[] = {
     { "info", cmd_info, "what a file says about itself", false },
     { "stats", cmd_stats, "minimum, maximum, mean, deviation, checksum of each band", false },
     { "zonal", cmd_zonal, "statistics of the pixels of each zone, as a table", false },
@@ -35,7 +29,7 @@ static const subcommand subcommands[] = {
 static void print_overview(void)
 {
     fputs("usage: gwt COMMAND [options]\n\nSatellite and aerial rasters, in parallel.\n\n", stdout);
-    for (const subcommand *s = subcommands; s->name; s++)
+    for (const cli_subcommand *s = subcommands; s->name; s++)
         printf("  gwt %-11s %s\n", s->name, s->summary);
     fputs("\n  gwt COMMAND --help   the options of a command\n"
           "  gwt help tasks       what users of GDAL and rasterio type, and the same by gwt\n"
@@ -45,9 +39,9 @@ static void print_overview(void)
           "128 + N stopped by signal N (130 by Ctrl-C).\n", stdout);
 }
 
-static const subcommand *find_subcommand(const char *name)
+static const cli_subcommand *find_subcommand(const char *name)
 {
-    for (const subcommand *s = subcommands; s->name; s++)
+    for (const cli_subcommand *s = subcommands; s->name; s++)
         if (strcmp(s->name, name) == 0) return s;
     return NULL;
 }
@@ -62,8 +56,11 @@ static int unknown(const char *name)
 static int help(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "tasks") == 0) return print_tasks();
+    if (argc > 1 && strcmp(argv[1], "--man") == 0) return print_man(subcommands, argc > 2 ? argv[2] : NULL);
+    if (argc > 1 && strcmp(argv[1], "--completion") == 0)
+        return print_completion(subcommands, argc > 2 ? argv[2] : "");
     if (argc > 1) {
-        const subcommand *s = find_subcommand(argv[1]);
+        const cli_subcommand *s = find_subcommand(argv[1]);
         char *asked[] = { argv[1], "--help", NULL };
         return s ? s->run(2, asked) : unknown(argv[1]);
     }
@@ -75,7 +72,7 @@ static int run(int argc, char **argv, int ranks)
 {
     if (argc < 1) return cli_usage_error(NULL, "no command; see gwt --help");
     const char *name = argv[0];
-    const subcommand *s = find_subcommand(name);
+    const cli_subcommand *s = find_subcommand(name);
     if (s && s->alone && ranks > 1)
         return cli_usage_error(NULL, "gwt %s runs in one process, without mpirun", name);
     if (s) return s->run(argc, argv);
