@@ -56,6 +56,9 @@ proj_libs     = $(if $(PROJ),$(shell pkg-config --libs proj))
 cmocka_cflags = $(shell pkg-config --cflags cmocka 2>/dev/null)
 cmocka_libs   = $(shell pkg-config --libs cmocka 2>/dev/null || echo -lcmocka)
 
+PREFIX ?= /usr/local
+places = $(foreach v,BINDIR INCLUDEDIR LIBDIR DATADIR MANDIR,$(if $($(v)),$(v)='$($(v))'))
+
 compile_flags = -std=c11 $(warnings) $(flags_$(config)) $(system) -pthread $(tiff_cflags) $(cmocka_cflags) \
                 $(CPPFLAGS) $(CFLAGS)
 libs          = $(LDFLAGS) $(tiff_libs) -lm -pthread $(LDLIBS)
@@ -96,9 +99,9 @@ first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop oracle same-everywhere weigh \
-        report-check bench bench-peers folder clean FORCE
+        report-check bench bench-peers pages install uninstall shared install-test dist folder clean FORCE
 
-all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) ## build the command gwt, tools and examples; check the header
+all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) pages ## build the command gwt, tools and examples; check the header
 
 # Holds the flags of the last build; everything is made again when they change. Installing comes
 # before anything is compiled, with -j too.
@@ -201,6 +204,26 @@ $(addprefix $(B)/,gwt gwt-plain gwt-gnu gwt-mpi make_scene) $(measured) $(tests)
 $(B)/tests/header_two $(B)/tests/big_endian:
 	$(cc) $(flags_$(config)) -o $@ $^ $(with) $(libs)
 
+# ---- the library ---------------------------------------------------------------------------------
+
+# Before 1.0 a minor version may change what programs are compiled with: the name has both numbers.
+number  = $(shell sed -n 's/^\#define GWT_VERSION_$(1) //p' gwt.h)
+minor   = $(call number,MAJOR).$(call number,MINOR)
+version = $(minor).$(call number,PATCH)
+ifeq ($(shell uname -s),Darwin)
+named   = -dynamiclib -install_name $(or $(LIBDIR),$(PREFIX)/lib)/libgwt.so.$(minor)
+else
+named   = -shared -Wl,-soname,libgwt.so.$(minor) -Wl,--no-undefined
+endif
+
+$(B)/shared.o: tools/shared.c gwt.h $(B)/flags
+	$(CC) $(compile_flags) -fPIC -fvisibility=hidden -c -o $@ $<
+
+$(B)/libgwt.so: $(B)/shared.o
+	$(CC) $(flags_$(config)) $(named) -o $(B)/libgwt.so.$(version) $< $(libs)
+	ln -sf libgwt.so.$(version) $(B)/libgwt.so.$(minor)
+	ln -sf libgwt.so.$(minor) $@
+
 # ---- the header as others see it -----------------------------------------------------------------
 
 # No warning is allowed, in C11 or in C++17. Not optimised: what is
@@ -272,6 +295,25 @@ mpi-test: $(B)/gwt $(B)/make_scene ## the same on 1 to 4 ranks (make deps-mpi)
 	    MAKE_SCENE=$(B)/make_scene sh tests/mpi.sh; else \
 	    echo 'SKIPPED: 1 - the ranks of an MPI job (no mpicc or mpirun: make deps-mpi)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi
+
+pages: $(B)/share/gwt.fish # of the manual; and completions: the last that is made of them
+
+$(B)/share/gwt.fish: tools/install/pages.sh $(B)/gwt gwt.h
+	@sh $< $(B)/gwt $(B)/share
+
+shared: $(B)/libgwt.so ## build libgwt.so, for bindings and programs that do not compile the header
+
+install: ## install what is built: PREFIX=/usr/local DESTDIR=
+	@B=$(B) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' $(places) sh tools/install/install.sh install
+
+uninstall: ## take it away again
+	@B=$(B) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' $(places) sh tools/install/install.sh uninstall
+
+install-test: all shared ## install for a while, and build programs with that
+	@GWT=$(B)/gwt MAKE='$(MAKE)' B=$(B) CC='$(CC)' CXX='$(CXX)' MAKE_SCENE=$(B)/make_scene sh tests/install.sh
+
+dist: ## the sources as gwt-VERSION.tar.gz, in build/
+	@sh tools/install/dist.sh $(version) build
 
 demo: $(B)/make_scene $(B)/gwt $(B)/examples/norm_diff ## make a scene, compute an index, show what came out
 	@sh tools/demo.sh $(B) build/demo

@@ -170,10 +170,11 @@ static void put_choices(const cli_option *o)
         printf("%s%s", c == o->choices ? "" : " ", c->name);
 }
 
-// A text in single quotes; of fish's the backslash is special, too.
-static void put_quoted(const char *text, const char *quote)
+void fish_quoted(const char *text)
 {
-    for (; *text; text++) fputs(*text == '\'' ? quote : (char[]){ *text, '\0' }, stdout);
+    putchar('\'');
+    for (; *text; text++) printf(*text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
+    putchar('\'');
 }
 
 static void bash_values(const cli_command *command, const cli_option *o)
@@ -237,9 +238,9 @@ static void fish_option(const cli_command *command, const cli_option *o)
     if (o->choices) fputs(" -f -a '", stdout);
     put_choices(o);
     if (o->choices) putchar('\'');
-    fputs(" -d '", stdout);
-    put_quoted(o->help, "\\'");
-    fputs("'\n", stdout);
+    fputs(" -d ", stdout);
+    fish_quoted(o->help);
+    putchar('\n');
 }
 
 static void show_fish(const cli_command *command)

@@ -39,4 +39,7 @@ void man_lines(const char *text);
 void man_filled(const char *text);
 void man_statuses(void);
 
+// A text in single quotes, as fish takes it.
+void fish_quoted(const char *text);
+
 #endif

@@ -90,8 +90,11 @@ static void print_zsh(const cli_subcommand *all)
 static void print_fish(const cli_subcommand *all)
 {
     fputs("# Completion of gwt for fish: made by gwt help --completion fish.\n\n", stdout);
-    for (const cli_subcommand *s = all; s->name; s++)
-        printf("complete -c gwt -n __fish_use_subcommand -f -a %s -d '%s'\n", s->name, s->summary);
+    for (const cli_subcommand *s = all; s->name; s++) {
+        printf("complete -c gwt -n __fish_use_subcommand -f -a %s -d ", s->name);
+        fish_quoted(s->summary);
+        putchar('\n');
+    }
     fputs("complete -c gwt -n __fish_use_subcommand -f -a help -d 'the help of a command'\n", stdout);
     show_all(all, CLI_FISH);
 }
