@@ -550,7 +550,7 @@ typedef struct gwt_progress {
 typedef int gwt_progress_fn(const gwt_progress *progress, void *user);
 
 typedef struct gwt_begin_options {
-    int _;
+    int _;                     // GWT_VERSION_NUMBER, as gwt_begin has it: it is compared. 0: it is not
     int num_workers;           // threads that compute, the caller included; 1..256, 0 = one for
                                // each processor that this process may use: its affinity, and what
                                // the cgroups it is in have of them, count (Linux)
@@ -845,6 +845,11 @@ typedef struct gwt_map_blocks_options {
 
 // ---- session ---------------------------------------------------------------------------------
 
+// GWT_VERSION_NUMBER of the implementation, which may be a library of its own. Before 1.0 it has to
+// be of the same minor version as the header that a program is compiled with: gwt_begin checks it
+// (ARGUMENT, and no option is looked at).
+GWT_API int gwt_version(void);
+
 // Begin a session. NULL only when there is no memory for it or a thread can't be started; bad
 // options give a session whose error says so. `num_workers` threads compute: the calling thread
 // and num_workers - 1 others, asleep when there is nothing to do. Calls that build arrays may come
@@ -852,7 +857,8 @@ typedef struct gwt_map_blocks_options {
 // parallel_for), others wait their turn, and code called from inside an action may run further
 // actions on the same workers.
 GWT_API gwt *gwt_begin_with(const gwt_begin_options *options);
-#define gwt_begin(...) gwt_begin_with(&(gwt_begin_options){ ._ = 0, __VA_ARGS__ })
+#define gwt_begin(...) \
+    gwt_begin_with(&(gwt_begin_options){ ._ = GWT_VERSION_NUMBER, __VA_ARGS__ })
 
 // End it: frees every array, closes every file. Prints "gwt: message" on stderr when an error is
 // held, and gwt_note's as "gwt: warning: .." (unless .quiet). Returns 0 when all went well, else 1;
@@ -23141,6 +23147,21 @@ static size_t _gwt_half_of_memory(void)
     return (size_t)fmin(fmax(_gwt_os_memory() / 2, 1), (double)(SIZE_MAX / 4));
 }
 
+int gwt_version(void) { return GWT_VERSION_NUMBER; }
+
+// Options of another version are other structs.
+static void _gwt_take_options(gwt *g, const gwt_begin_options *options)
+{
+    int theirs = options ? options->_ : 0;
+    if (theirs == 0 || theirs / 1000 == GWT_VERSION_NUMBER / 1000) {
+        if (options) g->options = *options;
+        return;
+    }
+    _gwt_fail(g, GWT_E_ARGUMENT, "compiled with gwt.h of version %d.%d, linked with %d.%d: the two "
+              "have to be the same", theirs / 1000000, theirs / 1000 % 1000, GWT_VERSION_MAJOR,
+              GWT_VERSION_MINOR);
+}
+
 static void _gwt_check_options(gwt *g)
 {
     gwt_begin_options *o = &g->options;
@@ -23299,7 +23320,7 @@ gwt *gwt_begin_with(const gwt_begin_options *options)
     memset(g, 0, sizeof *g);
     if (!_gwt_mutex_init(&g->lock)) return GWT_FREE(g), NULL;
     g->root.g = g;
-    if (options) g->options = *options;
+    _gwt_take_options(g, options);
     _gwt_check_options(g);
     _gwt_check_arithmetic(g);
     if (_gwt_files_begin(g) && _gwt_cache_begin(g)

@@ -529,7 +529,10 @@ is "help does nothing else" "$(snapshot)" "$before"
 
 works "gwt --version" --version
 version=$(sed -n 's/^#define GWT_VERSION_[MP][A-Z]* \([0-9]*\)$/\1/p' "$here/../gwt.h" | paste -s -d . -)
-is "the version is the header's" "$(cat "$out")" "gwt $version"
+is "the version is the header's" "$(head -n 1 "$out")" "gwt $version"
+check "and what it was built of" "$(for word in compiler libtiff zlib codecs MPI 'loops for'; do
+    grep -q "^$word  *[^ ]" "$out" || echo "no $word in: $(cat "$out")"
+done)"
 
 refused "no command" 2 "--help"
 refused "an empty command" 2 "--help" ''

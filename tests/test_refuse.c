@@ -951,9 +951,28 @@ static void flipped_bytes(void **state)
     assert_true(refused > total / 20 && refused < total);
 }
 
+// A program that was compiled with the header of another minor version.
+static void another_version(void **state)
+{
+    (void)state;
+    static const int others[] = { GWT_VERSION_NUMBER + 1000, 1000000, 1 };
+    assert_int_equal(gwt_version(), GWT_VERSION_NUMBER);
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        gwt_begin_options o = { ._ = others[i], .num_workers = 100000, .quiet = true };
+        gwt *g = gwt_begin_with(&o);
+        EXPECT_ERROR(g, GWT_E_ARGUMENT, "compiled with gwt.h of version ");
+        gwt_clear(g);
+        assert_int_equal(gwt_end(g), 0);
+    }
+    gwt *g = gwt_begin_with(&(gwt_begin_options){ ._ = GWT_VERSION_NUMBER / 1000 * 1000 + 999 });
+    EXPECT_OK(g);
+    gwt_end(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_version),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(not_a_tiff),
         cmocka_unit_test(truncated_files),

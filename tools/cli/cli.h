@@ -193,6 +193,9 @@ bool cli_make_folder(char folder[CLI_PATH]);
 // What users of other programs type, and the same by gwt.
 int print_tasks(void);
 
+// Of gwt, what it was compiled by and with, and what it runs: with `ranks`, in an MPI job.
+void print_version(bool ranks);
+
 // The subcommands, each with its own options: argv[0] is its name; gives the exit status.
 int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);

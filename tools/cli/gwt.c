@@ -79,7 +79,11 @@ static int run(int argc, char **argv, int ranks)
     if (strcmp(name, "help") == 0) return help(argc, argv);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return help(1, argv);
     if (strcmp(name, "--version") != 0) return unknown(name);
-    printf("gwt %s\n", GWT_VERSION);
+    #ifdef GWT_MPI
+    print_version(true);
+#else
+    print_version(false);
+#endif
     return CLI_OK;
 }
 

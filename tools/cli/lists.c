@@ -3,7 +3,9 @@
 #include "cli.h"
 #include "../json.h"
 
+#include <string.h>
 #include <tiffio.h>
+#include <zlib.h>
 
 typedef struct lists_args { bool json; } lists_args;
 
@@ -93,6 +95,38 @@ static void print_codecs_json(void)
                TIFFIsCODECConfigured(codecs[i].tag) ? "true" : "false",
                gwt_can_compress(codecs[i].name) ? "true" : "false");
     puts("\n}");
+}
+
+// ---- the version ------------------------------------------------------------------------------
+
+// Which loops run, and what compiled them.
+static const char *loops(void)
+{
+#if defined(GWT_PLAIN) || !defined(__GNUC__) || !defined(__x86_64__)
+    return "any processor of the kind";
+#else
+    return __builtin_cpu_supports("avx2") ? "AVX2" : "any processor of the kind";
+#endif
+}
+
+void print_version(bool ranks)
+{
+    char tiff[64];
+    snprintf(tiff, sizeof tiff, "%.60s", TIFFGetVersion());
+    tiff[strcspn(tiff, "\n")] = '\0';
+    const char *number = strrchr(tiff, ' ');
+    printf("gwt %s\n", GWT_VERSION);
+#if defined(__clang__)
+    printf("compiler   clang %d.%d\n", __clang_major__, __clang_minor__);
+#elif defined(__GNUC__)
+    printf("compiler   gcc %d.%d\n", __GNUC__, __GNUC_MINOR__);
+#else
+    printf("compiler   unknown\n");
+#endif
+    printf("libtiff    %s\nzlib       %s\ncodecs    ", number ? number + 1 : tiff, zlibVersion());
+    for (size_t i = 0; i < NUM_CODECS; i++)
+        if (gwt_can_compress(codecs[i].name)) printf(" %s", codecs[i].name);
+    printf("\nMPI        %s\nloops for  %s\n", ranks ? "yes" : "no: gwt-mpi", loops());
 }
 
 int cmd_codecs(int argc, char **argv)
