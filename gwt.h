@@ -366,9 +366,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-// For #if GWT_VERSION_NUMBER >= 1002; and as text, "0.1.0".
+// For #if GWT_VERSION_NUMBER >= 1002; and as text, "0.2.0".
 #define GWT_VERSION_MAJOR 0
-#define GWT_VERSION_MINOR 1
+#define GWT_VERSION_MINOR 2
 #define GWT_VERSION_PATCH 0
 #define GWT_VERSION_NUMBER \
     (GWT_VERSION_MAJOR * 1000000 + GWT_VERSION_MINOR * 1000 + GWT_VERSION_PATCH)
