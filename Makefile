@@ -99,7 +99,7 @@ first      := $(filter deps deps-ci deps-mpi,$(MAKECMDGOALS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help all deps deps-ci deps-mpi mpi mpi-test demo test interop oracle same-everywhere weigh \
-        report-check bench bench-peers pages install uninstall shared install-test dist folder clean FORCE
+        report-check bench bench-peers pages install uninstall shared install-test package-test dist folder clean FORCE
 
 all: $(checks) $(B)/gwt $(B)/make_scene $(measured) $(examples) pages ## build the command gwt, tools and examples; check the header
 
@@ -311,6 +311,9 @@ uninstall: ## take it away again
 
 install-test: all shared ## install for a while, and build programs with that
 	@GWT=$(B)/gwt MAKE='$(MAKE)' B=$(B) CC='$(CC)' CXX='$(CXX)' MAKE_SCENE=$(B)/make_scene sh tests/install.sh
+
+package-test: $(B)/gwt $(B)/make_scene ## the tarball and the packages made of it
+	@GWT=$(B)/gwt MAKE='$(MAKE)' CC='$(CC)' MAKE_SCENE=$(B)/make_scene sh tests/packages.sh
 
 dist: ## the sources as gwt-VERSION.tar.gz, in build/
 	@sh tools/install/dist.sh $(version) build

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define DATE "2026-12-01"       // of the version, as manual pages show it
+#define DATE "2026-11-30"       // of the version, as manual pages show it
 
 static cli_style style;
 
