@@ -8,7 +8,8 @@
 #     ci: clang with its sanitizers, rasterio and GDAL's command line, for the checks that compare;
 #         PROJ, which the command names CRS by where it is there;
 #         a locale with a decimal comma; chromium and playwright-core (npm), for the report in a
-#         browser; a compiler, libraries (in build/s390x-root) and qemu for s390x
+#         browser; a compiler, libraries (in build/s390x-root) and qemu for s390x; CMake, readers of
+#         manual pages, shells, and what makes Debian packages
 #     mpi: Open MPI with its compiler and mpirun; pgrep, to kill a rank
 #     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
 #            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
@@ -72,6 +73,12 @@ have_s390x() {
     have s390x-linux-gnu-gcc && have qemu-s390x-static && [ -d "$s390x" ]
 }
 
+# What is installed, and how: Debian's tools where there are packages of Debian.
+have_packaging() {
+    have cmake && have man && have mandoc && have zsh && have fish || return 1
+    ! have apt-get || { have dh && have dpkg-buildpackage && have lintian; }
+}
+
 # clang's sanitizers are in a package of their own: see that a program links with them.
 ci_tools_are_there() {
     have clang && have clang++ && have gdalinfo && have_rasterio && have_comma || return 1
@@ -88,7 +95,7 @@ build)
     fi
     ;;
 ci)
-    if ci_tools_are_there && have_browser && have_s390x; then
+    if ci_tools_are_there && have_browser && have_s390x && have_packaging; then
         say "clang, rasterio, gdalinfo, a decimal comma, a browser and s390x are there"
         exit 0
     fi
@@ -170,7 +177,10 @@ if have apt-get; then
     build)
         packages="gcc g++ libc6-dev make pkg-config libtiff-dev zlib1g-dev libcmocka-dev python3"
         ;;
-    ci) packages="clang python3-numpy python3-rasterio python3-gdal gdal-bin libproj-dev locales" ;;
+    ci)
+        packages="clang python3-numpy python3-rasterio python3-gdal gdal-bin libproj-dev locales"
+        packages="$packages cmake man-db mandoc zsh fish dpkg-dev debhelper lintian"
+        ;;
     mpi) packages="libopenmpi-dev openmpi-bin procps" ;;
     esac
     run $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
@@ -195,7 +205,7 @@ elif have dnf; then
         ;;
     ci)
         packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal"
-        packages="$packages glibc-langpack-de proj-devel"
+        packages="$packages glibc-langpack-de proj-devel cmake man-db mandoc zsh fish"
         ;;
     mpi) packages="openmpi openmpi-devel procps-ng" ;;
     esac
@@ -206,7 +216,7 @@ elif have brew; then
     have cc || die "no compiler: run xcode-select --install first"
     case $what in
     build) run brew install -q libtiff cmocka pkg-config ;;
-    ci) run brew install -q gdal proj && run python3 -m pip install -q numpy rasterio ;;
+    ci) run brew install -q gdal proj cmake mandoc fish && run python3 -m pip install -q numpy rasterio ;;
     mpi) run brew install -q open-mpi ;;
     esac
 else
