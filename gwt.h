@@ -15014,6 +15014,13 @@ typedef struct _gwt_trim {
     _gwt_instr *instrs;
     int *operands;
     int num_instrs, num_operands;
+    // See _gwt_vm_band.
+    const _gwt_instr *of;       // the instructions that `band` is made of; NULL: there is none
+    _gwt_rect rows;             // where it holds
+    _gwt_program band;
+    _gwt_instr *band_instrs;
+    int *band_operands;
+    size_t room_instrs, room_operands;
 } _gwt_trim;
 
 // One worker's memory for running pieces of one plan.
@@ -15099,6 +15106,8 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
     GWT_FREE(x->trim.held);
     GWT_FREE(x->trim.instrs);
     GWT_FREE(x->trim.operands);
+    GWT_FREE(x->trim.band_instrs);
+    GWT_FREE(x->trim.band_operands);
     _gwt_walk_end(&x->walk);
     GWT_FREE(x->planes);
     GWT_FREE(x->tiles);
@@ -15627,7 +15636,7 @@ static void _gwt_trim_compute(_gwt_trim *t, const _gwt_program *program, const _
 }
 
 // The program for the pixels of r.
-static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, const _gwt_rect *r)
+static _gwt_program _gwt_trim_program(const _gwt_program *program, _gwt_trim *t, const _gwt_rect *r)
 {
     _gwt_program trimmed = *program;
     t->num_instrs = t->num_operands = 0;
@@ -15651,6 +15660,43 @@ static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, c
     trimmed.instrs = t->instrs, trimmed.num_instrs = t->num_instrs;
     trimmed.operands = t->operands, trimmed.num_operands = t->num_operands;
     return trimmed;
+}
+
+// Below so many frames a program is short enough to be looked at for each piece.
+enum { _GWT_BAND_FRAMES = 64, _GWT_BAND_PIECES = 4 };
+
+// A program that gives the same for the pixels of r and, mostly, for pieces to come, as it is
+// trimmed for some rows of pieces: of a mosaic of n files it has what lies under a band, which is
+// some times the root of n. Without memory, and where that is no help: the whole program.
+static const _gwt_program *_gwt_vm_band(const _gwt_program *program, _gwt_trim *t,
+                                        const _gwt_rect *r)
+{
+    if (program->num_frames < _GWT_BAND_FRAMES) return program;
+    if (t->of == program->instrs && _gwt_rect_within(r, &t->rows)) return &t->band;
+    int64_t height = _GWT_BAND_PIECES * _gwt_max64(1, r->rows), left = _gwt_min64(r->col, 0);
+    int64_t right = _gwt_max64(r->col + r->cols, program->frames[0].right);
+    int64_t first = r->row / height * height - (r->row < 0 ? height : 0);
+    int64_t last = _gwt_ceil_div(r->row + r->rows, height) * height;
+    t->rows = (_gwt_rect){ first, left, last - first, right - left };
+    t->band = _gwt_trim_program(program, t, &t->rows);
+    size_t n = (size_t)t->num_instrs, m = (size_t)t->num_operands;
+    bool helps = t->num_instrs <= program->num_instrs / 2
+              && _gwt_list_grow(&t->band_instrs, 0, n, &t->room_instrs, sizeof *t->instrs)
+              && _gwt_list_grow(&t->band_operands, 0, m, &t->room_operands, sizeof *t->operands);
+    t->of = program->instrs;
+    if (helps) {
+        memcpy(t->band_instrs, t->instrs, n * sizeof *t->instrs);
+        memcpy(t->band_operands, t->operands, m * sizeof *t->operands);
+        t->band.instrs = t->band_instrs, t->band.operands = t->band_operands;
+    } else {
+        t->band = *program;
+    }
+    return &t->band;
+}
+
+static _gwt_program _gwt_vm_trimmed(const _gwt_program *program, _gwt_trim *t, const _gwt_rect *r)
+{
+    return _gwt_trim_program(_gwt_vm_band(program, t, r), t, r);
 }
 
 // ---- running

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ROWS = 75, COLS = 90, FILES = 9, MOST_TILES = 1024, WORDS = MOST_TILES / 64, MOST = 12 };
 
@@ -612,6 +613,91 @@ static void workers_do_not_wait_for_one_another(void **state)
     free(values);
 }
 
+// ---- mosaics of many images
+
+enum { SIDE = 24, LAP = 4, STEP = SIDE - LAP };
+
+static uint8_t many[4096][SIDE * SIDE];
+
+static gwt_array *mosaic_of_many(gwt *g, int across, int down, int side, int step, gwt_stat overlap)
+{
+    static gwt_array *list[4096];
+    for (int k = 0; k < across * down; k++) {
+        double t[6] = { 10, 0, 10.0 * step * (k % across), 0, -10, -10.0 * step * (k / across) };
+        for (int i = 0; i < side * side; i++) many[k][i] = (uint8_t)(1 + (k * 7 + i * 3) % 250);
+        list[k] = gwt_from_memory(g, many[k], (size_t)(side * side), GWT_UINT8,
+                                  ((const int64_t[]){ 1, 1, side, side }), .transform = t);
+    }
+    return gwt_mosaic(list, (size_t)(across * down), GWT_UNION, overlap, GWT_NEAREST);
+}
+
+// Of all images that have the pixel.
+static double pixel_of_many(int across, int down, int row, int col, gwt_stat overlap)
+{
+    double first = 0, last = 0, least = 1000, sum = 0;
+    int n = 0;
+    for (int y = row / STEP; y >= 0 && y * STEP + SIDE > row; y--)
+        for (int x = col / STEP; x >= 0 && x * STEP + SIDE > col; x--) {
+            if (x >= across || y >= down) continue;
+            int r = row - y * STEP, c = col - x * STEP;
+            double v = 1 + ((y * across + x) * 7 + (r * SIDE + c) * 3) % 250;
+            if (n++ == 0) last = v;     // they come from the last to the first
+            first = v;
+            sum += v;
+            if (v < least) least = v;
+        }
+    return overlap == GWT_FIRST ? first : overlap == GWT_LAST ? last : overlap == GWT_MIN ? least
+         : sum / n;
+}
+
+// More images than a program is looked at whole for: pixels are what they are, in any pieces.
+static void mosaics_of_many(void **state)
+{
+    (void)state;
+    static const gwt_stat overlaps[] = { GWT_FIRST, GWT_LAST, GWT_MIN, GWT_MEAN };
+    static const int chunks[] = { 16, 50, 256 };
+    enum { ACROSS = 13, DOWN = 11, W = ACROSS * STEP + LAP, H = DOWN * STEP + LAP };
+    for (size_t k = 0; k < COUNT_OF(overlaps); k++)
+        for (size_t c = 0; c < COUNT_OF(chunks); c++) {
+            gwt *g = gwt_begin(.num_workers = 1 + 2 * (int)(c % 2), .chunks = chunks[c]);
+            gwt_array *a = mosaic_of_many(g, ACROSS, DOWN, SIDE, STEP, overlaps[k]);
+            double *got = values_of_at(__FILE__, __LINE__, g, a);
+            for (int i = 0; i < W * H; i++) {
+                double want = pixel_of_many(ACROSS, DOWN, i / W, i % W, overlaps[k]);
+                REQUIRE(got[i] == want, "overlap %zu, chunks %d, row %d, column %d: %g, not %g", k,
+                        chunks[c], i / W, i % W, got[i], want);
+            }
+            free(got);
+            gwt_end(g);
+        }
+}
+
+// Seconds of CPU for each of the images, the best of some turns.
+static double seconds_of_each(int across, int down)
+{
+    double best = 1;
+    gwt *g = gwt_begin(.num_workers = 1, .chunks = 16);
+    gwt_array *a = mosaic_of_many(g, across, down, 16, 16, GWT_FIRST);
+    for (int turn = 0; turn < 3; turn++) {
+        clock_t start = clock();
+        gwt_compute(a);
+        double took = (double)(clock() - start) / CLOCKS_PER_SEC / (across * down);
+        if (took < best) best = took;
+    }
+    EXPECT_OK(g);
+    gwt_end(g);
+    return best;
+}
+
+// An image costs the same, however many there are.
+static void cost_of_one_of_many(void **state)
+{
+    (void)state;
+    double few = seconds_of_each(24, 21), many_more = seconds_of_each(64, 63);
+    REQUIRE(many_more < 3 * few, "%.1f us of each of 504 images, %.1f us of 4032", 1e6 * few,
+            1e6 * many_more);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +706,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_long_step_sees_a_failure),
         cmocka_unit_test(a_plan_is_not_profiled),
         cmocka_unit_test(workers_do_not_wait_for_one_another),
+        cmocka_unit_test(mosaics_of_many),
+        cmocka_unit_test(cost_of_one_of_many),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("walk", tests, write_files, temp_end);
