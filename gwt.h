@@ -3680,7 +3680,7 @@ struct gwt {
     char **notes;               // what may not be what was meant
     size_t num_notes, notes_capacity;
     atomic_bool cancelled;      // set by anybody, at any time
-    struct _gwt_ranks *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
+    struct _gwt_mpi *ranks;   // of an MPI job; NULL: this process is alone. Set in gwt_begin
     bool remote;                // the error is another rank's, which prints it
     atomic_int idle_decoders;   // of all sources
     const char **traces;        // what the other ranks did, for the trace that rank 0 writes
@@ -3694,7 +3694,7 @@ struct gwt {
 typedef struct _gwt_action {
     gwt *g;
     unsigned since;             // failures there had been when it began
-    struct _gwt_ranks *ranks;   // among which it is shared; NULL: it is this process's own
+    struct _gwt_mpi *ranks;   // among which it is shared; NULL: it is this process's own
     _gwt_stay stay;
     struct _gwt_action *outer;  // that this thread works for; of another session, maybe
     atomic_int code;            // the first error of those who work for it; of all others none
@@ -18950,7 +18950,7 @@ typedef struct _gwt_batch {
     _gwt_batch_state state;
 } _gwt_batch;
 
-typedef struct _gwt_ranks {
+typedef struct _gwt_mpi {
     gwt *g;
     MPI_Comm comm;
     int rank, size;
@@ -18984,11 +18984,11 @@ typedef struct _gwt_ranks {
     int64_t next_block, tiles;  // to hand out, and how many tiles were
     int num_done;
     bool stopped;
-} _gwt_ranks;
+} _gwt_mpi;
 
 // ---- MPI, each call of it checked: with a network that fails there is no way to agree any more
 
-static void _gwt_mpi_check(_gwt_ranks *k, int code, const char *what)
+static void _gwt_mpi_check(_gwt_mpi *k, int code, const char *what)
 {
     char text[MPI_MAX_ERROR_STRING] = "";
     int n;
@@ -19028,7 +19028,7 @@ static bool _gwt_mpi_init(gwt *g)
 static bool _gwt_mpi_begin(gwt *g)
 {
     if (!_gwt_mpi_init(g)) return false;
-    _gwt_ranks *k = _gwt_keep(g, 1, sizeof *k);
+    _gwt_mpi *k = _gwt_keep(g, 1, sizeof *k);
     if (!k) {       // the others wait for this rank already
         fprintf(stderr, "gwt: %s\n", g->message);
         MPI_Abort(MPI_COMM_WORLD, 1);
@@ -19051,7 +19051,7 @@ static bool _gwt_mpi_begin(gwt *g)
 }
 
 // Waits without burning the processor that others need.
-static int _gwt_mpi_receive(_gwt_ranks *k, int from, int tag, void *to, int bytes)
+static int _gwt_mpi_receive(_gwt_mpi *k, int from, int tag, void *to, int bytes)
 {
     MPI_Status status;
     int there = 0;
@@ -19063,7 +19063,7 @@ static int _gwt_mpi_receive(_gwt_ranks *k, int from, int tag, void *to, int byte
     return status.MPI_SOURCE;
 }
 
-static void _gwt_mpi_send(_gwt_ranks *k, int to, int tag, const void *from, size_t bytes)
+static void _gwt_mpi_send(_gwt_mpi *k, int to, int tag, const void *from, size_t bytes)
 {
     _GWT_MPI_DO(k, MPI_Send(from, (int)bytes, MPI_BYTE, to, tag, k->comm));
 }
@@ -19103,7 +19103,7 @@ static void _gwt_verdict_join(_gwt_verdict *all, const _gwt_verdict *its, int ra
     _gwt_verdict_say(all, GWT_E_ARGUMENT, rank, text);
 }
 
-static void _gwt_mpi_decide(_gwt_ranks *k, _gwt_verdict *all)
+static void _gwt_mpi_decide(_gwt_mpi *k, _gwt_verdict *all)
 {
     int left = 0, weight = !all->code ? INT_MAX : all->teller < 0 ? INT_MAX - 1 : 0;
     if (all->code) _gwt_verdict_say(all, all->code, all->teller, all->message);
@@ -19126,7 +19126,7 @@ static void _gwt_mpi_decide(_gwt_ranks *k, _gwt_verdict *all)
 }
 
 // What this session's error is, for others.
-static int _gwt_mpi_error(_gwt_ranks *k, char *text, size_t bytes)
+static int _gwt_mpi_error(_gwt_mpi *k, char *text, size_t bytes)
 {
     _gwt_lock(&k->g->lock);
     snprintf(text, bytes, "%s", k->g->message);
@@ -19136,7 +19136,7 @@ static int _gwt_mpi_error(_gwt_ranks *k, char *text, size_t bytes)
 }
 
 // Whether all ranks are here and all is well with them; numbers become those of rank 0.
-static bool _gwt_mpi_agree(_gwt_ranks *k, int kind, bool good, uint32_t job, int64_t *numbers)
+static bool _gwt_mpi_agree(_gwt_mpi *k, int kind, bool good, uint32_t job, int64_t *numbers)
 {
     _gwt_verdict v = { .kind = kind, .job = job };
     if (numbers) memcpy(v.numbers, numbers, sizeof v.numbers);
@@ -19164,7 +19164,7 @@ static void _gwt_mpi_close(gwt *g)
 }
 
 // Rank 0's last word to each of the others, when it comes with its own; until then, an error.
-static void _gwt_mpi_dismiss(_gwt_ranks *k, const _gwt_verdict *last)
+static void _gwt_mpi_dismiss(_gwt_mpi *k, const _gwt_verdict *last)
 {
     _gwt_verdict its, early = *last;
     int left = 0;
@@ -19182,7 +19182,7 @@ static void _gwt_mpi_dismiss(_gwt_ranks *k, const _gwt_verdict *last)
 // Every rank's last word. What another prints need not be printed again.
 static void _gwt_mpi_end(gwt *g)
 {
-    _gwt_ranks *k = g->ranks;
+    _gwt_mpi *k = g->ranks;
     _gwt_verdict v = { .kind = _GWT_AGREE_END, .code = atomic_load(&g->code),
                        .teller = g->remote ? -1 : 0 };
     if (!k) return;
@@ -19208,7 +19208,7 @@ static void _gwt_mpi_end(gwt *g)
 static void _gwt_mpi_join(gwt *g, void *data, size_t bytes, bool root_only)
 {
     const size_t most = (size_t)64 << 20;
-    _gwt_ranks *k = g->ranks;
+    _gwt_mpi *k = g->ranks;
     if (!k || _gwt_stays) return;
     for (char *at = data; bytes > 0;) {
         int n = (int)(bytes < most ? bytes : most);
@@ -19234,7 +19234,7 @@ static int64_t _gwt_mpi_least(gwt *g, int64_t x)
 static void _gwt_mpi_add(gwt *g, int64_t *counts, size_t n)
 {
     const size_t most = (size_t)8 << 20;
-    _gwt_ranks *k = g->ranks;
+    _gwt_mpi *k = g->ranks;
     if (!k || _gwt_stays) return;
     while (n > 0) {
         size_t some = n < most ? n : most;
@@ -19257,7 +19257,7 @@ static _gwt_mail *_gwt_mail_new(gwt *g, _gwt_mail head)
 }
 
 // Under the lock.
-static void _gwt_mail_post(_gwt_ranks *k, _gwt_mail *m)
+static void _gwt_mail_post(_gwt_mpi *k, _gwt_mail *m)
 {
     _gwt_mail **end = &k->out;
     while (*end) end = &(*end)->next;
@@ -19265,10 +19265,10 @@ static void _gwt_mail_post(_gwt_ranks *k, _gwt_mail *m)
     _gwt_cond_broadcast(&k->wake);
 }
 
-static void _gwt_mail_read(_gwt_ranks *k, const _gwt_mail *m);
+static void _gwt_mail_read(_gwt_mpi *k, const _gwt_mail *m);
 
 // From rank 0 to a rank, itself too.
-static void _gwt_root_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *payload)
+static void _gwt_root_answer(_gwt_mpi *k, int to, _gwt_mail head, const void *payload)
 {
     _gwt_short_mail note = { .head = head };
     if (head.bytes) memcpy(note.payload, payload, (size_t)head.bytes);
@@ -19286,19 +19286,19 @@ static void _gwt_root_answer(_gwt_ranks *k, int to, _gwt_mail head, const void *
 // last one, too. So a whole band is placed at once, and written to the journal at once, and is to
 // have space in the windows of all ranks together, or all would wait for ever.
 
-static int64_t _gwt_blocks_across(const _gwt_ranks *k)
+static int64_t _gwt_blocks_across(const _gwt_mpi *k)
 {
     const _gwt_order *o = k->order;
     return _gwt_ceil_div(o->across, k->wide * o->group);
 }
 
-static int64_t _gwt_blocks_num(const _gwt_ranks *k)
+static int64_t _gwt_blocks_num(const _gwt_mpi *k)
 {
     return _gwt_blocks_across(k) * _gwt_ceil_div(k->order->down, k->tall);
 }
 
 // Tiles of the largest block.
-static int64_t _gwt_blocks_tiles(const _gwt_ranks *k)
+static int64_t _gwt_blocks_tiles(const _gwt_mpi *k)
 {
     return k->wide * k->tall * k->order->group;
 }
@@ -19306,7 +19306,7 @@ static int64_t _gwt_blocks_tiles(const _gwt_ranks *k)
 // Tiles that a rank asks for: whole blocks, a third of its window. So it computes one batch while
 // another waits for its place and a third is on its way, and after others have kept it waiting the
 // next ones are no smaller.
-static int64_t _gwt_blocks_batch(const _gwt_ranks *k)
+static int64_t _gwt_blocks_batch(const _gwt_mpi *k)
 {
     int64_t block = _gwt_blocks_tiles(k);
     return _gwt_max64(1, k->window / 3 / block) * block;
@@ -19314,7 +19314,7 @@ static int64_t _gwt_blocks_batch(const _gwt_ranks *k)
 
 // As large as what shares a tile of an input, if the smallest window of all ranks allows it: a
 // third of it has a block, and all thirds together a band. But no rank is to go without.
-static void _gwt_blocks_choose(_gwt_ranks *k, int64_t window)
+static void _gwt_blocks_choose(_gwt_mpi *k, int64_t window)
 {
     const _gwt_order *o = k->order;
     int64_t third = _gwt_max64(o->group, window / 3), wide, tall;
@@ -19333,7 +19333,7 @@ static void _gwt_blocks_choose(_gwt_ranks *k, int64_t window)
 }
 
 // The first tile of a block; of the one behind the last, the number of tiles.
-static int64_t _gwt_blocks_first(const _gwt_ranks *k, int64_t block)
+static int64_t _gwt_blocks_first(const _gwt_mpi *k, int64_t block)
 {
     const _gwt_order *o = k->order;
     int64_t row = block / _gwt_blocks_across(k) * k->tall;
@@ -19342,7 +19342,7 @@ static int64_t _gwt_blocks_first(const _gwt_ranks *k, int64_t block)
 }
 
 // Tiles of n blocks, of one band where that has several rows. Rows that are whole are one run.
-static _gwt_runs _gwt_blocks_runs(const _gwt_ranks *k, int64_t block, int64_t n)
+static _gwt_runs _gwt_blocks_runs(const _gwt_mpi *k, int64_t block, int64_t n)
 {
     const _gwt_order *o = k->order;
     int64_t first = _gwt_blocks_first(k, block), row = first / o->across, col = first % o->across;
@@ -19382,12 +19382,12 @@ static int64_t _gwt_runs_find(const _gwt_order *o, const _gwt_runs *r, int64_t t
 // What a mail costs rank 0 depends on the tiles of its batch, not on how many ranks there are.
 
 // NULL: there is none of that number.
-static _gwt_batch *_gwt_root_batch(const _gwt_ranks *k, int64_t number)
+static _gwt_batch *_gwt_root_batch(const _gwt_mpi *k, int64_t number)
 {
     return number < k->written || number >= k->handed ? NULL : &k->batches[number % k->room];
 }
 
-static bool _gwt_root_grow(_gwt_ranks *k)
+static bool _gwt_root_grow(_gwt_mpi *k)
 {
     int64_t room = _gwt_max64(64, 2 * k->room);
     if (k->handed - k->written < k->room) return true;
@@ -19400,7 +19400,7 @@ static bool _gwt_root_grow(_gwt_ranks *k)
 }
 
 // Batches shrink towards the end, so that all ranks end at about the same time.
-static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t workers, int64_t most)
+static void _gwt_root_hand_out(_gwt_mpi *k, int rank, int64_t workers, int64_t most)
 {
     _gwt_order *o = k->order;
     int64_t across = _gwt_blocks_across(k), left = _gwt_blocks_num(k) - k->next_block;
@@ -19427,7 +19427,7 @@ static void _gwt_root_hand_out(_gwt_ranks *k, int rank, int64_t workers, int64_t
 }
 
 // How large the tiles of a batch are: of each output, of each tile.
-static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
+static void _gwt_root_sizes(_gwt_mpi *k, _gwt_batch *b, const char *sizes)
 {
     for (int i = 0; i < k->order->num_streams; i++) {
         _gwt_stream *w = k->order->streams[i];
@@ -19447,7 +19447,7 @@ static void _gwt_root_sizes(_gwt_ranks *k, _gwt_batch *b, const char *sizes)
 
 // Whether *number, a batch of some band, can be moved on behind the last one of it, as all up to
 // that have come so far. It is left where it has got to.
-static bool _gwt_root_band(const _gwt_ranks *k, int64_t *number, _gwt_batch_state state)
+static bool _gwt_root_band(const _gwt_mpi *k, int64_t *number, _gwt_batch_state state)
 {
     const _gwt_batch *b;
     while ((b = _gwt_root_batch(k, *number)) != NULL && b->state >= state) {
@@ -19458,7 +19458,7 @@ static bool _gwt_root_band(const _gwt_ranks *k, int64_t *number, _gwt_batch_stat
 }
 
 // The tiles of a band, which are neighbours in the file, from batch `number` to before `end`.
-static int64_t _gwt_root_tiles(const _gwt_ranks *k, int64_t number, int64_t end, int64_t *first)
+static int64_t _gwt_root_tiles(const _gwt_mpi *k, int64_t number, int64_t end, int64_t *first)
 {
     const _gwt_runs *from = &_gwt_root_batch(k, number)->runs,
                     *to = &_gwt_root_batch(k, end - 1)->runs;
@@ -19467,7 +19467,7 @@ static int64_t _gwt_root_tiles(const _gwt_ranks *k, int64_t number, int64_t end,
 }
 
 // Where a batch goes: each run to where its first tile that is not absent goes.
-static void _gwt_root_tell(_gwt_ranks *k, int64_t number)
+static void _gwt_root_tell(_gwt_mpi *k, int64_t number)
 {
     const _gwt_batch *b = _gwt_root_batch(k, number);
     uint64_t offsets[_GWT_MAIL_TEXT / sizeof(uint64_t)], *to = offsets;
@@ -19485,7 +19485,7 @@ static void _gwt_root_tell(_gwt_ranks *k, int64_t number)
 }
 
 // Bands get their places when all before them have theirs.
-static void _gwt_root_place(_gwt_ranks *k)
+static void _gwt_root_place(_gwt_mpi *k)
 {
     int64_t first;
     while (_gwt_root_band(k, &k->sized, _GWT_BATCH_SIZED)) {
@@ -19499,7 +19499,7 @@ static void _gwt_root_place(_gwt_ranks *k)
 }
 
 // Bands at the head that are written go into the journals.
-static void _gwt_root_commit(_gwt_ranks *k)
+static void _gwt_root_commit(_gwt_mpi *k)
 {
     int64_t first;
     while (!_gwt_over(k->order->action) && _gwt_root_band(k, &k->checked, _GWT_BATCH_WRITTEN)) {
@@ -19513,7 +19513,7 @@ static void _gwt_root_commit(_gwt_ranks *k)
 }
 
 // What lies in pages that a batch shares with its neighbours: output, offset, size, bytes.
-static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
+static void _gwt_root_ends(_gwt_mpi *k, const char *from, uint64_t bytes)
 {
     while (bytes >= 24) {
         uint64_t output = _gwt_get_little(from, 8), at = _gwt_get_little(from + 8, 8),
@@ -19530,7 +19530,7 @@ static void _gwt_root_ends(_gwt_ranks *k, const char *from, uint64_t bytes)
 }
 
 // A rank's own error ends the action on all others.
-static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *text)
+static void _gwt_root_stop(_gwt_mpi *k, int rank, int64_t code, const char *text)
 {
     _gwt_verdict v;
     if (k->stopped) return;             // they know
@@ -19542,7 +19542,7 @@ static void _gwt_root_stop(_gwt_ranks *k, int rank, int64_t code, const char *te
                                                 .bytes = strlen(v.message) + 1 }, v.message);
 }
 
-static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
+static void _gwt_root_read(_gwt_mpi *k, int rank, const _gwt_mail *m)
 {
     const char *payload = (const char *)(m + 1);
     _gwt_batch *b = _gwt_root_batch(k, m->first);
@@ -19567,7 +19567,7 @@ static void _gwt_root_read(_gwt_ranks *k, int rank, const _gwt_mail *m)
 // ---- a rank's side
 
 // Under the lock.
-static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
+static _gwt_slot *_gwt_slot_of(const _gwt_mpi *k, int64_t tile)
 {
     _gwt_slot *s = k->slots;
     while (s && _gwt_runs_find(k->order, &s->runs, tile) < 0) s = s->next;
@@ -19577,7 +19577,7 @@ static _gwt_slot *_gwt_slot_of(const _gwt_ranks *k, int64_t tile)
 static int64_t _gwt_slot_tiles(const _gwt_slot *s) { return s->runs.num * s->runs.width; }
 
 // The encoded tiles of a run in an output: how many, and the first of their numbers.
-static _gwt_blob *_gwt_slot_run(const _gwt_ranks *k, const _gwt_slot *s, int output, int64_t run,
+static _gwt_blob *_gwt_slot_run(const _gwt_mpi *k, const _gwt_slot *s, int output, int64_t run,
                                 int64_t *first, int64_t *n)
 {
     const _gwt_stream *w = k->order->streams[output];
@@ -19591,7 +19591,7 @@ static _gwt_blob *_gwt_slot_run(const _gwt_ranks *k, const _gwt_slot *s, int out
 }
 
 // Encoded tiles, in all outputs.
-static int64_t _gwt_slot_blobs(const _gwt_ranks *k, int64_t tiles)
+static int64_t _gwt_slot_blobs(const _gwt_mpi *k, int64_t tiles)
 {
     int64_t n = 0;
     for (int i = 0; i < k->order->num_streams; i++)
@@ -19600,7 +19600,7 @@ static int64_t _gwt_slot_blobs(const _gwt_ranks *k, int64_t tiles)
 }
 
 // Bytes that say how large so many tiles are, in all outputs, and their figures.
-static uint64_t _gwt_mpi_sizes(const _gwt_ranks *k, int64_t tiles)
+static uint64_t _gwt_mpi_sizes(const _gwt_mpi *k, int64_t tiles)
 {
     uint64_t bytes = 0;
     for (int i = 0; i < k->order->num_streams; i++) {
@@ -19612,7 +19612,7 @@ static uint64_t _gwt_mpi_sizes(const _gwt_ranks *k, int64_t tiles)
 }
 
 // Its buffers are kept for the tiles to come.
-static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
+static void _gwt_slot_free(_gwt_mpi *k, _gwt_slot *s)
 {
     const _gwt_blob *blob = s->blobs;
     _gwt_lock(&k->lock);
@@ -19630,7 +19630,7 @@ static void _gwt_slot_free(_gwt_ranks *k, _gwt_slot *s)
     GWT_FREE(s);
 }
 
-static _gwt_slot *_gwt_slot_new(_gwt_ranks *k, const _gwt_mail *m)
+static _gwt_slot *_gwt_slot_new(_gwt_mpi *k, const _gwt_mail *m)
 {
     const _gwt_order *o = k->order;
     _gwt_runs r = _gwt_blocks_runs(k, m->first, m->count);
@@ -19653,14 +19653,14 @@ static _gwt_slot *_gwt_slot_new(_gwt_ranks *k, const _gwt_mail *m)
 
 // The next group of tiles to be begun: row by row, so that workers begin in as many tiles of the
 // input as there are. Under the lock.
-static int64_t _gwt_slot_take(const _gwt_ranks *k, _gwt_slot *s)
+static int64_t _gwt_slot_take(const _gwt_mpi *k, _gwt_slot *s)
 {
     int64_t in_run = s->groups / s->runs.num, run = s->group / in_run;
     int64_t first = s->runs.first + run * k->order->across;
     return _gwt_order_group_of(k->order, first) + s->group++ % in_run;
 }
 
-static void _gwt_mail_read_batch(_gwt_ranks *k, const _gwt_mail *m)
+static void _gwt_mail_read_batch(_gwt_mpi *k, const _gwt_mail *m)
 {
     _gwt_slot *s = m->count ? _gwt_slot_new(k, m) : NULL, **last = &k->slots;
     _gwt_lock(&k->lock);
@@ -19671,7 +19671,7 @@ static void _gwt_mail_read_batch(_gwt_ranks *k, const _gwt_mail *m)
     _gwt_unlock(&k->lock);
 }
 
-static void _gwt_mail_read_place(_gwt_ranks *k, const _gwt_mail *m)
+static void _gwt_mail_read_place(_gwt_mpi *k, const _gwt_mail *m)
 {
     _gwt_lock(&k->lock);
     _gwt_slot *s = k->slots;
@@ -19683,7 +19683,7 @@ static void _gwt_mail_read_place(_gwt_ranks *k, const _gwt_mail *m)
     _gwt_unlock(&k->lock);
 }
 
-static void _gwt_mail_read(_gwt_ranks *k, const _gwt_mail *m)
+static void _gwt_mail_read(_gwt_mpi *k, const _gwt_mail *m)
 {
     switch (m->kind) {
     case _GWT_MAIL_BATCH: _gwt_mail_read_batch(k, m); break;
@@ -19704,7 +19704,7 @@ static void _gwt_mail_read(_gwt_ranks *k, const _gwt_mail *m)
 }
 
 // Groups of tiles that no worker has begun. Under the lock.
-static int64_t _gwt_mpi_ahead(const _gwt_ranks *k)
+static int64_t _gwt_mpi_ahead(const _gwt_mpi *k)
 {
     int64_t n = 0;
     for (const _gwt_slot *s = k->slots; s; s = s->next) n += s->groups - s->group;
@@ -19714,7 +19714,7 @@ static int64_t _gwt_mpi_ahead(const _gwt_ranks *k)
 // Ask for more before there are fewer than two groups for each worker to go on with, if there is
 // memory for a whole batch. What others keep waiting is not made up for by small ones: they would
 // be asked for ever after, and rank 0 of thousands would be asked for too many.
-static void _gwt_mpi_ask(_gwt_ranks *k)
+static void _gwt_mpi_ask(_gwt_mpi *k)
 {
     const _gwt_order *o = k->order;
     _gwt_lock(&k->lock);
@@ -19729,10 +19729,10 @@ static void _gwt_mpi_ask(_gwt_ranks *k)
     _gwt_unlock(&k->lock);
 }
 
-static bool _gwt_mpi_receive_all(_gwt_ranks *k);
+static bool _gwt_mpi_receive_all(_gwt_mpi *k);
 
 // To rank 0. It may be sending, too: what comes is received meanwhile, or both deadlock.
-static void _gwt_mpi_tell(_gwt_ranks *k, const _gwt_mail *m)
+static void _gwt_mpi_tell(_gwt_mpi *k, const _gwt_mail *m)
 {
     MPI_Request request;
     int sent = 0;
@@ -19751,7 +19751,7 @@ static void _gwt_mpi_tell(_gwt_ranks *k, const _gwt_mail *m)
 
 // The last word of a rank: what went wrong, and that nothing more will come. What it has written
 // must be where rank 0 can see it.
-static void _gwt_mpi_leave(_gwt_ranks *k)
+static void _gwt_mpi_leave(_gwt_mpi *k)
 {
     bool failed = _gwt_over(k->order->action);
     _gwt_lock(&k->lock);
@@ -19781,7 +19781,7 @@ static void _gwt_mpi_leave(_gwt_ranks *k)
 
 // What there is to send; false when there was nothing. After its last word a rank is silent: what a
 // worker still comes with, when another has failed, nobody waits for.
-static bool _gwt_mpi_send_all(_gwt_ranks *k)
+static bool _gwt_mpi_send_all(_gwt_mpi *k)
 {
     _gwt_lock(&k->lock);
     _gwt_mail *m = k->out;
@@ -19796,7 +19796,7 @@ static bool _gwt_mpi_send_all(_gwt_ranks *k)
     return any;
 }
 
-static bool _gwt_mpi_receive_all(_gwt_ranks *k)
+static bool _gwt_mpi_receive_all(_gwt_mpi *k)
 {
     bool any = false;
     for (int there = 1; there;) {
@@ -19819,7 +19819,7 @@ static bool _gwt_mpi_receive_all(_gwt_ranks *k)
 static _gwt_thread_result _gwt_mpi_serve(void *arg)
 {
     const long least = 40000, most = 1000000;
-    _gwt_ranks *k = arg;
+    _gwt_mpi *k = arg;
     long ns = least;
     _gwt_acting = (_gwt_action *)k->order->action;
     while (!k->over) {
@@ -19852,7 +19852,7 @@ static _gwt_thread_result _gwt_mpi_serve(void *arg)
 // ---- the workers' side
 
 // Take a slot off the list that can be written. Under the lock.
-static _gwt_slot *_gwt_slot_ready(_gwt_ranks *k)
+static _gwt_slot *_gwt_slot_ready(_gwt_mpi *k)
 {
     for (_gwt_slot **s = &k->slots; *s; s = &(*s)->next) {
         _gwt_slot *slot = *s;
@@ -19879,7 +19879,7 @@ static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, cha
 
 // One output of a slot, which begins at `at`: whole pages of it to the file, through a buffer that
 // stays in the processor's cache; what lies at its ends to `ends`, which has space for it.
-static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, int64_t n,
+static bool _gwt_slot_write_one(_gwt_mpi *k, int i, const _gwt_blob *blobs, int64_t n,
                                 uint64_t at, char *buffer, _gwt_mail *ends)
 {
     const _gwt_stream *w = k->order->streams[i];
@@ -19912,10 +19912,10 @@ static bool _gwt_slot_write_one(_gwt_ranks *k, int i, const _gwt_blob *blobs, in
 }
 
 // Of one run in one output: two ends, each of less than a page, or one of less than two.
-static uint64_t _gwt_mpi_most_ends(const _gwt_ranks *k) { return 2 * (24 + k->align); }
+static uint64_t _gwt_mpi_most_ends(const _gwt_mpi *k) { return 2 * (24 + k->align); }
 
 // All outputs.
-static bool _gwt_slot_write_all(_gwt_ranks *k, const _gwt_slot *s, char *buffer, _gwt_mail *ends)
+static bool _gwt_slot_write_all(_gwt_mpi *k, const _gwt_slot *s, char *buffer, _gwt_mail *ends)
 {
     bool good = true;
     for (int i = 0; i < k->order->num_streams; i++) {
@@ -19934,7 +19934,7 @@ static bool _gwt_slot_write_all(_gwt_ranks *k, const _gwt_slot *s, char *buffer,
     return good;
 }
 
-static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
+static void _gwt_slot_write(_gwt_mpi *k, _gwt_slot *s)
 {
     const _gwt_order *o = k->order;
     char *buffer = _gwt_malloc(k->g, _GWT_MPI_WRITE);
@@ -19960,7 +19960,7 @@ static void _gwt_slot_write(_gwt_ranks *k, _gwt_slot *s)
 // Whether a worker has something to do, or nothing will come any more.
 static bool _gwt_mpi_something(void *arg)
 {
-    _gwt_ranks *k = arg;
+    _gwt_mpi *k = arg;
     _gwt_lock(&k->lock);
     bool any = k->over || _gwt_over(k->order->action);
     for (const _gwt_slot *s = k->slots; s && !any; s = s->next)
@@ -19972,7 +19972,7 @@ static bool _gwt_mpi_something(void *arg)
 // Batches that have a place are written first.
 static int64_t _gwt_mpi_take(_gwt_order *o)
 {
-    _gwt_ranks *k = o->action->ranks;
+    _gwt_mpi *k = o->action->ranks;
     for (;;) {
         int64_t group = -1;
         _gwt_lock(&k->lock);
@@ -20002,7 +20002,7 @@ static void _gwt_mpi_wait(_gwt_order *o, int64_t tile) { (void)o, (void)tile; }
 static void _gwt_mpi_submit(_gwt_order *o, int stream, int64_t tile, _gwt_bytes *encoded,
                             uint32_t crc)
 {
-    _gwt_ranks *k = o->action->ranks;
+    _gwt_mpi *k = o->action->ranks;
     _gwt_stream *w = o->streams[stream];
     _gwt_lock(&k->lock);
     _gwt_slot *s = _gwt_slot_of(k, tile / w->per_place);
@@ -20033,7 +20033,7 @@ static char *_gwt_blobs_tell(const _gwt_stream *w, const _gwt_blob *blob, int64_
 }
 
 // The sizes of a batch whose tiles are all encoded.
-static void _gwt_slot_tell(_gwt_ranks *k, const _gwt_slot *s)
+static void _gwt_slot_tell(_gwt_mpi *k, const _gwt_slot *s)
 {
     int64_t tiles = _gwt_runs_all(k->order, &s->runs), first, n;
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .first = s->number,
@@ -20051,7 +20051,7 @@ static void _gwt_slot_tell(_gwt_ranks *k, const _gwt_slot *s)
 
 static void _gwt_mpi_complete(_gwt_order *o, int64_t tile, int64_t pixels)
 {
-    _gwt_ranks *k = o->action->ranks;
+    _gwt_mpi *k = o->action->ranks;
     _gwt_lock(&k->lock);
     _gwt_slot *s = _gwt_slot_of(k, tile), **at = &k->slots;
     bool last = s && --s->left == 0, gone = last && o->num_streams == 0;
@@ -20133,7 +20133,7 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
 
 // Space for the largest mail: of sizes of a batch of at most a third of rank 0's window, or of what
 // lies at the ends of its runs. Too little would end the job when such a mail comes.
-static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
+static bool _gwt_mpi_inbox(_gwt_mpi *k, const _gwt_order *o)
 {
     uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_streams;
     if (k->rank == 0 && saves > 0) {
@@ -20150,7 +20150,7 @@ static bool _gwt_mpi_inbox(_gwt_ranks *k, const _gwt_order *o)
     return k->inbox != NULL;
 }
 
-static void _gwt_mpi_start_thread(_gwt_ranks *k)
+static void _gwt_mpi_start_thread(_gwt_mpi *k)
 {
     const _gwt_order *o = k->order;
     k->out = NULL, k->slots = NULL, k->batches = NULL;
@@ -20172,7 +20172,7 @@ static void _gwt_mpi_start_thread(_gwt_ranks *k)
 // All ranks begin together, with rank 0's tiles, and in its files.
 static bool _gwt_mpi_start(_gwt_order *o)
 {
-    _gwt_ranks *k = o->action->ranks;
+    _gwt_mpi *k = o->action->ranks;
     int64_t numbers[4] = { o->group, 0, (int64_t)_gwt_os_page(), 0 };
     k->order = o;
     k->window = o->num_streams ? o->window : INT32_MAX;
@@ -20198,7 +20198,7 @@ static bool _gwt_mpi_start(_gwt_order *o)
 
 static void _gwt_mpi_stop(_gwt_order *o)
 {
-    _gwt_ranks *k = o->action->ranks;
+    _gwt_mpi *k = o->action->ranks;
     if (o->shared) _gwt_thread_join(k->thread);
     for (_gwt_slot *s = k->slots, *next; s; s = next) {
         next = s->next;
@@ -20232,7 +20232,7 @@ static void _gwt_mpi_order(_gwt_order *o)
 // A text of each rank but the first comes to it, and is kept; NULL where there is none.
 static bool _gwt_mpi_gather(gwt *g, const char *text, const char **texts)
 {
-    _gwt_ranks *k = g->ranks;
+    _gwt_mpi *k = g->ranks;
     bool good = true;
     if (k->rank > 0) {
         _gwt_mpi_send(k, 0, _GWT_TAG_MAIL, text, strlen(text) + 1);
@@ -24259,7 +24259,7 @@ static void _gwt_dump_trace(const gwt *g, const gwt_profile *p, FILE *f)
 
 #ifdef GWT_MPI
 // What this rank did, as text, to rank 0.
-static bool _gwt_trace_send(_gwt_ranks *k, const gwt_profile *p, double shift)
+static bool _gwt_trace_send(_gwt_mpi *k, const gwt_profile *p, double shift)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -24273,7 +24273,7 @@ static bool _gwt_trace_send(_gwt_ranks *k, const gwt_profile *p, double shift)
     return good || _gwt_fail(k->g, GWT_E_MEMORY, "out of memory: cannot allocate a trace");
 }
 
-static bool _gwt_trace_receive(_gwt_ranks *k)
+static bool _gwt_trace_receive(_gwt_mpi *k)
 {
     gwt *g = k->g;
     g->traces = _gwt_keep_in(&g->root, (size_t)k->size, sizeof *g->traces);
@@ -24284,7 +24284,7 @@ static bool _gwt_trace_receive(_gwt_ranks *k)
 // The others' events come to rank 0 before it writes the file.
 static bool _gwt_trace_ranks(gwt *g, const gwt_profile *p, const char *path)
 {
-    _gwt_ranks *k = g->ranks;
+    _gwt_mpi *k = g->ranks;
     const _gwt_recorder *r = g->recorders;
     while (r && &r->profile != p) r = r->next;
     int64_t began = r ? r->wall.s * 1000000000 + r->wall.ns : INT64_MAX, first;
