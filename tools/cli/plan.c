@@ -5,7 +5,7 @@
 // with the area. Work is taken to be shared out evenly among as many workers as there are
 // processors, and writing to be done by one at a time. The sync at the end of a save is not in it.
 
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
 #include "cli.h"
 #include "inputs.h"
@@ -14,12 +14,17 @@
 
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 enum { STAGES = GWT_STAGE_SCHEDULE + 1 };
 
-// Seconds of a probe to judge by, and those after which it is not done again.
+// Seconds of a probe to judge by, and those that all of them should take; those of CPU after which
+// they are given up, when the smallest one took longer than anybody could know.
 static const double LONG_ENOUGH = 0.1, TOO_LONG = 1;
+enum { GIVE_UP = 2 };
 
 typedef struct plan_args {
     input_options inputs;
@@ -76,9 +81,9 @@ static const cli_command command = {
                "and how long that may take.",
     .details =
         "EXPR is as in gwt calc. The times are a prediction, from a probe: a window in the middle\n"
-        "of the image, computed by one worker into a file that is thrown away. Other parts of the\n"
-        "image may have more, or less, to do, and files that are not in the system's cache take\n"
-        "longer to read.\n"
+        "of the image, computed by one worker into a file that is thrown away, as large as takes\n"
+        "about a second at most. Other parts of the image may have more, or less, to do, and\n"
+        "files that are not in the system's cache take longer to read.\n"
         "With --no-probe nothing is read but the directories of the files.\n"
         "\n"
         "  gwt plan 'norm_diff(red, nir)' scene.tif --sensor l8 --chunks 512 --compress lzw\n",
@@ -107,19 +112,96 @@ static void note_probe(void *to, gwt_array *a, const gwt_profile *profile)
     }
 }
 
-// Larger and larger windows, until one takes long enough. The faster of two runs counts: the first
-// may have waited for a disk.
-static bool run_probe(const sample_job *j, probe *p, sample *s)
+static gwt *_Atomic probing;
+
+static void on_alarm(int signal)
 {
-    for (double pixels = SAMPLE_SMALLEST * SAMPLE_SMALLEST;; pixels *= 4) {
-        probe again;
-        *s = sample_of(j, pixels);
-        if (!sample_run(j, s, 0, 1, note_probe, p)) return false;
-        if (p->all >= TOO_LONG) return true;
-        if (!sample_run(j, s, 0, 1, note_probe, &again)) return false;
-        if (again.all < p->all) *p = again;
-        if (p->all >= LONG_ENOUGH || (s->rows == j->height && s->cols == j->width)) return true;
+    (void)signal;
+    gwt_cancel(atomic_load(&probing));
+}
+
+// Cancels what the session does after so many seconds of CPU; 0 never.
+static void stop_after(gwt *g, int seconds)
+{
+    struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    atomic_store(&probing, g);
+    sigaction(SIGPROF, &action, NULL);
+    setitimer(ITIMER_PROF, &(struct itimerval){ .it_value.tv_sec = seconds }, NULL);
+}
+
+enum { PROBE_SMALLEST = 16 };
+
+// So many pixels; where tiles of files are larger than that, of a corner of one.
+static sample probe_of(const sample_job *j, double pixels)
+{
+    sample s = sample_of(j, pixels);
+    int64_t edge = pixels < SAMPLE_SMALLEST * SAMPLE_SMALLEST ? (int64_t)sqrt(pixels) : INT64_MAX;
+    if (s.rows > edge) s.rows = edge;
+    if (s.cols > edge) s.cols = edge;
+    return s;
+}
+
+// The faster of two runs counts: the first may have waited for a disk. Of a small one only the
+// computing counts: all else is that of a tile, however small.
+static bool run_once_or_twice(const sample_job *j, const sample *s, bool small, double *spent,
+                              probe *p)
+{
+    probe again;
+    if (!sample_run(j, s, 0, 1, note_probe, p)) return false;
+    *spent += small ? p->seconds[GWT_STAGE_COMPUTE] : p->all;
+    if (small || *spent + p->all > TOO_LONG) return true;
+    if (!sample_run(j, s, 0, 1, note_probe, &again)) return false;
+    *spent += again.all;
+    if (again.all < p->all) *p = again;
+    return true;
+}
+
+// What a window of four times as many pixels takes, if beside those only the margin counts, which
+// stays the same; `before` is that of a quarter of them, 0 if there was none.
+static double four_times(double before, double took)
+{
+    return before > 0 ? fmax(took + 4 * (took - before), took) : took;
+}
+
+// A window smaller than a piece takes more for a pixel, for its margins: the computing is taken on
+// to the size of one.
+static void grow(probe *p, sample *s, double before)
+{
+    double took = p->seconds[GWT_STAGE_COMPUTE];
+    if (before <= 0) return;
+    for (; s->rows < SAMPLE_ALIGN && s->cols < SAMPLE_ALIGN; s->rows *= 2, s->cols *= 2) {
+        double next = four_times(before, took);
+        before = took;
+        took = next;
     }
+    p->seconds[GWT_STAGE_COMPUTE] = took;
+}
+
+// Larger and larger windows, until one takes long enough, or the next would take too long. A small
+// one does not end it else. `before`: computing of the last but one; p->all stays 0 when the
+// smallest one was given up.
+static bool run_probe(const sample_job *j, probe *p, sample *s, double *before)
+{
+    double spent = 0, took = 0;
+    for (double pixels = PROBE_SMALLEST * PROBE_SMALLEST;; pixels *= 4) {
+        bool small = pixels < SAMPLE_SMALLEST * SAMPLE_SMALLEST;
+        sample next = probe_of(j, pixels);
+        probe now;
+        if (!run_once_or_twice(j, &next, small, &spent, &now)) {
+            if (cli_interrupted() || gwt_status(j->g) != GWT_E_CANCELLED) return false;
+            gwt_clear(j->g);
+            break;
+        }
+        *p = now;
+        *s = next;
+        *before = took;
+        took = small ? now.seconds[GWT_STAGE_COMPUTE] : now.all;
+        if (spent + four_times(*before, took) > TOO_LONG) break;
+        if (!small && took >= LONG_ENOUGH) break;
+        if (s->rows == j->height && s->cols == j->width) break;
+    }
+    return true;
 }
 
 // ---- the prediction -----------------------------------------------------------------------------
@@ -164,14 +246,23 @@ static bool predict(const plan_args *args, file_list *files, const char *express
                     const gwt_plan *plan)
 {
     probe p = { .all = 0 };
+    double before = 0;
     sample s;
     sample_job j = { .inputs = &args->inputs, .files = files, .expression = expression,
                      .memory = args->memory, .save = args->save };
     if (!sample_begin(&j)) return false;
-    bool done = run_probe(&j, &p, &s);
+    stop_after(j.g, GIVE_UP);
+    bool done = run_probe(&j, &p, &s, &before);
+    stop_after(NULL, 0);
     sample_end(&j);
     if (!done) return false;
+    if (p.all <= 0) {
+        printf("\nno prediction: %d x %d pixels take longer than %d s\n", PROBE_SMALLEST,
+               PROBE_SMALLEST, GIVE_UP);
+        return true;
+    }
     print_probe(&j, &s, p.all);
+    grow(&p, &s, before);
     scale(&p, plan, (double)j.height * (double)j.width / sample_pixels(&s));
     print_prediction(&p, plan->num_workers);
     return true;
