@@ -5120,7 +5120,8 @@ typedef struct _gwt_source {
     size_t step;                // samples from a pixel to the next: bands, or 1 if planar
     bool planar;
     bool swapped;               // samples of the other byte order, or bytes of the other bit order
-    bool direct;                // stored as libtiff decodes them: uncompressed, in our byte order
+    bool direct;                // stored as libtiff decodes them: uncompressed; in our byte order,
+                                // or swapped here
     uint64_t *offsets, *counts; // of each tile in the file; count 0: absent
     uint32_t *crcs;             // of its stored bytes, if the file lists them (.checksums)
     _gwt_meta meta;
@@ -5530,6 +5531,18 @@ static void _gwt_widen_ycbcr(const _gwt_source *s, const unsigned char *from, vo
                     x[3 * (r * width + col + c) + i] = (unsigned char)rgb[i];
             }
     }
+}
+
+// A row of the other byte order.
+static void _gwt_widen_swapped(const _gwt_source *s, const unsigned char *from, void *to,
+                               int64_t rows)
+{
+    tmsize_t size = (tmsize_t)gwt_dtype_size(s->dtype), n = (tmsize_t)s->row_bytes / size;
+    (void)rows;
+    memcpy(to, from, s->row_bytes);
+    if (size == 2) TIFFSwabArrayOfShort(to, n);
+    else if (size == 4) TIFFSwabArrayOfLong(to, n);
+    else TIFFSwabArrayOfLong8(to, n);
 }
 
 static const struct {
@@ -6313,9 +6326,12 @@ static bool _gwt_source_read_directory(_gwt_source *s, TIFF *tif, _gwt_ifd rest)
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &fill);
     s->swapped = (TIFFIsByteSwapped(tif) && s->bits > 8 && s->bits % 8 == 0)
               || fill != FILLORDER_MSB2LSB;
-    s->direct = s->compression == COMPRESSION_NONE && !s->swapped && !s->colours;
+    bool whole = s->bits == 8 * gwt_dtype_size(s->dtype), swaps = s->swapped && whole && !s->widen
+                                                              && fill == FILLORDER_MSB2LSB;
+    s->direct = s->compression == COMPRESSION_NONE && (!s->swapped || swaps) && !s->colours;
     s->passable = s->tiled && !s->widen && !s->colours && fill == FILLORDER_MSB2LSB
-               && s->bits == 8 * gwt_dtype_size(s->dtype) && (s->bits == 8 || !s->big_endian);
+               && whole && (s->bits == 8 || !s->big_endian);
+    if (s->direct && swaps) s->widen = _gwt_widen_swapped;
     if (TIFFGetField(tif, TIFFTAG_SUBIFD, &subifds, &subifd) != 1) subifds = 0;
     if (!_gwt_source_find_images(s, rest, subifd, subifds) || !_gwt_source_find_levels(s)
         || !_gwt_source_find_mask(s))

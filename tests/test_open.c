@@ -330,6 +330,37 @@ static void absent_tiles_are_fast(void **state)
     free(to);
 }
 
+// ---- one strip
+
+// Rows of a strip as large as the image are read a few at a time where they are not compressed, in
+// either byte order: it fits into less memory than the strip takes.
+static void rows_of_one_strip(void **state)
+{
+    (void)state;
+    static const gwt_dtype types[] = { GWT_INT16, GWT_FLOAT32, GWT_FLOAT64 };
+    enum { W = 1100, H = 900, N = W * H };
+    double *values = malloc(N * sizeof *values);
+    for (size_t i = 0; i < N; i++) values[i] = (double)(noise(i) % 120);
+    for (size_t t = 0; t < COUNT_OF(types); t++)
+        for (int big = 0; big < 2; big++) {
+            size_t strip = N * sample_size(types[t]);
+            tiff_write_values(temp_path("strip.tif"), &(tiff_spec){ .width = W, .height = H,
+                .dtype = types[t], .mode = big ? "wb" : "wl" }, values);
+            gwt *g = gwt_begin(.num_workers = 2, .memory_limit = strip - 1);
+            gwt_array *a = gwt_open(g, temp_path("strip.tif"));
+            gwt_save(a, temp_path("out.tif"), .tile_size = 64, .compress = "none",
+                     .overwrite = true);
+            EXPECT_OK(g);
+            image *im = image_read(temp_path("out.tif"));
+            for (size_t i = 0; i < N; i++)
+                REQUIRE(sample_get(types[t], im->raw, i) == values[i], "%s, %s: pixel %zu",
+                        gwt_dtype_name(types[t]), big ? "big" : "little", i);
+            image_free(im);
+            gwt_end(g);
+        }
+    free(values);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(steps_to_find_one),
         cmocka_unit_test(absent_tiles),
         cmocka_unit_test(absent_tiles_are_fast),
+        cmocka_unit_test(rows_of_one_strip),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("open", tests, write_files, forget_files);
