@@ -143,7 +143,9 @@
 //   Before an action runs it adds up what it will take: tiles and buffers of a piece, times the
 //   workers; encoders; encoded tiles that wait for their turn. When that is over .memory_limit it
 //   takes smaller pieces, a shorter queue, fewer workers, and if it still does not fit it is
-//   refused with the number that would do. What is left goes to the cache of decoded tiles. An
+//   refused with the number that would do. So it is where pieces would have to be so small that,
+//   with what is computed around them, there were four times as much to do as in memory without
+//   limit, or more. What is left goes to the cache of decoded tiles. An
 //   action that your function begins inside of another is budgeted separately. None of this changes
 //   a result, and none of it grows with the height of the image (but for 20 to 50 bytes a tile for
 //   the directory of a saved file, and with .statistics 56 for each band in it, which are not
@@ -194,7 +196,9 @@
 //   A tile is how a file stores pixels (a strip is one, too), a chunk how large a piece of work may
 //   be at most, a block what a function of gwt_map_blocks gets. They need not fit each other: a
 //   decoded tile is shared by all pieces that need it and decoded once, a piece never goes beyond a
-//   tile of the output. Any chunk size works, and none is slow.
+//   tile of the output. Any chunk size works, and none is slow. Of windows that are much larger than
+//   chunks, and of windows of windows, a piece is several tiles, whatever the chunk size: else most
+//   of the time would go into pixels around them.
 //
 //   Deterministic: pixel values, and the bytes of a saved file, depend on the inputs, the graph
 //   and the options of the save; not on chunk size, number of workers or ranks, memory, or timing:
@@ -1272,7 +1276,8 @@ typedef struct gwt_kernel {
     double *out;                       // [planes_out][rows][cols]
 } gwt_kernel;
 
-// Called for many pieces at once; 0 to go on, anything else stops the run, naming the piece. The
+// Called for many pieces at once, which may be larger than a chunk where halos are large (see
+// CHUNKS, TILES, WORKERS); 0 to go on, anything else stops the run, naming the piece. The
 // result at a pixel may depend on the pixels within the halo only, not on where pieces begin.
 typedef int gwt_kernel_fn(const gwt_kernel *kernel, void *user);
 
@@ -1653,6 +1658,8 @@ typedef struct gwt_plan {
     int overviews;             // that it makes
     uint64_t bytes_beside;     // of disk that are taken beside the output until it is complete, if
                                // nothing can be compressed; else as many as are stored
+    double effort;             // pixels gone over by all passes, halos included: to be compared only
+                               // with that of a part of the same array
 } gwt_plan;
 
 // Of gwt_compute. Nothing is read but directories. MEMORY when the action would not fit into
@@ -9441,6 +9448,15 @@ static size_t _gwt_step_room(const _gwt_step *s, const _gwt_rect *out)
     return s->weighted ? w * w + w * line : 2 * rows * cols + (rows + w) * cols + line;
 }
 
+// Rows that a pass makes at once, by a step or, NULL, a program: so few that what it goes over stays
+// in the processor's cache and others have some to do, and so many that the rows above and below
+// them are not most of it. Kernels, whose planes lie one after another, make all.
+static int64_t _gwt_step_band(const _gwt_step *s, int64_t rows)
+{
+    if (s && s->num_planes > 1) return rows;
+    return _gwt_min64(rows, _gwt_max64(256, s ? 4 * s->reach[0] : 0));
+}
+
 // The step `s` over n planes of `a`; on their own grid, but for resampling, which says its own.
 static const _gwt_step *_gwt_step_new(const gwt_array *a, _gwt_step s,
                                       const _gwt_node *const *planes, int n)
@@ -13629,6 +13645,9 @@ static bool _gwt_walk_tiles(_gwt_walk *w, int first, int end)
 
 // ---- what it costs
 
+// What a pass may go over for the sake of the processor's cache.
+#define _GWT_PASS_BYTES (16 << 20)
+
 // Bytes that a piece takes, or the most that several do. The buffers of a worker may be those of
 // earlier pieces and larger than a piece needs, in plans where not every pass has its largest
 // rectangle in the same piece; that is not counted.
@@ -13638,7 +13657,43 @@ typedef struct _gwt_cost {
     double work;                // that one step needs itself
     double tiles;               // that all passes read; one that several views read counts for each
     double pass_tiles;          // that one pass reads
+    double effort;              // not memory: see below, of all pieces together
 } _gwt_cost;
+
+// Of so many pixels, each gone over so often: up to three times as much where they do not stay in
+// the cache (measured).
+static double _gwt_effort_of(double pixels, double times)
+{
+    return pixels * times * (1 + 2 * fmin(1, pixels * (double)sizeof(double) / _GWT_PASS_BYTES));
+}
+
+// About how many pixels are gone over to make r of a pass: once for each instruction of a program,
+// and for each join of a moving window, in both directions, with the halo. Kernels, and windows that
+// look at each cell, are taken to look at a row of them for each pixel. Only compared with what the
+// same plan takes in other pieces.
+static double _gwt_pass_effort(const _gwt_pass *p, const _gwt_rect *r)
+{
+    const _gwt_step *s = p->step;
+    double rows = (double)r->rows, cols = (double)r->cols, joins = 1;
+    if (!s) return _gwt_effort_of(rows * cols, p->program.num_instrs);
+    if (s->kind == _GWT_STEP_RESAMPLE)
+        return _gwt_effort_of(rows * cols, _gwt_taps_max(s, 0) * _gwt_taps_max(s, 1));
+    double h = (double)s->reach[0], band = (double)_gwt_step_band(s, r->rows), bands = rows / band;
+    double lines = band + 2 * h, read = lines * (cols + 2 * h);
+    if (s->kind == _GWT_STEP_APPLY || _gwt_step_ranks(s) || s->weighted)
+        return bands * read * s->num_args + rows * cols * (2 * h + 1);
+    for (int64_t w = s->reach[0]; w > 0; w /= 2) joins++;
+    return bands * (2 * read + _gwt_effort_of(lines * cols, 2 * joins) + joins * lines * h);
+}
+
+// Bytes that a step needs to make r.
+static double _gwt_walk_work(const _gwt_pass *p, const _gwt_rect *r)
+{
+    _gwt_rect band = *r;
+    if (!p->step || _gwt_rect_empty(r)) return 0;
+    band.rows = _gwt_step_band(p->step, r->rows);
+    return (double)_gwt_step_room(p->step, &band) * (double)sizeof(double);
+}
 
 // Of the planes of the passes, in the order in which they are filled and read for the last time.
 static void _gwt_walk_planes_cost(_gwt_walk *w, _gwt_cost *most)
@@ -13647,16 +13702,16 @@ static void _gwt_walk_planes_cost(_gwt_walk *w, _gwt_cost *most)
     const _gwt_area *a = w->area;
     double held = 0;
     int edge = a->num_edges;
-    for (int i = 0; a->nodes[i] < plan->num_passes - 1; i++) {
+    for (int i = 0; a->nodes[i] < plan->num_passes; i++) {
         int pass = a->nodes[i];
         const _gwt_rect *r = &w->rects[pass];
+        if (!_gwt_rect_empty(r)) most->effort += _gwt_pass_effort(&plan->passes[pass], r);
+        if (pass == plan->num_passes - 1) break;
         double bytes = (double)r->rows * (double)r->cols * (double)sizeof(double);
         w->bytes[pass] = bytes * plan->passes[pass].num_planes;
         held += w->bytes[pass];
         most->largest = fmax(most->largest, w->bytes[pass]);
-        if (plan->passes[pass].step && !_gwt_rect_empty(r))
-            most->work = fmax(most->work, (double)_gwt_step_room(plan->passes[pass].step, r)
-                                              * (double)sizeof(double));
+        most->work = fmax(most->work, _gwt_walk_work(&plan->passes[pass], r));
         most->planes = fmax(most->planes, held);
         for (; edge > 0 && plan->edges[a->edges[edge - 1]].pass <= pass; edge--) {
             int from = plan->edges[a->edges[edge - 1]].from;
@@ -13706,6 +13761,7 @@ static void _gwt_cost_join(_gwt_cost *to, const _gwt_cost *c)
     to->work = fmax(to->work, c->work);
     to->tiles = fmax(to->tiles, c->tiles);
     to->pass_tiles = fmax(to->pass_tiles, c->pass_tiles);
+    to->effort += c->effort;
 }
 
 // For each tile of the plan's sources, how many pieces are still to ask for it, as often as each of
@@ -15042,6 +15098,8 @@ typedef struct _gwt_trim {
 // One worker's memory for running pieces of one plan.
 typedef struct _gwt_scratch {
     _gwt_walk walk;
+    const struct _gwt_scratch *of;  // whose walk, planes and tiles are read: this one's, or those of
+                                // another worker that this one helps with its group
     double *regs;
     _gwt_planes *planes;
     _gwt_tile **tiles;          // pinned now: of each that the walk lists, NULL where it needs none
@@ -15097,7 +15155,9 @@ static bool _gwt_trim_begin(_gwt_trim *t, const _gwt_plan *plan)
 // What the walk does not need, and the programs do.
 static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
 {
+    if (x->planes) return true;
     if (!_gwt_trim_begin(&x->trim, plan)) return false;
+    x->of = x;
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
     if (x->regs) memset(x->regs, 0, _gwt_vm_doubles(plan) * sizeof(double));
     x->planes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->planes);
@@ -15136,14 +15196,14 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
 static const char *_gwt_view_run(const _gwt_scratch *x, const _gwt_instr *in, int64_t row,
                                  int64_t col, int64_t stride, size_t n, size_t *run)
 {
-    const _gwt_view_plan *vp = &x->walk.plan->views[in->view];
-    const _gwt_view *v = &x->walk.views[in->view];
+    const _gwt_view_plan *vp = &x->of->walk.plan->views[in->view];
+    const _gwt_view *v = &x->of->walk.views[in->view];
     const _gwt_source *s = vp->source;
     int64_t tr = row / s->tile_h, tc = col / s->tile_w;
     int64_t r = row - tr * s->tile_h, c = col - tc * s->tile_w;
     int64_t plane = s->planar ? in->slot : 0;
     int64_t at = (plane * v->down + tr - v->first_row) * v->across + tc - v->first_col;
-    const _gwt_tile *t = x->tiles[v->at + (size_t)at];
+    const _gwt_tile *t = x->of->tiles[v->at + (size_t)at];
     size_t left = (size_t)(stride == 1 ? s->tile_w - c : _gwt_ceil_div(s->tile_w - c, stride));
     size_t first = s->planar ? 0 : (size_t)vp->bands[in->slot];
     *run = n < left ? n : left;
@@ -15181,7 +15241,7 @@ static void _gwt_vm_load_row(const _gwt_plan *plan, const _gwt_scratch *x, const
 static void _gwt_vm_fetch_row(const _gwt_scratch *x, const _gwt_instr *in, int64_t row, int64_t col,
                               int64_t stride, size_t n, double *to)
 {
-    const _gwt_planes *p = &x->planes[in->view];
+    const _gwt_planes *p = &x->of->planes[in->view];
     const double *from = _gwt_planes_row(p, in->slot, row) + (col - p->rect.col);
     if (stride == 1) _gwt_copy_bytes(to, from, n * sizeof *to);
     else for (size_t i = 0; i < n; i++) to[i] = from[(int64_t)i * stride];
@@ -15822,31 +15882,52 @@ static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int pass)
     return p->data != NULL;
 }
 
+// Before a pass that is not the last one is run over its rectangle.
+static bool _gwt_vm_begin(const _gwt_plan *plan, _gwt_scratch *x, int pass)
+{
+    const _gwt_pass *s = &plan->passes[pass];
+    x->planes[pass].rect = x->walk.rects[pass];
+    // It may be empty, and then that pass has not run.
+    if (s->step) x->planes[s->input].rect = x->walk.rects[s->input];
+    return _gwt_vm_room(plan, x, pass);
+}
+
+// The band of such a pass from `row` on, counted within its rectangle.
+static bool _gwt_vm_rows(const _gwt_plan *plan, _gwt_scratch *x, int pass, int64_t row)
+{
+    const _gwt_pass *s = &plan->passes[pass];
+    _gwt_planes part = x->of->planes[pass];
+    size_t cells = (size_t)part.rect.cols, line = cells * sizeof(double);
+    size_t plane = (size_t)part.rect.rows * line;
+    part.data += (size_t)row * cells;
+    part.rect.row += row;
+    part.rect.rows = _gwt_min64(_gwt_step_band(s->step, part.rect.rows), part.rect.rows - row);
+    if (!s->step) {
+        _gwt_target to = { (char *)part.data, plane, line, 1 };
+        _gwt_vm_run_program(plan, &s->program, x, &part.rect, &to);
+        return true;
+    }
+    _gwt_lane *lane = _gwt_lane_here();
+    double from = lane ? _gwt_os_now() : 0;
+    bool good = _gwt_step_run(plan->action, s->step, &x->of->planes[s->input], &part, &x->work);
+    if (lane) _gwt_lane_spend(lane, _gwt_kind_of(s->step), from, 1);
+    return good;
+}
+
 // One pass over its rectangle, which is not empty; the last one into the targets.
 static bool _gwt_vm_run(const _gwt_plan *plan, _gwt_scratch *x, int pass,
                         const _gwt_target *targets)
 {
-    const _gwt_pass *s = &plan->passes[pass];
-    _gwt_planes *p = &x->planes[pass];
-    p->rect = x->walk.rects[pass];
-    size_t row = (size_t)p->rect.cols * sizeof(double);
+    const _gwt_rect *r = &x->walk.rects[pass];
     if (pass == plan->num_passes - 1) {
-        _gwt_vm_run_program(plan, &s->program, x, &p->rect, targets);
+        _gwt_vm_run_program(plan, &plan->passes[pass].program, x, r, targets);
         return true;
     }
-    if (!_gwt_vm_room(plan, x, pass)) return false;
-    _gwt_target to = { (char *)p->data, (size_t)p->rect.rows * row, row, 1 };
-    if (s->step) {
-        _gwt_planes *in = &x->planes[s->input];
-        in->rect = x->walk.rects[s->input];     // it may be empty, and then that pass has not run
-        _gwt_lane *lane = _gwt_lane_here();
-        double from = lane ? _gwt_os_now() : 0;
-        bool good = _gwt_step_run(plan->action, s->step, in, p, &x->work);
-        if (lane) _gwt_lane_spend(lane, _gwt_kind_of(s->step), from, 1);
-        return good;
-    }
-    _gwt_vm_run_program(plan, &s->program, x, &p->rect, &to);
-    return true;
+    bool good = _gwt_vm_begin(plan, x, pass);
+    int64_t band = _gwt_step_band(plan->passes[pass].step, r->rows);
+    for (int64_t row = 0; good && row < r->rows; row += band)
+        good = _gwt_vm_rows(plan, x, pass, row);
+    return good;
 }
 
 // ---- figures: statistics of pixels, missing ones left out
@@ -18770,7 +18851,8 @@ struct _gwt_order {
                                 // many, and 1 where they go to rank 0 only
     int64_t tile_h, tile_w;     // of the output
     int64_t across, down;       // tiles
-    int64_t group;              // neighbours taken together
+    int64_t group;              // neighbours taken together, in each of
+    int64_t group_rows;         // so many rows of tiles; among ranks 1
     int64_t first;              // tile to begin with: those before were there
     int64_t window;             // tiles that may be begun ahead of those written
     int workers;                // that take part
@@ -18793,12 +18875,24 @@ struct _gwt_order {
 
 static int64_t _gwt_order_groups(const _gwt_order *o)
 {
-    return _gwt_ceil_div(o->across, o->group) * o->down;
+    return _gwt_ceil_div(o->across, o->group) * _gwt_ceil_div(o->down, o->group_rows);
 }
 
+// The first group that tiles from this one on may be in: of several rows one before it may be
+// such, too.
 static int64_t _gwt_order_group_of(const _gwt_order *o, int64_t tile)
 {
-    return tile / o->across * _gwt_ceil_div(o->across, o->group) + tile % o->across / o->group;
+    int64_t col = o->group_rows > 1 ? 0 : tile % o->across / o->group;
+    return tile / o->across / o->group_rows * _gwt_ceil_div(o->across, o->group) + col;
+}
+
+// The tiles of group k: rows and columns of tiles.
+static _gwt_rect _gwt_order_tiles(const _gwt_order *o, int64_t k)
+{
+    int64_t groups = _gwt_ceil_div(o->across, o->group);
+    int64_t row = k / groups * o->group_rows, col = k % groups * o->group;
+    return (_gwt_rect){ row, col, _gwt_min64(o->group_rows, o->down - row),
+                        _gwt_min64(o->group, o->across - col) };
 }
 
 // How many tiles lie next to one another, and below one another, within the largest tile of an
@@ -18887,7 +18981,8 @@ static void _gwt_mpi_order(_gwt_order *o);
 
 static void _gwt_order_make(_gwt_order *o, const _gwt_action *action, const _gwt_plan *plan)
 {
-    *o = (_gwt_order){ .action = action, .plan = plan, .start = _gwt_alone_start,
+    *o = (_gwt_order){ .action = action, .plan = plan, .group = 1, .group_rows = 1,
+                       .start = _gwt_alone_start,
                        .take = _gwt_alone_take, .wait = _gwt_alone_wait,
                        .submit = _gwt_alone_submit, .complete = _gwt_alone_complete,
                        .stop = _gwt_alone_stop, .agree = _gwt_alone_agree };
@@ -20298,7 +20393,11 @@ int gwt_num_ranks(const gwt *g) { return (void)g, 1; }
 //
 //   - the work in flight is a narrow front that moves down the image, which bounds memory;
 //   - nothing is ever shared between two tiles of the output, and no tile waits for a chunk of
-//     another: a chunk is an upper bound on a piece, never a commitment;
+//     another: a chunk is an upper bound on a piece, never a commitment, with one exception:
+//   - of windows within windows, whose halos would be many times a tile, a piece is a whole group
+//     of tiles, several rows and columns of them (joint). All passes but the last run over the
+//     group, a band after the other, and the last one, which stores, over a tile after the other;
+//     idle workers help with both where they have memory for it;
 //   - results can't depend on the chunk size or on who did what.
 //
 // Neighbours are taken together when an input tile is wider than a tile here: one worker decodes
@@ -20313,7 +20412,11 @@ struct _gwt_run {
     const _gwt_plan *plan;
     const gwt_array *array;     // whose chunks it has: the first of several
     int num_outputs;
+    int64_t chunk_h, chunk_w;   // of a piece that has no reason to be smaller or larger
     int64_t piece_h, piece_w;   // of a piece
+    int level;                  // that they were cut from or joined to: see _gwt_run_cut
+    bool joint;                 // one is a group of tiles,
+    bool helped;                // and workers help each other with it, for which there is memory
     bool whole;                 // pieces run on the worker that has the tile
     bool staged;                // tiles are held for one pass at a time
     bool sparse;                // pieces touch tiles here and there only
@@ -20409,15 +20512,38 @@ static uint64_t _gwt_run_stored(const _gwt_run *run, const _gwt_rect *r)
     return sum;
 }
 
+static void _gwt_run_check_missing(_gwt_run *run, int id)
+{
+    gwt_dtype missing = run->scratch[id].missing;
+    if (missing)
+        _gwt_fail(run->g, GWT_E_NODATA,
+                  "there are missing pixels, and no nodata value of %s to store them as: "
+                  ".nodata gives one, .mask = true of gwt_save a mask; a .dtype of floating point "
+                  "needs none",
+                  gwt_dtype_name(missing));
+}
+
+// The rectangles of all passes for r, and memory to make them.
+static bool _gwt_run_enter(_gwt_run *run, int id, const _gwt_rect *r)
+{
+    _gwt_scratch *x = &run->scratch[id];
+    return !_gwt_over(run->action) && _gwt_run_walk(run, id) && _gwt_scratch_begin(x, run->plan)
+        && _gwt_walk_piece(&x->walk, r);
+}
+
 static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt_target *targets)
 {
     _gwt_scratch *x = &run->scratch[id];
-    if (_gwt_over(run->action)) return;
-    if (!_gwt_run_walk(run, id) || (!x->planes && !_gwt_scratch_begin(x, run->plan))
-        || !_gwt_walk_piece(&x->walk, r))
-        return;
     _gwt_lane *lane = _gwt_lane_here();
     int all = run->plan->num_passes, each = run->staged ? 1 : all, begun = 0;
+    if (run->joint) {           // the other passes are there
+        _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
+        _gwt_vm_run_program(run->plan, &run->plan->passes[all - 1].program, x, r, targets);
+        _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
+        _gwt_run_check_missing(run, id);
+        return;
+    }
+    if (!_gwt_run_enter(run, id, r)) return;
     for (int i = 0; i < all && !_gwt_over(run->action); i += each) {
         bool good = _gwt_run_pin(run, x, i, i + each);
         if (good && !begun++) _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, r));
@@ -20426,12 +20552,7 @@ static void _gwt_run_piece(_gwt_run *run, int id, const _gwt_rect *r, const _gwt
         _gwt_run_release(run, x);
     }
     if (begun) _gwt_lane_leave(lane, 0, _gwt_run_stored(run, r));
-    if (x->missing)
-        _gwt_fail(run->g, GWT_E_NODATA,
-                  "there are missing pixels, and no nodata value of %s to store them as: "
-                  ".nodata gives one, .mask = true of gwt_save a mask; a .dtype of floating point "
-                  "needs none",
-                  gwt_dtype_name(x->missing));
+    _gwt_run_check_missing(run, id);
 }
 
 typedef struct _gwt_pieces {
@@ -20517,7 +20638,7 @@ static void _gwt_run_report(_gwt_run *run, bool last)
         const _gwt_order *o = &run->order;
         int64_t groups = _gwt_min64(atomic_load(&o->next), _gwt_order_groups(o));
         if (o->num_streams > 0 && !o->shared && !last)
-            p.under_way = _gwt_min64(groups * o->group, o->across * o->down)
+            p.under_way = _gwt_min64(groups * o->group * o->group_rows, o->across * o->down)
                         - _gwt_order_written(o);
         p.fraction = (double)p.pixels / total;
         p.left = p.fraction > 0 && !last ? p.seconds / p.fraction - p.seconds : 0;
@@ -20582,21 +20703,107 @@ static bool _gwt_run_tile(_gwt_run *run, int64_t t)
     return true;
 }
 
-// What each worker does: the next group of a row of tiles, until there is none.
+// All pixels of a group.
+static _gwt_rect _gwt_run_group_rect(const _gwt_run *run, int64_t k)
+{
+    _gwt_rect t = _gwt_order_tiles(&run->order, k);
+    int64_t across = run->order.across, first = t.row * across + t.col;
+    _gwt_rect r = _gwt_run_rect(run, first);
+    _gwt_rect last = _gwt_run_rect(run, first + (t.rows - 1) * across + t.cols - 1);
+    _gwt_rect_join(&r, &last);
+    return _gwt_run_padded(run, &r);
+}
+
+// A group that is one piece, for those who help with it. `lead` has its planes and pins its tiles.
+typedef struct _gwt_joint {
+    _gwt_run *run;
+    const _gwt_scratch *lead;
+    _gwt_rect tiles, r;
+    int pass;
+    int64_t band;               // rows
+} _gwt_joint;
+
+// This worker's own memory, to read what the lead has. What it read before, it goes on with after:
+// a worker that leads a group and waits for helpers helps others meanwhile.
+static _gwt_scratch *_gwt_joint_enter(const _gwt_joint *j, const _gwt_scratch **before)
+{
+    _gwt_scratch *x = &j->run->scratch[_gwt_self()->id];
+    if (_gwt_over(j->run->action) || !_gwt_scratch_begin(x, j->run->plan)) return NULL;
+    *before = x->of;
+    x->of = j->lead;
+    return x;
+}
+
+static void _gwt_joint_band(size_t index, void *user)
+{
+    const _gwt_joint *j = user;
+    const _gwt_scratch *before;
+    _gwt_scratch *x = _gwt_joint_enter(j, &before);
+    _gwt_lane *lane = _gwt_lane_here();
+    if (!x) return;
+    _gwt_lane_enter(lane, _gwt_piece_event(GWT_STAGE_COMPUTE, &j->r));
+    _gwt_vm_rows(j->run->plan, x, j->pass, (int64_t)index * j->band);
+    _gwt_lane_leave(lane, 0, 0);
+    x->of = before;
+}
+
+static void _gwt_joint_tile(size_t index, void *user)
+{
+    const _gwt_joint *j = user;
+    const _gwt_scratch *before;
+    _gwt_scratch *x = _gwt_joint_enter(j, &before);
+    int64_t row = j->tiles.row + (int64_t)index / j->tiles.cols;
+    int64_t col = j->tiles.col + (int64_t)index % j->tiles.cols;
+    if (!x) return;
+    if (!_gwt_run_tile(j->run, row * j->run->order.across + col)) _gwt_pool_notify(&j->run->g->pool);
+    x->of = before;
+}
+
+static void _gwt_joint_for(_gwt_joint *j, int64_t n, gwt_loop_fn *fn)
+{
+    if (j->run->helped) _gwt_pool_for(_gwt_self(), (size_t)n, fn, j);
+    else for (int64_t i = 0; i < n; i++) fn((size_t)i, j);
+}
+
+static bool _gwt_run_joint(_gwt_run *run, const _gwt_rect *tiles, int64_t k)
+{
+    int id = _gwt_self()->id, all = run->plan->num_passes;
+    _gwt_scratch *x = &run->scratch[id];
+    _gwt_joint j = { .run = run, .lead = x, .tiles = *tiles, .r = _gwt_run_group_rect(run, k) };
+    bool good = _gwt_run_enter(run, id, &j.r) && _gwt_run_pin(run, x, 0, all);
+    for (j.pass = 0; j.pass < all - 1 && good && !_gwt_over(run->action); j.pass++) {
+        int64_t rows = x->walk.rects[j.pass].rows;
+        if (_gwt_rect_empty(&x->walk.rects[j.pass])) continue;
+        j.band = _gwt_step_band(run->plan->passes[j.pass].step, rows);
+        good = _gwt_vm_begin(run->plan, x, j.pass);
+        if (good) _gwt_joint_for(&j, _gwt_ceil_div(rows, j.band), _gwt_joint_band);
+    }
+    if (good) _gwt_joint_for(&j, tiles->rows * tiles->cols, _gwt_joint_tile);
+    _gwt_run_release(run, x);
+    return good && !_gwt_over(run->action);
+}
+
+static bool _gwt_run_group(_gwt_run *run, int64_t k)
+{
+    _gwt_rect t = _gwt_order_tiles(&run->order, k);
+    int64_t across = run->order.across, first = t.row * across + t.col;
+    bool good = true;
+    if (first + (t.rows - 1) * across + t.cols <= run->order.first) return true;
+    if (run->joint) return _gwt_run_joint(run, &t, k);
+    for (int64_t i = 0; good && i < t.cols; i++) good = _gwt_run_tile(run, first + i);
+    return good;
+}
+
+// What each worker does: the next group of tiles, until there is none.
 static void _gwt_run_loop(size_t index, void *user)
 {
     _gwt_run *run = user;
     _gwt_order *o = &run->order;
-    int64_t groups = _gwt_ceil_div(run->order.across, o->group);
     _gwt_lane *lane = _gwt_lane_here();
     bool good = true;
     (void)index;
     _gwt_lane_enter(lane, (gwt_event){ .stage = GWT_STAGE_SCHEDULE, .tile = -1 });
-    for (int64_t k; good && (k = o->take(o)) >= 0;) {
-        int64_t col = k % groups * o->group, end = _gwt_min64(col + o->group, run->order.across);
-        for (; good && col < end; col++)
-            good = _gwt_run_tile(run, k / groups * run->order.across + col);
-    }
+    for (int64_t k; good && (k = o->take(o)) >= 0;) good = _gwt_run_group(run, k);
     _gwt_lane_leave(lane, 0, 0);
     if (!good) _gwt_pool_notify(&run->g->pool);     // others may wait for a tile that won't come
 }
@@ -20608,40 +20815,60 @@ static void _gwt_run_loop(size_t index, void *user)
 // exactly as the walk knows it. Pieces that are too large are found out soon and cut, so that all
 // this takes about as long as one look at each piece.
 
-#define _GWT_PASS_BYTES (16 << 20)
-
 typedef struct _gwt_dry {
     _gwt_run *run;
-    int64_t some;               // tiles of the output that are walked over together
+    int64_t some;               // units of the output that are walked over together
     double limit;               // bytes that one worker may take
     int64_t least;              // pixels of a piece that is not cut for that
-    int64_t halo;               // pixels of the largest halo around nothing, or 1
+    int64_t even;               // of one that is not cut to stay in the processor's cache
     atomic_bool cut;            // one is too large, the rest does not matter: all are to be cut
 } _gwt_dry;
 
-// A worker's buffers: planes, a step's own, and a tile as it comes from the file.
-static double _gwt_run_buffers(const _gwt_run *run, const _gwt_cost *c)
+// Memory for what a worker does by itself.
+static double _gwt_run_own(const _gwt_run *run, const _gwt_cost *c)
 {
-    return c->planes + c->work + run->packed_bytes;
+    return c->work + run->packed_bytes + run->register_bytes + run->tile_bytes;
 }
 
-// All of a worker's memory.
+// All of a worker's memory; where they help each other what the lead of a group has beside that.
 static double _gwt_run_each(const _gwt_run *run, const _gwt_cost *c)
 {
-    return _gwt_run_buffers(run, c) + (run->staged ? c->pass_tiles : c->tiles)
-         + run->register_bytes + run->tile_bytes;
+    double shared = c->planes + (run->staged ? c->pass_tiles : c->tiles);
+    return run->helped ? shared : shared + _gwt_run_own(run, c);
+}
+
+// And tiles that wait to be written, at the least: of groups all wait for the last row of the first.
+static double _gwt_run_least_waits(const _gwt_run *run)
+{
+    const _gwt_order *o = &run->order;
+    return run->wait_bytes * (run->joint ? (double)o->group_rows * (double)o->across : 1);
 }
 
 // Whether pieces have to be cut. A coarser grid needs many cells for each of its own, and a sparse
-// one many tiles: that is worth smaller pieces whatever the limit. Within a halo larger than itself
-// a smaller piece needs nearly as much.
+// one many tiles: that is worth smaller pieces whatever the limit, but not much larger halos.
 static bool _gwt_dry_exceeds(const _gwt_dry *d, const _gwt_cost *c)
 {
     const _gwt_run *run = d->run;
     int64_t pixels = run->piece_h * run->piece_w;
-    if (pixels > d->halo && c->largest > _GWT_PASS_BYTES) return true;
+    if (pixels > d->even && c->largest > _GWT_PASS_BYTES) return true;
     if (pixels > 1 && run->sparse && c->tiles > _GWT_PASS_BYTES) return true;
     return pixels > d->least && _gwt_run_each(run, c) > d->limit;
+}
+
+// What is cut into pieces: a cell of a tile; or what is one, a group.
+static int64_t _gwt_run_units(const _gwt_run *run)
+{
+    const _gwt_order *o = &run->order;
+    return run->joint ? _gwt_order_groups(o) : o->across * o->down * run->side * run->side;
+}
+
+// False: it lies outside the image, or all of its tile is made without pixels.
+static bool _gwt_run_unit(_gwt_run *run, int64_t k, _gwt_rect *r)
+{
+    int cells = run->side * run->side;
+    if (run->joint) *r = _gwt_run_group_rect(run, k);
+    else if (!_gwt_run_cell(run, k / cells, (int)(k % cells), r)) return false;
+    return !run->skips || !run->skips(run, _gwt_self()->id, k / cells, r);
 }
 
 static void _gwt_dry_some(size_t index, void *user)
@@ -20651,14 +20878,12 @@ static void _gwt_dry_some(size_t index, void *user)
     int id = _gwt_self()->id;
     _gwt_walk *w = _gwt_run_walk(run, id);
     _gwt_cost *cost = &run->scratch[id].cost;
-    int64_t from = (int64_t)index * d->some, tiles = run->order.across * run->order.down;
+    int64_t from = (int64_t)index * d->some, end = _gwt_min64(from + d->some, _gwt_run_units(run));
     if (!w) return;
-    int cells = run->side * run->side;
-    for (int64_t t = from * cells; t < _gwt_min64(from + d->some, tiles) * cells; t++) {
+    for (int64_t t = from; t < end; t++) {
         _gwt_rect r;
-        if (!_gwt_run_cell(run, t / cells, (int)(t % cells), &r)) continue;
+        if (!_gwt_run_unit(run, t, &r)) continue;
         int64_t n = _gwt_run_num_pieces(run, &r);
-        if (run->skips && run->skips(run, id, t / cells, &r)) continue;
         for (int64_t k = 0; k < n; k++) {
             _gwt_rect piece = _gwt_run_piece_of(run, &r, k);
             if (atomic_load(&d->cut) || _gwt_over(run->action)) return;
@@ -20670,38 +20895,168 @@ static void _gwt_dry_some(size_t index, void *user)
     }
 }
 
-static void _gwt_run_halve(_gwt_run *run)
+// Pieces of a level. Those of level 0 are as large as chunks, and each level below has half of the
+// one above, cut across the longer side. Above are groups of 2 x 2 tiles, of 4 x 4, ..
+static void _gwt_run_cut(_gwt_run *run, int level)
 {
-    if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
-    else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
+    _gwt_order *o = &run->order;
+    const int64_t *pad = run->plan->pad;
+    run->level = level;
+    run->joint = level > 0;
+    run->piece_h = run->chunk_h, run->piece_w = run->chunk_w;
+    o->group_rows = 1;
+    for (; level < 0; level++) {
+        if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
+        else run->piece_w = _gwt_ceil_div(run->piece_w, 2);
+    }
+    if (!run->joint) return;
+    o->group_rows = _gwt_min64((int64_t)1 << level, o->down);
+    o->group = _gwt_min64((int64_t)1 << level, o->across);
+    run->piece_h = _gwt_min64(o->group_rows * o->tile_h + pad[1] + pad[3], run->plan->height);
+    run->piece_w = _gwt_min64(o->group * o->tile_w + pad[0] + pad[2], run->plan->width);
 }
 
 // Run dry, with smaller and smaller pieces until a worker takes at most `limit` bytes or its pieces
 // have `least` pixels. False, and an error, when it can't be done.
-static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least)
+static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least, int64_t even)
 {
-    int64_t tiles = run->order.across * run->order.down;
-    _gwt_dry d = { .run = run, .limit = limit, .least = least,
-                   .some = _gwt_max64(16, _gwt_ceil_div(tiles, 64)), .halo = 1 };
-    size_t n = (size_t)_gwt_ceil_div(tiles, d.some);
-    for (int i = 0; i < run->plan->num_passes; i++) {
-        const _gwt_step *s = run->plan->passes[i].step;
-        if (s && s->kind != _GWT_STEP_RESAMPLE)
-            d.halo = _gwt_max64(d.halo, 4 * s->reach[0] * s->reach[0]);
-    }
-    for (;;) {
+    _gwt_dry d = { .run = run, .limit = limit, .least = least, .even = even };
+    for (;; _gwt_run_cut(run, run->level - 1)) {
+        int64_t units = _gwt_run_units(run);
+        d.some = _gwt_max64(16, _gwt_ceil_div(units, 64));
         atomic_store(&d.cut, false);
         for (int64_t i = 0; i < run->plan->num_tiles; i++) atomic_init(&run->uses[i], 0);
         for (int i = 0; i < run->g->pool.num_workers; i++)
             run->scratch[i].cost = (_gwt_cost){ 0 };
-        _gwt_pool_for(_gwt_self(), n, _gwt_dry_some, &d);
+        _gwt_pool_for(_gwt_self(), (size_t)_gwt_ceil_div(units, d.some), _gwt_dry_some, &d);
         if (_gwt_over(run->action)) return false;
         run->cost = (_gwt_cost){ 0 };
         for (int i = 0; i < run->g->pool.num_workers; i++)
             _gwt_cost_join(&run->cost, &run->scratch[i].cost);
         if (!_gwt_dry_exceeds(&d, &run->cost)) return true;
-        _gwt_run_halve(run);
     }
+}
+
+// ---- halos: how large pieces are where that decides how much there is to do
+//
+// What a piece of a moving window needs around it is computed for the neighbours, too, and within
+// a window of a window more than that. So levels are compared by what a sample of their pieces
+// takes: effort, and memory. Unless larger pieces save a third, they stay as large as chunks.
+
+enum { _GWT_LEVEL_LEAST = -20, _GWT_LEVEL_MOST = 16, _GWT_TRIALS = 64 };
+
+typedef struct _gwt_trial {
+    double effort;              // for a pixel
+    int64_t pixels;             // of a piece
+    double busy, workers;       // that have some to do; that there is memory for, too
+} _gwt_trial;
+
+// In how many bands at least the passes of a group are made, but for kernels, which are called once.
+static double _gwt_run_least_bands(const _gwt_run *run)
+{
+    int64_t most = 1;
+    for (int i = 0; i < run->plan->num_passes; i++) {
+        const _gwt_step *s = run->plan->passes[i].step;
+        if (s) most = _gwt_max64(most, _gwt_step_band(s, run->piece_h));
+    }
+    return (double)_gwt_ceil_div(run->piece_h, most);
+}
+
+// Of pieces here and there, always the same ones.
+static bool _gwt_run_try(_gwt_run *run, int level, double bytes, _gwt_trial *t)
+{
+    _gwt_walk *w = _gwt_run_walk(run, _gwt_self()->id);
+    const _gwt_order *o = &run->order;
+    const int64_t *pad = run->plan->pad;
+    _gwt_cost cost = { 0 };
+    double pixels = 0;
+    _gwt_run_cut(run, level);
+    _gwt_rect r = { 0, 0, o->tile_h / run->side + pad[1] + pad[3],
+                    o->tile_w / run->side + pad[0] + pad[2] };
+    int64_t in_unit = run->joint ? 1 : _gwt_run_num_pieces(run, &r);
+    int64_t all = _gwt_run_units(run) * in_unit, n = _gwt_min64(all, _GWT_TRIALS);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = (2 * i + 1) * all / (2 * n);
+        if (!_gwt_run_unit(run, k / in_unit, &r)) continue;
+        r = _gwt_run_piece_of(run, &r, k % in_unit % _gwt_run_num_pieces(run, &r));
+        if (!w || !_gwt_walk_cost(w, &r, &cost)) return false;
+        pixels += (double)r.rows * (double)r.cols;
+    }
+    double most = o->workers, each = _gwt_run_each(run, &cost), own = _gwt_run_own(run, &cost);
+    double parts = run->joint ? _gwt_run_least_bands(run) : 1, fit;
+    if (run->joint) bytes -= _gwt_run_least_waits(run);
+    else each += run->wait_bytes;
+    fit = floor(bytes / each);
+    if (run->joint && bytes - most * own >= each - own)
+        fit = parts * floor((bytes - most * own) / (each - own));
+    *t = (_gwt_trial){ .effort = cost.effort / fmax(pixels, 1),
+                       .pixels = run->piece_h * run->piece_w,
+                       .busy = fmin(most, parts * (double)all),
+                       .workers = fmin(most, fmin(parts * (double)all, fit)) };
+    return true;
+}
+
+// The level from `low` to `high` that takes the least time, with at most so much effort, and in the
+// memory that there is unless `free`; INT_MIN: there is none. Level 0, the first that is looked at,
+// stays unless another one is better by a tenth.
+static int _gwt_trials_best(const _gwt_trial *trials, int low, int high, bool free, double effort)
+{
+    int best = INT_MIN;
+    double least = (double)INFINITY;
+    for (int i = 0; i <= high - low; i++) {
+        int level = i <= -low ? -i : i + low;
+        const _gwt_trial *t = &trials[level];
+        double workers = free ? t->busy : t->workers, time = t->effort / workers;
+        if (workers < 1 || t->effort > effort || time >= 0.9 * least) continue;
+        best = level;
+        least = time;
+    }
+    return best;
+}
+
+// What sizes a run may have.
+typedef struct _gwt_sizes {
+    double bytes;               // of each worker
+    int64_t least, even;        // see _gwt_dry; with halos the cache is part of the effort
+} _gwt_sizes;
+
+// Larger pieces while there is something to gain, smaller ones while they are worth a look.
+static bool _gwt_run_trials(_gwt_run *run, double bytes, _gwt_trial *trials, int *low, int *high)
+{
+    const _gwt_order *o = &run->order;
+    bool alone = !run->action->ranks && !run->plan->deep && !run->skips
+              && o->workers == run->g->pool.num_workers;
+    int level = 0;
+    bool good = _gwt_run_try(run, 0, bytes, &trials[0]);
+    for (; good && level > _GWT_LEVEL_LEAST && trials[level].pixels > 256
+           && trials[level].effort < 8 * trials[0].effort; level--)
+        good = _gwt_run_try(run, level - 1, bytes, &trials[level - 1]);
+    *low = level;
+    for (level = 0; good && alone && level < _GWT_LEVEL_MOST
+                    && (int64_t)1 << level < _gwt_max64(o->across, o->down); level++) {
+        good = _gwt_run_try(run, level + 1, bytes, &trials[level + 1]);
+        if (trials[level + 1].effort > 0.95 * trials[level].effort) break;
+    }
+    *high = trials[0].effort > 1.5 * trials[level].effort ? level : 0;
+    return good;
+}
+
+// With halos: the pieces that take the least time in `bytes`, but at most four times the effort of
+// those that would be best if memory did not count; else the smallest that do not take more.
+static bool _gwt_run_choose(_gwt_run *run, double bytes, _gwt_sizes *sizes)
+{
+    _gwt_trial all[_GWT_LEVEL_MOST - _GWT_LEVEL_LEAST + 1], *trials = all - _GWT_LEVEL_LEAST;
+    int low, high;
+    if (!_gwt_run_trials(run, bytes, trials, &low, &high)) return false;
+    double most = 4 * trials[_gwt_trials_best(trials, low, high, true, (double)INFINITY)].effort;
+    int best = _gwt_trials_best(trials, low, high, false, most), least = low;
+    while (trials[least].effort > most) least++;
+    if (run->plan->deep) best = 0;      // tiles take the memory, however small pieces are
+    else if (best == INT_MIN) best = least;
+    _gwt_run_cut(run, best);
+    double n = run->joint ? 1 : fmax(trials[best].workers, 1);
+    *sizes = (_gwt_sizes){ bytes / n - _gwt_run_least_waits(run), trials[least].pixels, INT64_MAX };
+    return true;
 }
 
 // ---- memory: how to take less
@@ -20738,6 +21093,13 @@ static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
 {
     _gwt_order *o = &run->order;
     bool ranks = run->action->ranks != NULL;
+    if (run->joint) {
+        double least = _gwt_run_least_waits(run), more = fmax(least, fmin(2 * least, bytes - each));
+        o->workers = (int)fmax(1, fmin(o->workers, floor((bytes - more) / each)));
+        o->window = o->group_rows * o->across;
+        if (least > 0) o->window = (int64_t)(more / run->wait_bytes);
+        return;
+    }
     o->workers = (int)fmax(1, fmin(o->workers, floor(bytes / (each + run->wait_bytes))));
     int64_t n = ranks ? run->g->pool.num_workers : o->workers;
     int64_t each_group = (ranks ? 16 : 2) * n;
@@ -20765,10 +21127,21 @@ static void _gwt_run_widen(_gwt_run *run, double bytes)
     o->window = _gwt_max64(o->window, _gwt_min64(3 * _gwt_max64(across * down, all), most));
 }
 
-// Smaller pieces, of 64 x 64; then a shorter queue; then fewer workers; then still smaller pieces.
-// Of a deep stack pieces come last: what does not stay in the cache from one piece to the next
-// would be decoded for each of them. For that reason its tiles are held for all passes, if there is
-// memory for it, where pieces share them.
+// Whether passes compute pixels around a piece.
+static bool _gwt_plan_halos(const _gwt_plan *plan)
+{
+    bool halos = false;
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_step *s = plan->passes[i].step;
+        halos |= s && s->kind != _GWT_STEP_RESAMPLE && s->reach[0] > 0;
+    }
+    return halos;
+}
+
+// Where halos do not count: smaller pieces, of 64 x 64; then a shorter queue; then fewer workers;
+// then still smaller pieces. Of a deep stack pieces come last: what does not stay in the cache from
+// one piece to the next would be decoded for each of them. For that reason its tiles are held for
+// all passes, if there is memory for it, where pieces share them.
 static bool _gwt_run_fit(_gwt_run *run, int num_workers)
 {
     gwt *g = run->g;
@@ -20790,21 +21163,31 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     double limit = (double)g->options.memory_limit;
     double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses
                  + run->plan->lookup_bytes;
-    double rest = limit - fixed, one = rest - run->wait_bytes;
+    double rest = limit - fixed;
     _gwt_run_shrink(run, (double)INFINITY, 0);
     double all = (rest - (double)run->order.window * run->wait_bytes) / run->order.workers;
-    if (!_gwt_run_dry(run, all, deep ? INT64_MAX : 64 * 64)) return false;
+    _gwt_sizes sizes = { all, 64 * 64, 1 };
+    bool halos = _gwt_plan_halos(run->plan);
+    if (halos && !_gwt_run_choose(run, rest, &sizes)) return false;
+    if (!_gwt_run_dry(run, sizes.bytes, deep ? INT64_MAX : sizes.least, sizes.even)) return false;
+    if (!halos) sizes.least = 256;
     run->staged = deep && (_gwt_run_uses_once(run) || _gwt_run_each(run, &run->cost) > all);
-    if (_gwt_run_each(run, &run->cost) > one && !_gwt_run_dry(run, one, 256)) return false;
+    double one = rest - _gwt_run_least_waits(run);
+    if (_gwt_run_each(run, &run->cost) > one && !_gwt_run_dry(run, one, sizes.least, sizes.even))
+        return false;
+    double helpers = run->order.workers * _gwt_run_own(run, &run->cost);
+    run->helped = run->joint;
+    run->helped &= helpers + _gwt_run_each(run, &run->cost) + _gwt_run_least_waits(run) <= rest;
+    if (run->helped) fixed += helpers;
     double each = _gwt_run_each(run, &run->cost);
-    _gwt_run_shrink(run, rest, each);
-    _gwt_run_widen(run, rest - run->order.workers * each);
+    _gwt_run_shrink(run, limit - fixed, each);
+    _gwt_run_widen(run, limit - fixed - run->order.workers * each);
     double bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
             "this takes %.1f MB of memory with one worker, and .memory_limit is %.1f MB",
-            bytes / 1e6, limit / 1e6);
+            ceil(bytes / 1e5) / 10, limit / 1e6);
     double pinned = run->order.workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
     // The next piece may need the same tiles, of all passes.
     double wanted = (double)g->options.cache_bytes + run->order.workers * run->cost.tiles - pinned;
@@ -20837,8 +21220,8 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     // As many pieces as chunks would fit, all about as large.
     int64_t h = _gwt_min64(o->tile_h / run->side + pad[1] + pad[3], height);
     int64_t w = _gwt_min64(o->tile_w / run->side + pad[0] + pad[2], width);
-    run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
-    run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
+    run->chunk_h = run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
+    run->chunk_w = run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
 }
 
 // With the tiles that are there already counted as done. Among ranks they are, in all that rank 0
@@ -20871,7 +21254,7 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     gwt *g = run->g;
     if (!_gwt_mutex_new(g, &run->reporting)) return false;
     _gwt_run_record(run->array);
-    run->whole = run->order.workers < g->pool.num_workers;
+    run->whole = run->joint || run->order.workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
     _gwt_cache_plan(g, &run->share, true);
@@ -23760,20 +24143,24 @@ static bool _gwt_plan_run(_gwt_run *run, const gwt_array *a, _gwt_save_sink *k, 
         _gwt_save_weigh(run, k, 0, _gwt_save_level_after(&k->saves[0], 0, true));
     }
     good = good && _gwt_run_fit(run, 0);
-    *to = (gwt_plan){ .tiles = o->across * o->down, .num_workers = o->workers,
+    int working = run->helped ? a->g->pool.num_workers : o->workers;
+    *to = (gwt_plan){ .tiles = o->across * o->down, .num_workers = working,
                       .piece = { run->piece_h, run->piece_w } };
     if (good) to->amplification = _gwt_plan_count(run, to);
     if (good && k) _gwt_plan_count_copied(run, to);
-    for (int64_t t = 0; t < o->across * o->down; t++) {
+    for (int64_t t = 0; t < o->across * o->down && !run->joint; t++) {
         _gwt_rect r = _gwt_run_rect(run, t);
         to->pieces += _gwt_run_num_pieces(run, &r);
     }
+    if (run->joint) to->pieces = _gwt_order_groups(o);
     for (int i = 0; i < plan->num_passes; i++) {
         to->programs += !plan->passes[i].step, to->steps += plan->passes[i].step != NULL;
         to->instructions += plan->passes[i].program.num_instrs;
     }
+    to->effort = run->cost.effort;
     to->bytes_pinned = run->share.pinned;
-    to->bytes_passes = (uint64_t)(o->workers * _gwt_run_buffers(run, &run->cost));
+    to->bytes_passes = (uint64_t)(o->workers * run->cost.planes
+                                  + working * (run->cost.work + run->packed_bytes));
     to->bytes_cache = _gwt_share_spare(&run->share, a->g->options.memory_limit);
     _gwt_run_end(run);
     return good;
@@ -23869,7 +24256,8 @@ static bool _gwt_plan_print(const gwt_array *a, bool saves, const gwt_save_optio
                         : "auto";
     if (good)
         fprintf(to, "chunks: %lld x %lld, %s\n", (long long)i->chunks[2], (long long)i->chunks[3],
-                p.piece[0] < i->chunks[2] || p.piece[1] < i->chunks[3]
+                p.pieces < p.tiles ? "joined, as halos are large"
+                : p.piece[0] < i->chunks[2] || p.piece[1] < i->chunks[3]
                     ? "cut smaller to fit tiles of the output and the memory" : why);
     if (good)
         fprintf(to,

@@ -323,11 +323,12 @@ static bool close_tile(_gwt_run *run, int id, int64_t t, const _gwt_rect *r)
 
 static int least(int a, int b) { return a < b ? a : b; }
 
-// Each piece of each padded tile asks for the tiles that its pixels are made of, once for each pass
-// that reads the file.
+// Each piece of each padded tile, or of each group of tiles that is a piece, asks for the tiles that
+// its pixels are made of, once for each pass that reads the file.
 static void check_counted(const graph *x, const _gwt_run *run, const int pad[4])
 {
     int want[MOST_TILES] = { 0 }, h = (int)run->order.tile_h, w = (int)run->order.tile_w;
+    if (run->joint) h *= (int)run->order.group_rows, w *= (int)run->order.group;
     for (int row = 0; row < x->rows; row += h)
         for (int col = 0; col < x->cols; col += w) {
             int top = row > pad[3] ? row - pad[3] : 0, left = col > pad[0] ? col - pad[0] : 0;

@@ -1,9 +1,10 @@
 // plan.c - gwt plan: what gwt calc would do, before it does it; and how long that may take, from a
 // probe: a part of it, done.
 //
-// What is read and decoded is taken to grow with the tiles of the inputs that are needed, all else
-// with the area. Work is taken to be shared out evenly among as many workers as there are
-// processors, and writing to be done by one at a time. The sync at the end of a save is not in it.
+// What is read and decoded is taken to grow with the tiles of the inputs that are needed, computing
+// with what the plans of both say of their effort, all else with the area. Work is taken to be
+// shared out evenly among as many workers as there are processors, and writing to be done by one at
+// a time. The sync at the end of a save is not in it.
 
 #define _XOPEN_SOURCE 700
 
@@ -40,6 +41,7 @@ typedef struct probe {
     double seconds[STAGES];    // waits left out
     double all;                // their sum
     double input_tiles;        // that it needed
+    double effort;             // as its plan says; 0: its computing grows with the area
 } probe;
 
 #define HEADING(text) { .name = text, .kind = CLI_HEADING }
@@ -103,7 +105,10 @@ static void note_probe(void *to, gwt_array *a, const gwt_profile *profile)
     probe *p = to;
     gwt_plan plan;
     *p = (probe){ .all = 0 };
-    if (gwt_plan_of(a, &plan)) p->input_tiles = (double)plan.source_tiles;
+    if (gwt_plan_of(a, &plan)) {
+        p->input_tiles = (double)plan.source_tiles;
+        p->effort = plan.effort;
+    }
     for (size_t i = 0; i < profile->num_events; i++) {
         const gwt_event *e = &profile->events[i];
         if (is_wait(e->stage)) continue;
@@ -174,6 +179,7 @@ static void grow(probe *p, sample *s, double before)
         double next = four_times(before, took);
         before = took;
         took = next;
+        p->effort = 0;
     }
     p->seconds[GWT_STAGE_COMPUTE] = took;
 }
@@ -210,9 +216,11 @@ static bool run_probe(const sample_job *j, probe *p, sample *s, double *before)
 static void scale(probe *p, const gwt_plan *plan, double area)
 {
     double tiles = p->input_tiles > 0 ? (double)plan->source_tiles / p->input_tiles : area;
+    double effort = p->effort > 0 ? plan->effort / p->effort : area;
     p->all = 0;
     for (int s = 0; s < STAGES; s++) {
-        p->seconds[s] *= s == GWT_STAGE_READ || s == GWT_STAGE_DECODE ? tiles : area;
+        p->seconds[s] *= s == GWT_STAGE_READ || s == GWT_STAGE_DECODE ? tiles
+                       : s == GWT_STAGE_COMPUTE                       ? effort : area;
         p->all += p->seconds[s];
     }
 }
