@@ -153,6 +153,7 @@ static void slow_files(void **state)
     for (int k = 0; k < FILES; k++)
         for (int i = 0; i < EDGE * EDGE; i++)
             REQUIRE(got[k * EDGE * EDGE + i] == (k + i) % 250, "file %d, pixel %d", k, i);
+    gwt_free(got);
     gwt_end(g);
 }
 
@@ -306,6 +307,7 @@ static void absent_tiles(void **state)
             REQUIRE(sample_get(types[t], got, i) == (there ? 11 : nodata), "%s, sample %zu",
                     gwt_dtype_name(types[t]), i);
         }
+        gwt_free(got);
         gwt_end(g);
     }
 }
