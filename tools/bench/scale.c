@@ -100,12 +100,13 @@ static void know_tags(TIFF *tif)
     TIFFMergeFieldInfo(tif, tags, 2);
 }
 
-// A tile of a mosaic that is `across` tiles wide: edge x edge of uint8, deflate, one strip.
+// A tile of a mosaic that is `across` tiles wide; 0: all lie at its origin. edge x edge of uint8, deflate, one strip.
 static void write_tile(const char *path, int i, int across, int edge)
 {
-    static unsigned char pixels[256 * 256];
+    static unsigned char pixels[512 * 512];
     double cell[3] = { 10, 10, 0 };
-    double tie[6] = { 0, 0, 0, i % across * edge * 10.0, -(i / across) * edge * 10.0, 0 };
+    int row = across ? i / across : 0, col = across ? i % across : 0;
+    double tie[6] = { 0, 0, 0, col * edge * 10.0, -row * edge * 10.0, 0 };
     for (int k = 0; k < edge * edge; k++) pixels[k] = (unsigned char)(1 + (i + k / 64) % 250);
     TIFF *tif = TIFFOpen(path, "w");
     if (!tif) die("%s: can't be written", path);
@@ -122,8 +123,8 @@ static void write_tile(const char *path, int i, int across, int edge)
     TIFFClose(tif);
 }
 
-// n of them in a folder, as a pattern.
-static void need_tiles(scale *x, char pattern[PATH], int n, int edge)
+// n of them in a folder, as a pattern; `apart` side by side, else one above the other: dates.
+static void need_tiles(scale *x, char pattern[PATH], int n, int edge, bool apart)
 {
     char folder[PATH], path[PATH];
     int across = 1;
@@ -136,7 +137,7 @@ static void need_tiles(scale *x, char pattern[PATH], int n, int edge)
     TIFFSetTagExtender(know_tags);
     for (int i = 0; i < n; i++) {
         join(path, "%s/%05d.tif", folder, i);
-        write_tile(path, i, across, edge);
+        write_tile(path, i, apart ? across : 0, edge);
     }
 }
 
@@ -155,8 +156,8 @@ static double mosaic(scale *x, const char *pattern)
 static double files_grow(scale *x, int edge, int few, int many)
 {
     char pattern[2][PATH];
-    need_tiles(x, pattern[0], few, edge);
-    need_tiles(x, pattern[1], many, edge);
+    need_tiles(x, pattern[0], few, edge, true);
+    need_tiles(x, pattern[1], many, edge, true);
     return mosaic(x, pattern[1]) / many / (mosaic(x, pattern[0]) / few);
 }
 
@@ -174,7 +175,7 @@ static double row_plan_files(scale *x)
 {
     char pattern[PATH];
     int n = x->small ? 2000 : 20000;
-    need_tiles(x, pattern, n, x->small ? 64 : 256);
+    need_tiles(x, pattern, n, x->small ? 64 : 256, true);
     return gwt_run(x, 0, "plan", "a", pattern, "--mosaic", "first", "--bounds-by", "union",
                    "--nodata", "0", "--no-probe", NULL).cpu * 20000 / n;
 }
@@ -185,7 +186,7 @@ static double row_open_files(scale *x)
     char pattern[PATH];
     struct rlimit before, few;
     int n = x->small ? 400 : 20000;
-    need_tiles(x, pattern, n, x->small ? 64 : 256);
+    need_tiles(x, pattern, n, x->small ? 64 : 256, true);
     double free = mosaic(x, pattern);
     if (getrlimit(RLIMIT_NOFILE, &before)) die("getrlimit: %s", strerror(errno));
     few = before;
@@ -265,12 +266,12 @@ static double row_nested(scale *x)
 static double row_absent(scale *x)
 {
     char path[PATH], none[PATH], full[PATH];
-    int edge = x->small ? 2000 : 8000;
+    int edge = x->small ? 4000 : 8000;
     need(x, path, edge, NULL, NULL);
     join(none, "%s/scale-absent-%d.tif", x->s->dir, edge);
     join(full, "%s/scale-plain-%d.tif", x->s->dir, edge);
     if (access(none, R_OK))
-        gwt_run(x, 0, "calc", "b1 * 0", path, "-o", none, "-q", "--dtype", "uint16", "--nodata",
+        gwt_run(x, 0, "calc", "b1 + nan", path, "-o", none, "-q", "--dtype", "uint16", "--nodata",
                 "0", "--sparse", NULL);
     if (access(full, R_OK))
         gwt_run(x, 0, "calc", "b1", path, "-o", full, "-q", "--compress", "none", NULL);
@@ -301,6 +302,50 @@ static double row_one_strip(scale *x)
         TIFFClose(tif);
     }
     return calc(x, x->small ? 24 : 64, "b1 * 2", path) / calc(x, 0, "b1 * 2", path);
+}
+
+// The median of more dates than there is memory for: a tile of each.
+static double row_dates(scale *x)
+{
+    char pattern[PATH], out[PATH];
+    double cpu[2];
+    need_tiles(x, pattern, x->small ? 200 : 1000, 512, false);
+    join(out, "%s/scale-out.tif", x->s->dir);
+    for (int i = 0; i < 2; i++) {
+        unlink(out);
+        cpu[i] = gwt_run(x, i ? 0 : x->small ? 24 : 64, "calc", "median(a)", pattern, "-o", out,
+                         "-q", "-j", "1", "--stack", "time", "--sort", "given", NULL).cpu;
+    }
+    unlink(out);
+    return cpu[0] / cpu[1];
+}
+
+// Reads of a file of the usual kind, before its pixels; -1: there is no strace here.
+static double row_reads(scale *x)
+{
+    char path[PATH], said[64] = "";
+    sample used;
+    need(x, path, 64, NULL, NULL);
+    const char *count = "command -v strace >/dev/null || { echo -1; exit; }; strace -f -e trace=pread64 "
+              "-P \"$2\" \"$1/gwt\" info \"$2\" 2>&1 >/dev/null | grep -c 'pread64('";
+    const char *argv[] = { "/bin/sh", "-c", count, "sh", x->s->programs, path, NULL };
+    if (run_program(argv, said, sizeof said, &used) != 0) die("reads can't be counted");
+    return atof(said);
+}
+
+// ---- ranks --------------------------------------------------------------------------------------
+
+// What is lost of 1,024 ranks of 8 workers, from what rank 0 was measured to take; see ranks.c.
+static double row_simulation(scale *x)
+{
+    char program[PATH], said[160] = "";
+    sample used;
+    join(program, "%s/ranks-sim", x->s->programs);
+    const char *argv[] = { program, "--ranks", "1024", NULL };
+    if (run_program(argv, said, sizeof said, &used) != 0) die("%s fails", program);
+    const char *efficiency = strstr(said, "efficiency");
+    if (!efficiency) die("%s says %s", program, said);
+    return 100 - atof(efficiency + strlen("efficiency"));
 }
 
 // ---- expressions --------------------------------------------------------------------------------
@@ -379,6 +424,10 @@ static const row rows[] = {
     { "nested", "CPU a window, 30 in one another / 4", 12, 1.5, row_nested, false },
     { "absent", "CPU, statistics of absent tiles / of uncompressed ones", 0, 1, row_absent, false },
     { "one strip", "CPU, an image in one strip, 64 MB / no limit", 0, 1.5, row_one_strip, false },
+    { "dates", "CPU, median of 1,000 dates, 64 MB / no limit", 0, 4, row_dates, false },
+    { "reads", "reads to open a file", 28, 3, row_reads, false },
+    { "1,024 ranks", "% of 8,192 workers' time that is lost, simulated", 0, 10, row_simulation,
+      false },
     { "chain", "CPU a condition, chain of 1,000 / 250", 0, 1.3, row_chain, false },
     { "no sync", "uncompressed, --no-sync / floor without fsync", 2.4, 1.1, row_no_sync, true }
 };
@@ -397,6 +446,10 @@ bool measure_scale(const settings *s)
         x.peak = 0, x.over = false;
         if (x.small && r->wall) continue;
         double value = r->measure(&x);
+        if (value < 0) {
+            printf("%-11s | %6s | can't be measured here\n", r->name, "");
+            continue;
+        }
         if (r->before > 0) snprintf(before, sizeof before, "%.3g", r->before);
         printf("%-11s | %6s | %6.3g | %4g | %4.0f | %s\n", r->name, before, value, r->bar, x.peak,
                r->what);
