@@ -341,7 +341,7 @@ report-check: $(B)/gwt ## open the page of gwt visualize in a browser (make deps
 	    echo 'SKIPPED: 1 - the report in a browser (no node: make deps-ci)'; \
 	    echo '0 passed, 0 failed, 1 skipped'; fi
 
-# Text is exact: more than 300,000 bytes fail. Seconds are not: only four times as many as aimed at
+# Text is exact: more than the limit fails. Seconds are not: only four times as many as aimed at
 # fail.
 weigh: ## how long the implementation takes to compile at -O3, and its text: by gcc, by clang
 	@mkdir -p build
