@@ -1,7 +1,9 @@
 """oracle_cog.py - cloud-optimised files, overviews and masks that gwt convert writes: their bytes
 by a reader of its own, GDAL's validator, and every level and mask as GDAL reads it, against numpy (see
-oracle.py)."""
+oracle.py), and as rasterio and libtiff read it."""
 
+import ctypes
+import ctypes.util
 import itertools
 import os
 import struct
@@ -15,6 +17,11 @@ try:
     from osgeo_utils.samples.validate_cloud_optimized_geotiff import validate
 except ImportError:
     gdal = None
+
+try:
+    import rasterio
+except ImportError:
+    rasterio = None
 
 RESAMPLINGS = ["average", "nearest", "mode", "rms", "bilinear", "cubic"]
 GEO_TAGS = {33550, 33922, 34264, 34735, 34736, 34737, 42112}
@@ -179,6 +186,79 @@ def gdal_levels(path, dtype):
             pixels = pixels.view(dtype)
         levels.append((pixels, of[0].GetMaskBand().ReadAsArray() != 0, of[0].GetMaskFlags()))
     return levels
+
+
+def wrong_for_rasterio(path, levels):
+    """Levels and masks that differ from GDAL's."""
+    wrong = []
+    for k, (pixels, valid, flags) in enumerate(levels):
+        with rasterio.open(path, **({"overview_level": k - 1} if k else {})) as file:
+            got = file.read()
+            said = file.read_masks(1) != 0
+        if got.dtype != pixels.dtype:       # GDAL before 3.7 and int8
+            got = got.view(pixels.dtype)
+        if got.shape != pixels.shape or got.tobytes() != pixels.tobytes():
+            wrong.append(f"rasterio: level {k} has other pixels")
+        if (said != valid).any():
+            wrong.append(f"rasterio: level {k} has another mask")
+    return wrong
+
+
+def libtiff():
+    lib = ctypes.CDLL(ctypes.util.find_library("tiff") or "libtiff.so.6")
+    lib.TIFFOpen.restype = lib.TIFFSetWarningHandler.restype = ctypes.c_void_p
+    lib.TIFFTileSize64.restype = ctypes.c_uint64
+    lib.TIFFReadEncodedTile.restype = ctypes.c_ssize_t
+    lib.TIFFTileSize64.argtypes = lib.TIFFReadDirectory.argtypes = lib.TIFFClose.argtypes = [
+        ctypes.c_void_p]
+    lib.TIFFReadEncodedTile.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p,
+                                        ctypes.c_ssize_t]
+    lib.TIFFSetWarningHandler(None)
+    return lib
+
+
+def libtiff_image(lib, tif, tags, dtype):
+    """(pixels [band, y, x], where there are tiles) of the current directory, whose tags are those."""
+    width, height, tw, th = (tags[tag][0] for tag in (256, 257, 322, 323))
+    bands, planar = tags[277][0], tags.get(284, (1,))[0] == 2
+    across, down = -(-width // tw), -(-height // th)
+    whole = np.zeros((bands, down * th, across * tw), dtype)
+    there = np.zeros(whole.shape, bool)
+    size = lib.TIFFTileSize64(tif)
+    buffer = ctypes.create_string_buffer(size)
+    for i, offset in enumerate(tags[324]):
+        if not offset:
+            continue
+        if lib.TIFFReadEncodedTile(tif, i, buffer, size) != size:
+            raise ValueError(f"libtiff can't read tile {i}")
+        plane, place = divmod(i, across * down) if planar else (0, i)
+        y, x = place // across * th, place % across * tw
+        if tags[258][0] == 1:
+            bits = np.unpackbits(np.frombuffer(buffer.raw, "u1").reshape(th, -1), axis=1)
+            tile = bits[None, :, :tw]
+        else:
+            tile = np.frombuffer(buffer.raw, dtype).reshape(th, tw, -1).transpose(2, 0, 1)
+        to = np.s_[plane:plane + 1 if planar else bands, y:y + th, x:x + tw]
+        whole[to], there[to] = tile, True
+    return whole[:, :height, :width], there[:, :height, :width]
+
+
+def wrong_for_libtiff(path, levels, mask):
+    """Directories whose tiles, where there are some, differ from what GDAL reads."""
+    lib, tiff, wrong, own = libtiff(), Tiff(path), [], 2 if mask else 1
+    tif = lib.TIFFOpen(path.encode(), b"r")
+    for i, tags in enumerate(tiff.directories):
+        pixels, valid, _ = levels[i // own]
+        expected = valid[None] if i % own else pixels
+        got, there = libtiff_image(lib, tif, tags, "u1" if i % own else pixels.dtype)
+        if i % own:
+            got = got.astype(bool)
+        if got[there].tobytes() != expected[there].tobytes():
+            wrong.append(f"libtiff: directory {i + 1} has other pixels")
+        if bool(lib.TIFFReadDirectory(tif)) != (i + 1 < len(tiff.directories)):
+            wrong.append(f"libtiff: after directory {i + 1} there should be another, or none")
+    lib.TIFFClose(tif)
+    return wrong
 
 
 def ends(n):
@@ -427,6 +507,9 @@ def case(name, dtype, size, bands, how, *, cog=True, mask=False, missing=False, 
     else:
         wrong = wrong_directories(tiff, size, levels, mask, block)
     wrong += wrong_levels("out.tif", pixels, valid, mask, how, levels, nodata)
+    found = gdal_levels("out.tif", pixels.dtype)
+    wrong += wrong_for_libtiff("out.tif", found, mask)
+    wrong += wrong_for_rasterio("out.tif", found) if rasterio else []
     left = [f for f in os.listdir(".") if ".part" in f]
     judge(name, wrong + ([f"left behind: {left}"] if left else []))
 
@@ -571,6 +654,8 @@ def run():
     if not gdal:
         skip("cloud-optimised files", "there is no osgeo with osgeo_utils")
         return
+    if not rasterio:
+        skip("cloud-optimised files by rasterio", "there is none")
     gdal.UseExceptions()
     gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")
     grid()
