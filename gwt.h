@@ -262,7 +262,8 @@
 // THREADS
 //
 //   Calls that build arrays may come from any thread. One thread at a time runs an action, with the
-//   session's other workers; further threads wait their turn. Your functions (map_blocks,
+//   session's other workers; further threads wait their turn. So does gwt_open_many while it opens
+//   files by all workers; it does not wait for them: where they are busy it opens alone. Your functions (map_blocks,
 //   parallel_for, apply) run on several workers at once and may call actions themselves: the nested
 //   work goes to the same workers. .on_progress is called from workers, but never twice at a time;
 //   .on_message by gwt_end. gwt_cancel may be called from any thread and from a signal handler.
@@ -8401,7 +8402,9 @@ static bool _gwt_open_all(gwt *g, const char *const *paths, size_t n, const gwt_
     size_t opened = 0;
     all.list = _gwt_calloc(g, n, sizeof *all.list);
     atomic_init(&all.failed, n);
-    if (all.list && n > 1 && _gwt_pool_join(&g->pool, &stay, false)) {
+    // Where hardly more files may be open than there are workers, what lies beside one could not be.
+    bool enough = _gwt_os_most_files() / 4 >= (uint64_t)g->pool.num_workers;
+    if (all.list && n > 1 && enough && _gwt_pool_join(&g->pool, &stay, false)) {
         _gwt_pool_for(_gwt_self(), n, _gwt_open_ahead, &all);
         _gwt_pool_leave(&stay);
     }
@@ -13914,9 +13917,12 @@ static void _gwt_window_joined(const _gwt_step *s, const _gwt_planes *in, const 
     _gwt_window_joins(join, across, (size_t)q->rows, w, cols, to);
 }
 
-static bool _gwt_any_missing(const _gwt_planes *p)
+// In what windows of rectangle q look at.
+static bool _gwt_any_missing(const _gwt_planes *p, const _gwt_step *s, const _gwt_rect *q)
 {
-    size_t n = (size_t)(p->rect.rows * p->rect.cols), i = 0;
+    int64_t top = _gwt_max64(q->row - s->reach[0] - p->rect.row, 0);
+    int64_t end = _gwt_min64(q->row + q->rows + s->reach[0] - p->rect.row, p->rect.rows);
+    size_t i = (size_t)(top * p->rect.cols), n = (size_t)(end * p->rect.cols);
     while (i < n) {
         int64_t missing = 0;
         for (size_t end = i + 1024 < n ? i + 1024 : n; i < end; i++)
@@ -14333,7 +14339,7 @@ _GWT_LOOP_GCC static void _gwt_window_weigh(const _gwt_cells *c, _gwt_weighing w
             _GWT_EACH sum[i] += (v[i] == v[i] ? v[i] : 0) * weight;
         } else {
             _GWT_EACH {
-                double off = (v[i] == v[i] ? v[i] : mean[i]) - mean[i];
+                double off = v[i] == v[i] ? v[i] - mean[i] : 0;
                 sum[i] += weight * off * off;
             }
         }
@@ -14364,7 +14370,7 @@ static void _gwt_window_each(const _gwt_action *action, const _gwt_step *s, cons
 {
     int64_t h = s->reach[0], w = 2 * h + 1, line = q->cols + w - 1;
     double *weights = work + w * line, cells[_GWT_RUN];
-    bool missing = _gwt_any_missing(in);
+    bool missing = _gwt_any_missing(in, s, q);
     _gwt_window_weights(w, weights);
     for (int64_t i = 0; i < q->rows; i++) {
         for (int64_t k = i == 0 ? 0 : w - 1; k < w; k++)
@@ -14396,7 +14402,7 @@ static bool _gwt_step_window(const _gwt_action *action, const _gwt_step *s,
         _gwt_window_each(action, s, in, q, to, out->data);
         return true;
     }
-    bool missing = _gwt_any_missing(in), least = s->method == GWT_MIN,
+    bool missing = _gwt_any_missing(in, s, q), least = s->method == GWT_MIN,
          range = s->method == GWT_RANGE;
     if (missing) _gwt_window_joined(s, in, q, _GWT_TERM_VALID, _GWT_JOIN_SUM, room, counts);
     if (least || range || s->method == GWT_MAX) {
@@ -16235,7 +16241,7 @@ static void _gwt_level_average(const _gwt_level_job *k, int64_t row, double *to)
 {
     size_t n = (size_t)k->cols * k->step;
     size_t from = (size_t)k->left * k->step, used = (size_t)k->used_cols * k->step;
-    int64_t top = 2 * row, rows = _gwt_level_end(row, k->to_rows, k->used_rows) - top;  // 2 or 3
+    int64_t top = 2 * row, rows = _gwt_level_end(row, k->to_rows, k->used_rows) - top;  // 1 to 3
     double *v = k->work, *sum = v + 3 * n, *count = sum + n;
     for (int64_t y = 0; y < rows; y++) _gwt_level_load(k, k->top + top + y, v + (size_t)y * n);
     for (size_t i = 0; i < (size_t)rows * n && k->how == _GWT_REDUCE_RMS; i++) v[i] *= v[i];
@@ -20778,6 +20784,10 @@ static bool _gwt_run_joint(_gwt_run *run, const _gwt_rect *tiles, int64_t k)
         good = _gwt_vm_begin(run->plan, x, j.pass);
         if (good) _gwt_joint_for(&j, _gwt_ceil_div(rows, j.band), _gwt_joint_band);
     }
+    // Not before the last of its tiles has its turn: a tile that waits among the tasks would keep
+    // who took it, while it helped others, from what those wait for.
+    int64_t last = (tiles->row + tiles->rows - 1) * run->order.across + tiles->col + tiles->cols - 1;
+    if (good && run->helped) run->order.wait(&run->order, last);
     if (good) _gwt_joint_for(&j, tiles->rows * tiles->cols, _gwt_joint_tile);
     _gwt_run_release(run, x);
     return good && !_gwt_over(run->action);
@@ -20851,7 +20861,7 @@ static bool _gwt_dry_exceeds(const _gwt_dry *d, const _gwt_cost *c)
     const _gwt_run *run = d->run;
     int64_t pixels = run->piece_h * run->piece_w;
     if (pixels > d->even && c->largest > _GWT_PASS_BYTES) return true;
-    if (pixels > 1 && run->sparse && c->tiles > _GWT_PASS_BYTES) return true;
+    if (pixels > d->even && run->sparse && c->tiles > _GWT_PASS_BYTES) return true;
     return pixels > d->least && _gwt_run_each(run, c) > d->limit;
 }
 
@@ -21096,8 +21106,8 @@ static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
     if (run->joint) {
         double least = _gwt_run_least_waits(run), more = fmax(least, fmin(2 * least, bytes - each));
         o->workers = (int)fmax(1, fmin(o->workers, floor((bytes - more) / each)));
-        o->window = o->group_rows * o->across;
-        if (least > 0) o->window = (int64_t)(more / run->wait_bytes);
+        o->window = o->group_rows * o->across;      // at the least: see _gwt_run_joint
+        if (least > 0) o->window = _gwt_max64(o->window, (int64_t)(more / run->wait_bytes));
         return;
     }
     o->workers = (int)fmax(1, fmin(o->workers, floor(bytes / (each + run->wait_bytes))));
