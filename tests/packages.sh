@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh - the tarball of `make dist`, which has the same bytes twice, and what is made of it:
 # the Debian packages, built, looked through by lintian, installed, used and removed; the recipes of
-# Homebrew, conda-forge, vcpkg and spack, which are read, have its version and its checksum.
+# Homebrew, conda-forge, vcpkg and spack, which are run, have its version and its checksum.
 #
 #     GWT=.. MAKE=make MAKE_SCENE=.. sh tests/packages.sh
 
@@ -75,40 +75,67 @@ fi
 
 # ---- recipes --------------------------------------------------------------------------------------
 
+# Each is run: by its own language, with what its tool offers made in recipes/, in one tree of sources,
+# which so is compiled once.
 url=https://example.org/gwt-$version.tar.gz
 cp one.tar.gz "gwt-$version.tar.gz"
 done_by "recipes" sh "$root/tools/packaging/recipes.sh" "gwt-$version.tar.gz" "$url" \
-    https://example.org recipes
+    https://example.org someone recipes
 is "all names are filled in" "$(grep -rl '@[A-Z0-9]*@' recipes)" ''
 sum=$(sha256sum one.tar.gz | cut -d ' ' -f 1)
 for file in homebrew/gwt.rb conda/meta.yaml spack/package.py; do
     holds "$file has the checksum" "recipes/$file" "$sum"
     holds "$file has the address" "recipes/$file" "$url"
 done
-holds "vcpkg has the checksum" recipes/vcpkg/portfile.cmake "$(sha512sum one.tar.gz | cut -d ' ' -f 1)"
 for file in conda/meta.yaml vcpkg/vcpkg.json spack/package.py; do
     holds "$file has the version" "recipes/$file" "\"$version\""
 done
-if [ -n "$python" ]; then
-    done_by "spack's is Python" "$python" -m py_compile recipes/spack/package.py
-    done_by "vcpkg's is JSON" "$python" -m json.tool recipes/vcpkg/vcpkg.json
-else skip "recipes are read" "no python3"
+tar xzf one.tar.gz || exit 2
+export MAKE="$make"
+by_recipe() {    # NAME COMMAND.. - with programs of pkg-config that are found where it installs
+    folder=$1
+    shift
+    done_by "$folder's recipe runs" env MAKEFLAGS="-j$(getconf _NPROCESSORS_ONLN)" \
+        PKG_CONFIG_PATH="$box/$folder/lib/pkgconfig" "$@" "$box/$folder"
+    is "$folder's gwt" "$("$folder/bin/gwt" --version 2>&1 | head -n 1)" "gwt $version"
+}
+if have ruby; then
+    by_recipe homebrew ruby "$here/recipes/homebrew.rb" recipes/homebrew/gwt.rb "gwt-$version"
+else skip "Homebrew's recipe runs" "no ruby: make deps-ci"
 fi
-if have ruby; then done_by "Homebrew's is Ruby" ruby -c recipes/homebrew/gwt.rb
-else skip "Homebrew's is Ruby" "there is none"
+if [ -n "$python" ]; then
+    by_recipe spack "$python" -B "$here/recipes/spack.py" recipes/spack/package.py "gwt-$version"
+    done_by "vcpkg's names are JSON" "$python" -m json.tool recipes/vcpkg/vcpkg.json
+else skip "spack's recipe runs" "no python3"
+fi
+for yaml in ${python:-} /usr/bin/python3; do
+    if "$yaml" -c 'import yaml' 2>/dev/null; then break; fi
+    yaml=
+done
+if [ -n "$yaml" ]; then
+    by_recipe conda "$yaml" -B "$here/recipes/conda.py" recipes/conda "gwt-$version"
+else skip "conda's recipe runs" "no yaml for python3: make deps-ci"
 fi
 if have cmake; then
-    # Its commands are vcpkg's: only that it can be read is seen here.
-    {
-        echo 'set(VERSION 1.2.3)'
-        for f in vcpkg_download_distfile vcpkg_extract_source_archive vcpkg_install_copyright; do
-            echo "function($f)"; echo 'endfunction()'
-        done
-        echo 'function(file)'; echo 'endfunction()'
-        echo 'function(configure_file)'; echo 'endfunction()'
-        cat recipes/vcpkg/portfile.cmake
-    } >portfile.cmake
-    done_by "vcpkg's is CMake" cmake -P portfile.cmake
-else skip "vcpkg's is CMake" "there is none: make deps-ci"
+    done_by "vcpkg's recipe runs" cmake -DVERSION="$version" -DTARBALL="$box/one.tar.gz" \
+        -DPORT="$box/recipes/vcpkg" -DCURRENT_PACKAGES_DIR="$box/vcpkg" \
+        -P "$here/recipes/vcpkg.cmake"
+    mkdir app
+    cp "$root/tools/packaging/app.c" app/
+    cat >app/CMakeLists.txt <<'EOF'
+cmake_minimum_required(VERSION 3.13)
+project(app C)
+set(CMAKE_C_STANDARD 11)
+find_package(gwt CONFIG REQUIRED)
+add_executable(app app.c)
+target_link_libraries(app PRIVATE gwt::gwt)
+EOF
+    done_by "CMake finds vcpkg's" cmake -S app -B app/build -DCMAKE_PREFIX_PATH="$box/vcpkg"
+    done_by "and builds with it" cmake --build app/build
+    rm -f out.tif
+    done_by "and that runs" app/build/app
+    is "its mean" "$("$gwt" stats out.tif | awk 'NR == 2 { print $4 }')" 3.5
+    check "with a licence" "$([ -s vcpkg/share/gwt/copyright ] || echo none)"
+else skip "vcpkg's recipe runs" "no cmake: make deps-ci"
 fi
 finish

@@ -9,7 +9,7 @@
 #         PROJ, which the command names CRS by where it is there;
 #         a locale with a decimal comma; chromium and playwright-core (npm), for the report in a
 #         browser; a compiler, libraries (in build/s390x-root) and qemu for s390x; CMake, readers of
-#         manual pages, shells, and what makes Debian packages
+#         manual pages, shells, Ruby, and what makes Debian packages
 #     mpi: Open MPI with its compiler and mpirun; pgrep, to kill a rank
 #     peers: other programs that do band math, to be timed by `make bench-peers`: those of GDAL,
 #            Orfeo ToolBox (OTB), libvips and rasterio that there are packages of
@@ -75,7 +75,7 @@ have_s390x() {
 
 # What is installed, and how: Debian's tools where there are packages of Debian.
 have_packaging() {
-    have cmake && have man && have mandoc && have zsh && have fish || return 1
+    have cmake && have man && have mandoc && have zsh && have fish && have ruby || return 1
     ! have apt-get || { have dh && have dpkg-buildpackage && have lintian; }
 }
 
@@ -179,7 +179,7 @@ if have apt-get; then
         ;;
     ci)
         packages="clang python3-numpy python3-rasterio python3-gdal gdal-bin libproj-dev locales"
-        packages="$packages cmake man-db mandoc zsh fish dpkg-dev debhelper lintian"
+        packages="$packages cmake man-db mandoc zsh fish ruby dpkg-dev debhelper lintian python3-yaml"
         ;;
     mpi) packages="libopenmpi-dev openmpi-bin procps" ;;
     esac
@@ -205,7 +205,7 @@ elif have dnf; then
         ;;
     ci)
         packages="clang compiler-rt libasan libubsan libtsan python3-rasterio gdal"
-        packages="$packages glibc-langpack-de proj-devel cmake man-db mandoc zsh fish"
+        packages="$packages glibc-langpack-de proj-devel cmake man-db mandoc zsh fish ruby python3-pyyaml"
         ;;
     mpi) packages="openmpi openmpi-devel procps-ng" ;;
     esac
