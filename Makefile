@@ -289,7 +289,7 @@ mpi: $(B)/gwt-mpi $(B)/examples/distributed ## build gwt-mpi, the command for mp
 
 mpi-test: $(B)/gwt $(B)/make_scene ## the same on 1 to 4 ranks (make deps-mpi)
 	@if command -v mpicc >/dev/null && command -v mpirun >/dev/null; then \
-	    $(MAKE) mpi $(ranks) $(B)/tests/mpi_scarce && GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi \
+	    $(MAKE) mpi pages $(ranks) $(B)/tests/mpi_scarce && GWT=$(B)/gwt GWT_MPI=$(B)/gwt-mpi \
 	    DISTRIBUTED=$(B)/examples/distributed MPI_API=$(B)/tests/mpi_api MPI_SCARCE=$(B)/tests/mpi_scarce \
 	    MPI_BATCHES=$(B)/tests/mpi_batches \
 	    MAKE_SCENE=$(B)/make_scene sh tests/mpi.sh; else \

@@ -226,8 +226,9 @@
 //   before: what was written is with the system, and readers see it. Of a power cut, or a system
 //   that crashes, it does not: PATH may be there without some of its bytes, and what it replaced is
 //   gone; a part and its journal that were not finished may lack their ends, which .resume finds
-//   by the checksums in the journal, and makes again. Ranks still sync where one of them is to see
-//   what another has written.
+//   by the checksums in the journal, and makes again. A file of several images
+//   that had its name already it takes as whole: gwt verify looks. Ranks still sync where one of
+//   them is to see what another has written.
 //
 //   What a file says besides its pixels (metadata, units, palettes, what its bands are, texts) goes
 //   with the pixels where they are only selected, put together, cut, moved or converted; results
@@ -4524,7 +4525,7 @@ static const char *_gwt_whole_path(gwt *g, const char *path)
 //     _gwt_copied_tags                            their values
 //     GeoKeys, tie point, scale, transformation   geo
 //
-// What _gwt_array_derive carries along and `write` writes is in the first two structs below.
+// What _gwt_array_derive carries along and `file` writes is in the first two structs below.
 
 // An item of GDAL_METADATA; "" is no domain, no role.
 typedef struct _gwt_item {
@@ -6385,7 +6386,7 @@ static void _gwt_source_close(_gwt_source *s)
     GWT_FREE(s->tiles);
 }
 
-// With what the files begin that a save keeps until it is done (see >>write): the journal, and the
+// With what the files begin that a save keeps until it is done (see >>stream): the journal, and the
 // part, whose header comes last; among ranks it has a mark till then.
 enum { _GWT_JOURNAL_MAGIC = 14 };
 static const char _gwt_journal_magic[16] = "gwt journal 2\n", _gwt_part_magic[8] = "gwt part";
@@ -7288,7 +7289,7 @@ static void _gwt_cache_drop(_gwt_cache *c, const _gwt_source *s)
 // The lazy graph. An array is a list of planes, one for each time and band, and a plane is a node:
 // a band of a source, a number, or an operation on other nodes, pixel by pixel. So selecting,
 // stacking and renaming only re-arrange a list of pointers and leave nothing to do when pixels
-// flow. Nodes are immutable, live as long as the session, and are merged where equal by the plan.
+// flow. Nodes are immutable, live as long as their scope, and are merged where equal by the plan.
 
 // Operations of one and of two operands: name, and result in C. FIRST LEAST MOST BEATS serve
 // reductions, which leave missing values out: the first three take what there is, BEATS asks
@@ -20023,7 +20024,7 @@ static bool _gwt_slot_write_one(_gwt_mpi *k, int i, const _gwt_blob *blobs, int6
             if (!_gwt_pwrite(k->g, w->fd, w->part, buffer, some, place)) return false;
         }
     }
-    if (to > from) _gwt_os_push(w->fd, from, to - from);
+    if (to > from && !w->file->no_sync) _gwt_os_push(w->fd, from, to - from);
     _gwt_prof_io(k->g->recorder, 0, end - at);
     return true;
 }

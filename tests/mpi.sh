@@ -324,4 +324,17 @@ done
 job -n 2 "$api" scene.tif single
 good "MPI begun for one thread" $?
 
+# ---- installed ----------------------------------------------------------------------------------
+
+B=$(dirname "$gwt") PREFIX=/usr DESTDIR=$box/installed
+export B PREFIX DESTDIR
+(cd "$here/.." && sh tools/install/install.sh install) >"$out" 2>"$err"
+good "installed" $?
+job -n 2 installed/usr/bin/gwt-mpi calc 'norm_diff(b1, b2)' scene.tif -o out.tif -j 1
+good "the ranks of what is installed" $?
+"$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q && cmp out.tif want.tif >>"$err" 2>&1
+good "their bytes" $?
+(cd "$here/.." && sh tools/install/install.sh uninstall) >"$out" 2>"$err"
+is "uninstalled" "$(find installed -name 'gwt*')" ''
+
 finish
