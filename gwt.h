@@ -18862,6 +18862,7 @@ struct _gwt_order {
     int64_t group_rows;         // so many rows of tiles; among ranks 1
     int64_t first;              // tile to begin with: those before were there
     int64_t window;             // tiles that may be begun ahead of those written
+    int64_t parts;              // of a tile of an input, for as many ranks
     int workers;                // that take part
     double worker_bytes;        // memory that each needs to write
     bool shared;                // with other ranks, which have begun it too
@@ -19431,8 +19432,9 @@ static int64_t _gwt_blocks_batch(const _gwt_mpi *k)
 }
 
 // As large as what shares a tile of an input, if the smallest window of all ranks allows it: a
-// third of it has a block, and all thirds together a band. But no rank is to go without.
-static void _gwt_blocks_choose(_gwt_mpi *k, int64_t window)
+// third of it has a block, and all thirds together a band. That ranks go without where there are few
+// such tiles is worth decoding one in several parts only.
+static void _gwt_blocks_choose(_gwt_mpi *k, int64_t window, int64_t parts)
 {
     const _gwt_order *o = k->order;
     int64_t third = _gwt_max64(o->group, window / 3), wide, tall;
@@ -19444,7 +19446,7 @@ static void _gwt_blocks_choose(_gwt_mpi *k, int64_t window)
         tall = _gwt_min64(tall, _gwt_min64(most, third * k->size / o->across));
     }
     k->wide = wide, k->tall = _gwt_max64(1, tall);
-    while (_gwt_blocks_num(k) < k->size && k->wide * k->tall > 1) {
+    for (; _gwt_blocks_num(k) < k->size && k->wide * k->tall > 1 && parts > 1; parts /= 2) {
         if (k->tall > 1) k->tall = _gwt_ceil_div(k->tall, 2);
         else k->wide = _gwt_ceil_div(k->wide, 2);
     }
@@ -20304,7 +20306,8 @@ static bool _gwt_mpi_start(_gwt_order *o)
     if (!o->shared) return false;
     o->group = numbers[0], o->first = numbers[1];
     k->align = (uint64_t)_gwt_max64(numbers[2], 4096);
-    _gwt_blocks_choose(k, _gwt_mpi_least(o->action->g, k->window));
+    int64_t window = _gwt_mpi_least(o->action->g, k->window);
+    _gwt_blocks_choose(k, window, _gwt_mpi_least(o->action->g, o->parts));
     for (int i = 0; i < o->num_streams && k->rank > 0; i++) {
         _gwt_stream *w = o->streams[i];
         if (w->num_tiles == o->first * w->per_place) continue;          // there is nothing to do
@@ -21138,6 +21141,22 @@ static void _gwt_run_widen(_gwt_run *run, double bytes)
     o->window = _gwt_max64(o->window, _gwt_min64(3 * _gwt_max64(across * down, all), most));
 }
 
+// Into how many parts a tile of an input may go to ranks that each decode it: what that takes once
+// more is at most a seventh of what is computed. In units of _gwt_pass_effort a sample takes about
+// 16 to be decoded; where windows look at each cell units are that much longer (measured).
+static int64_t _gwt_run_parts(const _gwt_run *run)
+{
+    const _gwt_plan *plan = run->plan;
+    double pixels = (double)plan->width * (double)plan->height, decodes = 0, each = 16;
+    for (int i = 0; i < plan->num_views; i++)
+        if (!plan->views[i].source->store.memory) decodes += pixels * plan->views[i].num_bands;
+    for (int i = 0; i < plan->num_passes; i++) {
+        const _gwt_step *s = plan->passes[i].step;
+        if (s && (s->kind == _GWT_STEP_APPLY || _gwt_step_ranks(s) || s->weighted)) each = 2;
+    }
+    return 1 + (int64_t)fmin(run->cost.effort / 7 / fmax(decodes * each, 1), 1e6);
+}
+
 // Whether passes compute pixels around a piece.
 static bool _gwt_plan_halos(const _gwt_plan *plan)
 {
@@ -21191,6 +21210,7 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     run->helped &= helpers + _gwt_run_each(run, &run->cost) + _gwt_run_least_waits(run) <= rest;
     if (run->helped) fixed += helpers;
     double each = _gwt_run_each(run, &run->cost);
+    run->order.parts = _gwt_run_parts(run);
     _gwt_run_shrink(run, limit - fixed, each);
     _gwt_run_widen(run, limit - fixed - run->order.workers * each);
     double bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;

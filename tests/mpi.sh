@@ -120,6 +120,23 @@ good "eight ranks, and what they did" $?
 decoded=$(cat run_events.csv run_rank*_events.csv | grep -c ',decode,')
 [ "$decoded" -eq 20 ]
 good "20 tiles of an input are decoded $decoded times by eight ranks" $?
+
+# And where there are fewer, unless decoding them is little beside what is computed.
+"$make_scene" few.tif 320 160 2 deflate 160 || exit 1
+# EXPRESSION - on eight ranks; how many tiles they decode, and how many ranks do.
+decodes() {
+    rm -f x.tif run_*
+    ranks 8 calc "$1" few.tif -o x.tif --tile-size 16 -j 1 --profile run
+    good "eight ranks and two tiles, $1" $?
+    decoded=$(cat run_events.csv run_rank*_events.csv | grep -c ',decode,')
+    decoders=$(grep -l ',decode,' run_events.csv run_rank*_events.csv | wc -l)
+}
+decodes b1+b2
+[ "$decoded" -eq 2 ]
+good "two tiles are decoded $decoded times" $?
+decodes 'moving_median(b1, 51)'
+[ "$decoders" -gt 4 ]
+good "two tiles that take long are shared by $decoders ranks" $?
 rm -f x.tif run_*
 
 # A rank that is late keeps the others waiting, but what they ask for is not less: a third of the
