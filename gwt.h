@@ -18986,6 +18986,8 @@ static void _gwt_alone_stop(_gwt_order *o) { (void)o; }
 static bool _gwt_alone_agree(const _gwt_order *o, bool good) { return (void)o, good; }
 
 static void _gwt_mpi_order(_gwt_order *o);
+static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all);
+static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses);
 
 static void _gwt_order_make(_gwt_order *o, const _gwt_action *action, const _gwt_plan *plan)
 {
@@ -20270,6 +20272,64 @@ static bool _gwt_mpi_inbox(_gwt_mpi *k, const _gwt_order *o)
     return k->inbox != NULL;
 }
 
+// ---- before an action: what it takes
+
+// Whether all ranks are about to begin the same one, and none has failed. One that fails after that
+// says so when they meet again.
+static bool _gwt_mpi_meet(const _gwt_order *o)
+{
+    _gwt_mpi *k = o->action->ranks;
+    uint32_t job = _gwt_mpi_job(o);
+    _gwt_job_number(&job, (uint64_t)o->plan->num_tiles);
+    _gwt_job_number(&job, (uint64_t)(o->across * o->down));
+    k->joined = true;
+    bool good = _gwt_mpi_agree(k, _GWT_AGREE_START, !_gwt_over(o->action), job, NULL);
+    if (good) k->joined = false;
+    return good;
+}
+
+// Pieces are the same on all ranks: as small as the one with the least memory has them.
+static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all)
+{
+    gwt *g = o->action->g;
+    if (!_gwt_mpi_meet(o)) return false;
+    *rest = (double)_gwt_mpi_least(g, (int64_t)fmin(*rest, 1e18));
+    *all = (double)_gwt_mpi_least(g, (int64_t)fmin(*all, 1e18));
+    o->workers = (int)_gwt_mpi_least(g, o->workers);
+    return true;
+}
+
+// As _gwt_uses_add adds.
+static void _gwt_mpi_add_uses(void *from, void *to, int *n, MPI_Datatype *type)
+{
+    const uint16_t *more = from;
+    uint16_t *all = to;
+    (void)type;
+    for (int i = 0; i < *n; i++) {
+        int sum = all[i] + more[i];
+        all[i] = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    }
+}
+
+// What each rank has found out of its pieces becomes what all have.
+static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses)
+{
+    _Static_assert(sizeof *uses == sizeof(uint16_t), "MPI takes them for plain numbers");
+    const int64_t most = 8 << 20;
+    const int maxima = offsetof(_gwt_cost, effort) / sizeof(double);
+    _gwt_mpi *k = o->action->ranks;
+    MPI_Op add;
+    if (!_gwt_mpi_meet(o)) return false;
+    _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, cost, maxima, MPI_DOUBLE, MPI_MAX, k->comm));
+    _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, &cost->effort, 1, MPI_DOUBLE, MPI_SUM, k->comm));
+    _GWT_MPI_DO(k, MPI_Op_create(_gwt_mpi_add_uses, 1, &add));
+    for (int64_t i = 0, n = o->plan->num_tiles; i < n; i += most)
+        _GWT_MPI_DO(k, MPI_Allreduce(MPI_IN_PLACE, (void *)(uses + i), (int)_gwt_min64(most, n - i),
+                                     MPI_UINT16_T, add, k->comm));
+    _GWT_MPI_DO(k, MPI_Op_free(&add));
+    return true;
+}
+
 static void _gwt_mpi_start_thread(_gwt_mpi *k)
 {
     const _gwt_order *o = k->order;
@@ -20383,6 +20443,14 @@ static bool _gwt_mpi_begin(gwt *g) { return (void)g, true; }
 static void _gwt_mpi_end(gwt *g) { (void)g; }
 static void _gwt_mpi_close(gwt *g) { (void)g; }
 static void _gwt_mpi_order(_gwt_order *o) { (void)o; }
+static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all)
+{
+    return (void)o, (void)rest, (void)all, true;
+}
+static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses)
+{
+    return (void)o, (void)cost, (void)uses, true;
+}
 static void _gwt_mpi_join(gwt *g, void *data, size_t bytes, bool root_only)
 {
     (void)g, (void)data, (void)bytes, (void)root_only;
@@ -20827,10 +20895,12 @@ static void _gwt_run_loop(size_t index, void *user)
 // The whole job is walked over in canonical order, on all workers, without reading anything. That
 // gives each tile the number of its uses, exactly, and the memory of the most expensive piece, as
 // exactly as the walk knows it. Pieces that are too large are found out soon and cut, so that all
-// this takes about as long as one look at each piece.
+// this takes about as long as one look at each piece. Among ranks each looks at some, and all know
+// what came of it, so that they cut alike: what they compare it with must be the same on all.
 
 typedef struct _gwt_dry {
     _gwt_run *run;
+    int rank, ranks;            // that walk over them
     int64_t some;               // units of the output that are walked over together
     double limit;               // bytes that one worker may take
     int64_t least;              // pixels of a piece that is not cut for that
@@ -20892,7 +20962,8 @@ static void _gwt_dry_some(size_t index, void *user)
     int id = _gwt_self()->id;
     _gwt_walk *w = _gwt_run_walk(run, id);
     _gwt_cost *cost = &run->scratch[id].cost;
-    int64_t from = (int64_t)index * d->some, end = _gwt_min64(from + d->some, _gwt_run_units(run));
+    int64_t from = ((int64_t)index * d->ranks + d->rank) * d->some;
+    int64_t end = _gwt_min64(from + d->some, _gwt_run_units(run));
     if (!w) return;
     for (int64_t t = from; t < end; t++) {
         _gwt_rect r;
@@ -20934,19 +21005,24 @@ static void _gwt_run_cut(_gwt_run *run, int level)
 // have `least` pixels. False, and an error, when it can't be done.
 static bool _gwt_run_dry(_gwt_run *run, double limit, int64_t least, int64_t even)
 {
-    _gwt_dry d = { .run = run, .limit = limit, .least = least, .even = even };
+    bool shared = run->action->ranks != NULL;
+    _gwt_dry d = { .run = run, .limit = limit, .least = least, .even = even,
+                   .rank = shared ? gwt_rank(run->g) : 0,
+                   .ranks = shared ? gwt_num_ranks(run->g) : 1 };
     for (;; _gwt_run_cut(run, run->level - 1)) {
         int64_t units = _gwt_run_units(run);
-        d.some = _gwt_max64(16, _gwt_ceil_div(units, 64));
+        d.some = _gwt_max64(16, _gwt_ceil_div(units, 64 * d.ranks));
         atomic_store(&d.cut, false);
         for (int64_t i = 0; i < run->plan->num_tiles; i++) atomic_init(&run->uses[i], 0);
         for (int i = 0; i < run->g->pool.num_workers; i++)
             run->scratch[i].cost = (_gwt_cost){ 0 };
-        _gwt_pool_for(_gwt_self(), (size_t)_gwt_ceil_div(units, d.some), _gwt_dry_some, &d);
+        _gwt_pool_for(_gwt_self(), (size_t)_gwt_ceil_div(units, d.some * d.ranks), _gwt_dry_some,
+                      &d);
         if (_gwt_over(run->action)) return false;
         run->cost = (_gwt_cost){ 0 };
         for (int i = 0; i < run->g->pool.num_workers; i++)
             _gwt_cost_join(&run->cost, &run->scratch[i].cost);
+        if (shared && !_gwt_mpi_dry(&run->order, &run->cost, run->uses)) return false;
         if (!_gwt_dry_exceeds(&d, &run->cost)) return true;
     }
 }
@@ -21194,8 +21270,10 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses
                  + run->plan->lookup_bytes;
     double rest = limit - fixed;
+    int own = run->order.workers;
     _gwt_run_shrink(run, (double)INFINITY, 0);
     double all = (rest - (double)run->order.window * run->wait_bytes) / run->order.workers;
+    if (run->action->ranks && !_gwt_mpi_terms(&run->order, &rest, &all)) return false;
     _gwt_sizes sizes = { all, 64 * 64, 1 };
     bool halos = _gwt_plan_halos(run->plan);
     if (halos && !_gwt_run_choose(run, rest, &sizes)) return false;
@@ -21210,6 +21288,7 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     run->helped &= helpers + _gwt_run_each(run, &run->cost) + _gwt_run_least_waits(run) <= rest;
     if (run->helped) fixed += helpers;
     double each = _gwt_run_each(run, &run->cost);
+    run->order.workers = own;
     run->order.parts = _gwt_run_parts(run);
     _gwt_run_shrink(run, limit - fixed, each);
     _gwt_run_widen(run, limit - fixed - run->order.workers * each);

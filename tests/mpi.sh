@@ -139,6 +139,28 @@ decodes 'moving_median(b1, 51)'
 good "two tiles that take long are shared by $decoders ranks" $?
 rm -f x.tif run_*
 
+# Ranks with unlike memory, workers and chunks: they cut alike.
+rm -f x.tif want.tif
+wide='moving_mean(moving_mean(b1, 31), 31)'
+"$gwt" calc "$wide" tiles.tif -o want.tif -q
+job -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 5M -j 1 : \
+    -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 60M -j 3 : \
+    -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 4M -j 2 &&
+    cmp x.tif want.tif >>"$err" 2>&1
+good "ranks with unlike memory" $?
+# Only one of them walks over pieces that are too large.
+for i in 01 02 03 04 05 06 07 08 09 10 11 12; do
+    "$make_scene" "corner_201701$i.tif" 128 128 1 deflate 128 || exit 1
+done
+"$make_scene" corner_20170201.tif 700 500 1 deflate 128 || exit 1
+corner='moving_mean(b1,5) corner_*.tif --stack time --reduce mean --bounds-by union'
+rm -f x.tif want.tif
+# shellcheck disable=SC2086  # arguments are words
+"$gwt" calc $corner -o want.tif -q --tile-size 128
+# shellcheck disable=SC2086
+ranks 3 calc $corner -o x.tif -j 1 --tile-size 128 --memory 2M && cmp x.tif want.tif >>"$err" 2>&1
+good "large pieces in one corner" $?
+
 # A rank that is late keeps the others waiting, but what they ask for is not less: a third of the
 # window, (16 + 32) / 3 tiles.
 job -n 4 "$batches" 1024 16 1 2
