@@ -12351,6 +12351,16 @@ typedef struct _gwt_view_plan {
     int64_t first_tile;         // number of the source's first tile among those of all sources
 } _gwt_view_plan;
 
+// Passes by a key.
+typedef struct _gwt_pass_of { uint64_t key; int64_t pass; } _gwt_pass_of;
+
+typedef struct _gwt_passes_by {
+    _gwt_pass_of *list;
+    int n;
+    size_t capacity;
+    _gwt_places places;
+} _gwt_passes_by;
+
 typedef struct _gwt_plan {
     gwt *g;
     const _gwt_action *action;
@@ -12359,6 +12369,7 @@ typedef struct _gwt_plan {
     _gwt_view_plan *views;
     int num_views;
     _gwt_places sources;        // the first view of each source
+    _gwt_passes_by by_step, by_args;    // the passes of steps; an input of steps' operands
     _gwt_edge *edges;           // from the last pass backwards: readers before what they read
     int num_edges;
     struct { size_t passes, views, edges; } capacity;
@@ -12514,10 +12525,34 @@ static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
     return _gwt_plan_frame(p, f);
 }
 
+// What is resampled is seen only where its operand can reach it, a pixel more for rounding: beyond,
+// the step would make missing pixels. So of many files that are resampled into a mosaic those that
+// lie elsewhere take no time either.
+static int _gwt_plan_reach(_gwt_planner *p, int frame, const _gwt_step *s)
+{
+    _gwt_frame f = p->program.frames[frame];
+    const double size[2] = { (double)s->in_height, (double)s->in_width };
+    const double all[2] = { (double)s->height, (double)s->width };
+    int64_t from[2], to[2];
+    for (int i = 0; i < 2; i++) {
+        double first = (-(double)s->reach[i] - s->origin[i]) / s->scale[i];
+        double last = (size[i] + (double)s->reach[i] - s->origin[i]) / s->scale[i];
+        from[i] = (int64_t)fmin(fmax(floor(first) - 2, 0), all[i]);
+        to[i] = (int64_t)fmin(fmax(ceil(last) + 2, (double)from[i]), all[i]);
+    }
+    f.top = _gwt_max64(f.top, _gwt_ceil_div(from[0] - f.row, f.stride));
+    f.left = _gwt_max64(f.left, _gwt_ceil_div(from[1] - f.col, f.stride));
+    f.bottom = _gwt_max64(f.top, _gwt_min64(f.bottom, _gwt_ceil_div(to[0] - f.row, f.stride)));
+    f.right = _gwt_max64(f.left, _gwt_min64(f.right, _gwt_ceil_div(to[1] - f.col, f.stride)));
+    return _gwt_plan_frame(p, f);
+}
+
 // The node behind crops, and the frame it is seen through.
 static const _gwt_node *_gwt_plan_resolve(_gwt_planner *p, const _gwt_node *n, int *frame)
 {
     for (; n->op == _GWT_OP_CROP; n = n->args[0]) *frame = _gwt_plan_crop(p, *frame, n);
+    if (n->op == _GWT_OP_STEP && n->step->kind == _GWT_STEP_RESAMPLE)
+        *frame = _gwt_plan_reach(p, *frame, n->step);
     return n;
 }
 
@@ -13231,35 +13266,67 @@ static int _gwt_planner_end(_gwt_planner *p)
 
 // ---- steps
 
+// Below 0: none.
+static int _gwt_pass_by(const _gwt_passes_by *by, uint64_t key)
+{
+    if (by->n == 0) return -1;
+    int *slot = _gwt_places_probe(&by->places, (const char *)by->list, sizeof *by->list,
+                                  (const char *)&key, sizeof key);
+    return *slot < 0 ? -1 : (int)by->list[*slot].pass;
+}
+
+static void _gwt_pass_remember(gwt *g, _gwt_passes_by *by, uint64_t key, int pass)
+{
+    _gwt_pass_of item = { key, pass };
+    int *slot = _gwt_places_find(g, &by->places, by->list, sizeof *by->list, &key, sizeof key);
+    if (slot && *slot < 0
+        && _gwt_plan_append(g, &by->list, &by->n, &by->capacity, &item, sizeof item))
+        *slot = by->n - 1;
+}
+
+static void _gwt_passes_by_free(_gwt_passes_by *by)
+{
+    GWT_FREE(by->list);
+    GWT_FREE(by->places.slots);
+}
+
 static int _gwt_plan_find(const _gwt_plan *plan, const _gwt_step *step)
 {
-    int i = plan->num_passes - 1;
-    while (i >= 0 && plan->passes[i].step != step && plan->passes[i].holds != step) i--;
-    return i;
+    return _gwt_pass_by(&plan->by_step, (uint64_t)(uintptr_t)step);
+}
+
+static uint64_t _gwt_step_key(const _gwt_step *step)
+{
+    uint64_t h = (uint64_t)step->num_args;
+    for (int i = 0; i < step->num_args; i++)
+        h = _gwt_hash(h, (uint64_t)(uintptr_t)step->args[i]);
+    return h;
 }
 
 // The program that stores its operands, which steps on the same operands share; below 0: none does.
 static int _gwt_plan_input(const _gwt_plan *plan, const _gwt_step *step)
 {
-    int input = -1;
-    for (int i = 0; i < plan->num_passes; i++) {
-        const _gwt_step *other = plan->passes[i].step;
-        if (other && other->num_args == step->num_args
-            && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args))
-            input = plan->passes[i].input;
-    }
-    return input;
+    int i = _gwt_pass_by(&plan->by_args, _gwt_step_key(step));
+    const _gwt_step *other = i < 0 ? NULL : plan->passes[i].step;
+    bool same = other && other->num_args == step->num_args
+             && !memcmp(other->args, step->args, (size_t)step->num_args * sizeof *step->args);
+    return same ? plan->passes[i].input : -1;
 }
 
 static void _gwt_plan_step(_gwt_plan *plan, const _gwt_step *step, int input)
 {
+    int pass = input;
     if (_gwt_over(plan->action) || input < 0) return;
-    if (step->kind == _GWT_STEP_HOLD)
+    if (step->kind == _GWT_STEP_HOLD) {
         plan->passes[input].holds = step, plan->deep = true;
-    else
-        _gwt_plan_add_pass(plan, (_gwt_pass){ .step = step, .input = input,
-                                                .num_planes = step->num_planes,
-                                                .width = step->width, .height = step->height });
+    } else {
+        pass = _gwt_plan_add_pass(plan, (_gwt_pass){ .step = step, .input = input,
+                                                     .num_planes = step->num_planes,
+                                                     .width = step->width, .height = step->height });
+        if (pass < 0) return;
+        _gwt_pass_remember(plan->g, &plan->by_args, _gwt_step_key(step), pass);
+    }
+    _gwt_pass_remember(plan->g, &plan->by_step, (uint64_t)(uintptr_t)step, pass);
 }
 
 // Whether a step has no pass yet: then plan->wanted is what is to be planned first. HOLDs that
@@ -13349,6 +13416,8 @@ static void _gwt_plan_free(_gwt_plan *plan)
     GWT_FREE(plan->views);
     GWT_FREE(plan->passes);
     GWT_FREE(plan->sources.slots);
+    _gwt_passes_by_free(&plan->by_step);
+    _gwt_passes_by_free(&plan->by_args);
     GWT_FREE(plan->edges);
 }
 
@@ -15109,6 +15178,7 @@ typedef struct _gwt_scratch {
                                 // another worker that this one helps with its group
     double *regs;
     _gwt_planes *planes;
+    int *stored, num_stored;    // the passes whose planes have memory
     _gwt_tile **tiles;          // pinned now: of each that the walk lists, NULL where it needs none
     size_t num_tiles, room_tiles;
     _gwt_cost cost;             // of pieces that this worker has walked over before the run
@@ -15167,8 +15237,9 @@ static bool _gwt_scratch_begin(_gwt_scratch *x, const _gwt_plan *plan)
     x->of = x;
     x->regs = _gwt_aligned(plan->g, _gwt_vm_doubles(plan) * sizeof(double));
     if (x->regs) memset(x->regs, 0, _gwt_vm_doubles(plan) * sizeof(double));
+    x->stored = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->stored);
     x->planes = _gwt_calloc(plan->g, (size_t)plan->num_passes, sizeof *x->planes);
-    return x->regs && x->planes;
+    return x->regs && x->stored && x->planes;
 }
 
 // Room for n tiles; none is pinned.
@@ -15181,9 +15252,9 @@ static bool _gwt_scratch_tiles(_gwt_scratch *x, size_t n)
     return x->tiles != NULL;
 }
 
-static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
+static void _gwt_scratch_end(_gwt_scratch *x)
 {
-    for (int i = 0; x->planes && i < plan->num_passes; i++) _gwt_aligned_free(x->planes[i].data);
+    for (int i = 0; i < x->num_stored; i++) _gwt_aligned_free(x->planes[x->stored[i]].data);
     _gwt_aligned_free(x->regs);
     _gwt_aligned_free(x->work.data);
     GWT_FREE(x->trim.held);
@@ -15193,6 +15264,7 @@ static void _gwt_scratch_end(_gwt_scratch *x, const _gwt_plan *plan)
     GWT_FREE(x->trim.band_operands);
     _gwt_walk_end(&x->walk);
     GWT_FREE(x->planes);
+    GWT_FREE(x->stored);
     GWT_FREE(x->tiles);
 }
 
@@ -15868,7 +15940,8 @@ static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int pass)
     if (!_gwt_mul4((uint64_t)p->rect.rows, (uint64_t)p->rect.cols,
                    (uint64_t)plan->passes[pass].num_planes, sizeof(double), &n))
         n = SIZE_MAX;
-    for (int i = 0; p->room < n && i < plan->num_passes - 1; i++) {
+    for (int k = 0; p->room < n && k < x->num_stored; k++) {
+        int i = x->stored[k];
         _gwt_planes *other = &x->planes[i], mine = *p;
         bool held = i < pass && plan->passes[i].reader >= pass
                  && !_gwt_rect_empty(&x->walk.rects[i]);
@@ -15876,17 +15949,22 @@ static bool _gwt_vm_room(const _gwt_plan *plan, _gwt_scratch *x, int pass)
         if (other->room >= n) {
             p->data = other->data, p->room = other->room;
             other->data = mine.data, other->room = mine.room;
+            if (!mine.data) x->stored[k] = pass;
         } else {
             _gwt_aligned_free(other->data);     // it will want more, too
             other->data = NULL, other->room = 0;
+            x->stored[k--] = x->stored[--x->num_stored];
         }
     }
     if (n <= p->room) return true;
+    if (!p->data) x->stored[x->num_stored++] = pass;
     _gwt_aligned_free(p->data);
-    p->room = 0;
-    p->data = _gwt_aligned(plan->g, n);
-    if (p->data) p->room = n;
-    return p->data != NULL;
+    p->data = _gwt_aligned(plan->g, n), p->room = n;
+    if (p->data) return true;
+    int k = 0;
+    while (x->stored[k] != pass) k++;
+    x->stored[k] = x->stored[--x->num_stored], p->room = 0;
+    return false;
 }
 
 // Before a pass that is not the last one is run over its rectangle.
@@ -21309,7 +21387,7 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
 static void _gwt_run_end(_gwt_run *run)
 {
     for (int i = 0; run->scratch && i < run->g->pool.num_workers; i++)
-        _gwt_scratch_end(&run->scratch[i], run->plan);
+        _gwt_scratch_end(&run->scratch[i]);
     GWT_FREE(run->scratch);
     GWT_FREE(run->uses);
 }

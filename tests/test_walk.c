@@ -620,16 +620,21 @@ enum { SIDE = 24, LAP = 4, STEP = SIDE - LAP };
 
 static uint8_t many[4096][SIDE * SIDE];
 
-static gwt_array *mosaic_of_many(gwt *g, int across, int down, int side, int step, gwt_stat overlap)
+// All but the first are moved by `shift` cells: half a one makes all of them resampled.
+static gwt_array *mosaic_of_many(gwt *g, int across, int down, int side, int step, double shift,
+                                 gwt_stat overlap)
 {
     static gwt_array *list[4096];
     for (int k = 0; k < across * down; k++) {
-        double t[6] = { 10, 0, 10.0 * step * (k % across), 0, -10, -10.0 * step * (k / across) };
+        double moved = k ? 10 * shift : 0;
+        double t[6] = { 10, 0, moved + 10.0 * step * (k % across),
+                        0, -10, -moved - 10.0 * step * (k / across) };
         for (int i = 0; i < side * side; i++) many[k][i] = (uint8_t)(1 + (k * 7 + i * 3) % 250);
         list[k] = gwt_from_memory(g, many[k], (size_t)(side * side), GWT_UINT8,
                                   ((const int64_t[]){ 1, 1, side, side }), .transform = t);
     }
-    return gwt_mosaic(list, (size_t)(across * down), GWT_UNION, overlap, GWT_NEAREST);
+    return gwt_mosaic(list, (size_t)(across * down), GWT_UNION, overlap,
+                      shift != 0 ? GWT_BILINEAR : GWT_NEAREST);
 }
 
 // Of all images that have the pixel.
@@ -661,7 +666,7 @@ static void mosaics_of_many(void **state)
     for (size_t k = 0; k < COUNT_OF(overlaps); k++)
         for (size_t c = 0; c < COUNT_OF(chunks); c++) {
             gwt *g = gwt_begin(.num_workers = 1 + 2 * (int)(c % 2), .chunks = chunks[c]);
-            gwt_array *a = mosaic_of_many(g, ACROSS, DOWN, SIDE, STEP, overlaps[k]);
+            gwt_array *a = mosaic_of_many(g, ACROSS, DOWN, SIDE, STEP, 0, overlaps[k]);
             double *got = values_of_at(__FILE__, __LINE__, g, a);
             for (int i = 0; i < W * H; i++) {
                 double want = pixel_of_many(ACROSS, DOWN, i / W, i % W, overlaps[k]);
@@ -674,14 +679,14 @@ static void mosaics_of_many(void **state)
 }
 
 // Seconds of CPU for each of the images, the best of some turns.
-static double seconds_of_each(int across, int down)
+static double seconds_of_each(int across, int down, double shift)
 {
     double best = 1;
     gwt *g = gwt_begin(.num_workers = 1, .chunks = 16);
-    gwt_array *a = mosaic_of_many(g, across, down, 16, 16, GWT_FIRST);
+    gwt_array *a = mosaic_of_many(g, across, down, 16, 16, shift, GWT_FIRST);
     for (int turn = 0; turn < 3; turn++) {
         clock_t start = clock();
-        gwt_free(gwt_compute(a));
+        gwt_free(gwt_compute(gwt_cast(a, GWT_FLOAT32)));
         double took = (double)(clock() - start) / CLOCKS_PER_SEC / (across * down);
         if (took < best) best = took;
     }
@@ -694,9 +699,66 @@ static double seconds_of_each(int across, int down)
 static void cost_of_one_of_many(void **state)
 {
     (void)state;
-    double few = seconds_of_each(24, 21), many_more = seconds_of_each(64, 63);
-    REQUIRE(many_more < 3 * few, "%.1f us of each of 504 images, %.1f us of 4032", 1e6 * few,
-            1e6 * many_more);
+    for (double shift = 0; shift < 1; shift += 0.5) {
+        double few = seconds_of_each(24, 21, shift), more = seconds_of_each(64, 63, shift);
+        REQUIRE(more < 3 * few, "shifted by %g: %.1f us of each of 504 images, %.1f us of 4032",
+                shift, 1e6 * few, 1e6 * more);
+    }
+}
+
+// What is resampled, seen only as far as its pixels reach, is what it is among missing pixels all
+// over the grid.
+static void resampled_as_far_as_it_reaches(void **state)
+{
+    enum { CELLS = 9, MARGIN = 60, CANVAS = CELLS + 2 * MARGIN, ROWS_TO = 70, COLS_TO = 90 };
+    static const gwt_resampling methods[] = { GWT_NEAREST, GWT_BILINEAR, GWT_AVERAGE };
+    static float small[CELLS * CELLS], large[CANVAS * CANVAS];
+    static const uint8_t grid[ROWS_TO * COLS_TO];
+    static const double sizes[] = { 0.31, 0.5, 1, 1.7, 4 };     // of new cells, in old ones
+    int reached = 0;
+    (void)state;
+    for (int i = 0; i < CANVAS * CANVAS; i++) large[i] = NAN;
+    for (int r = 0; r < CELLS; r++)
+        for (int c = 0; c < CELLS; c++)
+            small[r * CELLS + c] = large[(r + MARGIN) * CANVAS + c + MARGIN] =
+                (float)(noise((uint64_t)(r * CELLS + c)) % 1000);
+    for (size_t k = 0; k < COUNT_OF(sizes); k++)
+        for (int turn = 0; turn < 30; turn++) {
+            double size = sizes[k], where[2];
+            for (int i = 0; i < 2; i++) where[i] = (double)any(240) / 4 * size - 3;
+            gwt *g = gwt_begin(.num_workers = 1, .chunks = 16 + 16 * any(4));
+            gwt_resampling how = methods[any(3)];
+            const double at[6] = { 1, 0, 0, 0, -1, 0 }, around_it[6] = { 1, 0, -MARGIN, 0, -1, MARGIN };
+            const double to[6] = { size, 0, -where[1], 0, -size, where[0] };
+            gwt_array *a = gwt_from_memory(g, small, sizeof small, GWT_FLOAT32,
+                                           ((const int64_t[]){ 1, 1, CELLS, CELLS }), .transform = at);
+            gwt_array *b = gwt_from_memory(g, large, sizeof large, GWT_FLOAT32,
+                                           ((const int64_t[]){ 1, 1, CANVAS, CANVAS }),
+                                           .transform = around_it);
+            gwt_array *like = gwt_from_memory(g, grid, sizeof grid, GWT_UINT8,
+                                              ((const int64_t[]){ 1, 1, ROWS_TO, COLS_TO }),
+                                              .transform = to);
+            gwt_array *both[2] = { gwt_align(a, like, how), gwt_align(b, like, how) };
+            double *got[2];
+            int row = any(20), col = any(20), every = 1 + any(3), valid = 0;
+            for (int i = 0; i < 2; i++) {
+                gwt_array *cut = gwt_every(gwt_window(both[i], row, col, 50, 70), every);
+                got[i] = VALUES_OF(cut);
+                EXPECT_OK(g);
+            }
+            int n = (50 + every - 1) / every * ((70 + every - 1) / every);
+            for (int i = 0; i < n; i++) {
+                REQUIRE(same_double(got[0][i], got[1][i]), "cells of %g from %g, %g, method %d, "
+                        "pixel %d: %g, among missing ones %g", size, where[0], where[1], (int)how, i,
+                        got[0][i], got[1][i]);
+                valid += got[0][i] == got[0][i];
+            }
+            reached += valid > 0;
+            free(got[0]);
+            free(got[1]);
+            gwt_end(g);
+        }
+    REQUIRE(reached > 50, "only %d of 150 show something", reached);
 }
 
 int main(int argc, char **argv)
@@ -709,6 +771,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(workers_do_not_wait_for_one_another),
         cmocka_unit_test(mosaics_of_many),
         cmocka_unit_test(cost_of_one_of_many),
+        cmocka_unit_test(resampled_as_far_as_it_reaches),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("walk", tests, write_files, temp_end);

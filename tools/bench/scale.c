@@ -146,34 +146,41 @@ static void need_tiles(scale *x, char pattern[PATH], int n, int edge, bool apart
     }
 }
 
-static double mosaic(scale *x, const char *pattern)
+// At another resolution: `res`, or NULL.
+static double mosaic(scale *x, const char *pattern, const char *res)
 {
     char out[PATH];
     join(out, "%s/scale-out.tif", x->s->dir);
     unlink(out);
     sample used = gwt_run(x, 0, "calc", "a", pattern, "-o", out, "-q", "-j", "1", "--mosaic",
-                          "first", "--bounds-by", "union", "--nodata", "0", NULL);
+                          "first", "--bounds-by", "union", "--nodata", "0",
+                          res ? "--res" : NULL, res, NULL);
     unlink(out);
     return used.cpu;
 }
 
 // CPU time for each file.
-static double files_grow(scale *x, int edge, int few, int many)
+static double files_grow(scale *x, int edge, int few, int many, const char *res)
 {
     char pattern[2][PATH];
     need_tiles(x, pattern[0], few, edge, true);
     need_tiles(x, pattern[1], many, edge, true);
-    return mosaic(x, pattern[1]) / many / (mosaic(x, pattern[0]) / few);
+    return mosaic(x, pattern[1], res) / many / (mosaic(x, pattern[0], res) / few);
 }
 
 static double row_files(scale *x)
 {
-    return x->small ? files_grow(x, 64, 250, 2000) : files_grow(x, 256, 1000, 20000);
+    return x->small ? files_grow(x, 64, 250, 2000, NULL) : files_grow(x, 256, 1000, 20000, NULL);
 }
 
 static double row_small_files(scale *x)
 {
-    return x->small ? files_grow(x, 16, 250, 2000) : files_grow(x, 64, 1000, 16000);
+    return x->small ? files_grow(x, 16, 250, 2000, NULL) : files_grow(x, 64, 1000, 16000, NULL);
+}
+
+static double row_resampled(scale *x)
+{
+    return x->small ? files_grow(x, 64, 250, 1000, "17") : files_grow(x, 64, 1000, 16000, "17");
 }
 
 static double row_plan_files(scale *x)
@@ -192,14 +199,14 @@ static double row_open_files(scale *x)
     struct rlimit before, few;
     int n = x->small ? 400 : 20000;
     need_tiles(x, pattern, n, x->small ? 64 : 256, true);
-    double free = mosaic(x, pattern);
+    double free = mosaic(x, pattern, NULL);
     if (getrlimit(RLIMIT_NOFILE, &before)) die("getrlimit: %s", strerror(errno));
     few = before;
     few.rlim_cur = few.rlim_max = 256;
     if (before.rlim_max != RLIM_INFINITY && before.rlim_max < 256) few = before;
     few.rlim_max = before.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &few)) die("setrlimit: %s", strerror(errno));
-    double bound = mosaic(x, pattern);
+    double bound = mosaic(x, pattern, NULL);
     if (setrlimit(RLIMIT_NOFILE, &before)) die("setrlimit: %s", strerror(errno));
     return bound / free;
 }
@@ -426,6 +433,7 @@ static const row rows[] = {
     { "files", "CPU a file, mosaic of 20,000 of 256 x 256 / 1,000", 5.5, 1.2, row_files, CPU },
     { "small files", "CPU a file, mosaic of 16,000 of 64 x 64 / 1,000", 3.0, 1.2,
       row_small_files, CPU },
+    { "resampled", "CPU a file, the same at another resolution", -1, 1.5, row_resampled, CPU },
     { "plan", "CPU s, gwt plan of 20,000 files", 84, 3, row_plan_files, CPU },
     { "open files", "CPU, 256 descriptors for 20,000 files / no limit", 0, 1.5,
       row_open_files, CPU },
