@@ -1,16 +1,20 @@
 // test_halos.c - how often halos are computed: operations within operations that look around each
 // pixel, in pieces that may be groups of tiles, in much memory and in little. Kernels count the
 // pixels that they are asked for, so nothing here depends on what a plan says of itself, but for
-// the memory that a refusal names.
+// the memory that a refusal names. And that workers who help with groups end.
 
 #define _XOPEN_SOURCE 700
 
 #include "support.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { W = 500, H = 450, N = W * H, DEEP = 12, HALO = 8 };
 
@@ -214,6 +218,59 @@ static void plans_of_windows(void **state)
             p[1].effort);
 }
 
+// Gives what it gets, after up to 3 ms, which differ from piece to piece.
+static int dawdle(const gwt_kernel *k, void *user)
+{
+    int64_t line = k->cols + 2;
+    (void)user;
+    uint64_t n = noise((uint64_t)(k->row + atomic_fetch_add(&asked, 1)));
+    nanosleep(&(struct timespec){ .tv_nsec = (long)(n % 3000000) }, NULL);
+    for (int64_t r = 0; r < k->rows; r++)
+        memcpy(k->out + r * k->cols, k->in + (r + 1) * line + 1, (size_t)k->cols * sizeof *k->out);
+    return 0;
+}
+
+static gwt_array *dawdling(gwt *g, const char *path)
+{
+    gwt_array *a = gwt_open(g, path);
+    for (int k = 0; k < 6; k++) {
+        a = gwt_moving(a, .window = 31);
+        if (k % 2 == 0) a = gwt_apply(a, dawdle, NULL, .halo = 1);
+    }
+    return a;
+}
+
+// Groups of tiles one below the other, as many workers as groups: those without one help those that
+// lead one, while tiles of later groups wait for earlier ones.
+static void helpers_do_not_wait(void **state)
+{
+    enum { WIDE = 32, HIGH = 4096, TILE = 16, SECONDS = 60 };
+    static double values[WIDE * HIGH];
+    const char *in = temp_path("tall.tif"), *out = temp_path("tall-means.tif");
+    int turns = SLOW ? 4 : 24, status;
+    gwt_plan plan;
+    (void)state;
+    tiff_write_values(in, &(tiff_spec){ .width = WIDE, .height = HIGH, .dtype = GWT_UINT8 },
+                      values);
+    gwt *planner = gwt_begin(.num_workers = 8);
+    gwt_plan_of_save(dawdling(planner, in), &(gwt_save_options){ .tile_size = TILE }, &plan);
+    EXPECT_OK(planner);
+    gwt_end(planner);
+    REQUIRE(plan.pieces == 8, "%d pieces of %d tiles", (int)plan.pieces, (int)plan.tiles);
+    pid_t child = fork();       // it can be ended when it hangs
+    REQUIRE(child >= 0, "fork fails");
+    if (child == 0) alarm(SECONDS);
+    for (int i = 0; i < turns && child == 0; i++) {
+        gwt *g = gwt_begin(.num_workers = 8);
+        gwt_save(dawdling(g, in), out, .tile_size = TILE, .overwrite = true);
+        if (gwt_end(g)) _exit(1);
+    }
+    if (child == 0) _exit(0);
+    REQUIRE(waitpid(child, &status, 0) == child, "the child is not there");
+    REQUIRE(!WIFSIGNALED(status), "%s", WTERMSIG(status) == SIGALRM ? "it hangs" : "it crashes");
+    REQUIRE(WEXITSTATUS(status) == 0, "a save fails");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +279,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_save_goes_on),
         cmocka_unit_test(no_cliff),
         cmocka_unit_test(plans_of_windows),
+        cmocka_unit_test(helpers_do_not_wait),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("halos", tests, write_scene, temp_end);
