@@ -176,6 +176,26 @@ works "a plan of what takes very long" plan 'moving_mode(b1 * 1.1, 101)' scene.t
 check "is of less than a tile" "$(sed 's/,//g' "$out" | awk '
     /^prediction/ { of = $6 "/" $8; probed = $10 } $1 == "all" { ratio = $2 / probed }
     END { if (!(of == "1/9" && ratio > 4)) print of, ratio }')"
+works "a plan in little memory" plan 'moving_mean(b1, 301)' scene.tif --memory 36M -j 2 \
+    --tile-size 512
+is "is of the workers that the save has" \
+    "$(sed -n 's/^  wall.* with \(.*\) worker.*/\1/p' "$out")" \
+    "$(sed -n 's/^work: .* \(.*\) workers$/\1/p' "$out")"
+if [ -n "$cpu" ] && command -v timeout >/dev/null; then
+    seconds() { taskset -c "$cpu" "$gwt" plan 'moving_mode(b1 * 1.1, 7)' scene.tif -j 1 |
+        awk '$1 == "all" { print $2 }'; }
+    alone=$(seconds)
+    others=
+    for k in 1 2 3; do
+        taskset -c "$cpu" timeout 20 sh -c 'while :; do :; done' >/dev/null 2>&1 &
+        others="$others $!"
+    done
+    beside=$(seconds)
+    kill $others
+    wait $others 2>/dev/null
+    check "what others do with the processor does not count" "$(echo "$alone $beside" | awk '
+        !($2 < 2 * $1) { print $2 " s, alone " $1 }')"
+else skip "what others do with the processor does not count" "no taskset or timeout"; fi
 nested=b1
 for k in 1 2 3 4 5 6 7 8 9; do nested="moving_mode($nested * 1.1, 501)"; done
 works "a plan of windows in windows" plan "$nested" scene.tif

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <time.h>
 
 enum { STAGES = GWT_STAGE_SCHEDULE + 1 };
 
@@ -42,6 +43,7 @@ typedef struct probe {
     double all;                // their sum
     double input_tiles;        // that it needed
     double effort;             // as its plan says; 0: its computing grows with the area
+    const gwt_save_options *save;
 } probe;
 
 #define HEADING(text) { .name = text, .kind = CLI_HEADING }
@@ -84,7 +86,7 @@ static const cli_command command = {
     .details =
         "EXPR is as in gwt calc. The times are a prediction, from a probe: a window in the middle\n"
         "of the image, computed by one worker into a file that is thrown away, as large as takes\n"
-        "about a second at most. Other parts of the image may have more, or less, to do, and\n"
+        "about a second at most, in CPU time. Other parts of the image may have more, or less, to do, and\n"
         "files that are not in the system's cache take longer to read.\n"
         "With --no-probe nothing is read but the directories of the files.\n"
         "\n"
@@ -104,8 +106,8 @@ static void note_probe(void *to, gwt_array *a, const gwt_profile *profile)
 {
     probe *p = to;
     gwt_plan plan;
-    *p = (probe){ .all = 0 };
-    if (gwt_plan_of(a, &plan)) {
+    *p = (probe){ .save = p->save };
+    if (gwt_plan_of_save(a, p->save, &plan)) {
         p->input_tiles = (double)plan.source_tiles;
         p->effort = plan.effort;
     }
@@ -147,18 +149,17 @@ static sample probe_of(const sample_job *j, double pixels)
     return s;
 }
 
-// The faster of two runs counts: the first may have waited for a disk. Of a small one only the
-// computing counts: all else is that of a tile, however small.
-static bool run_once_or_twice(const sample_job *j, const sample *s, bool small, double *spent,
-                              probe *p)
+// With what it took by the clock, less where the processor did something else meanwhile: but for
+// reading and writing that is what it took of CPU.
+static bool run_once(const sample_job *j, const sample *s, probe *p)
 {
-    probe again;
+    clock_t before = clock();
     if (!sample_run(j, s, 0, 1, note_probe, p)) return false;
-    *spent += small ? p->seconds[GWT_STAGE_COMPUTE] : p->all;
-    if (small || *spent + p->all > TOO_LONG) return true;
-    if (!sample_run(j, s, 0, 1, note_probe, &again)) return false;
-    *spent += again.all;
-    if (again.all < p->all) *p = again;
+    double cpu = (double)(clock() - before) / CLOCKS_PER_SEC;
+    double all = p->all - p->seconds[GWT_STAGE_READ] - p->seconds[GWT_STAGE_WRITE];
+    for (int i = 0; i < STAGES && cpu < all; i++)
+        if (i != GWT_STAGE_READ && i != GWT_STAGE_WRITE) p->seconds[i] *= cpu / all;
+    if (cpu < all) p->all += cpu - all;
     return true;
 }
 
@@ -184,30 +185,53 @@ static void grow(probe *p, sample *s, double before)
     p->seconds[GWT_STAGE_COMPUTE] = took;
 }
 
-// Larger and larger windows, until one takes long enough, or the next would take too long. A small
-// one does not end it else. `before`: computing of the last but one; p->all stays 0 when the
-// smallest one was given up.
-static bool run_probe(const sample_job *j, probe *p, sample *s, double *before)
+// One more run, where there is time for it: the faster of two counts, as the first may have waited
+// for a disk.
+static bool run_again(const sample_job *j, const sample *s, double spent, probe *p)
 {
-    double spent = 0, took = 0;
+    probe again = { .save = p->save };
+    if (spent + p->all > TOO_LONG) return true;
+    if (!run_once(j, s, &again)) return false;
+    if (again.all < p->all) *p = again;
+    return true;
+}
+
+// Whether a run failed for no other reason than that it took too long.
+static bool gave_up(const sample_job *j)
+{
+    if (cli_interrupted() || gwt_status(j->g) != GWT_E_CANCELLED) return false;
+    gwt_clear(j->g);
+    return true;
+}
+
+// Larger and larger windows, until one takes long enough and has all of a piece of the plan (what a
+// pixel takes depends on how much of a piece stays in the processor's cache), or the next would
+// take too long. A small one does not end it else, and only its computing counts: all else is that
+// of a tile, however small. `before`: computing of the last but one; p->all stays 0 when the
+// smallest one was given up.
+static bool run_probe(const sample_job *j, const gwt_plan *plan, probe *p, sample *s,
+                      double *before)
+{
+    double spent = 0, took = 0, piece = (double)plan->piece[0] * (double)plan->piece[1];
+    bool small = true;
     for (double pixels = PROBE_SMALLEST * PROBE_SMALLEST;; pixels *= 4) {
-        bool small = pixels < SAMPLE_SMALLEST * SAMPLE_SMALLEST;
         sample next = probe_of(j, pixels);
-        probe now;
-        if (!run_once_or_twice(j, &next, small, &spent, &now)) {
-            if (cli_interrupted() || gwt_status(j->g) != GWT_E_CANCELLED) return false;
-            gwt_clear(j->g);
+        probe now = { .save = &j->save };
+        if (!run_once(j, &next, &now)) {
+            if (!gave_up(j)) return false;
             break;
         }
         *p = now;
         *s = next;
         *before = took;
+        small = pixels < SAMPLE_SMALLEST * SAMPLE_SMALLEST;
         took = small ? now.seconds[GWT_STAGE_COMPUTE] : now.all;
-        if (spent + four_times(*before, took) > TOO_LONG) break;
-        if (!small && took >= LONG_ENOUGH) break;
-        if (s->rows == j->height && s->cols == j->width) break;
+        spent += took;
+        bool whole = s->rows == j->height && s->cols == j->width;
+        if (whole || spent + four_times(*before, took) > TOO_LONG) break;
+        if (!small && took >= LONG_ENOUGH && sample_pixels(s) >= piece) break;
     }
-    return true;
+    return small || run_again(j, s, spent, p) || gave_up(j);
 }
 
 // ---- the prediction -----------------------------------------------------------------------------
@@ -260,7 +284,7 @@ static bool predict(const plan_args *args, file_list *files, const char *express
                      .memory = args->memory, .save = args->save };
     if (!sample_begin(&j)) return false;
     stop_after(j.g, GIVE_UP);
-    bool done = run_probe(&j, &p, &s, &before);
+    bool done = run_probe(&j, plan, &p, &s, &before);
     stop_after(NULL, 0);
     sample_end(&j);
     if (!done) return false;
@@ -288,7 +312,7 @@ static int run(const plan_args *args, file_list *files, const char *expression)
         gwt_array *result;
         inputs_calc(g, files, &args->inputs, arrays, count, &expression, 1, &result);
         planned = gwt_status(g) == GWT_OK && gwt_print_plan_of_save(result, &args->save, stdout) &&
-                  gwt_plan_of(result, &plan);
+                  gwt_plan_of_save(result, &args->save, &plan);
     }
     free(arrays);
     bool alone = gwt_num_ranks(g) == 1;     // a probe has one worker, not one on each rank
