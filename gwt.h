@@ -21322,6 +21322,22 @@ static bool _gwt_plan_halos(const _gwt_plan *plan)
     return halos;
 }
 
+// Decoded tiles that the next row of the output will use, too: those that are higher than it, all
+// across.
+static double _gwt_run_front(const _gwt_run *run)
+{
+    double bytes = 0;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        const _gwt_source *s = v->source;
+        if (s->store.memory || s->tile_h <= run->order.tile_h * v->stride) continue;
+        double across = fmin((double)s->across, (double)run->plan->width * (double)v->stride
+                                              / (double)s->tile_w + 2);
+        bytes += across * (double)s->tile_bytes * (s->planar ? v->num_bands : 1);
+    }
+    return bytes;
+}
+
 // Where halos do not count: smaller pieces, of 64 x 64; then a shorter queue; then fewer workers;
 // then still smaller pieces. Of a deep stack pieces come last: what does not stay in the cache from
 // one piece to the next would be decoded for each of them. For that reason its tiles are held for
@@ -21378,7 +21394,8 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
             ceil(bytes / 1e5) / 10, limit / 1e6);
     double pinned = run->order.workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
     // The next piece may need the same tiles, of all passes.
-    double wanted = (double)g->options.cache_bytes + run->order.workers * run->cost.tiles - pinned;
+    double wanted = (double)g->options.cache_bytes + run->order.workers * run->cost.tiles - pinned
+                  + _gwt_run_front(run);
     run->share = (_gwt_share){ (uint64_t)bytes, (uint64_t)pinned, (uint64_t)fmin(wanted, limit) };
     return true;
 }

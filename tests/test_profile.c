@@ -709,6 +709,28 @@ static void residences_of_a_small_cache(void **state)
     }
 }
 
+// Tiles that are higher than those of the output stay for its next row, whatever the cache is to keep
+// beyond those in use; where there is no memory for them they do not.
+static void high_tiles_stay(void **state)
+{
+    (void)state;
+    const char *path = write_image("high_tiles.tif", 1024, 512, 256);
+    for (int scarce = 0; scarce < 2; scarce++)
+        for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
+            gwt *g = gwt_begin(.num_workers = worker_counts[w], .cache_bytes = 1,
+                               .memory_limit = scarce ? 600000 * (size_t)worker_counts[w] : 0);
+            gwt_array *a = gwt_open(g, path);
+            assert_true(gwt_profile_begin(g));
+            gwt_save(a, temp_path("high_%d_%zu.tif", scarce, w), .tile_size = 16, .reencode = true);
+            EXPECT_OK(g);
+            const gwt_profile *p = end_profile(g);
+            int64_t n = (int64_t)count_of(p, GWT_STAGE_DECODE);
+            REQUIRE(scarce || n == 8, "%d workers decode 8 tiles %lld times", worker_counts[w],
+                    (long long)n);
+            assert_int_equal(gwt_end(g), 0);
+        }
+}
+
 // Of a tile that was there before: what it was asked for in this profile, not in the one before.
 static void residences_of_two_profiles(void **state)
 {
@@ -1853,6 +1875,7 @@ int main(void)
         cmocka_unit_test(waits_for_a_tile),
         cmocka_unit_test(residences_add_up),
         cmocka_unit_test(residences_of_a_small_cache),
+        cmocka_unit_test(high_tiles_stay),
         cmocka_unit_test(residences_of_two_profiles),
         cmocka_unit_test(samples_agree_with_events),
         cmocka_unit_test(operations_have_names_and_times),
