@@ -16,6 +16,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +252,63 @@ static double row_halo(scale *x)
     return calc(x, x->small ? 32 : 96, wide, path) / calc(x, 0, wide, path);
 }
 
+// Seconds of CPU that gwt plan predicts for what calc does.
+static double predicted(scale *x, const char *megabytes, const char *expression, const char *input)
+{
+    char said[64] = "";
+    sample used;
+    const char *plan = "\"$1/gwt\" plan \"$3\" \"$4\" -j 1 --memory \"$2\" --compress none "
+                       "--dtype float32 | awk '$1 == \"all\" { print $2 }'";
+    const char *argv[] = { "/bin/sh", "-c", plan, "sh", x->s->programs, megabytes, expression,
+                           input, NULL };
+    if (run_program(argv, said, sizeof said, &used) != 0 || !(atof(said) > 0))
+        die("gwt plan predicts nothing of %s in %s", expression, megabytes);
+    return atof(said);
+}
+
+// The same window under one limit after the other, 1 GB the first: by how much a prediction is off
+// where it is off most. Of each the fastest of three turns counts. A smaller image would take no
+// longer than a process takes to start and to plan, which is not predicted.
+static double row_halo_plan(scale *x)
+{
+    static const int limits[] = { LIMIT, 128, 96, 64 };
+    char path[PATH], megabytes[16];
+    const char *wide = "moving_mean(b1, 1023)";
+    double off = 1;
+    need(x, path, 2000, NULL, NULL);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        double said = HUGE_VAL, took = HUGE_VAL;
+        snprintf(megabytes, sizeof megabytes, "%dM", limits[i]);
+        for (int turn = 0; turn < 3; turn++) {
+            said = fmin(said, predicted(x, megabytes, wide, path));
+            took = fmin(took, calc(x, limits[i], wide, path));
+        }
+        off = fmax(off, fmax(said / took, took / said));
+    }
+    return off;
+}
+
+// A mean whose weights fall off from the centre of a window of 13 x 13, next to one without. Wider
+// ones cost more and more: such weights are no product of rows and columns, so each cell of each
+// window is looked at, 169 here, where sums without weights take a few steps whatever the width.
+static double row_weighted(scale *x)
+{
+    char path[PATH], out[PATH], program[PATH];
+    double cpu[2];
+    join(out, "%s/scale-out.tif", x->s->dir);
+    join(program, "%s/ndi", x->s->programs);
+    need(x, path, x->small ? 1000 : 2000, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        const char *argv[] = { program, path, "none", out, "0", "1", i ? "moving" : "weighted",
+                               "13", NULL };
+        sample used = run(argv);
+        x->peak = fmax(x->peak, used.megabytes);
+        cpu[i] = used.cpu;
+        unlink(out);
+    }
+    return cpu[0] / cpu[1];
+}
+
 // k windows within one another.
 static double nested(scale *x, int k, const char *path)
 {
@@ -348,6 +406,30 @@ static double row_reads(scale *x)
     return atof(said);
 }
 
+// Seconds of gwt plan with calls that take 20 ms each, by eight workers; -1: nothing delays them.
+static double slow_plan(scale *x, const char *files)
+{
+    char program[PATH];
+    sample used;
+    join(program, "%s/gwt", x->s->programs);
+    const char *run_slow = "command -v strace >/dev/null && exec strace -f -o /dev/null "
+                           "-e trace=openat,pread64 -e inject=openat,pread64:delay_enter=20000 "
+                           "\"$1\" plan a \"$2\" --mosaic first --bounds-by union --no-probe -j 8";
+    const char *argv[] = { "/bin/sh", "-c", run_slow, "sh", program, files, NULL };
+    return run_program(argv, NULL, 0, &used) == 0 ? used.wall : -1;
+}
+
+// Opening files on a slow file system, next to 20 ms for each, which has several calls.
+static double row_slow_files(scale *x)
+{
+    enum { FILES = 65 };
+    char pattern[PATH], one[PATH];
+    need_tiles(x, pattern, FILES, 64, true);
+    join(one, "%s/scale-tiles-%d-64/00000.tif", x->s->dir, FILES);
+    double first = slow_plan(x, one), all = slow_plan(x, pattern);
+    return first < 0 || all < 0 ? -1 : (all - first) / ((FILES - 1) * 0.02);
+}
+
 // ---- ranks --------------------------------------------------------------------------------------
 
 // What is lost of 1,024 ranks of 8 workers, from what rank 0 was measured to take; see ranks.c.
@@ -387,6 +469,30 @@ static double row_chain(scale *x)
     char path[PATH];
     need(x, path, 64, NULL, NULL);
     return chain(x, 1000, path) / 1000 / (chain(x, 250, path) / 250);
+}
+
+// So many calls within one another.
+static double deep(scale *x, int n, const char *path)
+{
+    char file[PATH], at[PATH];
+    join(file, "%s/scale-deep.txt", x->s->dir);
+    join(at, "@%s", file);
+    FILE *f = fopen(file, "w");
+    if (!f) die("%s: can't be written", file);
+    for (int i = 0; i < n; i++) fputs(i % 2 ? "sqrt(" : "exp(", f);
+    fputs("b1", f);
+    for (int i = 0; i < n; i++) fputc(')', f);
+    if (fclose(f)) die("%s: can't be written", file);
+    double cpu = calc(x, 0, at, path);
+    unlink(file);
+    return cpu;
+}
+
+static double row_deep(scale *x)
+{
+    char path[PATH];
+    need(x, path, 64, NULL, NULL);
+    return deep(x, 10000, path) / 10000 / (deep(x, 1000, path) / 1000);
 }
 
 // ---- syncing ------------------------------------------------------------------------------------
@@ -444,14 +550,20 @@ static const row rows[] = {
     { "w = 51, 32", "CPU s, moving median 51, 2000 x 2000 float32", -1, 15,
       row_seconds_float, CPU },
     { "halo", "CPU, moving mean 1023 of 2000 x 2000, 96 MB / no limit", 118, 4, row_halo, CPU },
+    { "halo plan", "CPU, of that as gwt plan predicts it, the worst of four limits", -1, 1.3,
+      row_halo_plan, CPU },
+    { "weighted", "CPU, weighted mean of 13 x 13 / the mean", -1, 4, row_weighted, CPU },
     { "nested", "CPU a window, 30 in one another / 4", -1, 1.5, row_nested, CPU },
     { "absent", "CPU, statistics of absent tiles / of uncompressed ones", -1, 1, row_absent, CPU },
     { "one strip", "CPU, an image in one strip, 64 MB / no limit", 0, 1.5, row_one_strip, CPU },
     { "dates", "CPU, median of 1,000 dates, 64 MB / no limit", 0, 4, row_dates, OPEN },
     { "reads", "reads to open a file", 28, 3, row_reads, CPU },
+    { "slow files", "opening 64 files where a call takes 20 ms, 8 workers / 20 ms each", -1, 1,
+      row_slow_files, WALL },
     { "1,024 ranks", "% of 8,192 workers' time that is lost, simulated", -1, 10,
       row_simulation, CPU },
     { "chain", "CPU a condition, chain of 1,000 / 250", 0, 1.3, row_chain, CPU },
+    { "deep", "CPU a call, 10,000 within one another / 1,000", -1, 1.5, row_deep, CPU },
     { "no sync", "uncompressed, --no-sync / floor without fsync", 2.4, 1.1, row_no_sync, WALL }
 };
 
