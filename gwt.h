@@ -20793,9 +20793,10 @@ static void _gwt_run_report(_gwt_run *run, bool last)
                            .last = last };
         const _gwt_order *o = &run->order;
         int64_t groups = _gwt_min64(atomic_load(&o->next), _gwt_order_groups(o));
+        _gwt_rect next = _gwt_order_tiles(o, groups);
+        int64_t begun = _gwt_min64(next.row, o->down) * o->across + next.col * next.rows;
         if (o->num_streams > 0 && !o->shared && !last)
-            p.under_way = _gwt_min64(groups * o->group * o->group_rows, o->across * o->down)
-                        - _gwt_order_written(o);
+            p.under_way = _gwt_max64(begun - _gwt_order_written(o), 0);     // it may be resumed
         p.fraction = (double)p.pixels / total;
         p.left = p.fraction > 0 && !last ? p.seconds / p.fraction - p.seconds : 0;
         run->reported = now;
@@ -21256,7 +21257,9 @@ static int64_t _gwt_run_neighbours(const _gwt_run *run)
 // first a shorter queue, then fewer workers. In the queue are tiles that are not yet written, of
 // sinks with an order: two groups for each worker and a few more. As many as there are workers it
 // has at least, and then groups are of one: with less than a group for each worker all would wait
-// for the one whose tile is to be written next. Among ranks whole batches wait.
+// for the one whose tile is to be written next. Among ranks whole batches wait. Groups that are
+// pieces may be led by all workers, although the tiles of later rows of them wait: what makes them
+// is most of the work, of which few helpers find some within one group, and each is paid for here.
 static void _gwt_run_shrink(_gwt_run *run, double bytes, double each)
 {
     _gwt_order *o = &run->order;

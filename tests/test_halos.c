@@ -271,6 +271,45 @@ static void helpers_do_not_wait(void **state)
     REQUIRE(WEXITSTATUS(status) == 0, "a save fails");
 }
 
+// Each piece takes longer than it is between two reports, so the first tile of each is reported.
+static int linger(const gwt_kernel *k, void *user)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = 120000000 }, NULL);
+    return dawdle(k, user);
+}
+
+static int64_t most_under_way;
+
+static int note_under_way(const gwt_progress *p, void *user)
+{
+    (void)user;
+    most_under_way = p->under_way > most_under_way ? p->under_way : most_under_way;
+    return 0;
+}
+
+// Tiles are written row by row, so one worker has most of them under way when it begins with the
+// last piece of a row of pieces: then the first row of tiles is written as far as that piece, and
+// no tile outside the image is counted.
+static void tiles_under_way(void **state)
+{
+    enum { TILE = 48, LIMIT = 4 << 20 };
+    (void)state;
+    gwt_plan plan;
+    gwt *g = gwt_begin(.num_workers = 1, .memory_limit = LIMIT, .on_progress = note_under_way);
+    gwt_array *a = gwt_apply(half_deep(g), linger, NULL, .halo = 1);
+    gwt_plan_of_save(a, &(gwt_save_options){ .tile_size = TILE }, &plan);
+    EXPECT_OK(g);
+    int64_t rows = plan.piece[0] / TILE, cols = plan.piece[1] / TILE, across = (W - 1) / TILE + 1;
+    REQUIRE(rows > 1 && across % cols, "pieces of %d x %d tiles", (int)rows, (int)cols);
+    most_under_way = 0;
+    gwt_save(a, temp_path("under_way.tif"), .tile_size = TILE);
+    EXPECT_OK(g);
+    gwt_end(g);
+    int64_t most = rows * across - across / cols * cols;
+    REQUIRE(most_under_way > 0 && most_under_way <= most, "%d tiles, not %d", (int)most_under_way,
+            (int)most);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +319,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_cliff),
         cmocka_unit_test(plans_of_windows),
         cmocka_unit_test(helpers_do_not_wait),
+        cmocka_unit_test(tiles_under_way),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("halos", tests, write_scene, temp_end);
