@@ -432,7 +432,38 @@ static double row_slow_files(scale *x)
 
 // ---- ranks --------------------------------------------------------------------------------------
 
-// What is lost of 1,024 ranks of 8 workers, from what rank 0 was measured to take; see ranks.c.
+// How often eight ranks decode each of four tiles, which are larger than those of the output; -1:
+// there is no gwt-mpi here.
+static double row_ranks(scale *x)
+{
+    char path[PATH], program[PATH], edge[16], tile[16], said[64] = "";
+    sample used;
+    int n = x->small ? 2048 : 8192;
+    join(path, "%s/scale-four-%d.tif", x->s->dir, n);
+    join(program, "%s/make_scene", x->s->programs);
+    snprintf(edge, sizeof edge, "%d", n);
+    snprintf(tile, sizeof tile, "%d", n / 2);
+    if (access(path, R_OK)) {
+        const char *argv[] = { program, path, edge, edge, "1", "deflate", tile, "1", NULL };
+        run(argv);
+    }
+    snprintf(tile, sizeof tile, "%d", n / 32);
+    const char *count = "command -v mpirun >/dev/null && test -x \"$1/gwt-mpi\" || "
+              "{ echo -1; exit; }; rm -f \"$2\"/scale-out.tif \"$2\"/scale-ranks*; "
+              "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "
+              "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 "
+              "mpirun --bind-to none -n 8 \"$1/gwt-mpi\" calc 'b1 * 2' \"$3\" "
+              "-o \"$2/scale-out.tif\" -q -j 1 --tile-size \"$4\" --profile \"$2/scale-ranks\" "
+              ">&2 || exit; cat \"$2\"/scale-ranks*_events.csv | grep -c ',decode,'; "
+              "rm -f \"$2\"/scale-out.tif \"$2\"/scale-ranks*";
+    const char *argv[] = { "/bin/sh", "-c", count, "sh", x->s->programs, x->s->dir, path, tile,
+                           NULL };
+    if (run_program(argv, said, sizeof said, &used) != 0 || !*said) die("gwt-mpi fails");
+    return atof(said) < 0 ? -1 : atof(said) / 4;
+}
+
+// What is lost of 1,024 ranks of 8 workers, from what rank 0 and the beginning of a job were
+// measured to take; see ranks.c.
 static double row_simulation(scale *x)
 {
     char program[PATH], said[160] = "";
@@ -440,9 +471,9 @@ static double row_simulation(scale *x)
     join(program, "%s/ranks-sim", x->s->programs);
     const char *argv[] = { program, "--ranks", "1024", NULL };
     if (run_program(argv, said, sizeof said, &used) != 0) die("%s fails", program);
-    const char *efficiency = strstr(said, "efficiency");
-    if (!efficiency) die("%s says %s", program, said);
-    return 100 - atof(efficiency + strlen("efficiency"));
+    const char *all = strchr(said, '(');
+    if (!all) die("%s says %s", program, said);
+    return 100 - atof(all + 1);
 }
 
 // ---- expressions --------------------------------------------------------------------------------
@@ -560,6 +591,7 @@ static const row rows[] = {
     { "reads", "reads to open a file", 28, 3, row_reads, CPU },
     { "slow files", "opening 64 files where a call takes 20 ms, 8 workers / 20 ms each", -1, 1,
       row_slow_files, WALL },
+    { "ranks", "how often 8 ranks decode each of 4 tiles of 4096 x 4096", -1, 1.15, row_ranks, CPU },
     { "1,024 ranks", "% of 8,192 workers' time that is lost, simulated", -1, 10,
       row_simulation, CPU },
     { "chain", "CPU a condition, chain of 1,000 / 250", 0, 1.3, row_chain, CPU },
