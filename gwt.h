@@ -9419,6 +9419,7 @@ static int _gwt_taps_max(const _gwt_step *s, int axis)
 // most; in bins, which have groups of ranks (see _gwt_ranks).
 enum { _GWT_RANKED = 256, _GWT_BINS = 257, _GWT_GROUP = 32 };
 
+enum { _GWT_SORTED = 32 };  // operands that are sorted by insertion
 enum { _GWT_RUN = 256 };    // weighted windows that are summed up together
 
 typedef struct _gwt_key { uint64_t key, place; } _gwt_key;
@@ -15197,15 +15198,15 @@ static size_t _gwt_vm_strip(const _gwt_program *program)
     return n < _GWT_STRIP_MIN ? _GWT_STRIP_MIN : n > _GWT_STRIP_MAX ? _GWT_STRIP_MAX : n;
 }
 
-// Doubles that the registers of any of the programs take, and behind them room for the operands of
-// a percentile, which no operation has more of than there are.
+// Doubles that the registers of any of the programs take, and behind them room to sort the operands
+// of a percentile, which no operation has more of than there are.
 static size_t _gwt_vm_doubles(const _gwt_plan *plan)
 {
     size_t most = 0;
     for (int i = 0; i < plan->num_passes; i++) {
         const _gwt_program *program = &plan->passes[i].program;
         size_t n =
-            _gwt_vm_strip(program) * (size_t)program->num_regs + (size_t)program->num_operands;
+            _gwt_vm_strip(program) * (size_t)program->num_regs + 2 * (size_t)program->num_operands;
         most = n > most ? n : most;
     }
     return most;
@@ -15448,22 +15449,47 @@ static const void *_gwt_vm_operand(const _gwt_program *program, const double *re
 
 _GWT_FOR_SPEED
 
+// Values of which each _GWT_SORTED are in order are merged, two by two, from v to w and back: where
+// they are at last. Equal ones stay as they came.
+static double *_gwt_merge(double *v, double *w, size_t n)
+{
+    for (size_t run = _GWT_SORTED; run < n; run *= 2) {
+        double *from = v;
+        for (size_t i = 0; i < n;) {
+            size_t a = i, middle = i + run < n ? i + run : n, b = middle;
+            size_t end = middle + run < n ? middle + run : n;
+            if (middle < end && v[middle - 1] <= v[middle]) middle = b = end;
+            while (a < middle && b < end) {
+                bool second = v[b] < v[a];
+                w[i++] = second ? v[b] : v[a];
+                a += !second, b += second;
+            }
+            memcpy(w + i, v + (a < middle ? a : b), (end - i) * sizeof *w);
+            i = end;
+        }
+        v = w, w = from;
+    }
+    return v;
+}
+
 // Percentile or mode. The values of a pixel lie one register apart. They are put in order by
-// insertion as they come, in the room behind the program's registers: a time series is short.
+// insertion as they come, in the room behind the program's registers: most time series are short.
+// Long ones are merged of short ones.
 static void _gwt_vm_ranked(const _gwt_program *program, double *regs, size_t strip,
                            const _gwt_instr *in, double *d, size_t n)
 {
-    double *values = regs + (size_t)program->num_regs * strip;
+    double *room = regs + (size_t)program->num_regs * strip;
     for (size_t i = 0; i < n; i++) {
         size_t count = 0;
         for (int k = 0; k < in->num_args; k++) {
             double v = ((const double *)_gwt_vm_operand(program, regs, strip, in, k))[i];
-            size_t at = count;
+            size_t at = count, first = count - count % _GWT_SORTED;
             if (v != v) continue;
-            for (; at > 0 && values[at - 1] > v; at--) values[at] = values[at - 1];
-            values[at] = v;
+            for (; at > first && room[at - 1] > v; at--) room[at] = room[at - 1];
+            room[at] = v;
             count++;
         }
+        const double *values = _gwt_merge(room, room + in->num_args, count);
         d[i] = in->op == _GWT_OP_MODE ? _gwt_mode_sorted(values, count)
                                       : _gwt_percentile_sorted(values, count, in->imm[0]);
     }

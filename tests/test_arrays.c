@@ -594,6 +594,48 @@ static void series_refused(void **state)
 }
 
 // Infinities are numbers; what two of them leave open is none.
+// More dates than are sorted at once, in any order, some missing.
+static void ranks_of_many(void **state)
+{
+    static const int dates[] = { 31, 32, 33, 64, 65, 97, 200, 1025 };
+    enum { PIXELS = 12, MOST = 1025 };
+    static double values[MOST * PIXELS];
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(dates); k++)
+        for (int order = 0; order < 5; order++) {
+            int n = dates[k];
+            gwt *g = gwt_begin(.num_workers = 1);
+            for (int t = 0; t < n; t++)
+                for (int i = 0; i < PIXELS; i++) {
+                    uint64_t any = noise((uint64_t)(t * PIXELS + i));
+                    double v = order == 0 ? (double)(any % 1000) : order == 1 ? (double)(any % 7)
+                             : order == 2 ? t : order == 3 ? -t : t % 40;
+                    bool missing = i > 3 && any % 8 < (uint64_t)(i - 3);
+                    values[t * PIXELS + i] = missing ? NAN : v;
+                }
+            gwt_array *a = gwt_from_memory(g, values, sizeof values, GWT_FLOAT64,
+                                           ((const int64_t[4]){ n, 1, 3, 4 }));
+            static const gwt_stat stats[] = { GWT_MEDIAN, GWT_PERCENTILE, GWT_MODE };
+            for (size_t s = 0; s < COUNT_OF(stats); s++) {
+                double *got = VALUES_OF(gwt_reduce(a, GWT_TIME, stats[s], .percentile = 12.5));
+                EXPECT_OK(g);
+                for (int i = 0; i < PIXELS; i++) {
+                    static double there[MOST];
+                    int count = 0;
+                    for (int t = 0; t < n; t++)
+                        if (values[t * PIXELS + i] == values[t * PIXELS + i])
+                            there[count++] = values[t * PIXELS + i];
+                    double want = stat_of(there, count, stats[s], 12.5);
+                    bool none = count == 0 && got[i] != got[i];
+                    REQUIRE(none || fabs(got[i] - want) < 1e-9, "%d dates, order %d, statistic %zu, pixel "
+                            "%d: %g, not %g", n, order, s, i, got[i], want);
+                }
+                free(got);
+            }
+            gwt_end(g);
+        }
+}
+
 static void infinities(void **state)
 {
     (void)state;
@@ -2673,7 +2715,7 @@ static void null_is_an_error(void **state)
     assert_int_equal(gwt_end(g), 1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(reductions_by_definition),
@@ -2687,6 +2729,7 @@ int main(void)
         TEST(trend_of_numbered_times),
         TEST(best_by_hand),
         TEST(series_refused),
+        TEST(ranks_of_many),
         TEST(infinities),
         TEST(reductions_described),
         TEST(reductions_refused),
@@ -2739,5 +2782,6 @@ int main(void)
         TEST(null_is_an_error),
         TEST(no_plan_no_heading),
     };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("arrays", tests, temp_begin, temp_end);
 }
