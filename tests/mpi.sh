@@ -369,6 +369,7 @@ B=$(dirname "$gwt") PREFIX=/usr DESTDIR=$box/installed
 export B PREFIX DESTDIR
 (cd "$here/.." && sh tools/install/install.sh install) >"$out" 2>"$err"
 good "installed" $?
+rm -f out.tif want.tif
 job -n 2 installed/usr/bin/gwt-mpi calc 'norm_diff(b1, b2)' scene.tif -o out.tif -j 1
 good "the ranks of what is installed" $?
 "$gwt" calc 'norm_diff(b1, b2)' scene.tif -o want.tif -q && cmp out.tif want.tif >>"$err" 2>&1
