@@ -142,14 +142,16 @@
 //
 //   Before an action runs it adds up what it will take: tiles and buffers of a piece, times the
 //   workers; encoders; encoded tiles that wait for their turn. When that is over .memory_limit it
-//   takes smaller pieces, a shorter queue, fewer workers, and if it still does not fit it is
-//   refused with the number that would do. So it is where pieces would have to be so small that,
-//   with what is computed around them, there were four times as much to do as in memory without
-//   limit, or more. What is left goes to the cache of decoded tiles. An
-//   action that your function begins inside of another is budgeted separately. None of this changes
-//   a result, and none of it grows with the height of the image (but for 20 to 50 bytes a tile for
-//   the directory of a saved file, and with .statistics 56 for each band in it, which are not
-//   counted).
+//   takes smaller pieces, a shorter queue, fewer workers. Where there is no memory for whole tiles
+//   of the inputs, as of a thousand dates for a median, only what a piece needs is kept of each,
+//   and a tile is decoded for every piece that needs some of it; a note says so. If it still does
+//   not fit it is refused with the number that would do. So it is where a tile would be decoded
+//   more than about 64 times, or where pieces would have to be so small that, with what is computed
+//   around them, there were four times as much to do as in memory without limit, or more. What is
+//   left goes to the cache of decoded tiles. An action that your function begins inside of another
+//   is budgeted separately. None of this changes a result, and none of it grows with the height of
+//   the image (but for 20 to 50 bytes a tile for the directory of a saved file, and with
+//   .statistics 56 for each band in it, which are not counted).
 //
 //   Arrays and what is known of files live until gwt_end, or until the end of the scope that they
 //   were made in: a session that goes through any number of files has a scope for each. At most
@@ -1647,6 +1649,8 @@ typedef struct gwt_plan {
     int instructions;          // of all programs, after merging
     int64_t source_tiles;      // needed of all files; each is decoded once if the cache can hold it
     uint64_t source_bytes;     // of these, as they are stored
+    double decodes;            // of each of these: 1, or, where there is no memory for whole tiles,
+                               // as many on average as there are pieces that need some of it
     double amplification;      // pixels decoded for each pixel needed
     // Bytes of memory, at most:
     uint64_t bytes_pinned;     // decoded tiles in use
@@ -6985,6 +6989,9 @@ static bool _gwt_source_has_bad(const _gwt_source *s, int64_t i)
 // of the run and nothing else; the budget only matters when the front is wider than that, and
 // then a clock hand throws out tiles that are not pinned, those not used lately first.
 //
+// Where there is no memory for whole tiles a piece has a crop of each: a tile in no list, of which
+// only what the piece needs is kept (see run). What several pieces need is decoded for each.
+//
 // Locks: a tile's fields and its place in source->tiles are guarded by one of 64 stripes, chosen
 // by the tile; the list of resident tiles, the byte count and the spare buffers by `lock`, taken
 // for a few moves of pointers each time a tile comes or goes. A stripe may be taken under `lock`
@@ -7017,6 +7024,9 @@ typedef struct _gwt_tile {
     _gwt_source *source;
     int64_t index;
     void *data;
+    int64_t row, col, cols;     // of it: the tile's pixel that it begins with; pixels in a row
+    int64_t rows;               // of a crop
+    bool crop;                  // not all of the tile, and in no list
     // guarded by the tile's stripe:
     enum { _GWT_LOADING, _GWT_READY, _GWT_BROKEN } state;
     int pins;
@@ -7176,9 +7186,34 @@ static _gwt_tile *_gwt_cache_make(_gwt_source *s, int64_t index, int64_t uses)
     _gwt_tile *t = _gwt_calloc(s->g, 1, sizeof *t);
     if (!t) return NULL;
     *t = (_gwt_tile){
-        .source = s, .index = index, .state = _GWT_LOADING, .pins = 1, .uses = uses, .recent = true
+        .source = s, .index = index, .cols = s->tile_w, .state = _GWT_LOADING, .pins = 1,
+        .uses = uses, .recent = true
     };
     return t;
+}
+
+// A crop, which is the asker's alone, to be loaded. NULL, and an error: there is no memory.
+static _gwt_tile *_gwt_crop_make(_gwt_source *s, int64_t index, const int64_t from[2],
+                                 const int64_t size[2])
+{
+    _gwt_tile *t = _gwt_cache_make(s, index, 1);
+    if (!t) return NULL;
+    t->crop = true;
+    t->row = from[0], t->col = from[1];
+    t->rows = size[0], t->cols = size[1];
+    t->data = _gwt_aligned(s->g, (size_t)(t->rows * t->cols) * s->step * gwt_dtype_size(s->dtype));
+    if (t->data) return t;
+    _gwt_tile_free(t);
+    return NULL;
+}
+
+static void _gwt_crop_fill(_gwt_tile *t, const char *whole)
+{
+    const _gwt_source *s = t->source;
+    size_t pixel = s->step * gwt_dtype_size(s->dtype), wide = (size_t)t->cols * pixel;
+    for (int64_t i = 0; i < t->rows; i++)
+        memcpy((char *)t->data + (size_t)i * wide,
+               whole + (size_t)((t->row + i) * s->tile_w + t->col) * pixel, wide);
 }
 
 static bool _gwt_cache_admit(_gwt_cache *c, _gwt_tile *t)
@@ -7223,11 +7258,14 @@ static _gwt_tile *_gwt_cache_ask(_gwt_cache *c, _gwt_source *s, int64_t index, i
     return t;
 }
 
-static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t)
+// A crop by way of all of its tile, at `whole`.
+static void _gwt_cache_load(_gwt_cache *c, _gwt_tile *t, char *whole)
 {
     size_t stripe = _gwt_tile_stripe(t->source, t->index);
-    bool good = _gwt_cache_admit(c, t)
-             && (t->source->store.memory || _gwt_source_decode(t->source, t->index, t->data));
+    bool good = (t->crop || _gwt_cache_admit(c, t))
+             && (t->source->store.memory
+                 || _gwt_source_decode(t->source, t->index, t->crop ? whole : t->data));
+    if (good && t->crop) _gwt_crop_fill(t, whole);
     _gwt_lock_seen(&c->stripes[stripe].lock);
     t->state = good ? _GWT_READY : _GWT_BROKEN;
     _gwt_unlock(&c->stripes[stripe].lock);
@@ -13495,6 +13533,7 @@ typedef struct _gwt_area {
 // Memory for walks of one plan, one worker's own.
 typedef struct _gwt_walk {
     const _gwt_plan *plan;
+    bool crops;                 // pieces hold crops of tiles
     int64_t tile_h, tile_w;     // tiles of the output, in whose order pieces come
     _gwt_rect *rects;           // of the nodes, for the piece walked last; else empty
     double *bytes;              // of the passes: see _gwt_walk_cost
@@ -13807,11 +13846,18 @@ static void _gwt_walk_tiles_cost(_gwt_walk *w, _gwt_cost *most)
     for (; i < w->area->num_nodes; i++) {
         int view = w->area->nodes[i] - plan->num_passes;
         const _gwt_view_plan *vp = &plan->views[view];
-        if (_gwt_rect_empty(&w->rects[w->area->nodes[i]])) continue;
+        const _gwt_source *s = vp->source;
+        const _gwt_rect *r = &w->rects[w->area->nodes[i]];
+        if (_gwt_rect_empty(r)) continue;
         const _gwt_view *v = &w->views[view];
-        int64_t listed = v->down * v->across * (vp->source->planar ? vp->num_bands : 1);
-        double bytes = (double)v->asked * (double)vp->source->tile_bytes
-                     + (double)(listed - v->asked) * (double)(sizeof(_gwt_ask) + sizeof(void *));
+        int64_t planes = s->planar ? vp->num_bands : 1, listed = v->down * v->across * planes;
+        double tiles = (double)v->asked * (double)s->tile_bytes;
+        if (w->crops)
+            tiles = fmin(tiles, (double)r->rows * (double)r->cols * (double)planes
+                                    * (double)(s->step * gwt_dtype_size(s->dtype)))
+                  + (double)v->asked * (double)(sizeof(_gwt_tile) + 2 * _GWT_ALIGN);
+        double bytes =
+            tiles + (double)(listed - v->asked) * (double)(sizeof(_gwt_ask) + sizeof(void *));
         all += bytes;
         w->bytes[vp->pass] += bytes;
         most->pass_tiles = fmax(most->pass_tiles, w->bytes[vp->pass]);
@@ -15178,6 +15224,7 @@ typedef struct _gwt_scratch {
     const struct _gwt_scratch *of;  // whose walk, planes and tiles are read: this one's, or those of
                                 // another worker that this one helps with its group
     double *regs;
+    char *whole;                // a tile that a crop is made of
     _gwt_planes *planes;
     int *stored, num_stored;    // the passes whose planes have memory
     _gwt_tile **tiles;          // pinned now: of each that the walk lists, NULL where it needs none
@@ -15257,6 +15304,7 @@ static void _gwt_scratch_end(_gwt_scratch *x)
 {
     for (int i = 0; i < x->num_stored; i++) _gwt_aligned_free(x->planes[x->stored[i]].data);
     _gwt_aligned_free(x->regs);
+    _gwt_aligned_free(x->whole);
     _gwt_aligned_free(x->work.data);
     GWT_FREE(x->trim.held);
     GWT_FREE(x->trim.instrs);
@@ -15288,7 +15336,8 @@ static const char *_gwt_view_run(const _gwt_scratch *x, const _gwt_instr *in, in
     size_t first = s->planar ? 0 : (size_t)vp->bands[in->slot];
     *run = n < left ? n : left;
     return (const char *)t->data
-         + ((size_t)(r * s->tile_w + c) * s->step + first) * gwt_dtype_size(s->dtype);
+         + ((size_t)((r - t->row) * t->cols + c - t->col) * s->step + first)
+               * gwt_dtype_size(s->dtype);
 }
 
 static void _gwt_vm_load_rest(gwt_dtype dtype, char *to, const char *from, size_t n, size_t step)
@@ -20604,6 +20653,9 @@ struct _gwt_run {
     bool helped;                // and workers help each other with it, for which there is memory
     bool whole;                 // pieces run on the worker that has the tile
     bool staged;                // tiles are held for one pass at a time
+    bool crops;                 // of tiles only what a piece needs is kept,
+    size_t whole_bytes;         // of the largest, all of which is decoded;
+    double roomy;               // memory that would do without
     bool sparse;                // pieces touch tiles here and there only
     _gwt_uses_left *uses;       // of each tile of the plan
     _gwt_cost cost;             // the most that a piece takes
@@ -20642,7 +20694,8 @@ static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
         _gwt_tile *t = x->tiles[--x->num_tiles];
         if (!t) continue;
         _gwt_uses_drop(_gwt_run_uses(run, &x->walk.asks[x->num_tiles]));
-        _gwt_cache_release(run->g->cache, t);
+        if (t->crop) _gwt_tile_free(t);
+        else _gwt_cache_release(run->g->cache, t);
     }
 }
 
@@ -20650,8 +20703,25 @@ static void _gwt_run_release(_gwt_run *run, _gwt_scratch *x)
 static _gwt_walk *_gwt_run_walk(const _gwt_run *run, int id)
 {
     _gwt_walk *w = &run->scratch[id].walk;
-    if (w->plan || _gwt_walk_begin(w, run->plan, run->order.tile_h, run->order.tile_w)) return w;
-    return NULL;
+    if (!w->plan && !_gwt_walk_begin(w, run->plan, run->order.tile_h, run->order.tile_w))
+        return NULL;
+    w->crops = run->crops;
+    return w;
+}
+
+// What the piece that was walked last needs of a tile.
+static _gwt_tile *_gwt_run_crop(const _gwt_run *run, _gwt_scratch *x, const _gwt_ask *a)
+{
+    _gwt_source *s = run->plan->views[a->view].source;
+    const _gwt_rect *r = &x->walk.rects[run->plan->num_passes + a->view];
+    int64_t row = a->tile / s->across % s->down * s->tile_h, col = a->tile % s->across * s->tile_w;
+    int64_t top = _gwt_max64(r->row - row, 0), left = _gwt_max64(r->col - col, 0);
+    int64_t bottom = _gwt_min64(r->row + r->rows - row, s->tile_h);
+    int64_t right = _gwt_min64(r->col + r->cols - col, s->tile_w);
+    if (!x->whole) x->whole = _gwt_aligned(run->g, run->whole_bytes);
+    if (!x->whole) return NULL;
+    return _gwt_crop_make(s, a->tile, (int64_t[]){ top, left },
+                          (int64_t[]){ bottom - top, right - left });
 }
 
 // Pin every tile that the piece needs for passes first..end - 1. Those that others are loading come
@@ -20666,12 +20736,15 @@ static bool _gwt_run_pin(_gwt_run *run, _gwt_scratch *x, int first, int end)
         _gwt_source *s = run->plan->views[a->view].source;
         bool mine = false;
         _gwt_tile *t = NULL;
-        if (a->tile >= 0) {
+        if (a->tile >= 0 && run->crops && !s->store.memory) {
+            t = _gwt_run_crop(run, x, a);
+            good = mine = t != NULL;
+        } else if (a->tile >= 0) {
             t = _gwt_cache_ask(cache, s, a->tile, _gwt_uses_of(_gwt_run_uses(run, a)), &mine);
             good = t != NULL;
         }
         x->tiles[x->num_tiles++] = t;
-        if (mine) _gwt_cache_load(cache, t);
+        if (mine) _gwt_cache_load(cache, t, x->whole);
     }
     for (size_t i = 0; i < x->num_tiles; i++)
         if (x->tiles[i]) good &= _gwt_cache_wait(cache, x->tiles[i]);
@@ -21218,20 +21291,25 @@ typedef struct _gwt_sizes {
     int64_t least, even;        // see _gwt_dry; with halos the cache is part of the effort
 } _gwt_sizes;
 
+// Whether pieces may be groups of 1 << level tiles, rows and columns.
+static bool _gwt_run_joins(const _gwt_run *run, int level)
+{
+    const _gwt_order *o = &run->order;
+    return !run->action->ranks && !run->plan->deep && !run->skips && level <= _GWT_LEVEL_MOST
+        && o->workers == run->g->pool.num_workers
+        && (int64_t)1 << level < 2 * _gwt_max64(o->across, o->down);
+}
+
 // Larger pieces while there is something to gain, smaller ones while they are worth a look.
 static bool _gwt_run_trials(_gwt_run *run, double bytes, _gwt_trial *trials, int *low, int *high)
 {
-    const _gwt_order *o = &run->order;
-    bool alone = !run->action->ranks && !run->plan->deep && !run->skips
-              && o->workers == run->g->pool.num_workers;
     int level = 0;
     bool good = _gwt_run_try(run, 0, bytes, &trials[0]);
     for (; good && level > _GWT_LEVEL_LEAST && trials[level].pixels > 256
            && trials[level].effort < 8 * trials[0].effort; level--)
         good = _gwt_run_try(run, level - 1, bytes, &trials[level - 1]);
     *low = level;
-    for (level = 0; good && alone && level < _GWT_LEVEL_MOST
-                    && (int64_t)1 << level < _gwt_max64(o->across, o->down); level++) {
+    for (level = 0; good && _gwt_run_joins(run, level + 1); level++) {
         good = _gwt_run_try(run, level + 1, bytes, &trials[level + 1]);
         if (trials[level + 1].effort > 0.95 * trials[level].effort) break;
     }
@@ -21254,6 +21332,43 @@ static bool _gwt_run_choose(_gwt_run *run, double bytes, _gwt_sizes *sizes)
     _gwt_run_cut(run, best);
     double n = run->joint ? 1 : fmax(trials[best].workers, 1);
     *sizes = (_gwt_sizes){ bytes / n - _gwt_run_least_waits(run), trials[least].pixels, INT64_MAX };
+    return true;
+}
+
+// How often a tile may be decoded where pieces have crops of it, about.
+enum { _GWT_DECODES = 64 };
+
+// Pixels that a piece has for that at the least: it needs some of each tile that it lies in.
+static int64_t _gwt_run_least_crop(const _gwt_run *run)
+{
+    int64_t least = 0;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        int64_t rows = _gwt_min64(_gwt_ceil_div(v->source->tile_h, v->stride), run->plan->height);
+        int64_t cols = _gwt_min64(_gwt_ceil_div(v->source->tile_w, v->stride), run->plan->width);
+        if (!v->source->store.memory) least = _gwt_max64(least, rows * cols / _GWT_DECODES);
+    }
+    return least;
+}
+
+// With crops: the largest pieces that leave no worker without work, as there are memory and tiles;
+// but of `least` pixels in any case. Before crops take less than whole tiles and what else a worker
+// has, fewer work.
+static bool _gwt_run_enlarge(_gwt_run *run, double bytes, int64_t least, _gwt_sizes *sizes)
+{
+    double workers = 0;
+    int level = 0;
+    for (bool small = true; level == 0 || _gwt_run_joins(run, level); level++) {
+        _gwt_trial t;
+        if (!_gwt_run_try(run, level, bytes, &t)) return false;
+        if (level == 0) workers = fmax(t.workers, 1);
+        else if (!small && t.workers < workers) break;
+        small = t.pixels < least;
+    }
+    _gwt_run_cut(run, --level);
+    double waits = _gwt_run_least_waits(run), own = _gwt_run_own(run, &run->cost);
+    double n = level > 0 ? 1 : fmax(1, floor(bytes / (2 * own + waits)));
+    sizes->bytes = fmax(level > 0 ? 0 : sizes->bytes, bytes / n - waits);
     return true;
 }
 
@@ -21370,42 +21485,45 @@ static double _gwt_run_front(const _gwt_run *run)
     return bytes;
 }
 
-// Where halos do not count: smaller pieces, of 64 x 64; then a shorter queue; then fewer workers;
-// then still smaller pieces. Of a deep stack pieces come last: what does not stay in the cache from
-// one piece to the next would be decoded for each of them. For that reason its tiles are held for
-// all passes, if there is memory for it, where pieces share them.
-static bool _gwt_run_fit(_gwt_run *run, int num_workers)
+// Tiles in use, of all workers.
+static double _gwt_run_pinned(const _gwt_run *run)
 {
-    gwt *g = run->g;
-    bool deep = run->plan->deep;
-    if (num_workers < 0)
-        return _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)",
-                         num_workers);
-    run->order.workers = num_workers > 0 ? (int)_gwt_min64(num_workers, g->pool.num_workers)
-                                   : g->pool.num_workers;
-    run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
-    run->uses = _gwt_calloc(g, (size_t)run->plan->num_tiles, sizeof *run->uses);
-    if (!run->scratch || !run->uses) return false;
-    for (int i = 0; i < run->plan->num_views; i++) {
-        const _gwt_view_plan *v = &run->plan->views[i];
-        run->sparse |= v->stride > 1;
-        run->packed_bytes = fmax(run->packed_bytes, (double)v->source->packed_bytes);
-    }
-    run->register_bytes = (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
-    double limit = (double)g->options.memory_limit;
+    return run->order.workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
+}
+
+// The sizes of a run with whole tiles or with crops, and the bytes that it then takes; infinite:
+// crops would be decoded too often. Where halos do not count: smaller pieces, of 64 x 64; then a
+// shorter queue; then fewer workers; then still smaller pieces. Of a deep stack pieces come last:
+// what does not stay in the cache from one piece to the next would be decoded for each of them. For
+// that reason its tiles are held for all passes, if there is memory, where pieces share them.
+static bool _gwt_run_size(_gwt_run *run, int workers, double *bytes)
+{
+    bool deep = run->plan->deep, crops = run->crops;
+    double limit = (double)run->g->options.memory_limit;
     double fixed = (double)run->plan->num_tiles * (double)sizeof *run->uses
                  + run->plan->lookup_bytes;
     double rest = limit - fixed;
-    int own = run->order.workers;
+    run->order.workers = workers;
+    run->staged = run->helped = false;
+    if (crops) {
+        run->packed_bytes += (double)run->whole_bytes;
+        _gwt_run_cut(run, 0);
+    }
     _gwt_run_shrink(run, (double)INFINITY, 0);
     double all = (rest - (double)run->order.window * run->wait_bytes) / run->order.workers;
     if (run->action->ranks && !_gwt_mpi_terms(&run->order, &rest, &all)) return false;
     _gwt_sizes sizes = { all, 64 * 64, 1 };
     bool halos = _gwt_plan_halos(run->plan);
     if (halos && !_gwt_run_choose(run, rest, &sizes)) return false;
+    int64_t least = crops ? _gwt_run_least_crop(run) : 0;
+    if (crops && !halos && !_gwt_run_enlarge(run, rest, least, &sizes)) return false;
+    *bytes = (double)INFINITY;
+    if (2 * run->piece_h * run->piece_w < least) return true;
+    sizes.least = _gwt_max64(sizes.least, least);
     if (!_gwt_run_dry(run, sizes.bytes, deep ? INT64_MAX : sizes.least, sizes.even)) return false;
-    if (!halos) sizes.least = 256;
-    run->staged = deep && (_gwt_run_uses_once(run) || _gwt_run_each(run, &run->cost) > all);
+    if (!halos) sizes.least = _gwt_max64(256, least);
+    run->staged = deep && (crops || _gwt_run_uses_once(run)
+                           || _gwt_run_each(run, &run->cost) > all);
     double one = rest - _gwt_run_least_waits(run);
     if (_gwt_run_each(run, &run->cost) > one && !_gwt_run_dry(run, one, sizes.least, sizes.even))
         return false;
@@ -21414,20 +21532,57 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     run->helped &= helpers + _gwt_run_each(run, &run->cost) + _gwt_run_least_waits(run) <= rest;
     if (run->helped) fixed += helpers;
     double each = _gwt_run_each(run, &run->cost);
-    run->order.workers = own;
+    run->order.workers = workers;
     run->order.parts = _gwt_run_parts(run);
     _gwt_run_shrink(run, limit - fixed, each);
     _gwt_run_widen(run, limit - fixed - run->order.workers * each);
-    double bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;
+    *bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;
+    return true;
+}
+
+// How often tile k of a view's source is decoded, at the least; how many pieces need it.
+static double _gwt_run_decodes(const _gwt_run *run, const _gwt_view_plan *v, int64_t k)
+{
+    int64_t uses = _gwt_uses_of(&run->uses[v->first_tile + k]);
+    return (double)_gwt_min64(uses, run->crops && !v->source->store.memory ? UINT16_MAX : 1);
+}
+
+// With crops only where it must be: a tile is decoded for each piece that needs some of it. Not
+// among ranks, which would have to agree on it.
+static bool _gwt_run_fit(_gwt_run *run, int num_workers)
+{
+    gwt *g = run->g;
+    double limit = (double)g->options.memory_limit, bytes;
+    if (num_workers < 0)
+        return _gwt_fail(g, GWT_E_ARGUMENT, "num_workers = %d: must be 1 or more (0: all)",
+                         num_workers);
+    int workers = num_workers > 0 ? (int)_gwt_min64(num_workers, g->pool.num_workers)
+                                  : g->pool.num_workers;
+    run->scratch = _gwt_calloc(g, (size_t)g->pool.num_workers, sizeof *run->scratch);
+    run->uses = _gwt_calloc(g, (size_t)run->plan->num_tiles, sizeof *run->uses);
+    if (!run->scratch || !run->uses) return false;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_source *s = run->plan->views[i].source;
+        run->sparse |= run->plan->views[i].stride > 1;
+        run->packed_bytes = fmax(run->packed_bytes, (double)s->packed_bytes);
+        if (!s->store.memory && s->tile_bytes > run->whole_bytes) run->whole_bytes = s->tile_bytes;
+    }
+    run->register_bytes = (double)(_gwt_vm_doubles(run->plan) * sizeof(double));
+    run->roomy = (double)INFINITY;
+    for (;; run->roomy = bytes, run->crops = true) {
+        if (!_gwt_run_size(run, workers, &bytes)) return false;
+        if (bytes <= limit || run->crops || run->action->ranks) break;
+    }
     if (bytes > limit)
         return _gwt_fail(
             g, GWT_E_MEMORY,
             "this takes %.1f MB of memory with one worker, and .memory_limit is %.1f MB",
-            ceil(bytes / 1e5) / 10, limit / 1e6);
-    double pinned = run->order.workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
+            ceil(fmin(bytes, run->roomy) / 1e5) / 10, limit / 1e6);
+    double pinned = run->crops ? 0 : _gwt_run_pinned(run);      // of the cache's
     // The next piece may need the same tiles, of all passes.
     double wanted = (double)g->options.cache_bytes + run->order.workers * run->cost.tiles - pinned
                   + _gwt_run_front(run);
+    if (run->crops) wanted = 0;
     run->share = (_gwt_share){ (uint64_t)bytes, (uint64_t)pinned, (uint64_t)fmin(wanted, limit) };
     return true;
 }
@@ -21491,6 +21646,10 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     gwt *g = run->g;
     if (!_gwt_mutex_new(g, &run->reporting)) return false;
     _gwt_run_record(run->array);
+    if (run->crops)
+        _gwt_note(run->g, "there is no memory for whole tiles of the inputs: each is decoded for "
+                  "every piece that needs some of it; once if .memory_limit is %.1f MB",
+                  ceil(run->roomy / 1e5) / 10);
     run->whole = run->joint || run->order.workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
     run->start = _gwt_os_now();
@@ -24309,12 +24468,15 @@ static double _gwt_plan_count(const _gwt_run *run, gwt_plan *to)
                cols = (double)_gwt_ceil_div(r->cols, v->stride);
         needed += rows * cols * (s->planar ? v->num_bands : 1);
         for (int64_t k = 0; v->first == i && k < s->num_tiles; k++) {
-            if (!_gwt_uses_of(&run->uses[v->first_tile + k])) continue;
+            double times = _gwt_run_decodes(run, v, k);
+            if (times == 0) continue;
             to->source_tiles++;
             to->source_bytes += s->counts[k];
-            decoded += (double)s->tile_w * (double)s->tile_h;
+            to->decodes += times;
+            decoded += times * (double)s->tile_w * (double)s->tile_h;
         }
     }
+    if (to->source_tiles) to->decodes /= (double)to->source_tiles;
     return needed > 0 ? decoded / needed : 0;
 }
 
@@ -24395,7 +24557,7 @@ static bool _gwt_plan_run(_gwt_run *run, const gwt_array *a, _gwt_save_sink *k, 
         to->instructions += plan->passes[i].program.num_instrs;
     }
     to->effort = run->cost.effort;
-    to->bytes_pinned = run->share.pinned;
+    to->bytes_pinned = (uint64_t)_gwt_run_pinned(run);
     to->bytes_passes = (uint64_t)(o->workers * run->cost.planes
                                   + working * (run->cost.work + run->packed_bytes));
     to->bytes_cache = _gwt_share_spare(&run->share, a->g->options.memory_limit);
@@ -24482,6 +24644,7 @@ static bool _gwt_plan_print(const gwt_array *a, bool saves, const gwt_save_optio
                             FILE *to, const char *call)
 {
     gwt_plan p;
+    char times[48] = "once";
     if (!a || _gwt_failed(a->g)) return false;
     if (!to) return _gwt_fail(a->g, GWT_E_ARGUMENT, "%s: the file is NULL", call);
     _gwt_os_locale c = _gwt_os_locale_begin();
@@ -24493,18 +24656,21 @@ static bool _gwt_plan_print(const gwt_array *a, bool saves, const gwt_save_optio
                         : "auto";
     if (good)
         fprintf(to, "chunks: %lld x %lld, %s\n", (long long)i->chunks[2], (long long)i->chunks[3],
-                p.pieces < p.tiles ? "joined, as halos are large"
+                p.pieces < p.tiles ? p.decodes > 1 ? "joined, as tiles of files are large"
+                                                   : "joined, as halos are large"
                 : p.piece[0] < i->chunks[2] || p.piece[1] < i->chunks[3]
                     ? "cut smaller to fit tiles of the output and the memory" : why);
+    if (good && p.decodes > 1)
+        snprintf(times, sizeof times, "%.1f times, as memory is short", p.decodes);
     if (good)
         fprintf(to,
                 "work:   %lld tiles in %lld pieces of %lld x %lld, %d workers\n"
-                "reads:  %lld tiles, %.1f MB as stored, each decoded once: %.2f pixels decoded for "
+                "reads:  %lld tiles, %.1f MB as stored, each decoded %s: %.2f pixels decoded for "
                 "each needed\n"
                 "memory: %.1f MB tiles in use, %.1f MB buffers, up to %.1f MB spare tiles\n",
                 (long long)p.tiles, (long long)p.pieces, (long long)p.piece[0],
                 (long long)p.piece[1], p.num_workers, (long long)p.source_tiles,
-                (double)p.source_bytes / 1e6, p.amplification, (double)p.bytes_pinned / 1e6,
+                (double)p.source_bytes / 1e6, times, p.amplification, (double)p.bytes_pinned / 1e6,
                 (double)p.bytes_passes / 1e6, (double)p.bytes_cache / 1e6);
     if (good && p.copied)
         fprintf(to, "copies: %lld of %lld tiles, %.1f MB, as they are stored\n",

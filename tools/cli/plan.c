@@ -41,7 +41,7 @@ typedef struct plan_args {
 typedef struct probe {
     double seconds[STAGES];    // waits left out
     double all;                // their sum
-    double input_tiles;        // that it needed
+    double input_tiles;        // that it decoded
     double effort;             // as its plan says; 0: its computing grows with the area
     const gwt_save_options *save;
 } probe;
@@ -108,7 +108,7 @@ static void note_probe(void *to, gwt_array *a, const gwt_profile *profile)
     gwt_plan plan;
     *p = (probe){ .save = p->save };
     if (gwt_plan_of_save(a, p->save, &plan)) {
-        p->input_tiles = (double)plan.source_tiles;
+        p->input_tiles = (double)plan.source_tiles * plan.decodes;
         p->effort = plan.effort;
     }
     for (size_t i = 0; i < profile->num_events; i++) {
@@ -239,7 +239,8 @@ static bool run_probe(const sample_job *j, const gwt_plan *plan, probe *p, sampl
 // From the probe to all of it.
 static void scale(probe *p, const gwt_plan *plan, double area)
 {
-    double tiles = p->input_tiles > 0 ? (double)plan->source_tiles / p->input_tiles : area;
+    double all = (double)plan->source_tiles * plan->decodes;
+    double tiles = p->input_tiles > 0 ? all / p->input_tiles : area;
     double effort = p->effort > 0 ? plan->effort / p->effort : area;
     p->all = 0;
     for (int s = 0; s < STAGES; s++) {
