@@ -12545,6 +12545,17 @@ static int _gwt_plan_frame(_gwt_planner *p, _gwt_frame f)
     return at < 0 ? 0 : at;
 }
 
+// A frame that shows no more than rows from[0]..to[0] - 1 and columns of what is read.
+static int _gwt_plan_within(_gwt_planner *p, _gwt_frame f, const int64_t from[2],
+                            const int64_t to[2])
+{
+    f.top = _gwt_max64(f.top, _gwt_ceil_div(from[0] - f.row, f.stride));
+    f.left = _gwt_max64(f.left, _gwt_ceil_div(from[1] - f.col, f.stride));
+    f.bottom = _gwt_max64(f.top, _gwt_min64(f.bottom, _gwt_ceil_div(to[0] - f.row, f.stride)));
+    f.right = _gwt_max64(f.left, _gwt_min64(f.right, _gwt_ceil_div(to[1] - f.col, f.stride)));
+    return _gwt_plan_frame(p, f);
+}
+
 // Through a crop: what it maps to, and only where its operand has pixels.
 static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
 {
@@ -12556,12 +12567,7 @@ static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
     }
     f.row = crop->row + crop->stride * f.row, f.col = crop->col + crop->stride * f.col;
     f.stride *= crop->stride;
-    f.top = _gwt_max64(f.top, _gwt_ceil_div(-f.row, f.stride));
-    f.left = _gwt_max64(f.left, _gwt_ceil_div(-f.col, f.stride));
-    f.bottom = _gwt_min64(f.bottom, _gwt_ceil_div(crop->height - f.row, f.stride));
-    f.right = _gwt_min64(f.right, _gwt_ceil_div(crop->width - f.col, f.stride));
-    f.bottom = _gwt_max64(f.bottom, f.top), f.right = _gwt_max64(f.right, f.left);
-    return _gwt_plan_frame(p, f);
+    return _gwt_plan_within(p, f, (int64_t[]){ 0, 0 }, (int64_t[]){ crop->height, crop->width });
 }
 
 // What is resampled is seen only where its operand can reach it, a pixel more for rounding: beyond,
@@ -12569,7 +12575,6 @@ static int _gwt_plan_crop(_gwt_planner *p, int frame, const _gwt_node *crop)
 // lie elsewhere take no time either.
 static int _gwt_plan_reach(_gwt_planner *p, int frame, const _gwt_step *s)
 {
-    _gwt_frame f = p->program.frames[frame];
     const double size[2] = { (double)s->in_height, (double)s->in_width };
     const double all[2] = { (double)s->height, (double)s->width };
     int64_t from[2], to[2];
@@ -12577,13 +12582,9 @@ static int _gwt_plan_reach(_gwt_planner *p, int frame, const _gwt_step *s)
         double first = (-(double)s->reach[i] - s->origin[i]) / s->scale[i];
         double last = (size[i] + (double)s->reach[i] - s->origin[i]) / s->scale[i];
         from[i] = (int64_t)fmin(fmax(floor(first) - 2, 0), all[i]);
-        to[i] = (int64_t)fmin(fmax(ceil(last) + 2, (double)from[i]), all[i]);
+        to[i] = (int64_t)fmin(fmax(ceil(last) + 2, 0), all[i]);
     }
-    f.top = _gwt_max64(f.top, _gwt_ceil_div(from[0] - f.row, f.stride));
-    f.left = _gwt_max64(f.left, _gwt_ceil_div(from[1] - f.col, f.stride));
-    f.bottom = _gwt_max64(f.top, _gwt_min64(f.bottom, _gwt_ceil_div(to[0] - f.row, f.stride)));
-    f.right = _gwt_max64(f.left, _gwt_min64(f.right, _gwt_ceil_div(to[1] - f.col, f.stride)));
-    return _gwt_plan_frame(p, f);
+    return _gwt_plan_within(p, p->program.frames[frame], from, to);
 }
 
 // The node behind crops, and the frame it is seen through.
@@ -21444,7 +21445,7 @@ static void _gwt_run_widen(_gwt_run *run, double bytes)
 
 // Into how many parts a tile of an input may go to ranks that each decode it: what that takes once
 // more is at most a seventh of what is computed. In units of _gwt_pass_effort a sample takes about
-// 16 to be decoded; where windows look at each cell units are that much longer (measured).
+// 16 to be decoded, as a few jobs have shown; where windows look at each cell units are longer.
 static int64_t _gwt_run_parts(const _gwt_run *run)
 {
     const _gwt_plan *plan = run->plan;
