@@ -145,12 +145,12 @@
 //   takes smaller pieces, a shorter queue, fewer workers. Where there is no memory for whole tiles
 //   of the inputs, as of a thousand dates for a median, only what a piece needs is kept of each,
 //   and a tile is decoded for every piece that needs some of it; a note says so. If it still does
-//   not fit it is refused with the number that would do. So it is where a tile would be decoded
-//   more than about 64 times, or where pieces would have to be so small that, with what is computed
-//   around them, there were four times as much to do as in memory without limit, or more. What is
-//   left goes to the cache of decoded tiles. An action that your function begins inside of another
-//   is budgeted separately. None of this changes a result, and none of it grows with the height of
-//   the image (but for 20 to 50 bytes a tile for the directory of a saved file, and with
+//   not fit it is refused with the number that would do. So it is where tiles would be decoded more
+//   than 128 times on average, or where pieces would have to be so small that, with what is
+//   computed around them, there were four times as much to do as in memory without limit, or more.
+//   What is left goes to the cache of decoded tiles. An action that your function begins inside of
+//   another is budgeted separately. None of this changes a result, and none of it grows with the
+//   height of the image (but for 20 to 50 bytes a tile for the directory of a saved file, and with
 //   .statistics 56 for each band in it, which are not counted).
 //
 //   Arrays and what is known of files live until gwt_end, or until the end of the scope that they
@@ -571,7 +571,8 @@ typedef struct gwt_begin_options {
     bool ignore_mask;          // of all files opened, as .ignore_mask of gwt_open
     bool alpha_mask;           // likewise
     int chunks;                // default chunk edge, pixels; 0 = auto
-    size_t cache_bytes;        // decoded tiles kept beyond those in use; 0 = 64 MiB
+    size_t cache_bytes;        // decoded tiles kept beyond those in use, and those that the next
+                               // row of tiles of the output needs; 0 = 64 MiB
     size_t memory_limit;       // bytes an action may take for its work, the cache included, what
                                // gwt_compute returns not; 0 = half of the machine's memory or,
                                // where that is less, of what this process may have: RLIMIT_AS,
@@ -9450,7 +9451,7 @@ typedef struct _gwt_taps { int64_t first; int n; const double *weight; bool insi
 
 static int _gwt_taps_max(const _gwt_step *s, int axis)
 {
-    return 2 * (int)s->reach[axis] + 2;
+    return (int)_gwt_min64(2 * s->reach[axis] + 2, axis == 0 ? s->in_height : s->in_width);
 }
 
 // Of windows whose values are sorted: those of a block together, of so many rows and columns at
@@ -10305,12 +10306,13 @@ gwt_array *gwt_apply_with(const gwt_array *a, gwt_kernel_fn *fn, void *user,
     return _gwt_array_finish(_gwt_array_held(r));
 }
 
-// Cells on each side of the centre that may count; never more than there are.
-static int64_t _gwt_resampling_reach(gwt_resampling method, double scale, int64_t size)
+// Cells on each side of the centre that may count. Of one that lies further from the image than
+// the image is wide some may still be within.
+static int64_t _gwt_resampling_reach(gwt_resampling method, double scale)
 {
     double stretch = scale > 1 ? scale : 1;
-    double reach = method == GWT_NEAREST ? 1 : method == GWT_CUBIC ? 2 * stretch + 1 : stretch + 1;
-    return (int64_t)ceil(fmin(reach, (double)size + 2));
+    return (int64_t)ceil(method == GWT_NEAREST ? 1 : method == GWT_CUBIC ? 2 * stretch + 1
+                                                                         : stretch + 1);
 }
 
 static gwt_array *_gwt_array_resampled(const gwt_array *a, const _gwt_geo *geo,
@@ -10320,8 +10322,8 @@ static gwt_array *_gwt_array_resampled(const gwt_array *a, const _gwt_geo *geo,
                     .width = geo->width, .height = geo->height,
                     .scale = { to->scale[0], to->scale[1] },
                     .origin = { to->origin[0], to->origin[1] },
-                    .reach = { _gwt_resampling_reach(method, to->scale[0], a->geo.height),
-                               _gwt_resampling_reach(method, to->scale[1], a->geo.width) } };
+                    .reach = { _gwt_resampling_reach(method, to->scale[0]),
+                               _gwt_resampling_reach(method, to->scale[1]) } };
     unsigned keep = _GWT_KEEP_SELF | _GWT_KEEP_WORDS
                   | (method == GWT_NEAREST ? _GWT_KEEP_CLASSES : 0);
     gwt_array *r = _gwt_array_mapped(a, keep, _gwt_map_step, &s);
@@ -13791,7 +13793,7 @@ static double _gwt_pass_effort(const _gwt_pass *p, const _gwt_rect *r)
     double rows = (double)r->rows, cols = (double)r->cols, joins = 1;
     if (!s) return _gwt_effort_of(rows * cols, p->program.num_instrs);
     if (s->kind == _GWT_STEP_RESAMPLE)
-        return _gwt_effort_of(rows * cols, _gwt_taps_max(s, 0) * _gwt_taps_max(s, 1));
+        return _gwt_effort_of(rows * cols, (double)_gwt_taps_max(s, 0) * _gwt_taps_max(s, 1));
     double h = (double)s->reach[0], band = (double)_gwt_step_band(s, r->rows), bands = rows / band;
     double lines = band + 2 * h, read = lines * (cols + 2 * h);
     if (s->kind == _GWT_STEP_APPLY || _gwt_step_ranks(s) || s->weighted)
@@ -19143,7 +19145,7 @@ static void _gwt_alone_stop(_gwt_order *o) { (void)o; }
 static bool _gwt_alone_agree(const _gwt_order *o, bool good) { return (void)o, good; }
 
 static void _gwt_mpi_order(_gwt_order *o);
-static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all);
+static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all, int64_t chunk[2]);
 static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses);
 
 static void _gwt_order_make(_gwt_order *o, const _gwt_action *action, const _gwt_plan *plan)
@@ -20445,14 +20447,16 @@ static bool _gwt_mpi_meet(const _gwt_order *o)
     return good;
 }
 
-// Pieces are the same on all ranks: as small as the one with the least memory has them.
-static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all)
+// Pieces are the same on all ranks: as small as the one with the least memory has them, of the
+// smallest chunks.
+static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all, int64_t chunk[2])
 {
     gwt *g = o->action->g;
     if (!_gwt_mpi_meet(o)) return false;
     *rest = (double)_gwt_mpi_least(g, (int64_t)fmin(*rest, 1e18));
     *all = (double)_gwt_mpi_least(g, (int64_t)fmin(*all, 1e18));
     o->workers = (int)_gwt_mpi_least(g, o->workers);
+    for (int i = 0; i < 2; i++) chunk[i] = _gwt_mpi_least(g, chunk[i]);
     return true;
 }
 
@@ -20600,9 +20604,9 @@ static bool _gwt_mpi_begin(gwt *g) { return (void)g, true; }
 static void _gwt_mpi_end(gwt *g) { (void)g; }
 static void _gwt_mpi_close(gwt *g) { (void)g; }
 static void _gwt_mpi_order(_gwt_order *o) { (void)o; }
-static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all)
+static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all, int64_t chunk[2])
 {
-    return (void)o, (void)rest, (void)all, true;
+    return (void)o, (void)rest, (void)all, (void)chunk, true;
 }
 static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses)
 {
@@ -20647,7 +20651,7 @@ struct _gwt_run {
     const _gwt_plan *plan;
     const gwt_array *array;     // whose chunks it has: the first of several
     int num_outputs;
-    int64_t chunk_h, chunk_w;   // of a piece that has no reason to be smaller or larger
+    int64_t chunk[2];           // height, width of a piece that has no reason to be others
     int64_t piece_h, piece_w;   // of a piece
     int level;                  // that they were cut from or joined to: see _gwt_run_cut
     bool joint;                 // one is a group of tiles,
@@ -21170,7 +21174,7 @@ static void _gwt_run_cut(_gwt_run *run, int level)
     const int64_t *pad = run->plan->pad;
     run->level = level;
     run->joint = level > 0;
-    run->piece_h = run->chunk_h, run->piece_w = run->chunk_w;
+    run->piece_h = run->chunk[0], run->piece_w = run->chunk[1];
     o->group_rows = 1;
     for (; level < 0; level++) {
         if (run->piece_h >= run->piece_w) run->piece_h = _gwt_ceil_div(run->piece_h, 2);
@@ -21336,8 +21340,9 @@ static bool _gwt_run_choose(_gwt_run *run, double bytes, _gwt_sizes *sizes)
     return true;
 }
 
-// How often a tile may be decoded where pieces have crops of it, about.
-enum { _GWT_DECODES = 64 };
+// How often a tile is decoded where pieces have crops of it: about, if it is as high as they are,
+// and at the most, on average.
+enum { _GWT_DECODES = 64, _GWT_MOST_DECODES = 128 };
 
 // Pixels that a piece has for that at the least: it needs some of each tile that it lies in.
 static int64_t _gwt_run_least_crop(const _gwt_run *run)
@@ -21492,6 +21497,27 @@ static double _gwt_run_pinned(const _gwt_run *run)
     return run->order.workers * (run->staged ? run->cost.pass_tiles : run->cost.tiles);
 }
 
+// How often tile k of a view's source is decoded, at the least; how many pieces need it.
+static double _gwt_run_decodes(const _gwt_run *run, const _gwt_view_plan *v, int64_t k)
+{
+    int64_t uses = _gwt_uses_of(&run->uses[v->first_tile + k]);
+    return (double)_gwt_min64(uses, run->crops && !v->source->store.memory ? UINT16_MAX : 1);
+}
+
+// Of all tiles that are needed.
+static double _gwt_run_mean_decodes(const _gwt_run *run)
+{
+    double sum = 0, n = 0;
+    for (int i = 0; i < run->plan->num_views; i++) {
+        const _gwt_view_plan *v = &run->plan->views[i];
+        for (int64_t k = 0; v->first == i && k < v->source->num_tiles; k++) {
+            double times = _gwt_run_decodes(run, v, k);
+            sum += times, n += times > 0;
+        }
+    }
+    return n > 0 ? sum / n : 0;
+}
+
 // The sizes of a run with whole tiles or with crops, and the bytes that it then takes; infinite:
 // crops would be decoded too often. Where halos do not count: smaller pieces, of 64 x 64; then a
 // shorter queue; then fewer workers; then still smaller pieces. Of a deep stack pieces come last:
@@ -21506,13 +21532,11 @@ static bool _gwt_run_size(_gwt_run *run, int workers, double *bytes)
     double rest = limit - fixed;
     run->order.workers = workers;
     run->staged = run->helped = false;
-    if (crops) {
-        run->packed_bytes += (double)run->whole_bytes;
-        _gwt_run_cut(run, 0);
-    }
+    if (crops) run->packed_bytes += (double)run->whole_bytes;
     _gwt_run_shrink(run, (double)INFINITY, 0);
     double all = (rest - (double)run->order.window * run->wait_bytes) / run->order.workers;
-    if (run->action->ranks && !_gwt_mpi_terms(&run->order, &rest, &all)) return false;
+    if (run->action->ranks && !_gwt_mpi_terms(&run->order, &rest, &all, run->chunk)) return false;
+    _gwt_run_cut(run, 0);
     _gwt_sizes sizes = { all, 64 * 64, 1 };
     bool halos = _gwt_plan_halos(run->plan);
     if (halos && !_gwt_run_choose(run, rest, &sizes)) return false;
@@ -21537,15 +21561,9 @@ static bool _gwt_run_size(_gwt_run *run, int workers, double *bytes)
     run->order.parts = _gwt_run_parts(run);
     _gwt_run_shrink(run, limit - fixed, each);
     _gwt_run_widen(run, limit - fixed - run->order.workers * each);
+    if (crops && _gwt_run_mean_decodes(run) > _GWT_MOST_DECODES) return true;
     *bytes = fixed + run->order.workers * each + (double)run->order.window * run->wait_bytes;
     return true;
-}
-
-// How often tile k of a view's source is decoded, at the least; how many pieces need it.
-static double _gwt_run_decodes(const _gwt_run *run, const _gwt_view_plan *v, int64_t k)
-{
-    int64_t uses = _gwt_uses_of(&run->uses[v->first_tile + k]);
-    return (double)_gwt_min64(uses, run->crops && !v->source->store.memory ? UINT16_MAX : 1);
 }
 
 // With crops only where it must be: a tile is decoded for each piece that needs some of it. Not
@@ -21613,8 +21631,8 @@ static void _gwt_run_shape(_gwt_run *run, const gwt_array *a, int64_t tile_h, in
     // As many pieces as chunks would fit, all about as large.
     int64_t h = _gwt_min64(o->tile_h / run->side + pad[1] + pad[3], height);
     int64_t w = _gwt_min64(o->tile_w / run->side + pad[0] + pad[2], width);
-    run->chunk_h = run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
-    run->chunk_w = run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
+    run->chunk[0] = run->piece_h = _gwt_ceil_div(h, _gwt_ceil_div(h, a->info.chunks[2]));
+    run->chunk[1] = run->piece_w = _gwt_ceil_div(w, _gwt_ceil_div(w, a->info.chunks[3]));
 }
 
 // With the tiles that are there already counted as done. Among ranks they are, in all that rank 0
@@ -21649,7 +21667,7 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     _gwt_run_record(run->array);
     if (run->crops)
         _gwt_note(run->g, "there is no memory for whole tiles of the inputs: each is decoded for "
-                  "every piece that needs some of it; once if .memory_limit is %.1f MB",
+                  "every piece that needs some of it; there is if .memory_limit is %.1f MB",
                   ceil(run->roomy / 1e5) / 10);
     run->whole = run->joint || run->order.workers < g->pool.num_workers;
     run->report = _gwt_run_reporter(run, progress);
@@ -24473,11 +24491,10 @@ static double _gwt_plan_count(const _gwt_run *run, gwt_plan *to)
             if (times == 0) continue;
             to->source_tiles++;
             to->source_bytes += s->counts[k];
-            to->decodes += times;
             decoded += times * (double)s->tile_w * (double)s->tile_h;
         }
     }
-    if (to->source_tiles) to->decodes /= (double)to->source_tiles;
+    to->decodes = _gwt_run_mean_decodes(run);
     return needed > 0 ? decoded / needed : 0;
 }
 
@@ -24661,6 +24678,7 @@ static bool _gwt_plan_print(const gwt_array *a, bool saves, const gwt_save_optio
                                                    : "joined, as halos are large"
                 : p.piece[0] < i->chunks[2] || p.piece[1] < i->chunks[3]
                     ? "cut smaller to fit tiles of the output and the memory" : why);
+    if (good && p.bytes_cache < p.bytes_pinned) strcpy(times, "once if the cache can hold it");
     if (good && p.decodes > 1)
         snprintf(times, sizeof times, "%.1f times, as memory is short", p.decodes);
     if (good)

@@ -143,11 +143,17 @@ rm -f x.tif run_*
 rm -f x.tif want.tif
 wide='moving_mean(moving_mean(b1, 31), 31)'
 "$gwt" calc "$wide" tiles.tif -o want.tif -q
-job -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 5M -j 1 : \
-    -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 60M -j 3 : \
+job -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 5M -j 1 --chunks 512 : \
+    -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 60M -j 3 --chunks 64 : \
     -n 1 "$gwt_mpi" calc "$wide" tiles.tif -o x.tif --memory 4M -j 2 &&
     cmp x.tif want.tif >>"$err" 2>&1
 good "ranks with unlike memory" $?
+rm -f x.tif want.tif
+"$gwt" calc b1+1 tiles.tif -o want.tif -q
+job -n 1 "$gwt_mpi" calc b1+1 tiles.tif -o x.tif --memory 3M -j 1 --chunks 512 : \
+    -n 1 "$gwt_mpi" calc b1+1 tiles.tif -o x.tif --memory 3M -j 1 --chunks 64 &&
+    cmp x.tif want.tif >>"$err" 2>&1
+good "ranks with unlike chunks" $?
 # Only one of them walks over pieces that are too large.
 for i in 01 02 03 04 05 06 07 08 09 10 11 12; do
     "$make_scene" "corner_201701$i.tif" 128 128 1 deflate 128 || exit 1

@@ -96,15 +96,16 @@ by_recipe() {    # NAME COMMAND.. - with programs of pkg-config that are found w
     folder=$1
     shift
     done_by "$folder's recipe runs" env MAKEFLAGS="-j$(getconf _NPROCESSORS_ONLN)" \
-        PKG_CONFIG_PATH="$box/$folder/lib/pkgconfig" "$@" "$box/$folder"
+        PKG_CONFIG_PATH="$box/$folder/lib/pkgconfig" "$@"
     is "$folder's gwt" "$("$folder/bin/gwt" --version 2>&1 | head -n 1)" "gwt $version"
 }
 if have ruby; then
-    by_recipe homebrew ruby "$here/recipes/homebrew.rb" recipes/homebrew/gwt.rb "gwt-$version"
+    by_recipe homebrew ruby "$here/recipes/homebrew.rb" recipes/homebrew/gwt.rb "gwt-$version" homebrew
 else skip "Homebrew's recipe runs" "no ruby: make deps-ci"
 fi
 if [ -n "$python" ]; then
-    by_recipe spack "$python" -B "$here/recipes/spack.py" recipes/spack/package.py "gwt-$version"
+    by_recipe spack "$python" -B "$here/recipes/spack.py" recipes/spack/package.py "gwt-$version" \
+        spack "~mpi"         # mpi.sh installs gwt-mpi
     done_by "vcpkg's names are JSON" "$python" -m json.tool recipes/vcpkg/vcpkg.json
 else skip "spack's recipe runs" "no python3"
 fi
@@ -113,16 +114,16 @@ for yaml in ${python:-} /usr/bin/python3; do
     yaml=
 done
 if [ -n "$yaml" ]; then
-    by_recipe conda "$yaml" -B "$here/recipes/conda.py" recipes/conda "gwt-$version"
+    by_recipe conda "$yaml" -B "$here/recipes/conda.py" recipes/conda "gwt-$version" conda
 else skip "conda's recipe runs" "no yaml for python3: make deps-ci"
 fi
 if have cmake; then
     done_by "vcpkg's recipe runs" cmake -DVERSION="$version" -DTARBALL="$box/one.tar.gz" \
         -DPORT="$box/recipes/vcpkg" -DCURRENT_PACKAGES_DIR="$box/vcpkg" \
         -P "$here/recipes/vcpkg.cmake"
-    mkdir app
-    cp "$root/tools/packaging/app.c" app/
-    cat >app/CMakeLists.txt <<'EOF'
+    mkdir port
+    cp "$root/tools/packaging/app.c" port/
+    cat >port/CMakeLists.txt <<'EOF'
 cmake_minimum_required(VERSION 3.13)
 project(app C)
 set(CMAKE_C_STANDARD 11)
@@ -130,10 +131,10 @@ find_package(gwt CONFIG REQUIRED)
 add_executable(app app.c)
 target_link_libraries(app PRIVATE gwt::gwt)
 EOF
-    done_by "CMake finds vcpkg's" cmake -S app -B app/build -DCMAKE_PREFIX_PATH="$box/vcpkg"
-    done_by "and builds with it" cmake --build app/build
+    done_by "CMake finds vcpkg's" cmake -S port -B port/build -DCMAKE_PREFIX_PATH="$box/vcpkg"
+    done_by "and builds with it" cmake --build port/build
     rm -f out.tif
-    done_by "and that runs" app/build/app
+    done_by "and that runs" port/build/app
     is "its mean" "$("$gwt" stats out.tif | awk 'NR == 2 { print $4 }')" 3.5
     check "with a licence" "$([ -s vcpkg/share/gwt/copyright ] || echo none)"
 else skip "vcpkg's recipe runs" "no cmake: make deps-ci"

@@ -593,7 +593,6 @@ static void series_refused(void **state)
     assert_int_equal(gwt_end(g), 0);
 }
 
-// Infinities are numbers; what two of them leave open is none.
 // More dates than are sorted at once, in any order, some missing.
 static void ranks_of_many(void **state)
 {
@@ -636,6 +635,7 @@ static void ranks_of_many(void **state)
         }
 }
 
+// Infinities are numbers; what two of them leave open is none.
 static void infinities(void **state)
 {
     (void)state;

@@ -355,7 +355,48 @@ static void large_strips(void **state)
     free(image);
 }
 
-int main(void)
+// Strips of one row, of which a piece has but a few pixels: none is decoded more often than is said,
+// and the number of a refusal will do.
+static void flat_strips(void **state)
+{
+    enum { WIDE = 8000, HIGH = 16, DATES_OF = 40 };
+    static uint16_t row[WIDE * HIGH];
+    const char *names[DATES_OF];
+    int refused = 0, cropped = 0;
+    (void)state;
+    for (int i = 0; i < WIDE * HIGH; i++) row[i] = (uint16_t)(noise((uint64_t)i) % 500);
+    for (int k = 0; k < DATES_OF; k++) {
+        names[k] = temp_path("flat%d.tif", k);
+        tiff_write(names[k], &(tiff_spec){ .width = WIDE, .height = HIGH, .dtype = GWT_UINT16,
+                                           .rows_per_strip = 1, .compression = COMPRESSION_LZW },
+                   row);
+    }
+    for (double limit = 1e5; limit < 64e6; limit *= 1.4) {
+        gwt_plan plan;
+        double megabytes = 0;
+        gwt *g = gwt_begin(.num_workers = 1, .memory_limit = (size_t)limit, .quiet = true);
+        gwt_array *r = gwt_reduce(gwt_open_many(g, names, DATES_OF, .stack = GWT_TIME), GWT_TIME,
+                                  GWT_MEDIAN);
+        if (gwt_plan_of(r, &plan)) {
+            REQUIRE(plan.decodes <= 128, "%g bytes: decoded %g times", limit, plan.decodes);
+            cropped += plan.decodes > 1;
+        } else {
+            assert_int_equal(sscanf(gwt_message(g), "this takes %lf MB", &megabytes), 1);
+            REQUIRE(megabytes * 1e6 > limit, "%g bytes: %s", limit, gwt_message(g));
+            refused++;
+        }
+        gwt_end(g);
+        if (megabytes == 0) continue;
+        g = gwt_begin(.num_workers = 1, .memory_limit = (size_t)(megabytes * 1e6), .quiet = true);
+        r = gwt_reduce(gwt_open_many(g, names, DATES_OF, .stack = GWT_TIME), GWT_TIME, GWT_MEDIAN);
+        REQUIRE(gwt_plan_of(r, &plan) && plan.decodes <= 128, "%g bytes, then %g MB: %s", limit,
+                megabytes, gwt_message(g));
+        gwt_end(g);
+    }
+    REQUIRE(refused > 0 && cropped > 0, "%d refused, %d with crops", refused, cropped);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stays_within_its_limit),
@@ -365,6 +406,8 @@ int main(void)
         cmocka_unit_test(plans_say_so),
         cmocka_unit_test(refuses_what_takes_too_long),
         cmocka_unit_test(large_strips),
+        cmocka_unit_test(flat_strips),
     };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("crops", tests, write_dates, temp_end);
 }

@@ -725,7 +725,7 @@ static void high_tiles_stay(void **state)
             EXPECT_OK(g);
             const gwt_profile *p = end_profile(g);
             int64_t n = (int64_t)count_of(p, GWT_STAGE_DECODE);
-            REQUIRE(scarce || n == 8, "%d workers decode 8 tiles %lld times", worker_counts[w],
+            REQUIRE(!scarce ? n == 8 : worker_counts[w] > 1 || n > 8, "%d workers decode 8 tiles %lld times", worker_counts[w],
                     (long long)n);
             assert_int_equal(gwt_end(g), 0);
         }

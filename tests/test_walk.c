@@ -714,7 +714,7 @@ static void resampled_as_far_as_it_reaches(void **state)
     static const gwt_resampling methods[] = { GWT_NEAREST, GWT_BILINEAR, GWT_AVERAGE };
     static float small[CELLS * CELLS], large[CANVAS * CANVAS];
     static const uint8_t grid[ROWS_TO * COLS_TO];
-    static const double sizes[] = { 0.31, 0.5, 1, 1.7, 4 };     // of new cells, in old ones
+    static const double sizes[] = { 0.31, 0.5, 1, 1.7, 4, 30, 100 };   // of new cells, in old ones
     int reached = 0;
     (void)state;
     for (int i = 0; i < CANVAS * CANVAS; i++) large[i] = NAN;
@@ -758,7 +758,7 @@ static void resampled_as_far_as_it_reaches(void **state)
             free(got[1]);
             gwt_end(g);
         }
-    REQUIRE(reached > 50, "only %d of 150 show something", reached);
+    REQUIRE(reached > 50, "only %d of 210 show something", reached);
 }
 
 int main(int argc, char **argv)

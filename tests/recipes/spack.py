@@ -1,5 +1,5 @@
-"""spack.py RECIPE SOURCE PREFIX [VARIANT..] - build, install and test of a recipe, without spack:
-what recipes call is made here, and does what spack says of it."""
+"""spack.py RECIPE SOURCE PREFIX [+VARIANT|~VARIANT..] - build, install and test of a recipe, without
+spack: what recipes call is made here, and does what spack says of it; dependencies are there or not."""
 
 import os
 import subprocess
@@ -17,7 +17,9 @@ class Spec:
 
     def satisfies(self, text):
         assert text[0] in "+~" and text[1:] in facts["variants"], text
-        return (text[1:] in variants) == (text[0] == "+")
+        asked = [v for v in variants if v[1:] == text[1:]]
+        on = asked[-1][0] == "+" if asked else facts["variants"][text[1:]]
+        return on == (text[0] == "+")
 
 
 class Path(str):

@@ -412,11 +412,13 @@ static double slow_plan(scale *x, const char *files)
     char program[PATH];
     sample used;
     join(program, "%s/gwt", x->s->programs);
-    const char *run_slow = "command -v strace >/dev/null && exec strace -f -o /dev/null "
+    if (system("command -v strace >/dev/null") != 0) return -1;
+    const char *run_slow = "exec strace -f -o /dev/null "
                            "-e trace=openat,pread64 -e inject=openat,pread64:delay_enter=20000 "
                            "\"$1\" plan a \"$2\" --mosaic first --bounds-by union --no-probe -j 8";
     const char *argv[] = { "/bin/sh", "-c", run_slow, "sh", program, files, NULL };
-    return run_program(argv, NULL, 0, &used) == 0 ? used.wall : -1;
+    if (run_program(argv, NULL, 0, &used) != 0) die("gwt plan fails under strace");
+    return used.wall;
 }
 
 // Opening files on a slow file system, next to 20 ms for each, which has several calls.
