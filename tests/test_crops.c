@@ -7,6 +7,7 @@
 #define _DARWIN_C_SOURCE
 #define _XOPEN_SOURCE 700
 
+#include "oracle.h"
 #include "support.h"
 
 #include <math.h>
@@ -101,41 +102,13 @@ static gwt_array *stack(gwt *g, size_t layout, bool mixed)
     return gwt_open_many(g, names, DATES, .stack = GWT_TIME);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
-// Of what is there; between two values, linear.
-static double percentile_of(double *x, int n, double percentile)
-{
-    if (n == 0) return (double)NAN;
-    qsort(x, (size_t)n, sizeof *x, by_value);
-    double at = percentile / 100 * (n - 1);
-    int below = (int)at;
-    return below + 1 < n ? x[below] + (at - below) * (x[below + 1] - x[below]) : x[below];
-}
-
-static double mode_of(double *x, int n)
-{
-    int most = 0;
-    double mode = (double)NAN;
-    qsort(x, (size_t)n, sizeof *x, by_value);
-    for (int i = 0, same = 0; i < n; i++) {
-        same = i && x[i] == x[i - 1] ? same + 1 : 1;
-        if (same > most) most = same, mode = x[i];
-    }
-    return mode;
-}
-
 static double over_dates(gwt_stat stat, int band, int i)
 {
     double x[DATES];
     int n = 0;
     for (int k = 0; k < DATES; k++)
         if (pixels[k][band * N + i] != MISSING) x[n++] = pixels[k][band * N + i];
-    return stat == GWT_MODE ? mode_of(x, n)
-                            : percentile_of(x, n, stat == GWT_MEDIAN ? 50 : PERCENT);
+    return stat_of(x, n, stat, PERCENT);
 }
 
 static void expect(const double *got, gwt_stat stat, const char *what)
@@ -345,7 +318,7 @@ static void large_strips(void **state)
         for (int i = 0; i < ALL; i++) {
             double x[FEW];
             for (int k = 0; k < FEW; k++) x[k] = image[k * ALL + i];
-            double want = percentile_of(x, FEW, 50);
+            double want = stat_of(x, FEW, GWT_MEDIAN, 50);
             REQUIRE(got[i] == want, "row %d, column %d: %g, not %g", i / SIDE, i % SIDE, got[i],
                     want);
         }
