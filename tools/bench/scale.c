@@ -480,53 +480,32 @@ static double row_simulation(scale *x)
 
 // ---- expressions --------------------------------------------------------------------------------
 
-// A chain of so many conditions, on few pixels: what reading and planning it costs.
-static double chain(scale *x, int n, const char *path)
+typedef void opening_fn(FILE *to, int i);
+
+// What an expression costs to read and to plan, for each of n calls within one another around b1, on
+// few pixels.
+static double calls(scale *x, opening_fn *opening, int n)
 {
-    char file[PATH], at[PATH];
-    join(file, "%s/scale-chain.txt", x->s->dir);
+    char path[PATH], file[PATH], at[PATH];
+    need(x, path, 64, NULL, NULL);
+    join(file, "%s/scale-calls.txt", x->s->dir);
     join(at, "@%s", file);
     FILE *f = fopen(file, "w");
     if (!f) die("%s: can't be written", file);
-    for (int i = 0; i < n; i++) fprintf(f, "where(b1 == %d, %d, ", i, (i * 7) % 1000);
+    for (int i = 0; i < n; i++) opening(f, i);
     fputs("b1", f);
     for (int i = 0; i < n; i++) fputc(')', f);
     if (fclose(f)) die("%s: can't be written", file);
     double cpu = calc(x, 0, at, path);
     unlink(file);
-    return cpu;
+    return cpu / n;
 }
 
-static double row_chain(scale *x)
-{
-    char path[PATH];
-    need(x, path, 64, NULL, NULL);
-    return chain(x, 1000, path) / 1000 / (chain(x, 250, path) / 250);
-}
+static void condition(FILE *to, int i) { fprintf(to, "where(b1 == %d, %d, ", i, (i * 7) % 1000); }
+static void function(FILE *to, int i) { fputs(i % 2 ? "sqrt(" : "exp(", to); }
 
-// So many calls within one another.
-static double deep(scale *x, int n, const char *path)
-{
-    char file[PATH], at[PATH];
-    join(file, "%s/scale-deep.txt", x->s->dir);
-    join(at, "@%s", file);
-    FILE *f = fopen(file, "w");
-    if (!f) die("%s: can't be written", file);
-    for (int i = 0; i < n; i++) fputs(i % 2 ? "sqrt(" : "exp(", f);
-    fputs("b1", f);
-    for (int i = 0; i < n; i++) fputc(')', f);
-    if (fclose(f)) die("%s: can't be written", file);
-    double cpu = calc(x, 0, at, path);
-    unlink(file);
-    return cpu;
-}
-
-static double row_deep(scale *x)
-{
-    char path[PATH];
-    need(x, path, 64, NULL, NULL);
-    return deep(x, 10000, path) / 10000 / (deep(x, 1000, path) / 1000);
-}
+static double row_chain(scale *x) { return calls(x, condition, 1000) / calls(x, condition, 250); }
+static double row_deep(scale *x) { return calls(x, function, 10000) / calls(x, function, 1000); }
 
 // ---- syncing ------------------------------------------------------------------------------------
 
