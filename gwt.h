@@ -18968,12 +18968,13 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 //     of the file, or of the tiles of the inputs where those are larger (see blocks). A batch is a
 //     third of what the rank may hold; only towards the end it is a fraction of what is left for
 //     each rank. A slow rank takes fewer of them;
-//   - when a batch is encoded the rank says how large each tile is. As soon as all batches before
-//     it have said so too, rank 0 answers where it goes, and the rank writes it there, at once.
-//     Until then it waits in that rank's memory, as in a single process tiles wait for their turn;
-//   - pages that two batches share are sent to rank 0, which writes them: so no page is ever
-//     written by two ranks, which some network file systems get wrong;
-//   - when a batch has been written rank 0 puts its tiles into the journal, in order.
+//   - when a run of it, its tiles in one row, is encoded the rank says how large each tile is. As
+//     soon as that is known of all tiles before it, too, rank 0 answers where the run goes, and the
+//     rank writes it there, at once. Until then it waits in that rank's memory, as in a single
+//     process tiles wait for their turn;
+//   - pages that two runs share are sent to rank 0, which writes them: so no page is ever written
+//     by two ranks, which some network file systems get wrong;
+//   - when a run has been written rank 0 puts its tiles into the journal, in order.
 //
 // So the file has the bytes a single process would give it. Each rank talks through one thread of
 // its own, only while an action runs; it sleeps between messages. Before and after, the ranks
@@ -19180,13 +19181,13 @@ typedef struct _gwt_verdict {
 typedef enum _gwt_mail_kind {
     // to rank 0
     _GWT_MAIL_NEXT,             // may I have `count` tiles at the most, for `first` workers?
-    _GWT_MAIL_SIZES,            // batch `first` is encoded; sizes and checksums
-    _GWT_MAIL_WRITTEN,          // batch `first` is written, but for these ends of its runs
+    _GWT_MAIL_SIZES,            // the next `count` runs of batch `first` are encoded; sizes, checksums
+    _GWT_MAIL_WRITTEN,          // its next run is written, but for these ends
     _GWT_MAIL_DONE,             // nothing more will come; failed with `code` and a message
     // from rank 0
     _GWT_MAIL_BATCH,            // blocks `first` .. `first + count` are batch `code`; `count` 0:
                                 // none are left
-    _GWT_MAIL_PLACE,            // the runs of batch `first` go to these offsets
+    _GWT_MAIL_PLACE,            // the next run of batch `first` goes to these offsets
     _GWT_MAIL_STOP,             // with `code` and a message
     _GWT_MAIL_OVER              // nothing more will come
 } _gwt_mail_kind;
@@ -19213,22 +19214,24 @@ typedef struct _gwt_slot {
     int64_t number;             // of the batch; guarded by the lock of ranks, as what follows
     _gwt_runs runs;
     int64_t group, groups;      // to be begun, of so many
-    int64_t left;               // tiles not complete
-    bool placed;                // offsets are known
-    uint64_t *offsets;          // [output][run]
+    int64_t *left;              // [run] tiles not complete
+    int64_t told, placed, written;  // runs before it: rank 0 knows their sizes, and so on
+    bool busy;                  // a worker is writing
+    uint64_t *offsets;          // [run][output]
     _gwt_blob *blobs;           // [output][run][tile][part]; each by the worker that has the tile
 } _gwt_slot;
 
 // A batch in rank 0's books, until it is in the journal.
-typedef enum _gwt_batch_state { _GWT_BATCH_HANDED, _GWT_BATCH_SIZED, _GWT_BATCH_WRITTEN }
-    _gwt_batch_state;
-
 typedef struct _gwt_batch {
     _gwt_runs runs;
     int rank;
     bool last;                  // of its band
-    _gwt_batch_state state;
+    int64_t sized, written;     // runs before it are
 } _gwt_batch;
+
+// How far rank 0 has got with something: to this row of the band that begins with batch `band`, and
+// in that to batch `at`.
+typedef struct _gwt_front { int64_t band, row, at; } _gwt_front;
 
 typedef struct _gwt_mpi {
     gwt *g;
@@ -19249,18 +19252,15 @@ typedef struct _gwt_mpi {
     _gwt_cond wake;
     _gwt_mail *out;             // to be sent to rank 0
     _gwt_slot *slots;           // under way, in order
-    int writing;                // slots taken off the list, to be written
     int waiting;                // workers with nothing to do
     bool asked, none_left, over;
-    int64_t flying;             // tiles of these
     // The thread's own.
     bool told, done;
     // Rank 0's books, the thread's own.
     _gwt_batch *batches;        // number k is in batches[k % room]
     int64_t room;
-    int64_t written, placed, sized, checked, handed;    // numbers of batches: all before it are in
-                                // the journal, have places, and so on; checked: are to be written
-                                // to the journal when the rest of their band is
+    _gwt_front placed, written; // to before it runs have places, and are in the journal
+    int64_t handed;             // batches
     int64_t next_block, tiles;  // to hand out, and how many tiles were
     int num_done;
     bool stopped;
@@ -19562,9 +19562,9 @@ static void _gwt_root_answer(_gwt_mpi *k, int to, _gwt_mail head, const void *pa
 // so that one rank decodes it. Where that is not larger than a group, a block is a group, and a
 // batch is a run of them, in the order of the file, one run. Else blocks stand in bands, as high as
 // they are, from the left to the right; a batch is a few of one band, and has a run in each row.
-// Then its first run has its place when all batches of the band know how large their tiles are, the
-// last one, too. So a whole band is placed at once, and written to the journal at once, and is to
-// have space in the windows of all ranks together, or all would wait for ever.
+// A row has its place when its runs in all batches of the band know how large their tiles are, the
+// last one, too. Where fewer ranks are at work than a band has batches, most of it is computed
+// before that: it is to have space in the windows of all ranks together, or all would wait for ever.
 
 static int64_t _gwt_blocks_across(const _gwt_mpi *k)
 {
@@ -19602,10 +19602,7 @@ static void _gwt_blocks_choose(_gwt_mpi *k, int64_t window, int64_t parts)
     _gwt_order_sharing(o, &wide, &tall);
     wide = _gwt_min64(_gwt_ceil_div(wide, o->group), third / o->group);
     tall = _gwt_min64(tall, third / (wide * o->group));
-    if (o->num_streams) {
-        int64_t most = _GWT_MAIL_TEXT / (int64_t)sizeof(uint64_t) / o->num_streams;
-        tall = _gwt_min64(tall, _gwt_min64(most, third * k->size / o->across));
-    }
+    if (o->num_streams) tall = _gwt_min64(tall, third * k->size / o->across);
     k->wide = wide, k->tall = _gwt_max64(1, tall);
     for (; _gwt_blocks_num(k) < k->size && k->wide * k->tall > 1 && parts > 1; parts /= 2) {
         if (k->tall > 1) k->tall = _gwt_ceil_div(k->tall, 2);
@@ -19622,7 +19619,7 @@ static int64_t _gwt_blocks_first(const _gwt_mpi *k, int64_t block)
     return row * o->across + block % _gwt_blocks_across(k) * k->wide * o->group;
 }
 
-// Tiles of n blocks, of one band where that has several rows. Rows that are whole are one run.
+// Tiles of n blocks, of one band where that has several rows.
 static _gwt_runs _gwt_blocks_runs(const _gwt_mpi *k, int64_t block, int64_t n)
 {
     const _gwt_order *o = k->order;
@@ -19630,7 +19627,6 @@ static _gwt_runs _gwt_blocks_runs(const _gwt_mpi *k, int64_t block, int64_t n)
     int64_t rows = _gwt_min64(k->tall, o->down - row);
     int64_t width = _gwt_min64(n * k->wide * o->group, o->across - col);
     if (k->tall == 1) return (_gwt_runs){ first, _gwt_blocks_first(k, block + n) - first, 1 };
-    if (width == o->across) return (_gwt_runs){ first, width * rows, 1 };
     return (_gwt_runs){ first, width, rows };
 }
 
@@ -19665,16 +19661,16 @@ static int64_t _gwt_runs_find(const _gwt_order *o, const _gwt_runs *r, int64_t t
 // NULL: there is none of that number.
 static _gwt_batch *_gwt_root_batch(const _gwt_mpi *k, int64_t number)
 {
-    return number < k->written || number >= k->handed ? NULL : &k->batches[number % k->room];
+    return number < k->written.band || number >= k->handed ? NULL : &k->batches[number % k->room];
 }
 
 static bool _gwt_root_grow(_gwt_mpi *k)
 {
     int64_t room = _gwt_max64(64, 2 * k->room);
-    if (k->handed - k->written < k->room) return true;
+    if (k->handed - k->written.band < k->room) return true;
     _gwt_batch *more = _gwt_calloc(k->g, (size_t)room, sizeof *more);
     if (!more) return false;
-    for (int64_t i = k->written; i < k->handed; i++) more[i % room] = k->batches[i % k->room];
+    for (int64_t i = k->written.band; i < k->handed; i++) more[i % room] = k->batches[i % k->room];
     GWT_FREE(k->batches);
     k->batches = more, k->room = room;
     return true;
@@ -19707,14 +19703,15 @@ static void _gwt_root_hand_out(_gwt_mpi *k, int rank, int64_t workers, int64_t m
     atomic_store(&o->done, (long long)(pixels * (double)k->tiles / (double)(o->across * o->down)));
 }
 
-// How large the tiles of a batch are: of each output, of each tile.
-static void _gwt_root_sizes(_gwt_mpi *k, _gwt_batch *b, const char *sizes)
+// How large the tiles of the next runs of a batch are: of each run, output and tile.
+static void _gwt_root_sizes(_gwt_mpi *k, _gwt_batch *b, int64_t runs, const char *sizes)
 {
-    for (int i = 0; i < k->order->num_streams; i++) {
-        _gwt_stream *w = k->order->streams[i];
-        for (int64_t run = 0, first; run < b->runs.num; run++) {
-            int64_t n = _gwt_runs_tiles(k->order, &b->runs, run, &first) * w->per_place;
-            for (int64_t t = first * w->per_place, end = t + n; t < end; t++) {
+    int64_t first, end = _gwt_min64(b->sized + runs, b->runs.num);
+    for (; b->sized < end; b->sized++) {
+        int64_t tiles = _gwt_runs_tiles(k->order, &b->runs, b->sized, &first);
+        for (int i = 0; i < k->order->num_streams; i++) {
+            _gwt_stream *w = k->order->streams[i];
+            for (int64_t t = first * w->per_place, n = tiles * w->per_place; n > 0; n--, t++) {
                 _gwt_stream_note(w, t, _gwt_get_little(sizes, 8),
                                  (uint32_t)_gwt_get_little(sizes + 8, 4));
                 sizes += _GWT_MAIL_SIZE;
@@ -19723,77 +19720,87 @@ static void _gwt_root_sizes(_gwt_mpi *k, _gwt_batch *b, const char *sizes)
             }
         }
     }
-    b->state = _GWT_BATCH_SIZED;
 }
 
-// Whether *number, a batch of some band, can be moved on behind the last one of it, as all up to
-// that have come so far. It is left where it has got to.
-static bool _gwt_root_band(const _gwt_mpi *k, int64_t *number, _gwt_batch_state state)
+// Whether the row at a front can be passed, as its runs in all batches of the band are sized, or
+// written. It is left where it has got to.
+static bool _gwt_root_row(const _gwt_mpi *k, _gwt_front *f)
 {
     const _gwt_batch *b;
-    while ((b = _gwt_root_batch(k, *number)) != NULL && b->state >= state) {
-        ++*number;
+    while ((b = _gwt_root_batch(k, f->at)) != NULL
+           && f->row < (f == &k->placed ? b->sized : b->written)) {
+        f->at++;
         if (b->last) return true;
     }
     return false;
 }
 
-// The tiles of a band, which are neighbours in the file, from batch `number` to before `end`.
-static int64_t _gwt_root_tiles(const _gwt_mpi *k, int64_t number, int64_t end, int64_t *first)
+static void _gwt_root_pass(const _gwt_mpi *k, _gwt_front *f)
 {
-    const _gwt_runs *from = &_gwt_root_batch(k, number)->runs,
-                    *to = &_gwt_root_batch(k, end - 1)->runs;
-    *first = _gwt_max64(from->first, k->order->first);
-    return to->first + (to->num - 1) * k->order->across + to->width - *first;
+    bool below = f->row + 1 < _gwt_root_batch(k, f->band)->runs.num;
+    if (!below) f->band = f->at;
+    f->row = below ? f->row + 1 : 0;
+    f->at = f->band;
 }
 
-// Where a batch goes: each run to where its first tile that is not absent goes.
-static void _gwt_root_tell(_gwt_mpi *k, int64_t number)
+// The tiles of the row at a front, which are neighbours in the file, and the first of them; without
+// those that were there before the action.
+static int64_t _gwt_root_tiles(const _gwt_mpi *k, const _gwt_front *f, int64_t *first)
+{
+    const _gwt_runs *from = &_gwt_root_batch(k, f->band)->runs,
+                    *to = &_gwt_root_batch(k, f->at - 1)->runs;
+    int64_t row = f->row * k->order->across;
+    *first = _gwt_max64(from->first + row, k->order->first);
+    return _gwt_max64(0, to->first + row + to->width - *first);
+}
+
+// Where the run of a batch in that row goes: to where its first tile that is not absent goes.
+static void _gwt_root_tell(_gwt_mpi *k, int64_t number, int64_t run)
 {
     const _gwt_batch *b = _gwt_root_batch(k, number);
-    uint64_t offsets[_GWT_MAIL_TEXT / sizeof(uint64_t)], *to = offsets;
+    uint64_t offsets[_GWT_MAIL_TEXT / sizeof(uint64_t)];
+    int64_t first, n = _gwt_runs_tiles(k->order, &b->runs, run, &first);
+    _Static_assert(_GWT_COUNT(offsets) >= _GWT_MAX_STREAMS, "an answer has space for all outputs");
     for (int i = 0; i < k->order->num_streams; i++) {
         const _gwt_stream *w = k->order->streams[i];
-        for (int64_t run = 0, first; run < b->runs.num; run++) {
-            int64_t n = _gwt_runs_tiles(k->order, &b->runs, run, &first) * w->per_place;
-            int64_t t = first * w->per_place, end = t + n;
-            while (t < end && !w->counts[t]) t++;
-            *to++ = t < end ? w->offsets[t] : 0;
-        }
+        int64_t t = first * w->per_place, end = t + n * w->per_place;
+        while (t < end && !w->counts[t]) t++;
+        offsets[i] = t < end ? w->offsets[t] : 0;
     }
     _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .first = number,
-                     .bytes = (uint64_t)(to - offsets) * sizeof *offsets }, offsets);
+                     .bytes = (uint64_t)k->order->num_streams * sizeof *offsets }, offsets);
 }
 
-// Bands get their places when all before them have theirs.
+// Rows get their places when all before them have theirs.
 static void _gwt_root_place(_gwt_mpi *k)
 {
     int64_t first;
-    while (_gwt_root_band(k, &k->sized, _GWT_BATCH_SIZED)) {
-        int64_t n = _gwt_root_tiles(k, k->placed, k->sized, &first);
+    while (_gwt_root_row(k, &k->placed)) {
+        int64_t n = _gwt_root_tiles(k, &k->placed, &first);
         for (int i = 0; i < k->order->num_streams; i++) {
             _gwt_stream *w = k->order->streams[i];
             if (!_gwt_stream_place(w, first * w->per_place, n * w->per_place)) return;
         }
-        for (int64_t end = k->sized; k->placed < end;) _gwt_root_tell(k, k->placed++);
+        for (int64_t b = k->placed.band; b < k->placed.at; b++) _gwt_root_tell(k, b, k->placed.row);
+        _gwt_root_pass(k, &k->placed);
     }
 }
 
-// Bands at the head that are written go into the journals.
+// Rows at the head that are written go into the journals.
 static void _gwt_root_commit(_gwt_mpi *k)
 {
     int64_t first;
-    while (!_gwt_over(k->order->action) && _gwt_root_band(k, &k->checked, _GWT_BATCH_WRITTEN)) {
-        int64_t n = _gwt_root_tiles(k, k->written, k->checked, &first);
+    while (!_gwt_over(k->order->action) && _gwt_root_row(k, &k->written)) {
+        int64_t n = _gwt_root_tiles(k, &k->written, &first);
         for (int i = 0; i < k->order->num_streams; i++) {
             _gwt_stream *w = k->order->streams[i];
             if (!_gwt_stream_commit(w, first * w->per_place, n * w->per_place)) return;
         }
-        k->written = k->checked;
+        _gwt_root_pass(k, &k->written);
     }
 }
 
-// What lies in pages that a batch shares with its neighbours: output, offset, size, bytes.
+// What lies in pages that a run shares with its neighbours: output, offset, size, bytes.
 static void _gwt_root_ends(_gwt_mpi *k, const char *from, uint64_t bytes)
 {
     while (bytes >= 24) {
@@ -19831,12 +19838,12 @@ static void _gwt_root_read(_gwt_mpi *k, int rank, const _gwt_mail *m)
     case _GWT_MAIL_NEXT: _gwt_root_hand_out(k, rank, m->first, m->count); break;
     case _GWT_MAIL_SIZES:
         if (!b) break;
-        _gwt_root_sizes(k, b, payload);
+        _gwt_root_sizes(k, b, m->count, payload);
         _gwt_root_place(k);
         break;
     case _GWT_MAIL_WRITTEN:
         _gwt_root_ends(k, payload, m->bytes);
-        if (b) b->state = _GWT_BATCH_WRITTEN;
+        if (b) b->written++;
         _gwt_root_commit(k);
         break;
     default:
@@ -19856,6 +19863,12 @@ static _gwt_slot *_gwt_slot_of(const _gwt_mpi *k, int64_t tile)
 }
 
 static int64_t _gwt_slot_tiles(const _gwt_slot *s) { return s->runs.num * s->runs.width; }
+
+// Tiles that it holds, or is to. Under the lock.
+static int64_t _gwt_slot_held(const _gwt_slot *s)
+{
+    return (s->runs.num - s->written) * s->runs.width;
+}
 
 // The encoded tiles of a run in an output: how many, and the first of their numbers.
 static _gwt_blob *_gwt_slot_run(const _gwt_mpi *k, const _gwt_slot *s, int output, int64_t run,
@@ -19892,20 +19905,28 @@ static uint64_t _gwt_mpi_sizes(const _gwt_mpi *k, int64_t tiles)
     return bytes;
 }
 
-// Its buffers are kept for the tiles to come.
-static void _gwt_slot_free(_gwt_mpi *k, _gwt_slot *s)
+// The buffers of a run are kept for the tiles to come. Under the lock.
+static void _gwt_slot_drop(_gwt_mpi *k, _gwt_slot *s, int64_t run)
 {
-    const _gwt_blob *blob = s->blobs;
-    _gwt_lock(&k->lock);
+    int64_t first, n;
     for (int i = 0; i < k->order->num_streams; i++) {
         _gwt_stream *w = k->order->streams[i];
-        for (int64_t n = _gwt_slot_tiles(s) * w->per_place; n > 0; n--, blob++) {
-            int64_t most = _gwt_min64(w->window, k->window * w->per_place);
-            if (blob->data && w->num_spare < most) w->spare[w->num_spare++] = *blob;
-            else GWT_FREE(blob->data);
+        int64_t most = _gwt_min64(w->window, k->window * w->per_place);
+        for (_gwt_blob *b = _gwt_slot_run(k, s, i, run, &first, &n); n > 0; n--, b++) {
+            if (b->data && w->num_spare < most) w->spare[w->num_spare++] = *b;
+            else GWT_FREE(b->data);
         }
     }
-    _gwt_unlock(&k->lock);
+}
+
+// Off the list, with what is left of it. Under the lock, or with no other thread.
+static void _gwt_slot_free(_gwt_mpi *k, _gwt_slot *s)
+{
+    _gwt_slot **at = &k->slots;
+    while (*at && *at != s) at = &(*at)->next;
+    if (*at) *at = s->next;
+    for (; s->blobs && s->written < s->runs.num; s->written++) _gwt_slot_drop(k, s, s->written);
+    GWT_FREE(s->left);
     GWT_FREE(s->offsets);
     GWT_FREE(s->blobs);
     GWT_FREE(s);
@@ -19915,19 +19936,22 @@ static _gwt_slot *_gwt_slot_new(_gwt_mpi *k, const _gwt_mail *m)
 {
     const _gwt_order *o = k->order;
     _gwt_runs r = _gwt_blocks_runs(k, m->first, m->count);
+    int64_t first;
     if (r.num == 1) r.width = _gwt_runs_tiles(o, &r, 0, &r.first);
     int64_t in_run = _gwt_order_group_of(o, r.first + r.width - 1) + 1
                    - _gwt_order_group_of(o, r.first);
     _gwt_slot *s = _gwt_calloc(k->g, 1, sizeof *s);
     if (!s) return NULL;
-    *s = (_gwt_slot){ .number = m->code, .runs = r, .left = _gwt_runs_all(o, &r),
-                      .groups = r.num * in_run };
-    if (o->num_streams == 0) return s;
-    s->blobs = _gwt_calloc(k->g, (size_t)_gwt_slot_blobs(k, r.num * r.width), sizeof *s->blobs);
-    s->offsets = _gwt_calloc(k->g, (size_t)(r.num * o->num_streams), sizeof *s->offsets);
-    if (s->blobs && s->offsets) return s;
+    *s = (_gwt_slot){ .number = m->code, .runs = r, .groups = r.num * in_run };
+    size_t blobs = (size_t)_gwt_slot_blobs(k, _gwt_slot_tiles(s)), runs = (size_t)r.num;
+    s->left = _gwt_calloc(k->g, runs, sizeof *s->left);
+    if (s->left) s->offsets = _gwt_calloc(k->g, runs * (size_t)o->num_streams, sizeof *s->offsets);
+    if (s->offsets) s->blobs = _gwt_calloc(k->g, blobs, sizeof *s->blobs);
+    for (int64_t run = 0; s->blobs && run < r.num; run++)
+        s->left[run] = _gwt_runs_tiles(o, &r, run, &first);
+    if (s->blobs) return s;
+    GWT_FREE(s->left);
     GWT_FREE(s->offsets);
-    GWT_FREE(s->blobs);
     GWT_FREE(s);
     return NULL;
 }
@@ -19957,10 +19981,8 @@ static void _gwt_mail_read_place(_gwt_mpi *k, const _gwt_mail *m)
     _gwt_lock(&k->lock);
     _gwt_slot *s = k->slots;
     while (s && s->number != m->first) s = s->next;
-    if (s) {
-        memcpy(s->offsets, m + 1, (size_t)m->bytes);
-        s->placed = true;
-    }
+    if (s && s->placed < s->runs.num)
+        memcpy(&s->offsets[s->placed++ * k->order->num_streams], m + 1, (size_t)m->bytes);
     _gwt_unlock(&k->lock);
 }
 
@@ -19999,8 +20021,8 @@ static void _gwt_mpi_ask(_gwt_mpi *k)
 {
     const _gwt_order *o = k->order;
     _gwt_lock(&k->lock);
-    int64_t held = k->flying;
-    for (const _gwt_slot *s = k->slots; s; s = s->next) held += _gwt_slot_tiles(s);
+    int64_t held = 0;
+    for (const _gwt_slot *s = k->slots; s; s = s->next) held += _gwt_slot_held(s);
     bool ask = !k->asked && !k->none_left && _gwt_mpi_ahead(k) < 2 * o->workers
             && (k->window - held >= _gwt_blocks_batch(k) || held == 0);
     if (ask) k->asked = true;
@@ -20036,7 +20058,7 @@ static void _gwt_mpi_leave(_gwt_mpi *k)
 {
     bool failed = _gwt_over(k->order->action);
     _gwt_lock(&k->lock);
-    bool idle = failed || (k->none_left && !k->slots && !k->writing && !k->out);
+    bool idle = failed || (k->none_left && !k->slots && !k->out);
     _gwt_unlock(&k->lock);
     if (!idle || k->done) return;
     for (int i = 0; i < k->order->num_streams && !failed && k->rank > 0; i++) {
@@ -20132,18 +20154,12 @@ static _gwt_thread_result _gwt_mpi_serve(void *arg)
 
 // ---- the workers' side
 
-// Take a slot off the list that can be written. Under the lock.
-static _gwt_slot *_gwt_slot_ready(_gwt_mpi *k)
+// A slot that has a run to write, which nobody else writes. Under the lock.
+static _gwt_slot *_gwt_slot_ready(const _gwt_mpi *k)
 {
-    for (_gwt_slot **s = &k->slots; *s; s = &(*s)->next) {
-        _gwt_slot *slot = *s;
-        if (!slot->placed) continue;
-        *s = slot->next;
-        k->writing++;
-        k->flying += _gwt_slot_tiles(slot);
-        return slot;
-    }
-    return NULL;
+    _gwt_slot *s = k->slots;
+    while (s && (s->busy || s->written == s->placed)) s = s->next;
+    return s;
 }
 
 // n bytes from `first` of the tiles as they follow one another.
@@ -20158,7 +20174,7 @@ static void _gwt_blobs_copy(const _gwt_blob *blob, uint64_t first, size_t n, cha
     }
 }
 
-// One output of a slot, which begins at `at`: whole pages of it to the file, through a buffer that
+// A run in one output, which begins at `at`: whole pages of it to the file, through a buffer that
 // stays in the processor's cache; what lies at its ends to `ends`, which has space for it.
 static bool _gwt_slot_write_one(_gwt_mpi *k, int i, const _gwt_blob *blobs, int64_t n,
                                 uint64_t at, char *buffer, _gwt_mail *ends)
@@ -20195,47 +20211,46 @@ static bool _gwt_slot_write_one(_gwt_mpi *k, int i, const _gwt_blob *blobs, int6
 // Of one run in one output: two ends, each of less than a page, or one of less than two.
 static uint64_t _gwt_mpi_most_ends(const _gwt_mpi *k) { return 2 * (24 + k->align); }
 
-// All outputs.
+// Its next run, in all outputs.
 static bool _gwt_slot_write_all(_gwt_mpi *k, const _gwt_slot *s, char *buffer, _gwt_mail *ends)
 {
-    bool good = true;
-    for (int i = 0; i < k->order->num_streams; i++) {
+    int num = k->order->num_streams;
+    for (int i = 0; i < num; i++) {
         const _gwt_stream *w = k->order->streams[i];
-        for (int64_t run = 0, first, n; run < s->runs.num && good; run++) {
-            const _gwt_blob *blobs = _gwt_slot_run(k, s, i, run, &first, &n);
-            if (n == 0) continue;
-            _gwt_lane *lane = _gwt_lane_here();
-            _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
-                                                  _gwt_stream_listed(w, first)));
-            good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[i * s->runs.num + run], buffer,
-                                       ends);
-            _gwt_lane_leave(lane, 0, 0);
-        }
+        int64_t first, n, run = s->written;
+        const _gwt_blob *blobs = _gwt_slot_run(k, s, i, run, &first, &n);
+        if (n == 0) continue;
+        _gwt_lane *lane = _gwt_lane_here();
+        _gwt_lane_enter(lane, _gwt_tile_event(GWT_STAGE_WRITE, w->file->name,
+                                              _gwt_stream_listed(w, first)));
+        bool good = _gwt_slot_write_one(k, i, blobs, n, s->offsets[run * num + i], buffer, ends);
+        _gwt_lane_leave(lane, 0, 0);
+        if (!good) return false;
     }
-    return good;
+    return true;
 }
 
+// The next run of a slot that is ready, by the worker that has made it busy.
 static void _gwt_slot_write(_gwt_mpi *k, _gwt_slot *s)
 {
     const _gwt_order *o = k->order;
     char *buffer = _gwt_malloc(k->g, _GWT_MPI_WRITE);
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
         .kind = _GWT_MAIL_WRITTEN, .first = s->number,
-        .bytes = (uint64_t)(o->num_streams * s->runs.num) * _gwt_mpi_most_ends(k) });
+        .bytes = (uint64_t)o->num_streams * _gwt_mpi_most_ends(k) });
     bool good = buffer && m && !_gwt_over(o->action);
     if (m) m->bytes = 0;
     good = good && _gwt_slot_write_all(k, s, buffer, m);
-    int64_t tiles = _gwt_slot_tiles(s);
     _gwt_lock(&k->lock);
-    k->writing--;
-    if (good) _gwt_mail_post(k, m);
+    if (good) {
+        _gwt_mail_post(k, m);
+        _gwt_slot_drop(k, s, s->written++);
+    }
+    s->busy = false;
+    if (s->written == s->runs.num) _gwt_slot_free(k, s);
     _gwt_unlock(&k->lock);
     if (!good) GWT_FREE(m);
     GWT_FREE(buffer);
-    _gwt_slot_free(k, s);
-    _gwt_lock(&k->lock);
-    k->flying -= tiles;
-    _gwt_unlock(&k->lock);
 }
 
 // Whether a worker has something to do, or nothing will come any more.
@@ -20245,12 +20260,12 @@ static bool _gwt_mpi_something(void *arg)
     _gwt_lock(&k->lock);
     bool any = k->over || _gwt_over(k->order->action);
     for (const _gwt_slot *s = k->slots; s && !any; s = s->next)
-        any = s->placed || s->group < s->groups;
+        any = s->group < s->groups || (!s->busy && s->written < s->placed);
     _gwt_unlock(&k->lock);
     return any;
 }
 
-// Batches that have a place are written first.
+// Runs that have a place are written first.
 static int64_t _gwt_mpi_take(_gwt_order *o)
 {
     _gwt_mpi *k = o->action->ranks;
@@ -20259,6 +20274,7 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
         _gwt_lock(&k->lock);
         bool over = k->over || _gwt_over(o->action);
         _gwt_slot *ready = over ? NULL : _gwt_slot_ready(k);
+        if (ready) ready->busy = true;
         for (_gwt_slot *s = k->slots; s && !ready && !over && group < 0; s = s->next)
             if (s->group < s->groups) group = _gwt_slot_take(k, s);
         bool idle = !ready && !over && group < 0;
@@ -20313,35 +20329,40 @@ static char *_gwt_blobs_tell(const _gwt_stream *w, const _gwt_blob *blob, int64_
     return size;
 }
 
-// The sizes of a batch whose tiles are all encoded.
-static void _gwt_slot_tell(_gwt_mpi *k, const _gwt_slot *s)
+// The sizes of its next runs, whose tiles are all encoded. Under the lock, so that mails come in
+// order.
+static void _gwt_slot_tell(_gwt_mpi *k, _gwt_slot *s)
 {
-    int64_t tiles = _gwt_runs_all(k->order, &s->runs), first, n;
-    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){ .kind = _GWT_MAIL_SIZES, .first = s->number,
-                                                    .bytes = _gwt_mpi_sizes(k, tiles) });
-    char *size = m ? (char *)(m + 1) : NULL;
-    for (int i = 0; m && i < k->order->num_streams; i++)
-        for (int64_t run = 0; run < s->runs.num; run++) {
-            const _gwt_blob *blobs = _gwt_slot_run(k, s, i, run, &first, &n);
+    int64_t end = s->told, first, n, tiles = 0;
+    for (; end < s->runs.num && s->left[end] == 0; end++)
+        tiles += _gwt_runs_tiles(k->order, &s->runs, end, &first);
+    if (tiles == 0) return;
+    _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
+        .kind = _GWT_MAIL_SIZES, .first = s->number, .count = end - s->told,
+        .bytes = _gwt_mpi_sizes(k, tiles) });
+    if (!m) return;
+    char *size = (char *)(m + 1);
+    for (; s->told < end; s->told++)
+        for (int i = 0; i < k->order->num_streams; i++) {
+            const _gwt_blob *blobs = _gwt_slot_run(k, s, i, s->told, &first, &n);
             size = _gwt_blobs_tell(k->order->streams[i], blobs, first, n, size);
         }
-    _gwt_lock(&k->lock);
-    if (m) _gwt_mail_post(k, m);
-    _gwt_unlock(&k->lock);
+    _gwt_mail_post(k, m);
 }
 
 static void _gwt_mpi_complete(_gwt_order *o, int64_t tile, int64_t pixels)
 {
     _gwt_mpi *k = o->action->ranks;
-    _gwt_lock(&k->lock);
-    _gwt_slot *s = _gwt_slot_of(k, tile), **at = &k->slots;
-    bool last = s && --s->left == 0, gone = last && o->num_streams == 0;
-    while (gone && *at != s) at = &(*at)->next;
-    if (gone) *at = s->next;
-    _gwt_unlock(&k->lock);
     (void)pixels;       // rank 0 counts them when it hands them out
-    if (gone) _gwt_slot_free(k, s);
-    else if (last) _gwt_slot_tell(k, s);
+    _gwt_lock(&k->lock);
+    _gwt_slot *s = _gwt_slot_of(k, tile);
+    if (s) {
+        s->left[_gwt_runs_find(o, &s->runs, tile) / s->runs.width]--;
+        if (o->num_streams) _gwt_slot_tell(k, s);
+        else while (s->told < s->runs.num && s->left[s->told] == 0) s->told++;
+        if (!o->num_streams && s->told == s->runs.num) _gwt_slot_free(k, s);
+    }
+    _gwt_unlock(&k->lock);
 }
 
 // ---- one action
@@ -20413,15 +20434,13 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
 }
 
 // Space for the largest mail: of sizes of a batch of at most a third of rank 0's window, or of what
-// lies at the ends of its runs. Too little would end the job when such a mail comes.
+// lies at the ends of a run. Too little would end the job when such a mail comes.
 static bool _gwt_mpi_inbox(_gwt_mpi *k, const _gwt_order *o)
 {
     uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_streams;
     if (k->rank == 0 && saves > 0) {
-        int64_t tiles = _gwt_max64(o->group, k->window / 3), wide, tall;
-        _gwt_order_sharing(o, &wide, &tall);
-        uint64_t sizes = _gwt_mpi_sizes(k, tiles);
-        uint64_t ends = saves * (uint64_t)_gwt_min64(tall, tiles) * _gwt_mpi_most_ends(k);
+        uint64_t sizes = _gwt_mpi_sizes(k, _gwt_max64(o->group, k->window / 3));
+        uint64_t ends = saves * _gwt_mpi_most_ends(k);
         bytes = sizes > bytes ? sizes : bytes;
         bytes = ends > bytes ? ends : bytes;
     }
@@ -20495,10 +20514,10 @@ static void _gwt_mpi_start_thread(_gwt_mpi *k)
 {
     const _gwt_order *o = k->order;
     k->out = NULL, k->slots = NULL, k->batches = NULL;
-    k->room = k->written = k->placed = k->sized = k->checked = k->handed = 0;
+    k->room = k->handed = 0;
+    k->placed = k->written = (_gwt_front){ 0, 0, 0 };
     k->asked = k->none_left = k->over = k->told = k->done = k->stopped = false;
-    k->writing = k->waiting = k->num_done = 0;
-    k->flying = 0;
+    k->waiting = k->num_done = 0;
     // The block of the first tile; of a band of which not only the last row is left, the first one.
     int64_t row = o->first / o->across;
     k->next_block = row / k->tall * _gwt_blocks_across(k);
@@ -20542,10 +20561,7 @@ static void _gwt_mpi_stop(_gwt_order *o)
 {
     _gwt_mpi *k = o->action->ranks;
     if (o->shared) _gwt_thread_join(k->thread);
-    for (_gwt_slot *s = k->slots, *next; s; s = next) {
-        next = s->next;
-        _gwt_slot_free(k, s);
-    }
+    while (k->slots) _gwt_slot_free(k, k->slots);
     for (_gwt_mail *m = k->out, *next; m; m = next) {
         next = m->next;
         GWT_FREE(m);
