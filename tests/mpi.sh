@@ -233,6 +233,29 @@ done
 [ $parts -ge 2 ]
 good "kills leave something to resume: $parts of $rounds" $?
 
+# Tiles of the input that are as high as the image: what is in the journal are rows of the output's,
+# not only all of it.
+"$make_scene" high.tif 4096 2048 2 deflate 2048 || exit 1
+high='norm_diff(b1,b2) high.tif --compress deflate --level 9 --nodata 0 --tile-size 32 --resume'
+# shellcheck disable=SC2086
+"$gwt" calc $high -o want.tif -q
+rm -f k.tif*
+# shellcheck disable=SC2086
+mpirun -n 2 "$gwt_mpi" calc $high -o k.tif -j 1 >"$out" 2>"$err" &
+job_id=$! waited=0
+while [ $waited -lt 1500 ] && [ ! -f k.tif ] &&
+    { [ ! -f k.tif.part.journal ] || [ "$(wc -c <k.tif.part.journal)" -lt 20000 ]; }; do
+    sleep 0.02
+    waited=$((waited + 1))
+done
+pkill -9 -P $job_id
+wait $job_id 2>/dev/null
+[ ! -f k.tif ] && [ "$(wc -c <k.tif.part.journal)" -ge 20000 ]
+good "rows of the first tiles are in the journal" $?
+# shellcheck disable=SC2086
+ranks 3 calc $high -o k.tif -j 2 && cmp k.tif want.tif >>"$err" 2>&1
+good "and the rest, resumed" $?
+
 # In any phase of a file of several images.
 cog="norm_diff(b1,b2) large.tif --cog --mask --compress deflate --level 9 --nodata -9 --tile-size 64"
 cog="$cog --resume"
