@@ -18968,10 +18968,10 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 //     of the file, or of the tiles of the inputs where those are larger (see blocks). A batch is a
 //     third of what the rank may hold; only towards the end it is a fraction of what is left for
 //     each rank. A slow rank takes fewer of them;
-//   - when a run of it, its tiles in one row, is encoded the rank says how large each tile is. As
-//     soon as that is known of all tiles before it, too, rank 0 answers where the run goes, and the
-//     rank writes it there, at once. Until then it waits in that rank's memory, as in a single
-//     process tiles wait for their turn;
+//   - when a run of it, or all of it, is encoded the rank says how large each tile is. As soon as
+//     that is known of all tiles before it, too, rank 0 answers where the run goes, and the rank
+//     writes it there, at once. Until then it waits in that rank's memory, as in a single process
+//     tiles wait for their turn;
 //   - pages that two runs share are sent to rank 0, which writes them: so no page is ever written
 //     by two ranks, which some network file systems get wrong;
 //   - when a run has been written rank 0 puts its tiles into the journal, in order.
@@ -18991,15 +18991,16 @@ static bool _gwt_file_check(_gwt_save *saves, int i, const _gwt_plan *plan)
 // tile: its place, and its record in the journal. That was measured on 30 November 2026 with 32, 64
 // and 128 ranks on 2 cores of a Xeon of 2.8 GHz (15, 15 and 19 us for batches of 16, 16 and 32
 // tiles; 26 us for those of 96 of 8 ranks; tests/mpi_batches.c), and does not depend on their number.
-// A tile of 256 x 256 takes a worker some 5 ms, so 1,000 ranks of 8 workers make 1.6 million tiles a
-// second: batches of 100 tiles would keep rank 0 busy for 48 % of the time, batches of 2,000 for
-// 25 %, nearly all of it for tiles. What a rank may hold grows with ranks and workers for that
-// reason, to three such batches, as far as memory_limit lets it: 6,000 tiles compressed to 100 kB
-// are 600 MB. Before, each rank reads the input's table of tiles, and walks over its part of the job
-// (see run dry): of 15 million tiles 0.5 s, and little. Played through (tools/bench/ranks.c) workers
-// of 1,024 ranks are at work for 92 % of the time, and without that beginning for 98 %; the rest is
-// the end, and the first and last mails. An exclusive scan instead of rank 0's answers would have
-// all ranks meet for every batch: log2(1000) hops of 5 us are little, but the slowest of 1,000 is
+// A tile of 256 x 256 takes a worker some 5 ms, so 1,000 ranks of 8 workers make 1.6 million
+// tiles a second: batches of 100 tiles would keep rank 0 busy for 48 % of the time, batches of
+// 2,000 for 25 %, nearly all of it for tiles. (High blocks have such mails for every 64 tiles.)
+// What a rank may hold grows with ranks and workers for that reason, to three such batches, as
+// far as memory_limit lets it: 6,000 tiles compressed to 100 kB are 600 MB. Before, each rank
+// reads the input's table of tiles, and walks over its part of the job (see run dry): of 15
+// million tiles 0.5 s, and little. Played through (tools/bench/ranks.c) workers of 1,024 ranks
+// are at work for 92 % of the time, and without that beginning for 98 %; the rest is the end,
+// and the first and last mails. An exclusive scan instead of rank 0's answers would have all
+// ranks meet for every batch: log2(1000) hops of 5 us are little, but the slowest of 1,000 is
 // waited for each time.
 // Writers: 1,000 ranks x 8 workers x 200 tiles/s x 100 kB are 160 GB/s, more than file systems of
 // today take; there, not here, is the end of it. The journal grows by 16 bytes a tile, 26 MB/s.
@@ -19147,6 +19148,7 @@ static bool _gwt_alone_agree(const _gwt_order *o, bool good) { return (void)o, g
 
 static void _gwt_mpi_order(_gwt_order *o);
 static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all, int64_t chunk[2]);
+static bool _gwt_mpi_fits(const _gwt_order *o, bool *fits);
 static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses);
 
 static void _gwt_order_make(_gwt_order *o, const _gwt_action *action, const _gwt_plan *plan)
@@ -19182,18 +19184,20 @@ typedef enum _gwt_mail_kind {
     // to rank 0
     _GWT_MAIL_NEXT,             // may I have `count` tiles at the most, for `first` workers?
     _GWT_MAIL_SIZES,            // the next `count` runs of batch `first` are encoded; sizes, checksums
-    _GWT_MAIL_WRITTEN,          // its next run is written, but for these ends
+    _GWT_MAIL_WRITTEN,          // its next `count` runs are written, but for these ends
     _GWT_MAIL_DONE,             // nothing more will come; failed with `code` and a message
     // from rank 0
     _GWT_MAIL_BATCH,            // blocks `first` .. `first + count` are batch `code`; `count` 0:
                                 // none are left
-    _GWT_MAIL_PLACE,            // the next run of batch `first` goes to these offsets
+    _GWT_MAIL_PLACE,            // the next `count` runs of batch `first` go to these offsets
     _GWT_MAIL_STOP,             // with `code` and a message
     _GWT_MAIL_OVER              // nothing more will come
 } _gwt_mail_kind;
 
 enum { _GWT_MAIL_SIZE = 12 };   // of a tile: 8 bytes of size, 4 of CRC-32; then its figures
 enum { _GWT_MAIL_TEXT = 2200 }; // the largest payload but for those of SIZES and WRITTEN
+enum { _GWT_MAIL_TILES = 64 };  // that SIZES has at the least, if a batch is not done before
+enum { _GWT_MAIL_RUNS = 8 };    // that WRITTEN has at the most
 
 typedef struct _gwt_mail {
     struct _gwt_mail *next;
@@ -19204,8 +19208,8 @@ typedef struct _gwt_mail {
 // One that needs no allocation.
 typedef struct _gwt_short_mail { _gwt_mail head; char payload[_GWT_MAIL_TEXT]; } _gwt_short_mail;
 
-// The tiles of a batch: runs of neighbours in the order of the file, each a row of tiles below the
-// one before.
+// The tiles of a batch: runs of neighbours in the order of the file. One of several is a row of
+// tiles below the one before; a single one may go over the end of a row.
 typedef struct _gwt_runs { int64_t first, width, num; } _gwt_runs;
 
 // A batch where it is computed.
@@ -19221,7 +19225,7 @@ typedef struct _gwt_slot {
     _gwt_blob *blobs;           // [output][run][tile][part]; each by the worker that has the tile
 } _gwt_slot;
 
-// A batch in rank 0's books, until it is in the journal.
+// A batch in rank 0's books, until its band is in the journal.
 typedef struct _gwt_batch {
     _gwt_runs runs;
     int rank;
@@ -19656,7 +19660,7 @@ static int64_t _gwt_runs_find(const _gwt_order *o, const _gwt_runs *r, int64_t t
 
 // ---- rank 0's books
 //
-// What a mail costs rank 0 depends on the tiles of its batch, not on how many ranks there are.
+// What a batch costs rank 0 depends on its tiles and runs, not on how many ranks there are.
 
 // NULL: there is none of that number.
 static _gwt_batch *_gwt_root_batch(const _gwt_mpi *k, int64_t number)
@@ -19754,35 +19758,43 @@ static int64_t _gwt_root_tiles(const _gwt_mpi *k, const _gwt_front *f, int64_t *
     return _gwt_max64(0, to->first + row + to->width - *first);
 }
 
-// Where the run of a batch in that row goes: to where its first tile that is not absent goes.
-static void _gwt_root_tell(_gwt_mpi *k, int64_t number, int64_t run)
+// Where the next n runs of a batch go: each to where its first tile that is not absent goes.
+static void _gwt_root_tell(_gwt_mpi *k, int64_t number, int64_t run, int64_t n)
 {
     const _gwt_batch *b = _gwt_root_batch(k, number);
-    uint64_t offsets[_GWT_MAIL_TEXT / sizeof(uint64_t)];
-    int64_t first, n = _gwt_runs_tiles(k->order, &b->runs, run, &first);
+    uint64_t offsets[_GWT_MAIL_TEXT / sizeof(uint64_t)], *to = offsets;
     _Static_assert(_GWT_COUNT(offsets) >= _GWT_MAX_STREAMS, "an answer has space for all outputs");
-    for (int i = 0; i < k->order->num_streams; i++) {
-        const _gwt_stream *w = k->order->streams[i];
-        int64_t t = first * w->per_place, end = t + n * w->per_place;
-        while (t < end && !w->counts[t]) t++;
-        offsets[i] = t < end ? w->offsets[t] : 0;
+    for (int64_t end = run + n, first; run < end; run++) {
+        int64_t tiles = _gwt_runs_tiles(k->order, &b->runs, run, &first);
+        for (int i = 0; i < k->order->num_streams; i++) {
+            const _gwt_stream *w = k->order->streams[i];
+            int64_t t = first * w->per_place, last = t + tiles * w->per_place;
+            while (t < last && !w->counts[t]) t++;
+            *to++ = t < last ? w->offsets[t] : 0;
+        }
     }
-    _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .first = number,
-                     .bytes = (uint64_t)k->order->num_streams * sizeof *offsets }, offsets);
+    _gwt_root_answer(k, b->rank, (_gwt_mail){ .kind = _GWT_MAIL_PLACE, .first = number, .count = n,
+                     .bytes = (uint64_t)(to - offsets) * sizeof *offsets }, offsets);
 }
 
-// Rows get their places when all before them have theirs.
+// Rows get their places when all before them have theirs; those of a band that do are told in one.
 static void _gwt_root_place(_gwt_mpi *k)
 {
-    int64_t first;
-    while (_gwt_root_row(k, &k->placed)) {
-        int64_t n = _gwt_root_tiles(k, &k->placed, &first);
-        for (int i = 0; i < k->order->num_streams; i++) {
-            _gwt_stream *w = k->order->streams[i];
-            if (!_gwt_stream_place(w, first * w->per_place, n * w->per_place)) return;
+    const int64_t most = _GWT_MAIL_TEXT / (int64_t)sizeof(uint64_t) / k->order->num_streams;
+    for (int64_t rows = 1; rows > 0;) {
+        const _gwt_front from = k->placed;
+        int64_t end = from.band, first;
+        for (rows = 0; rows < most && k->placed.band == from.band; rows++) {
+            if (!_gwt_root_row(k, &k->placed)) break;
+            int64_t n = _gwt_root_tiles(k, &k->placed, &first);
+            for (int i = 0; i < k->order->num_streams; i++) {
+                _gwt_stream *w = k->order->streams[i];
+                if (!_gwt_stream_place(w, first * w->per_place, n * w->per_place)) return;
+            }
+            end = k->placed.at;
+            _gwt_root_pass(k, &k->placed);
         }
-        for (int64_t b = k->placed.band; b < k->placed.at; b++) _gwt_root_tell(k, b, k->placed.row);
-        _gwt_root_pass(k, &k->placed);
+        for (int64_t b = from.band; b < end; b++) _gwt_root_tell(k, b, from.row, rows);
     }
 }
 
@@ -19843,7 +19855,7 @@ static void _gwt_root_read(_gwt_mpi *k, int rank, const _gwt_mail *m)
         break;
     case _GWT_MAIL_WRITTEN:
         _gwt_root_ends(k, payload, m->bytes);
-        if (b) b->written++;
+        if (b) b->written += m->count;
         _gwt_root_commit(k);
         break;
     default:
@@ -19981,8 +19993,10 @@ static void _gwt_mail_read_place(_gwt_mpi *k, const _gwt_mail *m)
     _gwt_lock(&k->lock);
     _gwt_slot *s = k->slots;
     while (s && s->number != m->first) s = s->next;
-    if (s && s->placed < s->runs.num)
-        memcpy(&s->offsets[s->placed++ * k->order->num_streams], m + 1, (size_t)m->bytes);
+    if (s && m->count <= s->runs.num - s->placed) {
+        memcpy(&s->offsets[s->placed * k->order->num_streams], m + 1, (size_t)m->bytes);
+        s->placed += m->count;
+    }
     _gwt_unlock(&k->lock);
 }
 
@@ -20212,7 +20226,7 @@ static bool _gwt_slot_write_one(_gwt_mpi *k, int i, const _gwt_blob *blobs, int6
 static uint64_t _gwt_mpi_most_ends(const _gwt_mpi *k) { return 2 * (24 + k->align); }
 
 // Its next run, in all outputs.
-static bool _gwt_slot_write_all(_gwt_mpi *k, const _gwt_slot *s, char *buffer, _gwt_mail *ends)
+static bool _gwt_slot_write_run(_gwt_mpi *k, const _gwt_slot *s, char *buffer, _gwt_mail *ends)
 {
     int num = k->order->num_streams;
     for (int i = 0; i < num; i++) {
@@ -20230,22 +20244,25 @@ static bool _gwt_slot_write_all(_gwt_mpi *k, const _gwt_slot *s, char *buffer, _
     return true;
 }
 
-// The next run of a slot that is ready, by the worker that has made it busy.
-static void _gwt_slot_write(_gwt_mpi *k, _gwt_slot *s)
+// n runs of a slot that have their places, by the worker that has made it busy. Their buffers are
+// free from one to the next.
+static void _gwt_slot_write(_gwt_mpi *k, _gwt_slot *s, int64_t n)
 {
     const _gwt_order *o = k->order;
     char *buffer = _gwt_malloc(k->g, _GWT_MPI_WRITE);
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
-        .kind = _GWT_MAIL_WRITTEN, .first = s->number,
-        .bytes = (uint64_t)o->num_streams * _gwt_mpi_most_ends(k) });
-    bool good = buffer && m && !_gwt_over(o->action);
+        .kind = _GWT_MAIL_WRITTEN, .first = s->number, .count = n,
+        .bytes = (uint64_t)n * (uint64_t)o->num_streams * _gwt_mpi_most_ends(k) });
+    bool good = buffer && m;
     if (m) m->bytes = 0;
-    good = good && _gwt_slot_write_all(k, s, buffer, m);
-    _gwt_lock(&k->lock);
-    if (good) {
-        _gwt_mail_post(k, m);
-        _gwt_slot_drop(k, s, s->written++);
+    for (; n > 0 && good; n--) {
+        good = !_gwt_over(o->action) && _gwt_slot_write_run(k, s, buffer, m);
+        _gwt_lock(&k->lock);
+        if (good) _gwt_slot_drop(k, s, s->written++);
+        _gwt_unlock(&k->lock);
     }
+    _gwt_lock(&k->lock);
+    if (good) _gwt_mail_post(k, m);
     s->busy = false;
     if (s->written == s->runs.num) _gwt_slot_free(k, s);
     _gwt_unlock(&k->lock);
@@ -20270,11 +20287,14 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
 {
     _gwt_mpi *k = o->action->ranks;
     for (;;) {
-        int64_t group = -1;
+        int64_t group = -1, runs = 0;
         _gwt_lock(&k->lock);
         bool over = k->over || _gwt_over(o->action);
         _gwt_slot *ready = over ? NULL : _gwt_slot_ready(k);
-        if (ready) ready->busy = true;
+        if (ready) {
+            ready->busy = true;
+            runs = _gwt_min64(ready->placed - ready->written, _GWT_MAIL_RUNS);
+        }
         for (_gwt_slot *s = k->slots; s && !ready && !over && group < 0; s = s->next)
             if (s->group < s->groups) group = _gwt_slot_take(k, s);
         bool idle = !ready && !over && group < 0;
@@ -20284,7 +20304,7 @@ static int64_t _gwt_mpi_take(_gwt_order *o)
         _gwt_unlock(&k->lock);
         if (over || group >= 0) return group;
         if (ready) {
-            _gwt_slot_write(k, ready);
+            _gwt_slot_write(k, ready, runs);
             continue;
         }
         _gwt_order_lane_wait(_gwt_mpi_something, k);
@@ -20329,14 +20349,14 @@ static char *_gwt_blobs_tell(const _gwt_stream *w, const _gwt_blob *blob, int64_
     return size;
 }
 
-// The sizes of its next runs, whose tiles are all encoded. Under the lock, so that mails come in
-// order.
+// The sizes of its next runs, whose tiles are all encoded; not of a few tiles, before the last.
+// Under the lock, so that mails come in order.
 static void _gwt_slot_tell(_gwt_mpi *k, _gwt_slot *s)
 {
     int64_t end = s->told, first, n, tiles = 0;
     for (; end < s->runs.num && s->left[end] == 0; end++)
         tiles += _gwt_runs_tiles(k->order, &s->runs, end, &first);
-    if (tiles == 0) return;
+    if (tiles == 0 || (tiles < _GWT_MAIL_TILES && end < s->runs.num)) return;
     _gwt_mail *m = _gwt_mail_new(k->g, (_gwt_mail){
         .kind = _GWT_MAIL_SIZES, .first = s->number, .count = end - s->told,
         .bytes = _gwt_mpi_sizes(k, tiles) });
@@ -20434,13 +20454,13 @@ static uint32_t _gwt_mpi_job(const _gwt_order *o)
 }
 
 // Space for the largest mail: of sizes of a batch of at most a third of rank 0's window, or of what
-// lies at the ends of a run. Too little would end the job when such a mail comes.
+// lies at the ends of runs. Too little would end the job when such a mail comes.
 static bool _gwt_mpi_inbox(_gwt_mpi *k, const _gwt_order *o)
 {
     uint64_t bytes = _GWT_MAIL_TEXT, saves = (uint64_t)o->num_streams;
     if (k->rank == 0 && saves > 0) {
         uint64_t sizes = _gwt_mpi_sizes(k, _gwt_max64(o->group, k->window / 3));
-        uint64_t ends = saves * _gwt_mpi_most_ends(k);
+        uint64_t ends = saves * _GWT_MAIL_RUNS * _gwt_mpi_most_ends(k);
         bytes = sizes > bytes ? sizes : bytes;
         bytes = ends > bytes ? ends : bytes;
     }
@@ -20476,6 +20496,14 @@ static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all, int64_t chu
     *all = (double)_gwt_mpi_least(g, (int64_t)fmin(*all, 1e18));
     o->workers = (int)_gwt_mpi_least(g, o->workers);
     for (int i = 0; i < 2; i++) chunk[i] = _gwt_mpi_least(g, chunk[i]);
+    return true;
+}
+
+// Whether it does on all ranks.
+static bool _gwt_mpi_fits(const _gwt_order *o, bool *fits)
+{
+    if (!_gwt_mpi_meet(o)) return false;
+    *fits = _gwt_mpi_least(o->action->g, *fits) != 0;
     return true;
 }
 
@@ -20624,6 +20652,7 @@ static bool _gwt_mpi_terms(_gwt_order *o, double *rest, double *all, int64_t chu
 {
     return (void)o, (void)rest, (void)all, (void)chunk, true;
 }
+static bool _gwt_mpi_fits(const _gwt_order *o, bool *fits) { return (void)o, (void)fits, true; }
 static bool _gwt_mpi_dry(const _gwt_order *o, _gwt_cost *cost, _gwt_uses_left *uses)
 {
     return (void)o, (void)cost, (void)uses, true;
@@ -21582,8 +21611,8 @@ static bool _gwt_run_size(_gwt_run *run, int workers, double *bytes)
     return true;
 }
 
-// With crops only where it must be: a tile is decoded for each piece that needs some of it. Not
-// among ranks, which would have to agree on it.
+// With crops only where it must be: a tile is decoded for each piece that needs some of it. All
+// ranks have crops if one must.
 static bool _gwt_run_fit(_gwt_run *run, int num_workers)
 {
     gwt *g = run->g;
@@ -21606,7 +21635,10 @@ static bool _gwt_run_fit(_gwt_run *run, int num_workers)
     run->roomy = (double)INFINITY;
     for (;; run->roomy = bytes, run->crops = true) {
         if (!_gwt_run_size(run, workers, &bytes)) return false;
-        if (bytes <= limit || run->crops || run->action->ranks) break;
+        bool fits = bytes <= limit;
+        if (run->crops) break;
+        if (run->action->ranks && !_gwt_mpi_fits(&run->order, &fits)) return false;
+        if (fits) break;
     }
     if (bytes > limit)
         return _gwt_fail(
@@ -21681,8 +21713,11 @@ static bool _gwt_run_all(_gwt_run *run, bool progress)
     gwt *g = run->g;
     if (!_gwt_mutex_new(g, &run->reporting)) return false;
     _gwt_run_record(run->array);
-    if (run->crops)
-        _gwt_note(run->g, "there is no memory for whole tiles of the inputs: each is decoded for "
+    if (run->crops && run->roomy <= (double)g->options.memory_limit)
+        _gwt_note(g, "another rank has no memory for whole tiles of the inputs: each is decoded "
+                  "for every piece that needs some of it");
+    else if (run->crops)
+        _gwt_note(g, "there is no memory for whole tiles of the inputs: each is decoded for "
                   "every piece that needs some of it; there is if .memory_limit is %.1f MB",
                   ceil(run->roomy / 1e5) / 10);
     run->whole = run->joint || run->order.workers < g->pool.num_workers;

@@ -167,6 +167,30 @@ rm -f x.tif want.tif
 ranks 3 calc $corner -o x.tif -j 1 --tile-size 128 --memory 2M && cmp x.tif want.tif >>"$err" 2>&1
 good "large pieces in one corner" $?
 
+# Where there is no memory for a tile of each date, they have parts of them; all, if one must.
+for i in 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29; do
+    "$make_scene" "part_201801$i.tif" 600 500 1 deflate 256 "$i" || exit 1
+done
+parts='part_*.tif --stack time --reduce median --tile-size 64 --compress lzw -q'
+rm -f x.tif want.tif
+# shellcheck disable=SC2086
+"$gwt" calc a $parts -o want.tif
+# shellcheck disable=SC2086
+ranks 3 calc a $parts -o x.tif -j 1 --memory 3M && cmp x.tif want.tif >>"$err" 2>&1
+good "parts of tiles" $?
+rm -f x.tif
+# shellcheck disable=SC2086
+job -n 1 "$gwt_mpi" calc a $parts -o x.tif -j 2 : \
+    -n 1 "$gwt_mpi" calc a $parts -o x.tif -j 1 --memory 4M &&
+    cmp x.tif want.tif >>"$err" 2>&1 && grep -q 'another rank has no memory' "$err"
+good "parts of tiles, as one of two ranks has no memory for whole ones" $?
+rm -f x.tif
+# shellcheck disable=SC2086
+job -n 1 "$gwt_mpi" calc a $parts -o x.tif -j 2 : \
+    -n 1 "$gwt_mpi" calc a $parts -o x.tif -j 1 --memory 1M
+[ $? -ne 0 ] && [ ! -f x.tif ] && grep -q 'this takes .* MB of memory with one worker' "$err"
+good "one of two ranks has no memory for them, either" $?
+
 # A rank that is late keeps the others waiting, but what they ask for is not less: a third of the
 # window, (16 + 32) / 3 tiles.
 job -n 4 "$batches" 1024 16 1 2
@@ -237,9 +261,9 @@ good "kills leave something to resume: $parts of $rounds" $?
 # not only all of it.
 "$make_scene" high.tif 4096 2048 2 deflate 2048 || exit 1
 high='norm_diff(b1,b2) high.tif --compress deflate --level 9 --nodata 0 --tile-size 32 --resume'
+rm -f k.tif* want_high.tif
 # shellcheck disable=SC2086
-"$gwt" calc $high -o want.tif -q
-rm -f k.tif*
+"$gwt" calc $high -o want_high.tif -q
 # shellcheck disable=SC2086
 mpirun -n 2 "$gwt_mpi" calc $high -o k.tif -j 1 >"$out" 2>"$err" &
 job_id=$! waited=0
@@ -253,7 +277,7 @@ wait $job_id 2>/dev/null
 [ ! -f k.tif ] && [ "$(wc -c <k.tif.part.journal)" -ge 20000 ]
 good "rows of the first tiles are in the journal" $?
 # shellcheck disable=SC2086
-ranks 3 calc $high -o k.tif -j 2 && cmp k.tif want.tif >>"$err" 2>&1
+ranks 3 calc $high -o k.tif -j 2 && cmp k.tif want_high.tif >>"$err" 2>&1
 good "and the rest, resumed" $?
 
 # In any phase of a file of several images.
