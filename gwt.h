@@ -19263,7 +19263,7 @@ typedef struct _gwt_mpi {
     // Rank 0's books, the thread's own.
     _gwt_batch *batches;        // number k is in batches[k % room]
     int64_t room;
-    _gwt_front placed, written; // to before it runs have places, and are in the journal
+    _gwt_front placed, written; // rows before these have places; are in the journal
     int64_t handed;             // batches
     int64_t next_block, tiles;  // to hand out, and how many tiles were
     int num_done;
@@ -19726,13 +19726,13 @@ static void _gwt_root_sizes(_gwt_mpi *k, _gwt_batch *b, int64_t runs, const char
     }
 }
 
-// Whether the row at a front can be passed, as its runs in all batches of the band are sized, or
-// written. It is left where it has got to.
-static bool _gwt_root_row(const _gwt_mpi *k, _gwt_front *f)
+// Whether the row at a front can be passed, as its runs in all batches of the band are written, or
+// else sized. It is left where it has got to.
+static bool _gwt_root_row(const _gwt_mpi *k, _gwt_front *f, bool written)
 {
     const _gwt_batch *b;
     while ((b = _gwt_root_batch(k, f->at)) != NULL
-           && f->row < (f == &k->placed ? b->sized : b->written)) {
+           && f->row < (written ? b->written : b->sized)) {
         f->at++;
         if (b->last) return true;
     }
@@ -19785,7 +19785,7 @@ static void _gwt_root_place(_gwt_mpi *k)
         const _gwt_front from = k->placed;
         int64_t end = from.band, first;
         for (rows = 0; rows < most && k->placed.band == from.band; rows++) {
-            if (!_gwt_root_row(k, &k->placed)) break;
+            if (!_gwt_root_row(k, &k->placed, false)) break;
             int64_t n = _gwt_root_tiles(k, &k->placed, &first);
             for (int i = 0; i < k->order->num_streams; i++) {
                 _gwt_stream *w = k->order->streams[i];
@@ -19802,7 +19802,7 @@ static void _gwt_root_place(_gwt_mpi *k)
 static void _gwt_root_commit(_gwt_mpi *k)
 {
     int64_t first;
-    while (!_gwt_over(k->order->action) && _gwt_root_row(k, &k->written)) {
+    while (!_gwt_over(k->order->action) && _gwt_root_row(k, &k->written, true)) {
         int64_t n = _gwt_root_tiles(k, &k->written, &first);
         for (int i = 0; i < k->order->num_streams; i++) {
             _gwt_stream *w = k->order->streams[i];
