@@ -188,7 +188,7 @@ rm -f x.tif
 # shellcheck disable=SC2086
 job -n 1 "$gwt_mpi" calc a $parts -o x.tif -j 2 : \
     -n 1 "$gwt_mpi" calc a $parts -o x.tif -j 1 --memory 1M
-[ $? -ne 0 ] && [ ! -f x.tif ] && grep -q 'this takes .* MB of memory with one worker' "$err"
+[ $? -eq 1 ] && [ ! -f x.tif ] && grep -q 'this takes .* MB of memory with one worker' "$err"
 good "one of two ranks has no memory for them, either" $?
 
 # A rank that is late keeps the others waiting, but what they ask for is not less: a third of the

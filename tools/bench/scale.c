@@ -481,6 +481,7 @@ static double row_ranks(scale *x)
     if (!ranks_run(x, 8, path, options, "cat scale-ranks*_events.csv | grep -c ',decode,'", said,
                    sizeof said, &used))
         return -1;
+    if (atof(said) < 4) die("gwt-mpi has decoded '%s' of 4 tiles", said);
     return atof(said) / 4;
 }
 
